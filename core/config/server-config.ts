@@ -1,0 +1,104 @@
+/** What a configuration says, as a file or as an object given to `createServer`. Every part has a default. */
+import type { Plugin } from '../plugin-api.js';
+import type { AdapterDefinition, StorageAdapter } from '../storage/contract.js';
+
+export interface ServerConfig {
+  /** For editors; read by nothing else. */
+  readonly $schema?: string;
+  readonly listen?: ListenConfig;
+  /** Host names that requests may be addressed to, without port; `"*"` allows all. Default: the loopback names. */
+  readonly allowedHosts?: readonly string[] | '*';
+  /** Default: `json-file` with `data.json` in the folder of the configuration. */
+  readonly storage?: string | StorageConfig;
+  /** Set up in this order, except where `needs` says otherwise. Default: all built-in data service plugins. */
+  readonly plugins?: readonly PluginEntry[];
+  readonly limits?: Partial<Limits>;
+}
+
+export interface ListenConfig {
+  /** An address or name of this machine. Default `127.0.0.1`. */
+  readonly host?: string;
+  /** 0 takes any free port. Default 10000. */
+  readonly port?: number;
+}
+
+export interface StorageConfig {
+  /** A built-in name, an npm package, a path relative to the configuration; in programs also the thing itself. */
+  readonly adapter: string | AdapterDefinition<never> | StorageAdapter;
+  readonly options?: Readonly<Record<string, unknown>>;
+}
+
+/** A plugin by name, package or relative path; in programs also the thing itself. */
+export type PluginEntry = PluginReference | { readonly use: PluginReference; readonly options?: unknown };
+// biome-ignore lint/suspicious/noExplicitAny: a plugin of any options; they are validated by its own schema.
+export type PluginReference = string | Plugin<any> | PluginClass;
+/** A class whose constructor parameters name their tokens; resolved from the plugin's own container. */
+// biome-ignore lint/suspicious/noExplicitAny: the container decides what the constructor is given.
+export type PluginClass = new (...args: any[]) => Pick<Plugin<any>, 'setup'> & Partial<Plugin<any>>;
+
+/** Limits and deadlines: names carry the unit. Each leads to the error named behind its default. */
+export interface Limits {
+  /** Request line and field lines together. 16,384, node's own default: `HEADER_SECTION_TOO_LARGE`. */
+  readonly maxHeaderSectionOctets: number;
+  /** 100 lines, more than any browser sends: `HEADER_FIELDS_TOO_MANY`. */
+  readonly maxHeaderFields: number;
+  /** 8,192; RFC 9112 §3 asks for at least 8,000: `TARGET_TOO_LONG`. */
+  readonly maxTargetOctets: number;
+  /** 1,048,576: `BODY_TOO_LARGE`. */
+  readonly maxBodyOctets: number;
+  /** From the first octet of a request to the end of its header section. 10,000: `REQUEST_TIMEOUT`. */
+  readonly headerTimeoutMs: number;
+  /** From the first octet of a request to its last. 30,000: `REQUEST_TIMEOUT`. */
+  readonly requestTimeoutMs: number;
+  /** Without an octet between requests. 65,000, longer than the usual 60 s of a proxy in front: closes. */
+  readonly idleTimeoutMs: number;
+  /** A peer takes nothing of the answer for this long. 30,000: closes. */
+  readonly writeTimeoutMs: number;
+  /** A handler may take this long until it answers. 10,000: `HANDLER_TIMEOUT`. */
+  readonly handlerTimeoutMs: number;
+  /** Buffered octets per connection and direction before the other side has to wait. 65,536. */
+  readonly maxBufferedOctets: number;
+  /** Open connections; more are refused. 10,000. */
+  readonly maxConnections: number;
+  /** A clean stop waits this long for exchanges under way. 10,000: then force. */
+  readonly shutdownTimeoutMs: number;
+  /** A plugin's `setup` may take this long. 10,000: `PLUGIN_SETUP_TIMEOUT`. */
+  readonly setupTimeoutMs: number;
+}
+
+export const DEFAULT_LIMITS: Limits = {
+  maxHeaderSectionOctets: 16_384,
+  maxHeaderFields: 100,
+  maxTargetOctets: 8_192,
+  maxBodyOctets: 1_048_576,
+  headerTimeoutMs: 10_000,
+  requestTimeoutMs: 30_000,
+  idleTimeoutMs: 65_000,
+  writeTimeoutMs: 30_000,
+  handlerTimeoutMs: 10_000,
+  maxBufferedOctets: 65_536,
+  maxConnections: 10_000,
+  shutdownTimeoutMs: 10_000,
+  setupTimeoutMs: 10_000,
+};
+
+export const DEFAULT_CONFIG = {
+  listen: { host: '127.0.0.1', port: 10_000 },
+  allowedHosts: ['127.0.0.1', 'localhost', '[::1]'],
+  storage: { adapter: 'json-file', options: { path: 'data.json' } },
+  plugins: ['head', 'get', 'post', 'put', 'create', 'update', 'classic', 'end'],
+} as const satisfies ServerConfig;
+
+/**
+ * Where a configuration came from, so that an error found late (an unknown plugin, a bad option) can still name
+ * file, line and column.
+ */
+export interface ConfigSource {
+  /** The folder that relative paths start from. Absolute. */
+  readonly folder: string;
+  /**
+   * `file:line:column` of the value at this path of keys and indexes, or of the key itself; the nearest enclosing
+   * value where there is none; `''` for a configuration that was given as an object.
+   */
+  locate(path: readonly PropertyKey[], part?: 'key' | 'value'): string;
+}

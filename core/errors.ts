@@ -1,0 +1,178 @@
+/**
+ * Every error that a user, an operator or a client can meet, in one table.
+ *
+ * Codes are a promise: they never change meaning. Sentences may improve. `core/ERRORS.md` tells cause and cure
+ * of each; a test holds the two together, both ways. Programming mistakes (a wrong argument to a public
+ * function) are plain `TypeError`s and have no place here.
+ */
+
+interface ErrorRow {
+  /** Status of the answer where the error meets an exchange; 500 where it never should. */
+  readonly status: number;
+  /** Whether the connection closes behind the answer, because what follows on it cannot be trusted. */
+  readonly closes: boolean;
+  /** What happened and what to do. `…` at the end is where the detail of the occurrence is put. */
+  readonly sentence: string;
+}
+
+const row = (status: number, sentence: string, closes = false): ErrorRow => ({ status, closes, sentence });
+const closing = (status: number, sentence: string): ErrorRow => row(status, sentence, true);
+
+export const ERRORS = {
+  // What a client sent: request line, RFC 9112 §3
+  REQUEST_LINE_INVALID: closing(
+    400,
+    'The request line is not "method SP request-target SP HTTP-version" (RFC 9112 §3).',
+  ),
+  METHOD_INVALID: closing(400, 'The method is not a token (RFC 9110 §9.1).'),
+  TARGET_INVALID: closing(400, 'The request target is none of the four forms (RFC 9112 §3.2).'),
+  TARGET_TOO_LONG: closing(414, 'The request target is longer than this server takes (RFC 9110 §15.5.15).'),
+  METHOD_TOO_LONG: closing(501, 'The method is longer than any this server implements (RFC 9112 §3).'),
+  VERSION_INVALID: closing(400, 'The HTTP version is not written "HTTP/1.1" (RFC 9112 §2.3).'),
+  VERSION_UNSUPPORTED: closing(505, 'Only HTTP/1.0 and HTTP/1.1 are spoken here (RFC 9110 §15.6.6).'),
+  LINE_END_INVALID: closing(400, 'A line does not end in CR LF, or holds a bare CR or LF (RFC 9112 §2.2).'),
+
+  // Header section, RFC 9112 §5
+  FIELD_NAME_INVALID: closing(
+    400,
+    'A field name is not a token directly followed by a colon (RFC 9112 §5.1).',
+  ),
+  FIELD_VALUE_INVALID: closing(400, 'A field value holds a control character (RFC 9110 §5.5).'),
+  FIELD_FOLDED: closing(
+    400,
+    'A field line begins with white space; line folding is obsolete (RFC 9112 §5.2).',
+  ),
+  HEADER_SECTION_TOO_LARGE: closing(
+    431,
+    'The header section is larger than this server takes (RFC 6585 §5).',
+  ),
+  HEADER_FIELDS_TOO_MANY: closing(
+    431,
+    'The header section has more field lines than this server takes (RFC 6585 §5).',
+  ),
+  HOST_MISSING: closing(400, 'An HTTP/1.1 request needs a Host field (RFC 9112 §3.2).'),
+  HOST_REPEATED: closing(400, 'A request has one Host field line, not several (RFC 9112 §3.2).'),
+  HOST_INVALID: closing(400, 'The Host field is not "host" or "host:port" (RFC 9112 §3.2).'),
+
+  // Framing, RFC 9112 §6 and §7
+  CONTENT_LENGTH_INVALID: closing(400, 'Content-Length is not one decimal number (RFC 9112 §6.3).'),
+  FRAMING_CONFLICT: closing(400, 'Transfer-Encoding and Content-Length exclude each other (RFC 9112 §6.3).'),
+  TRANSFER_ENCODING_INVALID: closing(
+    400,
+    'Transfer-Encoding does not end in one "chunked", or came with HTTP/1.0 (RFC 9112 §6.1).',
+  ),
+  TRANSFER_ENCODING_UNSUPPORTED: closing(
+    501,
+    'The only transfer coding understood here is "chunked" (RFC 9112 §6.1).',
+  ),
+  CHUNK_INVALID: closing(400, 'A chunk is not "size CR LF data CR LF" (RFC 9112 §7.1).'),
+  CHUNK_EXTENSIONS_TOO_LARGE: closing(
+    400,
+    'The chunk extensions of this request are larger than this server takes (RFC 9112 §7.1.1).',
+  ),
+  TRAILER_SECTION_TOO_LARGE: closing(
+    431,
+    'The trailer section is larger than this server takes (RFC 9112 §7.1.2).',
+  ),
+  BODY_TOO_LARGE: closing(413, 'The body is larger than this server takes (RFC 9110 §15.5.14).'),
+  BODY_INCOMPLETE: closing(400, 'The connection ended before the body was complete (RFC 9112 §8).'),
+  EXPECTATION_FAILED: closing(
+    417,
+    'The only expectation understood here is "100-continue" (RFC 9110 §10.1.1).',
+  ),
+  REQUEST_TIMEOUT: closing(408, 'The request was not complete in time (RFC 9110 §15.5.9).'),
+
+  // What a client asked for
+  HOST_NOT_ALLOWED: row(400, 'Not allowed host: …'),
+  METHOD_NOT_ALLOWED: row(405, 'Method not allowed'),
+  NOT_FOUND: row(404, 'Nothing is registered at this path.'),
+  BODY_ALREADY_READ: row(
+    500,
+    'The body of this request was read already; keep what the first read returned.',
+  ),
+  BODY_NOT_TEXT: row(400, 'The body is not text in the charset it claims (RFC 9110 §8.3.2).'),
+  BODY_NOT_JSON: row(400, 'The body is not JSON (RFC 8259): …'),
+  CHARSET_UNSUPPORTED: row(415, 'The charset of the body is not known here (RFC 9110 §15.5.16): …'),
+
+  // Handlers
+  HANDLER_FAILED: row(500, 'The handler failed; the log of the server says why.'),
+  HANDLER_ANSWER_INVALID: row(500, 'The handler returned no valid answer; the log of the server says why.'),
+  HANDLER_TIMEOUT: closing(503, 'The handler did not answer in time.'),
+  SERVER_CLOSING: closing(503, 'The server is shutting down; try again elsewhere or later.'),
+
+  // Storage
+  STORAGE_KEY_INVALID: row(400, 'A key is a non-empty, well-formed string within the size limit: …'),
+  STORAGE_VALUE_INVALID: row(400, 'A value is a well-formed string within the size limit: …'),
+  STORAGE_PAGE_INVALID: row(
+    400,
+    'A page needs a whole limit of at least 1 and a whole cursor of at least 0: …',
+  ),
+  STORAGE_UNAVAILABLE: row(503, 'The store cannot be reached; nothing was changed. …'),
+  STORAGE_OUTCOME_UNKNOWN: row(
+    503,
+    'It cannot be known whether the change was stored; read it back before you repeat it. …',
+  ),
+  STORAGE_FULL: row(507, 'The store has no room left; nothing was changed. …'),
+  STORAGE_CLOSED: row(503, 'The store is closed; nothing was changed.'),
+  STORAGE_CORRUPT: row(500, 'The data is damaged and was left as it is: …'),
+  STORAGE_UNREADABLE: row(500, 'The data cannot be read or written: …'),
+  STORAGE_LOCKED: row(500, 'The data is in use: …'),
+
+  // Configuration and start
+  CONFIG_UNREADABLE: row(500, 'The configuration cannot be read: …'),
+  CONFIG_SYNTAX: row(500, 'The configuration is not valid JSON: …'),
+  CONFIG_INVALID: row(500, 'The configuration is not valid: …'),
+  PLUGIN_UNKNOWN: row(500, 'No such plugin: …'),
+  PLUGIN_INVALID: row(500, 'This is not a plugin: …'),
+  PLUGIN_LOAD_FAILED: row(500, 'The plugin could not be loaded: …'),
+  PLUGIN_OPTIONS_INVALID: row(500, 'The options of a plugin are not valid: …'),
+  PLUGIN_REPEATED: row(500, 'A plugin is named twice: …'),
+  PLUGIN_NEEDS_MISSING: row(500, 'A plugin needs another that is not configured: …'),
+  PLUGIN_NEEDS_CYCLE: row(500, 'Plugins need each other in a circle: …'),
+  PLUGIN_SETUP_FAILED: row(500, 'A plugin failed while it was set up: …'),
+  PLUGIN_SETUP_TIMEOUT: row(500, 'A plugin was not set up in time: …'),
+  HANDLER_REPEATED: row(500, 'Two plugins claim the same method and path: …'),
+  ADAPTER_UNKNOWN: row(500, 'No such storage adapter: …'),
+  ADAPTER_INVALID: row(500, 'This is not a storage adapter: …'),
+  ADAPTER_OPTIONS_INVALID: row(500, 'The options of the storage adapter are not valid: …'),
+  PORT_IN_USE: row(500, 'The port is in use: …'),
+  ADDRESS_NOT_AVAILABLE: row(500, 'The address is not one of this machine: …'),
+  PORT_FORBIDDEN: row(500, 'The port is not open to this user: …'),
+  LISTEN_FAILED: row(500, 'The server cannot listen: …'),
+
+  // Command line and client
+  USAGE: row(500, '…'),
+  CASES_INVALID: row(500, 'The case file is not valid: …'),
+  SERVER_UNREACHABLE: row(500, 'The server cannot be reached: …'),
+} as const satisfies Record<string, ErrorRow>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/** An error with a stable code. `message` is the sentence of the table with the detail in its place. */
+export class JackfieldError extends Error {
+  override readonly name = 'JackfieldError';
+  readonly code: ErrorCode;
+
+  /**
+   * @param detail What is particular to this occurrence; stands where the sentence has its `…`, else behind it.
+   * @param options.cause The origin, kept for the log and for `--debug`.
+   */
+  constructor(code: ErrorCode, detail = '', options?: { cause?: unknown }) {
+    super(sentenceOf(code, detail), options);
+    this.code = code;
+  }
+
+  get status(): number {
+    return ERRORS[this.code].status;
+  }
+
+  get closes(): boolean {
+    return ERRORS[this.code].closes;
+  }
+}
+
+function sentenceOf(code: ErrorCode, detail: string): string {
+  const { sentence } = ERRORS[code];
+  if (sentence.includes('…')) return sentence.replace('…', () => detail).trimEnd();
+  return detail === '' ? sentence : `${sentence} ${detail}`;
+}

@@ -1,0 +1,83 @@
+/**
+ * The log that the core writes to and plugins are given. It has pino's shape (`log.info('text')` or
+ * `log.info({ key }, 'text')`), so any pino logger fits in its place.
+ */
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+
+type Fields = Readonly<Record<string, unknown>>;
+
+interface Write {
+  (message: string): void;
+  (fields: Fields, message: string): void;
+}
+
+export interface Log {
+  readonly debug: Write;
+  readonly info: Write;
+  readonly warn: Write;
+  readonly error: Write;
+  /** A log that adds these fields to every line. */
+  child(fields: Fields): Log;
+}
+
+const LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
+
+/**
+ * One JSON object a line: `level`, `time` (ISO 8601, UTC), `message`, then the fields. Errors are written with
+ * code, message, stack and cause.
+ * @param write Takes one line with its end.
+ */
+export function createLog(
+  write: (line: string) => void,
+  lowest: LogLevel = 'info',
+  fields: Fields = {},
+): Log {
+  const at =
+    (level: LogLevel): Write =>
+    (first: Fields | string, second?: string) => {
+      if (LEVELS.indexOf(level) < LEVELS.indexOf(lowest)) return;
+      const own = typeof first === 'string' ? { message: first } : { message: second ?? '', ...first };
+      write(`${lineOf({ level, time: new Date().toISOString(), ...fields, ...own })}\n`);
+    };
+  return {
+    debug: at('debug'),
+    info: at('info'),
+    warn: at('warn'),
+    error: at('error'),
+    child: (more) => createLog(write, lowest, { ...fields, ...more }),
+  };
+}
+
+/** A field that has no JSON (a cycle, a throwing getter) must not turn a log line into a second fault. */
+function lineOf(line: Fields): string {
+  try {
+    return JSON.stringify(line, readable);
+  } catch (cause) {
+    return JSON.stringify({
+      level: line.level,
+      time: line.time,
+      message: line.message,
+      unloggable: String(cause),
+    });
+  }
+}
+
+/** An Error has no enumerable properties and a bigint no JSON: both would be lost or throw. */
+function readable(_key: string, value: unknown): unknown {
+  if (value instanceof Error) {
+    const { name, message, stack, cause } = value;
+    const code: unknown = Reflect.get(value, 'code');
+    return {
+      name,
+      ...(code === undefined ? {} : { code }),
+      message,
+      stack,
+      ...(cause === undefined ? {} : { cause }),
+    };
+  }
+  return typeof value === 'bigint' ? value.toString() : value;
+}
+
+/** Says nothing; what programs and tests get unless they pass a log. */
+export const silentLog: Log = createLog(() => {});

@@ -1,0 +1,128 @@
+/**
+ * What every storage adapter promises. Interchangeable means: the same calls get the same answers from each.
+ * What an adapter cannot promise it declares in `supports`; what it declares, the contract kit tests.
+ *
+ * The core checks keys, values and pages once, at its own door (`storage-door.ts`), so an adapter gets clean
+ * arguments. It throws `StorageError`; anything else it throws is reported as `STORAGE_UNAVAILABLE`.
+ */
+import type { StandardSchema } from '../config/standard-schema.js';
+import { type ErrorCode, JackfieldError } from '../errors.js';
+import type { Log } from '../log.js';
+
+export type MaybePromise<T> = T | Promise<T>;
+
+export interface Entry {
+  readonly key: string;
+  readonly value: string;
+  /**
+   * When the key first appeared: a sequence number counted per entry, unique also within one commit (in the order
+   * of its puts) and kept by later puts of the key. An entry deleted and put again is new. Compare etcd's
+   * create_revision.
+   */
+  readonly created: number;
+  /** When the key last changed: a sequence number counted per commit. Compare etcd's mod_revision. */
+  readonly revision: number;
+  /** Milliseconds since the epoch from which on the entry is absent. */
+  readonly expiresAt?: number;
+}
+
+/** One page in creation order. */
+export interface Page {
+  /** Only keys that begin with these characters; `''` is every key. */
+  readonly prefix?: string;
+  /** The `created` of the last entry of the page before. */
+  readonly after?: number;
+  /** How many entries at the most, at least 1. */
+  readonly limit: number;
+}
+
+export interface Listing {
+  readonly entries: Entry[];
+  /** Pass it as `after` for the page that follows; absent on the last page. */
+  readonly next?: number;
+}
+
+/** A change that is made whole or not at all. No key stands twice in `puts` and `deletes` together. */
+export interface Change {
+  /** Each holds when the entry's revision is the given one; 0 means absent. */
+  readonly checks?: readonly { readonly key: string; readonly revision: number }[];
+  /** `ttlMs`: milliseconds until the entry is absent again; without it the entry stays. */
+  readonly puts?: readonly { readonly key: string; readonly value: string; readonly ttlMs?: number }[];
+  readonly deletes?: readonly string[];
+}
+
+export type CommitResult =
+  | {
+      readonly ok: true;
+      /** The revision of this commit. */
+      readonly revision: number;
+      /** What stood at each put or deleted key before; keys that were absent are absent here. */
+      readonly previous: Map<string, Entry>;
+    }
+  /** Nothing was changed; `conflict` is the key of the first check that did not hold. */
+  | { readonly ok: false; readonly conflict: string };
+
+export interface Supports {
+  /** An answered commit survives kill -9 and power loss. */
+  readonly durable: boolean;
+  /** Who may open the same data at once. */
+  readonly shared: 'process' | 'machine' | 'cluster';
+  /** May evict entries when full. */
+  readonly bounded: boolean;
+  /** Has `watch`. */
+  readonly watch: boolean;
+}
+
+/** One change that `watch` reports: an entry as put, or a key that was deleted or expired. */
+export type WatchEvent =
+  | { readonly type: 'put'; readonly revision: number; readonly entry: Entry }
+  | { readonly type: 'delete'; readonly revision: number; readonly key: string };
+
+/**
+ * Each function may answer at once or with a promise; the synchronous answer is the fast path of stores in memory.
+ * Life: `open` once, then the rest in any number and at the same time, then `close` once.
+ */
+export interface StorageAdapter {
+  readonly name: string;
+  readonly supports: Supports;
+  /** Errors: STORAGE_UNREADABLE, STORAGE_CORRUPT, STORAGE_LOCKED, STORAGE_UNAVAILABLE. */
+  open(): MaybePromise<void>;
+  get(key: string): MaybePromise<Entry | undefined>;
+  list(page: Page): MaybePromise<Listing>;
+  /** Errors: STORAGE_UNAVAILABLE, STORAGE_FULL (nothing changed); STORAGE_OUTCOME_UNKNOWN. */
+  commit(change: Change): MaybePromise<CommitResult>;
+  /** Every change after the given revision, in order, without gaps. */
+  watch?(afterRevision: number): AsyncIterable<WatchEvent>;
+  /** Waits for what is under way; afterwards every call fails with STORAGE_CLOSED. */
+  close(): MaybePromise<void>;
+}
+
+/** An error of a store. The code says whether anything can have changed. */
+export class StorageError extends JackfieldError {
+  constructor(code: Extract<ErrorCode, `STORAGE_${string}`>, detail = '', options?: { cause?: unknown }) {
+    super(code, detail, options);
+  }
+}
+
+/** What an adapter is given beside its options. */
+export interface AdapterContext {
+  /** The folder that relative paths in options start from: the one of the configuration file. Absolute. */
+  readonly folder: string;
+  readonly log: Log;
+}
+
+/** The default export of an adapter's module. */
+export interface AdapterDefinition<Options = unknown> {
+  readonly name: string;
+  /** Any Standard Schema. Without one, no options are taken. */
+  readonly options?: StandardSchema<unknown, Options>;
+  /** Makes the adapter; it opens nothing yet. */
+  create(options: Options, context: AdapterContext): StorageAdapter;
+}
+
+/** Only adds types: the object is returned as it is. */
+export function defineAdapter<Options = Record<string, never>>(
+  definition: AdapterDefinition<Options>,
+): AdapterDefinition<Options> {
+  return definition;
+}
