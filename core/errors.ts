@@ -76,6 +76,7 @@ export const ERRORS = {
   ),
   BODY_TOO_LARGE: closing(413, 'The body is larger than this server takes (RFC 9110 §15.5.14).'),
   BODY_INCOMPLETE: closing(400, 'The connection ended before the body was complete (RFC 9112 §8).'),
+  CONNECTION_LOST: closing(400, 'The peer closed the connection before the exchange was complete.'),
   EXPECTATION_FAILED: closing(
     417,
     'The only expectation understood here is "100-continue" (RFC 9110 §10.1.1).',
@@ -86,6 +87,7 @@ export const ERRORS = {
   HOST_NOT_ALLOWED: row(400, 'Not allowed host: …'),
   METHOD_NOT_ALLOWED: row(405, 'Method not allowed'),
   NOT_FOUND: row(404, 'Nothing is registered at this path.'),
+  PARAMETER_INVALID: row(400, 'A part of the path is not UTF-8 text in percent-encoding (RFC 3986 §2.1): …'),
   BODY_ALREADY_READ: row(
     500,
     'The body of this request was read already; keep what the first read returned.',

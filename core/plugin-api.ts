@@ -8,6 +8,7 @@ import type { MaybePromise, StorageAdapter } from './storage/contract.js';
 
 export type { StandardSchema } from './config/standard-schema.js';
 export { JackfieldError } from './errors.js';
+export { HttpError } from './handlers/http-error.js';
 export type { ClaimedHead, Dialect, DialectAnswer, DialectContext, RefusedHead } from './http/dialect.js';
 export { reasonPhrase } from './http/reason-phrases.js';
 export type { Log } from './log.js';
@@ -48,8 +49,8 @@ export interface Request<Params = Readonly<Record<string, string>>> {
   readonly headers: Readonly<Record<string, string | undefined>>;
   /** `1.1` or `1.0`. */
   readonly httpVersion: '1.0' | '1.1';
-  /** The name of the wire dialect that claimed this request; absent for standard HTTP. */
-  readonly dialect?: string;
+  /** The name of the wire dialect that claimed this request; `''` for standard HTTP. */
+  readonly dialect: string;
   /** The whole body as text, by the charset of `Content-Type`, else UTF-8. Errors: BODY_NOT_TEXT, BODY_TOO_LARGE. */
   text(): Promise<string>;
   /** The whole body as JSON. Errors: BODY_NOT_JSON and those of `text`. */
@@ -92,6 +93,8 @@ export interface HandleOptions {
    * open methods nobody registered (those stay 405).
    */
   readonly registeredMethodsOnly?: boolean;
+  /** With the method `*`: the methods that this path really has, for the `Allow` field of a 405. Default: all. */
+  readonly allow?: readonly string[];
   /** Answer only where nothing else matches the path; such a handler does not make the path exist for others. */
   readonly fallback?: boolean;
 }

@@ -1,0 +1,592 @@
+/**
+ * One connection's life: octets in, exchanges in order, octets out. All keep-alive decisions are made here.
+ *
+ * Laws of this file:
+ * - One exchange at a time; what is pipelined behind it waits unparsed, within `maxBufferedOctets`.
+ * - An exchange is answered once. Whatever a handler does after that (a late answer, a late error) is logged at most.
+ * - After a framing error nothing that follows on the connection is served (RFC 9112 §6.3).
+ */
+
+import type { Limits } from '../config/server-config.js';
+import { ERRORS, JackfieldError } from '../errors.js';
+import { type Answer, errorAnswer } from '../handlers/answer.js';
+import type { Dispatcher } from '../handlers/dispatcher.js';
+import type { HttpClock } from '../http/http-clock.js';
+import { RequestParser } from '../http/parser.js';
+import { formatHead, type ResponseFraming } from '../http/response-head.js';
+import type { Log } from '../log.js';
+import { abandon, writeBody } from './body-writer.js';
+import { ExchangeRequest, LazyAbort } from './exchange-request.js';
+import { Outbox } from './outbox.js';
+import { type Phase, TRANSITIONS } from './phases.js';
+import { RequestBody } from './request-body.js';
+import type { Tap, Transport, TransportEvents } from './transport.js';
+
+/** What all connections of a server share. */
+export interface ConnectionServices {
+  readonly limits: Limits;
+  /** Asked once per exchange, so that a reload takes effect with the next one. */
+  readonly dispatcher: Dispatcher;
+  readonly clock: HttpClock;
+  /** Milliseconds of a clock that is read once per tick; exact enough for deadlines, free for requests. */
+  readonly now: number;
+  readonly log: Log;
+  readonly tap: Tap | undefined;
+  /** The server is stopping: every answer is the last of its connection. */
+  readonly isStopping: boolean;
+  connectionClosed(connection: Connection): void;
+}
+
+/** One request and its answer. */
+interface Exchange {
+  readonly request: ExchangeRequest;
+  readonly dispatcher: Dispatcher;
+  readonly body: RequestBody | undefined;
+  /** The request has arrived whole. */
+  received: boolean;
+  /** An answer was chosen; no other can take its place. */
+  answered: boolean;
+  /** The answer was handed to the transport whole. */
+  sent: boolean;
+  continueSent: boolean;
+}
+
+/** How long a closing connection still reads, so that the last answer is not lost to a reset (RFC 9112 §9.6). */
+const LINGER_MS = 2_000;
+
+export class Connection implements TransportEvents {
+  readonly id: number;
+  readonly #transport: Transport;
+  readonly #services: ConnectionServices;
+  readonly #parser: RequestParser;
+  readonly #outbox: Outbox;
+  #phase: Phase = 'idle';
+  #phaseSince: number;
+  /** When the first octet of the request under way came. */
+  #requestSince = 0;
+  /** Since when the peer has taken nothing; 0 while it keeps up. */
+  #blockedSince = 0;
+  #exchange: Exchange | undefined;
+  #backlog: Buffer[] = [];
+  #backlogOctets = 0;
+  #pumping = false;
+  #paused = false;
+  #peerEnded = false;
+  #closeAfter = false;
+
+  constructor(id: number, transport: Transport, services: ConnectionServices) {
+    this.id = id;
+    this.#transport = transport;
+    this.#services = services;
+    this.#phaseSince = services.now;
+    const { limits, tap } = services;
+    this.#outbox = new Outbox(transport, limits.maxBufferedOctets, tap && ((octets) => tap.sent(id, octets)));
+    this.#parser = new RequestParser({
+      maxTargetOctets: limits.maxTargetOctets,
+      maxHeaderSectionOctets: limits.maxHeaderSectionOctets,
+      maxHeaderFields: limits.maxHeaderFields,
+      maxBodyOctets: limits.maxBodyOctets,
+      claim: (head) => services.dispatcher.claim(head),
+    });
+  }
+
+  get phase(): Phase {
+    return this.#phase;
+  }
+
+  // What the transport tells
+
+  received(octets: Buffer): void {
+    if (this.#phase === 'closed' || this.#phase === 'draining') return;
+    this.#services.tap?.received(this.id, octets);
+    if (this.#phase === 'idle') {
+      this.#enter('reading');
+      this.#requestSince = this.#services.now;
+    }
+    if (this.#pumping || this.#backlog.length > 0 || this.#parser.hasUnread) {
+      this.#backlog.push(octets);
+      this.#backlogOctets += octets.length;
+      this.#updateReading();
+      return;
+    }
+    this.#parser.feed(octets);
+    this.#pump();
+  }
+
+  ended(): void {
+    this.#peerEnded = true;
+    if (this.#phase === 'draining') {
+      this.#transport.destroy();
+      return;
+    }
+    const exchange = this.#exchange;
+    // What was received whole is still answered; the pump closes behind it.
+    if (exchange?.received === true || this.#hasMore) return;
+    if (exchange === undefined || exchange.sent) this.#close();
+    else this.#refuse(new JackfieldError('BODY_INCOMPLETE'));
+  }
+
+  drained(): void {
+    this.#outbox.drained();
+    this.#blockedSince = 0;
+    this.#pump();
+  }
+
+  closed(): void {
+    if (this.#phase === 'closed') return;
+    const exchange = this.#exchange;
+    this.#enter('closed');
+    this.#outbox.drained();
+    this.#backlog = [];
+    if (exchange !== undefined) {
+      const lost = new JackfieldError('CONNECTION_LOST');
+      exchange.request.abort(lost);
+      exchange.body?.fail(lost);
+      if (!exchange.sent) this.#over(exchange);
+    }
+    this.#services.connectionClosed(this);
+  }
+
+  // What the server tells
+
+  /** No exchange begins any more; one that is under way is finished. */
+  stop(): void {
+    const idle = this.#phase === 'idle' || (this.#phase === 'reading' && !this.#parser.midRequest);
+    // Nothing is on its way to the peer, so there is nothing to linger for.
+    if (idle && this.#exchange === undefined) this.#transport.destroySoon();
+  }
+
+  /** At once, whatever is under way. */
+  destroy(): void {
+    this.#transport.destroy();
+    this.closed();
+  }
+
+  /** Compares the deadlines with the clock; called once per tick. */
+  check(now: number): void {
+    const { limits } = this.#services;
+    const inPhase = now - this.#phaseSince;
+    this.#noteBlocked();
+    if (this.#blockedSince !== 0 && now - this.#blockedSince > limits.writeTimeoutMs) {
+      this.destroy();
+      return;
+    }
+    switch (this.#phase) {
+      case 'idle':
+        if (inPhase > limits.idleTimeoutMs) this.#close();
+        return;
+      case 'reading':
+        if (!this.#parser.midRequest) {
+          if (inPhase > limits.idleTimeoutMs) this.#close();
+        } else if (now - this.#requestSince > limits.headerTimeoutMs)
+          this.#refuse(new JackfieldError('REQUEST_TIMEOUT'));
+        return;
+      case 'handling':
+        this.#checkHandling(now, inPhase);
+        return;
+      case 'writing':
+        // An early answer is out and the rest of the body, which nobody wants, does not come.
+        if (this.#exchange?.sent === true && now - this.#requestSince > limits.requestTimeoutMs)
+          this.#close();
+        return;
+      case 'draining':
+        if (inPhase > LINGER_MS) this.destroy();
+        return;
+    }
+  }
+
+  #checkHandling(now: number, inPhase: number): void {
+    const { limits } = this.#services;
+    const exchange = this.#exchange;
+    if (exchange === undefined) return;
+    // While the body is still on its way its sender is waited for, not the handler, unless the handler holds it up.
+    if (!exchange.received && exchange.body?.isFull !== true) {
+      if (now - this.#requestSince > limits.requestTimeoutMs)
+        this.#refuse(new JackfieldError('REQUEST_TIMEOUT'));
+    } else if (inPhase > limits.handlerTimeoutMs) {
+      const { handledBy, method, path } = exchange.request;
+      this.#services.log.error(
+        { plugin: handledBy, method, path, code: 'HANDLER_TIMEOUT' },
+        ERRORS.HANDLER_TIMEOUT.sentence,
+      );
+      this.#refuse(new JackfieldError('HANDLER_TIMEOUT'));
+    }
+  }
+
+  // Reading
+
+  /** Works on what was received until it is used up or something has to be waited for. */
+  #pump(): void {
+    if (this.#pumping) return;
+    this.#pumping = true;
+    while (this.#phase !== 'closed' && this.#phase !== 'draining' && this.#step());
+    this.#pumping = false;
+    this.#outbox.flush();
+    this.#noteBlocked();
+    this.#updateReading();
+    if (this.#peerEnded && this.#exchange === undefined && !this.#hasMore) this.#close();
+  }
+
+  /** Whether something was received that was not worked on yet. */
+  get #hasMore(): boolean {
+    return this.#backlog.length > 0 || this.#parser.hasUnread;
+  }
+
+  /** @returns whether there may be more to do at once. */
+  #step(): boolean {
+    const exchange = this.#exchange;
+    if (exchange?.body?.isFull === true && !exchange.answered) return false;
+    if (this.#outbox.isBlocked && exchange === undefined) return false;
+    switch (this.#parser.next()) {
+      case 'need-data': {
+        const octets = this.#backlog.shift();
+        if (octets === undefined) {
+          if (exchange === undefined) this.#enter(this.#parser.midRequest ? 'reading' : 'idle');
+          return false;
+        }
+        this.#backlogOctets -= octets.length;
+        if (this.#phase === 'idle') this.#enter('reading');
+        this.#parser.feed(octets);
+        return true;
+      }
+      case 'head':
+        this.#begin();
+        return true;
+      case 'data':
+        exchange?.body?.push(this.#parser.data);
+        return true;
+      case 'complete':
+        return this.#complete();
+      case 'error':
+        this.#refuse(this.#parser.error!);
+        return false;
+    }
+  }
+
+  #complete(): boolean {
+    const exchange = this.#exchange;
+    if (exchange !== undefined && !exchange.received) {
+      exchange.received = true;
+      exchange.body?.complete();
+      // From here on it is the handler that is waited for.
+      this.#phaseSince = this.#services.now;
+    }
+    if (exchange !== undefined && !exchange.sent) return false;
+    this.#exchange = undefined;
+    if (this.#closeAfter) {
+      this.#close();
+      return false;
+    }
+    this.#parser.proceed();
+    this.#enter(this.#parser.hasUnread ? 'reading' : 'idle');
+    this.#requestSince = this.#services.now;
+    return true;
+  }
+
+  #begin(): void {
+    const head = this.#parser.head!;
+    const body =
+      head.framing.kind === 'none'
+        ? undefined
+        : new RequestBody(this.#bodySource, this.#services.limits.maxBufferedOctets);
+    const request = new ExchangeRequest(head, this.#transport.remoteAddress, body, new LazyAbort());
+    const { dispatcher } = this.#services;
+    const exchange: Exchange = {
+      request,
+      dispatcher,
+      body,
+      received: body === undefined,
+      answered: false,
+      sent: false,
+      continueSent: false,
+    };
+    this.#exchange = exchange;
+    this.#enter('handling');
+    const answer = dispatcher.dispatch(request);
+    if (!(answer instanceof Promise)) {
+      this.#answer(exchange, answer);
+      return;
+    }
+    answer.then((late) => {
+      if (exchange.answered) abandon(late.body);
+      else {
+        this.#answer(exchange, late);
+        this.#pump();
+      }
+    });
+  }
+
+  readonly #bodySource = {
+    wanted: (): void => {
+      const exchange = this.#exchange;
+      if (exchange === undefined || exchange.continueSent || exchange.answered || exchange.received) return;
+      if (!exchange.request.head.expectsContinue || this.#parser.hasUnread) return;
+      exchange.continueSent = true;
+      this.#outbox.text('HTTP/1.1 100 Continue\r\n\r\n');
+      if (!this.#pumping) this.#outbox.flush();
+    },
+    // Not at once: the caller is in the middle of its own work.
+    drained: (): void => {
+      if (!this.#pumping && (this.#paused || this.#parser.hasUnread)) queueMicrotask(() => this.#pump());
+    },
+  };
+
+  #updateReading(): void {
+    const { maxBufferedOctets } = this.#services.limits;
+    const body = this.#exchange?.body;
+    const pause =
+      this.#phase !== 'draining' &&
+      (this.#backlogOctets >= maxBufferedOctets || body?.isFull === true || this.#outbox.isBlocked);
+    if (pause === this.#paused) return;
+    this.#paused = pause;
+    if (pause) this.#transport.pause();
+    else this.#transport.resume();
+  }
+
+  // Answering
+
+  /** Ends the exchange under way, or the connection's reading, with an error; then closes. */
+  #refuse(error: JackfieldError): void {
+    const exchange = this.#exchange;
+    if (exchange === undefined) {
+      this.#outbox.text(this.#errorText(error));
+      this.#close();
+      return;
+    }
+    exchange.request.abort(error);
+    exchange.body?.fail(error);
+    this.#closeAfter = true;
+    if (exchange.answered) {
+      // The answer is on its way and cannot be taken back; it is the last.
+      if (exchange.sent) this.#close();
+      return;
+    }
+    this.#answer(exchange, { ...errorAnswer(error), close: true });
+    this.#outbox.flush();
+    if (exchange.sent) this.#close();
+  }
+
+  #errorText(error: JackfieldError): string {
+    const { status, fields, body } = errorAnswer(error);
+    const text = String(body);
+    const framing = Buffer.byteLength(text);
+    const { date } = this.#services.clock;
+    return (
+      toLatin1(formatHead({ status, fields, framing, close: true, keepAliveField: false, date })) +
+      toLatin1(text)
+    );
+  }
+
+  #answer(exchange: Exchange, answer: Answer): void {
+    if (this.#phase === 'closed') {
+      abandon(answer.body);
+      return;
+    }
+    exchange.answered = true;
+    exchange.body?.discard();
+    const { head } = exchange.request;
+    const close = this.#mustClose(exchange, answer);
+    this.#closeAfter ||= close;
+    this.#enter('writing');
+    if (head.claim !== undefined) {
+      this.#answerInDialect(exchange, answer);
+      return;
+    }
+    const bodyless = head.method === 'HEAD' || answer.status === 204 || answer.status === 304;
+    const { body } = answer;
+    if (bodyless || body === undefined || typeof body === 'string' || body instanceof Uint8Array) {
+      this.#sendWhole(exchange, answer, bodyless);
+    } else this.#sendStream(exchange, answer, body, answer.contentLength ?? streamFraming(head.minorVersion));
+  }
+
+  /** Reads past what is left of the request as far as it is here; says whether the connection can go on. */
+  #mustClose(exchange: Exchange, answer: Answer): boolean {
+    const { head } = exchange.request;
+    if (!head.persistent || answer.close || this.#closeAfter || this.#services.isStopping) return true;
+    if (this.#peerEnded && !this.#hasMore) return true;
+    if (exchange.received) return false;
+    let event = this.#parser.next();
+    while (event === 'data') event = this.#parser.next();
+    if (event === 'complete') return false;
+    // A client that waits for 100 may send its body or the next request: the two cannot be told apart.
+    if (head.expectsContinue && !exchange.continueSent) return true;
+    return event === 'error' || this.#parser.bodyLeft > this.#services.limits.maxBufferedOctets;
+  }
+
+  #head(exchange: Exchange, answer: Answer, framing: ResponseFraming): string {
+    const { minorVersion } = exchange.request.head;
+    const close = this.#closeAfter || framing === 'close';
+    if (framing === 'close') this.#closeAfter = true;
+    return formatHead({
+      status: answer.status,
+      fields: answer.fields,
+      framing,
+      close,
+      keepAliveField: minorVersion === 0 && !close,
+      date: answer.hasDate ? '' : this.#services.clock.date,
+    });
+  }
+
+  #sendWhole(exchange: Exchange, answer: Answer, bodyless: boolean): void {
+    const { body, status } = answer;
+    const { maxBufferedOctets } = this.#services.limits;
+    const octets = bodyless && body === undefined ? answer.contentLength : lengthOf(body);
+    const framing = status === 204 || octets === undefined ? 'none' : octets;
+    if (bodyless || octets === undefined || octets === 0) {
+      if (bodyless) abandon(body);
+      this.#outbox.text(this.#head(exchange, answer, framing));
+    } else if (octets > maxBufferedOctets) {
+      const whole = typeof body === 'string' ? Buffer.from(body) : (body as Uint8Array);
+      this.#sendStream(exchange, answer, whole, octets);
+      return;
+    } else if (typeof body === 'string') {
+      // As many octets as characters: it is ASCII and the same in latin1.
+      this.#outbox.text(
+        this.#head(exchange, answer, framing) + (octets === body.length ? body : toLatin1(body)),
+      );
+    } else {
+      this.#outbox.text(this.#head(exchange, answer, framing));
+      this.#outbox.octets(body as Uint8Array);
+    }
+    this.#sent(exchange);
+  }
+
+  #sendStream(
+    exchange: Exchange,
+    answer: Answer,
+    body: Exclude<Answer['body'], string | undefined>,
+    framing: ResponseFraming,
+  ): void {
+    let headSent = false;
+    const isOver = (): boolean => this.#phase === 'closed' || exchange.sent;
+    writeBody({
+      outbox: this.#outbox,
+      body,
+      sendHead: () => {
+        headSent = true;
+        this.#outbox.text(this.#head(exchange, answer, framing));
+        this.#noteBlocked();
+      },
+      chunked: framing === 'chunked',
+      contentLength: typeof framing === 'number' ? framing : undefined,
+      pieceOctets: this.#services.limits.maxBufferedOctets,
+      isOver,
+    }).then(
+      () => {
+        if (isOver()) return;
+        this.#sent(exchange);
+        this.#pump();
+      },
+      (error: unknown) => {
+        const { handledBy, method, path } = exchange.request;
+        this.#services.log.error({ plugin: handledBy, method, path, error }, 'The body of an answer failed.');
+        if (isOver()) return;
+        // The client must not take a part for the whole: without its end the message is incomplete (RFC 9112 §8).
+        if (headSent) this.destroy();
+        else {
+          this.#sendWhole(exchange, errorAnswer(new JackfieldError('HANDLER_FAILED')), false);
+          this.#pump();
+        }
+      },
+    );
+  }
+
+  /** A dialect's answers have their length in front, so a stream is collected first. */
+  #answerInDialect(exchange: Exchange, answer: Answer): void {
+    const { body } = answer;
+    if (body === undefined || typeof body === 'string' || body instanceof Uint8Array) {
+      this.#sendInDialect(exchange, answer, Buffer.from(body ?? ''));
+      return;
+    }
+    collect(body).then(
+      (octets) => {
+        if (this.#phase === 'closed') return;
+        this.#sendInDialect(exchange, answer, octets);
+        this.#pump();
+      },
+      (error: unknown) => {
+        this.#services.log.error(
+          { plugin: exchange.request.handledBy, error },
+          'The body of an answer failed.',
+        );
+        this.destroy();
+      },
+    );
+  }
+
+  #sendInDialect(exchange: Exchange, answer: Answer, octets: Buffer): void {
+    const { claim } = exchange.request.head;
+    const headers = new Map<string, string[]>();
+    for (let at = 0; at < answer.fields.length; at += 2) {
+      const name = answer.fields[at]!.toLowerCase();
+      headers.set(name, [...(headers.get(name) ?? []), answer.fields[at + 1]!]);
+    }
+    const date = new Date();
+    const written = claim!.write({ status: answer.status, headers, contentLength: octets.length, date });
+    this.#closeAfter ||= written.close;
+    this.#outbox.text(written.head);
+    if (written.withBody) this.#outbox.octets(octets);
+    this.#sent(exchange);
+  }
+
+  #sent(exchange: Exchange): void {
+    exchange.sent = true;
+    this.#over(exchange);
+    // A body that is still on its way is read past by the pump.
+    if (this.#closeAfter && !exchange.received) this.#close();
+  }
+
+  #over(exchange: Exchange): void {
+    exchange.dispatcher.closed(exchange.request);
+  }
+
+  #noteBlocked(): void {
+    if (!this.#outbox.isBlocked) this.#blockedSince = 0;
+    else if (this.#blockedSince === 0) this.#blockedSince = this.#services.now;
+  }
+
+  // Closing
+
+  /** Ends our direction and still reads for a while, so that the last answer is not lost (RFC 9112 §9.6). */
+  #close(): void {
+    if (this.#phase === 'closed' || this.#phase === 'draining') return;
+    this.#outbox.flush();
+    this.#enter('draining');
+    this.#exchange = undefined;
+    this.#backlog = [];
+    this.#backlogOctets = 0;
+    this.#updateReading();
+    if (this.#peerEnded) this.#transport.destroySoon();
+    else this.#transport.end();
+  }
+
+  #enter(phase: Phase): void {
+    if (phase === this.#phase) return;
+    if (!TRANSITIONS[this.#phase].includes(phase)) {
+      throw new TypeError(`A connection does not go from ${this.#phase} to ${phase}.`);
+    }
+    this.#phase = phase;
+    this.#phaseSince = this.#services.now;
+  }
+}
+
+function streamFraming(minorVersion: 0 | 1): ResponseFraming {
+  return minorVersion === 1 ? 'chunked' : 'close';
+}
+
+function lengthOf(body: Answer['body']): number | undefined {
+  if (body === undefined) return 0;
+  if (typeof body === 'string') return Buffer.byteLength(body);
+  return body instanceof Uint8Array ? body.length : undefined;
+}
+
+/** The UTF-8 octets of a text, one character each. */
+function toLatin1(text: string): string {
+  return Buffer.from(text).toString('latin1');
+}
+
+async function collect(body: AsyncIterable<string | Uint8Array>): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  for await (const part of body) parts.push(Buffer.from(part as Uint8Array));
+  return Buffer.concat(parts);
+}

@@ -1,0 +1,93 @@
+/** All connections of a server: their common clock, their number, their common end. */
+import type { Limits } from '../config/server-config.js';
+import type { Dispatcher } from '../handlers/dispatcher.js';
+import { HttpClock } from '../http/http-clock.js';
+import type { Log } from '../log.js';
+import { Connection, type ConnectionServices } from './connection.js';
+import type { Tap, Transport } from './transport.js';
+
+/** A second is exact enough for deadlines of seconds; shorter ones are looked at more often. */
+const MAX_TICK_MS = 1_000;
+const MIN_TICK_MS = 10;
+
+export class Connections implements ConnectionServices {
+  readonly limits: Limits;
+  readonly clock = new HttpClock();
+  readonly log: Log;
+  readonly tap: Tap | undefined;
+  /** Replaced as a whole when plugins change. */
+  dispatcher: Dispatcher;
+  now = performance.now();
+  isStopping = false;
+  readonly #open = new Set<Connection>();
+  #accepted = 0;
+  #ticking: NodeJS.Timeout | undefined;
+  #whenEmpty: (() => void)[] = [];
+
+  constructor(limits: Limits, dispatcher: Dispatcher, log: Log, tap?: Tap) {
+    this.limits = limits;
+    this.dispatcher = dispatcher;
+    this.log = log;
+    this.tap = tap;
+  }
+
+  get size(): number {
+    return this.#open.size;
+  }
+
+  get isFull(): boolean {
+    return this.#open.size >= this.limits.maxConnections;
+  }
+
+  open(transport: Transport): Connection {
+    if (this.#ticking === undefined) this.#startTicking();
+    const connection = new Connection(++this.#accepted, transport, this);
+    this.#open.add(connection);
+    return connection;
+  }
+
+  connectionClosed(connection: Connection): void {
+    this.#open.delete(connection);
+    if (this.#open.size > 0) return;
+    clearInterval(this.#ticking);
+    this.#ticking = undefined;
+    for (const resolve of this.#whenEmpty) resolve();
+    this.#whenEmpty = [];
+  }
+
+  /**
+   * Lets every exchange under way finish, then closes; by force after `shutdownTimeoutMs`.
+   * @returns how many connections had to be broken off.
+   */
+  async drain(): Promise<number> {
+    this.isStopping = true;
+    for (const connection of this.#open) connection.stop();
+    if (this.#open.size === 0) return 0;
+    let broken = 0;
+    const force = setTimeout(() => {
+      broken = this.#open.size;
+      for (const connection of this.#open) connection.destroy();
+    }, this.limits.shutdownTimeoutMs);
+    await new Promise<void>((resolve) => this.#whenEmpty.push(resolve));
+    clearTimeout(force);
+    return broken;
+  }
+
+  #startTicking(): void {
+    const { headerTimeoutMs, requestTimeoutMs, idleTimeoutMs, writeTimeoutMs, handlerTimeoutMs } =
+      this.limits;
+    const shortest = Math.min(
+      headerTimeoutMs,
+      requestTimeoutMs,
+      idleTimeoutMs,
+      writeTimeoutMs,
+      handlerTimeoutMs,
+    );
+    const tick = Math.max(MIN_TICK_MS, Math.min(MAX_TICK_MS, shortest / 4));
+    this.now = performance.now();
+    this.#ticking = setInterval(() => {
+      this.now = performance.now();
+      for (const connection of this.#open) connection.check(this.now);
+    }, tick);
+  }
+}

@@ -1,0 +1,160 @@
+/** The request that handlers see: views of the head, made when they are first asked for. */
+import { isUtf8 } from 'node:buffer';
+import { TextDecoder } from 'node:util';
+import { JackfieldError } from '../errors.js';
+import type { Params } from '../handlers/registry.js';
+import { parseContentType } from '../http/content-type.js';
+import type { RequestHead } from '../http/request-head.js';
+import type { Request } from '../plugin-api.js';
+import type { RequestBody } from './request-body.js';
+
+const NO_PARAMS: Params = Object.freeze(Object.create(null));
+const NO_OCTETS = Buffer.alloc(0);
+
+export class ExchangeRequest implements Request {
+  readonly head: RequestHead;
+  readonly remoteAddress: string;
+  /** The plugin whose handler was found, for the log. */
+  handledBy = '';
+  /** Filled in when the registry has found a handler. */
+  params: Params = NO_PARAMS;
+  readonly #method: string | undefined;
+  readonly #body: RequestBody | undefined;
+  readonly #aborts: LazyAbort;
+  #headers: Record<string, string | undefined> | undefined;
+  #query: URLSearchParams | undefined;
+
+  /**
+   * @param body Absent where the request has none.
+   * @param method In place of the head's: how a request is forwarded under another method.
+   */
+  constructor(
+    head: RequestHead,
+    remoteAddress: string,
+    body?: RequestBody,
+    aborts = new LazyAbort(),
+    method?: string,
+  ) {
+    this.head = head;
+    this.remoteAddress = remoteAddress;
+    this.#body = body;
+    this.#aborts = aborts;
+    this.#method = method;
+  }
+
+  get method(): string {
+    return this.#method ?? this.head.method;
+  }
+
+  get target(): string {
+    return this.head.target;
+  }
+
+  get path(): string {
+    return this.head.claim?.path ?? this.head.path;
+  }
+
+  get httpVersion(): '1.0' | '1.1' {
+    return this.head.minorVersion === 0 ? '1.0' : '1.1';
+  }
+
+  get dialect(): string {
+    return this.head.claim?.dialect ?? '';
+  }
+
+  get query(): URLSearchParams {
+    this.#query ??= new URLSearchParams(this.head.query);
+    return this.#query;
+  }
+
+  get headers(): Readonly<Record<string, string | undefined>> {
+    this.#headers ??= joinFields(this.head.rawHeaders);
+    return this.#headers;
+  }
+
+  get signal(): AbortSignal {
+    return this.#aborts.signal;
+  }
+
+  abort(reason: unknown): void {
+    this.#aborts.abort(reason);
+  }
+
+  /** The same request under another method. Its body is one and the same: whoever reads it first has it. */
+  withMethod(method: string): ExchangeRequest {
+    return new ExchangeRequest(this.head, this.remoteAddress, this.#body, this.#aborts, method);
+  }
+
+  async bytes(): Promise<Buffer> {
+    return this.#body === undefined ? NO_OCTETS : this.#body.bytes();
+  }
+
+  async text(): Promise<string> {
+    const octets = await this.bytes();
+    const { charset } = parseContentType(this.headers['content-type']);
+    if (charset !== '' && charset !== 'utf-8' && charset !== 'utf8') return decode(octets, charset);
+    if (!isUtf8(octets)) throw new JackfieldError('BODY_NOT_TEXT');
+    const text = octets.toString('utf8');
+    return text.startsWith('\ufeff') ? text.slice(1) : text;
+  }
+
+  async json(): Promise<unknown> {
+    const text = await this.text();
+    try {
+      return JSON.parse(text);
+    } catch (cause) {
+      throw new JackfieldError('BODY_NOT_JSON', cause instanceof Error ? cause.message : '', { cause });
+    }
+  }
+
+  get body(): AsyncIterable<Uint8Array> {
+    return this.#body ?? nothing();
+  }
+}
+
+async function* nothing(): AsyncGenerator<Uint8Array, void, undefined> {}
+
+/** Several lines of one name are one list (RFC 9110 §5.3); of Cookie the separator is `; ` (RFC 9113 §8.2.3). */
+function joinFields(raw: readonly string[]): Record<string, string | undefined> {
+  const headers: Record<string, string | undefined> = Object.create(null);
+  for (let at = 0; at < raw.length; at += 2) {
+    const name = raw[at]!.toLowerCase();
+    const before = headers[name];
+    headers[name] =
+      before === undefined ? raw[at + 1]! : before + (name === 'cookie' ? '; ' : ', ') + raw[at + 1]!;
+  }
+  return headers;
+}
+
+function decode(octets: Uint8Array, charset: string): string {
+  let decoder: TextDecoder;
+  try {
+    decoder = new TextDecoder(charset, { fatal: true });
+  } catch (cause) {
+    throw new JackfieldError('CHARSET_UNSUPPORTED', charset, { cause });
+  }
+  try {
+    return decoder.decode(octets);
+  } catch (cause) {
+    throw new JackfieldError('BODY_NOT_TEXT', '', { cause });
+  }
+}
+
+/** An AbortController costs more than most requests; it is made when a handler asks for its signal. */
+export class LazyAbort {
+  #controller: AbortController | undefined;
+  #reason: { readonly value: unknown } | undefined;
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#reason !== undefined) this.#controller.abort(this.#reason.value);
+    }
+    return this.#controller.signal;
+  }
+
+  abort(reason: unknown): void {
+    this.#reason ??= { value: reason };
+    this.#controller?.abort(reason);
+  }
+}

@@ -1,0 +1,117 @@
+/**
+ * The body of one request on its way from the connection to a handler, with back-pressure: a body that nobody reads
+ * fills at most `maxBufferedOctets` and then stops the connection from reading.
+ */
+import { JackfieldError } from '../errors.js';
+
+/** What a body asks of its connection. */
+export interface BodySource {
+  /** Somebody wants octets: a client that waits for `100 Continue` may send them. */
+  wanted(): void;
+  /** There is room again. */
+  drained(): void;
+}
+
+type Waiter = { readonly resolve: () => void; readonly reject: (error: JackfieldError) => void };
+
+export class RequestBody implements AsyncIterable<Uint8Array> {
+  readonly #source: BodySource;
+  readonly #highWaterMark: number;
+  #chunks: Buffer[] = [];
+  #buffered = 0;
+  #claimed = false;
+  #whole = false;
+  #complete = false;
+  #discarding = false;
+  #error: JackfieldError | undefined;
+  #waiter: Waiter | undefined;
+
+  constructor(source: BodySource, highWaterMark: number) {
+    this.#source = source;
+    this.#highWaterMark = highWaterMark;
+  }
+
+  // The connection's side
+
+  /** @param octets Kept as they are: they must not change afterwards. */
+  push(octets: Buffer): void {
+    if (this.#discarding) return;
+    this.#chunks.push(octets);
+    this.#buffered += octets.length;
+    if (!this.#whole) this.#wake();
+  }
+
+  /** Whether the connection has to wait before it reads on. A body that is wanted whole is bounded by its limit. */
+  get isFull(): boolean {
+    return !this.#whole && this.#buffered >= this.#highWaterMark;
+  }
+
+  complete(): void {
+    this.#complete = true;
+    this.#wake();
+  }
+
+  fail(error: JackfieldError): void {
+    if (this.#complete) return;
+    this.#error ??= error;
+    this.#chunks = [];
+    this.#buffered = 0;
+    this.#wake();
+  }
+
+  /** The exchange is over: what still comes is thrown away. */
+  discard(): void {
+    this.#discarding = true;
+    this.#chunks = [];
+    this.#buffered = 0;
+  }
+
+  // The handler's side
+
+  /** Errors: BODY_ALREADY_READ, and what the connection failed with. */
+  async bytes(): Promise<Buffer> {
+    this.#claim();
+    this.#whole = true;
+    this.#source.drained();
+    while (!this.#complete) await this.#more();
+    const [first] = this.#chunks;
+    const bytes = this.#chunks.length === 1 && first !== undefined ? first : Buffer.concat(this.#chunks);
+    this.#chunks = [];
+    this.#buffered = 0;
+    return bytes;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
+    this.#claim();
+    for (;;) {
+      const chunk = this.#chunks.shift();
+      if (chunk !== undefined) {
+        const wasFull = this.isFull;
+        this.#buffered -= chunk.length;
+        if (wasFull && !this.isFull) this.#source.drained();
+        yield chunk;
+      } else if (this.#complete) return;
+      else await this.#more();
+    }
+  }
+
+  #claim(): void {
+    if (this.#claimed) throw new JackfieldError('BODY_ALREADY_READ');
+    this.#claimed = true;
+  }
+
+  #more(): Promise<void> {
+    if (this.#error !== undefined) return Promise.reject(this.#error);
+    this.#source.wanted();
+    return new Promise((resolve, reject) => {
+      this.#waiter = { resolve, reject };
+    });
+  }
+
+  #wake(): void {
+    const waiter = this.#waiter;
+    this.#waiter = undefined;
+    if (this.#error !== undefined) waiter?.reject(this.#error);
+    else waiter?.resolve();
+  }
+}

@@ -1,0 +1,37 @@
+/** What a connection needs of whatever carries its octets: a socket, or memory for `inject`. */
+export interface Transport {
+  /** The peer's address, without port; `''` on a Unix socket. */
+  readonly remoteAddress: string;
+  /**
+   * @param octets A string is latin1, one octet a character.
+   * @returns false when the peer is behind: wait for `drained` before more.
+   */
+  write(octets: string | Uint8Array): boolean;
+  pause(): void;
+  resume(): void;
+  /** Ends this direction behind what was written. */
+  end(): void;
+  /** Both directions, behind what was written. */
+  destroySoon(): void;
+  /** Both directions, at once. */
+  destroy(): void;
+}
+
+/** What a transport tells its connection. */
+export interface TransportEvents {
+  /** @param octets Stay unchanged afterwards. */
+  received(octets: Buffer): void;
+  /** The peer has ended its direction. */
+  ended(): void;
+  /** There is room for more after a `write` that answered false. */
+  drained(): void;
+  /** The last event: nothing can be read or written any more. */
+  closed(): void;
+}
+
+/** Sees every octet that a server receives and sends. Costs nothing where there is none. */
+export interface Tap {
+  /** @param connection Counts from 1. */
+  received(connection: number, octets: Uint8Array): void;
+  sent(connection: number, octets: Uint8Array): void;
+}

@@ -1,0 +1,249 @@
+/**
+ * From a request to its answer: host check → hooks → registry → handler → check of what it returned.
+ *
+ * Law of this file: `dispatch` never throws and never rejects. Whatever a plugin does, an answer comes of it, and what
+ * a plugin did wrong is in the log under its name.
+ */
+import type { ExchangeRequest } from '../connection/exchange-request.js';
+import { JackfieldError } from '../errors.js';
+import type { ClaimedHead, Dialect, DialectContext, RefusedHead } from '../http/dialect.js';
+import type { Log } from '../log.js';
+import type { Hooks, Request, ResponseValue } from '../plugin-api.js';
+import type { MaybePromise } from '../storage/contract.js';
+import type { AllowedHosts } from './allowed-hosts.js';
+import { type Answer, errorAnswer, toAnswer, toParts } from './answer.js';
+import { HttpError } from './http-error.js';
+import type { Match, Registry } from './registry.js';
+
+export type Stage = keyof Hooks;
+
+/** A hook with the plugin that set it. */
+export interface Hook<S extends Stage = Stage> {
+  readonly plugin: string;
+  readonly fn: Hooks[S];
+}
+
+export type HookTable = { readonly [S in Stage]: readonly Hook<S>[] };
+
+export const NO_HOOKS: HookTable = { request: [], handler: [], response: [], error: [], close: [] };
+
+/** Everything the plugins of a server contribute; replaced as a whole. */
+export interface Contributions {
+  readonly registry: Registry;
+  readonly hooks: HookTable;
+  readonly dialects: readonly Dialect[];
+}
+
+export class Dispatcher implements DialectContext {
+  readonly #contributions: Contributions;
+  readonly #allowedHosts: AllowedHosts;
+  readonly #log: Log;
+  readonly #hasHooks: boolean;
+
+  constructor(contributions: Contributions, allowedHosts: AllowedHosts, log: Log) {
+    this.#contributions = contributions;
+    this.#allowedHosts = allowedHosts;
+    this.#log = log;
+    const { request, handler, response } = contributions.hooks;
+    this.#hasHooks = request.length + handler.length + response.length > 0;
+  }
+
+  // What dialects may ask
+
+  isAllowedHost(host: string): boolean {
+    return this.#allowedHosts.allows(host);
+  }
+
+  hasMethod(method: string): boolean {
+    return this.#contributions.registry.hasMethod(method);
+  }
+
+  hasHandler(method: string, path: string): boolean {
+    return this.#contributions.registry.find(method, path) !== undefined;
+  }
+
+  /** Offers a refused head to the dialects in the order in which they were registered. */
+  readonly claim = (head: RefusedHead): ClaimedHead | undefined => {
+    for (const dialect of this.#contributions.dialects) {
+      const claimed = this.#claimWith(dialect, head);
+      if (claimed !== undefined) return claimed;
+    }
+    return undefined;
+  };
+
+  #claimWith(dialect: Dialect, head: RefusedHead): ClaimedHead | undefined {
+    try {
+      return dialect.claim(head, this);
+    } catch (error) {
+      this.#log.error({ dialect: dialect.name, error }, 'A dialect failed while it read a head.');
+      return undefined;
+    }
+  }
+
+  /** Answers at once where nothing on the way waits. */
+  dispatch(request: ExchangeRequest): MaybePromise<Answer> {
+    try {
+      const value = this.#hasHooks ? this.#withHooks(request) : this.#handle(request);
+      if (!isPromise(value)) return value;
+      return Promise.resolve(value).catch((error: unknown) => this.#failed(request, error));
+    } catch (error) {
+      return this.#failed(request, error);
+    }
+  }
+
+  /** What the registry answers to this request under another method. */
+  forward(request: ExchangeRequest, method: string): MaybePromise<ResponseValue> {
+    const forwarded = request.withMethod(method);
+    const match = this.#find(forwarded);
+    forwarded.params = match.params;
+    return match.route.handler(forwarded);
+  }
+
+  /** Tells the `close` hooks that an exchange is over. */
+  closed(request: Request): void {
+    for (const { plugin, fn } of this.#contributions.hooks.close) {
+      try {
+        const result = fn(request);
+        if (isPromise(result))
+          result.then(undefined, (error: unknown) => this.#blame(plugin, error, request));
+      } catch (error) {
+        this.#blame(plugin, error, request);
+      }
+    }
+  }
+
+  #handle(request: ExchangeRequest): MaybePromise<Answer> {
+    const claimed = this.#preset(request);
+    if (claimed !== undefined) return claimed;
+    return this.#call(this.#find(request), request);
+  }
+
+  /** The answers that need no handler. */
+  #preset({ head }: ExchangeRequest): Answer | undefined {
+    if (head.claim !== undefined) {
+      const { answer } = head.claim;
+      return answer && toAnswer(answer);
+    }
+    if (head.host !== undefined && !this.#allowedHosts.allows(head.host)) {
+      throw new JackfieldError('HOST_NOT_ALLOWED', head.host);
+    }
+    return undefined;
+  }
+
+  /** Errors: METHOD_NOT_ALLOWED, NOT_FOUND. */
+  #find(request: ExchangeRequest): Match {
+    const { registry } = this.#contributions;
+    const { method, path } = request;
+    const match = registry.find(method, path);
+    if (match !== undefined) return match;
+    const allowed = registry.allowedMethods(path);
+    if (registry.takesMethod(method) && allowed.length === 0) throw new JackfieldError('NOT_FOUND');
+    const { message, status } = new JackfieldError('METHOD_NOT_ALLOWED');
+    throw new HttpError(status, message, { Allow: allowed.join(', ') });
+  }
+
+  #call({ route, params }: Match, request: ExchangeRequest): MaybePromise<Answer> {
+    request.params = params;
+    request.handledBy = route.plugin;
+    try {
+      const value = route.handler(request);
+      if (!isPromise(value)) return toAnswer(value);
+      // A thenable of another library becomes a promise here.
+      return Promise.resolve(value)
+        .then(toAnswer)
+        .catch((error: unknown) => {
+          throw blamed(route.plugin, error);
+        });
+    } catch (error) {
+      throw blamed(route.plugin, error);
+    }
+  }
+
+  async #withHooks(request: ExchangeRequest): Promise<Answer> {
+    let answer: Answer | undefined;
+    try {
+      answer = this.#preset(request) ?? (await this.#runHooks('request', request));
+      if (answer === undefined) {
+        const match = this.#find(request);
+        request.params = match.params;
+        answer = (await this.#runHooks('handler', request)) ?? (await this.#call(match, request));
+      }
+    } catch (error) {
+      answer = await this.#failed(request, error);
+    }
+    for (const { plugin, fn } of this.#contributions.hooks.response) {
+      const replaced = await this.#runHook(plugin, () => fn(request, toParts(answer!)));
+      if (replaced !== undefined) answer = replaced;
+    }
+    return answer;
+  }
+
+  async #runHooks(stage: 'request' | 'handler', request: ExchangeRequest): Promise<Answer | undefined> {
+    for (const { plugin, fn } of this.#contributions.hooks[stage]) {
+      const answer = await this.#runHook(plugin, () => fn(request));
+      if (answer !== undefined) return answer;
+    }
+    return undefined;
+  }
+
+  async #runHook(
+    plugin: string,
+    run: () => MaybePromise<ResponseValue | undefined | void>,
+  ): Promise<Answer | undefined> {
+    try {
+      const value = await run();
+      return value === undefined ? undefined : toAnswer(value as ResponseValue);
+    } catch (error) {
+      throw blamed(plugin, error);
+    }
+  }
+
+  /** Error hooks, then the answer that tells the error. */
+  #failed(request: ExchangeRequest, thrown: unknown): MaybePromise<Answer> {
+    const { plugin, error } = thrown instanceof Blamed ? thrown : { plugin: 'jackfield', error: thrown };
+    if (!isExpected(error)) this.#blame(plugin, error, request);
+    const hooks = this.#contributions.hooks.error;
+    return hooks.length === 0 ? errorAnswer(error) : this.#runErrorHooks(request, error);
+  }
+
+  async #runErrorHooks(request: ExchangeRequest, error: unknown): Promise<Answer> {
+    for (const { plugin, fn } of this.#contributions.hooks.error) {
+      try {
+        const answer = await this.#runHook(plugin, () => fn(request, error));
+        if (answer !== undefined) return answer;
+      } catch (again) {
+        // An error hook that fails must not start another round of error hooks.
+        this.#blame(plugin, again instanceof Blamed ? again.error : again, request);
+      }
+    }
+    return errorAnswer(error);
+  }
+
+  #blame(plugin: string, error: unknown, { method, path }: Request): void {
+    this.#log.error({ plugin, method, path, error }, 'A plugin failed while it handled a request.');
+  }
+}
+
+/** An error with the plugin it came from, until it is told. */
+class Blamed {
+  constructor(
+    readonly plugin: string,
+    readonly error: unknown,
+  ) {}
+}
+
+function blamed(plugin: string, error: unknown): Blamed {
+  return error instanceof Blamed ? error : new Blamed(plugin, error);
+}
+
+/** Errors that are the client's, or an answer a plugin chose, are no fault of a plugin. */
+function isExpected(error: unknown): boolean {
+  if (error instanceof HttpError) return error.status < 500;
+  return error instanceof JackfieldError && error.status < 500;
+}
+
+function isPromise<T>(value: MaybePromise<T> | PromiseLike<T>): value is Promise<T> {
+  return (
+    typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
+  );
+}

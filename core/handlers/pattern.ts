@@ -1,0 +1,59 @@
+/** Path patterns: literal segments, `:name` for one non-empty segment, a last `*` for the rest. */
+import { normalisePath } from '../http/request-target.js';
+
+export type Segment =
+  | { readonly kind: 'literal'; readonly text: string }
+  | { readonly kind: 'name'; readonly name: string }
+  | { readonly kind: 'rest' };
+
+export interface Pattern {
+  /** As written. */
+  readonly text: string;
+  /** Empty for `*`, which matches every target, `OPTIONS *` and CONNECT's too. */
+  readonly segments: readonly Segment[];
+  readonly everything: boolean;
+  /** Two patterns with one shape match the same paths, whatever their names. */
+  readonly shape: string;
+  /** The names of the parameters in their order; `*` for the rest. */
+  readonly names: readonly string[];
+}
+
+/** @throws TypeError where the text is no pattern: a mistake of the program, told at set-up. */
+export function parsePattern(text: string): Pattern {
+  if (text === '*') return { text, segments: [], everything: true, shape: '*', names: ['*'] };
+  const normal = normalisePath(text);
+  if (!text.startsWith('/') || normal === undefined || /[?#\s]/.test(text)) {
+    throw new TypeError(
+      `The pattern ${JSON.stringify(text)} is not a path: it is "*" or begins with "/", without query.`,
+    );
+  }
+  const parts = normal.slice(1).split('/');
+  const segments = parts.map((part, at) => parseSegment(part, at === parts.length - 1, text));
+  const names = segments.flatMap((segment) => (segment.kind === 'name' ? [segment.name] : []));
+  if (new Set(names).size < names.length)
+    throw new TypeError(`The pattern ${JSON.stringify(text)} has a name twice.`);
+  const shape = segments.map(shapeOf).join('/');
+  const hasRest = segments.at(-1)?.kind === 'rest';
+  return { text, segments, everything: false, shape: `/${shape}`, names: hasRest ? [...names, '*'] : names };
+}
+
+function parseSegment(part: string, last: boolean, text: string): Segment {
+  if (part === '*') {
+    if (last) return { kind: 'rest' };
+    throw new TypeError(
+      `The pattern ${JSON.stringify(text)} has "*" before its end; only the last segment may be "*".`,
+    );
+  }
+  if (!part.startsWith(':')) return { kind: 'literal', text: part };
+  const name = part.slice(1);
+  if (/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) return { kind: 'name', name };
+  throw new TypeError(
+    `The pattern ${JSON.stringify(text)} has ${JSON.stringify(part)}; a name is ":" and a word.`,
+  );
+}
+
+/** A literal can hold neither `:` first nor `*` alone, so these marks cannot be mistaken for one. */
+function shapeOf(segment: Segment): string {
+  if (segment.kind === 'literal') return segment.text;
+  return segment.kind === 'name' ? ':' : '*';
+}

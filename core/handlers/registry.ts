@@ -1,0 +1,249 @@
+/**
+ * Method + path → handler. Built once from what the plugins claimed, never changed afterwards, so that a new one can
+ * take its place in one step.
+ *
+ * Who gets a request: of the handlers that take its method, the one with the most specific pattern (literal before
+ * `:name` before `*`, segment by segment); of two with one pattern, the one that names the method. Handlers marked
+ * `fallback` are asked last.
+ */
+import { JackfieldError } from '../errors.js';
+import { isToken } from '../http/octets.js';
+import type { HandleOptions, Handler } from '../plugin-api.js';
+import { type Pattern, parsePattern } from './pattern.js';
+
+export type Params = Readonly<Record<string, string>>;
+
+/** One call of `handle`. */
+export interface Route {
+  /** Who claimed it, for the log and for errors. */
+  readonly plugin: string;
+  /** A token, or `*`. */
+  readonly method: string;
+  readonly pattern: Pattern;
+  readonly handler: Handler;
+  readonly options: HandleOptions;
+}
+
+/** @throws TypeError where method, pattern or handler is not one. */
+export function makeRoute(
+  plugin: string,
+  method: string,
+  pattern: string,
+  handler: Handler,
+  options: HandleOptions = {},
+): Route {
+  if (typeof method !== 'string' || !isToken(method)) {
+    throw new TypeError(`The method ${JSON.stringify(method)} is not a token (RFC 9110 §9.1).`);
+  }
+  if (typeof handler !== 'function')
+    throw new TypeError(`The handler of ${method} ${pattern} is not a function.`);
+  return { plugin, method, pattern: parsePattern(pattern), handler, options };
+}
+
+export interface Match {
+  readonly route: Route;
+  readonly params: Params;
+}
+
+interface Node {
+  readonly literals: Map<string, Node>;
+  name?: Node;
+  rest?: Route;
+  route?: Route;
+}
+
+/** What one method can reach. */
+interface Table {
+  /** Patterns without parameters: most requests need nothing else. */
+  readonly literal: Map<string, Match>;
+  readonly root: Node;
+  everything?: Route;
+  /** Patterns of `fallback` handlers, the most specific first. */
+  readonly fallbacks: Table | undefined;
+}
+
+const NO_PARAMS: Params = Object.freeze(Object.create(null));
+
+export class Registry {
+  readonly routes: readonly Route[];
+  readonly #tables = new Map<string, Table>();
+  readonly #anyMethod: Table;
+
+  /** Errors: HANDLER_REPEATED. */
+  constructor(routes: readonly Route[]) {
+    this.routes = routes;
+    refuseRepeated(routes);
+    const methods = new Set(routes.map(({ method }) => method).filter((method) => method !== '*'));
+    for (const method of methods) {
+      this.#tables.set(
+        method,
+        makeTable(routes.filter((route) => route.method === method || route.method === '*')),
+      );
+    }
+    this.#anyMethod = makeTable(
+      routes.filter(({ method, options }) => method === '*' && options.registeredMethodsOnly !== true),
+    );
+  }
+
+  /** Methods that some plugin named. */
+  get methods(): Iterable<string> {
+    return this.#tables.keys();
+  }
+
+  hasMethod(method: string): boolean {
+    return this.#tables.has(method);
+  }
+
+  /** Whether anything but 405 can come of this method. */
+  takesMethod(method: string): boolean {
+    return (
+      this.#tables.has(method) || this.routes.some((route) => !onlyRegistered(route) && route.method === '*')
+    );
+  }
+
+  /**
+   * @param path Normalised, as `RequestHead.path`.
+   * Errors: PARAMETER_INVALID.
+   */
+  find(method: string, path: string): Match | undefined {
+    const table = this.#tables.get(method) ?? this.#anyMethod;
+    return findIn(table, path) ?? (table.fallbacks === undefined ? undefined : findIn(table.fallbacks, path));
+  }
+
+  /** The methods that have a handler of their own at this path, for the Allow field (RFC 9110 §10.2.1). */
+  allowedMethods(path: string): string[] {
+    const allowed = [...this.#tables]
+      .filter(([method, table]) => {
+        const route = reach(table, path);
+        return route !== undefined && (route.options.allow?.includes(method) ?? true);
+      })
+      .map(([method]) => method);
+    // Where GET is allowed the handler of HEAD, a fallback, answers with GET's.
+    const head = this.#tables.get('HEAD');
+    if (allowed.includes('GET') && !allowed.includes('HEAD') && head?.fallbacks !== undefined)
+      allowed.push('HEAD');
+    return allowed.sort();
+  }
+}
+
+function onlyRegistered({ options }: Route): boolean {
+  return options.registeredMethodsOnly === true;
+}
+
+function refuseRepeated(routes: readonly Route[]): void {
+  const claimed = new Map<string, Route>();
+  for (const route of routes) {
+    const claim = `${route.method} ${route.pattern.shape} ${route.options.fallback === true}`;
+    const first = claimed.get(claim);
+    if (first !== undefined) {
+      const who =
+        first.plugin === route.plugin ? `"${route.plugin}" twice` : `"${first.plugin}" and "${route.plugin}"`;
+      throw new JackfieldError(
+        'HANDLER_REPEATED',
+        `${route.method} ${route.pattern.text} by ${who}. Leave one of them out of the configuration.`,
+      );
+    }
+    claimed.set(claim, route);
+  }
+}
+
+function makeTable(routes: readonly Route[]): Table {
+  const fallbacks = routes.filter(({ options }) => options.fallback === true);
+  const table: Table = {
+    literal: new Map(),
+    root: { literals: new Map() },
+    fallbacks: fallbacks.length === 0 ? undefined : fill(fallbacks),
+  };
+  return fill(
+    routes.filter(({ options }) => options.fallback !== true),
+    table,
+  );
+}
+
+function fill(
+  routes: readonly Route[],
+  table: Table = { literal: new Map(), root: { literals: new Map() }, fallbacks: undefined },
+): Table {
+  // A handler that names the method is put last and so takes the place of one for any method.
+  const ordered = [
+    ...routes.filter(({ method }) => method === '*'),
+    ...routes.filter(({ method }) => method !== '*'),
+  ];
+  for (const route of ordered) {
+    const { everything, names, segments } = route.pattern;
+    if (everything) table.everything = route;
+    else if (names.length === 0) table.literal.set(route.pattern.shape, { route, params: NO_PARAMS });
+    else plant(table.root, route);
+    // Literal patterns stand in the tree too: without them `/:name` could win over a literal prefix.
+    if (!everything && names.length === 0 && segments.length > 0) plant(table.root, route);
+  }
+  return table;
+}
+
+function plant(root: Node, route: Route): void {
+  let node = root;
+  for (const segment of route.pattern.segments) {
+    if (segment.kind === 'rest') {
+      node.rest = route;
+      return;
+    }
+    if (segment.kind === 'name') node = node.name ??= { literals: new Map() };
+    else {
+      let next = node.literals.get(segment.text);
+      if (next === undefined) node.literals.set(segment.text, (next = { literals: new Map() }));
+      node = next;
+    }
+  }
+  node.route = route;
+}
+
+function findIn(table: Table, path: string): Match | undefined {
+  const literal = table.literal.get(path);
+  if (literal !== undefined) return literal;
+  const values: string[] = [];
+  const route = path.startsWith('/') ? walk(table.root, path, 1, values) : undefined;
+  if (route !== undefined) return { route, params: nameParams(route, values) };
+  return table.everything && { route: table.everything, params: nameParams(table.everything, [path]) };
+}
+
+/** Who would get the path; nothing is decoded, so nothing can be refused. */
+function reach(table: Table, path: string): Route | undefined {
+  const walked = path.startsWith('/') ? walk(table.root, path, 1, []) : undefined;
+  return table.literal.get(path)?.route ?? walked ?? table.everything;
+}
+
+/** Literal before name before rest; what a branch took is given back when it leads nowhere. */
+function walk(node: Node, path: string, from: number, values: string[]): Route | undefined {
+  if (from > path.length) return node.route;
+  const slash = path.indexOf('/', from);
+  const end = slash === -1 ? path.length : slash;
+  const part = path.slice(from, end);
+  const literal = node.literals.get(part);
+  const found = literal && walk(literal, path, end + 1, values);
+  if (found !== undefined) return found;
+  if (node.name !== undefined && part !== '') {
+    values.push(part);
+    const named = walk(node.name, path, end + 1, values);
+    if (named !== undefined) return named;
+    values.pop();
+  }
+  if (node.rest !== undefined) values.push(path.slice(from));
+  return node.rest;
+}
+
+function nameParams(route: Route, values: readonly string[]): Params {
+  const params: Record<string, string> = Object.create(null);
+  route.pattern.names.forEach((name, at) => {
+    params[name] = decode(values[at] ?? '');
+  });
+  return params;
+}
+
+function decode(text: string): string {
+  if (!text.includes('%')) return text;
+  try {
+    return decodeURIComponent(text);
+  } catch (cause) {
+    throw new JackfieldError('PARAMETER_INVALID', text, { cause });
+  }
+}

@@ -1,0 +1,20 @@
+/** The media type of a body and its charset, RFC 9110 §8.3. */
+
+export interface ContentType {
+  /** `type/subtype` in lower case; `''` where there is none or it is malformed. */
+  readonly mediaType: string;
+  /** In lower case, without quotes; `''` where none is named. */
+  readonly charset: string;
+}
+
+const CHARSET = /;[ \t]*charset[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^\s;"]+))/i;
+
+export function parseContentType(value: string | undefined): ContentType {
+  if (value === undefined) return { mediaType: '', charset: '' };
+  const [mediaType = ''] = value.split(';', 1);
+  const [, quoted, token] = CHARSET.exec(value) ?? [];
+  return {
+    mediaType: mediaType.trim().toLowerCase(),
+    charset: (quoted?.replace(/\\(.)/g, '$1') ?? token ?? '').toLowerCase(),
+  };
+}

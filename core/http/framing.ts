@@ -1,0 +1,53 @@
+/** Where a request's body ends: RFC 9112 §6.3, decided here and nowhere else, before any handler runs. */
+import type { ErrorCode } from '../errors.js';
+
+export type Framing =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'length'; readonly octets: number }
+  | { readonly kind: 'chunked' };
+
+const NONE: Framing = { kind: 'none' };
+const CHUNKED: Framing = { kind: 'chunked' };
+
+export interface FramingFields {
+  readonly minorVersion: number;
+  /** The values of all Content-Length field lines. */
+  readonly contentLength: readonly string[];
+  /** The values of all Transfer-Encoding field lines. */
+  readonly transferEncoding: readonly string[];
+}
+
+/** @returns the framing, or the code of the error that makes what follows untrustworthy. */
+export function decideFraming({
+  minorVersion,
+  contentLength,
+  transferEncoding,
+}: FramingFields): Framing | ErrorCode {
+  // Items 1 and 2 of the list are about responses.
+  if (transferEncoding.length > 0) {
+    // Item 3: both fields are the mark of request smuggling. The RFC lets a server refuse; we always do.
+    if (contentLength.length > 0) return 'FRAMING_CONFLICT';
+    // §6.1: a transfer coding in an HTTP/1.0 message is to be treated as faulty framing.
+    if (minorVersion === 0) return 'TRANSFER_ENCODING_INVALID';
+    return decideTransferEncoding(transferEncoding);
+  }
+  // Items 5 and 6. §8.6 of RFC 9110 lets a server refuse a list of equal lengths too, and so do we.
+  const [length, ...others] = contentLength;
+  if (length === undefined) return NONE; // Item 7
+  const octets = others.length === 0 && /^[0-9]+$/.test(length) ? Number(length) : Number.NaN;
+  if (!Number.isSafeInteger(octets)) return 'CONTENT_LENGTH_INVALID';
+  return octets === 0 ? NONE : { kind: 'length', octets };
+}
+
+/** Item 4: chunked has to be the last coding and stand once; of the others none is understood here. */
+function decideTransferEncoding(values: readonly string[]): Framing | ErrorCode {
+  const codings = values
+    .join(',')
+    .split(',')
+    .map((coding) => coding.replace(/^[ \t]+|[ \t]+$/g, '').toLowerCase());
+  if (codings.at(-1) !== 'chunked' || codings.indexOf('chunked') !== codings.length - 1) {
+    return 'TRANSFER_ENCODING_INVALID';
+  }
+  if (codings.length === 1) return CHUNKED;
+  return codings.includes('') ? 'TRANSFER_ENCODING_INVALID' : 'TRANSFER_ENCODING_UNSUPPORTED';
+}

@@ -1,0 +1,564 @@
+/**
+ * The request parser: octets in, events out, RFC 9112. It knows no socket, no timer and no handler.
+ *
+ * Laws of this file:
+ * - No octet is looked at more than a constant number of times, however the octets were split.
+ * - The verdict never depends on how they were split: a line is judged when it is complete (or too long), and its
+ *   length is judged before its syntax.
+ * - Lines end in CR LF and nothing else. Header text is latin1, one character an octet, so a position in the text
+ *   is a position in the octets.
+ */
+import { type ErrorCode, JackfieldError } from '../errors.js';
+import { ChunkedBody } from './chunked-body.js';
+import type { ClaimedHead, RefusedHead } from './dialect.js';
+import { decideFraming, type Framing } from './framing.js';
+import { parseHost } from './host.js';
+import {
+  COLON,
+  CR,
+  HTAB,
+  IS_FIELD_VALUE,
+  IS_TARGET,
+  IS_TOKEN,
+  isAll,
+  isToken,
+  LF,
+  PERCENT,
+  QUESTION_MARK,
+  SLASH,
+  SP,
+} from './octets.js';
+import type { RequestHead } from './request-head.js';
+import { parseTarget, type RequestTarget } from './request-target.js';
+
+export interface ParserOptions {
+  readonly maxTargetOctets: number;
+  readonly maxHeaderSectionOctets: number;
+  readonly maxHeaderFields: number;
+  readonly maxBodyOctets: number;
+  /** Asked about a head whose only fault is its Host field. */
+  readonly claim?: (head: RefusedHead) => ClaimedHead | undefined;
+}
+
+/**
+ * - `need-data`: everything given was read; feed more.
+ * - `head`: `parser.head` is a request; its body follows.
+ * - `data`: `parser.data` is a run of body octets, a view of what was fed.
+ * - `complete`: the request is whole. Comes again until `proceed`.
+ * - `error`: `parser.error` says why. Final: framing is lost.
+ */
+export type ParserEvent = 'need-data' | 'head' | 'data' | 'complete' | 'error';
+
+/** Where the parser stands. What a state needs lives in fields: an object per state would cost one per request. */
+type ParserState =
+  | 'request-line' // RFC 9112 §3, empty lines before it §2.2
+  | 'header-section' // §5; then framing is decided, §6.3
+  | 'body-by-length' // §6.2
+  | 'chunked-body' // §7.1
+  | 'trailer-section' // §7.1.2
+  | 'complete' // waits until answered, §9.3.2
+  | 'failed';
+
+/** A step has an event to tell, or went on to the next state. */
+type Step = ParserEvent | undefined;
+
+/** §2.2 asks for at least one; a client that sends more than a few is not one. */
+const MAX_EMPTY_LINES = 4;
+/** The longest registered method has 17 octets. */
+const MAX_METHOD_OCTETS = 64;
+/** What a request line holds beside its target: the longest method, two spaces, the version. */
+const REQUEST_LINE_REST = MAX_METHOD_OCTETS + 2 + 'HTTP/1.1'.length;
+const MAX_CHUNK_EXTENSION_OCTETS = 16_384;
+
+const NO_OCTETS = Buffer.alloc(0);
+const NO_FRAMING: Framing = { kind: 'none' };
+
+export class RequestParser {
+  readonly #options: ParserOptions;
+  #state: ParserState = 'request-line';
+
+  // What was fed: octets from #at on are unread. In the line states the same octets are #text, from #p on.
+  #octets: Buffer = NO_OCTETS;
+  #at = 0;
+  #text = '';
+  #p = 0;
+  /** Position in the octets = position in the text + #shift; the text may begin with a carried line. */
+  #shift = 0;
+  /** The incomplete line that earlier octets ended in. A rope: it is only flattened when its line is complete. */
+  #carry = '';
+
+  // The request under way
+  #emptyLines = 0;
+  #method = '';
+  #target = '';
+  #path = '';
+  #query = '';
+  #authority: string | undefined;
+  #minorVersion: 0 | 1 = 1;
+  #fields: string[] = [];
+  #sectionOctets = 0;
+  #hosts = 0;
+  #host: string | undefined;
+  #contentLength: string[] | undefined;
+  #transferEncoding: string[] | undefined;
+  #connection = '';
+  #expect = '';
+  #bodyLeft = 0;
+  #chunked: ChunkedBody | undefined;
+  #trailers: string[] = [];
+
+  /** Hosts seldom change on a connection; the last good one need not be checked again. */
+  #lastGoodHost = '';
+
+  /** Valid after `head`, until the next `head`. */
+  head: RequestHead | undefined;
+  /** Valid after `data`, until the next call. */
+  data: Buffer = NO_OCTETS;
+  /** Valid after `error`. */
+  error: JackfieldError | undefined;
+
+  constructor(options: ParserOptions) {
+    this.#options = options;
+  }
+
+  /** Trailer fields of the last request, names and values in turn; valid from its `complete` on. */
+  get trailers(): readonly string[] {
+    return this.#trailers;
+  }
+
+  /** Whether a request has begun and is not complete; empty lines before a request line do not begin one. */
+  get midRequest(): boolean {
+    return this.#state === 'request-line' ? this.#carry.length > 1 : this.#state !== 'complete';
+  }
+
+  /** Whether fed octets are still unread. */
+  get hasUnread(): boolean {
+    return this.#position() < this.#octets.length;
+  }
+
+  /** Octets of the body that are still to come, as far as known: Infinity for chunked. */
+  get bodyLeft(): number {
+    if (this.#state === 'body-by-length') return this.#bodyLeft;
+    return this.#state === 'chunked-body' || this.#state === 'trailer-section' ? Number.POSITIVE_INFINITY : 0;
+  }
+
+  /** Hands over octets; only after `need-data`. They must stay unchanged until the next `need-data` or `keep`. */
+  feed(octets: Buffer): void {
+    this.#octets = octets;
+    this.#at = 0;
+    this.#text = '';
+    this.#p = 0;
+    this.#shift = 0;
+  }
+
+  /** Copies what is unread, so that the memory that was fed may be used again. */
+  keep(): void {
+    this.feed(Buffer.from(this.#octets.subarray(this.#position())));
+  }
+
+  /** Goes on to the next request; only after `complete`. */
+  proceed(): void {
+    if (this.#state !== 'complete') throw new TypeError(`proceed() in state ${this.#state}`);
+    this.#state = 'request-line';
+    this.#emptyLines = 0;
+  }
+
+  next(): ParserEvent {
+    for (;;) {
+      const step = this.#step();
+      if (step !== undefined) return step;
+    }
+  }
+
+  #step(): Step {
+    switch (this.#state) {
+      case 'request-line':
+        return this.#loadText() ?? this.#requestLine();
+      case 'header-section':
+        return this.#loadText() ?? this.#headerSection();
+      case 'body-by-length':
+        return this.#bodyByLength();
+      case 'chunked-body':
+        return this.#chunkedBody();
+      case 'trailer-section':
+        return this.#loadText() ?? this.#trailerSection();
+      case 'complete':
+        return 'complete';
+      case 'failed':
+        return 'error';
+    }
+  }
+
+  // Text and octets
+
+  #position(): number {
+    return this.#text === '' ? this.#at : this.#p + this.#shift;
+  }
+
+  /** Makes text of the unread octets, once per feed; an event where there is no line to read. */
+  #loadText(): Step {
+    if (this.#text !== '') return this.#p < this.#text.length ? undefined : 'need-data';
+    if (this.#at >= this.#octets.length) return 'need-data';
+    const fresh = this.#octets.toString('latin1', this.#at, this.#octets.length);
+    this.#shift = this.#at - this.#carry.length;
+    this.#text = this.#carry === '' ? fresh : this.#carry + fresh;
+    this.#p = 0;
+    if (this.#carry !== '') {
+      // The carried line has no LF in it, so only what is new is searched; without one the rope just grows.
+      if (!fresh.includes('\n')) return this.#carryOver(0);
+      this.#carry = '';
+    }
+    return undefined;
+  }
+
+  /** Leaves the text for the octets behind position p. */
+  #leaveText(): void {
+    this.#at = this.#position();
+    this.#text = '';
+  }
+
+  /** The line from `start` on is not complete: keep it for the next octets, unless it is too long already. */
+  #carryOver(start: number): Step {
+    this.#carry = start === 0 ? this.#text : this.#text.slice(start);
+    this.#at = this.#octets.length;
+    this.#text = '';
+    const tooLong = this.#lineTooLong(this.#carry, this.#carry.length);
+    return tooLong === undefined ? 'need-data' : this.#fail(tooLong);
+  }
+
+  /** @param length Octets of the line that are there, its end not counted where it is complete. */
+  #lineTooLong(line: string, length: number): ErrorCode | undefined {
+    // A CR that has not met its LF yet may belong to the end of the line.
+    if (this.#state === 'request-line') {
+      const most = this.#options.maxTargetOctets + REQUEST_LINE_REST;
+      if (length <= most + 1) return undefined;
+      const space = line.indexOf(' ');
+      return space === -1 || space > MAX_METHOD_OCTETS ? 'METHOD_TOO_LONG' : 'TARGET_TOO_LONG';
+    }
+    if (this.#sectionOctets + length <= this.#options.maxHeaderSectionOctets) return undefined;
+    return this.#state === 'trailer-section' ? 'TRAILER_SECTION_TOO_LARGE' : 'HEADER_SECTION_TOO_LARGE';
+  }
+
+  /** Something in the line from `start` on is wrong; it only counts when the line is complete and not too long. */
+  #failLine(start: number, code: ErrorCode): Step {
+    const end = this.#text.indexOf('\n', start);
+    if (end === -1) return this.#carryOver(start);
+    const tooLong = this.#lineTooLong(this.#text.slice(start, end), end - start);
+    if (tooLong !== undefined) return this.#fail(tooLong);
+    // A misplaced CR or LF is named as such, whatever else it broke.
+    const content = this.#text.slice(start, this.#text[end - 1] === '\r' && end > start ? end - 1 : end);
+    const properEnd = end > start && this.#text[end - 1] === '\r';
+    return this.#fail(!properEnd || content.includes('\r') ? 'LINE_END_INVALID' : code);
+  }
+
+  #fail(code: ErrorCode): ParserEvent {
+    this.#state = 'failed';
+    this.error = new JackfieldError(code);
+    return 'error';
+  }
+
+  // Request line, RFC 9112 §3
+
+  #requestLine(): Step {
+    const text = this.#text;
+    const start = this.#p;
+    let p = start;
+    const first = text.charCodeAt(p);
+    if (first === CR) return this.#emptyLine();
+    // Told at once, not at the end of a line that may never come: a TLS handshake begins with 0x16.
+    if (IS_TOKEN[first] !== 1) return this.#fail(firstOctetFault(first));
+    while (IS_TOKEN[text.charCodeAt(p)] === 1) p++;
+    const methodEnd = p;
+    if (text.charCodeAt(p) !== SP) return this.#failLine(start, this.#requestLineFault(start));
+
+    const targetStart = ++p;
+    let mark = -1;
+    let escaped = false;
+    for (let code = text.charCodeAt(p); IS_TARGET[code] === 1; code = text.charCodeAt(++p)) {
+      if (code === QUESTION_MARK && mark === -1) mark = p;
+      else if (code === PERCENT) escaped = true;
+    }
+    const targetEnd = p;
+    if (targetEnd === targetStart || text.charCodeAt(p) !== SP) {
+      return this.#failLine(start, this.#requestLineFault(start));
+    }
+
+    const version = p + 1;
+    const minor = text.charCodeAt(version + 7) - 0x30;
+    if (
+      !text.startsWith('HTTP/1.', version) ||
+      !(minor >= 0 && minor <= 9) ||
+      text.charCodeAt(version + 8) !== CR ||
+      text.charCodeAt(version + 9) !== LF
+    ) {
+      return this.#failLine(start, this.#requestLineFault(start));
+    }
+    if (methodEnd - start > MAX_METHOD_OCTETS) return this.#fail('METHOD_TOO_LONG');
+    if (targetEnd - targetStart > this.#options.maxTargetOctets) return this.#fail('TARGET_TOO_LONG');
+
+    this.#method = text.slice(start, methodEnd);
+    this.#target = text.slice(targetStart, targetEnd);
+    // RFC 9110 §2.5: a later minor version is treated as the latest one that is known.
+    this.#minorVersion = minor === 0 ? 0 : 1;
+    if (text.charCodeAt(targetStart) === SLASH && !escaped && this.#method !== 'CONNECT') {
+      this.#path = mark === -1 ? this.#target : text.slice(targetStart, mark);
+      this.#query = mark === -1 ? '' : text.slice(mark + 1, targetEnd);
+      this.#authority = undefined;
+    } else {
+      const parsed: RequestTarget | undefined = parseTarget(this.#method, this.#target);
+      if (parsed === undefined) return this.#fail('TARGET_INVALID');
+      this.#path = parsed.path;
+      this.#query = parsed.query;
+      this.#authority = parsed.authority;
+    }
+    this.#p = version + 10;
+    this.#beginFields();
+    this.#state = 'header-section';
+    return undefined;
+  }
+
+  /** Which part of a refused request line is at fault, in the order of the line. */
+  #requestLineFault(start: number): ErrorCode {
+    const end = this.#text.indexOf('\r\n', start);
+    const parts = this.#text.slice(start, end === -1 ? undefined : end).split(' ');
+    const [method = '', target = '', version = ''] = parts;
+    if (!isToken(method)) return 'METHOD_INVALID';
+    if (parts.length !== 3 || target === '' || version === '') return 'REQUEST_LINE_INVALID';
+    if (!isAll(target, IS_TARGET)) return 'TARGET_INVALID';
+    return /^HTTP\/[0-9]\.[0-9]$/.test(version) ? 'VERSION_UNSUPPORTED' : 'VERSION_INVALID';
+  }
+
+  /** §2.2: an empty line before the request line is ignored; some old clients send one behind a body. */
+  #emptyLine(): Step {
+    const start = this.#p;
+    if (start + 1 >= this.#text.length) return this.#carryOver(start);
+    if (this.#text.charCodeAt(start + 1) !== LF) return this.#failLine(start, 'LINE_END_INVALID');
+    if (++this.#emptyLines > MAX_EMPTY_LINES) return this.#fail('REQUEST_LINE_INVALID');
+    this.#p = start + 2;
+    return undefined;
+  }
+
+  // Header section, RFC 9112 §5
+
+  #beginFields(): void {
+    this.#fields = [];
+    this.#sectionOctets = 0;
+    this.#hosts = 0;
+    this.#host = undefined;
+    this.#contentLength = undefined;
+    this.#transferEncoding = undefined;
+    this.#connection = '';
+    this.#expect = '';
+  }
+
+  #headerSection(): Step {
+    const step = this.#fieldLines(this.#fields, this.#options.maxHeaderFields);
+    return step === 'end' ? this.#endOfHeaderSection() : step;
+  }
+
+  /** Reads field lines into `fields` up to the empty line; `end` when it was read. */
+  #fieldLines(fields: string[], most: number): Step | 'end' {
+    const text = this.#text;
+    const limit = this.#options.maxHeaderSectionOctets;
+    const isHeader = this.#state === 'header-section';
+    let p = this.#p;
+    for (;;) {
+      const start = p;
+      if (text.charCodeAt(p) === CR) {
+        if (p + 1 >= text.length) return this.#carryOver(start);
+        if (text.charCodeAt(p + 1) !== LF) return this.#failLine(start, 'LINE_END_INVALID');
+        this.#p = p + 2;
+        return 'end';
+      }
+      while (IS_TOKEN[text.charCodeAt(p)] === 1) p++;
+      const nameEnd = p;
+      if (nameEnd === start || text.charCodeAt(p) !== COLON) {
+        if (start >= text.length) return this.#carryOver(start);
+        const first = text.charCodeAt(start);
+        const folded = fields.length > 0 && (first === SP || first === HTAB);
+        return this.#failLine(start, folded ? 'FIELD_FOLDED' : 'FIELD_NAME_INVALID');
+      }
+      p++;
+      while (text.charCodeAt(p) === SP || text.charCodeAt(p) === HTAB) p++;
+      const valueStart = p;
+      while (IS_FIELD_VALUE[text.charCodeAt(p)] === 1) p++;
+      if (text.charCodeAt(p) !== CR || text.charCodeAt(p + 1) !== LF) {
+        return this.#failLine(start, 'FIELD_VALUE_INVALID');
+      }
+      this.#sectionOctets += p - start;
+      if (this.#sectionOctets + 1 > limit) {
+        return this.#fail(isHeader ? 'HEADER_SECTION_TOO_LARGE' : 'TRAILER_SECTION_TOO_LARGE');
+      }
+      this.#sectionOctets += 2;
+      if (fields.length >= most * 2) return this.#fail('HEADER_FIELDS_TOO_MANY');
+
+      let valueEnd = p;
+      while (valueEnd > valueStart && isBlank(text.charCodeAt(valueEnd - 1))) valueEnd--;
+      const name = text.slice(start, nameEnd);
+      const value = text.slice(valueStart, valueEnd);
+      fields.push(name, value);
+      if (isHeader) this.#note(name, value);
+      p += 2;
+      this.#p = p;
+    }
+  }
+
+  /** Remembers the fields that the connection itself has to understand. The length of the name decides first. */
+  #note(name: string, value: string): void {
+    switch (name.length) {
+      case 4:
+        if (name.toLowerCase() === 'host') {
+          this.#hosts++;
+          this.#host = value;
+        }
+        break;
+      case 6:
+        if (name.toLowerCase() === 'expect') this.#expect += this.#expect === '' ? value : `,${value}`;
+        break;
+      case 10:
+        if (name.toLowerCase() === 'connection') this.#connection += `,${value}`;
+        break;
+      case 14:
+        if (name.toLowerCase() === 'content-length') (this.#contentLength ??= []).push(value);
+        break;
+      case 17:
+        if (name.toLowerCase() === 'transfer-encoding') (this.#transferEncoding ??= []).push(value);
+        break;
+    }
+  }
+
+  #endOfHeaderSection(): Step {
+    const framing = this.#framing();
+    if (typeof framing === 'string') return this.#fail(framing);
+    const expectsContinue = this.#expect.toLowerCase() === '100-continue';
+    // An HTTP/1.0 client does not know expectations; §10.1.1 of RFC 9110 has its field ignored.
+    if (this.#expect !== '' && !expectsContinue && this.#minorVersion === 1)
+      return this.#fail('EXPECTATION_FAILED');
+
+    let claim: ClaimedHead | undefined;
+    const fault = this.#hostFault();
+    if (fault !== undefined) {
+      claim = this.#options.claim?.({
+        method: this.#method,
+        target: this.#target,
+        rawHeaders: this.#fields,
+        fault,
+      });
+      if (claim === undefined) return this.#fail(fault);
+    }
+    this.head = {
+      method: this.#method,
+      target: this.#target,
+      path: this.#path,
+      query: this.#query,
+      minorVersion: this.#minorVersion,
+      rawHeaders: this.#fields,
+      host: this.#authority ?? this.#host,
+      framing,
+      persistent: this.#connection === '' ? this.#minorVersion === 1 : this.#persistent(),
+      expectsContinue: expectsContinue && this.#minorVersion === 1,
+      claim,
+    };
+    return this.#beginBody(framing);
+  }
+
+  #framing(): Framing | ErrorCode {
+    if (this.#contentLength === undefined && this.#transferEncoding === undefined) return NO_FRAMING;
+    return decideFraming({
+      minorVersion: this.#minorVersion,
+      contentLength: this.#contentLength ?? [],
+      transferEncoding: this.#transferEncoding ?? [],
+    });
+  }
+
+  /** RFC 9112 §3.2: one valid Host field, on HTTP/1.1 at least and at most; it is checked even where it is not used. */
+  #hostFault(): ErrorCode | undefined {
+    if (this.#hosts > 1) return 'HOST_REPEATED';
+    const host = this.#host;
+    if (host === undefined) return this.#minorVersion === 0 ? undefined : 'HOST_MISSING';
+    if (host === this.#lastGoodHost) return undefined;
+    if (parseHost(host) === undefined) return 'HOST_INVALID';
+    this.#lastGoodHost = host;
+    return undefined;
+  }
+
+  /** RFC 9112 §9.3; options are case-insensitive and may stand anywhere in the list. */
+  #persistent(): boolean {
+    const options = this.#connection.toLowerCase().split(/[ \t]*,[ \t]*/);
+    if (options.includes('close')) return false;
+    return this.#minorVersion === 1 || options.includes('keep-alive');
+  }
+
+  // Body, RFC 9112 §6 and §7
+
+  #beginBody(framing: Framing): ParserEvent {
+    this.#trailers = [];
+    if (framing.kind === 'none') {
+      this.#state = 'complete';
+      return 'head';
+    }
+    this.#leaveText();
+    if (framing.kind === 'length') {
+      if (framing.octets > this.#options.maxBodyOctets) return this.#fail('BODY_TOO_LARGE');
+      this.#bodyLeft = framing.octets;
+      this.#state = 'body-by-length';
+    } else {
+      const { maxBodyOctets } = this.#options;
+      this.#chunked = new ChunkedBody({ maxBodyOctets, maxExtensionOctets: MAX_CHUNK_EXTENSION_OCTETS });
+      this.#state = 'chunked-body';
+    }
+    return 'head';
+  }
+
+  #bodyByLength(): Step {
+    if (this.#bodyLeft === 0) {
+      this.#state = 'complete';
+      return undefined;
+    }
+    const left = this.#octets.length - this.#at;
+    if (left === 0) return 'need-data';
+    const end = this.#at + Math.min(left, this.#bodyLeft);
+    this.data = this.#octets.subarray(this.#at, end);
+    this.#bodyLeft -= end - this.#at;
+    this.#at = end;
+    return 'data';
+  }
+
+  #chunkedBody(): Step {
+    const chunked = this.#chunked!;
+    chunked.at = this.#at;
+    const step = chunked.next(this.#octets);
+    this.#at = chunked.at;
+    switch (step.type) {
+      case 'need-data':
+        return 'need-data';
+      case 'data':
+        this.data = this.#octets.subarray(step.start, step.end);
+        return 'data';
+      case 'last-chunk':
+        this.#chunked = undefined;
+        this.#sectionOctets = 0;
+        this.#state = 'trailer-section';
+        return undefined;
+      case 'error':
+        return this.#fail(step.code);
+    }
+  }
+
+  /** §7.1.2: trailers are read as fields, bounded, and never merged into the header section. */
+  #trailerSection(): Step {
+    const step = this.#fieldLines(this.#trailers, this.#options.maxHeaderFields);
+    if (step !== 'end') return step;
+    this.#state = 'complete';
+    return undefined;
+  }
+}
+
+function firstOctetFault(octet: number): ErrorCode {
+  if (octet === LF) return 'LINE_END_INVALID';
+  return octet === SP || octet === HTAB ? 'REQUEST_LINE_INVALID' : 'METHOD_INVALID';
+}
+
+function isBlank(code: number): boolean {
+  return code === SP || code === HTAB;
+}
