@@ -1,0 +1,165 @@
+/**
+ * Finds and reads the one configuration file of a server. What it says is checked here too, so whoever holds a
+ * `LoadedConfig` holds a valid one.
+ */
+import { readFile, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { JackfieldError } from '../errors.js';
+import { parseJson } from './json-document.js';
+import { type ConfigSource, DEFAULT_CONFIG, type ServerConfig } from './server-config.js';
+import { validateConfig } from './validate-config.js';
+
+/** Looked for in this order where no file is named. */
+export const CONFIG_FILE_NAMES = [
+  'jackfield.config.json',
+  'jackfield.config.js',
+  'jackfield.config.mjs',
+  'jackfield.config.ts',
+] as const;
+
+export interface LoadedConfig {
+  readonly config: ServerConfig;
+  readonly source: ConfigSource;
+  /** As the user would write it; absent where there is no file and the built-in configuration holds. */
+  readonly file?: string;
+}
+
+/**
+ * @param given The file named by the user, absolute or relative to `cwd`; without one the usual names are tried.
+ * @param cwd Absolute.
+ * Errors: CONFIG_UNREADABLE, CONFIG_SYNTAX, CONFIG_INVALID.
+ */
+export async function readConfig(given: string | undefined, cwd: string): Promise<LoadedConfig> {
+  const absolute = given === undefined ? await findConfig(cwd) : path.resolve(cwd, given);
+  if (absolute === undefined) return { config: DEFAULT_CONFIG, source: plainSource(cwd) };
+  const file = nameOf(absolute, cwd);
+  const { value, source } = MODULE_NAME.test(absolute)
+    ? await importConfig(absolute, file)
+    : await parseConfig(absolute, file);
+  return { config: validateConfig(value, source), source, file };
+}
+
+/** The source of a configuration that has no lines to point at: an object, or what a module exports. */
+export function plainSource(folder: string, name = ''): ConfigSource {
+  return { folder, locate: () => name };
+}
+
+const MODULE_NAME = /\.[cm]?[jt]s$/;
+const TYPESCRIPT_NAME = /\.[cm]?ts$/;
+
+async function findConfig(cwd: string): Promise<string | undefined> {
+  for (const name of CONFIG_FILE_NAMES) {
+    const candidate = path.join(cwd, name);
+    // A folder of that name is left to be refused with its own sentence; only what is absent is passed over.
+    const found = await stat(candidate).then(
+      () => true,
+      (error: unknown) => !isCode(error, 'ENOENT'),
+    );
+    if (found) return candidate;
+  }
+  return undefined;
+}
+
+async function parseConfig(
+  absolute: string,
+  file: string,
+): Promise<{ value: unknown; source: ConfigSource }> {
+  const text = await readText(absolute, file, 'CONFIG_UNREADABLE');
+  const document = parseJson(text, file, { syntax: 'CONFIG_SYNTAX', repeated: 'CONFIG_INVALID' });
+  return {
+    value: document.value,
+    source: { folder: path.dirname(absolute), locate: document.locate },
+  };
+}
+
+/**
+ * A whole text file in UTF-8, with or without byte order mark.
+ * @param file How the file is called in the error.
+ * @param code The error that a file which cannot be read is reported as.
+ */
+export async function readText(
+  absolute: string,
+  file: string,
+  code: 'CONFIG_UNREADABLE' | 'CASES_INVALID',
+): Promise<string> {
+  const octets = await readFile(absolute).catch((cause: unknown) => {
+    throw new JackfieldError(code, unreadableBecause(cause, file), { cause });
+  });
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(octets);
+  } catch (cause) {
+    throw new JackfieldError(code, `${file} is not UTF-8 text; save it as UTF-8.`, { cause });
+  }
+}
+
+async function importConfig(
+  absolute: string,
+  file: string,
+): Promise<{ value: unknown; source: ConfigSource }> {
+  // Asked first, since an import that fails does not say whether this file is missing or one that it imports.
+  await readText(absolute, file, 'CONFIG_UNREADABLE');
+  const module = await importModule(absolute, file);
+  const exported: unknown = Reflect.get(module, 'default');
+  if (exported === undefined) {
+    throw new JackfieldError(
+      'CONFIG_INVALID',
+      `${file} has no default export; write "export default { … }" with the configuration in it.`,
+    );
+  }
+  return {
+    value: typeof exported === 'function' ? await callConfig(exported, file) : exported,
+    source: plainSource(path.dirname(absolute), file),
+  };
+}
+
+async function importModule(absolute: string, file: string): Promise<object> {
+  try {
+    return (await import(pathToFileURL(absolute).href)) as object;
+  } catch (cause) {
+    if (TYPESCRIPT_NAME.test(absolute) && isCode(cause, 'ERR_UNKNOWN_FILE_EXTENSION')) {
+      throw new JackfieldError(
+        'CONFIG_UNREADABLE',
+        `${file}: this Node (${process.versions.node}) does not import TypeScript; Node 22.18 and later do. ` +
+          `Update Node, or write the configuration as jackfield.config.mjs or jackfield.config.json.`,
+        { cause },
+      );
+    }
+    throw new JackfieldError('CONFIG_UNREADABLE', `${file}: ${messageOf(cause)}`, { cause });
+  }
+}
+
+async function callConfig(exported: unknown, file: string): Promise<unknown> {
+  try {
+    // Called without arguments; what it returns is validated like any other value.
+    return await (exported as () => unknown)();
+  } catch (cause) {
+    throw new JackfieldError(
+      'CONFIG_UNREADABLE',
+      `${file}: the exported function failed: ${messageOf(cause)}`,
+      { cause },
+    );
+  }
+}
+
+function unreadableBecause(error: unknown, file: string): string {
+  if (isCode(error, 'ENOENT') || isCode(error, 'ENOTDIR')) return `there is no file ${file}.`;
+  if (isCode(error, 'EISDIR')) return `${file} is a folder, not a file.`;
+  if (isCode(error, 'EACCES') || isCode(error, 'EPERM')) return `this user may not read ${file}.`;
+  return `${file}: ${messageOf(error)}`;
+}
+
+/** The way a user standing in `cwd` would write it. */
+export function nameOf(absolute: string, cwd: string): string {
+  const relative = path.relative(cwd, absolute);
+  const outside = relative === '..' || relative.startsWith(`..${path.sep}`) || path.isAbsolute(relative);
+  return outside || relative === '' ? absolute : relative;
+}
+
+function isCode(error: unknown, code: string): boolean {
+  return error instanceof Error && Reflect.get(error, 'code') === code;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,235 @@
+/**
+ * What a configuration may say, key by key. The descriptions are the manual that an editor shows, since the JSON
+ * Schema is made from this file; the messages say what was expected, the place and what was found are put around
+ * them by `explainIssues`.
+ */
+import { isIP } from 'node:net';
+import { z } from 'zod';
+import { DEFAULT_CONFIG, DEFAULT_LIMITS, type Limits } from './server-config.js';
+
+/** Longer delays make Node's timers fire at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+const MEBIOCTET = 2 ** 20;
+
+function whole(min: number, max: number, unit: string): z.ZodInt {
+  const error = `expected a whole number${unit} from ${min} to ${max}`;
+  return z.int({ error }).min(min, { error }).max(max, { error });
+}
+
+/** Least, most, unit and manual of one limit. */
+const limit = (name: keyof Limits, min: number, max: number, unit: string, description: string) =>
+  whole(min, max, ` of ${unit}`).meta({ description, default: DEFAULT_LIMITS[name] }).optional();
+
+const octets = (name: keyof Limits, min: number, max: number, description: string) =>
+  limit(name, min, max, 'octets', `Octets. ${description}`);
+
+const milliseconds = (name: keyof Limits, min: number, description: string) =>
+  limit(name, min, LONGEST_TIMER_MS, 'milliseconds', `Milliseconds. ${description}`);
+
+const limits = {
+  maxHeaderSectionOctets: octets(
+    'maxHeaderSectionOctets',
+    32,
+    16 * MEBIOCTET,
+    'Request line and field lines together; more is answered 431.',
+  ),
+  maxHeaderFields: limit(
+    'maxHeaderFields',
+    1,
+    100_000,
+    'lines',
+    'Field lines of a header section; more is answered 431.',
+  ),
+  maxTargetOctets: octets(
+    'maxTargetOctets',
+    1,
+    16 * MEBIOCTET,
+    'The request target; a longer one is answered 414. RFC 9112 §3 asks for at least 8000.',
+  ),
+  maxBodyOctets: octets('maxBodyOctets', 0, 2 ** 40, 'The body of a request; a larger one is answered 413.'),
+  headerTimeoutMs: milliseconds(
+    'headerTimeoutMs',
+    1,
+    'From the first octet of a request to the end of its header section; then it is answered 408.',
+  ),
+  requestTimeoutMs: milliseconds(
+    'requestTimeoutMs',
+    1,
+    'From the first octet of a request to its last; then it is answered 408.',
+  ),
+  idleTimeoutMs: milliseconds(
+    'idleTimeoutMs',
+    1,
+    'Without an octet between two requests; then the connection closes. Keep it longer than that of a proxy in front.',
+  ),
+  writeTimeoutMs: milliseconds(
+    'writeTimeoutMs',
+    1,
+    'A peer takes nothing of its answer for this long; then the connection closes.',
+  ),
+  handlerTimeoutMs: milliseconds(
+    'handlerTimeoutMs',
+    1,
+    'A handler may take this long until it answers; then the answer is 503.',
+  ),
+  maxBufferedOctets: octets(
+    'maxBufferedOctets',
+    1,
+    1024 * MEBIOCTET,
+    'Held per connection and direction before the other side has to wait.',
+  ),
+  maxConnections: limit('maxConnections', 1, 1_000_000, 'connections', 'Open connections; more are refused.'),
+  shutdownTimeoutMs: milliseconds(
+    'shutdownTimeoutMs',
+    0,
+    'A clean stop waits this long for exchanges under way; then they are broken off.',
+  ),
+  setupTimeoutMs: milliseconds(
+    'setupTimeoutMs',
+    1,
+    'A plugin may take this long to set up; then the server does not start.',
+  ),
+} satisfies Record<keyof Limits, z.ZodType>;
+
+/** A name or address as it stands in a Host field, without its port. */
+function isHostName(text: string): boolean {
+  const bracketed = /^\[(.*)\]$/.exec(text)?.[1];
+  return bracketed === undefined ? /^[\w.-]+$/.test(text) : isIP(bracketed) === 6;
+}
+
+/** What a socket can be bound to: addresses stand without brackets here. */
+function isListenHost(text: string): boolean {
+  return isIP(text) !== 0 || /^[\w.-]+$/.test(text);
+}
+
+const listenHostError =
+  'expected an address or name of this machine without port, such as "127.0.0.1", "::1" or "0.0.0.0"';
+const hostNameError =
+  'expected a host name without scheme, port or path, such as "example.org" or "[::1]" (all hosts: "allowedHosts": "*")';
+const pluginError = 'expected a plugin name, a path, or { "use": …, "options": … }';
+const adapterError = 'expected an adapter name, a path, or { "adapter": …, "options": … }';
+
+const nameOf = (error: string) => z.string({ error }).regex(/\S/, { error });
+
+function schemaFor(plugin: z.ZodType, adapter: z.ZodType, pluginEntry: (entry: PluginObject) => z.ZodType) {
+  return z
+    .strictObject(
+      {
+        $schema: z
+          .string({ error: 'expected the address of a JSON Schema' })
+          .meta({ description: 'For editors; the server does not read it.' })
+          .optional(),
+        listen: z
+          .strictObject(
+            {
+              host: z
+                .string({ error: listenHostError })
+                .refine(isListenHost, { error: listenHostError })
+                .meta({
+                  description:
+                    'An address or name of this machine; "0.0.0.0" or "::" listens on all its addresses.',
+                  default: DEFAULT_CONFIG.listen.host,
+                })
+                .optional(),
+              port: whole(0, 65_535, '')
+                .meta({ description: '0 takes any free port.', default: DEFAULT_CONFIG.listen.port })
+                .optional(),
+            },
+            { error: 'expected an object { "host": …, "port": … }' },
+          )
+          .meta({ description: 'Where the server listens.' })
+          .optional(),
+        allowedHosts: z
+          .union(
+            [
+              z.literal('*'),
+              z
+                .array(z.string({ error: hostNameError }).refine(isHostName, { error: hostNameError }))
+                .min(1, { error: 'expected at least one host name' }),
+            ],
+            { error: 'expected a list of host names, or "*" for all' },
+          )
+          .meta({
+            description:
+              'Host names that requests may be addressed to, without port; others are answered 400. "*" allows all. ' +
+              'The list is also the defence against DNS rebinding.',
+            default: DEFAULT_CONFIG.allowedHosts,
+          })
+          .optional(),
+        storage: z
+          .union(
+            [
+              nameOf(adapterError),
+              z.strictObject({
+                adapter: adapter.meta({
+                  description:
+                    'A built-in adapter, an npm package, or a path relative to the configuration file.',
+                }),
+                options: z
+                  .record(z.string(), z.unknown(), {
+                    error: 'expected an object with options of the adapter',
+                  })
+                  .meta({ description: 'Options of the adapter; its own page names them.' })
+                  .optional(),
+              }),
+            ],
+            { error: adapterError },
+          )
+          .meta({ description: 'Where entries are kept.', default: DEFAULT_CONFIG.storage })
+          .optional(),
+        plugins: z
+          .array(
+            pluginEntry(
+              z.strictObject({
+                use: plugin.meta({
+                  description:
+                    'A built-in plugin, an npm package, or a path relative to the configuration file.',
+                }),
+                options: z
+                  .unknown()
+                  .meta({ description: 'Options of the plugin; its own page names them.' })
+                  .optional(),
+              }),
+            ),
+            { error: 'expected a list of plugins' },
+          )
+          .meta({
+            description: 'Set up in this order, except where a plugin needs another.',
+            default: DEFAULT_CONFIG.plugins,
+          })
+          .optional(),
+        limits: z
+          .strictObject(limits, { error: 'expected an object with limits' })
+          .meta({ description: 'Limits and deadlines. The defaults suit a server that faces strangers.' })
+          .optional(),
+      },
+      { error: 'expected an object { … }' },
+    )
+    .meta({ title: 'Configuration of jackfield' });
+}
+
+type PluginObject = z.ZodType;
+
+/** A configuration file in JSON: things are named. */
+export const configSchema = schemaFor(nameOf(pluginError), nameOf(adapterError), (entry) =>
+  z.union([nameOf(pluginError), entry], { error: pluginError }),
+);
+
+const isPlugin = (value: unknown): boolean =>
+  typeof value === 'function' || (isObject(value) && typeof value.setup === 'function');
+const isAdapter = (value: unknown): boolean =>
+  isObject(value) && (typeof value.create === 'function' || typeof value.open === 'function');
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null;
+
+const pluginReference = z.union([nameOf(pluginError), z.custom(isPlugin)], {
+  error: 'expected a plugin: a name, a path, an object with a setup function, or a class',
+});
+const adapterReference = z.union([nameOf(adapterError), z.custom(isAdapter)], {
+  error: 'expected a storage adapter: a name, a path, or the adapter itself',
+});
+
+/** A configuration in a program, or one that a module exports: things may also be given themselves. */
+export const programSchema = schemaFor(pluginReference, adapterReference, (entry) =>
+  z.union([nameOf(pluginError), z.custom(isPlugin), entry], { error: pluginError }),
+);

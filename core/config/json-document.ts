@@ -1,0 +1,170 @@
+/**
+ * A JSON file as people write it by hand: comments and trailing commas are taken, a key that stands twice is
+ * not, and every value and key can say where it stands.
+ */
+import { type Node, type ParseError, parseTree, printParseErrorCode } from 'jsonc-parser';
+import { type ErrorCode, JackfieldError } from '../errors.js';
+
+export interface JsonDocument {
+  readonly value: unknown;
+  /**
+   * `file:line:column`, both from 1, of the value at this path or of its key; of the nearest enclosing value where
+   * there is none. Columns count UTF-16 units, as editors do.
+   */
+  locate(path: readonly PropertyKey[], part?: 'key' | 'value'): string;
+}
+
+/**
+ * @param file How the file is called in locations.
+ * @param codes Which errors a broken text and a repeated key are reported as.
+ */
+export function parseJson(
+  text: string,
+  file: string,
+  codes: { readonly syntax: ErrorCode; readonly repeated: ErrorCode },
+): JsonDocument {
+  const lines = lineStartsOf(text);
+  const at = (offset: number): string => `${file}:${positionOf(lines, offset)}`;
+  const errors: ParseError[] = [];
+  const shallow = <T>(work: () => T): T =>
+    refusingDepth(work, () => new JackfieldError(codes.syntax, `${file} is nested too deeply.`));
+  const root = shallow(() => parseTree(text, errors, { allowTrailingComma: true }));
+  // What follows the first error is mostly its echo.
+  const [first] = errors;
+  if (first !== undefined || root === undefined) {
+    const offset = first?.offset ?? 0;
+    throw new JackfieldError(codes.syntax, `${at(offset)}: ${sentenceOf(text, first)}.`);
+  }
+  const repeated: string[] = [];
+  const report: ReportRepeated = (key, earlier) => {
+    const line = positionOf(lines, earlier.offset).split(':')[0];
+    repeated.push(
+      `${at(key.offset)}: the key ${JSON.stringify(key.value)} stands twice, first on line ${line}`,
+    );
+  };
+  const value = shallow(() => readValue(root, report));
+  if (repeated.length > 0) throw new JackfieldError(codes.repeated, repeated.join('\n'));
+  return {
+    value,
+    locate: (path, part = 'value') => at(nodeAt(root, path, part).offset),
+  };
+}
+
+/** Parser and reader are recursive, and a file of brackets alone is enough to use up the stack. */
+function refusingDepth<T>(work: () => T, tooDeep: () => Error): T {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof RangeError) throw tooDeep();
+    throw error;
+  }
+}
+
+type ReportRepeated = (key: Node, earlier: Node) => void;
+
+function readValue(node: Node, report: ReportRepeated): unknown {
+  if (node.type === 'array') return (node.children ?? []).map((child) => readValue(child, report));
+  if (node.type !== 'object') return node.value as unknown;
+  const object: Record<string, unknown> = {};
+  const keys = new Map<string, Node>();
+  for (const { children } of node.children ?? []) {
+    const [key, value] = children ?? [];
+    if (key === undefined || value === undefined) continue;
+    const name = String(key.value);
+    const earlier = keys.get(name);
+    if (earlier === undefined) keys.set(name, key);
+    else report(key, earlier);
+    // Defined rather than assigned: an assigned `__proto__` would vanish into the prototype, unseen by validation.
+    Object.defineProperty(object, name, {
+      value: readValue(value, report),
+      enumerable: true,
+      configurable: true,
+      writable: true,
+    });
+  }
+  return object;
+}
+
+function nodeAt(root: Node, path: readonly PropertyKey[], part: 'key' | 'value'): Node {
+  let node = root;
+  for (const [depth, segment] of path.entries()) {
+    const [key, value] = childrenAt(node, segment);
+    if (value === undefined) return node;
+    if (part === 'key' && key !== undefined && depth === path.length - 1) return key;
+    node = value;
+  }
+  return node;
+}
+
+/** Key and value of a property, or no key and the value of an array's element. */
+function childrenAt(node: Node, segment: PropertyKey): readonly [key?: Node | undefined, value?: Node] {
+  const children = node.children ?? [];
+  if (node.type === 'array') {
+    const element = children[Number(segment)];
+    return element === undefined ? [] : [undefined, element];
+  }
+  if (node.type !== 'object') return [];
+  const property = children.find((child) => child.children?.[0]?.value === String(segment));
+  const [key, value] = property?.children ?? [];
+  return key === undefined || value === undefined ? [] : [key, value];
+}
+
+/** Offsets at which lines begin; a line ends in LF, CR LF or CR. */
+function lineStartsOf(text: string): number[] {
+  return [0, ...Array.from(text.matchAll(/\r\n|\n|\r/g), (end) => end.index + end[0].length)];
+}
+
+/** `line:column`, both from 1. */
+function positionOf(lineStarts: readonly number[], offset: number): string {
+  let line = lineStarts.findLastIndex((start) => start <= offset);
+  if (line < 0) line = 0;
+  return `${line + 1}:${offset - lineStarts[line]! + 1}`;
+}
+
+function sentenceOf(text: string, error: ParseError | undefined): string {
+  if (text.trim() === '') return 'the file is empty; the smallest JSON object is {}';
+  if (error === undefined) return 'a value is missing';
+  const found = text.slice(error.offset, error.offset + Math.max(error.length, 1));
+  switch (printParseErrorCode(error.error)) {
+    case 'InvalidSymbol':
+      return sentenceOfSymbol(found, text.slice(error.offset + error.length));
+    case 'InvalidNumberFormat':
+    case 'UnexpectedEndOfNumber':
+      return `${JSON.stringify(found)} is not a whole number or decimal fraction`;
+    case 'PropertyNameExpected':
+      return 'a key in double quotes is expected';
+    case 'ValueExpected':
+      return 'a value is missing';
+    case 'ColonExpected':
+      return 'a colon is missing between key and value';
+    case 'CommaExpected':
+      return 'a comma is missing';
+    case 'CloseBraceExpected':
+      return '"}" expected';
+    case 'CloseBracketExpected':
+      return '"]" expected';
+    case 'EndOfFileExpected':
+      return 'something follows the end of the value';
+    case 'InvalidCommentToken':
+    case 'UnexpectedEndOfComment':
+      return 'a comment is not closed with "*/"';
+    case 'UnexpectedEndOfString':
+      return 'a string is not closed with a double quote on its line';
+    case 'InvalidUnicode':
+      return 'four hexadecimal digits are expected after "\\u"';
+    case 'InvalidEscapeCharacter':
+      return 'a backslash is followed by something that is no escape; write a backslash as "\\\\"';
+    case 'InvalidCharacter':
+      return 'a control character stands in a string; write it as an escape such as "\\t"';
+    default:
+      return 'this is not JSON';
+  }
+}
+
+/** A word or sign that JSON has not: mostly a habit from another language. */
+function sentenceOfSymbol(found: string, rest: string): string {
+  if (found.startsWith("'")) return 'strings stand in double quotes';
+  if (found.startsWith('#')) return 'a comment begins with "//"';
+  if (/^\s*:/.test(rest)) return `the key ${found} stands in double quotes: "${found}"`;
+  return `${JSON.stringify(found)} is not a JSON value`;
+}

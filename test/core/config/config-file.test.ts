@@ -1,0 +1,175 @@
+import { chmod, mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { readConfig } from '../../../core/config/config-file.js';
+import { DEFAULT_CONFIG } from '../../../core/config/server-config.js';
+import { JackfieldError } from '../../../core/errors.js';
+import { tempFolder } from '../temp-folder.js';
+
+async function refusal(t: ExecutionContext, given: string | undefined, cwd: string): Promise<string> {
+  const error = await t.throwsAsync(readConfig(given, cwd), { instanceOf: JackfieldError });
+  return `${error?.code} ${error?.message}`;
+}
+
+test('without a file the built-in configuration holds, in the current folder', async (t) => {
+  const cwd = await tempFolder(t);
+  const { config, source, file } = await readConfig(undefined, cwd);
+  t.is(config, DEFAULT_CONFIG);
+  t.is(source.folder, cwd);
+  t.is(source.locate(['listen']), '');
+  t.is(file, undefined);
+});
+
+test('jackfield.config.json in the current folder is found', async (t) => {
+  const cwd = await tempFolder(t, { 'jackfield.config.json': '{ "listen": { "port": 8080 } }' });
+  const { config, source, file } = await readConfig(undefined, cwd);
+  t.deepEqual(config, { listen: { port: 8080 } });
+  t.is(file, 'jackfield.config.json');
+  t.is(source.locate(['listen', 'port']), 'jackfield.config.json:1:23');
+});
+
+test('where there are several, .json comes before .js before .mjs', async (t) => {
+  const files = {
+    'jackfield.config.json': '{ "storage": "json" }',
+    'jackfield.config.js': 'module.exports = { storage: "js" };',
+    'jackfield.config.mjs': 'export default { storage: "mjs" };',
+  };
+  const names = Object.keys(files) as (keyof typeof files)[];
+  for (const [index, extension] of ['json', 'js', 'mjs'].entries()) {
+    const left = Object.fromEntries(names.slice(index).map((name) => [name, files[name]]));
+    const { config } = await readConfig(undefined, await tempFolder(t, left));
+    t.is(config.storage, extension);
+  }
+});
+
+test('a named file is read from where it is, and its folder is where relative paths start', async (t) => {
+  const cwd = await tempFolder(t, { 'conf/dev.json': '{ "listen": {} }' });
+  const { source, file } = await readConfig('conf/dev.json', cwd);
+  t.is(source.folder, path.join(cwd, 'conf'));
+  t.is(file, path.join('conf', 'dev.json'));
+  t.is(source.locate(['listen']), `${path.join('conf', 'dev.json')}:1:13`);
+});
+
+test('a file outside of the current folder is called by its absolute path', async (t) => {
+  const cwd = await tempFolder(t, { 'dev.json': '{}', 'inside/x': '' });
+  const { file } = await readConfig('../dev.json', path.join(cwd, 'inside'));
+  t.is(file, path.join(cwd, 'dev.json'));
+});
+
+test('a byte order mark is no part of the file', async (t) => {
+  const cwd = await tempFolder(t, { 'a.json': '\uFEFF{ "storage": "lru" }' });
+  const { config, source } = await readConfig('a.json', cwd);
+  t.deepEqual(config, { storage: 'lru' });
+  t.is(source.locate(['storage']), 'a.json:1:14');
+});
+
+test('a module may export the configuration, a function or an async function', async (t) => {
+  const cwd = await tempFolder(t, {
+    'object.mjs': 'export default { storage: "lru" };',
+    'function.mjs': 'export default () => ({ storage: "lru" });',
+    'async.mjs': 'export default async () => ({ storage: "lru" });',
+    'common.cjs': 'module.exports = { storage: "lru" };',
+  });
+  for (const name of ['object.mjs', 'function.mjs', 'async.mjs', 'common.cjs']) {
+    const { config, source, file } = await readConfig(name, cwd);
+    t.deepEqual(config, { storage: 'lru' }, name);
+    t.is(source.locate(['storage']), name);
+    t.is(file, name);
+  }
+});
+
+test('plugins that a module exports themselves keep their identity', async (t) => {
+  const cwd = await tempFolder(t, {
+    'a.mjs': `export class Shout { setup() {} }
+      export const quiet = { name: 'quiet', setup() {} };
+      export default { plugins: [Shout, quiet, { use: Shout, options: { mark: '!' } }] };`,
+  });
+  const { config } = await readConfig('a.mjs', cwd);
+  const [first, second, third] = config.plugins ?? [];
+  t.is(typeof first, 'function');
+  t.is(Reflect.get(second as object, 'name'), 'quiet');
+  t.is(Reflect.get(third as object, 'use'), first);
+});
+
+test('a file that cannot be read says so', async (t) => {
+  const cwd = await tempFolder(t, { 'latin1.json': new Uint8Array([0x22, 0xe4, 0x22]), 'file.json': '{}' });
+  await mkdir(path.join(cwd, 'folder.json'));
+  const start = 'CONFIG_UNREADABLE The configuration cannot be read:';
+  t.is(await refusal(t, 'none.json', cwd), `${start} there is no file none.json.`);
+  t.is(await refusal(t, 'none.mjs', cwd), `${start} there is no file none.mjs.`);
+  t.is(await refusal(t, 'file.json/x.json', cwd), `${start} there is no file file.json/x.json.`);
+  t.is(await refusal(t, 'folder.json', cwd), `${start} folder.json is a folder, not a file.`);
+  t.is(await refusal(t, 'latin1.json', cwd), `${start} latin1.json is not UTF-8 text; save it as UTF-8.`);
+});
+
+test('a folder that has the name of the file is not passed over', async (t) => {
+  const cwd = await tempFolder(t, { 'jackfield.config.json/x': '', 'jackfield.config.mjs': '' });
+  t.regex(await refusal(t, undefined, cwd), /jackfield\.config\.json is a folder, not a file\.$/);
+});
+
+// The superuser may read everything.
+const testAsUser = process.getuid?.() === 0 ? test.skip : test;
+testAsUser('a file of somebody else says so', async (t) => {
+  const cwd = await tempFolder(t, { 'a.json': '{}' });
+  await chmod(path.join(cwd, 'a.json'), 0);
+  t.regex(await refusal(t, 'a.json', cwd), /this user may not read a\.json\.$/);
+});
+
+test('a mistake in the syntax has file, line and column', async (t) => {
+  const cwd = await tempFolder(t, { 'jackfield.config.json': '{\n  "listen": {}\n  "plugins": []\n}' });
+  t.is(
+    await refusal(t, undefined, cwd),
+    'CONFIG_SYNTAX The configuration is not valid JSON: jackfield.config.json:3:3: a comma is missing.',
+  );
+});
+
+test('a key that stands twice is refused with its place', async (t) => {
+  const cwd = await tempFolder(t, { 'a.json': '{\n  "storage": "lru",\n  "storage": "lmdb"\n}' });
+  t.is(
+    await refusal(t, 'a.json', cwd),
+    'CONFIG_INVALID The configuration is not valid: a.json:3:3: the key "storage" stands twice, first on line 2',
+  );
+});
+
+test('a module that fails says how', async (t) => {
+  const cwd = await tempFolder(t, {
+    'throws.mjs': 'throw new Error("no database today");',
+    'rejects.mjs': 'export default async () => { throw new Error("no database today"); };',
+    'nothing.mjs': 'export const config = {};',
+    'typo.mjs': 'export default () => ({ plugin: [] });',
+  });
+  const unreadable = 'CONFIG_UNREADABLE The configuration cannot be read:';
+  t.is(await refusal(t, 'throws.mjs', cwd), `${unreadable} throws.mjs: no database today`);
+  t.is(
+    await refusal(t, 'rejects.mjs', cwd),
+    `${unreadable} rejects.mjs: the exported function failed: no database today`,
+  );
+  t.is(
+    await refusal(t, 'nothing.mjs', cwd),
+    'CONFIG_INVALID The configuration is not valid: nothing.mjs has no default export; ' +
+      'write "export default { … }" with the configuration in it.',
+  );
+  t.is(
+    await refusal(t, 'typo.mjs', cwd),
+    'CONFIG_INVALID The configuration is not valid: typo.mjs: unknown key "plugin"; did you mean "plugins"?',
+  );
+});
+
+test('a TypeScript file is imported where Node can, and else says which Node can', async (t) => {
+  const cwd = await tempFolder(t, {
+    'jackfield.config.ts': 'const storage: string = "lru";\nexport default { storage };',
+  });
+  // Only the Node that runs this test can be asked; `strip` and `transform` mean that it can.
+  if (Reflect.get(process.features, 'typescript')) {
+    const { config, file } = await readConfig(undefined, cwd);
+    t.deepEqual(config, { storage: 'lru' });
+    t.is(file, 'jackfield.config.ts');
+  } else {
+    t.is(
+      await refusal(t, undefined, cwd),
+      'CONFIG_UNREADABLE The configuration cannot be read: jackfield.config.ts: this Node ' +
+        `(${process.versions.node}) does not import TypeScript; Node 22.18 and later do. ` +
+        'Update Node, or write the configuration as jackfield.config.mjs or jackfield.config.json.',
+    );
+  }
+});

@@ -1,0 +1,19 @@
+import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { ExecutionContext } from 'ava';
+
+/** A fresh folder with these files in it, gone when the test ends. */
+export async function tempFolder(
+  t: ExecutionContext,
+  files: Readonly<Record<string, string | Uint8Array>> = {},
+): Promise<string> {
+  // Resolved, since modules are imported by their real path and the temporary folder may be a link (macOS).
+  const folder = await realpath(await mkdtemp(path.join(tmpdir(), 'jackfield-')));
+  t.teardown(() => rm(folder, { recursive: true, force: true }));
+  for (const [name, content] of Object.entries(files)) {
+    await mkdir(path.dirname(path.join(folder, name)), { recursive: true });
+    await writeFile(path.join(folder, name), content);
+  }
+  return folder;
+}
