@@ -9,7 +9,14 @@ import type { MaybePromise, StorageAdapter } from './storage/contract.js';
 export type { StandardSchema } from './config/standard-schema.js';
 export { JackfieldError } from './errors.js';
 export { HttpError } from './handlers/http-error.js';
-export type { ClaimedHead, Dialect, DialectAnswer, DialectContext, RefusedHead } from './http/dialect.js';
+export type {
+  ClaimedHead,
+  Dialect,
+  DialectAnswer,
+  DialectContext,
+  DialectWrite,
+  RefusedHead,
+} from './http/dialect.js';
 export { reasonPhrase } from './http/reason-phrases.js';
 export type { Log } from './log.js';
 export type { Change, CommitResult, Entry, Listing, MaybePromise, Page } from './storage/contract.js';

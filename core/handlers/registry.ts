@@ -190,7 +190,10 @@ function plant(root: Node, route: Route): void {
     if (segment.kind === 'name') node = node.name ??= { literals: new Map() };
     else {
       let next = node.literals.get(segment.text);
-      if (next === undefined) node.literals.set(segment.text, (next = { literals: new Map() }));
+      if (next === undefined) {
+        next = { literals: new Map() };
+        node.literals.set(segment.text, next);
+      }
       node = next;
     }
   }

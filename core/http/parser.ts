@@ -419,10 +419,12 @@ export class RequestParser {
         if (name.toLowerCase() === 'connection') this.#connection += `,${value}`;
         break;
       case 14:
-        if (name.toLowerCase() === 'content-length') (this.#contentLength ??= []).push(value);
+        if (name.toLowerCase() === 'content-length') this.#contentLength = [...(this.#contentLength ?? []), value];
         break;
       case 17:
-        if (name.toLowerCase() === 'transfer-encoding') (this.#transferEncoding ??= []).push(value);
+        if (name.toLowerCase() === 'transfer-encoding') {
+          this.#transferEncoding = [...(this.#transferEncoding ?? []), value];
+        }
         break;
     }
   }

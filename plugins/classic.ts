@@ -1,0 +1,127 @@
+/**
+ * The classic protocol: almost-HTTP whose address travels in the Host field as `host/path`.
+ * Source: the clients of a key-value service of 2022, which must run unchanged; RFC 9112 §3.2 calls such a Host
+ * invalid, so nothing standard is taken away. The rules that are numbered here are those of the protocol.
+ */
+
+import { z } from 'zod';
+import {
+  type ClaimedHead,
+  type DialectAnswer,
+  type DialectContext,
+  type DialectWrite,
+  definePlugin,
+  reasonPhrase,
+} from '../core/plugin-api.js';
+import { isTimeZone, timeWriter } from './classic/zoned-time.js';
+
+interface Address {
+  readonly host: string;
+  /** The first segment behind the host; `''` for the root. */
+  readonly path: string;
+}
+
+/** What every answer says whose request named no address. */
+const NO_ADDRESS: Address = { host: '?', path: '?' };
+/** RFC 3986 §3.3. A path of other characters cannot be one that a plugin claims. */
+const SEGMENT = /^(?:[0-9A-Za-z._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})+$/;
+const HOST_WITH_PORT = /^(\[[^\]]*\]|[^:]*):(\d{0,5})$/;
+
+export default definePlugin({
+  name: 'classic',
+  options: z.strictObject({
+    /** IANA name of the zone whose time the Date field gives, whatever the zone of the server. */
+    timeZone: z
+      .string()
+      .refine(isTimeZone, 'not an IANA time zone such as "Asia/Seoul"')
+      .default('Asia/Seoul'),
+    /** What stands behind that time in place of GMT. */
+    zoneLabel: z
+      .string()
+      .regex(/^[!-~]+$/, 'not one word of visible ASCII such as "KST"')
+      .default('KST'),
+  }),
+  setup({ dialect, options: { timeZone, zoneLabel } }) {
+    const timeOf = timeWriter(timeZone);
+    dialect({
+      name: 'classic',
+      claim({ method, rawHeaders }, context) {
+        const value = onlyHost(rawHeaders);
+        if (value === undefined || !value.includes('/')) return undefined;
+        const address = addressOf(value);
+        return {
+          ...routeOf(method, address, context),
+          write: (answer) =>
+            write(method, address ?? NO_ADDRESS, answer, `${timeOf(answer.date)} ${zoneLabel}`),
+        };
+      },
+    });
+  },
+});
+
+/** Rules 1 to 3 are answered here, in this order; the others by the plugins at the path. */
+function routeOf(
+  method: string,
+  address: Address | undefined,
+  context: DialectContext,
+): Pick<ClaimedHead, 'path' | 'answer'> {
+  const refuse = (status: number, body: string) => ({ path: '/', answer: { status, body } });
+  if (address === undefined) return refuse(404, 'Invalid Address(url)');
+  if (!context.hasMethod(method)) return refuse(405, 'Method not allowed');
+  if (!context.isAllowedHost(withoutPort(address.host))) {
+    return refuse(400, `Not allowed host: ${address.host}`);
+  }
+  return { path: pathFor(method, address.path, context) };
+}
+
+/** A path that nobody claims is as good as the root here: GET lists the entries on each (rule 7). */
+function pathFor(method: string, segment: string, context: DialectContext): string {
+  if (!SEGMENT.test(segment)) return '/';
+  const path = `/${segment}`;
+  // HEAD has a handler on every path, which looks for GET's; so whether the path is somebody's, only GET can tell.
+  const asked = method === 'HEAD' && context.hasMethod('GET') ? 'GET' : method;
+  return context.hasHandler(asked, path) ? path : '/';
+}
+
+function write(method: string, address: Address, answer: DialectAnswer, date: string): DialectWrite {
+  // Rule 11: the closing connection is the whole answer.
+  if (method === 'END' && answer.status === 204) return { head: '', withBody: false, close: true };
+  // Rule 6: 100 is final here. This is not HTTP: a HEAD that is refused does carry its sentence.
+  const continues = method === 'HEAD' && answer.status >= 200 && answer.status <= 299;
+  const status = continues ? 100 : answer.status;
+  const head = [
+    `HTTP/1.1 ${status} ${reasonPhrase(status)
+      .toUpperCase()
+      .replaceAll(/[^A-Z]+/g, '_')}`,
+    `Host: ${address.host}/${address.path}`,
+    'Content-Type: text/html',
+    // Always, since clients compare octets; whether the connection stays open is still the core's decision.
+    'Connection: keep-alive',
+    `Content-Length: ${continues ? 0 : answer.contentLength}`,
+    `Date: ${date}`,
+    '\r\n',
+  ];
+  return { head: head.join('\r\n'), withBody: !continues, close: false };
+}
+
+/** The value of the Host field where there is just one. */
+function onlyHost(rawHeaders: readonly string[]): string | undefined {
+  let value: string | undefined;
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    if (rawHeaders[at]?.toLowerCase() !== 'host') continue;
+    if (value !== undefined) return undefined;
+    value = rawHeaders[at + 1];
+  }
+  return value;
+}
+
+/** `host/path/whatever` → host and path; `undefined` for what is no address (rule 1). */
+function addressOf(value: string): Address | undefined {
+  const [host = '', path = ''] = value.split('/', 2);
+  return host === '' || value.includes('?') ? undefined : { host, path };
+}
+
+function withoutPort(host: string): string {
+  const [, name = '', port = ''] = HOST_WITH_PORT.exec(host) ?? [];
+  return name !== '' && Number(port) <= 65_535 ? name : host;
+}

@@ -1,0 +1,41 @@
+/**
+ * POST `/create`: stores pairs under keys that are new; all of them or none.
+ * Source: the classic protocol, rules 4 and 8. Errors: 400 for a body without valid pairs and for a key that
+ * exists, 404 for another method, 415 for a multipart form, and those of the store.
+ */
+import { definePlugin, type ResponseParts } from '../core/plugin-api.js';
+import { readPairs } from './shared/pairs.js';
+
+const WRONG_METHOD: ResponseParts = {
+  status: 404,
+  headers: { Allow: 'POST' },
+  body: 'Select the appropriate method(Create mode => POST)',
+};
+const KEY_EXISTS: ResponseParts = { status: 400, body: 'The key already exists!' };
+
+export default definePlugin({
+  name: 'create',
+  setup({ handle, storage }) {
+    // Registered methods only: without `post` in the configuration, POST stays 405 here too.
+    handle(
+      '*',
+      '/create',
+      async (request) => {
+        if (request.method !== 'POST') return WRONG_METHOD;
+        const body = await readPairs(request);
+        if ('refusal' in body) return body.refusal;
+
+        const { pairs } = body;
+        const keys = new Set(pairs.map(({ key }) => key));
+        if (keys.size < pairs.length) return KEY_EXISTS;
+        const { ok } = await storage.commit({
+          checks: pairs.map(({ key }) => ({ key, revision: 0 })),
+          puts: pairs,
+        });
+        if (!ok) return KEY_EXISTS;
+        return `${pairs.map(({ key, value }) => `${key}:${value}\r\n`).join('')}Post Successfully OK`;
+      },
+      { registeredMethodsOnly: true },
+    );
+  },
+});

@@ -1,0 +1,110 @@
+/**
+ * GET `/`: the entries in creation order, as text or as a JSON object, whole or in pages.
+ * Source: the classic protocol, rule 7; RFC 9110 §12.5.1 (Accept); RFC 8288 (Link).
+ * Errors: 400 for a query that is not understood, and those of the store.
+ */
+import {
+  definePlugin,
+  type Entry,
+  type Listing,
+  type Page,
+  type ResponseParts,
+  type Storage,
+} from '../core/plugin-api.js';
+import { preferredType } from './get/accept.js';
+import { type PageQuery, readPageQuery, targetOfNext, WHOLE_LISTING } from './get/page-query.js';
+
+/** A form of the listing: what stands before, between and behind the entries. */
+interface Form {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly empty: string;
+  readonly opening: string;
+  readonly between: string;
+  readonly closing: string;
+  entry(entry: Entry): string;
+}
+
+/** In the order of the server's own preference. */
+const TYPES = ['text/plain', 'application/json'] as const;
+
+const FORMS = {
+  'text/plain': {
+    headers: { 'Content-Type': 'text/plain; charset=utf-8', Vary: 'Accept' },
+    empty: 'No data in DB',
+    opening: 'The data in DB is as follows. \n\n',
+    between: '\n\n',
+    closing: '',
+    entry: ({ key, value }) => `${key}:${value}`,
+  },
+  // By hand: an object of JavaScript would move keys like "1" to the front and lose one like "__proto__".
+  'application/json': {
+    headers: { 'Content-Type': 'application/json', Vary: 'Accept' },
+    empty: '{}',
+    opening: '{',
+    between: ',',
+    closing: '}',
+    entry: ({ key, value }) => `${JSON.stringify(key)}:${JSON.stringify(value)}`,
+  },
+} as const satisfies Record<(typeof TYPES)[number], Form>;
+
+/** Entries asked from the store at once while the whole listing is streamed: some ten KiB of usual entries. */
+const ENTRIES_PER_READ = 256;
+
+export default definePlugin({
+  name: 'get',
+  setup({ handle, storage }) {
+    handle('GET', '/', (request) => {
+      // Most requests have no query, and making a URLSearchParams for them would be the dearest step of all.
+      const query = request.target.includes('?') ? readPageQuery(request.query) : WHOLE_LISTING;
+      if ('refusal' in query) return { status: 400, body: query.refusal };
+
+      const form = FORMS[preferredType(request.headers.accept, TYPES)];
+      const listing = storage.list(pageOf(query, query.after));
+      // A store in memory answers at once, and then so do we: no promise is made.
+      return 'entries' in listing
+        ? answer(storage, query, form, listing)
+        : listing.then((settled) => answer(storage, query, form, settled));
+    });
+  },
+});
+
+function answer(storage: Storage, query: PageQuery, form: Form, listing: Listing): ResponseParts {
+  const { headers } = form;
+  if (listing.next === undefined) return { headers, body: textOf(form, listing.entries) };
+  if (query.limit === undefined) return { headers, body: stream(storage, query, form, listing) };
+  const link = `<${targetOfNext(query, listing.next)}>; rel="next"`;
+  return { headers: { ...headers, Link: link }, body: textOf(form, listing.entries) };
+}
+
+function textOf(form: Form, entries: readonly Entry[]): string {
+  return entries.length === 0 ? form.empty : form.opening + joined(form, entries) + form.closing;
+}
+
+/** Holds one page at a time, however long the listing is and however slowly the client takes it. */
+async function* stream(
+  storage: Storage,
+  query: PageQuery,
+  form: Form,
+  first: Listing,
+): AsyncGenerator<string> {
+  let started = false;
+  for (let listing = first; ; listing = await storage.list(pageOf(query, listing.next))) {
+    // A page can be empty where its entries were deleted or expired since the one before was read.
+    if (listing.entries.length > 0) {
+      yield (started ? form.between : form.opening) + joined(form, listing.entries);
+      started = true;
+    }
+    if (listing.next === undefined) break;
+  }
+  yield started ? form.closing : form.empty;
+}
+
+function joined(form: Form, entries: readonly Entry[]): string {
+  let text = '';
+  for (const entry of entries) text += text === '' ? form.entry(entry) : form.between + form.entry(entry);
+  return text;
+}
+
+function pageOf({ prefix, limit = ENTRIES_PER_READ }: PageQuery, after: number | undefined): Page {
+  return after === undefined ? { prefix, limit } : { prefix, after, limit };
+}

@@ -1,0 +1,49 @@
+/** Which part of the listing a request asks for: `?prefix=&after=&limit=`. */
+
+export interface PageQuery {
+  /** Only keys that begin with these characters; `''` is every key. */
+  readonly prefix: string;
+  /** Only entries that were created after the one with this number. */
+  readonly after?: number;
+  /** How many entries at the most, 1 to 1,000; absent is all of them. */
+  readonly limit?: number;
+}
+
+export const WHOLE_LISTING: PageQuery = { prefix: '' };
+
+/** A page is held in memory whole; who wants more takes the next page, or the stream that has no limit. */
+const MAX_LIMIT = 1000;
+const NAMES: readonly string[] = ['prefix', 'after', 'limit'];
+
+/** A parameter that is misread could silently give the wrong entries: whatever is not understood is refused. */
+export function readPageQuery(query: URLSearchParams): PageQuery | { readonly refusal: string } {
+  for (const name of query.keys()) {
+    if (!NAMES.includes(name)) {
+      return {
+        refusal: `There is no query parameter ${JSON.stringify(name)} here, only prefix, after and limit.`,
+      };
+    }
+    if (query.getAll(name).length > 1) return { refusal: `The query parameter ${name} stands there twice.` };
+  }
+  const prefix = query.get('prefix') ?? '';
+  const after = wholeNumber(query.get('after'));
+  const limit = wholeNumber(query.get('limit'));
+  if (Number.isNaN(after)) return { refusal: 'The query parameter after is not a whole number from 0 on.' };
+  if (limit !== undefined && !(limit >= 1 && limit <= MAX_LIMIT)) {
+    return { refusal: `The query parameter limit is not a whole number from 1 to ${MAX_LIMIT}.` };
+  }
+  return { prefix, ...(after === undefined ? {} : { after }), ...(limit === undefined ? {} : { limit }) };
+}
+
+/** The target of the page that follows. */
+export function targetOfNext({ prefix, limit }: PageQuery, next: number): string {
+  const first = prefix === '' ? '' : `prefix=${encodeURIComponent(prefix)}&`;
+  return `/?${first}after=${next}&limit=${limit}`;
+}
+
+/** NaN for what is none, and for numbers too large to be told from their neighbours. */
+function wholeNumber(text: string | null): number | undefined {
+  if (text === null) return undefined;
+  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  return Number.isSafeInteger(value) ? value : Number.NaN;
+}

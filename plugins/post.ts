@@ -1,0 +1,24 @@
+/**
+ * POST: opens the method, and where nothing else takes it, names the path that does.
+ * Source: the classic protocol, rule 10. Errors: always 404.
+ */
+import { definePlugin } from '../core/plugin-api.js';
+
+export default definePlugin({
+  name: 'post',
+  setup({ handle }) {
+    handle(
+      'POST',
+      '*',
+      ({ path }) => ({
+        status: 404,
+        // The path itself gets here only where no plugin took it: then it is no use to send the client there.
+        body:
+          path === '/create'
+            ? 'Create mode is not configured'
+            : 'Select the appropriate path(Create mode => /create)',
+      }),
+      { fallback: true },
+    );
+  },
+});

@@ -1,0 +1,107 @@
+/**
+ * The pairs that the body of a request holds, in each of the forms that `create` and `update` take.
+ *
+ * The text itself is read, never an object made of it: order, repeated keys and the digits of numbers stay as the
+ * client wrote them.
+ */
+import { createScanner } from 'jsonc-parser';
+import { JackfieldError, type Request, type ResponseParts } from '../../core/plugin-api.js';
+
+export interface Pair {
+  /** Never blank. */
+  readonly key: string;
+  readonly value: string;
+}
+
+export type PairsBody =
+  | { readonly text: string; readonly pairs: readonly [Pair, ...Pair[]] }
+  | { readonly refusal: ResponseParts };
+
+const refuse = (status: number, body: string): { readonly refusal: ResponseParts } => ({
+  refusal: { status, body },
+});
+
+/**
+ * Reads the body and holds it against the first three checks of the classic protocol, each over all pairs before the
+ * next. Throws what `request.text()` throws, and BODY_NOT_JSON.
+ */
+export async function readPairs(request: Pick<Request, 'headers' | 'text'>): Promise<PairsBody> {
+  const mediaType = (request.headers['content-type'] ?? '').split(';', 1)[0]!.trim().toLowerCase();
+  if (mediaType === 'multipart/form-data') {
+    return refuse(
+      415,
+      'Send the pairs as "key: value&key2: value2", as a JSON object or as a URL-encoded form.',
+    );
+  }
+  const text = await request.text();
+  if (text.trim() === '') return refuse(400, 'There is no content. Please check');
+
+  const pairs = pairsOf(text, mediaType);
+  if (pairs === undefined) return refuse(400, 'Key-value format is not valid.');
+  const [first, ...rest] = pairs;
+  if (first === undefined) return refuse(400, 'There is no content. Please check');
+  if (pairs.some(({ key }) => key.trim() === '')) return refuse(400, 'Key value does not exist or is blank.');
+  return { text, pairs: [first, ...rest] };
+}
+
+/** `undefined` where some pair is none. */
+function pairsOf(text: string, mediaType: string): readonly Pair[] | undefined {
+  if (mediaType === 'application/json' || mediaType.endsWith('+json')) return jsonPairs(text);
+  // curl -d gives every body this type, classic ones too, so the body has to look like a form as well.
+  if (mediaType === 'application/x-www-form-urlencoded' && looksLikeForm(text)) return formPairs(text);
+  return classicPairs(text);
+}
+
+/** `key: value&key2: value2`, white space around keys and values trimmed; a value may hold `:`. */
+function classicPairs(text: string): readonly Pair[] | undefined {
+  return eachPair(text, ':', (part) => part.trim());
+}
+
+/** Every part has a `=`, and no `:` before it. */
+function looksLikeForm(text: string): boolean {
+  return text.split('&').every((part) => /^[^:=]*=/.test(part));
+}
+
+/** As the URL standard writes forms, except that octets which are no UTF-8 are refused, not replaced. */
+function formPairs(text: string): readonly Pair[] | undefined {
+  try {
+    return eachPair(text, '=', (part) => decodeURIComponent(part.replaceAll('+', ' ')));
+  } catch {
+    return undefined; // A URIError: a malformed escape.
+  }
+}
+
+function eachPair(text: string, sign: ':' | '=', read: (part: string) => string): Pair[] | undefined {
+  const pairs: Pair[] = [];
+  for (const part of text.split('&')) {
+    const at = part.indexOf(sign);
+    if (at === -1) return undefined;
+    pairs.push({ key: read(part.slice(0, at)), value: read(part.slice(at + 1)) });
+  }
+  return pairs;
+}
+
+/** The members of one flat object; numbers and booleans as written. */
+function jsonPairs(text: string): readonly Pair[] | undefined {
+  try {
+    JSON.parse(text);
+  } catch (cause) {
+    throw new JackfieldError('BODY_NOT_JSON', cause instanceof Error ? cause.message : '', { cause });
+  }
+  // A scanner, since a tree is built by recursion, and a body of brackets would exhaust the stack.
+  const scanner = createScanner(text, true);
+  const next = () => {
+    scanner.scan();
+    return text.charAt(scanner.getTokenOffset());
+  };
+  if (next() !== '{') return undefined;
+  const pairs: Pair[] = [];
+  while (next() === '"') {
+    const key = scanner.getTokenValue();
+    next(); // The colon.
+    if (['{', '[', 'n'].includes(next())) return undefined; // An object, an array or null.
+    pairs.push({ key, value: scanner.getTokenValue() });
+    next(); // A comma or the closing brace.
+  }
+  return pairs;
+}

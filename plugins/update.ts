@@ -1,0 +1,53 @@
+/**
+ * PUT `/update`: stores pairs, whether their keys exist or not, and says what each replaced; all of them or none.
+ * Source: the classic protocol, rules 5 and 9. Errors: 400 for a body without valid pairs, 404 for another method,
+ * 415 for a multipart form, and those of the store.
+ */
+import { definePlugin, type Entry, type ResponseParts } from '../core/plugin-api.js';
+import { type Pair, readPairs } from './shared/pairs.js';
+
+const WRONG_METHOD: ResponseParts = {
+  status: 404,
+  headers: { Allow: 'PUT' },
+  body: 'Select the appropriate method(Update mode => PUT)',
+};
+
+export default definePlugin({
+  name: 'update',
+  setup({ handle, storage }) {
+    // Registered methods only: without `put` in the configuration, PUT stays 405 here too.
+    handle(
+      '*',
+      '/update',
+      async (request) => {
+        if (request.method !== 'PUT') return WRONG_METHOD;
+        const body = await readPairs(request);
+        if ('refusal' in body) return body.refusal;
+
+        // A commit takes each key once: the last value of a key is the one that stays.
+        const last = new Map(body.pairs.map(({ key, value }) => [key, value]));
+        const result = await storage.commit({ puts: Array.from(last, ([key, value]) => ({ key, value })) });
+        if (!result.ok) throw new Error('The store reports a conflict for a commit that had no checks.');
+        return body.text + report(body.pairs, result.previous);
+      },
+      { registeredMethodsOnly: true },
+    );
+  },
+});
+
+/** Tells of each pair in turn what it did, also where several of one body have the same key. */
+function report(pairs: readonly Pair[], previous: ReadonlyMap<string, Entry>): string {
+  const current = new Map(Array.from(previous.values(), ({ key, value }) => [key, value]));
+  const replaced: string[] = [];
+  const added: string[] = [];
+  for (const { key, value } of pairs) {
+    const old = current.get(key);
+    if (old === undefined) added.push(`${key}: ${value}(There's no key. New update)`);
+    else replaced.push(`${key}: ${old} => ${value}\n\n`);
+    current.set(key, value);
+  }
+  let text = '';
+  if (replaced.length > 0) text += `\n\nUpdate Data as follow:\n\n${replaced.join('')}`;
+  if (added.length > 0) text += `\n\nUpdate(New) Data as follow:\n\n${added.join('\n\n')}`;
+  return `${text}\n\nUpdate with new data Successfully OK `;
+}

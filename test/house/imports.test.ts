@@ -1,0 +1,99 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import test from 'ava';
+import { importLines, offences } from './import-rules.js';
+
+const ROOMS = ['core', 'plugins', 'storage-adapters'];
+
+test('every file imports only what the picture of the house allows', (t) => {
+  const root = rootOf(import.meta.dirname);
+  const found = ROOMS.flatMap((room) => sourcesIn(root, room)).flatMap((file) =>
+    offences(file, readFileSync(path.join(root, file), 'utf8')),
+  );
+  t.deepEqual(found, [], found.join('\n'));
+});
+
+test('the files are read from the sources, of which there are some', (t) => {
+  const root = rootOf(import.meta.dirname);
+  t.true(sourcesIn(root, 'core').includes('core/plugin-api.ts'));
+  t.true(sourcesIn(root, 'plugins').includes('plugins/get/accept.ts'));
+});
+
+const forbidden: Readonly<Record<string, readonly string[]>> = {
+  'core/http/parser.ts': [
+    "import { a } from '../log.js';",
+    "import type { Log } from '../log.js';",
+    "import net from 'node:net';",
+    "import { z } from 'zod';",
+  ],
+  'core/server.ts': [
+    "import get from '../plugins/get.js';",
+    "import type { X } from '../storage-adapters/memory.js';",
+    "const get = await import('../plugins/get.js');",
+    "export * from '../plugins/get.js';",
+    "import {\n  a,\n  type B,\n} from '../plugins/shared/pairs.js';",
+    "import { container } from 'tsyringe';",
+    "import { inject, type DependencyContainer } from 'tsyringe';",
+    "import * as tsyringe from 'tsyringe';",
+    'const server = childContainer.resolve(Server);',
+  ],
+  'plugins/get.ts': [
+    "import { JackfieldError } from '../core/errors.js';",
+    "import '../core/server.js';",
+    "import post from './post.js';",
+    "import { a } from './post/helper.js';",
+    "import { a } from '../storage-adapters/memory.js';",
+    "import net from 'node:net';",
+    'import { connect } from "tls";',
+  ],
+  'plugins/get/accept.ts': ["import { a } from '../post.js';", "import { a } from '../../core/log.js';"],
+  'storage-adapters/memory.ts': [
+    "import { a } from '../core/plugin-api.js';",
+    "import { a } from '../core/http/dialect.js';",
+    "import { a } from './json-file/journal.js';",
+    "import { a } from '../plugins/get.js';",
+    "import http from 'node:http';",
+  ],
+};
+
+for (const [file, sources] of Object.entries(forbidden)) {
+  for (const source of sources) {
+    test(`in ${file} it is an offence to write: ${source}`, (t) => {
+      const [offence = '', ...others] = offences(file, `/** A file. */\n${source}\n`);
+      t.true(offence.startsWith(`${file}:2 `), offence);
+      t.deepEqual(others, []);
+    });
+  }
+}
+
+test('what the picture allows is no offence', (t) => {
+  const allowed: Readonly<Record<string, string>> = {
+    'core/http/parser.ts': "import { a } from './octets.js';\nimport { type B } from '../errors.js';",
+    'core/server.ts':
+      "import net from 'node:net';\nimport { inject, injectable } from 'tsyringe';\npath.resolve('a');",
+    'core/container.ts': "import { container } from 'tsyringe';\ncontainer.resolve(A);",
+    'plugins/get.ts':
+      "import { z } from 'zod';\nimport { a } from '../core/plugin-api.js';\nimport b from './get/b.js';",
+    'plugins/get/b.ts': "import { a } from '../shared/pairs.js';\nimport { c } from './c.js';",
+    'storage-adapters/json-file/json-file.ts':
+      "import { a } from '../../core/storage/contract.js';\nimport { b } from './journal.js';\nimport fs from 'node:fs';",
+    'test/any.ts': "import get from '../plugins/get.js';",
+  };
+  for (const [file, source] of Object.entries(allowed)) t.deepEqual(offences(file, source), [], file);
+});
+
+test('imports in comments are not imports', (t) => {
+  t.deepEqual(importLines("/**\n * import a from 'b';\n */\n// import c from 'd';\n"), []);
+});
+
+function sourcesIn(root: string, room: string): string[] {
+  if (!existsSync(path.join(root, room))) return [];
+  return readdirSync(path.join(root, room), { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts'))
+    .map((file) => `${room}/${file.split(path.sep).join('/')}`);
+}
+
+/** The tests run from dist/; the sources stand beside package.json. */
+function rootOf(folder: string): string {
+  return existsSync(path.join(folder, 'package.json')) ? folder : rootOf(path.dirname(folder));
+}
