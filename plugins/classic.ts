@@ -50,6 +50,7 @@ export default definePlugin({
         if (value === undefined || !value.includes('/')) return undefined;
         const address = addressOf(value);
         return {
+          dialect: 'classic',
           ...routeOf(method, address, context),
           write: (answer) =>
             write(method, address ?? NO_ADDRESS, answer, `${timeOf(answer.date)} ${zoneLabel}`),

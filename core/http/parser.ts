@@ -419,7 +419,8 @@ export class RequestParser {
         if (name.toLowerCase() === 'connection') this.#connection += `,${value}`;
         break;
       case 14:
-        if (name.toLowerCase() === 'content-length') this.#contentLength = [...(this.#contentLength ?? []), value];
+        if (name.toLowerCase() === 'content-length')
+          this.#contentLength = [...(this.#contentLength ?? []), value];
         break;
       case 17:
         if (name.toLowerCase() === 'transfer-encoding') {

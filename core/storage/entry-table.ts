@@ -1,0 +1,163 @@
+/**
+ * Entries in memory: what the storage contract means, for every adapter that holds its data in the process, so that
+ * they cannot differ.
+ *
+ * Commits are judged in a `Draft` and changed in the table only by `apply`. An adapter in memory does both at once
+ * (`commit`); a durable one writes the draft down in between.
+ */
+import type { Change, CommitResult, Entry, Listing, Page } from './contract.js';
+import { byCreation, byExpiry, SortedEntries } from './sorted-entries.js';
+
+export class EntryTable {
+  readonly #entries = new Map<string, Entry>();
+  readonly #inOrder = new SortedEntries(byCreation);
+  /** Only the entries that expire, the next one first. */
+  readonly #expiring = new SortedEntries(byExpiry);
+  #created = 0;
+  #revision = 0;
+
+  /** How many entries there are; those that expired count until `forgetExpired`. */
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** The highest `created` given so far. */
+  get created(): number {
+    return this.#created;
+  }
+
+  /** The revision of the last commit. */
+  get revision(): number {
+    return this.#revision;
+  }
+
+  get(key: string, now?: number): Entry | undefined {
+    const entry = this.#entries.get(key);
+    if (entry?.expiresAt === undefined) return entry;
+    return entry.expiresAt <= (now ?? Date.now()) ? undefined : entry;
+  }
+
+  /**
+   * Costs about the size of the page. A prefix that few keys have costs what lies between them: there is no index
+   * by key that is also in creation order.
+   */
+  list({ prefix = '', after = 0, limit }: Page, now = Date.now()): Listing {
+    const entries: Entry[] = [];
+    for (const entry of this.#inOrder.after({ created: after })) {
+      if (entry.expiresAt !== undefined && entry.expiresAt <= now) continue;
+      if (!entry.key.startsWith(prefix)) continue;
+      // One more than the page holds: there is a next page only where something stands on it.
+      if (entries.length === limit) return { entries, next: entries[limit - 1]!.created };
+      entries.push(entry);
+    }
+    return { entries };
+  }
+
+  commit(change: Change, now = Date.now()): CommitResult {
+    const draft = new Draft(this, now);
+    const result = draft.commit(change);
+    this.apply(draft);
+    return result;
+  }
+
+  apply(draft: Draft): void {
+    for (const [key, entry] of draft.changed) {
+      if (entry === undefined) this.delete(key);
+      else this.set(entry);
+    }
+    this.#created = Math.max(this.#created, draft.created);
+    this.#revision = Math.max(this.#revision, draft.revision);
+  }
+
+  /** Takes an entry as it is, at the place that its `created` says: for adapters that read their data back. */
+  set(entry: Entry): void {
+    const before = this.#entries.get(entry.key);
+    if (before !== undefined && before.created !== entry.created) this.#inOrder.delete(before);
+    if (before?.expiresAt !== undefined) this.#expiring.delete(before);
+    this.#entries.set(entry.key, entry);
+    this.#inOrder.set(entry);
+    if (entry.expiresAt !== undefined) this.#expiring.set(entry);
+    this.#created = Math.max(this.#created, entry.created);
+    this.#revision = Math.max(this.#revision, entry.revision);
+  }
+
+  delete(key: string): void {
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return;
+    this.#entries.delete(key);
+    this.#inOrder.delete(entry);
+    if (entry.expiresAt !== undefined) this.#expiring.delete(entry);
+  }
+
+  /**
+   * Expired entries are absent from every answer at once; this gives back their memory.
+   * @returns The keys that are gone.
+   */
+  forgetExpired(now = Date.now()): string[] {
+    const gone: string[] = [];
+    for (;;) {
+      const next = this.#expiring.first();
+      if (next?.expiresAt === undefined || next.expiresAt > now) return gone;
+      this.delete(next.key);
+      gone.push(next.key);
+    }
+  }
+}
+
+/** Commits judged one upon the other, over a table that stays as it is until the draft is applied to it. */
+export class Draft {
+  readonly #table: EntryTable;
+  readonly #now: number;
+  /** What stands at each changed key after the draft; undefined where the entry was deleted. */
+  readonly #changed = new Map<string, Entry | undefined>();
+  #created: number;
+  #revision: number;
+
+  /** @param now Milliseconds since the epoch; one moment for all of the draft. */
+  constructor(table: EntryTable, now: number) {
+    this.#table = table;
+    this.#now = now;
+    this.#created = table.created;
+    this.#revision = table.revision;
+  }
+
+  get changed(): ReadonlyMap<string, Entry | undefined> {
+    return this.#changed;
+  }
+
+  get created(): number {
+    return this.#created;
+  }
+
+  get revision(): number {
+    return this.#revision;
+  }
+
+  get(key: string): Entry | undefined {
+    return this.#changed.has(key) ? this.#changed.get(key) : this.#table.get(key, this.#now);
+  }
+
+  commit({ checks = [], puts = [], deletes = [] }: Change): CommitResult {
+    for (const { key, revision } of checks) {
+      if ((this.get(key)?.revision ?? 0) !== revision) return { ok: false, conflict: key };
+    }
+    this.#revision += 1;
+    const revision = this.#revision;
+    const previous = new Map<string, Entry>();
+    for (const { key, value, ttlMs } of puts) {
+      const before = this.get(key);
+      if (before !== undefined) previous.set(key, before);
+      else this.#created += 1;
+      const created = before?.created ?? this.#created;
+      const entry = { key, value, created, revision };
+      this.#changed.set(key, ttlMs === undefined ? entry : { ...entry, expiresAt: this.#now + ttlMs });
+    }
+    for (const key of deletes) {
+      const before = this.get(key);
+      if (before === undefined) continue;
+      previous.set(key, before);
+      this.#changed.set(key, undefined);
+    }
+    return { ok: true, revision, previous };
+  }
+}

@@ -1,0 +1,114 @@
+/**
+ * Entries kept in an order, so that a page of them costs about its own size wherever in the store it begins.
+ *
+ * A Map alone keeps creation order too, but can only be read from its start: page 1,000 of a listing would cost
+ * a thousand pages. So the entries stand in runs of at most 512, found by binary search; to insert or delete moves
+ * the pointers of one run.
+ */
+import type { Entry } from './contract.js';
+
+/** All that an order may look at. */
+export type Place = Pick<Entry, 'created' | 'expiresAt'>;
+export type Order = (one: Place, other: Place) => number;
+
+export const byCreation: Order = (one, other) => one.created - other.created;
+
+/** `created` settles which of two comes first where both expire in the same millisecond. */
+export const byExpiry: Order = (one, other) =>
+  (one.expiresAt ?? Number.POSITIVE_INFINITY) - (other.expiresAt ?? Number.POSITIVE_INFINITY) ||
+  one.created - other.created;
+
+const MAX_RUN = 512;
+
+export class SortedEntries {
+  readonly #order: Order;
+  /** None is empty. */
+  readonly #runs: Entry[][] = [];
+
+  constructor(order: Order) {
+    this.#order = order;
+  }
+
+  /** Puts the entry at its place, instead of the one that stands there. */
+  set(entry: Entry): void {
+    const runAt = this.#runOf(entry);
+    const run = this.#runs[runAt];
+    if (run === undefined) {
+      this.#runs.push([entry]);
+      return;
+    }
+    const at = this.#firstFrom(run, entry);
+    const standing = run[at];
+    if (standing !== undefined && this.#order(standing, entry) === 0) run[at] = entry;
+    else if (run.length < MAX_RUN) run.splice(at, 0, entry);
+    // What comes last opens a new run, which leaves full runs behind where entries only ever come at the end.
+    else if (at === run.length) this.#runs.splice(runAt + 1, 0, [entry]);
+    else {
+      this.#runs.splice(runAt + 1, 0, run.splice(MAX_RUN / 2));
+      this.set(entry);
+    }
+  }
+
+  delete(place: Place): void {
+    const runAt = this.#runOf(place);
+    const run = this.#runs[runAt];
+    if (run === undefined) return;
+    const at = this.#firstFrom(run, place);
+    const standing = run[at];
+    if (standing === undefined || this.#order(standing, place) !== 0) return;
+    run.splice(at, 1);
+    const before = this.#runs[runAt - 1];
+    if (run.length === 0) this.#runs.splice(runAt, 1);
+    // Without this, a store that shrank would keep a run for every entry that is left.
+    else if (before !== undefined && before.length + run.length <= MAX_RUN / 2) {
+      before.push(...run);
+      this.#runs.splice(runAt, 1);
+    }
+  }
+
+  first(): Entry | undefined {
+    return this.#runs[0]?.[0];
+  }
+
+  /** The entries behind this place, whether or not one stands there. Do not change the order while you read. */
+  *after(place: Place): Generator<Entry, void> {
+    let runAt = this.#runOf(place);
+    let run = this.#runs[runAt];
+    if (run === undefined) return;
+    let at = this.#firstFrom(run, place);
+    const standing = run[at];
+    if (standing !== undefined && this.#order(standing, place) === 0) at += 1;
+    while (run !== undefined) {
+      for (; at < run.length; at += 1) yield run[at]!;
+      at = 0;
+      runAt += 1;
+      run = this.#runs[runAt];
+    }
+  }
+
+  /** The index of the last run that begins at or before this place; the first run where none does. */
+  #runOf(place: Place): number {
+    let low = 0;
+    let high = this.#runs.length;
+    while (high - low > 1) {
+      const middle = (low + high) >>> 1;
+      if (this.#order(this.#runs[middle]![0]!, place) <= 0) low = middle;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** The index of the first entry of the run at or behind this place; the run's length where none is. */
+  #firstFrom(run: readonly Entry[], place: Place): number {
+    // Most entries come in at the end.
+    if (this.#order(run[run.length - 1]!, place) < 0) return run.length;
+    let low = 0;
+    let high = run.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#order(run[middle]!, place) < 0) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}

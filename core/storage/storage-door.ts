@@ -1,0 +1,223 @@
+/// <reference lib="es2024.string" />
+/**
+ * The core's one door to the store: every argument is checked here, once, so that adapters get clean ones.
+ *
+ * Keys and values come from requests, so what is wrong with them is an error with a code, never a `TypeError`.
+ * Where the adapter answers at once, so does the door: no function here is `async`.
+ */
+
+import { JackfieldError } from '../errors.js';
+import type {
+  Change,
+  CommitResult,
+  Entry,
+  Listing,
+  MaybePromise,
+  Page,
+  StorageAdapter,
+  Supports,
+} from './contract.js';
+import { StorageError } from './contract.js';
+
+export interface StorageDoorOptions {
+  /**
+   * Octets of UTF-8 that a key may have; more is STORAGE_KEY_INVALID. Default 1,024: within what every adapter can
+   * index (LMDB takes 1,978) and far more than a name needs.
+   */
+  readonly maxKeyOctets?: number;
+  /**
+   * Octets of UTF-8 that a value may have; more is STORAGE_VALUE_INVALID. Default 1,048,576, as much as a body may
+   * have by default.
+   */
+  readonly maxValueOctets?: number;
+}
+
+/** Below this many characters a string is copied before it is stored; see `ownCopy`. */
+const COPY_BELOW = 65_536;
+
+export class StorageDoor {
+  readonly #adapter: StorageAdapter;
+  readonly #maxKeyOctets: number;
+  readonly #maxValueOctets: number;
+  #state: 'new' | 'opening' | 'open' | 'closed' = 'new';
+
+  constructor(
+    adapter: StorageAdapter,
+    { maxKeyOctets = 1_024, maxValueOctets = 1_048_576 }: StorageDoorOptions = {},
+  ) {
+    this.#adapter = adapter;
+    this.#maxKeyOctets = maxKeyOctets;
+    this.#maxValueOctets = maxValueOctets;
+  }
+
+  get name(): string {
+    return this.#adapter.name;
+  }
+
+  get supports(): Supports {
+    return this.#adapter.supports;
+  }
+
+  /** Once. Where it fails nothing is open, and it may be tried again. */
+  open(): MaybePromise<void> {
+    if (this.#state !== 'new')
+      throw new TypeError(`This store is ${this.#state} already; a store is opened once.`);
+    this.#state = 'opening';
+    const opened = () => {
+      if (this.#state === 'opening') this.#state = 'open';
+    };
+    const failed = (cause: unknown): never => {
+      if (this.#state === 'opening') this.#state = 'new';
+      throw storageErrorOf(cause);
+    };
+    try {
+      const answer = this.#adapter.open();
+      if (isPromise(answer)) return answer.then(opened, failed);
+    } catch (cause) {
+      failed(cause);
+    }
+    opened();
+  }
+
+  /** Errors: STORAGE_KEY_INVALID and those of the store. */
+  get(key: string): MaybePromise<Entry | undefined> {
+    this.#mustBeOpen();
+    this.#checkKey(key);
+    return guarded(() => this.#adapter.get(key));
+  }
+
+  /** Errors: STORAGE_PAGE_INVALID and those of the store. */
+  list(page: Page): MaybePromise<Listing> {
+    this.#mustBeOpen();
+    const { prefix = '', after = 0, limit } = page;
+    if (!isWhole(limit, 1)) throw new StorageError('STORAGE_PAGE_INVALID', `the limit is ${shown(limit)}.`);
+    if (!isWhole(after, 0)) throw new StorageError('STORAGE_PAGE_INVALID', `the cursor is ${shown(after)}.`);
+    const fault = this.#textFault(prefix, this.#maxKeyOctets);
+    if (fault !== undefined) throw new StorageError('STORAGE_PAGE_INVALID', `the prefix ${fault}.`);
+    return guarded(() => this.#adapter.list({ prefix, after, limit }));
+  }
+
+  /** Errors: STORAGE_KEY_INVALID, STORAGE_VALUE_INVALID, STORAGE_CHANGE_INVALID and those of the store. */
+  commit(change: Change): MaybePromise<CommitResult> {
+    this.#mustBeOpen();
+    const { checks = [], puts = [], deletes = [] } = change;
+    for (const { key, revision } of checks) {
+      this.#checkKey(key);
+      if (!isWhole(revision, 0)) {
+        throw new StorageError(
+          'STORAGE_CHANGE_INVALID',
+          `${shown(key)} is checked for revision ${shown(revision)}.`,
+        );
+      }
+    }
+    for (const { key, value, ttlMs } of puts) {
+      this.#checkKey(key);
+      const fault = this.#textFault(value, this.#maxValueOctets);
+      if (fault !== undefined) {
+        throw new StorageError('STORAGE_VALUE_INVALID', `the one for ${shown(key)} ${fault}.`);
+      }
+      if (ttlMs !== undefined && !isWhole(ttlMs, 1)) {
+        throw new StorageError(
+          'STORAGE_CHANGE_INVALID',
+          `${shown(key)} is put with a ttlMs of ${shown(ttlMs)}.`,
+        );
+      }
+    }
+    for (const key of deletes) this.#checkKey(key);
+    if (puts.length + deletes.length > 1) checkDistinct(puts, deletes);
+    // Only what is stored is copied: the keys of checks and deletes are gone with the call.
+    const own = puts.map(({ key, value, ttlMs }) => ({
+      key: ownCopy(key),
+      value: ownCopy(value),
+      ...(ttlMs === undefined ? {} : { ttlMs }),
+    }));
+    return guarded(() => this.#adapter.commit({ checks, puts: own, deletes }));
+  }
+
+  /** Waits for what is under way. What is asked afterwards fails with STORAGE_CLOSED; closing twice is no error. */
+  close(): MaybePromise<void> {
+    const before = this.#state;
+    this.#state = 'closed';
+    // An adapter that was never opened holds nothing that could be closed.
+    if (before === 'closed' || before === 'new') return;
+    return guarded(() => this.#adapter.close());
+  }
+
+  #mustBeOpen(): void {
+    if (this.#state !== 'open') throw new StorageError('STORAGE_CLOSED');
+  }
+
+  #checkKey(key: unknown): asserts key is string {
+    const fault = key === '' ? 'is empty' : this.#textFault(key, this.#maxKeyOctets);
+    if (fault !== undefined) throw new StorageError('STORAGE_KEY_INVALID', `${shown(key)} ${fault}.`);
+  }
+
+  /** What is wrong with a text, as the end of a sentence; undefined where nothing is. */
+  #textFault(text: unknown, maxOctets: number): string | undefined {
+    if (typeof text !== 'string')
+      return `is ${text === null ? 'null' : `of type ${typeof text}`}, not a string`;
+    // UTF-8 has no form for half a surrogate pair: a store on disk would give back another string.
+    if (!text.isWellFormed()) return 'holds half a surrogate pair, which is no Unicode text';
+    // A character of a string is at most three octets, so most need no counting.
+    if (text.length * 3 <= maxOctets) return undefined;
+    const octets = Buffer.byteLength(text);
+    return octets <= maxOctets ? undefined : `has ${octets} octets of UTF-8 and may have ${maxOctets}`;
+  }
+}
+
+/**
+ * A string of its own. V8 makes a slice as a pointer into the string it was cut from and so keeps all of that: a
+ * store of thirteen-character values cut from requests of 1 MiB each would hold every request. Large values are
+ * left as they are, because they are most of what they may have been cut from.
+ */
+function ownCopy(text: string): string {
+  // Slices shorter than 13 characters are copied by V8 itself.
+  if (text.length < 13 || text.length >= COPY_BELOW) return text;
+  return Buffer.from(text).toString();
+}
+
+function checkDistinct(puts: readonly { readonly key: string }[], deletes: readonly string[]): void {
+  const seen = new Set<string>();
+  for (const key of [...puts.map((put) => put.key), ...deletes]) {
+    if (seen.has(key)) throw new StorageError('STORAGE_CHANGE_INVALID', `${shown(key)} stands in it twice.`);
+    seen.add(key);
+  }
+}
+
+/** Calls the adapter; what it throws or rejects with leaves the door as an error with a code. */
+function guarded<T>(call: () => MaybePromise<T>): MaybePromise<T> {
+  let answer: MaybePromise<T>;
+  try {
+    answer = call();
+  } catch (cause) {
+    throw storageErrorOf(cause);
+  }
+  if (!isPromise(answer)) return answer;
+  return answer.then(undefined, (cause: unknown) => {
+    throw storageErrorOf(cause);
+  });
+}
+
+function storageErrorOf(cause: unknown): JackfieldError {
+  if (cause instanceof JackfieldError) return cause;
+  const detail = cause instanceof Error ? cause.message : String(cause);
+  return new StorageError('STORAGE_UNAVAILABLE', detail, { cause });
+}
+
+/** Adapters may answer with the promises of their driver, which need not be instances of our `Promise`. */
+function isPromise<T>(answer: MaybePromise<T>): answer is Promise<T> {
+  return (
+    answer instanceof Promise ||
+    (typeof answer === 'object' && answer !== null && 'then' in answer && typeof answer.then === 'function')
+  );
+}
+
+function isWhole(number: unknown, lowest: number): number is number {
+  return typeof number === 'number' && Number.isSafeInteger(number) && number >= lowest;
+}
+
+/** A value as a sentence shows it: quoted, without control characters, and never long. */
+function shown(value: unknown): string {
+  if (typeof value !== 'string') return String(value);
+  return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
+}

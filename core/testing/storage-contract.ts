@@ -1,0 +1,40 @@
+/**
+ * The storage contract as tests, for any runner and any adapter. A whole test file with AVA:
+ *
+ * ```ts
+ * storageContract((title, body) => test(title, async (t) => { await body(); t.pass(); }), () => new MyAdapter());
+ * ```
+ *
+ * Every test makes a store of its own. What an adapter declares in `supports` decides what is asked of it.
+ */
+import { commitTests } from './storage/commits.js';
+import { entryTests } from './storage/entries.js';
+import { expiryTests } from './storage/expiry.js';
+import {
+  type MakeAdapter,
+  type StorageContractOptions,
+  suiteOf,
+  type TestFunction,
+} from './storage/harness.js';
+import { lifeTests } from './storage/life.js';
+import { listingTests } from './storage/listing.js';
+import { raceTests } from './storage/races.js';
+
+/**
+ * Hands every test of the contract to `test`.
+ * @param makeAdapter Makes an adapter over a fresh, empty store, not yet opened. It must hold 1,000 entries and
+ *   8 MiB: a bounded adapter may evict only beyond its bound, so whatever is missing below that is a fault.
+ */
+export function storageContract(
+  test: TestFunction,
+  makeAdapter: MakeAdapter,
+  options: StorageContractOptions = {},
+): void {
+  const suite = suiteOf(test, makeAdapter, options);
+  entryTests(suite);
+  commitTests(suite);
+  listingTests(suite);
+  expiryTests(suite);
+  raceTests(suite);
+  lifeTests(suite);
+}

@@ -1,0 +1,159 @@
+/** What the tests of the storage contract stand on: a fresh store for each, closed and cleaned up behind it. */
+import assert from 'node:assert/strict';
+import type {
+  Change,
+  CommitResult,
+  Entry,
+  MaybePromise,
+  Page,
+  StorageAdapter,
+} from '../../storage/contract.js';
+
+/** Any runner's way to register one test; the body rejects where the test fails. */
+export type TestFunction = (title: string, body: () => Promise<void>) => void;
+
+/** One store that the kit may use up. */
+export interface ContractStore {
+  /** Not yet opened; the kit opens and closes it. */
+  readonly adapter: StorageAdapter;
+  /**
+   * Another adapter over the same data, not yet opened. Needed where `supports` says durable, or shared by more than
+   * one process: then it is also opened while the first still is.
+   */
+  reopen?(): MaybePromise<StorageAdapter>;
+  /** Runs when the test is over and every adapter is closed. */
+  cleanup?(): MaybePromise<void>;
+}
+
+export type MakeAdapter = () => MaybePromise<StorageAdapter | ContractStore>;
+
+export interface StorageContractOptions {
+  /** How long to poll for what should happen "soon" (an entry to expire) until the test fails. Default 10,000. */
+  readonly patienceMs?: number;
+}
+
+/** The store as a test sees it: opened, and every answer a promise. */
+export interface OpenStore {
+  readonly adapter: StorageAdapter;
+  get(key: string): Promise<Entry | undefined>;
+  list(page: Page): Promise<{ entries: Entry[]; next?: number }>;
+  commit(change: Change): Promise<CommitResult>;
+  close(): Promise<void>;
+  /** Another store over the same data, opened; undefined where the adapter's maker offers none. */
+  reopen: (() => Promise<OpenStore>) | undefined;
+  /** Asks again and again until the answer is true. */
+  until(what: string, holds: () => Promise<boolean>): Promise<void>;
+}
+
+/** Registers one test of the contract. */
+export type Suite = (title: string, body: (store: OpenStore) => Promise<void>) => void;
+
+export function suiteOf(
+  test: TestFunction,
+  makeAdapter: MakeAdapter,
+  { patienceMs = 10_000 }: StorageContractOptions,
+): Suite {
+  return (title, body) =>
+    test(`storage contract: ${title}`, async () => {
+      const made = await makeAdapter();
+      const { adapter, reopen, cleanup }: ContractStore =
+        'adapter' in made
+          ? {
+              adapter: made.adapter,
+              ...(made.reopen === undefined ? {} : { reopen: () => made.reopen!() }),
+              cleanup: () => made.cleanup?.(),
+            }
+          : { adapter: made };
+      const opened: OpenStore[] = [];
+      const open = async (one: StorageAdapter): Promise<OpenStore> => {
+        await one.open();
+        const store = openStore(one, patienceMs, reopen && (async () => open(await reopen())));
+        opened.push(store);
+        return store;
+      };
+      try {
+        await body(await open(adapter));
+      } finally {
+        for (const store of opened) await store.close();
+        await cleanup?.();
+      }
+    });
+}
+
+function openStore(
+  adapter: StorageAdapter,
+  patienceMs: number,
+  reopen: (() => Promise<OpenStore>) | undefined,
+): OpenStore {
+  let closed = false;
+  return {
+    adapter,
+    reopen,
+    get: async (key) => adapter.get(key),
+    list: async (page) => adapter.list(page),
+    commit: async (change) => adapter.commit(change),
+    async close() {
+      if (closed) return;
+      closed = true;
+      await adapter.close();
+    },
+    async until(what, holds) {
+      const end = Date.now() + patienceMs;
+      while (!(await holds())) {
+        if (Date.now() > end) assert.fail(`${what}: not within ${patienceMs} ms`);
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+    },
+  };
+}
+
+/** Puts the pairs in one commit, which must succeed. */
+export async function put(
+  store: OpenStore,
+  pairs: Readonly<Record<string, string>>,
+): Promise<CommitResult & { ok: true }> {
+  return committed(store, { puts: Object.entries(pairs).map(([key, value]) => ({ key, value })) });
+}
+
+export async function committed(store: OpenStore, change: Change): Promise<CommitResult & { ok: true }> {
+  const result = await store.commit(change);
+  assert.ok(result.ok, `the commit was refused over ${result.ok ? '' : JSON.stringify(result.conflict)}`);
+  return result;
+}
+
+/** The commit must be refused, and over this key. */
+export async function refused(store: OpenStore, conflict: string, change: Change): Promise<void> {
+  const result = await store.commit(change);
+  assert.deepEqual(result, { ok: false, conflict });
+}
+
+/** The entry at this key, which must be there. */
+export async function entryAt(store: OpenStore, key: string): Promise<Entry> {
+  const entry = await store.get(key);
+  assert.ok(entry !== undefined, `no entry at ${JSON.stringify(key)}`);
+  return entry;
+}
+
+export async function valueAt(store: OpenStore, key: string): Promise<string | undefined> {
+  return (await store.get(key))?.value;
+}
+
+/** Every entry, page by page. */
+export async function everything(store: OpenStore, limit = 100, prefix = ''): Promise<Entry[]> {
+  const entries: Entry[] = [];
+  let after = 0;
+  for (;;) {
+    const page = await store.list({ prefix, after, limit });
+    assert.ok(page.entries.length <= limit, `a page of at most ${limit} held ${page.entries.length} entries`);
+    entries.push(...page.entries);
+    if (page.next === undefined) return entries;
+    assert.equal(page.next, page.entries.at(-1)?.created, '`next` is the `created` of the last entry');
+    after = page.next;
+  }
+}
+
+export const keysOf = (entries: readonly Entry[]): string[] => entries.map(({ key }) => key);
+
+/** Key and value of each, in order. */
+export const pairsOf = (entries: readonly Entry[]): string[][] =>
+  entries.map(({ key, value }) => [key, value]);

@@ -1,0 +1,135 @@
+/** Entries in memory; the least recently used goes first when full. Nothing survives the process. */
+import { LRUCache } from 'lru-cache';
+import { z } from 'zod';
+import {
+  type Change,
+  type CommitResult,
+  defineAdapter,
+  type Entry,
+  type Listing,
+  type Page,
+  type StorageAdapter,
+  StorageError,
+} from '../core/storage/contract.js';
+import { Draft, EntryTable } from '../core/storage/entry-table.js';
+
+export interface LruOptions {
+  readonly maxEntries?: number | undefined;
+  readonly maxOctets?: number | undefined;
+  readonly ttlMs?: number | undefined;
+}
+
+type Put = NonNullable<Change['puts']>[number];
+
+const DEFAULT_MAX_ENTRIES = 10_000;
+
+export class LruAdapter implements StorageAdapter {
+  readonly name = 'lru';
+  readonly supports = { durable: false, shared: 'process', bounded: true, watch: false } as const;
+  readonly #maxEntries: number;
+  readonly #maxOctets: number;
+  readonly #ttlMs: number | undefined;
+  #table: EntryTable | undefined;
+  /** Knows only the octets of each key and which was used when; the table has the entries, in creation order. */
+  readonly #use: LRUCache<string, number>;
+
+  /** The options are told below. At least one bound is needed; without any, 10,000 entries. */
+  constructor({ maxEntries, maxOctets, ttlMs }: LruOptions = {}) {
+    this.#maxEntries =
+      maxEntries ?? (maxOctets === undefined ? DEFAULT_MAX_ENTRIES : Number.POSITIVE_INFINITY);
+    this.#maxOctets = maxOctets ?? Number.POSITIVE_INFINITY;
+    this.#ttlMs = ttlMs;
+    this.#use = new LRUCache({
+      // 0 is no bound; room for `max` keys is set aside at once, so it cannot be a very large number instead.
+      max: Number.isFinite(this.#maxEntries) ? this.#maxEntries : 0,
+      maxSize: Math.min(this.#maxOctets, Number.MAX_SAFE_INTEGER),
+      // lru-cache refuses a size of 0, which cannot occur: an empty value is legal, but no key is empty.
+      sizeCalculation: (octets) => octets,
+      dispose: (_octets, key, reason) => {
+        if (reason === 'evict') this.#table?.delete(key);
+      },
+    });
+  }
+
+  open(): void {
+    this.#table = new EntryTable();
+  }
+
+  get(key: string): Entry | undefined {
+    const entry = this.#opened().get(key);
+    if (entry !== undefined) this.#use.get(key);
+    return entry;
+  }
+
+  /** Listing is no use: who pages through a cache must not turn it over. */
+  list(page: Page): Listing {
+    this.#forgetExpired();
+    return this.#opened().list(page);
+  }
+
+  /** Errors: STORAGE_FULL where the puts of this one commit are more than the bound. */
+  commit({ checks = [], puts = [], deletes = [] }: Change): CommitResult {
+    const table = this.#opened();
+    const now = Date.now();
+    this.#forgetExpired(now);
+    const draft = new Draft(table, now);
+    const result = draft.commit({ checks, puts: puts.map((put) => this.#withExpiry(put)), deletes });
+    if (!result.ok) return result;
+
+    const sizes = puts.map(({ key, value }) => Buffer.byteLength(key) + Buffer.byteLength(value));
+    const octets = sizes.reduce((sum, size) => sum + size, 0);
+    // Evicting a part of what is just being put would be a commit by halves.
+    if (puts.length > this.#maxEntries || octets > this.#maxOctets) {
+      throw new StorageError(
+        'STORAGE_FULL',
+        `This commit puts ${puts.length} entries of ${octets} octets; all of the store is ${this.#bound()}.`,
+      );
+    }
+    table.apply(draft);
+    for (const key of deletes) this.#use.delete(key);
+    // These are now the last used, so only older entries are evicted for them.
+    for (const [at, { key }] of puts.entries()) this.#use.set(key, sizes[at]!);
+    return result;
+  }
+
+  close(): void {
+    this.#table = undefined;
+    this.#use.clear();
+  }
+
+  #withExpiry(put: Put): Put {
+    return put.ttlMs === undefined && this.#ttlMs !== undefined ? { ...put, ttlMs: this.#ttlMs } : put;
+  }
+
+  #forgetExpired(now = Date.now()): void {
+    for (const key of this.#opened().forgetExpired(now)) this.#use.delete(key);
+  }
+
+  #bound(): string {
+    const bounds: string[] = [];
+    if (Number.isFinite(this.#maxEntries)) bounds.push(`${this.#maxEntries} entries`);
+    if (Number.isFinite(this.#maxOctets)) bounds.push(`${this.#maxOctets} octets`);
+    return bounds.join(' and ');
+  }
+
+  #opened(): EntryTable {
+    if (this.#table === undefined) throw new StorageError('STORAGE_CLOSED');
+    return this.#table;
+  }
+}
+
+export default defineAdapter({
+  name: 'lru',
+  options: z.strictObject({
+    /**
+     * At most this many entries. Default 10,000 where `maxOctets` is not given, else no bound. Room for the keys is
+     * set aside at start, hence the limit of 16,777,216.
+     */
+    maxEntries: z.int().min(1).max(16_777_216).optional(),
+    /** At most this many octets of UTF-8 in keys and values together. Default: no bound. */
+    maxOctets: z.int().min(1).optional(),
+    /** Milliseconds until an entry is absent again, where a put does not say so itself. Default: it stays. */
+    ttlMs: z.int().min(1).optional(),
+  }),
+  create: (options) => new LruAdapter(options),
+});

@@ -1,0 +1,112 @@
+import test from 'ava';
+import { StorageError } from '../../core/storage/contract.js';
+import lru, { LruAdapter } from '../../storage-adapters/lru.js';
+
+function opened(options?: ConstructorParameters<typeof LruAdapter>[0]): LruAdapter {
+  const adapter = new LruAdapter(options);
+  adapter.open();
+  return adapter;
+}
+
+function put(adapter: LruAdapter, ...keys: string[]): void {
+  adapter.commit({ puts: keys.map((key) => ({ key, value: 'x' })) });
+}
+
+const keysIn = (adapter: LruAdapter) => adapter.list({ limit: 100 }).entries.map(({ key }) => key);
+
+test('the least recently put entry goes when there are too many', (t) => {
+  const adapter = opened({ maxEntries: 3 });
+  for (const key of ['a', 'b', 'c', 'd']) put(adapter, key);
+  t.deepEqual(keysIn(adapter), ['b', 'c', 'd']);
+  t.is(adapter.get('a'), undefined);
+});
+
+test('reading an entry counts as use, listing does not', (t) => {
+  const adapter = opened({ maxEntries: 3 });
+  put(adapter, 'a', 'b', 'c');
+  adapter.get('a');
+  adapter.list({ limit: 3 });
+  put(adapter, 'd');
+  t.deepEqual(keysIn(adapter), ['a', 'c', 'd']);
+});
+
+test('an update counts as use and keeps the place in the listing', (t) => {
+  const adapter = opened({ maxEntries: 3 });
+  put(adapter, 'a', 'b', 'c');
+  put(adapter, 'a');
+  put(adapter, 'd');
+  t.deepEqual(keysIn(adapter), ['a', 'c', 'd']);
+});
+
+test('maxOctets counts the UTF-8 of keys and values, also for updates, and an empty value', (t) => {
+  const adapter = opened({ maxOctets: 10 });
+  adapter.commit({
+    puts: [
+      { key: 'a', value: '' },
+      { key: 'b', value: 'é' },
+      { key: 'c', value: '12345' },
+    ],
+  });
+  t.deepEqual(keysIn(adapter), ['a', 'b', 'c'], '1 + 3 + 6 octets fit');
+  adapter.commit({ puts: [{ key: 'c', value: '123456' }] });
+  t.deepEqual(keysIn(adapter), ['b', 'c']);
+  adapter.commit({ deletes: ['c'] });
+  adapter.commit({ puts: [{ key: 'd', value: '123456' }] });
+  t.deepEqual(keysIn(adapter), ['b', 'd'], 'what was deleted takes no room');
+});
+
+test('entries that expired take no room', async (t) => {
+  const adapter = opened({ maxEntries: 2, ttlMs: 10 });
+  put(adapter, 'a');
+  while (adapter.get('a') !== undefined) await new Promise((resolve) => setTimeout(resolve, 2));
+  adapter.commit({ puts: [{ key: 'b', value: 'x', ttlMs: 60_000 }] });
+  adapter.commit({ puts: [{ key: 'c', value: 'x', ttlMs: 60_000 }] });
+  t.deepEqual(keysIn(adapter), ['b', 'c']);
+});
+
+for (const [what, options, puts] of [
+  ['entries', { maxEntries: 2 }, ['b', 'c', 'd']],
+  ['octets', { maxOctets: 5 }, ['b', 'c', 'd']],
+] as const) {
+  test(`a commit of more ${what} than the store may hold is STORAGE_FULL and changes nothing`, (t) => {
+    const adapter = opened(options);
+    put(adapter, 'a');
+    const before = adapter.list({ limit: 10 });
+    t.throws(() => adapter.commit({ puts: puts.map((key) => ({ key, value: 'x' })), deletes: ['a'] }), {
+      instanceOf: StorageError,
+      code: 'STORAGE_FULL',
+    });
+    t.deepEqual(adapter.list({ limit: 10 }), before);
+  });
+}
+
+test('a commit that fills the store exactly stays whole', (t) => {
+  const adapter = opened({ maxEntries: 3 });
+  put(adapter, 'a', 'b');
+  put(adapter, 'c', 'a', 'd');
+  t.deepEqual(keysIn(adapter), ['a', 'c', 'd']);
+});
+
+test('`previous` never names an entry that was evicted before', (t) => {
+  const adapter = opened({ maxEntries: 1 });
+  put(adapter, 'a');
+  put(adapter, 'b');
+  const result = adapter.commit({ checks: [{ key: 'a', revision: 0 }], puts: [{ key: 'a', value: 'y' }] });
+  t.true(result.ok);
+  t.is(result.ok && result.previous.size, 0);
+});
+
+test('without options there is a bound of 10,000 entries', (t) => {
+  const adapter = opened();
+  for (let n = 0; n <= 10_000; n += 1) put(adapter, `key ${n}`);
+  t.is(adapter.get('key 0'), undefined);
+  t.truthy(adapter.get('key 1'));
+});
+
+test('options are strict', async (t) => {
+  const check = (options: unknown) => lru.options?.['~standard'].validate(options);
+  t.deepEqual(await check({ maxOctets: 5 }), { value: { maxOctets: 5 } });
+  for (const options of [{ maxEntries: 0 }, { maxOctets: 1.5 }, { ttlMs: -1 }, { maxEntires: 5 }]) {
+    t.truthy((await check(options))?.issues, JSON.stringify(options));
+  }
+});
