@@ -1,0 +1,53 @@
+/** One exchange without a socket: the same parser, connection and writer, over memory. */
+
+import type { Connection } from './connection.js';
+import type { Connections } from './connections.js';
+import type { Transport } from './transport.js';
+
+class MemoryTransport implements Transport {
+  readonly remoteAddress = '127.0.0.1';
+  readonly #parts: Buffer[] = [];
+  readonly #ended: (octets: Buffer) => void;
+  connection: Connection | undefined;
+
+  constructor(ended: (octets: Buffer) => void) {
+    this.#ended = ended;
+  }
+
+  write(octets: string | Uint8Array): boolean {
+    this.#parts.push(typeof octets === 'string' ? Buffer.from(octets, 'latin1') : Buffer.from(octets));
+    return true;
+  }
+
+  pause(): void {}
+
+  resume(): void {}
+
+  end(): void {
+    this.destroy();
+  }
+
+  destroySoon(): void {
+    this.destroy();
+  }
+
+  destroy(): void {
+    this.#ended(Buffer.concat(this.#parts));
+    // As with a socket, `closed` comes behind the call that brought it about.
+    queueMicrotask(() => this.connection?.closed());
+  }
+}
+
+/**
+ * Sends octets as a client would that ends its direction behind them.
+ * @returns every octet that came back until the server closed.
+ */
+export function exchangeOctets(connections: Connections, octets: Buffer): Promise<Buffer> {
+  return new Promise((resolve) => {
+    const transport = new MemoryTransport(resolve);
+    const connection = connections.open(transport);
+    transport.connection = connection;
+    connection.received(octets);
+    connection.ended();
+  });
+}

@@ -1,0 +1,161 @@
+/**
+ * From a name in a configuration to the module of a plugin or an adapter: built in (found by file name, so the core
+ * names none), a file beside the configuration, or an npm package.
+ */
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { didYouMean } from '../did-you-mean.js';
+import { type ErrorCode, JackfieldError } from '../errors.js';
+import { packageEntry } from './package-entry.js';
+
+/** What is looked for. */
+export interface ExtensionKind {
+  /** The folder of those built in, beside `core`. */
+  readonly folder: 'plugins' | 'storage-adapters';
+  /** How packages of this kind are called; in a configuration the prefix may be left out. */
+  readonly packagePrefix: string;
+  readonly unknown: ErrorCode;
+  readonly unloadable: ErrorCode;
+}
+
+export interface Extension {
+  readonly origin: 'built-in' | 'file' | 'package';
+  readonly file: string;
+  /** Of the package it came in; absent for a file. */
+  readonly version?: string;
+  /** The module's default export. */
+  readonly exported: unknown;
+}
+
+/** What may be looked up at all; anything else never reaches the file system. */
+const NAME = /^[a-z0-9@][a-z0-9._/@-]*$/i;
+
+/**
+ * @param reference A built-in name, a path that begins with `./`, `../` or `/`, or a package.
+ * @param folder Where relative paths and packages are looked for. Absolute.
+ * @param location `file:line:column` of the reference, for errors; may be `''`.
+ * Errors: those of the kind.
+ */
+export async function findExtension(
+  kind: ExtensionKind,
+  reference: string,
+  folder: string,
+  location: string,
+): Promise<Extension> {
+  const named = location === '' ? JSON.stringify(reference) : `${JSON.stringify(reference)} at ${location}`;
+  const found = await fileOf(kind, reference, folder, named);
+  return { ...found, exported: await importedFrom(kind, found.file, named) };
+}
+
+/** The names of those that come with jackfield, sorted. */
+export async function listBuiltIn(kind: ExtensionKind): Promise<string[]> {
+  return [...(await builtInFiles(kind)).keys()].sort();
+}
+
+/** `NAME.js`, or `NAME/NAME.js` where it is a folder. */
+async function builtInFiles({ folder }: ExtensionKind): Promise<Map<string, string>> {
+  const home = fileURLToPath(new URL(`../../${folder}/`, import.meta.url));
+  const files = new Map<string, string>();
+  for (const found of await readdir(home, { withFileTypes: true })) {
+    if (found.isFile() && found.name.endsWith('.js')) {
+      files.set(found.name.slice(0, -'.js'.length), join(home, found.name));
+    } else if (found.isDirectory()) {
+      const file = join(home, found.name, `${found.name}.js`);
+      if (await isFile(file)) files.set(found.name, file);
+    }
+  }
+  return files;
+}
+
+async function fileOf(
+  kind: ExtensionKind,
+  reference: string,
+  folder: string,
+  named: string,
+): Promise<Omit<Extension, 'exported'>> {
+  if (/^\.{1,2}\//.test(reference) || isAbsolute(reference)) {
+    const file = resolve(folder, reference);
+    if (await isFile(file)) return { origin: 'file', file };
+    throw new JackfieldError(kind.unknown, `${named}. There is no file ${file}.`);
+  }
+  const builtIn = await builtInFiles(kind);
+  const own = builtIn.get(reference);
+  if (own !== undefined) return { origin: 'built-in', file: own };
+  const wellNamed = NAME.test(reference) && !reference.split('/').includes('..');
+  if (wellNamed) {
+    const file =
+      (await packageEntry(`${kind.packagePrefix}${reference}`, folder)) ??
+      (await packageEntry(reference, folder));
+    if (file !== undefined) return { origin: 'package', file, ...(await versionOf(file)) };
+  }
+  throw new JackfieldError(
+    kind.unknown,
+    whyUnknown(kind, reference, folder, named, [...builtIn.keys()], wellNamed),
+  );
+}
+
+function whyUnknown(
+  kind: ExtensionKind,
+  reference: string,
+  folder: string,
+  named: string,
+  builtIn: string[],
+  wellNamed: boolean,
+): string {
+  const meant = didYouMean(reference, builtIn);
+  const suggestion = meant === undefined ? '' : ` Did you mean "${meant}"?`;
+  const packages = `no package ${kind.packagePrefix}${reference} or ${reference} is installed in ${folder} or above it`;
+  const rest = wellNamed ? packages : 'a file is named with ./ in front';
+  return `${named}.${suggestion} Built in are ${builtIn.sort().join(', ')}; ${rest}.`;
+}
+
+/** The version in the nearest package.json. */
+async function versionOf(file: string): Promise<{ version?: string }> {
+  for (let folder = dirname(file); folder !== dirname(folder); folder = dirname(folder)) {
+    const text = await readFile(join(folder, 'package.json'), 'utf8').catch(() => undefined);
+    if (text === undefined) continue;
+    const { version }: { version?: unknown } = JSON.parse(text);
+    if (typeof version === 'string') return { version };
+  }
+  return {};
+}
+
+async function importedFrom(kind: ExtensionKind, file: string, named: string): Promise<unknown> {
+  try {
+    const module: { default?: unknown } = await import(pathToFileURL(file).href);
+    return unwrapped(module.default);
+  } catch (cause) {
+    const missing = missingPackage(cause);
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    const why =
+      missing === undefined
+        ? `${named} failed while it was imported from ${file}: ${reason}`
+        : `${named} needs the package ${missing}, which is not installed. Run "npm install ${missing}".`;
+    throw new JackfieldError(kind.unloadable, why, { cause });
+  }
+}
+
+/** A CommonJS module compiled from `export default` arrives with its exports as the default. */
+function unwrapped(exported: unknown): unknown {
+  if (typeof exported !== 'object' || exported === null || !('__esModule' in exported)) return exported;
+  return Reflect.get(exported, 'default');
+}
+
+/**
+ * The package that an import inside the module did not find: drivers are optional and installed by whoever uses
+ * them. Node tells its name only in the message.
+ */
+function missingPackage(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !('code' in error)) return undefined;
+  if (error.code !== 'ERR_MODULE_NOT_FOUND' && error.code !== 'MODULE_NOT_FOUND') return undefined;
+  const [, specifier] = /^Cannot find (?:package|module) '([^']+)'/.exec(error.message) ?? [];
+  return /^(?:@[^/]+\/)?[^./][^/]*/.exec(specifier ?? '')?.[0];
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isFile(),
+    () => false,
+  );
+}

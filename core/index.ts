@@ -1,0 +1,27 @@
+/** The door `jackfield`: servers for programs, and everything that plugins and adapters are written with. */
+export type {
+  ConfigSource,
+  Limits,
+  ListenConfig,
+  PluginEntry,
+  ServerConfig,
+  StorageConfig,
+} from './config/server-config.js';
+export { DEFAULT_CONFIG, DEFAULT_LIMITS } from './config/server-config.js';
+export type { Tap } from './connection/transport.js';
+export { ERRORS, type ErrorCode } from './errors.js';
+export type { InjectRequest, InjectResponse } from './inject.js';
+export { createLog, type Log, type LogLevel, silentLog } from './log.js';
+export * from './plugin-api.js';
+export type { PluginReport } from './plugin-host/plugin-host.js';
+export { type Address, createServer, type Server, type ServerOptions } from './server.js';
+export {
+  type AdapterContext,
+  type AdapterDefinition,
+  defineAdapter,
+  type Page,
+  type StorageAdapter,
+  StorageError,
+  type Supports,
+} from './storage/contract.js';
+export { TOKENS } from './tokens.js';

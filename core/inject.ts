@@ -1,0 +1,92 @@
+/** A request made of parts, and a response taken apart: what `inject` speaks. */
+import { isToken } from './http/octets.js';
+
+export interface InjectRequest {
+  /** Default `GET`. */
+  readonly method?: string;
+  /** Default `/`. */
+  readonly target?: string;
+  /** `Host: 127.0.0.1` and the length of the body are added where they are not named. */
+  readonly headers?: Readonly<Record<string, string | readonly string[]>>;
+  readonly body?: string | Uint8Array;
+}
+
+export interface InjectResponse {
+  readonly status: number;
+  readonly reason: string;
+  /** By lower-case name; several lines of one name are joined with `, `. */
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  readonly body: Buffer;
+  /** The body as UTF-8. */
+  readonly text: string;
+  json(): unknown;
+}
+
+/** @throws TypeError where the parts make no request. Nothing else is checked: a test may send what is wrong. */
+export function requestOctets({
+  method = 'GET',
+  target = '/',
+  headers = {},
+  body = '',
+}: InjectRequest): Buffer {
+  if (!isToken(method)) throw new TypeError(`The method ${JSON.stringify(method)} is not a token.`);
+  if (/[\s]/.test(target)) throw new TypeError(`The target ${JSON.stringify(target)} holds white space.`);
+  const content = Buffer.from(body as string);
+  const lines = [`${method} ${target} HTTP/1.1`];
+  const names = new Set(Object.keys(headers).map((name) => name.toLowerCase()));
+  if (!names.has('host')) lines.push('Host: 127.0.0.1');
+  for (const [name, value] of Object.entries(headers)) {
+    for (const one of [value].flat()) {
+      if (/[\r\n]/.test(name + one))
+        throw new TypeError(`The field ${JSON.stringify(name)} holds a line break.`);
+      lines.push(`${name}: ${one}`);
+    }
+  }
+  if (content.length > 0 && !names.has('content-length') && !names.has('transfer-encoding')) {
+    lines.push(`Content-Length: ${content.length}`);
+  }
+  return Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), content]);
+}
+
+/** Takes the last of the responses in these octets apart; interim ones (RFC 9110 §15.2) are read past. */
+export function readResponse(octets: Buffer): InjectResponse {
+  const headEnd = octets.indexOf('\r\n\r\n');
+  if (headEnd === -1) return response(0, '', Object.create(null), octets);
+  const [statusLine = '', ...fieldLines] = octets.toString('latin1', 0, headEnd).split('\r\n');
+  const [, code = '0', reason = ''] = /^HTTP\/1\.1 (\d{3}) ?(.*)$/.exec(statusLine) ?? [];
+  const status = Number(code);
+  const rest = octets.subarray(headEnd + 4);
+  const headers: Record<string, string | undefined> = Object.create(null);
+  for (const line of fieldLines) {
+    const colon = line.indexOf(':');
+    const name = line.slice(0, colon).toLowerCase();
+    const value = line.slice(colon + 1).trim();
+    headers[name] = headers[name] === undefined ? value : `${headers[name]}, ${value}`;
+  }
+  // A final 100 exists only in the classic dialect, and has a Date.
+  if (status >= 100 && status < 200 && headers.date === undefined) return readResponse(rest);
+  return response(status, reason, headers, headers['transfer-encoding'] === 'chunked' ? unchunk(rest) : rest);
+}
+
+function response(
+  status: number,
+  reason: string,
+  headers: InjectResponse['headers'],
+  body: Buffer,
+): InjectResponse {
+  const text = body.toString('utf8');
+  return { status, reason, headers, body, text, json: () => JSON.parse(text) };
+}
+
+/** Our own writer's chunks: neither extensions nor trailers. */
+function unchunk(octets: Buffer): Buffer {
+  const parts: Buffer[] = [];
+  for (let at = 0; at < octets.length; ) {
+    const lineEnd = octets.indexOf('\r\n', at);
+    const size = Number.parseInt(octets.toString('latin1', at, lineEnd), 16);
+    if (!(size > 0)) break;
+    parts.push(octets.subarray(lineEnd + 2, lineEnd + 2 + size));
+    at = lineEnd + 2 + size + 2;
+  }
+  return Buffer.concat(parts);
+}

@@ -1,0 +1,191 @@
+/** The first half of a plugin's life: found, recognised, its options validated, its place in the order known. */
+
+import type { ConfigSource, PluginClass, PluginEntry, PluginReference } from '../config/server-config.js';
+import { explainIssues, knownKeysOf } from '../config/validate-config.js';
+import { JackfieldError } from '../errors.js';
+import { type ExtensionKind, findExtension } from '../extensions/find-extension.js';
+import type { Plugin } from '../plugin-api.js';
+
+export const PLUGINS: ExtensionKind = {
+  folder: 'plugins',
+  packagePrefix: 'jackfield-plugin-',
+  unknown: 'PLUGIN_UNKNOWN',
+  unloadable: 'PLUGIN_LOAD_FAILED',
+};
+
+export type PluginOrigin = 'built-in' | 'file' | 'package' | 'object';
+
+export interface LoadedPlugin {
+  readonly name: string;
+  readonly origin: PluginOrigin;
+  readonly version: string | undefined;
+  readonly needs: readonly string[];
+  /** Validated. */
+  readonly options: unknown;
+  readonly made: Plugin | PluginClass;
+  /** `file:line:column` in the configuration; `''` where there is none. */
+  readonly location: string;
+}
+
+/** Errors: PLUGIN_UNKNOWN, PLUGIN_LOAD_FAILED, PLUGIN_INVALID, PLUGIN_OPTIONS_INVALID, PLUGIN_REPEATED, PLUGIN_NEEDS_*. */
+export async function loadPlugins(
+  entries: readonly PluginEntry[],
+  source: ConfigSource,
+): Promise<LoadedPlugin[]> {
+  const loaded = await Promise.all(entries.map((entry, at) => loadPlugin(entry, at, source)));
+  refuseRepeated(loaded);
+  return orderByNeeds(loaded);
+}
+
+async function loadPlugin(entry: PluginEntry, at: number, source: ConfigSource): Promise<LoadedPlugin> {
+  const full = isFullEntry(entry);
+  const reference: PluginReference = full ? entry.use : entry;
+  const path = full ? ['plugins', at, 'use'] : ['plugins', at];
+  const location = source.locate(path);
+  const found =
+    typeof reference === 'string'
+      ? await findExtension(PLUGINS, reference, source.folder, location)
+      : { origin: 'object' as const, exported: reference, file: '' };
+  const made = recognise(found.exported, typeof reference === 'string' ? reference : 'the object', location);
+  const told = typeof made === 'function' ? describeClass(made) : made;
+  const named = { name: told.name, location };
+  const options = await validateOptions(
+    told,
+    full ? entry.options : undefined,
+    ['plugins', at, 'options'],
+    source,
+  );
+  const version = told.version ?? ('version' in found ? found.version : undefined);
+  return { ...named, origin: found.origin, version, needs: told.needs ?? [], options, made };
+}
+
+function isFullEntry(entry: PluginEntry): entry is Extract<PluginEntry, { use: PluginReference }> {
+  return typeof entry === 'object' && 'use' in entry;
+}
+
+function recognise(exported: unknown, reference: string, location: string): Plugin | PluginClass {
+  const where = location === '' ? reference : `${reference} at ${location}`;
+  if (typeof exported === 'function') {
+    if (typeof exported.prototype?.setup === 'function') return exported as PluginClass;
+    throw new JackfieldError(
+      'PLUGIN_INVALID',
+      `${where} is a function. Export { name, setup } or a class with a setup method.`,
+    );
+  }
+  if (typeof exported !== 'object' || exported === null) {
+    throw new JackfieldError(
+      'PLUGIN_INVALID',
+      `${where} has no default export. Export default definePlugin({ name, setup }).`,
+    );
+  }
+  const { name, setup, needs, options } = exported as Partial<Record<keyof Plugin, unknown>>;
+  const wrong =
+    typeof name !== 'string' || name === ''
+      ? 'has no name'
+      : typeof setup !== 'function'
+        ? 'has no setup function'
+        : needs !== undefined && !isListOfNames(needs)
+          ? 'has needs that are no list of names'
+          : options !== undefined && !isSchema(options)
+            ? 'has options that are no Standard Schema'
+            : undefined;
+  if (wrong === undefined) return exported as Plugin;
+  throw new JackfieldError(
+    'PLUGIN_INVALID',
+    `${where} ${wrong}. A plugin is { name, setup } and may have version, needs and options.`,
+  );
+}
+
+function isListOfNames(needs: unknown): boolean {
+  return Array.isArray(needs) && needs.every((name) => typeof name === 'string');
+}
+
+function isSchema(options: unknown): boolean {
+  return (
+    (typeof options === 'object' || typeof options === 'function') &&
+    options !== null &&
+    '~standard' in options
+  );
+}
+
+/** A class tells its name, needs and options in `static plugin`; without, it is called after itself. */
+function describeClass(made: PluginClass): Omit<Plugin, 'setup'> {
+  const told: unknown = Reflect.get(made, 'plugin');
+  const kebab = made.name.replace(/Plugin$/, '').replace(/(?<=[a-z0-9])(?=[A-Z])/g, '-');
+  return { name: kebab.toLowerCase(), ...(typeof told === 'object' ? told : {}) };
+}
+
+async function validateOptions(
+  { name, options: schema }: Omit<Plugin, 'setup'>,
+  given: unknown,
+  path: readonly PropertyKey[],
+  source: ConfigSource,
+): Promise<unknown> {
+  if (schema === undefined) {
+    if (
+      given === undefined ||
+      (typeof given === 'object' && given !== null && Object.keys(given).length === 0)
+    )
+      return {};
+    const location = source.locate(path, 'key');
+    throw new JackfieldError(
+      'PLUGIN_OPTIONS_INVALID',
+      `${location === '' ? '' : `${location}: `}the plugin "${name}" takes no options.`,
+    );
+  }
+  const value = given ?? {};
+  const result = await schema['~standard'].validate(value);
+  if (result.issues === undefined) return result.value;
+  const faults = explainIssues(result.issues, {
+    source,
+    path,
+    knownKeys: knownKeysOf(schema),
+    schema,
+    value,
+  });
+  throw new JackfieldError(
+    'PLUGIN_OPTIONS_INVALID',
+    faults.map((fault) => `plugin "${name}": ${fault}`).join('\n'),
+  );
+}
+
+function refuseRepeated(plugins: readonly LoadedPlugin[]): void {
+  const names = new Map<string, LoadedPlugin>();
+  for (const plugin of plugins) {
+    const first = names.get(plugin.name);
+    if (first !== undefined) {
+      const where = [first.location, plugin.location].filter((location) => location !== '').join(' and ');
+      throw new JackfieldError(
+        'PLUGIN_REPEATED',
+        `"${plugin.name}"${where === '' ? '' : ` at ${where}`}. Name it once.`,
+      );
+    }
+    names.set(plugin.name, plugin);
+  }
+}
+
+/** In the order of the configuration, except that whoever is needed comes first. */
+function orderByNeeds(plugins: readonly LoadedPlugin[]): LoadedPlugin[] {
+  const byName = new Map(plugins.map((plugin) => [plugin.name, plugin]));
+  const ordered = new Set<LoadedPlugin>();
+  const visit = (plugin: LoadedPlugin, path: readonly string[]): void => {
+    if (ordered.has(plugin)) return;
+    if (path.includes(plugin.name)) {
+      const cycle = [...path.slice(path.indexOf(plugin.name)), plugin.name];
+      throw new JackfieldError('PLUGIN_NEEDS_CYCLE', `${cycle.join(' → ')}. Take one of these needs away.`);
+    }
+    for (const need of plugin.needs) {
+      const needed = byName.get(need);
+      if (needed === undefined) {
+        throw new JackfieldError(
+          'PLUGIN_NEEDS_MISSING',
+          `"${plugin.name}" needs "${need}". Add "${need}" to "plugins".`,
+        );
+      }
+      visit(needed, [...path, plugin.name]);
+    }
+    ordered.add(plugin);
+  };
+  for (const plugin of plugins) visit(plugin, []);
+  return [...ordered];
+}

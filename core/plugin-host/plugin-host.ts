@@ -1,0 +1,199 @@
+/**
+ * The second half of a plugin's life: set up in order, each with its own context; closed in reverse order, also when
+ * one of them fails half way.
+ */
+import { inject, injectable } from 'tsyringe';
+import type { ConfigSource, Limits } from '../config/server-config.js';
+import type { ResolvedConfig } from '../config/validate-config.js';
+import { ExchangeRequest } from '../connection/exchange-request.js';
+import { JackfieldError } from '../errors.js';
+import type { Contributions, Dispatcher, Hook, HookTable } from '../handlers/dispatcher.js';
+import { makeRoute, Registry, type Route } from '../handlers/registry.js';
+import type { Dialect } from '../http/dialect.js';
+import type { Log } from '../log.js';
+import type { Hooks, Plugin, PluginContext, Storage } from '../plugin-api.js';
+import type { MaybePromise } from '../storage/contract.js';
+import { TOKENS } from '../tokens.js';
+import type { LoadedPlugin, PluginOrigin } from './load-plugins.js';
+
+/** What `jackfield plugins` shows of a plugin. */
+export interface PluginReport {
+  readonly name: string;
+  readonly origin: PluginOrigin;
+  readonly version: string | undefined;
+  readonly claims: readonly { readonly method: string; readonly pattern: string }[];
+  readonly setupMs: number;
+}
+
+/** Makes an instance of a class plugin, in a container of its own. */
+export type MakeInstance = (plugin: LoadedPlugin, context: PluginContext) => Plugin;
+
+/** What the plugins reach of their server. */
+export interface HostServer {
+  readonly dispatcher: Dispatcher | undefined;
+  shutdown(): void;
+}
+
+type MutableHooks = { [Stage in keyof HookTable]: HookTable[Stage][number][] };
+
+@injectable()
+export class PluginHost {
+  readonly #limits: Limits;
+  readonly #source: ConfigSource;
+  readonly #storage: Storage;
+  readonly #log: Log;
+  readonly #stopping = new AbortController();
+  readonly #closers: { readonly plugin: string; readonly fn: () => MaybePromise<void> }[] = [];
+  readonly #routes: Route[] = [];
+  readonly #hooks: MutableHooks = { request: [], handler: [], response: [], error: [], close: [] };
+  readonly #dialects: Dialect[] = [];
+  readonly #reports: PluginReport[] = [];
+
+  constructor(
+    @inject(TOKENS.config) config: ResolvedConfig,
+    @inject(TOKENS.source) source: ConfigSource,
+    @inject(TOKENS.storage) storage: Storage,
+    @inject(TOKENS.log) log: Log,
+  ) {
+    this.#limits = config.limits;
+    this.#source = source;
+    this.#storage = storage;
+    this.#log = log;
+  }
+
+  /** In boot order. */
+  get reports(): readonly PluginReport[] {
+    return this.#reports;
+  }
+
+  /**
+   * Sets the plugins up, one after the other. Where one fails, those already up are closed before this rejects.
+   * Errors: PLUGIN_SETUP_FAILED, PLUGIN_SETUP_TIMEOUT, HANDLER_REPEATED.
+   */
+  async setUp(
+    plugins: readonly LoadedPlugin[],
+    server: HostServer,
+    make: MakeInstance,
+  ): Promise<Contributions> {
+    try {
+      for (const plugin of plugins) await this.#setUpOne(plugin, server, make);
+      return { registry: new Registry(this.#routes), hooks: this.#hooks, dialects: this.#dialects };
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+  }
+
+  async #setUpOne(plugin: LoadedPlugin, server: HostServer, make: MakeInstance): Promise<void> {
+    const started = performance.now();
+    const routesBefore = this.#routes.length;
+    const life = { isSettingUp: true };
+    const context = this.#contextOf(plugin, server, life);
+    try {
+      const instance = typeof plugin.made === 'function' ? make(plugin, context) : plugin.made;
+      await this.#inTime(plugin, instance.setup(context));
+    } catch (cause) {
+      if (cause instanceof JackfieldError && cause.code === 'PLUGIN_SETUP_TIMEOUT') throw cause;
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      const where = plugin.location === '' ? '' : ` at ${plugin.location}`;
+      throw new JackfieldError('PLUGIN_SETUP_FAILED', `"${plugin.name}"${where}: ${reason}`, { cause });
+    } finally {
+      life.isSettingUp = false;
+    }
+    const claims = this.#routes
+      .slice(routesBefore)
+      .map(({ method, pattern }) => ({ method, pattern: pattern.text }));
+    const setupMs = performance.now() - started;
+    this.#reports.push({
+      name: plugin.name,
+      origin: plugin.origin,
+      version: plugin.version,
+      claims,
+      setupMs,
+    });
+  }
+
+  async #inTime(plugin: LoadedPlugin, setup: MaybePromise<void>): Promise<void> {
+    const { setupTimeoutMs } = this.#limits;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        const detail = `"${plugin.name}" took longer than ${setupTimeoutMs} ms. Mend what it waits for, or raise "limits.setupTimeoutMs".`;
+        reject(new JackfieldError('PLUGIN_SETUP_TIMEOUT', detail));
+      }, setupTimeoutMs);
+    });
+    try {
+      await Promise.race([setup, late]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #contextOf(
+    { name, options }: LoadedPlugin,
+    server: HostServer,
+    life: { isSettingUp: boolean },
+  ): PluginContext {
+    const only = (what: string): void => {
+      if (!life.isSettingUp)
+        throw new TypeError(`The plugin "${name}" called ${what} after its setup had ended.`);
+    };
+    return {
+      handle: (method, pattern, handler, routeOptions) => {
+        only('handle');
+        this.#routes.push(makeRoute(name, method, pattern, handler as Route['handler'], routeOptions));
+      },
+      hook: (stage, fn) => {
+        only('hook');
+        this.#addHook(name, stage, fn);
+      },
+      dialect: (dialect) => {
+        only('dialect');
+        this.#dialects.push(dialect);
+      },
+      forward: (request, method) => {
+        if (server.dispatcher === undefined || !(request instanceof ExchangeRequest)) {
+          throw new TypeError('forward takes the request that a handler was given.');
+        }
+        return server.dispatcher.forward(request, method);
+      },
+      storage: this.#storage,
+      log: this.#log.child({ plugin: name }),
+      options,
+      signal: this.#stopping.signal,
+      folder: this.#source.folder,
+      onClose: (fn) => {
+        if (typeof fn !== 'function') throw new TypeError('onClose takes a function.');
+        this.#closers.push({ plugin: name, fn });
+      },
+      shutdown: () => server.shutdown(),
+    };
+  }
+
+  #addHook<Stage extends keyof Hooks>(plugin: string, stage: Stage, fn: Hooks[Stage]): void {
+    if (!Object.hasOwn(this.#hooks, stage)) {
+      throw new TypeError(
+        `There is no hook "${String(stage)}"; there are ${Object.keys(this.#hooks).join(', ')}.`,
+      );
+    }
+    if (typeof fn !== 'function') throw new TypeError(`The hook "${stage}" is not a function.`);
+    (this.#hooks[stage] as Hook<Stage>[]).push({ plugin, fn });
+  }
+
+  /** Tells the plugins that the server begins to stop. */
+  announceStop(): void {
+    this.#stopping.abort(new JackfieldError('SERVER_CLOSING'));
+  }
+
+  /** Runs what was given to `onClose`, the last first. A closer that fails is logged and keeps none of the others. */
+  async close(): Promise<void> {
+    this.announceStop();
+    for (const { plugin, fn } of this.#closers.splice(0).reverse()) {
+      try {
+        await fn();
+      } catch (error) {
+        this.#log.error({ plugin, error }, 'A plugin failed while it was closed.');
+      }
+    }
+  }
+}

@@ -1,0 +1,167 @@
+/** A server: from a configuration to answered requests, and back to nothing open. */
+
+import { plainSource } from './config/config-file.js';
+import type { ConfigSource, ServerConfig } from './config/server-config.js';
+import { type ResolvedConfig, validateConfig, withDefaults } from './config/validate-config.js';
+import { Connections } from './connection/connections.js';
+import { exchangeOctets } from './connection/injected-exchange.js';
+import { Listener } from './connection/listener.js';
+import type { Tap } from './connection/transport.js';
+import { assembleServer } from './container.js';
+import { AllowedHosts } from './handlers/allowed-hosts.js';
+import { Dispatcher } from './handlers/dispatcher.js';
+import { type InjectRequest, type InjectResponse, readResponse, requestOctets } from './inject.js';
+import { type Log, silentLog } from './log.js';
+import { loadPlugins } from './plugin-host/load-plugins.js';
+import type { HostServer, PluginHost, PluginReport } from './plugin-host/plugin-host.js';
+import { openStorage } from './storage/open-storage.js';
+import type { StorageDoor } from './storage/storage-door.js';
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+  /** `http://host:port`, IPv6 in brackets. */
+  readonly url: string;
+}
+
+export interface ServerOptions {
+  /** Where the configuration came from, for `file:line:column` in errors. Default: an object; paths from the working directory. */
+  readonly source?: ConfigSource;
+  /** Default: says nothing. Any pino logger fits. */
+  readonly log?: Log;
+  /** Sees every octet. */
+  readonly tap?: Tap;
+}
+
+export interface Server {
+  /** Loads and sets up everything without listening; `listen` and `inject` do it too. Once, whoever calls first. */
+  ready(): Promise<void>;
+  /** Errors: those of `ready`, PORT_IN_USE, ADDRESS_NOT_AVAILABLE, PORT_FORBIDDEN, LISTEN_FAILED. */
+  listen(): Promise<Address>;
+  /** Finishes exchanges under way, closes plugins in reverse order, then the store. Resolves when nothing is open. */
+  close(): Promise<void>;
+  /** One exchange without a socket. */
+  inject(request?: InjectRequest): Promise<InjectResponse>;
+  /** Resolves when the server has stopped, whoever asked for it. */
+  readonly closed: Promise<void>;
+  /** In boot order; empty before `ready`. */
+  readonly plugins: readonly PluginReport[];
+}
+
+/** Errors: CONFIG_INVALID. Everything else comes from `ready`. */
+export function createServer(config: ServerConfig = {}, options: ServerOptions = {}): Server {
+  const source = options.source ?? plainSource(process.cwd());
+  return new JackfieldServer(withDefaults(validateConfig(config, source)), source, options);
+}
+
+/** What is there once a server is ready. */
+interface Running {
+  readonly storage: StorageDoor;
+  readonly host: PluginHost;
+  readonly connections: Connections;
+}
+
+class JackfieldServer implements Server, HostServer {
+  readonly #config: ResolvedConfig;
+  readonly #source: ConfigSource;
+  readonly #log: Log;
+  readonly #tap: Tap | undefined;
+  #starting: Promise<Running> | undefined;
+  #running: Running | undefined;
+  #listener: Listener | undefined;
+  #closing: Promise<void> | undefined;
+  readonly closed: Promise<void>;
+  #resolveClosed: () => void = () => {};
+
+  constructor(config: ResolvedConfig, source: ConfigSource, { log = silentLog, tap }: ServerOptions) {
+    this.#config = config;
+    this.#source = source;
+    this.#log = log;
+    this.#tap = tap;
+    this.closed = new Promise((resolve) => {
+      this.#resolveClosed = resolve;
+    });
+  }
+
+  get plugins(): readonly PluginReport[] {
+    return this.#running?.host.reports ?? [];
+  }
+
+  get dispatcher(): Dispatcher | undefined {
+    return this.#running?.connections.dispatcher;
+  }
+
+  async ready(): Promise<void> {
+    await this.#start();
+  }
+
+  async listen(): Promise<Address> {
+    if (this.#listener !== undefined) throw new TypeError('This server listens already.');
+    const { connections } = await this.#start();
+    const listener = new Listener(connections);
+    this.#listener = listener;
+    try {
+      const { host, port } = await listener.listen(this.#config.listen);
+      return { host, port, url: `http://${host.includes(':') ? `[${host}]` : host}:${port}` };
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+  }
+
+  async inject(request: InjectRequest = {}): Promise<InjectResponse> {
+    const octets = requestOctets(request);
+    const { connections } = await this.#start();
+    return readResponse(await exchangeOctets(connections, octets));
+  }
+
+  shutdown(): void {
+    // The exchange that asked for it is answered first: `close` waits for it.
+    void this.close();
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  #start(): Promise<Running> {
+    if (this.#closing !== undefined) throw new TypeError('This server was closed; make a new one.');
+    this.#starting ??= this.#setUp();
+    return this.#starting;
+  }
+
+  /** What was opened is closed again where a later step fails. */
+  async #setUp(): Promise<Running> {
+    const { plugins, limits, allowedHosts } = this.#config;
+    const loaded = await loadPlugins(plugins, this.#source);
+    const storage = await openStorage(this.#config.storage, this.#source, this.#log);
+    try {
+      const { host, makeInstance } = assembleServer(this.#config, this.#source, storage, this.#log);
+      const contributions = await host.setUp(loaded, this, makeInstance);
+      const dispatcher = new Dispatcher(contributions, new AllowedHosts(allowedHosts), this.#log);
+      const connections = new Connections(limits, dispatcher, this.#log, this.#tap);
+      this.#running = { storage, host, connections };
+      return this.#running;
+    } catch (error) {
+      await storage.close();
+      throw error;
+    }
+  }
+
+  async #close(): Promise<void> {
+    // A start under way is waited for; one that failed has cleaned up behind itself.
+    await this.#starting?.catch(() => {});
+    this.#listener?.stop();
+    if (this.#running !== undefined) {
+      const { storage, host, connections } = this.#running;
+      host.announceStop();
+      const broken = await connections.drain();
+      if (broken > 0)
+        this.#log.warn({ connections: broken }, 'Connections were broken off at the end of the drain time.');
+      await host.close();
+      await storage.close();
+    }
+    this.#resolveClosed();
+  }
+}
