@@ -99,6 +99,8 @@ export interface HandleOptions {
    * open methods nobody registered (those stay 405).
    */
   readonly registeredMethodsOnly?: boolean;
+  /** With the method `*`: the methods that this path really has, for the `Allow` field of a 405. Default: all. */
+  readonly allow?: readonly string[];
   /** Answer only where nothing else matches the path; such a handler does not make the path exist for others. */
   readonly fallback?: boolean;
 }

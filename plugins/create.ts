@@ -35,7 +35,7 @@ export default definePlugin({
         if (!ok) return KEY_EXISTS;
         return `${pairs.map(({ key, value }) => `${key}:${value}\r\n`).join('')}Post Successfully OK`;
       },
-      { registeredMethodsOnly: true },
+      { registeredMethodsOnly: true, allow: ['POST'] },
     );
   },
 });

@@ -30,7 +30,7 @@ export default definePlugin({
         if (!result.ok) throw new Error('The store reports a conflict for a commit that had no checks.');
         return body.text + report(body.pairs, result.previous);
       },
-      { registeredMethodsOnly: true },
+      { registeredMethodsOnly: true, allow: ['PUT'] },
     );
   },
 });

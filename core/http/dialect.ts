@@ -27,6 +27,8 @@ export interface DialectContext {
 
 /** A head that a dialect takes as its own. */
 export interface ClaimedHead {
+  /** The dialect's name. */
+  readonly dialect: string;
   /** The path that the registry is asked for, with a leading `/`. Unused where `answer` is given. */
   readonly path: string;
   /** Answered at once, after the body was read past; no handler runs. */

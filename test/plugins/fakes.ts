@@ -96,6 +96,7 @@ export function fakeRequest({
     params: {},
     headers,
     httpVersion: '1.1',
+    dialect: '',
     text: async () => body,
     json: async () => JSON.parse(body),
     bytes: async () => Buffer.from(body),
