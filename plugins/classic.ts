@@ -23,8 +23,8 @@ interface Address {
 
 /** What every answer says whose request named no address. */
 const NO_ADDRESS: Address = { host: '?', path: '?' };
-/** RFC 3986 §3.3. A path of other characters cannot be one that a plugin claims. */
-const SEGMENT = /^(?:[0-9A-Za-z._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})+$/;
+/** What stands in a segment of a path, escapes included (RFC 3986 §3.3). */
+const SEGMENT = /^[0-9A-Za-z._~!$&'()*+,;=:@%-]+$/;
 const HOST_WITH_PORT = /^(\[[^\]]*\]|[^:]*):(\d{0,5})$/;
 
 export default definePlugin({
@@ -77,11 +77,20 @@ function routeOf(
 
 /** A path that nobody claims is as good as the root here: GET lists the entries on each (rule 7). */
 function pathFor(method: string, segment: string, context: DialectContext): string {
-  if (!SEGMENT.test(segment)) return '/';
+  if (!isSegment(segment)) return '/';
   const path = `/${segment}`;
   // HEAD has a handler on every path, which looks for GET's; so whether the path is somebody's, only GET can tell.
   const asked = method === 'HEAD' && context.hasMethod('GET') ? 'GET' : method;
   return context.hasHandler(asked, path) ? path : '/';
+}
+
+/** A Host field can hold what no target can; plugins must never meet it in a path. */
+function isSegment(text: string): boolean {
+  try {
+    return SEGMENT.test(text) && decodeURIComponent(text) !== '';
+  } catch {
+    return false; // A URIError: a malformed escape, or octets that are no UTF-8.
+  }
 }
 
 function write(method: string, address: Address, answer: DialectAnswer, date: string): DialectWrite {

@@ -65,6 +65,7 @@ test('the address is the host and the first segment behind it', (t) => {
   ] as const) {
     const head = claimed(host);
     t.is(head.path, path, host);
+    t.is(head.dialect, 'classic');
     t.is(head.answer, undefined, host);
   }
 });
@@ -115,7 +116,7 @@ test('a valid port behind the host is no part of its name, and stays in the answ
 });
 
 test('a path that nobody claims is as good as the root', (t) => {
-  for (const segment of ['nothing', 'creat', 'create%', 'a b', 'caf\u00e9', '..%zz']) {
+  for (const segment of ['nothing', 'creat', 'create%', 'a b', 'caf\u00e9', '..%zz', '%ff']) {
     t.is(claimed(`127.0.0.1/${segment}`).path, '/', segment);
     t.is(claimed(`127.0.0.1/${segment}`, { method: 'END' }).path, '/', segment);
   }
