@@ -68,11 +68,14 @@ function routeOf(
 ): Pick<ClaimedHead, 'path' | 'answer'> {
   const refuse = (status: number, body: string) => ({ path: '/', answer: { status, body } });
   if (address === undefined) return refuse(404, 'Invalid Address(url)');
-  if (!context.hasMethod(method)) return refuse(405, 'Method not allowed');
+  const path = pathFor(method, address.path, context);
+  // A method that nobody names can still be taken, by a handler for all methods.
+  if (!context.hasMethod(method) && !context.hasHandler(method, path))
+    return refuse(405, 'Method not allowed');
   if (!context.isAllowedHost(withoutPort(address.host))) {
     return refuse(400, `Not allowed host: ${address.host}`);
   }
-  return { path: pathFor(method, address.path, context) };
+  return { path };
 }
 
 /** A path that nobody claims is as good as the root here: GET lists the entries on each (rule 7). */

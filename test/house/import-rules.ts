@@ -59,14 +59,15 @@ export function offences(file: string, source: string): string[] {
   return [...forbidden, ...containerOffences(file, source)];
 }
 
-/** Class decorators may be imported anywhere; only `core/container.ts` holds a container and asks it. */
+/** Neither of these gets hold of a container: decorators of a class, and the type of what they name. */
+const HARMLESS = /^\{(?:\s*(?:type\s+)?(?:inject|injectable|InjectionToken)\s*,?)*\}$/;
+
+/** Only `core/container.ts` holds a container and asks it. */
 function containerOffences(file: string, source: string): string[] {
   if (file === 'core/container.ts') return [];
   const named = importLines(source)
-    .filter(
-      ({ from, names }) => from === 'tsyringe' && !/^\{(?:\s*(?:inject|injectable)\s*,?)*\}$/.test(names),
-    )
-    .map(({ line }) => `${file}:${line} imports more of tsyringe than inject and injectable`);
+    .filter(({ from, names }) => from === 'tsyringe' && !HARMLESS.test(names))
+    .map(({ line }) => `${file}:${line} imports more of tsyringe than decorators`);
   const called = withoutComments(source)
     .split('\n')
     .flatMap((text, at) =>

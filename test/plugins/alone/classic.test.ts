@@ -11,10 +11,10 @@ const server: DialectContext = {
   isAllowedHost: (host) => ['127.0.0.1', 'localhost', '[::1]'].includes(host),
   hasMethod: (method) => ['HEAD', 'GET', 'POST', 'PUT', 'END'].includes(method),
   hasHandler: (method, path) =>
-    ['HEAD', 'POST', 'PUT'].includes(method) ||
-    ['/create', '/update'].includes(path) ||
-    path === '/' ||
-    (method === 'GET' && path === '/stats'),
+    server.hasMethod(method) &&
+    (['HEAD', 'POST', 'PUT'].includes(method) ||
+      ['/', '/create', '/update'].includes(path) ||
+      (method === 'GET' && path === '/stats')),
 };
 
 interface Asked {
@@ -90,6 +90,15 @@ test('rule 2 comes before rule 3: the method is judged before the host', (t) => 
   const answer = { status: 405, body: 'Method not allowed' };
   t.deepEqual(claimed('127.0.5.1/', { method: 'PRRT' }).answer, answer);
   t.deepEqual(claimed('127.0.0.1/create', { method: 'get' }).answer, answer);
+});
+
+test('rule 2: a method that nobody names is still taken by a handler for all methods', (t) => {
+  const context: DialectContext = {
+    ...server,
+    hasHandler: (method, path) => path === '/any' || server.hasHandler(method, path),
+  };
+  t.like(claimed('127.0.0.1/any', { method: 'PRRT', context }), { path: '/any', answer: undefined });
+  t.like(claimed('127.0.0.1/', { method: 'PRRT', context }), { answer: { status: 405 } });
 });
 
 test('rule 3: a host that is not allowed is named', (t) => {

@@ -1,0 +1,129 @@
+/** The published transcript of sixteen exchanges, octet for octet, on every adapter that needs no other server. */
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { createServer } from '../../core/server.js';
+import { classicRequest, RawClient } from './raw-client.js';
+
+interface Case {
+  readonly case: number;
+  readonly title: string;
+  readonly request: {
+    readonly method: string;
+    readonly host: string;
+    readonly path: string;
+    readonly body: string;
+  };
+  readonly response: {
+    readonly status: number;
+    readonly reason: string;
+    readonly host: string;
+    readonly body: string;
+  } | null;
+}
+
+const CASES: readonly Case[] = JSON.parse(
+  readFileSync(path.join(rootOf(import.meta.dirname), 'examples', 'classic', 'cases.json'), 'utf8'),
+);
+const REQUESTS = CASES.map(({ request: { method, host, path: segment, body } }) =>
+  classicRequest(method, `${host}/${segment}`, body),
+);
+const ADAPTERS = ['memory', 'lru', 'json-file'];
+
+/** What the client is sent, answer by answer; `undefined` for a connection that closes instead. */
+type Transcript = readonly (string | undefined)[];
+
+const EXPECTED: Transcript = CASES.map(({ response }) => {
+  if (response === null) return undefined;
+  const { status, reason, host, body } = response;
+  return Buffer.from(
+    [
+      `HTTP/1.1 ${status} ${reason}`,
+      `Host: ${host}`,
+      'Content-Type: text/html',
+      'Connection: keep-alive',
+      `Content-Length: ${Buffer.byteLength(body)}`,
+      'Date: *',
+      '',
+      body,
+    ].join('\r\n'),
+  ).toString('latin1');
+});
+
+const MODES: Readonly<Record<string, (port: number) => Promise<Transcript>>> = {
+  'one connection per exchange': async (port) => {
+    const transcript: (string | undefined)[] = [];
+    for (const request of REQUESTS) {
+      const client = await RawClient.connect(port);
+      client.send(request);
+      transcript.push(await client.next());
+      client.close();
+    }
+    return transcript;
+  },
+  'all exchanges on one connection': async (port) => {
+    const client = await RawClient.connect(port);
+    const transcript: (string | undefined)[] = [];
+    for (const request of REQUESTS) {
+      client.send(request);
+      transcript.push(await client.next());
+    }
+    return transcript;
+  },
+  'all exchanges pipelined in one write': async (port) => {
+    const client = await RawClient.connect(port);
+    client.send(REQUESTS.join(''));
+    const transcript: (string | undefined)[] = [];
+    for (const _ of REQUESTS) transcript.push(await client.next());
+    return transcript;
+  },
+};
+
+for (const [mode, play] of Object.entries(MODES)) {
+  test(`${mode}: every adapter gives the answers of the transcript, octet for octet`, async (t) => {
+    const transcripts = await Promise.all(ADAPTERS.map((adapter) => played(t, adapter, play)));
+    for (const [at, transcript] of transcripts.entries()) {
+      for (const [number, answer] of transcript.entries()) {
+        t.is(answer, EXPECTED[number], `${ADAPTERS[at]}, case ${number + 1}: ${CASES[number]?.title}`);
+      }
+      t.is(transcript.length, 16);
+      t.deepEqual(transcript, transcripts[0]);
+    }
+  });
+}
+
+/** The transcript with its dates replaced by `*`, once they were found right and the server gone. */
+async function played(
+  t: ExecutionContext,
+  adapter: string,
+  play: (port: number) => Promise<Transcript>,
+): Promise<Transcript> {
+  const folder = mkdtempSync(path.join(tmpdir(), 'jackfield-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  const options = adapter === 'json-file' ? { path: path.join(folder, 'data.json') } : {};
+  const server = createServer({ listen: { port: 0 }, storage: { adapter, options } });
+  t.teardown(() => server.close());
+
+  const { port } = await server.listen();
+  const before = Date.now();
+  const transcript = await play(port);
+  await server.closed;
+  await t.throwsAsync(RawClient.connect(port), { code: 'ECONNREFUSED' });
+  return transcript.map((answer) => answer && withoutDate(t, answer, before));
+}
+
+function withoutDate(t: ExecutionContext, answer: string, before: number): string {
+  return answer.replace(/(?<=\r\nDate: ).*(?=\r\n)/, (date) => {
+    t.regex(date, /^[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d KST$/);
+    const time = Date.parse(date.replace('KST', '+0900'));
+    // Seconds are cut off, so an answer may look up to one second older than it is.
+    t.true(time > before - 1000 && time <= Date.now(), date);
+    return '*';
+  });
+}
+
+/** The tests run from dist/; the examples stand beside package.json. */
+function rootOf(folder: string): string {
+  return existsSync(path.join(folder, 'package.json')) ? folder : rootOf(path.dirname(folder));
+}
