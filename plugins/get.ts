@@ -29,7 +29,7 @@ const TYPES = ['text/plain', 'application/json'] as const;
 
 const FORMS = {
   'text/plain': {
-    headers: { 'Content-Type': 'text/plain; charset=utf-8', Vary: 'Accept' },
+    headers: Object.freeze({ 'Content-Type': 'text/plain; charset=utf-8', Vary: 'Accept' }),
     empty: 'No data in DB',
     opening: 'The data in DB is as follows. \n\n',
     between: '\n\n',
@@ -38,7 +38,7 @@ const FORMS = {
   },
   // By hand: an object of JavaScript would move keys like "1" to the front and lose one like "__proto__".
   'application/json': {
-    headers: { 'Content-Type': 'application/json', Vary: 'Accept' },
+    headers: Object.freeze({ 'Content-Type': 'application/json', Vary: 'Accept' }),
     empty: '{}',
     opening: '{',
     between: ',',

@@ -173,6 +173,7 @@ export class Connection implements TransportEvents {
     }
     switch (this.#phase) {
       case 'idle':
+        this.#parser.rest();
         if (inPhase > limits.idleTimeoutMs) this.#close();
         return;
       case 'reading':
@@ -286,7 +287,7 @@ export class Connection implements TransportEvents {
   #begin(): void {
     const head = this.#parser.head!;
     const body =
-      head.framing.kind === 'none'
+      head.section.framing.kind === 'none'
         ? undefined
         : new RequestBody(this.#bodySource, this.#services.limits.maxBufferedOctets);
     const request = new ExchangeRequest(head, this.#transport.remoteAddress, body, new LazyAbort());
@@ -320,7 +321,7 @@ export class Connection implements TransportEvents {
     wanted: (): void => {
       const exchange = this.#exchange;
       if (exchange === undefined || exchange.continueSent || exchange.answered || exchange.received) return;
-      if (!exchange.request.head.expectsContinue || this.#parser.hasUnread) return;
+      if (!exchange.request.head.section.expectsContinue || this.#parser.hasUnread) return;
       exchange.continueSent = true;
       this.#outbox.text('HTTP/1.1 100 Continue\r\n\r\n');
       if (!this.#pumping) this.#outbox.flush();
@@ -367,12 +368,12 @@ export class Connection implements TransportEvents {
   }
 
   #errorText(error: JackfieldError): string {
-    const { status, fields, body } = errorAnswer(error);
+    const { status, fieldText, body } = errorAnswer(error);
     const text = String(body);
     const framing = Buffer.byteLength(text);
     const { date } = this.#services.clock;
     return (
-      toLatin1(formatHead({ status, fields, framing, close: true, keepAliveField: false, date })) +
+      toLatin1(formatHead({ status, fieldText, framing, close: true, keepAliveField: false, date })) +
       toLatin1(text)
     );
   }
@@ -402,14 +403,15 @@ export class Connection implements TransportEvents {
   /** Reads past what is left of the request as far as it is here; says whether the connection can go on. */
   #mustClose(exchange: Exchange, answer: Answer): boolean {
     const { head } = exchange.request;
-    if (!head.persistent || answer.close || this.#closeAfter || this.#services.isStopping) return true;
+    if (!head.section.persistent || answer.close || this.#closeAfter || this.#services.isStopping)
+      return true;
     if (this.#peerEnded && !this.#hasMore) return true;
     if (exchange.received) return false;
     let event = this.#parser.next();
     while (event === 'data') event = this.#parser.next();
     if (event === 'complete') return false;
     // A client that waits for 100 may send its body or the next request: the two cannot be told apart.
-    if (head.expectsContinue && !exchange.continueSent) return true;
+    if (head.section.expectsContinue && !exchange.continueSent) return true;
     return event === 'error' || this.#parser.bodyLeft > this.#services.limits.maxBufferedOctets;
   }
 
@@ -419,7 +421,7 @@ export class Connection implements TransportEvents {
     if (framing === 'close') this.#closeAfter = true;
     return formatHead({
       status: answer.status,
-      fields: answer.fields,
+      fieldText: answer.fieldText,
       framing,
       close,
       keepAliveField: minorVersion === 0 && !close,
@@ -562,7 +564,7 @@ export class Connection implements TransportEvents {
 
   #enter(phase: Phase): void {
     if (phase === this.#phase) return;
-    if (!TRANSITIONS[this.#phase].includes(phase)) {
+    if (TRANSITIONS[this.#phase][phase] !== true) {
       throw new TypeError(`A connection does not go from ${this.#phase} to ${phase}.`);
     }
     this.#phase = phase;

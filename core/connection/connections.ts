@@ -84,9 +84,13 @@ export class Connections implements ConnectionServices {
       handlerTimeoutMs,
     );
     const tick = Math.max(MIN_TICK_MS, Math.min(MAX_TICK_MS, shortest / 4));
-    this.now = performance.now();
-    this.#ticking = setInterval(() => {
+    const look = (): void => {
       this.now = performance.now();
+      this.clock.tick();
+    };
+    look();
+    this.#ticking = setInterval(() => {
+      look();
       for (const connection of this.#open) connection.check(this.now);
     }, tick);
   }

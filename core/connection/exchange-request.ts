@@ -21,7 +21,6 @@ export class ExchangeRequest implements Request {
   readonly #method: string | undefined;
   readonly #body: RequestBody | undefined;
   readonly #aborts: LazyAbort;
-  #headers: Record<string, string | undefined> | undefined;
   #query: URLSearchParams | undefined;
 
   /**
@@ -68,8 +67,7 @@ export class ExchangeRequest implements Request {
   }
 
   get headers(): Readonly<Record<string, string | undefined>> {
-    this.#headers ??= joinFields(this.head.rawHeaders);
-    return this.#headers;
+    return this.head.section.record;
   }
 
   get signal(): AbortSignal {
@@ -113,18 +111,6 @@ export class ExchangeRequest implements Request {
 }
 
 async function* nothing(): AsyncGenerator<Uint8Array, void, undefined> {}
-
-/** Several lines of one name are one list (RFC 9110 §5.3); of Cookie the separator is `; ` (RFC 9113 §8.2.3). */
-function joinFields(raw: readonly string[]): Record<string, string | undefined> {
-  const headers: Record<string, string | undefined> = Object.create(null);
-  for (let at = 0; at < raw.length; at += 2) {
-    const name = raw[at]!.toLowerCase();
-    const before = headers[name];
-    headers[name] =
-      before === undefined ? raw[at + 1]! : before + (name === 'cookie' ? '; ' : ', ') + raw[at + 1]!;
-  }
-  return headers;
-}
 
 function decode(octets: Uint8Array, charset: string): string {
   let decoder: TextDecoder;

@@ -7,11 +7,11 @@ export type Phase =
   | 'draining' // our direction is ended; what still comes is thrown away (RFC 9112 §9.6)
   | 'closed';
 
-export const TRANSITIONS: { readonly [From in Phase]: readonly Phase[] } = {
-  idle: ['reading', 'draining', 'closed'],
-  reading: ['idle', 'handling', 'draining', 'closed'],
-  handling: ['writing', 'draining', 'closed'],
-  writing: ['idle', 'reading', 'draining', 'closed'],
-  draining: ['closed'],
-  closed: [],
+export const TRANSITIONS: { readonly [From in Phase]: { readonly [To in Phase]?: true } } = {
+  idle: { reading: true, handling: true, draining: true, closed: true },
+  reading: { idle: true, handling: true, draining: true, closed: true },
+  handling: { writing: true, draining: true, closed: true },
+  writing: { idle: true, reading: true, handling: true, draining: true, closed: true },
+  draining: { closed: true },
+  closed: {},
 };

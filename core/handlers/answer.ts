@@ -4,6 +4,7 @@
  */
 import { JackfieldError } from '../errors.js';
 import { isToken } from '../http/octets.js';
+import { formatFields } from '../http/response-head.js';
 import type { ResponseBody, ResponseParts, ResponseValue } from '../plugin-api.js';
 import { HttpError } from './http-error.js';
 
@@ -12,6 +13,8 @@ export interface Answer {
   /** Names and values in turn, in the spelling they were given in. Neither framing fields nor Connection. */
   readonly fields: readonly string[];
   readonly body: ResponseBody | undefined;
+  /** `fields` as they go over the wire. */
+  readonly fieldText: string;
   /** The length that the plugin promised for a body whose length cannot be seen (a stream, an answer to HEAD). */
   readonly contentLength: number | undefined;
   /** The plugin or the error wants the connection closed behind this answer. */
@@ -21,14 +24,15 @@ export interface Answer {
 }
 
 const TEXT_FIELDS: readonly string[] = ['Content-Type', 'text/plain; charset=utf-8'];
+const TEXT_FIELD_TEXT = formatFields(TEXT_FIELDS);
 const OCTET_FIELDS: readonly string[] = ['Content-Type', 'application/octet-stream'];
-const PLAIN = { contentLength: undefined, close: false, hasDate: false } as const;
+const OCTET_FIELD_TEXT = formatFields(OCTET_FIELDS);
 
 /** @throws JackfieldError HANDLER_ANSWER_INVALID, with what is wrong as its detail. */
 export function toAnswer(value: ResponseValue): Answer {
-  if (typeof value === 'string') return { status: 200, fields: TEXT_FIELDS, body: value, ...PLAIN };
+  if (typeof value === 'string') return plain(200, TEXT_FIELDS, TEXT_FIELD_TEXT, value);
   if (value instanceof Uint8Array || isAsyncIterable(value)) {
-    return { status: 200, fields: OCTET_FIELDS, body: value, ...PLAIN };
+    return plain(200, OCTET_FIELDS, OCTET_FIELD_TEXT, value);
   }
   if (typeof value !== 'object' || value === null) {
     const hint = value === undefined ? ' Return { status: 204 } where there is nothing to say.' : '';
@@ -37,11 +41,19 @@ export function toAnswer(value: ResponseValue): Answer {
   return isWebResponse(value) ? fromWebResponse(value) : fromParts(value);
 }
 
-const PART_NAMES = new Set(['status', 'headers', 'body', 'json']);
+function plain(
+  status: number,
+  fields: readonly string[],
+  fieldText: string,
+  body: ResponseBody,
+  close = false,
+): Answer {
+  return { status, fields, fieldText, body, contentLength: undefined, close, hasDate: false };
+}
 
 function fromParts(parts: ResponseParts): Answer {
-  for (const name of Object.keys(parts)) {
-    if (!PART_NAMES.has(name)) {
+  for (const name in parts) {
+    if (name !== 'status' && name !== 'headers' && name !== 'body' && name !== 'json') {
       throw invalid(
         `Its answer has a part "${name}"; there are status, headers, body and json. For JSON return { json: … }.`,
       );
@@ -108,14 +120,47 @@ function checked(
   if (bodyless && body !== undefined && (typeof body !== 'string' || body !== '')) {
     throw invalid(`A ${status} answer has no body (RFC 9110 §6.4.1).`);
   }
+  const { contentLength, ...told } = checkedFields(headers, type);
+  const length = contentLength === undefined ? undefined : checkLength(contentLength, body);
+  return { status, body: bodyless ? undefined : body, contentLength: length, ...told };
+}
+
+/** What a set of headers comes to. */
+interface CheckedFields {
+  readonly fields: readonly string[];
+  readonly fieldText: string;
+  /** As given. */
+  readonly contentLength: string | undefined;
+  readonly close: boolean;
+  readonly hasDate: boolean;
+  /** The type that was added because they named none. */
+  readonly defaultType: string | undefined;
+}
+
+/** Frozen headers are checked once: they cannot change afterwards. Plugins freeze what they send every time. */
+const FROZEN = new WeakMap<object, CheckedFields>();
+
+function checkedFields(headers: ResponseParts['headers'], type: string | undefined): CheckedFields {
+  const known = headers === undefined ? undefined : FROZEN.get(headers);
+  if (known !== undefined && (known.defaultType === undefined || known.defaultType === type)) return known;
+  const fresh = checkFields(headers, type);
+  if (headers !== undefined && isDeeplyFrozen(headers)) FROZEN.set(headers, fresh);
+  return fresh;
+}
+
+function isDeeplyFrozen(headers: object): boolean {
+  return Object.isFrozen(headers) && Object.values(headers).every((value) => Object.isFrozen(value));
+}
+
+function checkFields(headers: ResponseParts['headers'], type: string | undefined): CheckedFields {
   const fields: string[] = [];
-  let contentLength: number | undefined;
+  let contentLength: string | undefined;
   let close = false;
   let hasType = false;
   let hasDate = false;
   const take = (name: string, value: string): void => {
     const lower = checkField(name, value);
-    if (lower === 'content-length') contentLength = checkLength(value, body);
+    if (lower === 'content-length') contentLength = checkRepeatedLength(contentLength, value);
     else if (lower === 'connection') close = checkConnection(value) || close;
     else fields.push(name, value);
     if (lower === 'content-type') hasType = true;
@@ -125,8 +170,15 @@ function checked(
     if (Array.isArray(value)) for (const one of value) take(name, one);
     else take(name, value as string);
   }
-  if (type !== undefined && !hasType) fields.unshift('Content-Type', type);
-  return { status, fields, body: bodyless ? undefined : body, contentLength, close, hasDate };
+  const defaultType = hasType ? undefined : type;
+  if (defaultType !== undefined) fields.unshift('Content-Type', defaultType);
+  return { fields, fieldText: formatFields(fields), contentLength, close, hasDate, defaultType };
+}
+
+function checkRepeatedLength(before: string | undefined, value: string): string {
+  if (before !== undefined && before !== value)
+    throw invalid(`It sets Content-Length twice, ${before} and ${value}.`);
+  return value;
 }
 
 function entriesOf(headers: ResponseParts['headers']): Iterable<[string, string | readonly string[]]> {
@@ -181,14 +233,7 @@ function invalid(detail: string, cause?: unknown): JackfieldError {
 export function errorAnswer(error: unknown): Answer {
   if (error instanceof HttpError) return checked(error.status, error.headers, error.message, TEXT_FIELDS[1]);
   const told = error instanceof JackfieldError ? error : new JackfieldError('HANDLER_FAILED');
-  return {
-    status: told.status,
-    fields: TEXT_FIELDS,
-    body: sentenceFor(told),
-    contentLength: undefined,
-    close: told.closes,
-    hasDate: false,
-  };
+  return plain(told.status, TEXT_FIELDS, TEXT_FIELD_TEXT, sentenceFor(told), told.closes);
 }
 
 /** What is wrong inside a plugin is for the log, not for the client. */

@@ -11,8 +11,8 @@
 import { type ErrorCode, JackfieldError } from '../errors.js';
 import { ChunkedBody } from './chunked-body.js';
 import type { ClaimedHead, RefusedHead } from './dialect.js';
-import { decideFraming, type Framing } from './framing.js';
-import { parseHost } from './host.js';
+import type { Framing } from './framing.js';
+import { HeaderSection } from './header-section.js';
 import {
   COLON,
   CR,
@@ -30,6 +30,7 @@ import {
 } from './octets.js';
 import type { RequestHead } from './request-head.js';
 import { parseTarget, type RequestTarget } from './request-target.js';
+import { SectionMemo } from './section-memo.js';
 
 export interface ParserOptions {
   readonly maxTargetOctets: number;
@@ -71,7 +72,7 @@ const REQUEST_LINE_REST = MAX_METHOD_OCTETS + 2 + 'HTTP/1.1'.length;
 const MAX_CHUNK_EXTENSION_OCTETS = 16_384;
 
 const NO_OCTETS = Buffer.alloc(0);
-const NO_FRAMING: Framing = { kind: 'none' };
+const NO_TRAILERS: readonly string[] = [];
 
 export class RequestParser {
   readonly #options: ParserOptions;
@@ -97,18 +98,14 @@ export class RequestParser {
   #minorVersion: 0 | 1 = 1;
   #fields: string[] = [];
   #sectionOctets = 0;
-  #hosts = 0;
-  #host: string | undefined;
-  #contentLength: string[] | undefined;
-  #transferEncoding: string[] | undefined;
-  #connection = '';
-  #expect = '';
+  /** Where the section begins in the text; -1 where it began in an earlier one. */
+  #sectionStart = -1;
+  readonly #memo = new SectionMemo();
+  /** The first request of a connection may be its only one: a section is worth remembering from the second on. */
+  #isFirstRequest = true;
   #bodyLeft = 0;
   #chunked: ChunkedBody | undefined;
-  #trailers: string[] = [];
-
-  /** Hosts seldom change on a connection; the last good one need not be checked again. */
-  #lastGoodHost = '';
+  #trailers: string[] | undefined;
 
   /** Valid after `head`, until the next `head`. */
   head: RequestHead | undefined;
@@ -123,7 +120,7 @@ export class RequestParser {
 
   /** Trailer fields of the last request, names and values in turn; valid from its `complete` on. */
   get trailers(): readonly string[] {
-    return this.#trailers;
+    return this.#trailers ?? NO_TRAILERS;
   }
 
   /** Whether a request has begun and is not complete; empty lines before a request line do not begin one. */
@@ -149,6 +146,7 @@ export class RequestParser {
     this.#text = '';
     this.#p = 0;
     this.#shift = 0;
+    this.#sectionStart = -1;
   }
 
   /** Copies what is unread, so that the memory that was fed may be used again. */
@@ -161,6 +159,13 @@ export class RequestParser {
     if (this.#state !== 'complete') throw new TypeError(`proceed() in state ${this.#state}`);
     this.#state = 'request-line';
     this.#emptyLines = 0;
+    this.#isFirstRequest = false;
+  }
+
+  /** Gives back memory that only serves speed; for connections that are idle. */
+  rest(): void {
+    this.#memo.forget();
+    if (!this.hasUnread) this.feed(NO_OCTETS);
   }
 
   next(): ParserEvent {
@@ -312,7 +317,14 @@ export class RequestParser {
       this.#authority = parsed.authority;
     }
     this.#p = version + 10;
-    this.#beginFields();
+    const known = this.#memo.find(text, this.#p, this.#minorVersion);
+    if (known !== undefined) {
+      this.#p += this.#memo.length;
+      return this.#endOfHeaderSection(known);
+    }
+    this.#fields = [];
+    this.#sectionOctets = 0;
+    this.#sectionStart = this.#p;
     this.#state = 'header-section';
     return undefined;
   }
@@ -340,20 +352,15 @@ export class RequestParser {
 
   // Header section, RFC 9112 §5
 
-  #beginFields(): void {
-    this.#fields = [];
-    this.#sectionOctets = 0;
-    this.#hosts = 0;
-    this.#host = undefined;
-    this.#contentLength = undefined;
-    this.#transferEncoding = undefined;
-    this.#connection = '';
-    this.#expect = '';
-  }
-
   #headerSection(): Step {
+    const text = this.#text;
     const step = this.#fieldLines(this.#fields, this.#options.maxHeaderFields);
-    return step === 'end' ? this.#endOfHeaderSection() : step;
+    if (step !== 'end') return step;
+    const section = new HeaderSection(this.#fields, this.#minorVersion);
+    if (this.#sectionStart !== -1 && !this.#isFirstRequest) {
+      this.#memo.keep(text.slice(this.#sectionStart, this.#p), section, this.#minorVersion);
+    }
+    return this.#endOfHeaderSection(section);
   }
 
   /** Reads field lines into `fields` up to the empty line; `end` when it was read. */
@@ -394,57 +401,21 @@ export class RequestParser {
 
       let valueEnd = p;
       while (valueEnd > valueStart && isBlank(text.charCodeAt(valueEnd - 1))) valueEnd--;
-      const name = text.slice(start, nameEnd);
-      const value = text.slice(valueStart, valueEnd);
-      fields.push(name, value);
-      if (isHeader) this.#note(name, value);
+      fields.push(text.slice(start, nameEnd), text.slice(valueStart, valueEnd));
       p += 2;
       this.#p = p;
     }
   }
 
-  /** Remembers the fields that the connection itself has to understand. The length of the name decides first. */
-  #note(name: string, value: string): void {
-    switch (name.length) {
-      case 4:
-        if (name.toLowerCase() === 'host') {
-          this.#hosts++;
-          this.#host = value;
-        }
-        break;
-      case 6:
-        if (name.toLowerCase() === 'expect') this.#expect += this.#expect === '' ? value : `,${value}`;
-        break;
-      case 10:
-        if (name.toLowerCase() === 'connection') this.#connection += `,${value}`;
-        break;
-      case 14:
-        if (name.toLowerCase() === 'content-length')
-          this.#contentLength = [...(this.#contentLength ?? []), value];
-        break;
-      case 17:
-        if (name.toLowerCase() === 'transfer-encoding') {
-          this.#transferEncoding = [...(this.#transferEncoding ?? []), value];
-        }
-        break;
-    }
-  }
-
-  #endOfHeaderSection(): Step {
-    const framing = this.#framing();
-    if (typeof framing === 'string') return this.#fail(framing);
-    const expectsContinue = this.#expect.toLowerCase() === '100-continue';
-    // An HTTP/1.0 client does not know expectations; §10.1.1 of RFC 9110 has its field ignored.
-    if (this.#expect !== '' && !expectsContinue && this.#minorVersion === 1)
-      return this.#fail('EXPECTATION_FAILED');
-
+  #endOfHeaderSection(section: HeaderSection): Step {
+    if (section.fault !== undefined) return this.#fail(section.fault);
     let claim: ClaimedHead | undefined;
-    const fault = this.#hostFault();
+    const fault = section.hostFault;
     if (fault !== undefined) {
       claim = this.#options.claim?.({
         method: this.#method,
         target: this.#target,
-        rawHeaders: this.#fields,
+        rawHeaders: section.raw,
         fault,
       });
       if (claim === undefined) return this.#fail(fault);
@@ -455,47 +426,17 @@ export class RequestParser {
       path: this.#path,
       query: this.#query,
       minorVersion: this.#minorVersion,
-      rawHeaders: this.#fields,
-      host: this.#authority ?? this.#host,
-      framing,
-      persistent: this.#connection === '' ? this.#minorVersion === 1 : this.#persistent(),
-      expectsContinue: expectsContinue && this.#minorVersion === 1,
+      section,
+      host: this.#authority ?? section.host,
       claim,
     };
-    return this.#beginBody(framing);
-  }
-
-  #framing(): Framing | ErrorCode {
-    if (this.#contentLength === undefined && this.#transferEncoding === undefined) return NO_FRAMING;
-    return decideFraming({
-      minorVersion: this.#minorVersion,
-      contentLength: this.#contentLength ?? [],
-      transferEncoding: this.#transferEncoding ?? [],
-    });
-  }
-
-  /** RFC 9112 §3.2: one valid Host field, on HTTP/1.1 at least and at most; it is checked even where it is not used. */
-  #hostFault(): ErrorCode | undefined {
-    if (this.#hosts > 1) return 'HOST_REPEATED';
-    const host = this.#host;
-    if (host === undefined) return this.#minorVersion === 0 ? undefined : 'HOST_MISSING';
-    if (host === this.#lastGoodHost) return undefined;
-    if (parseHost(host) === undefined) return 'HOST_INVALID';
-    this.#lastGoodHost = host;
-    return undefined;
-  }
-
-  /** RFC 9112 §9.3; options are case-insensitive and may stand anywhere in the list. */
-  #persistent(): boolean {
-    const options = this.#connection.toLowerCase().split(/[ \t]*,[ \t]*/);
-    if (options.includes('close')) return false;
-    return this.#minorVersion === 1 || options.includes('keep-alive');
+    return this.#beginBody(section.framing);
   }
 
   // Body, RFC 9112 §6 and §7
 
   #beginBody(framing: Framing): ParserEvent {
-    this.#trailers = [];
+    this.#trailers = undefined;
     if (framing.kind === 'none') {
       this.#state = 'complete';
       return 'head';
@@ -550,6 +491,7 @@ export class RequestParser {
 
   /** §7.1.2: trailers are read as fields, bounded, and never merged into the header section. */
   #trailerSection(): Step {
+    this.#trailers ??= [];
     const step = this.#fieldLines(this.#trailers, this.#options.maxHeaderFields);
     if (step !== 'end') return step;
     this.#state = 'complete';

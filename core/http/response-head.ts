@@ -12,14 +12,14 @@ export type ResponseFraming = number | 'chunked' | 'close' | 'none';
 
 export interface ResponseHead {
   readonly status: number;
-  /** Names and values in turn, checked before; framing fields, Connection and Date are not among them. */
-  readonly fields: readonly string[];
+  /** Field lines, checked before, with their ends; framing fields, Connection and Date are not among them. */
+  readonly fieldText: string;
   readonly framing: ResponseFraming;
   /** Whether the connection closes behind this response. */
   readonly close: boolean;
   /** HTTP/1.0 clients learn that the connection stays open only from a field (RFC 9112 §9.3). */
   readonly keepAliveField: boolean;
-  /** Value of the Date field; every final response carries one (RFC 9110 §6.6.1). `''` where `fields` has it. */
+  /** Value of the Date field; every final response carries one (RFC 9110 §6.6.1). `''` where `fieldText` has it. */
   readonly date: string;
 }
 
@@ -34,11 +34,25 @@ function statusLine(status: number): string {
   return line;
 }
 
+/** @param fields Names and values in turn. */
+export function formatFields(fields: readonly string[]): string {
+  let text = '';
+  for (let at = 0; at < fields.length; at += 2) text += `${fields[at]}: ${fields[at + 1]}\r\n`;
+  return text;
+}
+
 /** @returns latin1 text up to and including the empty line. */
-export function formatHead({ status, fields, framing, close, keepAliveField, date }: ResponseHead): string {
+export function formatHead({
+  status,
+  fieldText,
+  framing,
+  close,
+  keepAliveField,
+  date,
+}: ResponseHead): string {
   let head = statusLine(status);
   if (date !== '') head += `Date: ${date}\r\n`;
-  for (let at = 0; at < fields.length; at += 2) head += `${fields[at]}: ${fields[at + 1]}\r\n`;
+  head += fieldText;
   if (typeof framing === 'number') head += `Content-Length: ${framing}\r\n`;
   else if (framing === 'chunked') head += 'Transfer-Encoding: chunked\r\n';
   if (close) head += 'Connection: close\r\n';

@@ -1,0 +1,109 @@
+/**
+ * A header section that was read: its fields, and what the connection itself has to understand of them. It depends on
+ * the section's octets and the minor version and on nothing else, so an equal section has an equal judgement.
+ */
+import type { ErrorCode } from '../errors.js';
+import { decideFraming, type Framing } from './framing.js';
+import { parseHost } from './host.js';
+
+const NO_FRAMING: Framing = { kind: 'none' };
+
+export class HeaderSection {
+  /** Names and values in turn, as received; values without the white space around them. */
+  readonly raw: readonly string[];
+  /** Of the Host field; undefined where there is none. */
+  readonly host: string | undefined;
+  readonly framing: Framing;
+  /** Whether the connection stays open behind this exchange as far as the client says (RFC 9112 §9.3). */
+  readonly persistent: boolean;
+  /** The client waits for `100 Continue` before it sends the body (RFC 9110 §10.1.1). */
+  readonly expectsContinue: boolean;
+  /** What makes the request unanswerable, framing first (RFC 9112 §6.3). */
+  readonly fault: ErrorCode | undefined;
+  /** What is wrong with the Host field (RFC 9112 §3.2); a dialect may overlook it. */
+  readonly hostFault: ErrorCode | undefined;
+  #record: Readonly<Record<string, string | undefined>> | undefined;
+
+  constructor(raw: readonly string[], minorVersion: 0 | 1) {
+    this.raw = raw;
+    let hosts = 0;
+    let host: string | undefined;
+    let contentLength: string[] | undefined;
+    let transferEncoding: string[] | undefined;
+    let connection = '';
+    let expect = '';
+    for (let at = 0; at < raw.length; at += 2) {
+      const name = raw[at]!;
+      const value = raw[at + 1]!;
+      // The length of the name decides first: most fields are none of these.
+      switch (name.length) {
+        case 4:
+          if (name.toLowerCase() !== 'host') break;
+          hosts++;
+          host = value;
+          break;
+        case 6:
+          if (name.toLowerCase() === 'expect') expect += expect === '' ? value : `,${value}`;
+          break;
+        case 10:
+          if (name.toLowerCase() === 'connection') connection += `,${value}`;
+          break;
+        case 14:
+          if (name.toLowerCase() === 'content-length') contentLength = [...(contentLength ?? []), value];
+          break;
+        case 17:
+          if (name.toLowerCase() === 'transfer-encoding')
+            transferEncoding = [...(transferEncoding ?? []), value];
+          break;
+      }
+    }
+    const framing =
+      contentLength === undefined && transferEncoding === undefined
+        ? NO_FRAMING
+        : decideFraming({
+            minorVersion,
+            contentLength: contentLength ?? [],
+            transferEncoding: transferEncoding ?? [],
+          });
+    this.host = host;
+    this.framing = typeof framing === 'string' ? NO_FRAMING : framing;
+    this.persistent = connection === '' ? minorVersion === 1 : isPersistent(connection, minorVersion);
+    this.expectsContinue = minorVersion === 1 && expect.toLowerCase() === '100-continue';
+    // An HTTP/1.0 client does not know expectations; RFC 9110 §10.1.1 has its field ignored.
+    const unmet = expect !== '' && minorVersion === 1 && !this.expectsContinue;
+    this.fault = typeof framing === 'string' ? framing : unmet ? 'EXPECTATION_FAILED' : undefined;
+    this.hostFault = hostFault(hosts, host, minorVersion);
+  }
+
+  /** Field values by lower-case name, without prototype and frozen; several lines of one name are one list. */
+  get record(): Readonly<Record<string, string | undefined>> {
+    this.#record ??= Object.freeze(joinFields(this.raw));
+    return this.#record;
+  }
+}
+
+/** RFC 9112 §9.3; options are case-insensitive and may stand anywhere in the list. */
+function isPersistent(connection: string, minorVersion: 0 | 1): boolean {
+  const options = connection.toLowerCase().split(/[ \t]*,[ \t]*/);
+  if (options.includes('close')) return false;
+  return minorVersion === 1 || options.includes('keep-alive');
+}
+
+/** RFC 9112 §3.2: one valid Host field, on HTTP/1.1 at least and at most; it is checked even where it is not used. */
+function hostFault(hosts: number, host: string | undefined, minorVersion: 0 | 1): ErrorCode | undefined {
+  if (hosts > 1) return 'HOST_REPEATED';
+  if (host === undefined) return minorVersion === 0 ? undefined : 'HOST_MISSING';
+  return parseHost(host) === undefined ? 'HOST_INVALID' : undefined;
+}
+
+/** Several lines of one name are one list (RFC 9110 §5.3); of Cookie the separator is `; ` (RFC 9113 §8.2.3). */
+function joinFields(raw: readonly string[]): Record<string, string | undefined> {
+  const headers: Record<string, string | undefined> = Object.create(null);
+  for (let at = 0; at < raw.length; at += 2) {
+    const name = raw[at]!.toLowerCase();
+    const before = headers[name];
+    headers[name] =
+      before === undefined ? raw[at + 1]! : before + (name === 'cookie' ? '; ' : ', ') + raw[at + 1]!;
+  }
+  return headers;
+}
