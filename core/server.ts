@@ -98,7 +98,7 @@ class JackfieldServer implements Server, HostServer {
   async listen(): Promise<Address> {
     if (this.#listener !== undefined) throw new TypeError('This server listens already.');
     const { connections } = await this.#start();
-    const listener = new Listener(connections);
+    const listener = new Listener(connections, this.#config.listen.sharedReadBuffer);
     this.#listener = listener;
     try {
       const { host, port } = await listener.listen(this.#config.listen);

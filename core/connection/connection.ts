@@ -70,6 +70,8 @@ export class Connection implements TransportEvents {
   #backlog: Buffer[] = [];
   #backlogOctets = 0;
   #pumping = false;
+  /** What the parser reads is overwritten by the next read of any connection. */
+  #isShared = false;
   #paused = false;
   #peerEnded = false;
   #closeAfter = false;
@@ -96,21 +98,25 @@ export class Connection implements TransportEvents {
 
   // What the transport tells
 
-  received(octets: Buffer): void {
+  received(octets: Buffer, length = octets.length, isShared = false): void {
     if (this.#phase === 'closed' || this.#phase === 'draining') return;
-    this.#services.tap?.received(this.id, octets);
+    this.#services.tap?.received(this.id, octets.subarray(0, length));
     if (this.#phase === 'idle') {
       this.#enter('reading');
       this.#requestSince = this.#services.now;
     }
     if (this.#pumping || this.#backlog.length > 0 || this.#parser.hasUnread) {
-      this.#backlog.push(octets);
-      this.#backlogOctets += octets.length;
+      this.#backlog.push(isShared ? Buffer.from(octets.subarray(0, length)) : octets.subarray(0, length));
+      this.#backlogOctets += length;
       this.#updateReading();
       return;
     }
-    this.#parser.feed(octets);
+    this.#isShared = isShared;
+    this.#parser.feed(octets, length);
     this.#pump();
+    // What waits for an answer has to outlive the buffer it came in.
+    if (isShared && this.#parser.hasUnread) this.#parser.keep();
+    this.#isShared = false;
   }
 
   ended(): void {
@@ -254,7 +260,7 @@ export class Connection implements TransportEvents {
         this.#begin();
         return true;
       case 'data':
-        exchange?.body?.push(this.#parser.data);
+        exchange?.body?.push(this.#isShared ? Buffer.from(this.#parser.data) : this.#parser.data);
         return true;
       case 'complete':
         return this.#complete();
@@ -368,13 +374,14 @@ export class Connection implements TransportEvents {
   }
 
   #errorText(error: JackfieldError): string {
-    const { status, fieldText, body } = errorAnswer(error);
+    const { status, fields, body } = errorAnswer(error);
     const text = String(body);
     const framing = Buffer.byteLength(text);
     const { date } = this.#services.clock;
     return (
-      toLatin1(formatHead({ status, fieldText, framing, close: true, keepAliveField: false, date })) +
-      toLatin1(text)
+      toLatin1(
+        formatHead({ status, fieldText: fields.text, framing, close: true, keepAliveField: false, date }),
+      ) + toLatin1(text)
     );
   }
 
@@ -421,11 +428,11 @@ export class Connection implements TransportEvents {
     if (framing === 'close') this.#closeAfter = true;
     return formatHead({
       status: answer.status,
-      fieldText: answer.fieldText,
+      fieldText: answer.fields.text,
       framing,
       close,
       keepAliveField: minorVersion === 0 && !close,
-      date: answer.hasDate ? '' : this.#services.clock.date,
+      date: answer.fields.hasDate ? '' : this.#services.clock.date,
     });
   }
 
@@ -519,9 +526,10 @@ export class Connection implements TransportEvents {
   #sendInDialect(exchange: Exchange, answer: Answer, octets: Buffer): void {
     const { claim } = exchange.request.head;
     const headers = new Map<string, string[]>();
-    for (let at = 0; at < answer.fields.length; at += 2) {
-      const name = answer.fields[at]!.toLowerCase();
-      headers.set(name, [...(headers.get(name) ?? []), answer.fields[at + 1]!]);
+    const { raw } = answer.fields;
+    for (let at = 0; at < raw.length; at += 2) {
+      const name = raw[at]!.toLowerCase();
+      headers.set(name, [...(headers.get(name) ?? []), raw[at + 1]!]);
     }
     const date = new Date();
     const written = claim!.write({ status: answer.status, headers, contentLength: octets.length, date });

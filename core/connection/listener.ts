@@ -2,7 +2,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { JackfieldError } from '../errors.js';
 import type { Connections } from './connections.js';
-import type { Transport } from './transport.js';
+import { attachSocket } from './socket-transport.js';
 
 export interface ListenAddress {
   readonly host: string;
@@ -12,13 +12,21 @@ export interface ListenAddress {
 export class Listener {
   readonly #connections: Connections;
   readonly #server: Server;
+  readonly #useSharedBuffer: boolean;
 
-  constructor(connections: Connections) {
+  /** @param useSharedBuffer Which read path is taken; see `socket-transport.ts`. */
+  constructor(connections: Connections, useSharedBuffer: boolean) {
     this.#connections = connections;
+    this.#useSharedBuffer = useSharedBuffer;
     this.#server = createServer(
       // A client may end its direction and still wait for the answer. Answers leave in one write each, so nothing is
       // won by holding back small segments.
-      { allowHalfOpen: true, noDelay: true, highWaterMark: connections.limits.maxBufferedOctets },
+      {
+        allowHalfOpen: true,
+        noDelay: true,
+        pauseOnConnect: true,
+        highWaterMark: connections.limits.maxBufferedOctets,
+      },
       (socket) => this.#accept(socket),
     );
   }
@@ -55,51 +63,7 @@ export class Listener {
       socket.destroy();
       return;
     }
-    attach(socket, this.#connections);
-  }
-}
-
-function attach(socket: Socket, connections: Connections): void {
-  const connection = connections.open(new SocketTransport(socket));
-  socket.on('data', (octets: Buffer) => connection.received(octets));
-  socket.on('end', () => connection.ended());
-  socket.on('drain', () => connection.drained());
-  // A reset is an ordinary end here: `close` follows it.
-  socket.on('error', () => {});
-  socket.on('close', () => connection.closed());
-}
-
-class SocketTransport implements Transport {
-  readonly remoteAddress: string;
-  readonly #socket: Socket;
-
-  constructor(socket: Socket) {
-    this.#socket = socket;
-    this.remoteAddress = socket.remoteAddress ?? '';
-  }
-
-  write(octets: string | Uint8Array): boolean {
-    return typeof octets === 'string' ? this.#socket.write(octets, 'latin1') : this.#socket.write(octets);
-  }
-
-  pause(): void {
-    this.#socket.pause();
-  }
-
-  resume(): void {
-    this.#socket.resume();
-  }
-
-  end(): void {
-    this.#socket.end();
-  }
-
-  destroySoon(): void {
-    this.#socket.destroySoon();
-  }
-
-  destroy(): void {
-    this.#socket.destroy();
+    attachSocket(socket, this.#connections, this.#useSharedBuffer);
   }
 }
 

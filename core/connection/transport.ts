@@ -19,8 +19,11 @@ export interface Transport {
 
 /** What a transport tells its connection. */
 export interface TransportEvents {
-  /** @param octets Stay unchanged afterwards. */
-  received(octets: Buffer): void;
+  /**
+   * @param length How many of the octets were received.
+   * @param isShared The octets are only valid during the call; otherwise they stay unchanged.
+   */
+  received(octets: Buffer, length?: number, isShared?: boolean): void;
   /** The peer has ended its direction. */
   ended(): void;
   /** There is room for more after a `write` that answered false. */

@@ -10,45 +10,57 @@ import { HttpError } from './http-error.js';
 
 export interface Answer {
   readonly status: number;
-  /** Names and values in turn, in the spelling they were given in. Neither framing fields nor Connection. */
-  readonly fields: readonly string[];
+  readonly fields: AnswerFields;
   readonly body: ResponseBody | undefined;
-  /** `fields` as they go over the wire. */
-  readonly fieldText: string;
   /** The length that the plugin promised for a body whose length cannot be seen (a stream, an answer to HEAD). */
   readonly contentLength: number | undefined;
   /** The plugin or the error wants the connection closed behind this answer. */
   readonly close: boolean;
-  /** Whether the plugin gave a Date of its own. */
-  readonly hasDate: boolean;
 }
 
-const TEXT_FIELDS: readonly string[] = ['Content-Type', 'text/plain; charset=utf-8'];
-const TEXT_FIELD_TEXT = formatFields(TEXT_FIELDS);
-const OCTET_FIELDS: readonly string[] = ['Content-Type', 'application/octet-stream'];
-const OCTET_FIELD_TEXT = formatFields(OCTET_FIELDS);
+/** What a set of headers comes to, checked. Neither framing fields nor Connection are among them. */
+export interface AnswerFields {
+  /** Names and values in turn, in the spelling they were given in. */
+  readonly raw: readonly string[];
+  /** `raw` as it goes over the wire. */
+  readonly text: string;
+  /** Whether the plugin gave a Date of its own. */
+  readonly hasDate: boolean;
+  /** As given, where it was. */
+  readonly contentLength: string | undefined;
+  readonly close: boolean;
+  /** The Content-Type that was added because they named none. */
+  readonly defaultType: string | undefined;
+}
+
+const TEXT = 'text/plain; charset=utf-8';
+const TEXT_FIELDS = onlyType(TEXT);
+const OCTET_FIELDS = onlyType('application/octet-stream');
+
+function onlyType(type: string): AnswerFields {
+  const raw = ['Content-Type', type];
+  return {
+    raw,
+    text: formatFields(raw),
+    hasDate: false,
+    contentLength: undefined,
+    close: false,
+    defaultType: type,
+  };
+}
 
 /** @throws JackfieldError HANDLER_ANSWER_INVALID, with what is wrong as its detail. */
 export function toAnswer(value: ResponseValue): Answer {
-  if (typeof value === 'string') return plain(200, TEXT_FIELDS, TEXT_FIELD_TEXT, value);
+  if (typeof value === 'string')
+    return { status: 200, fields: TEXT_FIELDS, body: value, contentLength: undefined, close: false };
   if (value instanceof Uint8Array || isAsyncIterable(value)) {
-    return plain(200, OCTET_FIELDS, OCTET_FIELD_TEXT, value);
+    return { status: 200, fields: OCTET_FIELDS, body: value, contentLength: undefined, close: false };
   }
   if (typeof value !== 'object' || value === null) {
     const hint = value === undefined ? ' Return { status: 204 } where there is nothing to say.' : '';
     throw invalid(`It returned ${String(value)}.${hint}`);
   }
   return isWebResponse(value) ? fromWebResponse(value) : fromParts(value);
-}
-
-function plain(
-  status: number,
-  fields: readonly string[],
-  fieldText: string,
-  body: ResponseBody,
-  close = false,
-): Answer {
-  return { status, fields, fieldText, body, contentLength: undefined, close, hasDate: false };
 }
 
 function fromParts(parts: ResponseParts): Answer {
@@ -84,7 +96,7 @@ function toJson(value: unknown): string {
 
 /** By shape: a Response may come from another copy of the fetch implementation. */
 function isWebResponse(value: object): value is Response {
-  return value instanceof Response || ('bodyUsed' in value && 'headers' in value && 'status' in value);
+  return 'bodyUsed' in value && 'headers' in value && 'status' in value;
 }
 
 function fromWebResponse(response: Response): Answer {
@@ -120,27 +132,16 @@ function checked(
   if (bodyless && body !== undefined && (typeof body !== 'string' || body !== '')) {
     throw invalid(`A ${status} answer has no body (RFC 9110 §6.4.1).`);
   }
-  const { contentLength, ...told } = checkedFields(headers, type);
-  const length = contentLength === undefined ? undefined : checkLength(contentLength, body);
-  return { status, body: bodyless ? undefined : body, contentLength: length, ...told };
-}
-
-/** What a set of headers comes to. */
-interface CheckedFields {
-  readonly fields: readonly string[];
-  readonly fieldText: string;
-  /** As given. */
-  readonly contentLength: string | undefined;
-  readonly close: boolean;
-  readonly hasDate: boolean;
-  /** The type that was added because they named none. */
-  readonly defaultType: string | undefined;
+  const fields = checkedFields(headers, type);
+  const contentLength =
+    fields.contentLength === undefined ? undefined : checkLength(fields.contentLength, body);
+  return { status, fields, body: bodyless ? undefined : body, contentLength, close: fields.close };
 }
 
 /** Frozen headers are checked once: they cannot change afterwards. Plugins freeze what they send every time. */
-const FROZEN = new WeakMap<object, CheckedFields>();
+const FROZEN = new WeakMap<object, AnswerFields>();
 
-function checkedFields(headers: ResponseParts['headers'], type: string | undefined): CheckedFields {
+function checkedFields(headers: ResponseParts['headers'], type: string | undefined): AnswerFields {
   const known = headers === undefined ? undefined : FROZEN.get(headers);
   if (known !== undefined && (known.defaultType === undefined || known.defaultType === type)) return known;
   const fresh = checkFields(headers, type);
@@ -152,8 +153,8 @@ function isDeeplyFrozen(headers: object): boolean {
   return Object.isFrozen(headers) && Object.values(headers).every((value) => Object.isFrozen(value));
 }
 
-function checkFields(headers: ResponseParts['headers'], type: string | undefined): CheckedFields {
-  const fields: string[] = [];
+function checkFields(headers: ResponseParts['headers'], type: string | undefined): AnswerFields {
+  const raw: string[] = [];
   let contentLength: string | undefined;
   let close = false;
   let hasType = false;
@@ -162,7 +163,7 @@ function checkFields(headers: ResponseParts['headers'], type: string | undefined
     const lower = checkField(name, value);
     if (lower === 'content-length') contentLength = checkRepeatedLength(contentLength, value);
     else if (lower === 'connection') close = checkConnection(value) || close;
-    else fields.push(name, value);
+    else raw.push(name, value);
     if (lower === 'content-type') hasType = true;
     else if (lower === 'date') hasDate = true;
   };
@@ -171,8 +172,8 @@ function checkFields(headers: ResponseParts['headers'], type: string | undefined
     else take(name, value as string);
   }
   const defaultType = hasType ? undefined : type;
-  if (defaultType !== undefined) fields.unshift('Content-Type', defaultType);
-  return { fields, fieldText: formatFields(fields), contentLength, close, hasDate, defaultType };
+  if (defaultType !== undefined) raw.unshift('Content-Type', defaultType);
+  return { raw, text: formatFields(raw), hasDate, contentLength, close, defaultType };
 }
 
 function checkRepeatedLength(before: string | undefined, value: string): string {
@@ -231,9 +232,10 @@ function invalid(detail: string, cause?: unknown): JackfieldError {
 
 /** The answer that tells an error to the client: its sentence as text. */
 export function errorAnswer(error: unknown): Answer {
-  if (error instanceof HttpError) return checked(error.status, error.headers, error.message, TEXT_FIELDS[1]);
+  if (error instanceof HttpError) return checked(error.status, error.headers, error.message, TEXT);
   const told = error instanceof JackfieldError ? error : new JackfieldError('HANDLER_FAILED');
-  return plain(told.status, TEXT_FIELDS, TEXT_FIELD_TEXT, sentenceFor(told), told.closes);
+  const { status, closes: close } = told;
+  return { status, fields: TEXT_FIELDS, body: sentenceFor(told), contentLength: undefined, close };
 }
 
 /** What is wrong inside a plugin is for the log, not for the client. */
@@ -242,11 +244,11 @@ function sentenceFor(error: JackfieldError): string {
 }
 
 /** The parts that a response hook is shown. */
-export function toParts({ status, fields, body }: Answer): ResponseParts {
+export function toParts({ status, fields: { raw }, body }: Answer): ResponseParts {
   const headers: Record<string, string | string[]> = Object.create(null);
-  for (let at = 0; at < fields.length; at += 2) {
-    const name = fields[at]!.toLowerCase();
-    const value = fields[at + 1]!;
+  for (let at = 0; at < raw.length; at += 2) {
+    const name = raw[at]!.toLowerCase();
+    const value = raw[at + 1]!;
     const before = headers[name];
     headers[name] = before === undefined ? value : [before, value].flat();
   }

@@ -49,10 +49,10 @@ export class ChunkedBody {
     this.#limits = limits;
   }
 
-  /** Reads on from `at`. */
-  next(octets: Uint8Array): ChunkStep {
-    while (this.at < octets.length) {
-      if (this.#state === 'data') return this.#data(octets.length);
+  /** Reads on from `at` to `end`. */
+  next(octets: Uint8Array, end = octets.length): ChunkStep {
+    while (this.at < end) {
+      if (this.#state === 'data') return this.#data(end);
       const step = this.#octet(octets[this.at++]!);
       if (step !== undefined) return step;
     }

@@ -81,6 +81,7 @@ export class RequestParser {
   // What was fed: octets from #at on are unread. In the line states the same octets are #text, from #p on.
   #octets: Buffer = NO_OCTETS;
   #at = 0;
+  #end = 0;
   #text = '';
   #p = 0;
   /** Position in the octets = position in the text + #shift; the text may begin with a carried line. */
@@ -130,7 +131,7 @@ export class RequestParser {
 
   /** Whether fed octets are still unread. */
   get hasUnread(): boolean {
-    return this.#position() < this.#octets.length;
+    return this.#position() < this.#end;
   }
 
   /** Octets of the body that are still to come, as far as known: Infinity for chunked. */
@@ -139,9 +140,13 @@ export class RequestParser {
     return this.#state === 'chunked-body' || this.#state === 'trailer-section' ? Number.POSITIVE_INFINITY : 0;
   }
 
-  /** Hands over octets; only after `need-data`. They must stay unchanged until the next `need-data` or `keep`. */
-  feed(octets: Buffer): void {
+  /**
+   * Hands over octets; only after `need-data`. They must stay unchanged until the next `need-data` or `keep`.
+   * @param length How many of them count.
+   */
+  feed(octets: Buffer, length = octets.length): void {
     this.#octets = octets;
+    this.#end = length;
     this.#at = 0;
     this.#text = '';
     this.#p = 0;
@@ -151,7 +156,7 @@ export class RequestParser {
 
   /** Copies what is unread, so that the memory that was fed may be used again. */
   keep(): void {
-    this.feed(Buffer.from(this.#octets.subarray(this.#position())));
+    this.feed(Buffer.from(this.#octets.subarray(this.#position(), this.#end)));
   }
 
   /** Goes on to the next request; only after `complete`. */
@@ -203,8 +208,8 @@ export class RequestParser {
   /** Makes text of the unread octets, once per feed; an event where there is no line to read. */
   #loadText(): Step {
     if (this.#text !== '') return this.#p < this.#text.length ? undefined : 'need-data';
-    if (this.#at >= this.#octets.length) return 'need-data';
-    const fresh = this.#octets.toString('latin1', this.#at, this.#octets.length);
+    if (this.#at >= this.#end) return 'need-data';
+    const fresh = this.#octets.toString('latin1', this.#at, this.#end);
     this.#shift = this.#at - this.#carry.length;
     this.#text = this.#carry === '' ? fresh : this.#carry + fresh;
     this.#p = 0;
@@ -225,7 +230,7 @@ export class RequestParser {
   /** The line from `start` on is not complete: keep it for the next octets, unless it is too long already. */
   #carryOver(start: number): Step {
     this.#carry = start === 0 ? this.#text : this.#text.slice(start);
-    this.#at = this.#octets.length;
+    this.#at = this.#end;
     this.#text = '';
     const tooLong = this.#lineTooLong(this.#carry, this.#carry.length);
     return tooLong === undefined ? 'need-data' : this.#fail(tooLong);
@@ -459,7 +464,7 @@ export class RequestParser {
       this.#state = 'complete';
       return undefined;
     }
-    const left = this.#octets.length - this.#at;
+    const left = this.#end - this.#at;
     if (left === 0) return 'need-data';
     const end = this.#at + Math.min(left, this.#bodyLeft);
     this.data = this.#octets.subarray(this.#at, end);
@@ -471,7 +476,7 @@ export class RequestParser {
   #chunkedBody(): Step {
     const chunked = this.#chunked!;
     chunked.at = this.#at;
-    const step = chunked.next(this.#octets);
+    const step = chunked.next(this.#octets, this.#end);
     this.#at = chunked.at;
     switch (step.type) {
       case 'need-data':

@@ -1,0 +1,107 @@
+/**
+ * Carries a connection's octets over a socket of `node:net`, on one of two read paths.
+ *
+ * Portable: `data` events, a fresh buffer per read. Shared: every read of every connection goes into one static buffer
+ * and is worked on before the next read, which saves an allocation and a stream per read. Node documents the static
+ * buffer (`onread`) for outgoing sockets only; an accepted socket has no public way to it, so its handle is given to a
+ * new socket that has one. Where the handle is not as expected (another kind of socket, a later Node) the portable
+ * path is taken.
+ */
+import { Socket } from 'node:net';
+import type { Connections } from './connections.js';
+import type { Transport, TransportEvents } from './transport.js';
+
+/** As large as Node's own reads. */
+const READ_OCTETS = 65_536;
+
+/** One for all: a read is worked on, or copied, before another can begin. */
+let readBuffer: Buffer | undefined;
+
+/** Connects a freshly accepted, paused socket with a new connection. */
+export function attachSocket(accepted: Socket, connections: Connections, useSharedBuffer: boolean): void {
+  if (!useSharedBuffer || !attachShared(accepted, connections)) attachPortable(accepted, connections);
+}
+
+function attachPortable(socket: Socket, connections: Connections): void {
+  const events = connections.open(new SocketTransport(socket, socket.remoteAddress));
+  socket.on('data', (octets: Buffer) => events.received(octets));
+  listen(socket, events);
+  socket.resume();
+}
+
+/** The handle is Node's own, undocumented: taken as `unknown` and looked at before it is used. */
+interface HandleOwner {
+  _handle: unknown;
+}
+
+function attachShared(accepted: Socket, connections: Connections): boolean {
+  const owner = accepted as unknown as HandleOwner;
+  const handle = owner._handle;
+  if (typeof handle !== 'object' || handle === null || !('useUserBuffer' in handle)) return false;
+  const remoteAddress = accepted.remoteAddress;
+  readBuffer ??= Buffer.allocUnsafeSlow(READ_OCTETS);
+  const buffer = readBuffer;
+  let events: TransportEvents | undefined;
+  owner._handle = null;
+  // Gives its place among the listening socket's connections back; the handle is no longer its own.
+  accepted.destroy();
+  const options = {
+    handle,
+    allowHalfOpen: true,
+    highWaterMark: connections.limits.maxBufferedOctets,
+    onread: {
+      buffer,
+      callback: (length: number): boolean => {
+        events?.received(buffer, length, true);
+        return true;
+      },
+    },
+  };
+  // The types do not know `handle`, nor `onread` here.
+  const socket = new Socket(options as unknown as ConstructorParameters<typeof Socket>[0]);
+  events = connections.open(new SocketTransport(socket, remoteAddress));
+  listen(socket, events);
+  return true;
+}
+
+function listen(socket: Socket, events: TransportEvents): void {
+  socket.on('end', () => events.ended());
+  socket.on('drain', () => events.drained());
+  // A reset is an ordinary end here: `close` follows it.
+  socket.on('error', () => {});
+  socket.on('close', () => events.closed());
+}
+
+class SocketTransport implements Transport {
+  readonly remoteAddress: string;
+  readonly #socket: Socket;
+
+  constructor(socket: Socket, remoteAddress: string | undefined) {
+    this.#socket = socket;
+    this.remoteAddress = remoteAddress ?? '';
+  }
+
+  write(octets: string | Uint8Array): boolean {
+    return typeof octets === 'string' ? this.#socket.write(octets, 'latin1') : this.#socket.write(octets);
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  end(): void {
+    this.#socket.end();
+  }
+
+  destroySoon(): void {
+    this.#socket.destroySoon();
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+}
