@@ -28,6 +28,13 @@ export class ConsoleTap implements Tap {
     this.#write(connection, 'Sending Response...', octets);
   }
 
+  /** Nothing more comes: what was held back is printed, and the last line ends. */
+  end(): void {
+    const text = this.#decoder.end();
+    if (!this.#endsLine(text)) this.#print(`${text}\n`);
+    this.#atLineStart = true;
+  }
+
   #write(connection: number, direction: Direction, octets: Uint8Array): void {
     let text = '';
     if (connection !== this.#connection || direction !== this.#direction) {

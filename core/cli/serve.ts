@@ -26,6 +26,7 @@ export const serve: Command = {
       stop.dispose();
     }
     await stop.done();
+    tap?.end();
     return 0;
   },
 };

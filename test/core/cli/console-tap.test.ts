@@ -48,6 +48,16 @@ test('connections that take turns are told apart', (t) => {
   );
 });
 
+test('the last line ends, and what was held back is not lost', (t) => {
+  const text = printed((tap) => {
+    tap.end();
+    tap.received(1, octets('a\r'));
+    tap.end();
+    tap.end();
+  });
+  t.is(text, '### Connection 1\nReceiving Request...\na\\x0d\n');
+});
+
 test('a client cannot drive the terminal of the operator', (t) => {
   t.is(
     printed((tap) => tap.received(1, octets('\x1b]0;owned\x07'))),

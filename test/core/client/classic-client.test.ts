@@ -58,14 +58,11 @@ test('a connection that closes is an outcome, with what came before', async (t) 
 });
 
 test('an answer that does not come has a deadline', async (t) => {
-  const { port } = await cannedServer(t, (_request, socket) => socket.write('HTTP/1.1 2'));
-  const client = await ClassicClient.connect({ port, timeoutMs: 50 });
-  t.deepEqual(await client.exchange(request), {
-    kind: 'timeout',
-    afterMs: 50,
-    octets: Buffer.from('HTTP/1.1 2'),
-  });
-  client.close();
+  const { port } = await cannedServer(t, () => {});
+  // Connecting has the same deadline, and only a loopback that is asleep would miss this one.
+  const hasty = await ClassicClient.connect({ port, timeoutMs: 500 });
+  t.deepEqual(await hasty.exchange(request), { kind: 'timeout', afterMs: 500, octets: Buffer.alloc(0) });
+  hasty.close();
 });
 
 test('a signal breaks off what is under way', async (t) => {
