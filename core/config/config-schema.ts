@@ -98,7 +98,7 @@ function isHostName(text: string): boolean {
 }
 
 /** What a socket can be bound to: addresses stand without brackets here. */
-function isListenHost(text: string): boolean {
+export function isListenHost(text: string): boolean {
   return isIP(text) !== 0 || /^[\w.-]+$/.test(text);
 }
 

@@ -1,0 +1,30 @@
+/** `jackfield check`: everything up to listening, so that what it calls valid does start. */
+import { withDefaults } from '../config/validate-config.js';
+import type { Command } from './command.js';
+import { prepareServer } from './prepare-server.js';
+
+export const check: Command = {
+  name: 'check',
+  summary: 'check the configuration, set up all plugins and open the store, without listening',
+  takes: [],
+  flags: ['config', 'json'],
+  examples: ['jackfield check', 'jackfield check --config conf/live.json'],
+  async run(call, around) {
+    const { server, loaded } = await prepareServer(call, around, 'warn');
+    await server.ready();
+    const plugins = server.plugins.length;
+    await server.close();
+    const { adapter } = withDefaults(loaded.config).storage;
+    const storage = typeof adapter === 'string' ? adapter : adapter.name;
+    if (call.flags.json === true) {
+      const file = loaded.file ?? null;
+      around.stdout.write(`${JSON.stringify({ valid: true, file, plugins, storage }, null, 2)}\n`);
+    } else {
+      const subject = loaded.file ?? 'The built-in configuration';
+      around.stdout.write(
+        `${subject} is valid: ${plugins} ${plugins === 1 ? 'plugin' : 'plugins'}, storage ${storage}\n`,
+      );
+    }
+    return 0;
+  },
+};

@@ -1,0 +1,107 @@
+/** Reads the command line. What is not understood is refused with a suggestion, before anything is done. */
+import { parseArgs } from 'node:util';
+import { isListenHost } from '../config/config-schema.js';
+import { didYouMean } from '../did-you-mean.js';
+import { JackfieldError } from '../errors.js';
+import type { Call, Command } from './command.js';
+import { COMMANDS, DEFAULT_COMMAND } from './commands.js';
+import { COMMON_FLAGS, FLAGS, type FlagName, type FlagValues } from './flags.js';
+
+export interface CommandLine extends Call {
+  readonly command: Command;
+  /** The command was named, not taken by default. */
+  readonly named: boolean;
+}
+
+/** @param argv Without node and script. Errors: USAGE. */
+export function readCommandLine(argv: readonly string[]): CommandLine {
+  // Not strict, so that each mistake gets a sentence of ours: the tokens tell everything that strictness checks.
+  const { tokens, values, positionals } = parseArgs({
+    args: [...argv],
+    options: FLAGS,
+    allowPositionals: true,
+    strict: false,
+    tokens: true,
+  });
+  const [name, ...given] = positionals;
+  const flagTokens = tokens.filter((token) => token.kind === 'option');
+  // First, because what follows an unknown flag may be its value and no command at all.
+  for (const token of flagTokens) checkKnown(token, name);
+  const command = name === undefined ? DEFAULT_COMMAND : commandNamed(name);
+  for (const token of flagTokens) checkFlag(token, command);
+  const flags = checkValues(values);
+  // Help and version are answered whatever else is missing.
+  if (flags.help !== true && flags.version !== true) checkGiven(command, given);
+  return { command, named: name !== undefined, flags, given };
+}
+
+function commandNamed(name: string): Command {
+  const command = COMMANDS.find((candidate) => candidate.name === name);
+  if (command !== undefined) return command;
+  const names = COMMANDS.map((candidate) => candidate.name);
+  throw usage(`Unknown command "${name}"; ${suggestion(name, names) ?? `there are ${names.join(', ')}`}.`);
+}
+
+interface FlagToken {
+  readonly name: string;
+  readonly rawName: string;
+  readonly value?: string | undefined;
+  readonly inlineValue?: boolean | undefined;
+}
+
+function checkKnown({ name, rawName }: FlagToken, commandName: string | undefined): void {
+  if (isFlag(name)) return;
+  const command = COMMANDS.find((candidate) => candidate.name === commandName) ?? DEFAULT_COMMAND;
+  const taken = [...command.flags, ...COMMON_FLAGS].map((flag) => `--${flag}`);
+  const hint = suggestion(rawName, taken);
+  throw usage(`Unknown flag ${rawName}${hint === undefined ? '' : `; ${hint}`}.`, command);
+}
+
+function checkFlag({ name, rawName, value, inlineValue }: FlagToken, command: Command): void {
+  // Known by now; asked again so that the compiler knows it too.
+  if (!isFlag(name)) return;
+  const taken: readonly FlagName[] = [...command.flags, ...COMMON_FLAGS];
+  if (!taken.includes(name)) throw usage(`"jackfield ${command.name}" takes no flag ${rawName}.`, command);
+  if (FLAGS[name].type === 'boolean') {
+    if (value !== undefined) throw usage(`The flag ${rawName} takes no value.`, command);
+  } else if (value === undefined || value === '' || (inlineValue !== true && value.startsWith('-'))) {
+    // `--port --verbose` is a forgotten value; one that does begin with "-" is written `--config=-x`.
+    throw usage(`The flag ${rawName} needs a value.`, command);
+  }
+}
+
+function isFlag(name: string): name is FlagName {
+  return Object.hasOwn(FLAGS, name);
+}
+
+function checkValues({ port, ...values }: Readonly<Record<string, unknown>>): FlagValues {
+  // Each has been checked against its type in the table, token by token.
+  const flags = values as FlagValues;
+  if (flags.host !== undefined && !isListenHost(flags.host)) {
+    throw usage(`--host takes an address or name without port, not ${JSON.stringify(flags.host)}.`);
+  }
+  if (port === undefined) return flags;
+  if (!/^\d{1,5}$/.test(String(port)) || Number(port) > 65_535) {
+    throw usage(`--port takes a whole number from 0 to 65535, not ${JSON.stringify(port)}.`);
+  }
+  return { ...flags, port: Number(port) };
+}
+
+function checkGiven(command: Command, given: readonly string[]): void {
+  const missing = command.takes[given.length];
+  if (missing !== undefined) throw usage(`"jackfield ${command.name}" needs ${missing}.`, command);
+  const surplus = given[command.takes.length];
+  if (surplus !== undefined) {
+    throw usage(`"jackfield ${command.name}" does not take ${JSON.stringify(surplus)}.`, command);
+  }
+}
+
+function suggestion(name: string, candidates: readonly string[]): string | undefined {
+  const candidate = didYouMean(name, candidates);
+  return candidate === undefined ? undefined : `did you mean ${candidate}?`;
+}
+
+function usage(sentence: string, command?: Command): JackfieldError {
+  const plain = sentence.replace(/\?\.$/, '?');
+  return new JackfieldError('USAGE', `${plain} See "jackfield ${command ? `${command.name} ` : ''}--help".`);
+}

@@ -1,0 +1,10 @@
+/** The commands, in the order of the help. */
+import { check } from './check.js';
+import { client } from './client.js';
+import type { Command } from './command.js';
+import { plugins } from './plugins.js';
+import { serve } from './serve.js';
+
+export const COMMANDS: readonly Command[] = [serve, check, plugins, client];
+/** What `jackfield` alone does. */
+export const DEFAULT_COMMAND: Command = serve;

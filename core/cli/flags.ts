@@ -1,0 +1,44 @@
+/** Every flag of the command line. One name means the same in every command that takes it. */
+
+export interface Flag {
+  readonly type: 'string' | 'boolean';
+  readonly short?: string;
+  /** How the value is called in the help. */
+  readonly value?: string;
+  readonly help: string;
+}
+
+export const FLAGS = {
+  config: {
+    type: 'string',
+    short: 'c',
+    value: 'FILE',
+    help: 'configuration file; without it jackfield.config.json, .js, .mjs or .ts of this folder',
+  },
+  host: { type: 'string', value: 'HOST', help: 'address or name, instead of the configured one' },
+  port: { type: 'string', short: 'p', value: 'PORT', help: 'port, instead of the configured one' },
+  'one-connection': { type: 'boolean', help: 'all exchanges over one connection instead of one each' },
+  verbose: { type: 'boolean', help: 'print every request as received and every answer as sent' },
+  json: { type: 'boolean', help: 'print JSON, for programs' },
+  debug: { type: 'boolean', help: 'show where an error arose, and log more' },
+  help: { type: 'boolean', short: 'h', help: 'show this help' },
+  version: { type: 'boolean', help: 'show the version' },
+} as const satisfies Record<string, Flag>;
+
+export type FlagName = keyof typeof FLAGS;
+
+/** Taken with every command. */
+export const COMMON_FLAGS = ['debug', 'help', 'version'] as const satisfies readonly FlagName[];
+
+/** Flags as given, values checked. */
+export interface FlagValues {
+  readonly config?: string;
+  readonly host?: string;
+  readonly port?: number;
+  readonly 'one-connection'?: boolean;
+  readonly verbose?: boolean;
+  readonly json?: boolean;
+  readonly debug?: boolean;
+  readonly help?: boolean;
+  readonly version?: boolean;
+}

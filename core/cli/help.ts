@@ -1,0 +1,58 @@
+/** The texts of `--help`, made from the tables of commands and flags. */
+import type { Command } from './command.js';
+import { COMMANDS, DEFAULT_COMMAND } from './commands.js';
+import { COMMON_FLAGS, FLAGS, type Flag, type FlagName } from './flags.js';
+
+export function generalHelp(): string {
+  return text([
+    'Usage: jackfield [COMMAND] [FLAGS]',
+    '',
+    'An HTTP server where everything is a plugin named in one configuration file.',
+    '',
+    'Commands:',
+    ...columns(
+      COMMANDS.map((command) => [
+        command.name,
+        command === DEFAULT_COMMAND ? `${command.summary} (the default)` : command.summary,
+      ]),
+    ),
+    '',
+    'Flags of every command:',
+    ...flagLines(COMMON_FLAGS),
+    '',
+    'See "jackfield COMMAND --help" for the flags of one.',
+  ]);
+}
+
+export function helpOf(command: Command): string {
+  return text([
+    `Usage: ${['jackfield', command.name, ...command.takes, '[FLAGS]'].join(' ')}`,
+    '',
+    `${command.summary[0]?.toUpperCase()}${command.summary.slice(1)}.`,
+    '',
+    'Flags:',
+    ...flagLines([...command.flags, ...COMMON_FLAGS], command.flagHelp),
+    '',
+    command.examples.length === 1 ? 'Example:' : 'Examples:',
+    ...command.examples.map((example) => `  ${example}`),
+  ]);
+}
+
+function flagLines(names: readonly FlagName[], own: Command['flagHelp'] = {}): string[] {
+  return columns(
+    names.map((name) => {
+      const { short, value, help }: Flag = FLAGS[name];
+      const written = `${short === undefined ? '    ' : `-${short}, `}--${name}`;
+      return [value === undefined ? written : `${written} ${value}`, own[name] ?? help];
+    }),
+  );
+}
+
+function columns(rows: readonly (readonly [left: string, right: string])[]): string[] {
+  const width = Math.max(...rows.map(([left]) => left.length));
+  return rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`);
+}
+
+function text(lines: readonly string[]): string {
+  return `${lines.join('\n')}\n`;
+}

@@ -1,0 +1,19 @@
+#!/usr/bin/env node
+import process from 'node:process';
+import { run } from './run.js';
+
+// A reader that has gone (`jackfield plugins | head -1`) is no reason to crash, least of all for a server.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+
+const code = await run(process.argv.slice(2), {
+  stdout: process.stdout,
+  stderr: process.stderr,
+  cwd: process.cwd(),
+  loadServer: () => import('../server.js'),
+  signals: process,
+  exit: (now) => process.exit(now),
+});
+
+// Everything is closed by now; a timer that some plugin forgot must not keep the process. What was written goes
+// out first, since writes to a pipe may be under way.
+process.stdout.write('', () => process.stderr.write('', () => process.exit(code)));

@@ -1,0 +1,32 @@
+/** Tells an error to the operator: a line per fault on stderr, and where it arose only when asked. */
+import { inspect } from 'node:util';
+import { type ErrorCode, JackfieldError } from '../errors.js';
+import type { Output } from './command.js';
+import { terminalText } from './terminal-text.js';
+
+/** Errors that tell several faults at once, one a line. */
+const LISTS: readonly ErrorCode[] = [
+  'CONFIG_INVALID',
+  'PLUGIN_OPTIONS_INVALID',
+  'ADAPTER_OPTIONS_INVALID',
+  'CASES_INVALID',
+];
+
+/** @returns The exit code: 2 for a command line that was not understood, 1 for everything else. */
+export function reportError(error: unknown, stderr: Output, debug: boolean): number {
+  for (const line of linesOf(error, debug)) stderr.write(`jackfield: ${terminalText(line)}\n`);
+  // With stack and cause, as Node itself shows errors.
+  if (debug) stderr.write(`${terminalText(inspect(error))}\n`);
+  return error instanceof JackfieldError && error.code === 'USAGE' ? 2 : 1;
+}
+
+function linesOf(error: unknown, debug: boolean): string[] {
+  if (error instanceof JackfieldError) {
+    const { code } = error;
+    const lines = error.message.split(/\s*\n\s*/).filter((line) => line !== '');
+    return (LISTS.includes(code) ? lines : [lines.join(' ')]).map((line) => `${line} [${code}]`);
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  const [first = ''] = message.split('\n');
+  return [`unexpected error: ${first}${debug ? '' : '; run again with --debug to see where'}`];
+}

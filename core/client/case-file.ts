@@ -1,0 +1,81 @@
+/** A file of classic exchanges, each with the answer that is expected: the form of `examples/classic/cases.json`. */
+import path from 'node:path';
+import { z } from 'zod';
+import { nameOf, readText } from '../config/config-file.js';
+import { parseJson } from '../config/json-document.js';
+import { explainIssues } from '../config/validate-config.js';
+import { JackfieldError } from '../errors.js';
+import type { ClassicRequest } from './classic-client.js';
+
+export interface ClassicCase {
+  readonly case: number;
+  readonly title: string;
+  readonly request: ClassicRequest;
+  /** `null`: the connection closes and no octet comes. */
+  readonly response: ExpectedResponse | null;
+}
+
+export interface ExpectedResponse {
+  readonly status: number;
+  readonly reason: string;
+  /** The whole value of the Host field, `HOST/PATH`. */
+  readonly host: string;
+  readonly body: string;
+}
+
+/** Text of one line: a line end in it would make another request of the case than the one that is shown. */
+const lineError = 'expected a string without control characters';
+const line = z.string({ error: lineError }).regex(/^[^\x00-\x1f\x7f]*$/, { error: lineError });
+const tokenError = 'expected a method (RFC 9110 §9.1)';
+
+const casesSchema = z
+  .array(
+    z.strictObject({
+      case: z.int({ error: 'expected a whole number' }),
+      title: line,
+      request: z.strictObject({
+        method: z.string({ error: tokenError }).regex(/^[!#$%&'*+.^_`|~\w-]+$/, { error: tokenError }),
+        host: line,
+        path: line,
+        body: z.string(),
+      }),
+      response: z
+        .strictObject({
+          status: z
+            .int({ error: 'expected a status from 100 to 599' })
+            .min(100, { error: 'expected a status from 100 to 599' })
+            .max(599, { error: 'expected a status from 100 to 599' }),
+          reason: line,
+          host: line,
+          body: z.string(),
+        })
+        .nullable(),
+    }),
+    { error: 'expected a list of cases' },
+  )
+  .min(1, { error: 'expected at least one case' }) satisfies z.ZodType<ClassicCase[]>;
+
+/**
+ * @param cwd Absolute; a relative `file` starts there.
+ * Errors: CASES_INVALID, one fault a line.
+ */
+export async function readCases(file: string, cwd: string = process.cwd()): Promise<ClassicCase[]> {
+  const absolute = path.resolve(cwd, file);
+  const name = nameOf(absolute, cwd);
+  return parseCases(await readText(absolute, name, 'CASES_INVALID'), name);
+}
+
+/** @param name How the file is called in errors. Errors: CASES_INVALID. */
+export function parseCases(text: string, name: string): ClassicCase[] {
+  const document = parseJson(text, name, { syntax: 'CASES_INVALID', repeated: 'CASES_INVALID' });
+  const { data, error } = casesSchema.safeParse(document.value);
+  if (data !== undefined) return data;
+  const source = { folder: '', locate: document.locate };
+  const faults = explainIssues(error.issues, {
+    source,
+    path: [],
+    schema: casesSchema,
+    value: document.value,
+  });
+  throw new JackfieldError('CASES_INVALID', faults.join('\n'));
+}

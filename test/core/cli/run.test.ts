@@ -1,0 +1,285 @@
+import test from 'ava';
+import { COMMANDS } from '../../../core/cli/commands.js';
+import { FLAGS } from '../../../core/cli/flags.js';
+import { JackfieldError } from '../../../core/errors.js';
+import { tempFolder } from '../temp-folder.js';
+import { FakeServer, ran, start } from './around.js';
+
+test('what is not understood is refused with one line, a suggestion and exit code 2', async (t) => {
+  const sentences: Record<string, string> = {
+    srve: 'Unknown command "srve"; did you mean serve? See "jackfield --help".',
+    dance: 'Unknown command "dance"; there are serve, check, plugins, client. See "jackfield --help".',
+    '--prot 80': 'Unknown flag --prot; did you mean --port? See "jackfield serve --help".',
+    'check --jsn': 'Unknown flag --jsn; did you mean --json? See "jackfield check --help".',
+    'serve -x': 'Unknown flag -x. See "jackfield serve --help".',
+    'check --verbose': '"jackfield check" takes no flag --verbose. See "jackfield check --help".',
+    '--verbose=yes': 'The flag --verbose takes no value. See "jackfield serve --help".',
+    '--port': 'The flag --port needs a value. See "jackfield serve --help".',
+    '--port --verbose': 'The flag --port needs a value. See "jackfield serve --help".',
+    '--config=': 'The flag --config needs a value. See "jackfield serve --help".',
+    '--port 65536': '--port takes a whole number from 0 to 65535, not "65536". See "jackfield --help".',
+    '--port=-1': '--port takes a whole number from 0 to 65535, not "-1". See "jackfield --help".',
+    '--port 8o': '--port takes a whole number from 0 to 65535, not "8o". See "jackfield --help".',
+    '--host http://a':
+      '--host takes an address or name without port, not "http://a". See "jackfield --help".',
+    client: '"jackfield client" needs CASES. See "jackfield client --help".',
+    'client a b': '"jackfield client" does not take "b". See "jackfield client --help".',
+    'check conf.json': '"jackfield check" does not take "conf.json". See "jackfield check --help".',
+    '--__proto__': 'Unknown flag --__proto__. See "jackfield serve --help".',
+  };
+  const cwd = await tempFolder(t);
+  for (const [line, sentence] of Object.entries(sentences)) {
+    t.deepEqual(await ran(line.split(' '), cwd), {
+      code: 2,
+      stdout: '',
+      stderr: `jackfield: ${sentence} [USAGE]\n`,
+    });
+  }
+});
+
+test('--help names every command, and that of a command all its flags', async (t) => {
+  const general = await ran(['--help'], '/');
+  t.is(general.code, 0);
+  for (const command of COMMANDS) {
+    t.true(general.stdout.includes(`\n  ${command.name} `));
+    const { code, stdout } = await ran([command.name, '--help'], '/');
+    t.is(code, 0);
+    t.true(stdout.startsWith(`Usage: jackfield ${command.name}`));
+    for (const flag of Object.keys(FLAGS)) {
+      const taken = [...command.flags, 'debug', 'help', 'version'].includes(flag);
+      t.is(new RegExp(`--${flag}\\b`).test(stdout.split('Example')[0]!), taken, `${command.name} --${flag}`);
+    }
+  }
+});
+
+test('--version prints the version of the package', async (t) => {
+  const { code, stdout } = await ran(['--version'], '/');
+  t.is(code, 0);
+  t.regex(stdout, /^\d+\.\d+\.\d+\S*\n$/);
+});
+
+test('serve is the default command, and flags override the file', async (t) => {
+  const cwd = await tempFolder(t, {
+    'jackfield.config.json': '{ "listen": { "host": "::1", "port": 1 }, "storage": "lru" }',
+  });
+  const server = new FakeServer();
+  const started = start(['--port', '8080'], cwd, server);
+  await started.printed('listening');
+  t.deepEqual(started.made.config, { listen: { host: '::1', port: 8080 }, storage: 'lru' });
+  t.is(started.made.options?.source?.locate(['storage']), 'jackfield.config.json:1:54');
+  t.is(started.made.options?.tap, undefined);
+  server.stop();
+  t.is((await started.finished).code, 0);
+});
+
+test('the ready line has host and port, an IPv6 address in brackets', async (t) => {
+  const cwd = await tempFolder(t);
+  for (const [host, shown] of [
+    ['127.0.0.1', '127.0.0.1:10000'],
+    ['::1', '[::1]:10000'],
+  ] as const) {
+    const server = new FakeServer();
+    server.listen = async () => ({ host, port: 10_000, url: '' });
+    server.stop();
+    t.deepEqual(await ran([], cwd, server), {
+      code: 0,
+      stdout: `jackfield listening on http://${shown}\n`,
+      stderr: '',
+    });
+  }
+});
+
+test('SIGTERM and SIGINT stop the server cleanly, with exit code 0', async (t) => {
+  for (const signal of ['SIGTERM', 'SIGINT']) {
+    const server = new FakeServer();
+    const { printed, signals, finished, exits } = start([], await tempFolder(t), server);
+    await printed('listening');
+    signals.emit(signal);
+    t.is((await finished).code, 0);
+    t.deepEqual(server.calls, ['listen', 'close']);
+    t.deepEqual(exits, []);
+    t.is(signals.listenerCount(signal), 0);
+  }
+});
+
+test('a second signal ends the process at once, with exit code 1', async (t) => {
+  const server = new FakeServer();
+  let finish = (): void => {};
+  server.close = () =>
+    new Promise((resolve) => {
+      finish = resolve;
+    });
+  const { printed, signals, finished, exits } = start([], await tempFolder(t), server);
+  await printed('listening');
+  signals.emit('SIGINT');
+  signals.emit('SIGTERM');
+  t.deepEqual(exits, [1]);
+  server.stop();
+  finish();
+  await finished;
+});
+
+test('a signal while the server starts stops it too', async (t) => {
+  const server = new FakeServer();
+  let refuse: (error: Error) => void = () => {};
+  const listening = new Promise<void>((resolve) => {
+    server.listen = () => {
+      resolve();
+      return new Promise((_, reject) => {
+        refuse = reject;
+      });
+    };
+  });
+  const { signals, finished } = start([], await tempFolder(t), server);
+  await listening;
+  signals.emit('SIGTERM');
+  refuse(new JackfieldError('SERVER_CLOSING'));
+  t.deepEqual(await finished, { code: 0, stdout: '', stderr: '' });
+});
+
+test('a clean stop that fails is told', async (t) => {
+  const server = new FakeServer();
+  server.close = () => Promise.reject(new JackfieldError('STORAGE_FULL'));
+  const { printed, signals, finished } = start([], await tempFolder(t), server);
+  await printed('listening');
+  signals.emit('SIGTERM');
+  const { code, stderr } = await finished;
+  t.is(code, 1);
+  t.is(stderr, 'jackfield: The store has no room left; nothing was changed. [STORAGE_FULL]\n');
+});
+
+test('a server that does not start is told in one line, without a stack', async (t) => {
+  const server = new FakeServer();
+  server.listen = () =>
+    Promise.reject(new JackfieldError('PORT_IN_USE', '127.0.0.1:80.', { cause: new Error('EADDRINUSE') }));
+  const cwd = await tempFolder(t);
+  t.deepEqual(await ran([], cwd, server), {
+    code: 1,
+    stdout: '',
+    stderr: 'jackfield: The port is in use: 127.0.0.1:80. [PORT_IN_USE]\n',
+  });
+  const { stderr } = await ran(['--debug'], cwd, server);
+  t.regex(stderr, /^jackfield: The port is in use: 127\.0\.0\.1:80\. \[PORT_IN_USE\]\nJackfieldError: /);
+  t.regex(stderr, /\n {4}at /);
+  t.regex(stderr, /\[cause\]: Error: EADDRINUSE/);
+});
+
+test('an unexpected error asks to run again with --debug, which shows where it arose', async (t) => {
+  const server = new FakeServer();
+  server.listen = () => Promise.reject(new TypeError('x is not a function\nand more'));
+  const cwd = await tempFolder(t);
+  t.deepEqual(await ran(['serve'], cwd, server), {
+    code: 1,
+    stdout: '',
+    stderr: 'jackfield: unexpected error: x is not a function; run again with --debug to see where\n',
+  });
+  t.regex((await ran(['--debug'], cwd, server)).stderr, /TypeError: x is not a function\n.*\n\s+at /);
+});
+
+test('the log goes to stderr, from info on, with --debug from debug on', async (t) => {
+  for (const [flags, levels] of [
+    [[], ['info']],
+    [['--debug'], ['debug', 'info']],
+  ] as const) {
+    const server = new FakeServer();
+    const { printed, made, finished } = start(flags, await tempFolder(t), server);
+    await printed('listening');
+    made.options?.log?.debug('small');
+    made.options?.log?.info('great');
+    server.stop();
+    const lines = (await finished).stderr.trim().split('\n');
+    t.deepEqual(
+      lines.map((line) => (JSON.parse(line) as { level: string }).level),
+      [...levels],
+    );
+  }
+});
+
+test('serve --verbose prints what is received and sent', async (t) => {
+  const server = new FakeServer();
+  const { printed, made, finished } = start(['--verbose'], await tempFolder(t), server);
+  await printed('listening');
+  made.options?.tap?.received(1, Buffer.from('GET / HTTP/1.1\r\n\r\n'));
+  made.options?.tap?.sent(1, Buffer.from('HTTP/1.1 204 No Content\r\n\r\n'));
+  server.stop();
+  t.is(
+    (await finished).stdout,
+    'jackfield listening on http://127.0.0.1:10000\n### Connection 1\nReceiving Request...\nGET / HTTP/1.1\n\n' +
+      'Sending Response...\nHTTP/1.1 204 No Content\n\n',
+  );
+});
+
+test('every fault of a configuration has a line, and the server is not even made', async (t) => {
+  const cwd = await tempFolder(t, {
+    'jackfield.config.json': '{\n  "plugin": [],\n  "listen": { "port": "80" }\n}',
+  });
+  const started = start(['check'], cwd);
+  t.deepEqual(await started.finished, {
+    code: 1,
+    stdout: '',
+    stderr:
+      'jackfield: The configuration is not valid: jackfield.config.json:2:3: unknown key "plugin"; did you mean "plugins"? [CONFIG_INVALID]\n' +
+      'jackfield: jackfield.config.json:3:23: listen.port: expected a whole number from 0 to 65535, found "80" [CONFIG_INVALID]\n',
+  });
+  t.deepEqual(started.made, {});
+});
+
+test('an error of one fault stays one line, whatever it quotes', async (t) => {
+  const server = new FakeServer();
+  server.ready = () => Promise.reject(new JackfieldError('PLUGIN_SETUP_FAILED', 'a\n  b\x1b[2J'));
+  const { stderr } = await ran(['check'], await tempFolder(t), server);
+  t.is(stderr, 'jackfield: A plugin failed while it was set up: a b\\x1b[2J [PLUGIN_SETUP_FAILED]\n');
+});
+
+const report = { origin: 'built-in', claims: [{ method: 'GET', pattern: '/' }], setupMs: 0.25 } as const;
+
+test('check sets up without listening and says what is valid', async (t) => {
+  const cwd = await tempFolder(t, {
+    'jackfield.config.json': '{}',
+    'one.json': '{ "storage": { "adapter": "lru" } }',
+  });
+  const server = new FakeServer();
+  server.plugins = [
+    { name: 'get', ...report },
+    { name: 'end', ...report },
+  ];
+  t.deepEqual(await ran(['check'], cwd, server), {
+    code: 0,
+    stdout: 'jackfield.config.json is valid: 2 plugins, storage json-file\n',
+    stderr: '',
+  });
+  t.deepEqual(server.calls, ['ready', 'close']);
+  server.plugins = [{ name: 'get', ...report }];
+  t.is(
+    (await ran(['check', '-c', 'one.json'], cwd, server)).stdout,
+    'one.json is valid: 1 plugin, storage lru\n',
+  );
+  t.deepEqual(JSON.parse((await ran(['check', '--json', '-c', 'one.json'], cwd, server)).stdout), {
+    valid: true,
+    file: 'one.json',
+    plugins: 1,
+    storage: 'lru',
+  });
+  const none = await ran(['check'], await tempFolder(t), server);
+  t.is(none.stdout, 'The built-in configuration is valid: 1 plugin, storage json-file\n');
+});
+
+test('plugins prints a table in the order of set-up, or JSON', async (t) => {
+  const cwd = await tempFolder(t);
+  const server = new FakeServer();
+  server.plugins = [
+    { name: 'get', ...report },
+    { name: 'shout', origin: 'file', version: '1.2.3', claims: [], setupMs: 12 },
+  ];
+  t.is(
+    (await ran(['plugins'], cwd, server)).stdout,
+    '#  NAME   ORIGIN    VERSION  SET-UP   CLAIMS\n' +
+      '1  get    built-in  -        0.3 ms   GET /\n' +
+      '2  shout  file      1.2.3    12.0 ms  -\n',
+  );
+  t.deepEqual(server.calls, ['ready', 'close']);
+  t.deepEqual(JSON.parse((await ran(['plugins', '--json'], cwd, server)).stdout), [
+    { order: 1, name: 'get', ...report },
+    { order: 2, name: 'shout', origin: 'file', version: '1.2.3', claims: [], setupMs: 12 },
+  ]);
+});
