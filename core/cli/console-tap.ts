@@ -1,5 +1,5 @@
 /** `serve --verbose`: every request as received and every answer as sent, the way the original server printed them. */
-import type { Tap } from '../server.js';
+import type { Tap } from '../connection/transport.js';
 import { TerminalDecoder } from './terminal-text.js';
 
 type Direction = 'Receiving Request...' | 'Sending Response...';

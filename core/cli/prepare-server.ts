@@ -1,8 +1,8 @@
 /** What all commands that have a server do first: read the configuration, let flags override it, make the server. */
 import { type LoadedConfig, readConfig } from '../config/config-file.js';
 import type { ServerConfig } from '../config/server-config.js';
+import type { Tap } from '../connection/transport.js';
 import { createLog, type LogLevel } from '../log.js';
-import type { Tap } from '../server.js';
 import type { Call, CommandServer, Surroundings } from './command.js';
 import type { FlagValues } from './flags.js';
 

@@ -31,7 +31,7 @@ const limits = {
     'maxHeaderSectionOctets',
     32,
     16 * MEBIOCTET,
-    'Request line and field lines together; more is answered 431.',
+    'All field lines together; more is answered 431.',
   ),
   maxHeaderFields: limit(
     'maxHeaderFields',
@@ -133,6 +133,14 @@ function schemaFor(plugin: z.ZodType, adapter: z.ZodType, pluginEntry: (entry: P
                 .optional(),
               port: whole(0, 65_535, '')
                 .meta({ description: '0 takes any free port.', default: DEFAULT_CONFIG.listen.port })
+                .optional(),
+              sharedReadBuffer: z
+                .boolean()
+                .meta({
+                  description:
+                    'Read every connection into one static buffer, which saves CPU time; false takes the portable path.',
+                  default: DEFAULT_CONFIG.listen.sharedReadBuffer,
+                })
                 .optional(),
             },
             { error: 'expected an object { "host": …, "port": … }' },

@@ -20,7 +20,7 @@ import type { LoadedPlugin, PluginOrigin } from './load-plugins.js';
 export interface PluginReport {
   readonly name: string;
   readonly origin: PluginOrigin;
-  readonly version: string | undefined;
+  readonly version?: string;
   readonly claims: readonly { readonly method: string; readonly pattern: string }[];
   readonly setupMs: number;
 }
@@ -104,13 +104,8 @@ export class PluginHost {
       .slice(routesBefore)
       .map(({ method, pattern }) => ({ method, pattern: pattern.text }));
     const setupMs = performance.now() - started;
-    this.#reports.push({
-      name: plugin.name,
-      origin: plugin.origin,
-      version: plugin.version,
-      claims,
-      setupMs,
-    });
+    const { name, origin, version } = plugin;
+    this.#reports.push({ name, origin, ...(version === undefined ? {} : { version }), claims, setupMs });
   }
 
   async #inTime(plugin: LoadedPlugin, setup: MaybePromise<void>): Promise<void> {
