@@ -34,6 +34,8 @@ export class DataFile {
   #known: FileStat | undefined;
   /** Hash and expiry of the data that stands. */
   #section: ExpirySection = { data: '', rows: [] };
+  /** Whether there is an expiry file; its rows may be of entries that are gone. */
+  #hasExpiryFile = false;
 
   /** @param path Its real path. */
   constructor(path: string, parts: DataFileParts) {
@@ -58,6 +60,7 @@ export class DataFile {
     }
     const octets = await this.#read(this.#path);
     const expiry = await this.#read(this.#expiryPath);
+    this.#hasExpiryFile = expiry !== undefined;
     const data = hashOf(octets === undefined ? [] : [octets]);
     const expiresAtOf = expiryOf(expiry === undefined ? [] : expiryIn(expiry, this.#expiryPath), data);
     const rows: ExpiryRow[] = [];
@@ -89,7 +92,7 @@ export class DataFile {
     const hash = createHash('sha256');
     const prepared = await prepare(files, this.#path, tapped(piecesOf(linesOf(draft, rows)), hash));
     const section = { data: hash.digest('hex'), rows };
-    const expires = rows.length > 0 || this.#section.rows.length > 0;
+    const expires = rows.length > 0 || this.#hasExpiryFile;
     try {
       await this.#mustBeLocked();
       const standing = await statOrNone(files, this.#path);
@@ -111,7 +114,7 @@ export class DataFile {
     this.#known = prepared.stat;
     this.#section = section;
     // Once the data has no expiry a leftover file would only puzzle; that it may stay after a crash is harmless.
-    if (expires && rows.length === 0) await files.unlink(this.#expiryPath).catch(() => {});
+    if (expires && rows.length === 0) await this.#removeExpiry();
   }
 
   async #publish(path: string, prepared: Prepared, stands: () => void): Promise<void> {
@@ -136,7 +139,17 @@ export class DataFile {
     }
   }
 
+  async #removeExpiry(): Promise<void> {
+    await this.#parts.files.unlink(this.#expiryPath).then(
+      () => {
+        this.#hasExpiryFile = false;
+      },
+      () => {},
+    );
+  }
+
   #prepareExpiry(sections: readonly ExpirySection[]): Promise<Prepared> {
+    this.#hasExpiryFile = true;
     return prepare(this.#parts.files, this.#expiryPath, piecesOf(expiryLines(sections)));
   }
 
@@ -169,7 +182,10 @@ export class DataFile {
   }
 
   async #mustBeLocked(): Promise<void> {
-    if (await this.#parts.isLocked()) return;
+    const isLocked = await this.#parts.isLocked().catch((cause: unknown) => {
+      throw notWritten(this.#path, cause);
+    });
+    if (isLocked) return;
     throw new StorageError(
       'STORAGE_LOCKED',
       `the lock of ${this.#path} was removed or taken; nothing was changed. Start the server anew.`,

@@ -3,19 +3,22 @@
  * connection with the process id of its owner. A socket is dead the moment its process is, be it by kill -9, so
  * there is nothing to time out and nothing to clean up by hand.
  *
- * The socket is bound under a name of its own and then linked to the lock's name: whoever finds the name finds a
- * socket that already listens, and of two that try at once `link` lets one succeed.
+ * Every process that wants the file shows a socket under a name of its own, and only then looks for others: of any
+ * two, the later one sees the earlier. No name is ever used again, so a dead socket can be removed by anybody
+ * without hitting a living one. (With one name for all, whoever removes a dead lock may remove the lock of the
+ * process that did so a moment before.)
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { connect, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { StorageError } from '../../core/storage/contract.js';
-import { reasonOf } from './durable-file.js';
+import { ignoreAbsent, reasonOf } from './durable-file.js';
 import { codeOf, type FileSystem, statOrNone } from './file-system.js';
 
 export interface FileLock {
-  /** False where somebody removed or replaced the lock: then another process may have the data. */
+  /** False where somebody removed the lock: then another process may have the data. */
   isHeld(): Promise<boolean>;
   release(): Promise<void>;
 }
@@ -23,172 +26,158 @@ export interface FileLock {
 /** `sun_path` has 104 octets on macOS and 108 on Linux, with a closing NUL. */
 const MAX_SOCKET_PATH = 100;
 
-/** A socket path in a folder that cannot have sockets, or is too long for one. */
+/** How it shows that a folder cannot have sockets. */
 const NO_SOCKET_HERE = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'EINVAL', 'ENAMETOOLONG'];
 
 /** A stopped process accepts (its kernel does) and answers nothing; it has the lock all the same. */
 const ANSWER_WITHIN_MS = 1_000;
 
-const MAX_TRIES = 20;
+/** While another process has not found out yet whether it gets the lock. */
+const ASK_AGAIN_MS = 5;
+
+/** Where the sockets of one data file are, and how their names begin. */
+interface Place {
+  readonly folder: string;
+  readonly prefix: string;
+}
 
 /**
  * @param path The real path of the data file, so that two ways to one file meet at one lock.
  * Errors: STORAGE_LOCKED, which names the other process; STORAGE_UNREADABLE.
  */
 export async function lockFile(path: string, files: FileSystem): Promise<FileLock> {
-  const beside = `${path}.lock`;
+  const beside: Place = { folder: dirname(path), prefix: `${basename(path)}.lock-` };
   // Every process must come to the same answer here, so it rests on the path alone.
-  if (Buffer.byteLength(uniqueName(beside)) > MAX_SOCKET_PATH) return lockAt(elsewhere(path), path, files);
+  if (Buffer.byteLength(hidden(join(beside.folder, uniqueName(beside)))) > MAX_SOCKET_PATH) {
+    return lockIn(elsewhere(path), path, files);
+  }
   try {
-    return await lockAt(beside, path, files);
+    return await lockIn(beside, path, files);
   } catch (error) {
-    if (!NO_SOCKET_HERE.includes(codeOf(error))) throw asUnreadable(error, beside);
-    return lockAt(elsewhere(path), path, files);
+    if (NO_SOCKET_HERE.includes(codeOf(error))) return lockIn(elsewhere(path), path, files);
+    if (error instanceof StorageError) throw error;
+    throw new StorageError('STORAGE_UNREADABLE', `${path} cannot be locked: ${reasonOf(error)}.`, {
+      cause: error,
+    });
   }
 }
 
 /** Where the folder of the data has no room for a socket. */
-export function elsewhere(path: string): string {
-  return join(tmpdir(), `jackfield-${createHash('sha256').update(path).digest('hex').slice(0, 16)}.lock`);
+export function elsewhere(path: string): Place {
+  const hash = createHash('sha256').update(path).digest('hex').slice(0, 16);
+  return { folder: tmpdir(), prefix: `jackfield-${hash}.lock-` };
 }
 
-function uniqueName(name: string): string {
-  return `${name}.${randomBytes(4).toString('hex')}`;
+function uniqueName({ prefix }: Place): string {
+  return prefix + randomBytes(4).toString('hex');
 }
 
-async function lockAt(name: string, path: string, files: FileSystem): Promise<FileLock> {
-  const own = uniqueName(name);
-  const server = await listen(own);
-  try {
-    const { id } = await files.stat(own);
-    await claim(own, name, path, files);
-    await files.unlink(own);
-    const isHeld = async () => (await statOrNone(files, name))?.id === id;
-    return {
-      isHeld,
-      async release() {
-        // Unlinked while it still answers, so that nobody can have put another in its place meanwhile.
-        try {
-          if (await isHeld()) await files.unlink(name);
-        } finally {
-          await stop(server);
-        }
-      },
-    };
-  } catch (error) {
+/** The name of a socket until it listens: one that is bound and does not listen yet would look dead. */
+function hidden(path: string): string {
+  return `${path}~`;
+}
+
+async function lockIn(place: Place, path: string, files: FileSystem): Promise<FileLock> {
+  const name = uniqueName(place);
+  const own = join(place.folder, name);
+  const status = { opened: false };
+  const server = await listen(hidden(own), status);
+  const release = async () => {
     await files.unlink(own).catch(() => {});
     await stop(server);
+  };
+  try {
+    await files.rename(hidden(own), own);
+    const { id } = await files.stat(own);
+    await mustBeFirst(name, place, path, files);
+    status.opened = true;
+    return { release, isHeld: async () => (await statOrNone(files, own))?.id === id };
+  } catch (error) {
+    await files.unlink(hidden(own)).catch(() => {});
+    await release();
     throw error;
   }
 }
 
-/** Gives the listening socket the lock's name, or tells who has it. */
-async function claim(own: string, name: string, path: string, files: FileSystem): Promise<void> {
-  for (let tries = 0; tries < MAX_TRIES; tries += 1) {
-    try {
-      await files.link(own, name);
-      return;
-    } catch (error) {
-      if (codeOf(error) !== 'EEXIST') throw error;
-    }
-    const standing = await statOrNone(files, name);
-    if (standing === undefined) continue;
-    if (standing.kind !== 'socket') {
-      throw new StorageError(
-        'STORAGE_LOCKED',
-        `${name} is no lock of jackfield and stands in its place. Remove it.`,
-      );
-    }
-    await refuseIfAlive(name, path);
-    await moveAside(name, path, files);
-  }
-  throw new StorageError(
-    'STORAGE_LOCKED',
-    `${path} is being opened by several processes at once. Try again.`,
+/** Errors: STORAGE_LOCKED. */
+async function mustBeFirst(
+  own: string,
+  { folder, prefix }: Place,
+  path: string,
+  files: FileSystem,
+): Promise<void> {
+  const others = (await files.list(folder)).filter(
+    (name) => name !== own && name.startsWith(prefix) && /^[0-9a-f]{8}$/.test(name.slice(prefix.length)),
   );
-}
-
-/**
- * Removes a dead lock. Between finding it dead and renaming it another process may have done all this and put its
- * own socket there: so what was renamed is asked again, and goes back where it is alive. Should a third have taken
- * the name by then, the one put aside finds in `isHeld` that it lost the lock, before it changes anything.
- */
-async function moveAside(name: string, path: string, files: FileSystem): Promise<void> {
-  const aside = uniqueName(name);
-  try {
-    await files.rename(name, aside);
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return;
-    throw error;
-  }
-  try {
-    await refuseIfAlive(aside, path);
-  } catch (error) {
-    await files.link(aside, name).catch(() => {});
-    throw error;
-  } finally {
-    await files.unlink(aside).catch(() => {});
+  for (const name of others) {
+    const other = join(folder, name);
+    // Whatever else bears such a name is not ours to remove.
+    if ((await statOrNone(files, other))?.kind !== 'socket') continue;
+    for (let owner = await ownerOf(other); ; owner = await ownerOf(other)) {
+      if (owner.state === 'dead') {
+        await files.unlink(other).catch(ignoreAbsent);
+        break;
+      }
+      // Of several that are only looking yet, the first by name goes on and waits for the others to give way.
+      if (owner.state === 'opened' || name < own) {
+        throw new StorageError(
+          'STORAGE_LOCKED',
+          `${path} is opened by ${told(owner.pid)}. Its lock is ${other}.`,
+        );
+      }
+      await delay(ASK_AGAIN_MS);
+    }
   }
 }
 
-async function refuseIfAlive(name: string, path: string): Promise<void> {
-  const owner = await ownerOf(name);
-  if (owner === 'dead') return;
-  const who =
-    owner === 'unknown'
-      ? 'another process, which does not say its id'
-      : owner === process.pid
-        ? `this process (${owner}) already, through another adapter`
-        : `process ${owner}`;
-  throw new StorageError('STORAGE_LOCKED', `${path} is opened by ${who}. The lock is ${name}.`);
+function told(pid: number | undefined): string {
+  if (pid === undefined) return 'another process, which does not answer';
+  return pid === process.pid ? `this process (${pid}) already, through another adapter` : `process ${pid}`;
 }
 
-type Owner = number | 'unknown' | 'dead';
+interface Owner {
+  readonly state: 'dead' | 'opening' | 'opened';
+  readonly pid?: number;
+}
 
-async function ownerOf(name: string): Promise<Owner> {
+async function ownerOf(socket: string): Promise<Owner> {
   // A process that ends between accepting and answering says nothing; the next question finds it dead.
   for (let asks = 0; asks < 3; asks += 1) {
-    const answer = await ask(name);
-    if (answer !== '')
-      return /^\d+\n$/.test(answer) ? Number(answer) : answer === 'dead' ? 'dead' : 'unknown';
+    const answer = await ask(socket);
+    if (answer === 'dead') return { state: 'dead' };
+    const [, pid, state] = /^(\d+) (opening|opened)\n$/.exec(answer) ?? [];
+    if (state === 'opening' || state === 'opened') return { state, pid: Number(pid) };
   }
-  return 'unknown';
+  return { state: 'opened' };
 }
 
-/** What the socket says, `''` where it closed without a word, or how it failed. */
-function ask(name: string): Promise<string> {
+/** What the socket says; `''` where it said nothing, `dead` where nobody listens. */
+function ask(path: string): Promise<string> {
   return new Promise((resolve) => {
     let answer = '';
-    const socket = connect(name);
+    const socket = connect(path);
     const settle = (text: string) => {
       clearTimeout(timer);
       socket.destroy();
       resolve(text);
     };
-    const timer = setTimeout(settle, ANSWER_WITHIN_MS, 'unknown');
+    const timer = setTimeout(settle, ANSWER_WITHIN_MS, '');
     socket.setEncoding('latin1');
     socket.on('data', (text: string) => {
       answer += text;
     });
-    socket.on('error', (error) => settle(isDead(error) ? 'dead' : 'unknown'));
+    // Anything but these, such as the socket of another user, counts as alive.
+    socket.on('error', (error) => settle(['ECONNREFUSED', 'ENOENT'].includes(codeOf(error)) ? 'dead' : ''));
     socket.on('close', () => settle(answer));
   });
 }
 
-/**
- * Refused: nobody listens. Absent: released meanwhile. Reset: its process ended while we waited for the answer.
- * Anything else, such as a socket of another user, counts as alive.
- */
-function isDead(error: Error): boolean {
-  return ['ECONNREFUSED', 'ENOENT', 'ECONNRESET'].includes(codeOf(error));
-}
-
-function listen(path: string): Promise<Server> {
+function listen(path: string, status: { readonly opened: boolean }): Promise<Server> {
   return new Promise((resolve, reject) => {
     const server = createServer((socket) => {
       socket.on('error', () => {});
       socket.unref();
-      socket.end(`${process.pid}\n`);
+      socket.end(`${process.pid} ${status.opened ? 'opened' : 'opening'}\n`);
     });
     server.once('error', reject);
     // Without `exclusive` a cluster's primary would hold the socket, and share it among all its workers.
@@ -204,11 +193,4 @@ function listen(path: string): Promise<Server> {
 
 function stop(server: Server): Promise<void> {
   return new Promise((resolve) => server.close(() => resolve()));
-}
-
-function asUnreadable(error: unknown, name: string): StorageError {
-  if (error instanceof StorageError) return error;
-  return new StorageError('STORAGE_UNREADABLE', `the lock ${name} cannot be made: ${reasonOf(error)}.`, {
-    cause: error,
-  });
 }

@@ -6,6 +6,8 @@ export interface FileSystem {
   /** The whole file. */
   read(path: string): Promise<Uint8Array>;
   stat(path: string): Promise<FileStat>;
+  /** The names in a folder. */
+  list(folder: string): Promise<string[]>;
   /** Makes a new file to write to; EEXIST where the name is taken, be it by a symbolic link. */
   create(path: string): Promise<NewFile>;
   rename(from: string, to: string): Promise<void>;
@@ -60,6 +62,8 @@ export const nodeFileSystem: FileSystem = {
       gid: Number(found.gid),
     };
   },
+
+  list: (folder) => fs.readdir(folder),
 
   async create(path) {
     const file = await fs.open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600);
