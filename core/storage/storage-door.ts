@@ -72,7 +72,7 @@ export class StorageDoor {
     };
     try {
       const answer = this.#adapter.open();
-      if (isPromise(answer)) return answer.then(opened, failed);
+      if (isPromise(answer)) return Promise.resolve(answer).then(opened, failed);
     } catch (cause) {
       failed(cause);
     }
@@ -193,7 +193,7 @@ function guarded<T>(call: () => MaybePromise<T>): MaybePromise<T> {
     throw storageErrorOf(cause);
   }
   if (!isPromise(answer)) return answer;
-  return answer.then(undefined, (cause: unknown) => {
+  return Promise.resolve(answer).then(undefined, (cause: unknown) => {
     throw storageErrorOf(cause);
   });
 }

@@ -1,0 +1,56 @@
+/**
+ * Where a package begins, as seen from a folder. `import()` resolves from the file it stands in, which is ours;
+ * a package named in a configuration is installed beside that configuration.
+ */
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+
+/** @returns The absolute path of the module to import; undefined where no such package is installed. */
+export async function packageEntry(name: string, folder: string): Promise<string | undefined> {
+  try {
+    return createRequire(join(folder, 'from-here.js')).resolve(name);
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === 'MODULE_NOT_FOUND') return undefined;
+    // A package that can only be imported has no entry for `require`, so its `exports` are read by hand.
+    if (code !== 'ERR_PACKAGE_PATH_NOT_EXPORTED') throw error;
+  }
+  for (let parent = folder; ; parent = dirname(parent)) {
+    const home = join(parent, 'node_modules', name);
+    const entry = await importEntry(home);
+    if (entry !== undefined) return join(home, entry);
+    if (parent === dirname(parent)) return undefined;
+  }
+}
+
+/** What `exports` of the package in this folder gives to `import`, relative to it. */
+async function importEntry(home: string): Promise<string | undefined> {
+  const text = await readFile(join(home, 'package.json'), 'utf8').catch(() => undefined);
+  if (text === undefined) return undefined;
+  const { exports }: { exports?: unknown } = JSON.parse(text);
+  const root = isRecord(exports) && '.' in exports ? exports['.'] : exports;
+  return target(root);
+}
+
+const CONDITIONS = ['node', 'import', 'module-sync', 'default'];
+
+/** Conditions count in the order in which the package lists them. Source: Node's "Conditional exports". */
+function target(exported: unknown): string | undefined {
+  if (typeof exported === 'string') return exported;
+  if (Array.isArray(exported)) return exported.map(target).find((entry) => entry !== undefined);
+  if (!isRecord(exported)) return undefined;
+  for (const [condition, nested] of Object.entries(exported)) {
+    const entry = CONDITIONS.includes(condition) ? target(nested) : undefined;
+    if (entry !== undefined) return entry;
+  }
+  return undefined;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function codeOf(error: unknown): unknown {
+  return isRecord(error) ? error.code : undefined;
+}

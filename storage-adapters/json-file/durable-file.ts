@@ -1,0 +1,123 @@
+/**
+ * Replaces a file so that after a crash or a power failure the old or the new one is there, whole: a temporary file
+ * beside it, synced; a rename; the folder synced.
+ */
+import { dirname } from 'node:path';
+import { StorageError } from '../../core/storage/contract.js';
+import { codeOf, type FileStat, type FileSystem, type NewFile, statOrNone } from './file-system.js';
+
+/** What may be written at once, so that a large file does not hold up the event loop. */
+const PIECE_CHARACTERS = 262_144;
+
+/** A file of ours that nobody has to read but its owner; who wants it otherwise changes the mode, which is kept. */
+const NEW_FILE_MODE = 0o600;
+
+/** A new content, synced under another name. The file itself is as it was. */
+export interface Prepared {
+  /** The new file as it will stand under its name. */
+  readonly stat: FileStat;
+  /** Errors: STORAGE_OUTCOME_UNKNOWN. */
+  publish(): Promise<void>;
+  abandon(): Promise<void>;
+}
+
+/**
+ * The disk failed in a way after which nothing written to it can be trusted: a kernel that failed to write a page
+ * may drop it and report success the next time. Nothing more is written until the store is opened anew.
+ */
+export class DiskFault extends StorageError {}
+
+/** Errors: STORAGE_FULL, STORAGE_UNAVAILABLE; nothing changed. */
+export async function prepare(
+  files: FileSystem,
+  path: string,
+  pieces: Iterable<Uint8Array>,
+): Promise<Prepared> {
+  const temporary = `${path}.tmp`;
+  const abandon = () => files.unlink(temporary).catch(() => {});
+  let file: NewFile | undefined;
+  try {
+    const standing = await statOrNone(files, path);
+    // A leftover of a crash, or a link that somebody put there: gone, not written through.
+    await files.unlink(temporary).catch(ignoreAbsent);
+    file = await files.create(temporary);
+    await file.dress(standing ?? { ...(await files.stat(temporary)), mode: NEW_FILE_MODE });
+    let size = 0;
+    for (const piece of pieces) {
+      await writeWhole(file, piece);
+      size += piece.length;
+    }
+    await synced(file);
+    const closing = file;
+    file = undefined;
+    await closing.close();
+    const stat = await files.stat(temporary);
+    if (stat.size !== size) throw new Error(`${stat.size} of ${size} octets were written`);
+    return { stat, publish: () => publish(files, temporary, path), abandon };
+  } catch (cause) {
+    await file?.close().catch(() => {});
+    await abandon();
+    throw notWritten(path, cause);
+  }
+}
+
+async function publish(files: FileSystem, temporary: string, path: string): Promise<void> {
+  try {
+    await files.rename(temporary, path);
+    await files.syncFolder(dirname(path));
+  } catch (cause) {
+    throw new DiskFault('STORAGE_OUTCOME_UNKNOWN', `${path}: ${reasonOf(cause)}.`, { cause });
+  }
+}
+
+async function synced(file: NewFile): Promise<void> {
+  try {
+    await file.sync();
+  } catch (cause) {
+    // Some file systems find room for what was written only now.
+    if (isFull(cause)) throw cause;
+    throw new DiskFault('STORAGE_UNAVAILABLE', `a sync failed: ${reasonOf(cause)}.`, { cause });
+  }
+}
+
+/** A write may take fewer octets than it was given, most of all where the disk is nearly full. */
+async function writeWhole(file: NewFile, octets: Uint8Array): Promise<void> {
+  for (let done = 0; done < octets.length; ) {
+    const written = await file.write(octets.subarray(done));
+    if (written === 0) throw Object.assign(new Error('no octet more could be written'), { code: 'ENOSPC' });
+    done += written;
+  }
+}
+
+/** Lines, gathered into pieces of UTF-8. */
+export function* piecesOf(lines: Iterable<string>): Generator<Uint8Array, void> {
+  let text = '';
+  for (const line of lines) {
+    text += line;
+    if (text.length < PIECE_CHARACTERS) continue;
+    yield Buffer.from(text);
+    text = '';
+  }
+  yield Buffer.from(text);
+}
+
+function isFull(cause: unknown): boolean {
+  return ['ENOSPC', 'EDQUOT', 'EFBIG'].includes(codeOf(cause));
+}
+
+/** For whatever happens before the file itself is touched. */
+export function notWritten(path: string, cause: unknown): StorageError {
+  if (cause instanceof StorageError) return cause;
+  const detail = `${path}: ${reasonOf(cause)}.`;
+  if (isFull(cause)) return new StorageError('STORAGE_FULL', detail, { cause });
+  const Fault = codeOf(cause) === 'EIO' ? DiskFault : StorageError;
+  return new Fault('STORAGE_UNAVAILABLE', detail, { cause });
+}
+
+export function reasonOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}
+
+export function ignoreAbsent(error: unknown): void {
+  if (codeOf(error) !== 'ENOENT') throw error;
+}

@@ -1,0 +1,114 @@
+/** The file operations that json-file needs, so that tests can let each of them fail or stop. */
+import { constants } from 'node:fs';
+import * as fs from 'node:fs/promises';
+
+export interface FileSystem {
+  /** The whole file. */
+  read(path: string): Promise<Uint8Array>;
+  stat(path: string): Promise<FileStat>;
+  /** The names in a folder. */
+  list(folder: string): Promise<string[]>;
+  /** Makes a new file to write to; EEXIST where the name is taken, be it by a symbolic link. */
+  create(path: string): Promise<NewFile>;
+  rename(from: string, to: string): Promise<void>;
+  /** A second name for the same file; EEXIST where the name is taken. */
+  link(existing: string, name: string): Promise<void>;
+  unlink(path: string): Promise<void>;
+  /** Makes renames in this folder survive a power failure. */
+  syncFolder(path: string): Promise<void>;
+  realPath(path: string): Promise<string>;
+  readLink(path: string): Promise<string>;
+}
+
+export interface NewFile {
+  /** Takes from the beginning of the octets as many as there is room for. @returns How many. */
+  write(octets: Uint8Array): Promise<number>;
+  /** Access rights and owner as those of another file. */
+  dress(like: Pick<FileStat, 'mode' | 'uid' | 'gid'>): Promise<void>;
+  sync(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface FileStat {
+  readonly kind: 'file' | 'folder' | 'socket' | 'device or pipe';
+  /** Device and inode: the same as long as it is the same file. */
+  readonly id: string;
+  readonly size: number;
+  readonly mtimeNs: bigint;
+  /** The twelve bits of access rights. */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+export const nodeFileSystem: FileSystem = {
+  read: (path) => fs.readFile(path),
+
+  async stat(path) {
+    const found = await fs.stat(path, { bigint: true });
+    return {
+      kind: found.isFile()
+        ? 'file'
+        : found.isDirectory()
+          ? 'folder'
+          : found.isSocket()
+            ? 'socket'
+            : 'device or pipe',
+      id: `${found.dev}:${found.ino}`,
+      size: Number(found.size),
+      mtimeNs: found.mtimeNs,
+      mode: Number(found.mode) & 0o7777,
+      uid: Number(found.uid),
+      gid: Number(found.gid),
+    };
+  },
+
+  list: (folder) => fs.readdir(folder),
+
+  async create(path) {
+    const file = await fs.open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600);
+    return {
+      write: async (octets) => (await file.write(octets)).bytesWritten,
+      async dress({ mode, uid, gid }) {
+        const own = await file.stat();
+        // Only root may give files away. For others the file becomes theirs, as with every editor that renames.
+        if (own.uid !== uid || own.gid !== gid) await file.chown(uid, gid).catch(() => {});
+        await file.chmod(mode);
+      },
+      sync: () => file.sync(),
+      close: () => file.close(),
+    };
+  },
+
+  rename: (from, to) => fs.rename(from, to),
+  link: (existing, name) => fs.link(existing, name),
+  unlink: (path) => fs.unlink(path),
+
+  async syncFolder(path) {
+    // Windows opens no folders; there a rename is as durable as the file system makes it.
+    if (process.platform === 'win32') return;
+    const folder = await fs.open(path, constants.O_RDONLY);
+    try {
+      await folder.sync();
+    } finally {
+      await folder.close();
+    }
+  },
+
+  realPath: (path) => fs.realpath(path),
+  readLink: (path) => fs.readlink(path),
+};
+
+/** `ENOENT`, `EIO` and so on; `''` for what is no error of the system. */
+export function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
+}
+
+export async function statOrNone(files: FileSystem, path: string): Promise<FileStat | undefined> {
+  try {
+    return await files.stat(path);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}

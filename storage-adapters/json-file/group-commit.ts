@@ -1,0 +1,51 @@
+/**
+ * One group of commits in flight at a time: while it is being made durable the next one gathers, so many writers
+ * share the cost of one sync.
+ *
+ * A commit is judged when its group begins, never before: then every commit that could decide about it is durable
+ * or has failed, and no answer rests on one that may still fail.
+ */
+export class GroupCommit<Work, Answer> {
+  readonly #perform: (group: readonly Work[]) => Promise<readonly Answer[]>;
+  #gathering: Member<Work, Answer>[] = [];
+  #running: Promise<void> | undefined;
+
+  /** @param perform Answers in the order of the group; where it rejects, every member of the group does. */
+  constructor(perform: (group: readonly Work[]) => Promise<readonly Answer[]>) {
+    this.#perform = perform;
+  }
+
+  add(work: Work): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      this.#gathering.push({ work, resolve, reject });
+      this.#running ??= this.#run();
+    });
+  }
+
+  /** Resolves when nothing is in flight and nothing waits. */
+  async settled(): Promise<void> {
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    // What other sockets ask for in this turn of the event loop joins the first group.
+    await new Promise((resolve) => setImmediate(resolve));
+    while (this.#gathering.length > 0) {
+      const group = this.#gathering;
+      this.#gathering = [];
+      try {
+        const answers = await this.#perform(group.map(({ work }) => work));
+        for (const [at, { resolve }] of group.entries()) resolve(answers[at]!);
+      } catch (error) {
+        for (const { reject } of group) reject(error);
+      }
+    }
+    this.#running = undefined;
+  }
+}
+
+interface Member<Work, Answer> {
+  readonly work: Work;
+  resolve(answer: Answer): void;
+  reject(reason: unknown): void;
+}

@@ -1,0 +1,154 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import test from 'ava';
+import { JackfieldError } from '../../../core/errors.js';
+import { findAdapter, listBuiltInAdapters } from '../../../core/storage/find-adapter.js';
+import memory from '../../../storage-adapters/memory.js';
+
+const DEFINITION = 'export default { name: "mine", create() {} };\n';
+
+let folder: string;
+test.before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'jackfield-find-'));
+});
+test.after.always(() => rm(folder, { recursive: true, force: true }));
+
+async function file(path: string, text: string): Promise<void> {
+  await mkdir(dirname(join(folder, path)), { recursive: true });
+  await writeFile(join(folder, path), text);
+}
+
+async function aPackage(name: string, manifest: object, text = DEFINITION, main = 'index.js'): Promise<void> {
+  await file(`node_modules/${name}/package.json`, JSON.stringify({ name, ...manifest }));
+  await file(`node_modules/${name}/${main}`, text);
+}
+
+const find = (reference: string, at = '') => findAdapter(reference, { folder, locate: () => at });
+
+async function errorOf(reference: string, at = ''): Promise<JackfieldError> {
+  const error: unknown = await find(reference, at).then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  if (error instanceof JackfieldError) return error;
+  throw new Error(`no JackfieldError for ${reference}: ${String(error)}`);
+}
+
+test('built-in adapters are found by their file name', async (t) => {
+  t.true(Object.is(await find('memory'), memory));
+  t.is((await find('lru')).name, 'lru');
+  const names = await listBuiltInAdapters();
+  t.deepEqual(names, names.toSorted());
+  for (const name of ['json-file', 'lru', 'memory']) t.true(names.includes(name), name);
+});
+
+test('every built-in adapter bears the name of its file', async (t) => {
+  for (const name of await listBuiltInAdapters()) t.is((await find(name)).name, name);
+});
+
+test('a path starts at the folder of the configuration', async (t) => {
+  await file('adapters/mine.mjs', DEFINITION);
+  t.is((await find('./adapters/mine.mjs')).name, 'mine');
+  t.is((await find(join(folder, 'adapters/mine.mjs'))).name, 'mine');
+});
+
+test('a package is found from the folder, first as jackfield-adapter-NAME', async (t) => {
+  await aPackage('both', { type: 'module' });
+  await aPackage('jackfield-adapter-both', { type: 'module' }, DEFINITION.replace('mine', 'prefixed'));
+  await aPackage('@scope/store', { type: 'module' });
+  t.is((await find('both')).name, 'prefixed');
+  t.is((await find('@scope/store')).name, 'mine');
+});
+
+test('a package that can only be imported is found', async (t) => {
+  const exports = {
+    '.': { types: './index.d.ts', import: { browser: './no.js', default: './lib/main.js' } },
+  };
+  await aPackage('import-only', { type: 'module', exports }, DEFINITION, 'lib/main.js');
+  t.is((await find('import-only')).name, 'mine');
+});
+
+test('a CommonJS package is found, also one compiled from `export default`', async (t) => {
+  await aPackage('common', {}, 'module.exports = { name: "common", create() {} };');
+  await aPackage(
+    'compiled',
+    {},
+    'exports.__esModule = true; exports.default = { name: "compiled", create() {} };',
+  );
+  t.is((await find('common')).name, 'common');
+  t.is((await find('compiled')).name, 'compiled');
+});
+
+test('an unknown name is named with its place, a suggestion and the built-in ones', async (t) => {
+  const { code, message } = await errorOf('memroy', 'jackfield.config.json:3:27');
+  t.is(code, 'ADAPTER_UNKNOWN');
+  t.true(message.includes('"memroy" at jackfield.config.json:3:27. Did you mean "memory"?'), message);
+  t.regex(message, /Built in are json-file, .*memory/);
+  t.true(message.includes('jackfield-adapter-memroy'));
+});
+
+test('a name that is no name never reaches the file system', async (t) => {
+  await file('outside.js', DEFINITION);
+  for (const name of [
+    '',
+    '..',
+    'x/../../outside',
+    'memory/../lru',
+    'a b',
+    'node_modules\\both',
+    '\0',
+    'file:x',
+  ]) {
+    t.is((await errorOf(name)).code, 'ADAPTER_UNKNOWN', name);
+  }
+});
+
+test('a file that is not there is named in full', async (t) => {
+  const { code, message } = await errorOf('./nowhere.js');
+  t.is(code, 'ADAPTER_UNKNOWN');
+  t.true(message.includes(join(folder, 'nowhere.js')), message);
+});
+
+test('a module that fails while it is imported is ADAPTER_INVALID with the reason', async (t) => {
+  await file('throws.mjs', 'throw new Error("out of order");');
+  await file('syntax.mjs', 'export default {');
+  const { code, message, cause } = await errorOf('./throws.mjs');
+  t.is(code, 'ADAPTER_INVALID');
+  t.true(message.includes('out of order'), message);
+  t.true(cause instanceof Error);
+  t.is((await errorOf('./syntax.mjs')).code, 'ADAPTER_INVALID');
+});
+
+test('a driver that is not installed is named with the command that installs it', async (t) => {
+  await aPackage('jackfield-adapter-far', { type: 'module' }, `import '@far/driver/sub';\n${DEFINITION}`);
+  await aPackage('near', {}, 'require("near-driver");');
+  for (const [name, driver] of [
+    ['far', '@far/driver'],
+    ['near', 'near-driver'],
+  ] as const) {
+    const { code, message } = await errorOf(name);
+    t.is(code, 'ADAPTER_INVALID');
+    t.true(message.includes(`npm install ${driver}"`), message);
+  }
+});
+
+test('a file of its own that an adapter does not find is no package to install', async (t) => {
+  await file('half.mjs', `import './other-half.js';\n${DEFINITION}`);
+  const { code, message } = await errorOf('./half.mjs');
+  t.is(code, 'ADAPTER_INVALID');
+  t.false(message.includes('npm install'), message);
+});
+
+test('a default export without name or create is ADAPTER_INVALID', async (t) => {
+  for (const [name, text] of Object.entries({
+    none: 'export const adapter = 1;',
+    nameless: 'export default { create() {} };',
+    createless: 'export default { name: "x" };',
+    optionless: 'export default { name: "x", options: { path: "string" }, create() {} };',
+    null: 'export default null;',
+  })) {
+    await file(`${name}.mjs`, text);
+    t.is((await errorOf(`./${name}.mjs`)).code, 'ADAPTER_INVALID', name);
+  }
+});

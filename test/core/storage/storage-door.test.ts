@@ -1,0 +1,274 @@
+import { inspect } from 'node:util';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import test from 'ava';
+import {
+  type Change,
+  type Entry,
+  type Page,
+  type StorageAdapter,
+  StorageError,
+} from '../../../core/storage/contract.js';
+import { StorageDoor, type StorageDoorOptions } from '../../../core/storage/storage-door.js';
+import { storageContract } from '../../../core/testing/storage-contract.js';
+import { MemoryAdapter } from '../../../storage-adapters/memory.js';
+
+function opened(options?: StorageDoorOptions): StorageDoor {
+  const door = new StorageDoor(new MemoryAdapter(), options);
+  door.open();
+  return door;
+}
+
+/** A memory adapter with some functions of its own. */
+function withFunctions(functions: Partial<StorageAdapter>): StorageDoor {
+  const memory = new MemoryAdapter();
+  return new StorageDoor({
+    name: 'odd',
+    supports: memory.supports,
+    open: () => memory.open(),
+    get: (key) => memory.get(key),
+    list: (page) => memory.list(page),
+    commit: (change) => memory.commit(change),
+    close: () => memory.close(),
+    ...functions,
+  });
+}
+
+// The door keeps every promise of the contract.
+storageContract(
+  (title, body) =>
+    test(title, async (t) => {
+      await body();
+      t.pass();
+    }),
+  () => new StorageDoor(new MemoryAdapter()),
+);
+
+test('what the adapter answers at once is answered at once', (t) => {
+  const door = opened();
+  const result = door.commit({ puts: [{ key: 'a', value: '1' }] });
+  t.false(result instanceof Promise);
+  t.like(door.get('a'), { key: 'a', value: '1' });
+  t.like(door.list({ limit: 1 }), { entries: [{ key: 'a' }] });
+  t.is(door.close(), undefined);
+});
+
+test('what the adapter promises is promised', async (t) => {
+  const entry: Entry = { key: 'a', value: '1', created: 1, revision: 1 };
+  const door = withFunctions({ open: async () => {}, get: async () => entry });
+  const opening = door.open();
+  t.throws(() => door.get('a'), { code: 'STORAGE_CLOSED' }, 'not open yet');
+  await opening;
+  t.is(await door.get('a'), entry);
+});
+
+const HALF_A_PAIR = 'x\ud83d';
+
+for (const [what, key] of [
+  ['an empty string', ''],
+  ['half a surrogate pair', HALF_A_PAIR],
+  ['1,025 octets', 'k'.repeat(1_025)],
+  ['1,026 octets in 342 characters', '€'.repeat(342)],
+  ['undefined', undefined],
+  ['null', null],
+  ['a number', 5],
+  ['an object', {}],
+] as const) {
+  test(`${what} as a key is STORAGE_KEY_INVALID everywhere`, (t) => {
+    const door = opened();
+    const bad = key as string; // What a handler in JavaScript may pass.
+    const expected = { instanceOf: StorageError, code: 'STORAGE_KEY_INVALID' };
+    t.throws(() => door.get(bad), expected);
+    t.throws(() => door.commit({ puts: [{ key: bad, value: '' }] }), expected);
+    t.throws(() => door.commit({ deletes: [bad] }), expected);
+    t.throws(() => door.commit({ checks: [{ key: bad, revision: 0 }] }), expected);
+  });
+}
+
+for (const [what, value] of [
+  ['half a surrogate pair', HALF_A_PAIR],
+  ['more than 1 MiB', 'v'.repeat(1_048_577)],
+  ['more than 1 MiB in fewer characters', '€'.repeat(349_526)],
+  ['undefined', undefined],
+  ['a number', 5],
+] as const) {
+  test(`${what} as a value is STORAGE_VALUE_INVALID`, (t) => {
+    const bad = value as string; // As above.
+    t.throws(() => opened().commit({ puts: [{ key: 'a', value: bad }] }), {
+      instanceOf: StorageError,
+      code: 'STORAGE_VALUE_INVALID',
+    });
+  });
+}
+
+test('a refused change changes nothing', (t) => {
+  const door = opened();
+  t.throws(() =>
+    door.commit({
+      puts: [
+        { key: 'a', value: '' },
+        { key: '', value: '' },
+      ],
+    }),
+  );
+  t.is(door.get('a'), undefined);
+});
+
+test('keys and values may be exactly as long as the limit', (t) => {
+  const door = opened();
+  const key = `${'€'.repeat(341)}x`;
+  t.notThrows(() => door.commit({ puts: [{ key, value: 'v'.repeat(1_048_576) }] }));
+  const small = opened({ maxKeyOctets: 3, maxValueOctets: 4 });
+  t.notThrows(() => small.commit({ puts: [{ key: '€', value: '😀' }] }));
+  t.throws(() => small.commit({ puts: [{ key: '€€', value: '' }] }), { code: 'STORAGE_KEY_INVALID' });
+  t.throws(() => small.commit({ puts: [{ key: 'k', value: '😀!' }] }), { code: 'STORAGE_VALUE_INVALID' });
+});
+
+for (const page of [
+  { limit: 0 },
+  { limit: 1.5 },
+  { limit: Number.NaN },
+  { limit: Number.POSITIVE_INFINITY },
+  { limit: '5' },
+  {},
+  { limit: 1, after: -1 },
+  { limit: 1, after: 0.5 },
+  { limit: 1, after: '1' },
+  { limit: 1, prefix: 5 },
+  { limit: 1, prefix: HALF_A_PAIR },
+]) {
+  test(`the page ${inspect(page)} is STORAGE_PAGE_INVALID`, (t) => {
+    t.throws(() => opened().list(page as Page), { instanceOf: StorageError, code: 'STORAGE_PAGE_INVALID' });
+  });
+}
+
+for (const change of [
+  {
+    puts: [
+      { key: 'a', value: '1' },
+      { key: 'a', value: '2' },
+    ],
+  },
+  { puts: [{ key: 'a', value: '1' }], deletes: ['a'] },
+  { deletes: ['a', 'b', 'a'] },
+  { checks: [{ key: 'a', revision: -1 }] },
+  { checks: [{ key: 'a', revision: 0.5 }] },
+  { checks: [{ key: 'a' }] },
+  { puts: [{ key: 'a', value: '1', ttlMs: 0 }] },
+  { puts: [{ key: 'a', value: '1', ttlMs: 1.5 }] },
+  { puts: [{ key: 'a', value: '1', ttlMs: '5' }] },
+]) {
+  test(`the change ${JSON.stringify(change)} is STORAGE_CHANGE_INVALID`, (t) => {
+    t.throws(() => opened().commit(change as Change), {
+      instanceOf: StorageError,
+      code: 'STORAGE_CHANGE_INVALID',
+    });
+  });
+}
+
+test('a key may stand in the checks and in the puts', (t) => {
+  t.notThrows(() =>
+    opened().commit({ checks: [{ key: 'a', revision: 0 }], puts: [{ key: 'a', value: '' }] }),
+  );
+});
+
+test('what an adapter throws or rejects with is STORAGE_UNAVAILABLE with its cause, unless it has a code', async (t) => {
+  const cause = new Error('connection refused');
+  const known = new StorageError('STORAGE_OUTCOME_UNKNOWN');
+  const door = withFunctions({
+    get: () => {
+      throw cause;
+    },
+    list: () => Promise.reject(cause),
+    commit: () => Promise.reject(known),
+  });
+  door.open();
+  const unavailable = {
+    instanceOf: StorageError,
+    code: 'STORAGE_UNAVAILABLE',
+    message: /connection refused/,
+  };
+  t.is(t.throws(() => door.get('a'), unavailable)?.cause, cause);
+  t.is((await t.throwsAsync(async () => door.list({ limit: 1 }), unavailable))?.cause, cause);
+  t.is(await t.throwsAsync(async () => door.commit({})), known);
+});
+
+test('a promise that is none of ours is followed too', async (t) => {
+  // biome-ignore lint/suspicious/noThenProperty: it is the point of this test.
+  const thenable = { then: (_ok: unknown, failed: (reason: unknown) => void) => failed(new Error('odd')) };
+  const door = withFunctions({ get: () => thenable as unknown as Promise<undefined> });
+  door.open();
+  await t.throwsAsync(async () => door.get('a'), { code: 'STORAGE_UNAVAILABLE' });
+});
+
+test('before it is open and after it is closed every call is STORAGE_CLOSED', async (t) => {
+  const door = new StorageDoor(new MemoryAdapter());
+  const closed = { instanceOf: StorageError, code: 'STORAGE_CLOSED' };
+  const allClosed = () => {
+    t.throws(() => door.get('a'), closed);
+    t.throws(() => door.list({ limit: 1 }), closed);
+    t.throws(() => door.commit({}), closed);
+  };
+  allClosed();
+  await door.open();
+  t.throws(() => door.open(), { instanceOf: TypeError });
+  await door.close();
+  allClosed();
+  t.is(await door.close(), undefined, 'closing twice is no error');
+});
+
+test('a store that could not be opened stays closed and may be tried again', async (t) => {
+  let ready = false;
+  const door = withFunctions({
+    open: async () => {
+      if (!ready) throw new Error('not yet');
+    },
+    get: () => undefined,
+  });
+  await t.throwsAsync(async () => door.open(), { code: 'STORAGE_UNAVAILABLE' });
+  t.throws(() => door.get('a'), { code: 'STORAGE_CLOSED' });
+  ready = true;
+  await door.open();
+  t.is(await door.get('a'), undefined);
+});
+
+test('the adapter gets defaults filled in and nothing that it does not know', (t) => {
+  const calls: unknown[] = [];
+  const door = withFunctions({
+    list: (page) => {
+      calls.push(page);
+      return { entries: [] };
+    },
+    commit: (change) => {
+      calls.push(change);
+      return { ok: true, revision: 1, previous: new Map() };
+    },
+  });
+  door.open();
+  door.list({ limit: 5 });
+  door.commit({ puts: [{ key: 'a', value: 'b', color: 'red' } as { key: string; value: string }] });
+  t.deepEqual(calls, [
+    { prefix: '', after: 0, limit: 5 },
+    { checks: [], puts: [{ key: 'a', value: 'b' }], deletes: [] },
+  ]);
+});
+
+test('stored strings do not keep the request alive that they were cut from', (t) => {
+  setFlagsFromString('--expose-gc');
+  const collectGarbage: () => void = runInNewContext('gc');
+  const door = opened();
+  const heap = () => {
+    collectGarbage();
+    return process.memoryUsage().heapUsed / 1_048_576;
+  };
+  const before = heap();
+  for (let n = 0; n < 100; n += 1) {
+    // Read from octets, so that it is one flat string, as a body is.
+    const body = Buffer.from(
+      `the key of entry ${n + 100}=the value of it${' '.repeat(1_048_576)}`,
+    ).toString();
+    door.commit({ puts: [{ key: body.slice(0, 20), value: body.slice(21, 36) }] });
+  }
+  t.like(door.get('the key of entry 199'), { value: 'the value of it' });
+  t.true(heap() - before < 20, 'a hundred small entries out of 100 MiB');
+});

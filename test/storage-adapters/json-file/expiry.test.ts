@@ -1,0 +1,109 @@
+import { existsSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
+import test from 'ava';
+import type { JsonFileAdapter } from '../../../storage-adapters/json-file/json-file.js';
+import { freshFolder, onDisk, opened, outcomeOf, puts } from './helpers.js';
+
+const HOUR_MS = 3_600_000;
+const session = (value: string, ttlMs = HOUR_MS) => ({ puts: [{ key: 'session', value, ttlMs }] });
+const expiryOf = (adapter: JsonFileAdapter, key = 'session') => adapter.get(key)?.expiresAt;
+
+test("the data file stays the user's; expiry is kept beside it, and only while there is any", async (t) => {
+  const { path } = await freshFolder(t);
+  const adapter = await opened(t, { path });
+  await adapter.commit(puts({ a: '1' }));
+  t.false(existsSync(`${path}.expiry`));
+  await adapter.commit(session('x'));
+  t.deepEqual(onDisk(path), [
+    ['a', '1'],
+    ['session', 'x'],
+  ]);
+  t.true(existsSync(`${path}.expiry`));
+  await adapter.commit({ deletes: ['session'] });
+  t.false(existsSync(`${path}.expiry`));
+});
+
+test('expiry is known again after a restart, whatever was written after it', async (t) => {
+  const { path } = await freshFolder(t);
+  const adapter = await opened(t, { path });
+  await adapter.commit(session('x'));
+  const expiresAt = expiryOf(adapter);
+  await adapter.commit(puts({ b: '1' }));
+  await adapter.close();
+  const again = await opened(t, { path });
+  t.is(expiryOf(again), expiresAt);
+  await again.commit(puts({ c: '1' }));
+  await again.close();
+  t.is(expiryOf(await opened(t, { path })), expiresAt);
+});
+
+test('another expiry for the same value is kept, though the data does not change by an octet', async (t) => {
+  const { path } = await freshFolder(t);
+  for (const change of [session('x'), session('x', 2 * HOUR_MS), puts({ session: 'x' }), session('x')]) {
+    const adapter = await opened(t, { path });
+    await adapter.commit(change);
+    const expiresAt = expiryOf(adapter);
+    await adapter.close();
+    const again = await opened(t, { path });
+    t.is(again.get('session')?.value, 'x');
+    t.is(expiryOf(again), expiresAt);
+    await again.close();
+  }
+});
+
+test('a value edited by hand does not expire, its neighbours still do', async (t) => {
+  const { path } = await freshFolder(t);
+  const adapter = await opened(t, { path });
+  await adapter.commit(session('x'));
+  await adapter.commit({ puts: [{ key: 'other', value: 'y', ttlMs: HOUR_MS }] });
+  await adapter.close();
+  await writeFile(path, (await readFile(path, 'utf8')).replace('"x"', '"edited"'));
+  const again = await opened(t, { path });
+  t.is(again.get('session')?.value, 'edited');
+  t.is(expiryOf(again), undefined);
+  t.is(typeof expiryOf(again, 'other'), 'number');
+});
+
+test('what expired while the server was stopped is absent, and leaves the file with the next commit', async (t) => {
+  const { path } = await freshFolder(t);
+  const adapter = await opened(t, { path });
+  await adapter.commit(session('x', 1));
+  await adapter.commit(puts({ a: '1' }));
+  await adapter.close();
+  const again = await opened(t, { path });
+  t.is(again.get('session'), undefined);
+  await again.commit(puts({ b: '1' }));
+  t.deepEqual(onDisk(path), [
+    ['a', '1'],
+    ['b', '1'],
+  ]);
+});
+
+test('an expiry for a key that is gone is ignored', async (t) => {
+  const { path } = await freshFolder(t);
+  const adapter = await opened(t, { path });
+  await adapter.commit(session('x'));
+  await adapter.close();
+  await writeFile(path, '{"a": "1"}');
+  const again = await opened(t, { path });
+  t.is(expiryOf(again, 'a'), undefined);
+  await again.commit(puts({ session: 'x' }));
+  await again.close();
+  t.is(expiryOf(await opened(t, { path })), undefined);
+});
+
+test('a damaged expiry file is STORAGE_CORRUPT with its place', async (t) => {
+  const { path } = await freshFolder(t);
+  await writeFile(path, '{"a": "1"}');
+  for (const [text, place] of [
+    ['{"data":"x"}\n["a","m"]\n', '2:1'],
+    ['["a","m",5]\n', '1:1'],
+    ['{"data":"x"}\n\nnonsense', '3:1'],
+  ] as const) {
+    await writeFile(`${path}.expiry`, text);
+    const error = await t.throwsAsync(() => opened(t, { path }), { code: 'STORAGE_CORRUPT' });
+    t.true(error?.message.includes(`data.json.expiry:${place}: `), error?.message);
+  }
+  await writeFile(`${path}.expiry`, '');
+  t.is(await outcomeOf(() => opened(t, { path })), 'ok');
+});

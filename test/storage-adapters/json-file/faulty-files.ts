@@ -1,0 +1,75 @@
+/** The real file system, where any operation can be made to fail: before it is done, or although it was done. */
+import { basename } from 'node:path';
+import {
+  type FileSystem,
+  type NewFile,
+  nodeFileSystem,
+} from '../../../storage-adapters/json-file/file-system.js';
+
+export type When = 'before' | 'after';
+
+/** What happens to an operation; undefined where nothing does. */
+export type Fault = { readonly code: string; readonly when: When } | undefined;
+
+export class FaultyFiles implements FileSystem {
+  /** The operations so far, such as `rename data.json.tmp`. */
+  readonly done: string[] = [];
+  /** Asked about each operation by its text and its number. */
+  faultOf: (operation: string, number: number) => Fault = () => undefined;
+  /** Room for this many octets more. */
+  room = Number.POSITIVE_INFINITY;
+
+  async #do<T>(operation: string, perform: () => Promise<T>): Promise<T> {
+    const fault = this.faultOf(operation, this.done.length);
+    this.done.push(operation);
+    if (fault?.when === 'before') throw failure(fault.code, operation);
+    const result = await perform();
+    if (fault !== undefined) throw failure(fault.code, operation);
+    return result;
+  }
+
+  read = (path: string) => this.#do(`read ${basename(path)}`, () => nodeFileSystem.read(path));
+  stat = (path: string) => this.#do(`stat ${basename(path)}`, () => nodeFileSystem.stat(path));
+  list = (folder: string) => this.#do('list', () => nodeFileSystem.list(folder));
+  rename = (from: string, to: string) =>
+    this.#do(`rename ${basename(from)}`, () => nodeFileSystem.rename(from, to));
+  link = (existing: string, name: string) =>
+    this.#do(`link ${basename(existing)}`, () => nodeFileSystem.link(existing, name));
+  unlink = (path: string) => this.#do(`unlink ${basename(path)}`, () => nodeFileSystem.unlink(path));
+  syncFolder = (path: string) => this.#do('syncFolder', () => nodeFileSystem.syncFolder(path));
+  realPath = (path: string) => nodeFileSystem.realPath(path);
+  readLink = (path: string) => nodeFileSystem.readLink(path);
+
+  create = async (path: string): Promise<NewFile> => {
+    const name = basename(path);
+    let made: NewFile | undefined;
+    const create = async () => {
+      made = await nodeFileSystem.create(path);
+      return made;
+    };
+    const file = await this.#do(`create ${name}`, create).catch(async (error: unknown) => {
+      await made?.close();
+      throw error;
+    });
+    return {
+      write: (octets) =>
+        this.#do(`write ${name}`, async () => {
+          // A disk that is nearly full takes what it has room for, and says so only by the number.
+          const taken = Math.min(octets.length, this.room);
+          this.room -= taken;
+          return taken === 0 ? 0 : file.write(octets.subarray(0, taken));
+        }),
+      dress: (like) => this.#do(`dress ${name}`, () => file.dress(like)),
+      sync: () => this.#do(`sync ${name}`, () => file.sync()),
+      // Closed in any case, or the test would leak descriptors.
+      close: async () => {
+        await file.close();
+        await this.#do(`close ${name}`, async () => {});
+      },
+    };
+  };
+}
+
+function failure(code: string, operation: string): Error {
+  return Object.assign(new Error(`${code}: ${operation}`), { code });
+}

@@ -1,0 +1,117 @@
+import { mkdir, readdir, readFile, unlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test from 'ava';
+import { elsewhere } from '../../../storage-adapters/json-file/file-lock.js';
+import { JsonFileAdapter } from '../../../storage-adapters/json-file/json-file.js';
+import { freshFolder, onDisk, opened, otherProcess, outcomeOf, puts } from './helpers.js';
+
+const open = (path: string) => new JsonFileAdapter({ path }).open();
+
+test('a file opened by another process is refused with its id, and free as soon as that is killed', async (t) => {
+  const { folder, path } = await freshFolder(t);
+  const other = otherProcess(t, path);
+  t.is(await other.line(), 'opened');
+  const error = await t.throwsAsync(() => open(path), { code: 'STORAGE_LOCKED' });
+  t.true(error?.message.includes(`process ${other.pid}`), error?.message);
+  other.kill('SIGKILL');
+  await other.ended;
+  t.is((await readdir(folder)).length, 1, 'the dead lock is still there');
+  const adapter = await opened(t, { path });
+  await adapter.commit(puts({ a: '1' }));
+  await adapter.close();
+  t.deepEqual(await readdir(folder), ['data.json']);
+});
+
+test('a process that is stopped keeps its file', async (t) => {
+  const { path } = await freshFolder(t);
+  const other = otherProcess(t, path);
+  await other.line();
+  other.kill('SIGSTOP');
+  await t.throwsAsync(() => open(path), { code: 'STORAGE_LOCKED' });
+});
+
+test('two adapters of one process exclude each other', async (t) => {
+  const { path } = await freshFolder(t);
+  const adapter = await opened(t, { path });
+  const error = await t.throwsAsync(() => open(path), { code: 'STORAGE_LOCKED' });
+  t.regex(error?.message ?? '', /this process/);
+  await adapter.commit(puts({ a: '1' }));
+  await adapter.close();
+  await opened(t, { path });
+});
+
+test('of many that open a file with a dead lock at once exactly one gets it', async (t) => {
+  const { path } = await freshFolder(t);
+  for (let round = 0; round < 5; round += 1) {
+    const dead = otherProcess(t, path);
+    await dead.line();
+    dead.kill('SIGKILL');
+    await dead.ended;
+    const here = Array.from({ length: 12 }, () => new JsonFileAdapter({ path }));
+    const there = Array.from({ length: 3 }, () => otherProcess(t, path));
+    const outcomes = await Promise.all([
+      ...here.map((adapter) => outcomeOf(() => adapter.open())),
+      ...there.map(async (other) => ((await other.line()) === 'opened' ? 'ok' : 'STORAGE_LOCKED')),
+    ]);
+    t.is(outcomes.filter((outcome) => outcome === 'ok').length, 1, outcomes.join(' '));
+    t.is(outcomes.filter((outcome) => outcome === 'STORAGE_LOCKED').length, outcomes.length - 1);
+    for (const [at, adapter] of here.entries()) if (outcomes[at] === 'ok') await adapter.close();
+    for (const other of there) {
+      other.kill('SIGKILL');
+      await other.ended;
+    }
+  }
+});
+
+test('who lost the lock writes nothing any more', async (t) => {
+  const { folder, path } = await freshFolder(t);
+  const adapter = await opened(t, { path });
+  await adapter.commit(puts({ a: '1' }));
+  const [lock] = (await readdir(folder)).filter((name) => name.includes('.lock-'));
+  await unlink(join(folder, lock ?? ''));
+  t.is(await outcomeOf(() => adapter.commit(puts({ a: '2' }))), 'STORAGE_LOCKED');
+  const second = await opened(t, { path });
+  await second.commit(puts({ a: '3' }));
+  t.is(await outcomeOf(() => adapter.commit(puts({ a: '4' }))), 'STORAGE_LOCKED');
+  await adapter.close();
+  t.deepEqual(onDisk(path), [['a', '3']]);
+  t.is(
+    await outcomeOf(() => open(path)),
+    'STORAGE_LOCKED',
+    'closing the first did not remove the lock of the second',
+  );
+});
+
+test('a file that only bears the name of a lock is left alone', async (t) => {
+  const { path } = await freshFolder(t);
+  for (const name of [`${path}.lock`, `${path}.lock-00000000`, `${path}.lock-x`])
+    await writeFile(name, 'mine');
+  await opened(t, { path });
+  t.is(await readFile(`${path}.lock-00000000`, 'utf8'), 'mine');
+});
+
+test('a path too long for a socket is locked in the folder for temporary files', async (t) => {
+  const { folder } = await freshFolder(t);
+  const deep = join(folder, 'd'.repeat(120));
+  await mkdir(deep);
+  const path = join(deep, 'data.json');
+  const adapter = await opened(t, { path });
+  const locks = async () =>
+    (await readdir(tmpdir())).filter((name) => name.startsWith(elsewhere(path).prefix));
+  t.is((await locks()).length, 1);
+  t.is(await outcomeOf(() => open(path)), 'STORAGE_LOCKED');
+  await adapter.commit(puts({ a: '1' }));
+  await adapter.close();
+  t.deepEqual(await locks(), []);
+  t.deepEqual(await readdir(deep), ['data.json']);
+});
+
+test('an adapter that was never closed does not keep the process from ending', async (t) => {
+  const { path } = await freshFolder(t);
+  const other = otherProcess(t, path, 'leave');
+  t.is(await other.line(), 'opened');
+  t.is(await other.line(), undefined);
+  await other.ended;
+  await opened(t, { path });
+});

@@ -1,0 +1,82 @@
+/** What the tests of json-file share: fresh folders, what is on disk, and adapters over it. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdtemp, realpath, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import type { ExecutionContext } from 'ava';
+import { type Change, type Entry, StorageError } from '../../../core/storage/contract.js';
+import { JsonFileAdapter, type JsonFileOptions } from '../../../storage-adapters/json-file/json-file.js';
+import { pairsIn } from '../../../storage-adapters/json-file/json-text.js';
+
+/** A fresh folder that goes with the test, and the data file to be in it. */
+export async function freshFolder(t: ExecutionContext): Promise<{ folder: string; path: string }> {
+  const folder = await realpath(await mkdtemp(join(tmpdir(), 'jackfield-json-')));
+  t.teardown(() => rm(folder, { recursive: true, force: true }));
+  return { folder, path: join(folder, 'data.json') };
+}
+
+/** An opened adapter, closed with the test. */
+export async function opened(t: ExecutionContext, options: JsonFileOptions): Promise<JsonFileAdapter> {
+  const adapter = new JsonFileAdapter(options);
+  await adapter.open();
+  t.teardown(() => adapter.close());
+  return adapter;
+}
+
+export const puts = (pairs: Readonly<Record<string, string>>): Change => ({
+  puts: Object.entries(pairs).map(([key, value]) => ({ key, value })),
+});
+
+export async function entriesOf(adapter: JsonFileAdapter): Promise<Entry[]> {
+  return adapter.list({ limit: 1_000_000 }).entries;
+}
+
+/** The entries as pairs, as `onDisk` gives them. */
+export async function pairsOf(adapter: JsonFileAdapter): Promise<string[][]> {
+  return (await entriesOf(adapter)).map(({ key, value }) => [key, value]);
+}
+
+/** The pairs in the data file, which must be whole; none where there is no file. */
+export function onDisk(path: string): string[][] {
+  return existsSync(path) ? [...pairsIn(readFileSync(path), path)] : [];
+}
+
+/** The code that this fails with, or `ok`. */
+export async function outcomeOf(call: () => unknown): Promise<string> {
+  try {
+    await call();
+    return 'ok';
+  } catch (error) {
+    if (error instanceof StorageError) return error.code;
+    throw error;
+  }
+}
+
+export interface OtherProcess {
+  readonly pid: number;
+  /** The next line that it prints; undefined when it has ended. */
+  line(): Promise<string | undefined>;
+  kill(signal: NodeJS.Signals): void;
+  ended: Promise<unknown>;
+}
+
+/** A process of its own that opens the file and writes to it; see `writer.ts`. */
+export function otherProcess(t: ExecutionContext, ...args: string[]): OtherProcess {
+  const program = fileURLToPath(new URL('./writer.js', import.meta.url));
+  const child = spawn(process.execPath, [program, ...args], { stdio: ['pipe', 'pipe', 'inherit'] });
+  t.teardown(() => child.kill('SIGKILL'));
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  return {
+    pid: child.pid ?? 0,
+    line: async () => {
+      const { value, done } = await lines.next();
+      return done === true ? undefined : value;
+    },
+    kill: (signal) => child.kill(signal),
+    ended: once(child, 'close'),
+  };
+}

@@ -1,0 +1,40 @@
+/**
+ * A program, not a test: opens the data file and says so, then writes keys from a number on and prints each that was
+ * acknowledged. Arguments: the path; the first number, `hold` to only keep the file open until stdin ends, or `leave` to come
+ * to the end of the program without closing.
+ */
+import { writeSync } from 'node:fs';
+import { JsonFileAdapter } from '../../../storage-adapters/json-file/json-file.js';
+
+const [path = '', first = 'hold'] = process.argv.slice(2);
+const adapter = new JsonFileAdapter({ path });
+// Synchronous, so that a line is out before anything else happens.
+const say = (line: string) => writeSync(1, `${line}\n`);
+
+try {
+  await adapter.open();
+} catch (error) {
+  say(error instanceof Error ? error.message : String(error));
+  process.exit(1);
+}
+say('opened');
+
+if (first === 'hold') {
+  process.stdin.on('end', () => process.exit(0)).resume();
+} else if (first !== 'leave') {
+  let next = Number(first);
+  const write = async () => {
+    for (;;) {
+      const key = String(next);
+      next += 1;
+      await adapter.commit({
+        puts: [
+          { key, value: `value of ${key}` },
+          { key: `${key} too`, value: key },
+        ],
+      });
+      say(key);
+    }
+  };
+  await Promise.all([write(), write(), write()]);
+}
