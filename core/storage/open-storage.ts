@@ -2,17 +2,10 @@
 import type { ConfigSource, StorageConfig } from '../config/server-config.js';
 import { explainIssues, knownKeysOf } from '../config/validate-config.js';
 import { JackfieldError } from '../errors.js';
-import { type ExtensionKind, findExtension } from '../extensions/find-extension.js';
 import type { Log } from '../log.js';
 import type { AdapterDefinition, StorageAdapter } from './contract.js';
+import { asDefinition, findAdapter } from './find-adapter.js';
 import { StorageDoor } from './storage-door.js';
-
-export const ADAPTERS: ExtensionKind = {
-  folder: 'storage-adapters',
-  packagePrefix: 'jackfield-adapter-',
-  unknown: 'ADAPTER_UNKNOWN',
-  unloadable: 'ADAPTER_INVALID',
-};
 
 /** Errors: ADAPTER_UNKNOWN, ADAPTER_INVALID, ADAPTER_OPTIONS_INVALID and those of the adapter's `open`. */
 export async function openStorage(
@@ -31,7 +24,8 @@ async function makeAdapter(
   log: Log,
 ): Promise<StorageAdapter> {
   if (isAdapter(adapter)) return adapter;
-  const definition = await findDefinition(adapter, source);
+  const definition =
+    typeof adapter === 'string' ? await findAdapter(adapter, source) : asDefinition(adapter, 'the object');
   const validated = await validateOptions(definition, options, source);
   return definition.create(validated, {
     folder: source.folder,
@@ -41,35 +35,6 @@ async function makeAdapter(
 
 function isAdapter(adapter: StorageConfig['adapter']): adapter is StorageAdapter {
   return typeof adapter === 'object' && 'commit' in adapter;
-}
-
-async function findDefinition(
-  adapter: string | AdapterDefinition<never>,
-  source: ConfigSource,
-): Promise<AdapterDefinition<unknown>> {
-  const location = source.locate(['storage', 'adapter']);
-  const found =
-    typeof adapter === 'string'
-      ? (await findExtension(ADAPTERS, adapter, source.folder, location)).exported
-      : adapter;
-  if (isDefinition(found)) return found;
-  const where = [typeof adapter === 'string' ? JSON.stringify(adapter) : 'the object', location].filter(
-    (part) => part !== '',
-  );
-  throw new JackfieldError(
-    'ADAPTER_INVALID',
-    `${where.join(' at ')} has no name and create function. Export default defineAdapter({ name, create }).`,
-  );
-}
-
-/** Whether this can be used as an adapter's definition. */
-export function isDefinition(value: unknown): value is AdapterDefinition<unknown> {
-  if (typeof value !== 'object' || value === null) return false;
-  const { name, create, options } = value as Partial<Record<keyof AdapterDefinition, unknown>>;
-  // Some schemas (ArkType's) are functions.
-  const described =
-    options === undefined || (Object(options) === options && '~standard' in (options as object));
-  return typeof name === 'string' && name !== '' && typeof create === 'function' && described;
 }
 
 async function validateOptions(
