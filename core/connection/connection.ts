@@ -13,12 +13,12 @@ import { type Answer, errorAnswer } from '../handlers/answer.js';
 import type { Dispatcher } from '../handlers/dispatcher.js';
 import type { HttpClock } from '../http/http-clock.js';
 import { RequestParser } from '../http/parser.js';
-import { formatHead, type ResponseFraming } from '../http/response-head.js';
+import { headEnding, type ResponseFraming } from '../http/response-head.js';
 import type { Log } from '../log.js';
 import { abandon, writeBody } from './body-writer.js';
-import { ExchangeRequest, LazyAbort } from './exchange-request.js';
+import { ExchangeRequest } from './exchange-request.js';
 import { Outbox } from './outbox.js';
-import { type Phase, TRANSITIONS } from './phases.js';
+import { mayFollow, PHASE, type Phase, type PhaseName, phaseName } from './phases.js';
 import { RequestBody } from './request-body.js';
 import type { Tap, Transport, TransportEvents } from './transport.js';
 
@@ -60,7 +60,7 @@ export class Connection implements TransportEvents {
   readonly #services: ConnectionServices;
   readonly #parser: RequestParser;
   readonly #outbox: Outbox;
-  #phase: Phase = 'idle';
+  #phase: Phase = PHASE.idle;
   #phaseSince: number;
   /** When the first octet of the request under way came. */
   #requestSince = 0;
@@ -92,17 +92,17 @@ export class Connection implements TransportEvents {
     });
   }
 
-  get phase(): Phase {
-    return this.#phase;
+  get phase(): PhaseName {
+    return phaseName(this.#phase);
   }
 
   // What the transport tells
 
   received(octets: Buffer, length = octets.length, isShared = false): void {
-    if (this.#phase === 'closed' || this.#phase === 'draining') return;
+    if (this.#phase === PHASE.closed || this.#phase === PHASE.draining) return;
     this.#services.tap?.received(this.id, octets.subarray(0, length));
-    if (this.#phase === 'idle') {
-      this.#enter('reading');
+    if (this.#phase === PHASE.idle) {
+      this.#enter(PHASE.reading);
       this.#requestSince = this.#services.now;
     }
     if (this.#pumping || this.#backlog.length > 0 || this.#parser.hasUnread) {
@@ -121,7 +121,7 @@ export class Connection implements TransportEvents {
 
   ended(): void {
     this.#peerEnded = true;
-    if (this.#phase === 'draining') {
+    if (this.#phase === PHASE.draining) {
       this.#transport.destroy();
       return;
     }
@@ -139,9 +139,9 @@ export class Connection implements TransportEvents {
   }
 
   closed(): void {
-    if (this.#phase === 'closed') return;
+    if (this.#phase === PHASE.closed) return;
     const exchange = this.#exchange;
-    this.#enter('closed');
+    this.#enter(PHASE.closed);
     this.#outbox.drained();
     this.#backlog = [];
     if (exchange !== undefined) {
@@ -157,7 +157,7 @@ export class Connection implements TransportEvents {
 
   /** No exchange begins any more; one that is under way is finished. */
   stop(): void {
-    const idle = this.#phase === 'idle' || (this.#phase === 'reading' && !this.#parser.midRequest);
+    const idle = this.#phase === PHASE.idle || (this.#phase === PHASE.reading && !this.#parser.midRequest);
     // Nothing is on its way to the peer, so there is nothing to linger for.
     if (idle && this.#exchange === undefined) this.#transport.destroySoon();
   }
@@ -178,25 +178,25 @@ export class Connection implements TransportEvents {
       return;
     }
     switch (this.#phase) {
-      case 'idle':
+      case PHASE.idle:
         this.#parser.rest();
         if (inPhase > limits.idleTimeoutMs) this.#close();
         return;
-      case 'reading':
+      case PHASE.reading:
         if (!this.#parser.midRequest) {
           if (inPhase > limits.idleTimeoutMs) this.#close();
         } else if (now - this.#requestSince > limits.headerTimeoutMs)
           this.#refuse(new JackfieldError('REQUEST_TIMEOUT'));
         return;
-      case 'handling':
+      case PHASE.handling:
         this.#checkHandling(now, inPhase);
         return;
-      case 'writing':
+      case PHASE.writing:
         // An early answer is out and the rest of the body, which nobody wants, does not come.
         if (this.#exchange?.sent === true && now - this.#requestSince > limits.requestTimeoutMs)
           this.#close();
         return;
-      case 'draining':
+      case PHASE.draining:
         if (inPhase > LINGER_MS) this.destroy();
         return;
     }
@@ -226,7 +226,7 @@ export class Connection implements TransportEvents {
   #pump(): void {
     if (this.#pumping) return;
     this.#pumping = true;
-    while (this.#phase !== 'closed' && this.#phase !== 'draining' && this.#step());
+    while (this.#phase !== PHASE.closed && this.#phase !== PHASE.draining && this.#step());
     this.#pumping = false;
     this.#outbox.flush();
     this.#noteBlocked();
@@ -248,11 +248,11 @@ export class Connection implements TransportEvents {
       case 'need-data': {
         const octets = this.#backlog.shift();
         if (octets === undefined) {
-          if (exchange === undefined) this.#enter(this.#parser.midRequest ? 'reading' : 'idle');
+          if (exchange === undefined) this.#enter(this.#parser.midRequest ? PHASE.reading : PHASE.idle);
           return false;
         }
         this.#backlogOctets -= octets.length;
-        if (this.#phase === 'idle') this.#enter('reading');
+        if (this.#phase === PHASE.idle) this.#enter(PHASE.reading);
         this.#parser.feed(octets);
         return true;
       }
@@ -285,7 +285,7 @@ export class Connection implements TransportEvents {
       return false;
     }
     this.#parser.proceed();
-    this.#enter(this.#parser.hasUnread ? 'reading' : 'idle');
+    this.#enter(this.#parser.hasUnread ? PHASE.reading : PHASE.idle);
     this.#requestSince = this.#services.now;
     return true;
   }
@@ -296,7 +296,7 @@ export class Connection implements TransportEvents {
       head.section.framing.kind === 'none'
         ? undefined
         : new RequestBody(this.#bodySource, this.#services.limits.maxBufferedOctets);
-    const request = new ExchangeRequest(head, this.#transport.remoteAddress, body, new LazyAbort());
+    const request = new ExchangeRequest(head, this.#transport.remoteAddress, body);
     const { dispatcher } = this.#services;
     const exchange: Exchange = {
       request,
@@ -308,7 +308,7 @@ export class Connection implements TransportEvents {
       continueSent: false,
     };
     this.#exchange = exchange;
-    this.#enter('handling');
+    this.#enter(PHASE.handling);
     const answer = dispatcher.dispatch(request);
     if (!(answer instanceof Promise)) {
       this.#answer(exchange, answer);
@@ -342,7 +342,7 @@ export class Connection implements TransportEvents {
     const { maxBufferedOctets } = this.#services.limits;
     const body = this.#exchange?.body;
     const pause =
-      this.#phase !== 'draining' &&
+      this.#phase !== PHASE.draining &&
       (this.#backlogOctets >= maxBufferedOctets || body?.isFull === true || this.#outbox.isBlocked);
     if (pause === this.#paused) return;
     this.#paused = pause;
@@ -377,16 +377,12 @@ export class Connection implements TransportEvents {
     const { status, fields, body } = errorAnswer(error);
     const text = String(body);
     const framing = Buffer.byteLength(text);
-    const { date } = this.#services.clock;
-    return (
-      toLatin1(
-        formatHead({ status, fieldText: fields.text, framing, close: true, keepAliveField: false, date }),
-      ) + toLatin1(text)
-    );
+    const head = fields.text.opening(status, this.#services.clock.date) + headEnding(framing, 'close');
+    return head + toLatin1(text);
   }
 
   #answer(exchange: Exchange, answer: Answer): void {
-    if (this.#phase === 'closed') {
+    if (this.#phase === PHASE.closed) {
       abandon(answer.body);
       return;
     }
@@ -395,7 +391,7 @@ export class Connection implements TransportEvents {
     const { head } = exchange.request;
     const close = this.#mustClose(exchange, answer);
     this.#closeAfter ||= close;
-    this.#enter('writing');
+    this.#enter(PHASE.writing);
     if (head.claim !== undefined) {
       this.#answerInDialect(exchange, answer);
       return;
@@ -423,17 +419,13 @@ export class Connection implements TransportEvents {
   }
 
   #head(exchange: Exchange, answer: Answer, framing: ResponseFraming): string {
-    const { minorVersion } = exchange.request.head;
-    const close = this.#closeAfter || framing === 'close';
     if (framing === 'close') this.#closeAfter = true;
-    return formatHead({
-      status: answer.status,
-      fieldText: answer.fields.text,
-      framing,
-      close,
-      keepAliveField: minorVersion === 0 && !close,
-      date: answer.fields.hasDate ? '' : this.#services.clock.date,
-    });
+    const keepsAlive = exchange.request.head.minorVersion === 0 ? 'keep-alive' : '';
+    const { text } = answer.fields;
+    return (
+      text.opening(answer.status, this.#services.clock.date) +
+      headEnding(framing, this.#closeAfter ? 'close' : keepsAlive)
+    );
   }
 
   #sendWhole(exchange: Exchange, answer: Answer, bodyless: boolean): void {
@@ -467,7 +459,7 @@ export class Connection implements TransportEvents {
     framing: ResponseFraming,
   ): void {
     let headSent = false;
-    const isOver = (): boolean => this.#phase === 'closed' || exchange.sent;
+    const isOver = (): boolean => this.#phase === PHASE.closed || exchange.sent;
     writeBody({
       outbox: this.#outbox,
       body,
@@ -509,7 +501,7 @@ export class Connection implements TransportEvents {
     }
     collect(body).then(
       (octets) => {
-        if (this.#phase === 'closed') return;
+        if (this.#phase === PHASE.closed) return;
         this.#sendInDialect(exchange, answer, octets);
         this.#pump();
       },
@@ -559,9 +551,9 @@ export class Connection implements TransportEvents {
 
   /** Ends our direction and still reads for a while, so that the last answer is not lost (RFC 9112 §9.6). */
   #close(): void {
-    if (this.#phase === 'closed' || this.#phase === 'draining') return;
+    if (this.#phase === PHASE.closed || this.#phase === PHASE.draining) return;
     this.#outbox.flush();
-    this.#enter('draining');
+    this.#enter(PHASE.draining);
     this.#exchange = undefined;
     this.#backlog = [];
     this.#backlogOctets = 0;
@@ -572,8 +564,8 @@ export class Connection implements TransportEvents {
 
   #enter(phase: Phase): void {
     if (phase === this.#phase) return;
-    if (TRANSITIONS[this.#phase][phase] !== true) {
-      throw new TypeError(`A connection does not go from ${this.#phase} to ${phase}.`);
+    if (!mayFollow(this.#phase, phase)) {
+      throw new TypeError(`A connection does not go from ${phaseName(this.#phase)} to ${phaseName(phase)}.`);
     }
     this.#phase = phase;
     this.#phaseSince = this.#services.now;

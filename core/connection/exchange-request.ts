@@ -20,7 +20,7 @@ export class ExchangeRequest implements Request {
   params: Params = NO_PARAMS;
   readonly #method: string | undefined;
   readonly #body: RequestBody | undefined;
-  readonly #aborts: LazyAbort;
+  #aborts: LazyAbort | undefined;
   #query: URLSearchParams | undefined;
 
   /**
@@ -31,7 +31,7 @@ export class ExchangeRequest implements Request {
     head: RequestHead,
     remoteAddress: string,
     body?: RequestBody,
-    aborts = new LazyAbort(),
+    aborts?: LazyAbort,
     method?: string,
   ) {
     this.head = head;
@@ -71,15 +71,18 @@ export class ExchangeRequest implements Request {
   }
 
   get signal(): AbortSignal {
+    this.#aborts ??= new LazyAbort();
     return this.#aborts.signal;
   }
 
   abort(reason: unknown): void {
+    this.#aborts ??= new LazyAbort();
     this.#aborts.abort(reason);
   }
 
   /** The same request under another method. Its body is one and the same: whoever reads it first has it. */
   withMethod(method: string): ExchangeRequest {
+    this.#aborts ??= new LazyAbort();
     return new ExchangeRequest(this.head, this.remoteAddress, this.#body, this.#aborts, method);
   }
 

@@ -10,7 +10,6 @@ export class AllowedHosts {
   readonly #names: ReadonlySet<string> | undefined;
   /** Field values that were allowed, so that the usual one is looked up and not taken apart. */
   readonly #remembered = new Set<string>();
-  #last: string | undefined;
 
   /** @param names Without port, any case; `"*"` allows all. */
   constructor(names: readonly string[] | '*') {
@@ -19,16 +18,9 @@ export class AllowedHosts {
 
   /** @param host A host with or without port, as in a Host field. */
   allows(host: string): boolean {
-    if (this.#names === undefined || host === this.#last) return true;
-    if (!this.#isOne(host, this.#names)) return false;
-    this.#last = host;
-    return true;
-  }
-
-  #isOne(host: string, names: ReadonlySet<string>): boolean {
-    if (this.#remembered.has(host)) return true;
+    if (this.#names === undefined || this.#remembered.has(host)) return true;
     const name = parseHost(host)?.host;
-    if (name === undefined || !names.has(normaliseName(name))) return false;
+    if (name === undefined || !this.#names.has(normaliseName(name))) return false;
     if (this.#remembered.size < MOST_REMEMBERED) this.#remembered.add(host);
     return true;
   }

@@ -4,7 +4,7 @@
  */
 import { JackfieldError } from '../errors.js';
 import { isToken } from '../http/octets.js';
-import { formatFields } from '../http/response-head.js';
+import { FieldText, formatFields } from '../http/response-head.js';
 import type { ResponseBody, ResponseParts, ResponseValue } from '../plugin-api.js';
 import { HttpError } from './http-error.js';
 
@@ -23,9 +23,7 @@ export interface AnswerFields {
   /** Names and values in turn, in the spelling they were given in. */
   readonly raw: readonly string[];
   /** `raw` as it goes over the wire. */
-  readonly text: string;
-  /** Whether the plugin gave a Date of its own. */
-  readonly hasDate: boolean;
+  readonly text: FieldText;
   /** As given, where it was. */
   readonly contentLength: string | undefined;
   readonly close: boolean;
@@ -39,14 +37,8 @@ const OCTET_FIELDS = onlyType('application/octet-stream');
 
 function onlyType(type: string): AnswerFields {
   const raw = ['Content-Type', type];
-  return {
-    raw,
-    text: formatFields(raw),
-    hasDate: false,
-    contentLength: undefined,
-    close: false,
-    defaultType: type,
-  };
+  const text = new FieldText(formatFields(raw), false);
+  return { raw, text, contentLength: undefined, close: false, defaultType: type };
 }
 
 /** @throws JackfieldError HANDLER_ANSWER_INVALID, with what is wrong as its detail. */
@@ -173,7 +165,7 @@ function checkFields(headers: ResponseParts['headers'], type: string | undefined
   }
   const defaultType = hasType ? undefined : type;
   if (defaultType !== undefined) raw.unshift('Content-Type', defaultType);
-  return { raw, text: formatFields(raw), hasDate, contentLength, close, defaultType };
+  return { raw, text: new FieldText(formatFields(raw), hasDate), contentLength, close, defaultType };
 }
 
 function checkRepeatedLength(before: string | undefined, value: string): string {

@@ -124,9 +124,13 @@ export class Dispatcher implements DialectContext {
       const { answer } = head.claim;
       return answer && toAnswer(answer);
     }
-    if (head.host !== undefined && !this.#allowedHosts.allows(head.host)) {
-      throw new JackfieldError('HOST_NOT_ALLOWED', head.host);
+    const { host, section } = head;
+    if (section.allowedBy === this.#allowedHosts && host === section.host) return undefined;
+    if (host !== undefined && !this.#allowedHosts.allows(host)) {
+      throw new JackfieldError('HOST_NOT_ALLOWED', host);
     }
+    // An absolute target names another host than the section's (RFC 9112 §3.2.2).
+    if (host === section.host) section.allowedBy = this.#allowedHosts;
     return undefined;
   }
 

@@ -22,6 +22,8 @@ export class HeaderSection {
   readonly fault: ErrorCode | undefined;
   /** What is wrong with the Host field (RFC 9112 §3.2); a dialect may overlook it. */
   readonly hostFault: ErrorCode | undefined;
+  /** The list of hosts that `host` was found in: looked up once per section, not once per request. */
+  allowedBy: object | undefined = undefined;
   #record: Readonly<Record<string, string | undefined>> | undefined;
 
   constructor(raw: readonly string[], minorVersion: 0 | 1) {

@@ -295,18 +295,13 @@ export class RequestParser {
 
     const version = p + 1;
     const minor = text.charCodeAt(version + 7) - 0x30;
-    if (
-      !text.startsWith('HTTP/1.', version) ||
-      !(minor >= 0 && minor <= 9) ||
-      text.charCodeAt(version + 8) !== CR ||
-      text.charCodeAt(version + 9) !== LF
-    ) {
+    if (!isHttp1(text, version) || !(minor >= 0 && minor <= 9) || !isLineEnd(text, version + 8)) {
       return this.#failLine(start, this.#requestLineFault(start));
     }
     if (methodEnd - start > MAX_METHOD_OCTETS) return this.#fail('METHOD_TOO_LONG');
     if (targetEnd - targetStart > this.#options.maxTargetOctets) return this.#fail('TARGET_TOO_LONG');
 
-    this.#method = text.slice(start, methodEnd);
+    this.#method = methodOf(text, start, methodEnd);
     this.#target = text.slice(targetStart, targetEnd);
     // RFC 9110 §2.5: a later minor version is treated as the latest one that is known.
     this.#minorVersion = minor === 0 ? 0 : 1;
@@ -507,6 +502,29 @@ export class RequestParser {
 function firstOctetFault(octet: number): ErrorCode {
   if (octet === LF) return 'LINE_END_INVALID';
   return octet === SP || octet === HTAB ? 'REQUEST_LINE_INVALID' : 'METHOD_INVALID';
+}
+
+/** Character by character: a call into the engine for so few of them costs more. */
+function isHttp1(text: string, at: number): boolean {
+  return (
+    text.charCodeAt(at) === 0x48 &&
+    text.charCodeAt(at + 1) === 0x54 &&
+    text.charCodeAt(at + 2) === 0x54 &&
+    text.charCodeAt(at + 3) === 0x50 &&
+    text.charCodeAt(at + 4) === 0x2f &&
+    text.charCodeAt(at + 5) === 0x31 &&
+    text.charCodeAt(at + 6) === 0x2e
+  );
+}
+
+function isLineEnd(text: string, at: number): boolean {
+  return text.charCodeAt(at) === CR && text.charCodeAt(at + 1) === LF;
+}
+
+/** The most frequent method as a constant, whose hash the registry need not compute again. */
+function methodOf(text: string, start: number, end: number): string {
+  const isGet = end - start === 3 && text.charCodeAt(start) === 0x47 && text.charCodeAt(start + 1) === 0x45;
+  return isGet && text.charCodeAt(start + 2) === 0x54 ? 'GET' : text.slice(start, end);
 }
 
 function isBlank(code: number): boolean {

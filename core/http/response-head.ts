@@ -10,28 +10,33 @@ import { reasonPhrase } from './reason-phrases.js';
  */
 export type ResponseFraming = number | 'chunked' | 'close' | 'none';
 
-export interface ResponseHead {
-  readonly status: number;
-  /** Field lines, checked before, with their ends; framing fields, Connection and Date are not among them. */
-  readonly fieldText: string;
-  readonly framing: ResponseFraming;
-  /** Whether the connection closes behind this response. */
-  readonly close: boolean;
-  /** HTTP/1.0 clients learn that the connection stays open only from a field (RFC 9112 §9.3). */
-  readonly keepAliveField: boolean;
-  /** Value of the Date field; every final response carries one (RFC 9110 §6.6.1). `''` where `fieldText` has it. */
-  readonly date: string;
-}
+/** Field lines as they go over the wire; framing fields, Connection and Date are not among them. */
+export class FieldText {
+  readonly text: string;
+  readonly #hasDate: boolean;
+  #status = 0;
+  #date = '';
+  #opening = '';
 
-const STATUS_LINES = new Map<number, string>();
-
-function statusLine(status: number): string {
-  let line = STATUS_LINES.get(status);
-  if (line === undefined) {
-    line = `HTTP/1.1 ${status} ${reasonPhrase(status)}\r\n`;
-    STATUS_LINES.set(status, line);
+  /** @param hasDate Whether a Date is among them. */
+  constructor(text: string, hasDate: boolean) {
+    this.text = text;
+    this.#hasDate = hasDate;
   }
-  return line;
+
+  /**
+   * Status line, Date and these lines. Fields that are sent again and again with one status are put together once per
+   * change of the date.
+   * @param date Value of the Date field; every final response carries one (RFC 9110 §6.6.1).
+   */
+  opening(status: number, date: string): string {
+    if (status === this.#status && date === this.#date) return this.#opening;
+    const dateLine = this.#hasDate ? '' : `Date: ${date}\r\n`;
+    this.#status = status;
+    this.#date = date;
+    this.#opening = `HTTP/1.1 ${status} ${reasonPhrase(status)}\r\n${dateLine}${this.text}`;
+    return this.#opening;
+  }
 }
 
 /** @param fields Names and values in turn. */
@@ -41,21 +46,22 @@ export function formatFields(fields: readonly string[]): string {
   return text;
 }
 
-/** @returns latin1 text up to and including the empty line. */
-export function formatHead({
-  status,
-  fieldText,
-  framing,
-  close,
-  keepAliveField,
-  date,
-}: ResponseHead): string {
-  let head = statusLine(status);
-  if (date !== '') head += `Date: ${date}\r\n`;
-  head += fieldText;
-  if (typeof framing === 'number') head += `Content-Length: ${framing}\r\n`;
-  else if (framing === 'chunked') head += 'Transfer-Encoding: chunked\r\n';
-  if (close) head += 'Connection: close\r\n';
-  else if (keepAliveField) head += 'Connection: keep-alive\r\n';
-  return `${head}\r\n`;
+/** Most bodies are short: the end of their heads is ready. */
+const LENGTH_ENDINGS = Array.from({ length: 4_096 }, (_, octets) => `Content-Length: ${octets}\r\n\r\n`);
+
+/**
+ * What follows the field lines, up to and including the empty line.
+ * @param connection `close` where the connection closes behind this response; `keep-alive` for HTTP/1.0 clients, which
+ *   learn only from the field that it stays open (RFC 9112 §9.3); `''` otherwise.
+ */
+export function headEnding(framing: ResponseFraming, connection: 'close' | 'keep-alive' | ''): string {
+  if (connection === '' && typeof framing === 'number' && framing < LENGTH_ENDINGS.length)
+    return LENGTH_ENDINGS[framing]!;
+  const body =
+    typeof framing === 'number'
+      ? `Content-Length: ${framing}\r\n`
+      : framing === 'chunked'
+        ? 'Transfer-Encoding: chunked\r\n'
+        : '';
+  return `${body}${connection === '' ? '' : `Connection: ${connection}\r\n`}\r\n`;
 }

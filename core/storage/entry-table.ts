@@ -8,6 +8,8 @@
 import type { Change, CommitResult, Entry, Listing, Page } from './contract.js';
 import { byCreation, byExpiry, SortedEntries } from './sorted-entries.js';
 
+const NONE: readonly string[] = [];
+
 export class EntryTable {
   readonly #entries = new Map<string, Entry>();
   readonly #inOrder = new SortedEntries(byCreation);
@@ -41,10 +43,16 @@ export class EntryTable {
    * Costs about the size of the page. A prefix that few keys have costs what lies between them: there is no index
    * by key that is also in creation order.
    */
-  list({ prefix = '', after = 0, limit }: Page, now = Date.now()): Listing {
+  list({ prefix = '', after = 0, limit }: Page, now?: number): Listing {
     const entries: Entry[] = [];
+    if (this.#entries.size === 0) return { entries };
+    // Asked for once an entry expires at all: most never do, and a clock costs more than a small page.
+    let moment = now;
     for (const entry of this.#inOrder.after({ created: after })) {
-      if (entry.expiresAt !== undefined && entry.expiresAt <= now) continue;
+      if (entry.expiresAt !== undefined) {
+        moment ??= Date.now();
+        if (entry.expiresAt <= moment) continue;
+      }
       if (!entry.key.startsWith(prefix)) continue;
       // One more than the page holds: there is a next page only where something stands on it.
       if (entries.length === limit) return { entries, next: entries[limit - 1]!.created };
@@ -93,11 +101,13 @@ export class EntryTable {
    * Expired entries are absent from every answer at once; this gives back their memory.
    * @returns The keys that are gone.
    */
-  forgetExpired(now = Date.now()): string[] {
+  forgetExpired(now?: number): readonly string[] {
+    if (this.#expiring.first() === undefined) return NONE;
+    const moment = now ?? Date.now();
     const gone: string[] = [];
     for (;;) {
       const next = this.#expiring.first();
-      if (next?.expiresAt === undefined || next.expiresAt > now) return gone;
+      if (next?.expiresAt === undefined || next.expiresAt > moment) return gone;
       this.delete(next.key);
       gone.push(next.key);
     }
