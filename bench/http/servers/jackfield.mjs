@@ -1,0 +1,20 @@
+// The default plugins over a store in memory, every limit and check on, and one plugin for the routes of the others.
+import { createServer, DEFAULT_CONFIG } from '../../../dist/core/index.js';
+import { HUNDRED_KIB, pieces, routes } from './workload.mjs';
+
+const workload = {
+  name: 'workload',
+  setup({ handle }) {
+    handle('GET', '/users/:id', ({ params }) => params.id);
+    handle('POST', '/echo', async (request) => String((await request.bytes()).length));
+    handle('GET', '/stream', () => ({ headers: { 'Content-Length': String(HUNDRED_KIB) }, body: pieces() }));
+    for (let at = 0; at < routes(); at++) handle('GET', `/route${at}/:id`, ({ params }) => params.id);
+  },
+};
+const server = createServer({
+  listen: { port: 0, sharedReadBuffer: process.env.PORTABLE !== '1' },
+  storage: 'memory',
+  plugins: [...DEFAULT_CONFIG.plugins, workload],
+  limits: { maxConnections: 20_000 },
+});
+console.log((await server.listen()).port);
