@@ -18,7 +18,10 @@ const TICK_US = 1_000_000 / Number(execFileSync('getconf', ['CLK_TCK'], { encodi
 
 const SERVERS = {
   jackfield: { command: [process.execPath, 'servers/jackfield.mjs'] },
-  'jackfield, portable reads': { command: [process.execPath, 'servers/jackfield.mjs'], env: { PORTABLE: '1' } },
+  'jackfield, portable reads': {
+    command: [process.execPath, 'servers/jackfield.mjs'],
+    env: { PORTABLE: '1' },
+  },
   'canned net': { command: [process.execPath, 'servers/canned-net.mjs'], only: ['get', 'pipelined', 'idle'] },
   'node:http': { command: [process.execPath, 'servers/node-http.mjs'] },
   fastify: { command: [process.execPath, 'servers/fastify.mjs'] },
@@ -29,7 +32,11 @@ const SERVERS = {
 
 const SCENARIOS = {
   get: { title: 'GET, 13 octets, one at a time', path: '/', wrk: [] },
-  pipelined: { title: 'GET, 13 octets, pipelined by 16', path: '/', wrk: ['-s', join(HERE, 'pipelined.lua')] },
+  pipelined: {
+    title: 'GET, 13 octets, pipelined by 16',
+    path: '/',
+    wrk: ['-s', join(HERE, 'pipelined.lua')],
+  },
   route: { title: 'GET with a route parameter', path: '/users/12345', wrk: [] },
   post: { title: 'POST of 1 KiB', path: '/echo', wrk: ['-s', join(HERE, 'post.lua')] },
   stream: { title: '100 KiB streamed out', path: '/stream', wrk: [] },
@@ -47,7 +54,9 @@ const { values } = parseArgs({
   },
 });
 const names = values.only.split(',').flatMap((name) => (name === ' portable reads' ? [] : [name]));
-const servers = Object.keys(SERVERS).filter((name) => names.some((wanted) => name === wanted || name.startsWith(`${wanted},`)));
+const servers = Object.keys(SERVERS).filter((name) =>
+  names.some((wanted) => name === wanted || name.startsWith(`${wanted},`)),
+);
 const scenarios = values.scenario.split(',');
 
 async function start(name) {
@@ -75,10 +84,20 @@ function cpuMicroseconds(pid) {
   return ticks * TICK_US;
 }
 
-const residentOctets = (pid) => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) * 1024;
+const residentOctets = (pid) =>
+  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) * 1024;
 
 function load(port, { path, wrk }, seconds) {
-  const args = ['-c', '1', 'wrk', '-t1', `-c${values.connections}`, `-d${seconds}`, ...wrk, `http://127.0.0.1:${port}${path}`];
+  const args = [
+    '-c',
+    '1',
+    'wrk',
+    '-t1',
+    `-c${values.connections}`,
+    `-d${seconds}`,
+    ...wrk,
+    `http://127.0.0.1:${port}${path}`,
+  ];
   return new Promise((resolve, reject) => {
     const child = spawn('taskset', args, { stdio: ['ignore', 'pipe', 'inherit'] });
     let text = '';
@@ -112,7 +131,9 @@ async function idleCost(name) {
   try {
     const open = () =>
       new Promise((resolve, reject) => {
-        const socket = connect(port, '127.0.0.1', () => socket.write('GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n'));
+        const socket = connect(port, '127.0.0.1', () =>
+          socket.write('GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n'),
+        );
         socket.once('error', reject);
         socket.once('data', resolve);
         sockets.push(socket);
@@ -139,7 +160,9 @@ function versions() {
       return `${name} missing`;
     }
   };
-  return ['fastify', 'hono', '@hono/node-server', 'bun', '@trufflesuite/uws-js-unofficial'].map(of).join(', ');
+  return ['fastify', 'hono', '@hono/node-server', 'bun', '@trufflesuite/uws-js-unofficial']
+    .map(of)
+    .join(', ');
 }
 
 console.log(`Node ${process.version}, ${versions()}; ${cpus().length} × ${cpus()[0].model}`);
@@ -158,13 +181,17 @@ for (const key of scenarios) {
     }
   }
   const unit = key === 'idle' ? 'octets' : 'µs CPU per request';
-  console.log(`\n### ${scenario.title}\n\n| server | ${unit}, median | min | max | jackfield is |\n|---|---|---|---|---|`);
+  console.log(
+    `\n### ${scenario.title}\n\n| server | ${unit}, median | min | max | jackfield is |\n|---|---|---|---|---|`,
+  );
   const own = median(figures.get('jackfield') ?? [Number.NaN]);
   const digits = key === 'idle' ? 0 : 2;
   for (const [name, all] of figures) {
     if (all.length === 0) continue;
     const ratio = name === 'jackfield' ? '' : (own / median(all)).toFixed(2);
     const [least, most] = [Math.min(...all), Math.max(...all)];
-    console.log(`| ${name} | ${median(all).toFixed(digits)} | ${least.toFixed(digits)} | ${most.toFixed(digits)} | ${ratio} |`);
+    console.log(
+      `| ${name} | ${median(all).toFixed(digits)} | ${least.toFixed(digits)} | ${most.toFixed(digits)} | ${ratio} |`,
+    );
   }
 }

@@ -32,24 +32,28 @@ export async function writeBody(writing: BodyWriting): Promise<void> {
     if (headSent || isOver()) return;
     headSent = true;
     writing.sendHead();
-    outbox.flush();
+    outbox.flushSoon();
   };
   // A source that fails at once can still be answered 500; one that is slow to begin does not hold the head back.
   const soon = setImmediate(sendHead);
   try {
-    for await (const part of pieces(writing.body, writing.pieceOctets)) {
-      clearImmediate(soon);
+    for await (const part of partsOf(writing.body, writing.pieceOctets)) {
+      const octets = toOctets(part);
       if (isOver()) return;
-      sendHead();
-      sent += part.length;
+      if (!headSent) {
+        clearImmediate(soon);
+        sendHead();
+      }
+      sent += octets.length;
       if (contentLength !== undefined && sent > contentLength) break;
-      if (part.length === 0) continue; // an empty chunk would end the body
-      if (chunked) outbox.text(`${part.length.toString(16)}\r\n`);
-      outbox.octets(part);
+      if (octets.length === 0) continue; // an empty chunk would end the body
+      if (chunked) outbox.text(`${octets.length.toString(16)}\r\n`);
+      outbox.octets(octets);
       if (chunked) outbox.text('\r\n');
-      outbox.flush();
-      await outbox.room();
-      if (isOver()) return;
+      if (outbox.isBlocked) {
+        await outbox.room();
+        if (isOver()) return;
+      } else outbox.flushSoon();
     }
   } finally {
     clearImmediate(soon);
@@ -65,20 +69,24 @@ export async function writeBody(writing: BodyWriting): Promise<void> {
   if (chunked) outbox.text('0\r\n\r\n');
 }
 
-async function* pieces(body: BodyWriting['body'], pieceOctets: number): AsyncGenerator<Uint8Array> {
-  if (body instanceof Uint8Array) {
-    for (let at = 0; at < body.length; at += pieceOctets) yield body.subarray(at, at + pieceOctets);
-    return;
-  }
-  for await (const part of body) {
-    if (typeof part === 'string') yield Buffer.from(part);
-    else if (part instanceof Uint8Array) yield part;
-    else
-      throw new JackfieldError(
-        'HANDLER_ANSWER_INVALID',
-        `Its stream gave ${typeof part}; it may give strings and bytes.`,
-      );
-  }
+function partsOf(
+  body: BodyWriting['body'],
+  pieceOctets: number,
+): AsyncIterable<unknown> | Iterable<Uint8Array> {
+  return body instanceof Uint8Array ? pieces(body, pieceOctets) : body;
+}
+
+function* pieces(body: Uint8Array, pieceOctets: number): Generator<Uint8Array> {
+  for (let at = 0; at < body.length; at += pieceOctets) yield body.subarray(at, at + pieceOctets);
+}
+
+function toOctets(part: unknown): Uint8Array {
+  if (part instanceof Uint8Array) return part;
+  if (typeof part === 'string') return Buffer.from(part);
+  throw new JackfieldError(
+    'HANDLER_ANSWER_INVALID',
+    `Its stream gave ${typeof part}; it may give strings and bytes.`,
+  );
 }
 
 /** Tells a source that nobody will read it. */

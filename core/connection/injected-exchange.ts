@@ -19,6 +19,11 @@ class MemoryTransport implements Transport {
     return true;
   }
 
+  writeAll(parts: readonly (string | Uint8Array)[]): boolean {
+    for (const part of parts) this.write(part);
+    return true;
+  }
+
   pause(): void {}
 
   resume(): void {}

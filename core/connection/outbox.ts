@@ -4,19 +4,26 @@
  */
 import type { Transport } from './transport.js';
 
-/** Bytes up to here are joined with the head they follow; more are worth a write of their own. */
-const MAX_JOINED_OCTETS = 16_384;
+/** Bytes up to here are joined with the text before them; more are cheaper to pass on as they are. */
+const MAX_JOINED_OCTETS = 1_024;
 
 export class Outbox {
   readonly #transport: Transport;
   readonly #sent: ((octets: Uint8Array) => void) | undefined;
   readonly #flushAt: number;
-  /** Latin1 text: joining strings is cheaper than joining buffers. */
+  /** Parts before `#text`, in order. */
+  #parts: (string | Uint8Array)[] | undefined;
+  #partOctets = 0;
+  /** Latin1: joining strings is cheaper than joining buffers. */
   #text = '';
   #blocked = false;
+  #flushing: NodeJS.Immediate | undefined;
   #waiters: (() => void)[] = [];
 
-  /** @param sent Sees every octet, where somebody looks. */
+  /**
+   * @param flushAt Octets that are sent without waiting for more.
+   * @param sent Sees every octet, where somebody looks.
+   */
   constructor(transport: Transport, flushAt: number, sent?: (octets: Uint8Array) => void) {
     this.#transport = transport;
     this.#flushAt = flushAt;
@@ -31,25 +38,49 @@ export class Outbox {
   /** @param text Latin1, one octet a character. */
   text(text: string): void {
     this.#text += text;
-    if (this.#text.length >= this.#flushAt) this.flush();
+    if (this.#text.length + this.#partOctets >= this.#flushAt) this.flush();
   }
 
+  /** @param octets Not to be changed afterwards. */
   octets(octets: Uint8Array): void {
     if (octets.length <= MAX_JOINED_OCTETS) {
       this.text(Buffer.from(octets.buffer, octets.byteOffset, octets.length).toString('latin1'));
       return;
     }
-    this.flush();
-    this.#sent?.(octets);
-    this.#blocked = !this.#transport.write(octets) || this.#blocked;
+    this.#parts ??= [];
+    if (this.#text !== '') this.#parts.push(this.#text);
+    this.#parts.push(octets);
+    this.#partOctets += this.#text.length + octets.length;
+    this.#text = '';
+    if (this.#partOctets >= this.#flushAt) this.flush();
   }
 
   flush(): void {
-    if (this.#text === '') return;
+    if (this.#flushing !== undefined) {
+      clearImmediate(this.#flushing);
+      this.#flushing = undefined;
+    }
     const text = this.#text;
     this.#text = '';
-    this.#sent?.(Buffer.from(text, 'latin1'));
-    this.#blocked = !this.#transport.write(text) || this.#blocked;
+    if (this.#parts !== undefined) {
+      const parts = text === '' ? this.#parts : [...this.#parts, text];
+      this.#parts = undefined;
+      this.#partOctets = 0;
+      if (this.#sent !== undefined)
+        for (const part of parts) this.#sent(Buffer.from(part as string, 'latin1'));
+      this.#blocked = !this.#transport.writeAll(parts) || this.#blocked;
+    } else if (text !== '') {
+      this.#sent?.(Buffer.from(text, 'latin1'));
+      this.#blocked = !this.#transport.write(text) || this.#blocked;
+    }
+  }
+
+  /** Flushes when this turn of the event loop is over: what a stream gives until then leaves together. */
+  flushSoon(): void {
+    this.#flushing ??= setImmediate(() => {
+      this.#flushing = undefined;
+      this.flush();
+    });
   }
 
   /** The peer took what was sent, or is gone: whoever waits goes on and looks. */

@@ -85,6 +85,14 @@ class SocketTransport implements Transport {
     return typeof octets === 'string' ? this.#socket.write(octets, 'latin1') : this.#socket.write(octets);
   }
 
+  writeAll(parts: readonly (string | Uint8Array)[]): boolean {
+    let hasRoom = true;
+    this.#socket.cork();
+    for (const part of parts) hasRoom = this.write(part);
+    this.#socket.uncork();
+    return hasRoom;
+  }
+
   pause(): void {
     this.#socket.pause();
   }

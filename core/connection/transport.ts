@@ -7,6 +7,8 @@ export interface Transport {
    * @returns false when the peer is behind: wait for `drained` before more.
    */
   write(octets: string | Uint8Array): boolean;
+  /** Several parts as one write. */
+  writeAll(parts: readonly (string | Uint8Array)[]): boolean;
   pause(): void;
   resume(): void;
   /** Ends this direction behind what was written. */

@@ -7,9 +7,10 @@ const server = Bun.serve({
   routes: {
     '/': () => new Response(GREETING, TEXT),
     '/users/:id': (request) => new Response(request.params.id, TEXT),
-    '/echo': { POST: async (request) => new Response(String((await request.arrayBuffer()).byteLength), TEXT) },
-    '/stream': () =>
-      new Response(pieces(), { headers: { 'Content-Length': String(HUNDRED_KIB) } }),
+    '/echo': {
+      POST: async (request) => new Response(String((await request.arrayBuffer()).byteLength), TEXT),
+    },
+    '/stream': () => new Response(pieces(), { headers: { 'Content-Length': String(HUNDRED_KIB) } }),
   },
 });
 console.log(server.port);

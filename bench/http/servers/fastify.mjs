@@ -7,6 +7,8 @@ app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => d
 app.get('/', async () => GREETING);
 app.get('/users/:id', async (request) => request.params.id);
 app.post('/echo', async (request) => String(request.body.length));
-app.get('/stream', (_request, reply) => reply.header('Content-Length', HUNDRED_KIB).send(Readable.from(pieces())));
+app.get('/stream', (_request, reply) =>
+  reply.header('Content-Length', HUNDRED_KIB).send(Readable.from(pieces())),
+);
 await app.listen({ port: 0, host: '127.0.0.1' });
 console.log(app.server.address().port);

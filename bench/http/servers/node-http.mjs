@@ -5,7 +5,10 @@ import { GREETING, HUNDRED_KIB, pieces } from './workload.mjs';
 const server = createServer((request, response) => {
   const { url } = request;
   if (url === '/') {
-    response.writeHead(200, { 'Content-Type': 'text/plain; charset=utf-8', 'Content-Length': GREETING.length });
+    response.writeHead(200, {
+      'Content-Type': 'text/plain; charset=utf-8',
+      'Content-Length': GREETING.length,
+    });
     response.end(GREETING);
   } else if (url.startsWith('/users/')) {
     const id = url.slice('/users/'.length);

@@ -23,7 +23,10 @@ uws
     response.onAborted(() => {});
     const go = () => {
       while (sent < HUNDRED_KIB) {
-        const [ok, done] = response.tryEnd(PIECE.subarray(0, Math.min(PIECE.length, HUNDRED_KIB - sent)), HUNDRED_KIB);
+        const [ok, done] = response.tryEnd(
+          PIECE.subarray(0, Math.min(PIECE.length, HUNDRED_KIB - sent)),
+          HUNDRED_KIB,
+        );
         if (done) return true;
         if (!ok) return false;
         sent = response.getWriteOffset();
