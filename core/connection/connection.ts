@@ -13,9 +13,10 @@ import { type Answer, errorAnswer } from '../handlers/answer.js';
 import type { Dispatcher } from '../handlers/dispatcher.js';
 import type { HttpClock } from '../http/http-clock.js';
 import { RequestParser } from '../http/parser.js';
-import { headEnding, type ResponseFraming } from '../http/response-head.js';
 import type { Log } from '../log.js';
-import { abandon, writeBody } from './body-writer.js';
+import { AnswerSender, type SenderEvents } from './answer-sender.js';
+import { abandon } from './body-writer.js';
+import type { Exchange } from './exchange.js';
 import { ExchangeRequest } from './exchange-request.js';
 import { Outbox } from './outbox.js';
 import { mayFollow, PHASE, type Phase, type PhaseName, phaseName } from './phases.js';
@@ -37,29 +38,16 @@ export interface ConnectionServices {
   connectionClosed(connection: Connection): void;
 }
 
-/** One request and its answer. */
-interface Exchange {
-  readonly request: ExchangeRequest;
-  readonly dispatcher: Dispatcher;
-  readonly body: RequestBody | undefined;
-  /** The request has arrived whole. */
-  received: boolean;
-  /** An answer was chosen; no other can take its place. */
-  answered: boolean;
-  /** The answer was handed to the transport whole. */
-  sent: boolean;
-  continueSent: boolean;
-}
-
 /** How long a closing connection still reads, so that the last answer is not lost to a reset (RFC 9112 §9.6). */
 const LINGER_MS = 2_000;
 
-export class Connection implements TransportEvents {
+export class Connection implements TransportEvents, SenderEvents {
   readonly id: number;
   readonly #transport: Transport;
   readonly #services: ConnectionServices;
   readonly #parser: RequestParser;
   readonly #outbox: Outbox;
+  readonly #sender: AnswerSender;
   #phase: Phase = PHASE.idle;
   #phaseSince: number;
   /** When the first octet of the request under way came. */
@@ -74,7 +62,6 @@ export class Connection implements TransportEvents {
   #isShared = false;
   #paused = false;
   #peerEnded = false;
-  #closeAfter = false;
 
   constructor(id: number, transport: Transport, services: ConnectionServices) {
     this.id = id;
@@ -83,6 +70,7 @@ export class Connection implements TransportEvents {
     this.#phaseSince = services.now;
     const { limits, tap } = services;
     this.#outbox = new Outbox(transport, limits.maxBufferedOctets, tap && ((octets) => tap.sent(id, octets)));
+    this.#sender = new AnswerSender(this.#outbox, services, this);
     this.#parser = new RequestParser({
       maxTargetOctets: limits.maxTargetOctets,
       maxHeaderSectionOctets: limits.maxHeaderSectionOctets,
@@ -226,7 +214,11 @@ export class Connection implements TransportEvents {
   #pump(): void {
     if (this.#pumping) return;
     this.#pumping = true;
-    while (this.#phase !== PHASE.closed && this.#phase !== PHASE.draining && this.#step());
+    try {
+      while (this.#phase !== PHASE.closed && this.#phase !== PHASE.draining && this.#step());
+    } catch (error) {
+      this.#fault(error);
+    }
     this.#pumping = false;
     this.#outbox.flush();
     this.#noteBlocked();
@@ -280,7 +272,7 @@ export class Connection implements TransportEvents {
     }
     if (exchange !== undefined && !exchange.sent) return false;
     this.#exchange = undefined;
-    if (this.#closeAfter) {
+    if (this.#sender.isLast) {
       this.#close();
       return false;
     }
@@ -314,13 +306,21 @@ export class Connection implements TransportEvents {
       this.#answer(exchange, answer);
       return;
     }
-    answer.then((late) => {
-      if (exchange.answered) abandon(late.body);
-      else {
-        this.#answer(exchange, late);
-        this.#pump();
-      }
-    });
+    answer
+      .then((late) => {
+        if (exchange.answered) abandon(late.body);
+        else {
+          this.#answer(exchange, late);
+          this.#pump();
+        }
+      })
+      .catch((error: unknown) => this.#fault(error));
+  }
+
+  /** A mistake of our own, or of a dialect: it costs this connection and no other. */
+  #fault(error: unknown): void {
+    this.#services.log.error({ error }, 'A connection was broken off by a fault of the server.');
+    this.destroy();
   }
 
   readonly #bodySource = {
@@ -356,13 +356,13 @@ export class Connection implements TransportEvents {
   #refuse(error: JackfieldError): void {
     const exchange = this.#exchange;
     if (exchange === undefined) {
-      this.#outbox.text(this.#errorText(error));
+      this.#sender.sendError(error);
       this.#close();
       return;
     }
     exchange.request.abort(error);
     exchange.body?.fail(error);
-    this.#closeAfter = true;
+    this.#sender.isLast = true;
     if (exchange.answered) {
       // The answer is on its way and cannot be taken back; it is the last.
       if (exchange.sent) this.#close();
@@ -373,14 +373,6 @@ export class Connection implements TransportEvents {
     if (exchange.sent) this.#close();
   }
 
-  #errorText(error: JackfieldError): string {
-    const { status, fields, body } = errorAnswer(error);
-    const text = String(body);
-    const framing = Buffer.byteLength(text);
-    const head = fields.text.opening(status, this.#services.clock.date) + headEnding(framing, 'close');
-    return head + toLatin1(text);
-  }
-
   #answer(exchange: Exchange, answer: Answer): void {
     if (this.#phase === PHASE.closed) {
       abandon(answer.body);
@@ -388,25 +380,15 @@ export class Connection implements TransportEvents {
     }
     exchange.answered = true;
     exchange.body?.discard();
-    const { head } = exchange.request;
-    const close = this.#mustClose(exchange, answer);
-    this.#closeAfter ||= close;
+    if (this.#mustClose(exchange, answer)) this.#sender.isLast = true;
     this.#enter(PHASE.writing);
-    if (head.claim !== undefined) {
-      this.#answerInDialect(exchange, answer);
-      return;
-    }
-    const bodyless = head.method === 'HEAD' || answer.status === 204 || answer.status === 304;
-    const { body } = answer;
-    if (bodyless || body === undefined || typeof body === 'string' || body instanceof Uint8Array) {
-      this.#sendWhole(exchange, answer, bodyless);
-    } else this.#sendStream(exchange, answer, body, answer.contentLength ?? streamFraming(head.minorVersion));
+    this.#sender.send(exchange, answer);
   }
 
   /** Reads past what is left of the request as far as it is here; says whether the connection can go on. */
   #mustClose(exchange: Exchange, answer: Answer): boolean {
     const { head } = exchange.request;
-    if (!head.section.persistent || answer.close || this.#closeAfter || this.#services.isStopping)
+    if (!head.section.persistent || answer.close || this.#sender.isLast || this.#services.isStopping)
       return true;
     if (this.#peerEnded && !this.#hasMore) return true;
     if (exchange.received) return false;
@@ -418,124 +400,22 @@ export class Connection implements TransportEvents {
     return event === 'error' || this.#parser.bodyLeft > this.#services.limits.maxBufferedOctets;
   }
 
-  #head(exchange: Exchange, answer: Answer, framing: ResponseFraming): string {
-    if (framing === 'close') this.#closeAfter = true;
-    const keepsAlive = exchange.request.head.minorVersion === 0 ? 'keep-alive' : '';
-    const { text } = answer.fields;
-    return (
-      text.opening(answer.status, this.#services.clock.date) +
-      headEnding(framing, this.#closeAfter ? 'close' : keepsAlive)
-    );
+  // What the sender tells
+
+  get isGone(): boolean {
+    return this.#phase === PHASE.closed;
   }
 
-  #sendWhole(exchange: Exchange, answer: Answer, bodyless: boolean): void {
-    const { body, status } = answer;
-    const { maxBufferedOctets } = this.#services.limits;
-    const octets = bodyless && body === undefined ? answer.contentLength : lengthOf(body);
-    const framing = status === 204 || octets === undefined ? 'none' : octets;
-    if (bodyless || octets === undefined || octets === 0) {
-      if (bodyless) abandon(body);
-      this.#outbox.text(this.#head(exchange, answer, framing));
-    } else if (octets > maxBufferedOctets) {
-      const whole = typeof body === 'string' ? Buffer.from(body) : (body as Uint8Array);
-      this.#sendStream(exchange, answer, whole, octets);
-      return;
-    } else if (typeof body === 'string') {
-      // As many octets as characters: it is ASCII and the same in latin1.
-      this.#outbox.text(
-        this.#head(exchange, answer, framing) + (octets === body.length ? body : toLatin1(body)),
-      );
-    } else {
-      this.#outbox.text(this.#head(exchange, answer, framing));
-      this.#outbox.octets(body as Uint8Array);
-    }
-    this.#sent(exchange);
-  }
-
-  #sendStream(
-    exchange: Exchange,
-    answer: Answer,
-    body: Exclude<Answer['body'], string | undefined>,
-    framing: ResponseFraming,
-  ): void {
-    let headSent = false;
-    const isOver = (): boolean => this.#phase === PHASE.closed || exchange.sent;
-    writeBody({
-      outbox: this.#outbox,
-      body,
-      sendHead: () => {
-        headSent = true;
-        this.#outbox.text(this.#head(exchange, answer, framing));
-        this.#noteBlocked();
-      },
-      chunked: framing === 'chunked',
-      contentLength: typeof framing === 'number' ? framing : undefined,
-      pieceOctets: this.#services.limits.maxBufferedOctets,
-      isOver,
-    }).then(
-      () => {
-        if (isOver()) return;
-        this.#sent(exchange);
-        this.#pump();
-      },
-      (error: unknown) => {
-        const { handledBy, method, path } = exchange.request;
-        this.#services.log.error({ plugin: handledBy, method, path, error }, 'The body of an answer failed.');
-        if (isOver()) return;
-        // The client must not take a part for the whole: without its end the message is incomplete (RFC 9112 §8).
-        if (headSent) this.destroy();
-        else {
-          this.#sendWhole(exchange, errorAnswer(new JackfieldError('HANDLER_FAILED')), false);
-          this.#pump();
-        }
-      },
-    );
-  }
-
-  /** A dialect's answers have their length in front, so a stream is collected first. */
-  #answerInDialect(exchange: Exchange, answer: Answer): void {
-    const { body } = answer;
-    if (body === undefined || typeof body === 'string' || body instanceof Uint8Array) {
-      this.#sendInDialect(exchange, answer, Buffer.from(body ?? ''));
-      return;
-    }
-    collect(body).then(
-      (octets) => {
-        if (this.#phase === PHASE.closed) return;
-        this.#sendInDialect(exchange, answer, octets);
-        this.#pump();
-      },
-      (error: unknown) => {
-        this.#services.log.error(
-          { plugin: exchange.request.handledBy, error },
-          'The body of an answer failed.',
-        );
-        this.destroy();
-      },
-    );
-  }
-
-  #sendInDialect(exchange: Exchange, answer: Answer, octets: Buffer): void {
-    const { claim } = exchange.request.head;
-    const headers = new Map<string, string[]>();
-    const { raw } = answer.fields;
-    for (let at = 0; at < raw.length; at += 2) {
-      const name = raw[at]!.toLowerCase();
-      headers.set(name, [...(headers.get(name) ?? []), raw[at + 1]!]);
-    }
-    const date = new Date();
-    const written = claim!.write({ status: answer.status, headers, contentLength: octets.length, date });
-    this.#closeAfter ||= written.close;
-    this.#outbox.text(written.head);
-    if (written.withBody) this.#outbox.octets(octets);
-    this.#sent(exchange);
-  }
-
-  #sent(exchange: Exchange): void {
+  sent(exchange: Exchange, later: boolean): void {
     exchange.sent = true;
     this.#over(exchange);
     // A body that is still on its way is read past by the pump.
-    if (this.#closeAfter && !exchange.received) this.#close();
+    if (this.#sender.isLast && !exchange.received) this.#close();
+    else if (later) this.#pump();
+  }
+
+  broken(): void {
+    this.destroy();
   }
 
   #over(exchange: Exchange): void {
@@ -570,25 +450,4 @@ export class Connection implements TransportEvents {
     this.#phase = phase;
     this.#phaseSince = this.#services.now;
   }
-}
-
-function streamFraming(minorVersion: 0 | 1): ResponseFraming {
-  return minorVersion === 1 ? 'chunked' : 'close';
-}
-
-function lengthOf(body: Answer['body']): number | undefined {
-  if (body === undefined) return 0;
-  if (typeof body === 'string') return Buffer.byteLength(body);
-  return body instanceof Uint8Array ? body.length : undefined;
-}
-
-/** The UTF-8 octets of a text, one character each. */
-function toLatin1(text: string): string {
-  return Buffer.from(text).toString('latin1');
-}
-
-async function collect(body: AsyncIterable<string | Uint8Array>): Promise<Buffer> {
-  const parts: Buffer[] = [];
-  for await (const part of body) parts.push(Buffer.from(part as Uint8Array));
-  return Buffer.concat(parts);
 }

@@ -1,0 +1,188 @@
+/**
+ * Puts answers into the outbox: whole, as a stream, or in a dialect's own form. Which fields frame a body is decided
+ * here (RFC 9112 §6).
+ */
+import type { Limits } from '../config/server-config.js';
+import { JackfieldError } from '../errors.js';
+import { type Answer, errorAnswer } from '../handlers/answer.js';
+import type { HttpClock } from '../http/http-clock.js';
+import { headEnding, type ResponseFraming } from '../http/response-head.js';
+import type { Log } from '../log.js';
+import { abandon, writeBody } from './body-writer.js';
+import type { Exchange } from './exchange.js';
+import type { Outbox } from './outbox.js';
+
+/** What all senders of a server share. */
+export interface SenderServices {
+  readonly limits: Limits;
+  readonly clock: HttpClock;
+  readonly log: Log;
+}
+
+/** What a sender tells its connection. */
+export interface SenderEvents {
+  /** The answer is in the outbox whole; `later` where that was not within the call of `send`. */
+  sent(exchange: Exchange, later: boolean): void;
+  /** The answer cannot be completed: only breaking the connection off keeps the client from taking it for whole. */
+  broken(): void;
+  /** Whether nothing can be sent any more. */
+  readonly isGone: boolean;
+}
+
+export class AnswerSender {
+  readonly #outbox: Outbox;
+  readonly #services: SenderServices;
+  readonly #events: SenderEvents;
+  /** The connection closes behind the answer under way, and its head says so. */
+  isLast = false;
+
+  constructor(outbox: Outbox, services: SenderServices, events: SenderEvents) {
+    this.#outbox = outbox;
+    this.#services = services;
+    this.#events = events;
+  }
+
+  send(exchange: Exchange, answer: Answer): void {
+    const { head } = exchange.request;
+    if (head.claim !== undefined) {
+      this.#sendInDialect(exchange, answer);
+      return;
+    }
+    const bodyless = head.method === 'HEAD' || answer.status === 204 || answer.status === 304;
+    const { body } = answer;
+    if (bodyless || body === undefined || typeof body === 'string' || body instanceof Uint8Array) {
+      this.#sendWhole(exchange, answer, bodyless, false);
+    } else this.#sendStream(exchange, answer, body, answer.contentLength ?? streamFraming(head.minorVersion));
+  }
+
+  /** Answers what never became an exchange; the last answer of its connection. */
+  sendError(error: JackfieldError): void {
+    const { status, fields, body } = errorAnswer(error);
+    const text = toLatin1(String(body));
+    const head = fields.text.opening(status, this.#services.clock.date) + headEnding(text.length, 'close');
+    this.#outbox.text(head + text);
+  }
+
+  #head(exchange: Exchange, answer: Answer, framing: ResponseFraming): string {
+    if (framing === 'close') this.isLast = true;
+    const keepsAlive = exchange.request.head.minorVersion === 0 ? 'keep-alive' : '';
+    const opening = answer.fields.text.opening(answer.status, this.#services.clock.date);
+    return opening + headEnding(framing, this.isLast ? 'close' : keepsAlive);
+  }
+
+  #sendWhole(exchange: Exchange, answer: Answer, bodyless: boolean, later: boolean): void {
+    const { body, status } = answer;
+    const octets = bodyless && body === undefined ? answer.contentLength : lengthOf(body);
+    const framing = status === 204 || octets === undefined ? 'none' : octets;
+    if (bodyless || octets === undefined || octets === 0) {
+      if (bodyless) abandon(body);
+      this.#outbox.text(this.#head(exchange, answer, framing));
+    } else if (octets > this.#services.limits.maxBufferedOctets) {
+      const whole = typeof body === 'string' ? Buffer.from(body) : (body as Uint8Array);
+      this.#sendStream(exchange, answer, whole, octets);
+      return;
+    } else if (typeof body === 'string') {
+      // As many octets as characters: it is ASCII and the same in latin1.
+      const text = octets === body.length ? body : toLatin1(body);
+      this.#outbox.text(this.#head(exchange, answer, framing) + text);
+    } else {
+      this.#outbox.text(this.#head(exchange, answer, framing));
+      this.#outbox.octets(body as Uint8Array);
+    }
+    this.#events.sent(exchange, later);
+  }
+
+  #sendStream(
+    exchange: Exchange,
+    answer: Answer,
+    body: Exclude<Answer['body'], string | undefined>,
+    framing: ResponseFraming,
+  ): void {
+    let headSent = false;
+    const isOver = (): boolean => this.#events.isGone || exchange.sent;
+    writeBody({
+      outbox: this.#outbox,
+      body,
+      sendHead: () => {
+        headSent = true;
+        this.#outbox.text(this.#head(exchange, answer, framing));
+      },
+      chunked: framing === 'chunked',
+      contentLength: typeof framing === 'number' ? framing : undefined,
+      pieceOctets: this.#services.limits.maxBufferedOctets,
+      isOver,
+    }).then(
+      () => {
+        if (!isOver()) this.#events.sent(exchange, true);
+      },
+      (error: unknown) => {
+        this.#blame(exchange, error);
+        if (isOver()) return;
+        // Without its end the message is incomplete and cannot be taken for whole (RFC 9112 §8).
+        if (headSent) this.#events.broken();
+        else this.#sendWhole(exchange, errorAnswer(new JackfieldError('HANDLER_FAILED')), false, true);
+      },
+    );
+  }
+
+  /** A dialect's answers have their length in front, so a stream is collected first. */
+  #sendInDialect(exchange: Exchange, answer: Answer): void {
+    const { body } = answer;
+    if (body === undefined || typeof body === 'string' || body instanceof Uint8Array) {
+      this.#writeInDialect(exchange, answer, Buffer.from(body ?? ''), false);
+      return;
+    }
+    collect(body)
+      .then((octets) => {
+        if (!this.#events.isGone) this.#writeInDialect(exchange, answer, octets, true);
+      })
+      .catch((error: unknown) => {
+        this.#blame(exchange, error);
+        this.#events.broken();
+      });
+  }
+
+  #writeInDialect(exchange: Exchange, answer: Answer, octets: Buffer, later: boolean): void {
+    const headers = new Map<string, string[]>();
+    const { raw } = answer.fields;
+    for (let at = 0; at < raw.length; at += 2) {
+      const name = raw[at]!.toLowerCase();
+      headers.set(name, [...(headers.get(name) ?? []), raw[at + 1]!]);
+    }
+    const told = { status: answer.status, headers, contentLength: octets.length, date: new Date() };
+    const written = exchange.request.head.claim!.write(told);
+    this.isLast ||= written.close;
+    this.#outbox.text(written.head);
+    if (written.withBody) this.#outbox.octets(octets);
+    this.#events.sent(exchange, later);
+  }
+
+  #blame({ request }: Exchange, error: unknown): void {
+    const { handledBy, method, path } = request;
+    this.#services.log.error(
+      { plugin: handledBy, method, path, error },
+      'The answer of a plugin failed on its way.',
+    );
+  }
+}
+
+function streamFraming(minorVersion: 0 | 1): ResponseFraming {
+  return minorVersion === 1 ? 'chunked' : 'close';
+}
+
+function lengthOf(body: Answer['body']): number | undefined {
+  if (body === undefined) return 0;
+  if (typeof body === 'string') return Buffer.byteLength(body);
+  return body instanceof Uint8Array ? body.length : undefined;
+}
+
+/** The UTF-8 octets of a text, one character each. */
+function toLatin1(text: string): string {
+  return Buffer.from(text).toString('latin1');
+}
+
+async function collect(body: AsyncIterable<string | Uint8Array>): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  for await (const part of body) parts.push(Buffer.from(part as Uint8Array));
+  return Buffer.concat(parts);
+}

@@ -1,0 +1,20 @@
+/** One request and its answer, as far as they are. */
+import type { Dispatcher } from '../handlers/dispatcher.js';
+import type { ExchangeRequest } from './exchange-request.js';
+import type { RequestBody } from './request-body.js';
+
+export interface Exchange {
+  readonly request: ExchangeRequest;
+  /** The one that began it also ends it, whatever a reload has put in its place. */
+  readonly dispatcher: Dispatcher;
+  /** Absent where the request has none. */
+  readonly body: RequestBody | undefined;
+  /** The request has arrived whole. */
+  received: boolean;
+  /** An answer was chosen; no other can take its place. */
+  answered: boolean;
+  /** The answer was handed to the transport whole. */
+  sent: boolean;
+  /** `100 Continue` was sent (RFC 9110 §10.1.1). */
+  continueSent: boolean;
+}
