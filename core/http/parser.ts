@@ -13,23 +13,9 @@ import { ChunkedBody } from './chunked-body.js';
 import type { ClaimedHead, RefusedHead } from './dialect.js';
 import type { Framing } from './framing.js';
 import { HeaderSection } from './header-section.js';
-import {
-  COLON,
-  CR,
-  HTAB,
-  IS_FIELD_VALUE,
-  IS_TARGET,
-  IS_TOKEN,
-  isAll,
-  isToken,
-  LF,
-  PERCENT,
-  QUESTION_MARK,
-  SLASH,
-  SP,
-} from './octets.js';
+import { COLON, CR, HTAB, IS_FIELD_VALUE, IS_TOKEN, LF, SP } from './octets.js';
 import type { RequestHead } from './request-head.js';
-import { parseTarget, type RequestTarget } from './request-target.js';
+import { MAX_METHOD_OCTETS, RequestLine } from './request-line.js';
 import { SectionMemo } from './section-memo.js';
 
 export interface ParserOptions {
@@ -65,8 +51,6 @@ type Step = ParserEvent | undefined;
 
 /** §2.2 asks for at least one; a client that sends more than a few is not one. */
 const MAX_EMPTY_LINES = 4;
-/** The longest registered method has 17 octets. */
-const MAX_METHOD_OCTETS = 64;
 /** What a request line holds beside its target: the longest method, two spaces, the version. */
 const REQUEST_LINE_REST = MAX_METHOD_OCTETS + 2 + 'HTTP/1.1'.length;
 const MAX_CHUNK_EXTENSION_OCTETS = 16_384;
@@ -91,12 +75,7 @@ export class RequestParser {
 
   // The request under way
   #emptyLines = 0;
-  #method = '';
-  #target = '';
-  #path = '';
-  #query = '';
-  #authority: string | undefined;
-  #minorVersion: 0 | 1 = 1;
+  readonly #line = new RequestLine();
   #fields: string[] = [];
   #sectionOctets = 0;
   /** Where the section begins in the text; -1 where it began in an earlier one. */
@@ -272,52 +251,15 @@ export class RequestParser {
   #requestLine(): Step {
     const text = this.#text;
     const start = this.#p;
-    let p = start;
-    const first = text.charCodeAt(p);
+    const first = text.charCodeAt(start);
     if (first === CR) return this.#emptyLine();
     // Told at once, not at the end of a line that may never come: a TLS handshake begins with 0x16.
     if (IS_TOKEN[first] !== 1) return this.#fail(firstOctetFault(first));
-    while (IS_TOKEN[text.charCodeAt(p)] === 1) p++;
-    const methodEnd = p;
-    if (text.charCodeAt(p) !== SP) return this.#failLine(start, this.#requestLineFault(start));
-
-    const targetStart = ++p;
-    let mark = -1;
-    let escaped = false;
-    for (let code = text.charCodeAt(p); IS_TARGET[code] === 1; code = text.charCodeAt(++p)) {
-      if (code === QUESTION_MARK && mark === -1) mark = p;
-      else if (code === PERCENT) escaped = true;
-    }
-    const targetEnd = p;
-    if (targetEnd === targetStart || text.charCodeAt(p) !== SP) {
-      return this.#failLine(start, this.#requestLineFault(start));
-    }
-
-    const version = p + 1;
-    const minor = text.charCodeAt(version + 7) - 0x30;
-    if (!isHttp1(text, version) || !(minor >= 0 && minor <= 9) || !isLineEnd(text, version + 8)) {
-      return this.#failLine(start, this.#requestLineFault(start));
-    }
-    if (methodEnd - start > MAX_METHOD_OCTETS) return this.#fail('METHOD_TOO_LONG');
-    if (targetEnd - targetStart > this.#options.maxTargetOctets) return this.#fail('TARGET_TOO_LONG');
-
-    this.#method = methodOf(text, start, methodEnd);
-    this.#target = text.slice(targetStart, targetEnd);
-    // RFC 9110 §2.5: a later minor version is treated as the latest one that is known.
-    this.#minorVersion = minor === 0 ? 0 : 1;
-    if (text.charCodeAt(targetStart) === SLASH && !escaped && this.#method !== 'CONNECT') {
-      this.#path = mark === -1 ? this.#target : text.slice(targetStart, mark);
-      this.#query = mark === -1 ? '' : text.slice(mark + 1, targetEnd);
-      this.#authority = undefined;
-    } else {
-      const parsed: RequestTarget | undefined = parseTarget(this.#method, this.#target);
-      if (parsed === undefined) return this.#fail('TARGET_INVALID');
-      this.#path = parsed.path;
-      this.#query = parsed.query;
-      this.#authority = parsed.authority;
-    }
-    this.#p = version + 10;
-    const known = this.#memo.find(text, this.#p, this.#minorVersion);
+    const line = this.#line;
+    const fault = line.read(text, start, this.#options.maxTargetOctets);
+    if (fault !== undefined) return this.#failLine(start, fault);
+    this.#p = line.end;
+    const known = this.#memo.find(text, this.#p, line.minorVersion);
     if (known !== undefined) {
       this.#p += this.#memo.length;
       return this.#endOfHeaderSection(known);
@@ -327,17 +269,6 @@ export class RequestParser {
     this.#sectionStart = this.#p;
     this.#state = 'header-section';
     return undefined;
-  }
-
-  /** Which part of a refused request line is at fault, in the order of the line. */
-  #requestLineFault(start: number): ErrorCode {
-    const end = this.#text.indexOf('\r\n', start);
-    const parts = this.#text.slice(start, end === -1 ? undefined : end).split(' ');
-    const [method = '', target = '', version = ''] = parts;
-    if (!isToken(method)) return 'METHOD_INVALID';
-    if (parts.length !== 3 || target === '' || version === '') return 'REQUEST_LINE_INVALID';
-    if (!isAll(target, IS_TARGET)) return 'TARGET_INVALID';
-    return /^HTTP\/[0-9]\.[0-9]$/.test(version) ? 'VERSION_UNSUPPORTED' : 'VERSION_INVALID';
   }
 
   /** §2.2: an empty line before the request line is ignored; some old clients send one behind a body. */
@@ -356,9 +287,9 @@ export class RequestParser {
     const text = this.#text;
     const step = this.#fieldLines(this.#fields, this.#options.maxHeaderFields);
     if (step !== 'end') return step;
-    const section = new HeaderSection(this.#fields, this.#minorVersion);
+    const section = new HeaderSection(this.#fields, this.#line.minorVersion);
     if (this.#sectionStart !== -1 && !this.#isFirstRequest) {
-      this.#memo.keep(text.slice(this.#sectionStart, this.#p), section, this.#minorVersion);
+      this.#memo.keep(text.slice(this.#sectionStart, this.#p), section, this.#line.minorVersion);
     }
     return this.#endOfHeaderSection(section);
   }
@@ -413,23 +344,16 @@ export class RequestParser {
     const fault = section.hostFault;
     if (fault !== undefined) {
       claim = this.#options.claim?.({
-        method: this.#method,
-        target: this.#target,
+        method: this.#line.method,
+        target: this.#line.target,
         rawHeaders: section.raw,
         fault,
       });
       if (claim === undefined) return this.#fail(fault);
     }
-    this.head = {
-      method: this.#method,
-      target: this.#target,
-      path: this.#path,
-      query: this.#query,
-      minorVersion: this.#minorVersion,
-      section,
-      host: this.#authority ?? section.host,
-      claim,
-    };
+    const { method, target, path, query, minorVersion, authority } = this.#line;
+    const host = authority ?? section.host;
+    this.head = { method, target, path, query, minorVersion, section, host, claim };
     return this.#beginBody(section.framing);
   }
 
@@ -502,29 +426,6 @@ export class RequestParser {
 function firstOctetFault(octet: number): ErrorCode {
   if (octet === LF) return 'LINE_END_INVALID';
   return octet === SP || octet === HTAB ? 'REQUEST_LINE_INVALID' : 'METHOD_INVALID';
-}
-
-/** Character by character: a call into the engine for so few of them costs more. */
-function isHttp1(text: string, at: number): boolean {
-  return (
-    text.charCodeAt(at) === 0x48 &&
-    text.charCodeAt(at + 1) === 0x54 &&
-    text.charCodeAt(at + 2) === 0x54 &&
-    text.charCodeAt(at + 3) === 0x50 &&
-    text.charCodeAt(at + 4) === 0x2f &&
-    text.charCodeAt(at + 5) === 0x31 &&
-    text.charCodeAt(at + 6) === 0x2e
-  );
-}
-
-function isLineEnd(text: string, at: number): boolean {
-  return text.charCodeAt(at) === CR && text.charCodeAt(at + 1) === LF;
-}
-
-/** The most frequent method as a constant, whose hash the registry need not compute again. */
-function methodOf(text: string, start: number, end: number): string {
-  const isGet = end - start === 3 && text.charCodeAt(start) === 0x47 && text.charCodeAt(start + 1) === 0x45;
-  return isGet && text.charCodeAt(start + 2) === 0x54 ? 'GET' : text.slice(start, end);
 }
 
 function isBlank(code: number): boolean {
