@@ -12,7 +12,7 @@ import { ERRORS, JackfieldError } from '../errors.js';
 import { type Answer, errorAnswer } from '../handlers/answer.js';
 import type { Dispatcher } from '../handlers/dispatcher.js';
 import type { HttpClock } from '../http/http-clock.js';
-import { RequestParser } from '../http/parser.js';
+import { type ParserOptions, RequestParser } from '../http/parser.js';
 import type { Log } from '../log.js';
 import { AnswerSender, type SenderEvents } from './answer-sender.js';
 import { abandon } from './body-writer.js';
@@ -20,12 +20,13 @@ import type { Exchange } from './exchange.js';
 import { ExchangeRequest } from './exchange-request.js';
 import { Outbox } from './outbox.js';
 import { mayFollow, PHASE, type Phase, type PhaseName, phaseName } from './phases.js';
-import { RequestBody } from './request-body.js';
+import { type BodySource, RequestBody } from './request-body.js';
 import type { Tap, Transport, TransportEvents } from './transport.js';
 
 /** What all connections of a server share. */
 export interface ConnectionServices {
   readonly limits: Limits;
+  readonly parserOptions: ParserOptions;
   /** Asked once per exchange, so that a reload takes effect with the next one. */
   readonly dispatcher: Dispatcher;
   readonly clock: HttpClock;
@@ -41,7 +42,7 @@ export interface ConnectionServices {
 /** How long a closing connection still reads, so that the last answer is not lost to a reset (RFC 9112 §9.6). */
 const LINGER_MS = 2_000;
 
-export class Connection implements TransportEvents, SenderEvents {
+export class Connection implements TransportEvents, SenderEvents, BodySource {
   readonly id: number;
   readonly #transport: Transport;
   readonly #services: ConnectionServices;
@@ -71,13 +72,7 @@ export class Connection implements TransportEvents, SenderEvents {
     const { limits, tap } = services;
     this.#outbox = new Outbox(transport, limits.maxBufferedOctets, tap && ((octets) => tap.sent(id, octets)));
     this.#sender = new AnswerSender(this.#outbox, services, this);
-    this.#parser = new RequestParser({
-      maxTargetOctets: limits.maxTargetOctets,
-      maxHeaderSectionOctets: limits.maxHeaderSectionOctets,
-      maxHeaderFields: limits.maxHeaderFields,
-      maxBodyOctets: limits.maxBodyOctets,
-      claim: (head) => services.dispatcher.claim(head),
-    });
+    this.#parser = new RequestParser(services.parserOptions);
   }
 
   get phase(): PhaseName {
@@ -287,7 +282,7 @@ export class Connection implements TransportEvents, SenderEvents {
     const body =
       head.section.framing.kind === 'none'
         ? undefined
-        : new RequestBody(this.#bodySource, this.#services.limits.maxBufferedOctets);
+        : new RequestBody(this, this.#services.limits.maxBufferedOctets);
     const request = new ExchangeRequest(head, this.#transport.remoteAddress, body);
     const { dispatcher } = this.#services;
     const exchange: Exchange = {
@@ -323,20 +318,21 @@ export class Connection implements TransportEvents, SenderEvents {
     this.destroy();
   }
 
-  readonly #bodySource = {
-    wanted: (): void => {
-      const exchange = this.#exchange;
-      if (exchange === undefined || exchange.continueSent || exchange.answered || exchange.received) return;
-      if (!exchange.request.head.section.expectsContinue || this.#parser.hasUnread) return;
-      exchange.continueSent = true;
-      this.#outbox.text('HTTP/1.1 100 Continue\r\n\r\n');
-      if (!this.#pumping) this.#outbox.flush();
-    },
+  // What a body asks for
+
+  bodyWanted(): void {
+    const exchange = this.#exchange;
+    if (exchange === undefined || exchange.continueSent || exchange.answered || exchange.received) return;
+    if (!exchange.request.head.section.expectsContinue || this.#parser.hasUnread) return;
+    exchange.continueSent = true;
+    this.#outbox.text('HTTP/1.1 100 Continue\r\n\r\n');
+    if (!this.#pumping) this.#outbox.flush();
+  }
+
+  bodyDrained(): void {
     // Not at once: the caller is in the middle of its own work.
-    drained: (): void => {
-      if (!this.#pumping && (this.#paused || this.#parser.hasUnread)) queueMicrotask(() => this.#pump());
-    },
-  };
+    if (!this.#pumping && (this.#paused || this.#parser.hasUnread)) queueMicrotask(() => this.#pump());
+  }
 
   #updateReading(): void {
     const { maxBufferedOctets } = this.#services.limits;

@@ -2,6 +2,7 @@
 import type { Limits } from '../config/server-config.js';
 import type { Dispatcher } from '../handlers/dispatcher.js';
 import { HttpClock } from '../http/http-clock.js';
+import type { ParserOptions } from '../http/parser.js';
 import type { Log } from '../log.js';
 import { Connection, type ConnectionServices } from './connection.js';
 import type { Tap, Transport } from './transport.js';
@@ -12,6 +13,7 @@ const MIN_TICK_MS = 10;
 
 export class Connections implements ConnectionServices {
   readonly limits: Limits;
+  readonly parserOptions: ParserOptions;
   readonly clock = new HttpClock();
   readonly log: Log;
   readonly tap: Tap | undefined;
@@ -26,6 +28,7 @@ export class Connections implements ConnectionServices {
 
   constructor(limits: Limits, dispatcher: Dispatcher, log: Log, tap?: Tap) {
     this.limits = limits;
+    this.parserOptions = { ...limits, claim: (head) => this.dispatcher.claim(head) };
     this.dispatcher = dispatcher;
     this.log = log;
     this.tap = tap;

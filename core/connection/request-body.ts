@@ -7,9 +7,9 @@ import { JackfieldError } from '../errors.js';
 /** What a body asks of its connection. */
 export interface BodySource {
   /** Somebody wants octets: a client that waits for `100 Continue` may send them. */
-  wanted(): void;
+  bodyWanted(): void;
   /** There is room again. */
-  drained(): void;
+  bodyDrained(): void;
 }
 
 type Waiter = { readonly resolve: () => void; readonly reject: (error: JackfieldError) => void };
@@ -72,7 +72,7 @@ export class RequestBody implements AsyncIterable<Uint8Array> {
   async bytes(): Promise<Buffer> {
     this.#claim();
     this.#whole = true;
-    this.#source.drained();
+    this.#source.bodyDrained();
     while (!this.#complete) await this.#more();
     const [first] = this.#chunks;
     const bytes = this.#chunks.length === 1 && first !== undefined ? first : Buffer.concat(this.#chunks);
@@ -88,7 +88,7 @@ export class RequestBody implements AsyncIterable<Uint8Array> {
       if (chunk !== undefined) {
         const wasFull = this.isFull;
         this.#buffered -= chunk.length;
-        if (wasFull && !this.isFull) this.#source.drained();
+        if (wasFull && !this.isFull) this.#source.bodyDrained();
         yield chunk;
       } else if (this.#complete) return;
       else await this.#more();
@@ -102,7 +102,7 @@ export class RequestBody implements AsyncIterable<Uint8Array> {
 
   #more(): Promise<void> {
     if (this.#error !== undefined) return Promise.reject(this.#error);
-    this.#source.wanted();
+    this.#source.bodyWanted();
     return new Promise((resolve, reject) => {
       this.#waiter = { resolve, reject };
     });

@@ -67,10 +67,12 @@ function attachShared(accepted: Socket, connections: Connections): boolean {
 function listen(socket: Socket, events: TransportEvents): void {
   socket.on('end', () => events.ended());
   socket.on('drain', () => events.drained());
-  // A reset is an ordinary end here: `close` follows it.
-  socket.on('error', () => {});
+  socket.on('error', ignore);
   socket.on('close', () => events.closed());
 }
+
+/** A reset is an ordinary end here: `close` follows it. */
+function ignore(): void {}
 
 class SocketTransport implements Transport {
   readonly remoteAddress: string;
