@@ -160,7 +160,9 @@ export class DataFile {
       log?.warn({ file: this.#path }, 'The data file was removed while the server ran; it is written again.');
       return;
     }
-    const kept = await this.#keepAs(`${this.#path}.edited-${new Date().toISOString()}`);
+    // ISO 8601 in its basic form, because some file systems allow no colons in names.
+    const time = new Date().toISOString().replaceAll(/[-:]/g, '');
+    const kept = await this.#keepAs(`${this.#path}.edited-${time}`);
     log?.warn(
       { file: this.#path, kept },
       'The data file was edited while the server ran; the edit is kept aside and not used. Stop the server to edit.',

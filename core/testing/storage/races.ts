@@ -97,12 +97,14 @@ export function raceTests(suite: Suite): void {
 
   suite('a page shows each commit whole or not at all', async (store) => {
     await put(store, { left: 'start', right: 'start' });
-    const writes = racers.map((value) => put(store, { left: value, right: value }));
-    for (let read = 0; read < 20; read += 1) {
-      const { entries } = await store.list({ limit: 10 });
-      assert.equal(entries[0]?.value, entries[1]?.value);
-    }
-    await Promise.all(writes);
+    const writes = Promise.all(racers.map((value) => put(store, { left: value, right: value })));
+    const reads = async () => {
+      for (let read = 0; read < 20; read += 1) {
+        const { entries } = await store.list({ limit: 10 });
+        assert.equal(entries[0]?.value, entries[1]?.value);
+      }
+    };
+    await Promise.all([writes, reads()]);
   });
 
   suite('what was answered can be read', async (store) => {

@@ -72,6 +72,7 @@ test('a draft of several commits, applied later, leaves what the commits one by 
         t.deepEqual(one.list({ limit: 100 }, 50), other.list({ limit: 100 }, 50));
       },
     ),
+    { numRuns: 500 },
   );
   t.pass();
 });

@@ -167,6 +167,24 @@ test('commits of one moment share one write', async (t) => {
   t.is(onDisk(path).length, 100);
 });
 
+test('closing makes and answers every commit that came before, and only then gives the lock back', async (t) => {
+  const { path } = await freshFolder(t);
+  const adapter = await opened(t, { path });
+  const commits = [adapter.commit(puts({ a: '1' }))];
+  await new Promise((resolve) => setImmediate(resolve));
+  // The first is in flight, this one waits behind it.
+  commits.push(adapter.commit(puts({ b: '1' })));
+  const closing = adapter.close();
+  t.is(await outcomeOf(() => adapter.commit(puts({ c: '1' }))), 'STORAGE_CLOSED');
+  t.is(await outcomeOf(() => new JsonFileAdapter({ path }).open()), 'STORAGE_LOCKED');
+  for (const result of await Promise.all(commits)) t.true(result.ok);
+  await closing;
+  t.deepEqual(onDisk(path), [
+    ['a', '1'],
+    ['b', '1'],
+  ]);
+});
+
 test('a commit is read only once it is on disk', async (t) => {
   const { path } = await freshFolder(t);
   const adapter = await opened(t, { path });
