@@ -2,6 +2,7 @@
  * Puts answers into the outbox: whole, as a stream, or in a dialect's own form. Which fields frame a body is decided
  * here (RFC 9112 §6).
  */
+import { Buffer } from 'node:buffer';
 import type { Limits } from '../config/server-config.js';
 import { JackfieldError } from '../errors.js';
 import { type Answer, errorAnswer } from '../handlers/answer.js';
