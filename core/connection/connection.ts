@@ -39,6 +39,9 @@ export interface ConnectionServices {
   connectionClosed(connection: Connection): void;
 }
 
+/** A connection that is idle for longer gives back the memory that only serves speed. */
+const REST_AFTER_MS = 5_000;
+
 /** How long a closing connection still reads, so that the last answer is not lost to a reset (RFC 9112 §9.6). */
 const LINGER_MS = 2_000;
 
@@ -162,7 +165,7 @@ export class Connection implements TransportEvents, SenderEvents, BodySource {
     }
     switch (this.#phase) {
       case PHASE.idle:
-        this.#parser.rest();
+        if (inPhase > REST_AFTER_MS) this.#parser.rest();
         if (inPhase > limits.idleTimeoutMs) this.#close();
         return;
       case PHASE.reading:
