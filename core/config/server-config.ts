@@ -29,7 +29,8 @@ export interface ListenConfig {
 
 export interface StorageConfig {
   /** A built-in name, an npm package, a path relative to the configuration; in programs also the thing itself. */
-  readonly adapter: string | AdapterDefinition<never> | StorageAdapter;
+  // biome-ignore lint/suspicious/noExplicitAny: an adapter of any options; they are validated by its own schema.
+  readonly adapter: string | AdapterDefinition<any> | StorageAdapter;
   readonly options?: Readonly<Record<string, unknown>>;
 }
 

@@ -1,0 +1,29 @@
+/** What the package promises to those who install it. */
+import test from 'ava';
+import { listBuiltIn } from '../../core/extensions/find-extension.js';
+import { PLUGINS } from '../../core/plugin-host/load-plugins.js';
+import { listBuiltInAdapters } from '../../core/storage/find-adapter.js';
+import { readText } from '../repository.js';
+
+test('every built-in plugin and adapter has a door of its own', async (t) => {
+  const doors = [
+    ...(await listBuiltIn(PLUGINS)).map((name) => `jackfield/plugins/${name}`),
+    ...(await listBuiltInAdapters()).map((name) => `jackfield/storage-adapters/${name}`),
+  ];
+  t.true(doors.length >= 11);
+  for (const door of doors) {
+    const { default: made }: { default: { name: string } } = await import(door);
+    t.is(made.name, door.slice(door.lastIndexOf('/') + 1));
+  }
+});
+
+test('every built-in plugin and adapter stands in the tables of the README', async (t) => {
+  const readme = await readText('README.md');
+  for (const name of [...(await listBuiltIn(PLUGINS)), ...(await listBuiltInAdapters())]) {
+    t.regex(readme, new RegExp(`^\\| \`${name}\``, 'm'));
+  }
+});
+
+test('the lock file names no address to download from', async (t) => {
+  t.notRegex(await readText('package-lock.json'), /"resolved"|https?:\/\/[^"]*\.tgz/);
+});
