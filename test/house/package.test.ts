@@ -27,3 +27,13 @@ test('every built-in plugin and adapter stands in the tables of the README', asy
 test('the lock file names no address to download from', async (t) => {
   t.notRegex(await readText('package-lock.json'), /"resolved"|https?:\/\/[^"]*\.tgz/);
 });
+
+test('the lock file names the packages of every platform, so that a clean install works on each', async (t) => {
+  const { packages }: { packages: Record<string, { optionalDependencies?: Record<string, string> }> } =
+    JSON.parse(await readText('package-lock.json'));
+  const named = Object.values(packages).flatMap((one) => Object.keys(one.optionalDependencies ?? {}));
+  t.deepEqual(
+    named.filter((name) => packages[`node_modules/${name}`] === undefined),
+    [],
+  );
+});
