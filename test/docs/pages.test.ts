@@ -101,7 +101,8 @@ class Reader {
     if (/^(?:npm (?:test|install|run|pack)|cd|git clone)\b/.test(own)) return undefined;
     const [, words] = /^npx jackfield(?: (.*))?$/.exec(own) ?? [];
     const args = words?.split(' ').filter((word) => word !== '') ?? [];
-    if (own.startsWith('npx jackfield') && /^(?:serve|-|$)/.test(args[0] ?? '')) return this.#serve(args);
+    if (own.startsWith('npx jackfield') && /^(?:serve|--config|$)/.test(args[0] ?? ''))
+      return this.#serve(args);
     if (own.startsWith('npx jackfield')) return this.#jackfield(args);
     return this.#shell(own);
   }

@@ -1,9 +1,10 @@
 /** What the package promises to those who install it. */
+import { access, constants } from 'node:fs/promises';
 import test from 'ava';
 import { listBuiltIn } from '../../core/extensions/find-extension.js';
 import { PLUGINS } from '../../core/plugin-host/load-plugins.js';
 import { listBuiltInAdapters } from '../../core/storage/find-adapter.js';
-import { readText } from '../repository.js';
+import { MAIN, readText } from '../repository.js';
 
 test('every built-in plugin and adapter has a door of its own', async (t) => {
   const doors = [
@@ -22,6 +23,10 @@ test('every built-in plugin and adapter stands in the tables of the README', asy
   for (const name of [...(await listBuiltIn(PLUGINS)), ...(await listBuiltInAdapters())]) {
     t.regex(readme, new RegExp(`^\\| \`${name}\``, 'm'));
   }
+});
+
+test('the command can be run as a program, so that npx finds it in the repository too', async (t) => {
+  await t.notThrowsAsync(access(MAIN, constants.X_OK));
 });
 
 test('the lock file names no address to download from', async (t) => {
