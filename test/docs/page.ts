@@ -44,7 +44,7 @@ export function commandsOf({ text }: Block): Command[] {
     });
 }
 
-/** Whether a page tells the truth: line by line, white space at the ends of lines aside. */
+/** Whether a page tells the truth: line by line, but for the width of white space. */
 export function isWhatWasPrinted(told: string, printed: string): boolean {
   const literal = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
   const pattern = tidy(told)
@@ -55,8 +55,12 @@ export function isWhatWasPrinted(told: string, printed: string): boolean {
 }
 
 function tidy(text: string): string {
-  return text
-    .replaceAll('\r', '')
-    .replaceAll(/[ \t]+$/gm, '')
-    .replace(/\n+$/, '');
+  return (
+    text
+      .replaceAll('\r', '')
+      .replaceAll(/[ \t]+$/gm, '')
+      // Columns are as wide as what stands in them.
+      .replaceAll(/(?<=\S) {2,}/g, '  ')
+      .replace(/\n+$/, '')
+  );
 }
