@@ -1,5 +1,6 @@
 /** `jackfield serve`: from the configuration to the last connection. */
 import { authority } from '../client/wire-connection.js';
+import { JackfieldError } from '../errors.js';
 import type { Command, CommandServer, StopSignal, Surroundings } from './command.js';
 import { ConsoleTap } from './console-tap.js';
 import { prepareServer } from './prepare-server.js';
@@ -20,8 +21,8 @@ export const serve: Command = {
       around.stdout.write(`jackfield listening on http://${authority(host, port)}\n`);
       await Promise.race([server.closed, stop.failed]);
     } catch (error) {
-      // A server told to stop while it starts does not come up; that is what was asked for.
-      if (!stop.asked) throw error;
+      // A server told to stop while it starts does not come up; that is what was asked for, by a signal or a plugin.
+      if (!stop.asked && !isStop(error)) throw error;
     } finally {
       stop.dispose();
     }
@@ -30,6 +31,10 @@ export const serve: Command = {
     return 0;
   },
 };
+
+function isStop(error: unknown): boolean {
+  return error instanceof JackfieldError && error.code === 'SERVER_CLOSING';
+}
 
 const STOP_SIGNALS: readonly StopSignal[] = ['SIGTERM', 'SIGINT'];
 

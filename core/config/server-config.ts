@@ -67,7 +67,7 @@ export interface Limits {
   readonly maxConnections: number;
   /** A clean stop waits this long for exchanges under way. 10,000: then force. */
   readonly shutdownTimeoutMs: number;
-  /** A plugin's `setup` may take this long. 10,000: `PLUGIN_SETUP_TIMEOUT`. */
+  /** A plugin may take this long to load, to set up, and for each `onClose`. 10,000: `PLUGIN_SETUP_TIMEOUT`. */
   readonly setupTimeoutMs: number;
 }
 

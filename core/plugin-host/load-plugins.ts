@@ -5,6 +5,7 @@ import { explainIssues, knownKeysOf } from '../config/validate-config.js';
 import { JackfieldError } from '../errors.js';
 import { type ExtensionKind, findExtension } from '../extensions/find-extension.js';
 import type { Plugin } from '../plugin-api.js';
+import { inTime } from './in-time.js';
 
 export const PLUGINS: ExtensionKind = {
   folder: 'plugins',
@@ -27,21 +28,55 @@ export interface LoadedPlugin {
   readonly location: string;
 }
 
-/** Errors: PLUGIN_UNKNOWN, PLUGIN_LOAD_FAILED, PLUGIN_INVALID, PLUGIN_OPTIONS_INVALID, PLUGIN_REPEATED, PLUGIN_NEEDS_*. */
+/**
+ * @param timeoutMs As long as each may take to be imported and to validate its options.
+ * Errors: PLUGIN_UNKNOWN, PLUGIN_LOAD_FAILED, PLUGIN_INVALID, PLUGIN_OPTIONS_INVALID, PLUGIN_SETUP_TIMEOUT,
+ * PLUGIN_REPEATED, PLUGIN_NEEDS_*; of several plugins that fail, that of the first.
+ */
 export async function loadPlugins(
   entries: readonly PluginEntry[],
   source: ConfigSource,
+  timeoutMs: number,
 ): Promise<LoadedPlugin[]> {
-  const loaded = await Promise.all(entries.map((entry, at) => loadPlugin(entry, at, source)));
+  const outcomes = await Promise.allSettled(
+    entries.map((entry, at) =>
+      inTime(loadPlugin(entry, at, source), timeoutMs, () => tooLate(nameOf(entry, at, source), timeoutMs)),
+    ),
+  );
+  const loaded = outcomes.map((outcome) => {
+    if (outcome.status === 'rejected') throw outcome.reason;
+    return outcome.value;
+  });
   refuseRepeated(loaded);
   return orderByNeeds(loaded);
 }
 
+/** @param plugin How it is called in the error. */
+export function tooLate(plugin: string, timeoutMs: number): JackfieldError {
+  return new JackfieldError(
+    'PLUGIN_SETUP_TIMEOUT',
+    `${plugin} took longer than ${timeoutMs} ms. Mend what it waits for, or raise "limits.setupTimeoutMs".`,
+  );
+}
+
+function nameOf(entry: PluginEntry, at: number, source: ConfigSource): string {
+  const { reference, location } = referenceOf(entry, at, source);
+  const name = JSON.stringify(typeof reference === 'string' ? reference : reference.name);
+  return location === '' ? name : `${name} at ${location}`;
+}
+
+function referenceOf(
+  entry: PluginEntry,
+  at: number,
+  source: ConfigSource,
+): { readonly reference: PluginReference; readonly location: string } {
+  return isFullEntry(entry)
+    ? { reference: entry.use, location: source.locate(['plugins', at, 'use']) }
+    : { reference: entry, location: source.locate(['plugins', at]) };
+}
+
 async function loadPlugin(entry: PluginEntry, at: number, source: ConfigSource): Promise<LoadedPlugin> {
-  const full = isFullEntry(entry);
-  const reference: PluginReference = full ? entry.use : entry;
-  const path = full ? ['plugins', at, 'use'] : ['plugins', at];
-  const location = source.locate(path);
+  const { reference, location } = referenceOf(entry, at, source);
   const found =
     typeof reference === 'string'
       ? await findExtension(PLUGINS, reference, source.folder, location)
@@ -51,7 +86,7 @@ async function loadPlugin(entry: PluginEntry, at: number, source: ConfigSource):
   const named = { name: told.name, location };
   const options = await validateOptions(
     told,
-    full ? entry.options : undefined,
+    isFullEntry(entry) ? entry.options : undefined,
     ['plugins', at, 'options'],
     source,
   );
