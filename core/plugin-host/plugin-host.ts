@@ -27,7 +27,10 @@ export interface PluginReport {
 }
 
 /** Makes an instance of a class plugin, in a container of its own. */
-export type MakeInstance = (plugin: LoadedPlugin, context: PluginContext) => Plugin;
+export type MakeInstance = (plugin: LoadedPlugin, context: PluginContext) => PluginInstance;
+
+/** Only `setup` is called on it; what else a plugin has is told by its class. */
+export type PluginInstance = Pick<Plugin, 'setup'>;
 
 /** What the plugins reach of their server. */
 export interface HostServer {
