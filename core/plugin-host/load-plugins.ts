@@ -20,6 +20,8 @@ export type PluginOrigin = 'built-in' | 'file' | 'package' | 'object';
 export interface LoadedPlugin {
   readonly name: string;
   readonly origin: PluginOrigin;
+  /** Absolute; `''` for an object given by a program. */
+  readonly file: string;
   readonly version: string | undefined;
   readonly needs: readonly string[];
   /** Validated. */
@@ -92,7 +94,15 @@ async function loadPlugin(entry: PluginEntry, at: number, source: ConfigSource):
     source,
   );
   const version = told.version ?? ('version' in found ? found.version : undefined);
-  return { ...named, origin: found.origin, version, needs: told.needs ?? [], options, made };
+  return {
+    ...named,
+    origin: found.origin,
+    file: found.file,
+    version,
+    needs: told.needs ?? [],
+    options,
+    made,
+  };
 }
 
 function isFullEntry(entry: PluginEntry): entry is Extract<PluginEntry, { use: PluginReference }> {

@@ -7,6 +7,7 @@ import type { ConfigSource, Limits } from '../config/server-config.js';
 import type { ResolvedConfig } from '../config/validate-config.js';
 import { ExchangeRequest } from '../connection/exchange-request.js';
 import { JackfieldError } from '../errors.js';
+import { thrownAt } from '../extensions/stack-places.js';
 import type { Contributions, Dispatcher, Hook, HookTable } from '../handlers/dispatcher.js';
 import { makeRoute, Registry, type Route } from '../handlers/registry.js';
 import type { Dialect } from '../http/dialect.js';
@@ -112,7 +113,11 @@ export class PluginHost {
       if (cause instanceof JackfieldError && cause.code === 'PLUGIN_SETUP_TIMEOUT') throw cause;
       const reason = cause instanceof Error ? cause.message : String(cause);
       const where = plugin.location === '' ? '' : ` at ${plugin.location}`;
-      throw new JackfieldError('PLUGIN_SETUP_FAILED', `"${plugin.name}"${where}: ${reason}`, { cause });
+      throw new JackfieldError(
+        'PLUGIN_SETUP_FAILED',
+        `"${plugin.name}"${where}${thrownAt(cause, plugin.file)}: ${reason}`,
+        { cause },
+      );
     } finally {
       life.isSettingUp = false;
     }
