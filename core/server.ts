@@ -51,7 +51,7 @@ export interface Server {
   inject(request?: InjectRequest): Promise<InjectResponse>;
   /** Resolves when the server has stopped, whoever asked for it; rejects where `close` does. */
   readonly closed: Promise<void>;
-  /** In boot order; empty before `ready`. */
+  /** In boot order, as far as their set-up has begun. */
   readonly plugins: readonly PluginReport[];
 }
 
@@ -96,7 +96,7 @@ class JackfieldServer implements Server, HostServer {
   }
 
   get plugins(): readonly PluginReport[] {
-    return this.#running?.host.reports ?? [];
+    return this.#host?.reports ?? [];
   }
 
   get dispatcher(): Dispatcher | undefined {

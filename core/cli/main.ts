@@ -11,6 +11,7 @@ const code = await run(process.argv.slice(2), {
   cwd: process.cwd(),
   loadServer: () => import('../server.js'),
   signals: process,
+  faults: process,
   exit: (now) => process.exit(now),
 });
 

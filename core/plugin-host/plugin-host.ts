@@ -22,6 +22,8 @@ import { type LoadedPlugin, type PluginOrigin, tooLate } from './load-plugins.js
 export interface PluginReport {
   readonly name: string;
   readonly origin: PluginOrigin;
+  /** The module it came from, absolute; absent for an object given by a program. */
+  readonly file?: string;
   readonly version?: string;
   readonly claims: readonly { readonly method: string; readonly pattern: string }[];
   readonly setupMs: number;
@@ -37,6 +39,19 @@ export type PluginInstance = Pick<Plugin, 'setup'>;
 export interface HostServer {
   readonly dispatcher: Dispatcher | undefined;
   shutdown(): void;
+}
+
+type GrowingReport = { -readonly [Part in keyof PluginReport]: PluginReport[Part] };
+
+function emptyReport({ name, origin, file, version }: LoadedPlugin): GrowingReport {
+  return {
+    name,
+    origin,
+    ...(file === '' ? {} : { file }),
+    ...(version === undefined ? {} : { version }),
+    claims: [],
+    setupMs: 0,
+  };
 }
 
 interface Closer {
@@ -58,7 +73,7 @@ export class PluginHost {
   readonly #routes: Route[] = [];
   readonly #hooks: MutableHooks = { request: [], handler: [], response: [], error: [], close: [] };
   readonly #dialects: Dialect[] = [];
-  readonly #reports: PluginReport[] = [];
+  readonly #reports: GrowingReport[] = [];
 
   constructor(
     @inject(TOKENS.config) config: ResolvedConfig,
@@ -72,7 +87,7 @@ export class PluginHost {
     this.#log = log;
   }
 
-  /** In boot order. */
+  /** In boot order; of a plugin that is being set up its claims are still to come. */
   get reports(): readonly PluginReport[] {
     return this.#reports;
   }
@@ -101,6 +116,8 @@ export class PluginHost {
   async #setUpOne(plugin: LoadedPlugin, server: HostServer, make: MakeInstance): Promise<void> {
     const started = performance.now();
     const routesBefore = this.#routes.length;
+    const report = emptyReport(plugin);
+    this.#reports.push(report);
     const life = { isSettingUp: true };
     const context = this.#contextOf(plugin, server, life);
     try {
@@ -121,12 +138,10 @@ export class PluginHost {
     } finally {
       life.isSettingUp = false;
     }
-    const claims = this.#routes
+    report.claims = this.#routes
       .slice(routesBefore)
       .map(({ method, pattern }) => ({ method, pattern: pattern.text }));
-    const setupMs = performance.now() - started;
-    const { name, origin, version } = plugin;
-    this.#reports.push({ name, origin, ...(version === undefined ? {} : { version }), claims, setupMs });
+    report.setupMs = performance.now() - started;
   }
 
   #contextOf(
