@@ -95,7 +95,7 @@ async function fileOf(
   }
   throw new JackfieldError(
     kind.unknown,
-    whyUnknown(kind, reference, folder, named, [...builtIn.keys()], wellNamed),
+    await whyUnknown(kind, reference, folder, named, [...builtIn.keys()], wellNamed),
   );
 }
 
@@ -110,15 +110,16 @@ async function fileMeant(reference: string, file: string): Promise<string> {
   return ` Did you mean "${reference.slice(0, -basename(file).length)}${meant}"?`;
 }
 
-function whyUnknown(
+async function whyUnknown(
   kind: ExtensionKind,
   reference: string,
   folder: string,
   named: string,
   builtIn: string[],
   wellNamed: boolean,
-): string {
-  const meant = didYouMean(reference, builtIn);
+): Promise<string> {
+  const isFileHere = await isFile(resolve(folder, reference));
+  const meant = isFileHere ? `./${reference}` : didYouMean(reference, builtIn);
   const suggestion = meant === undefined ? '' : ` Did you mean "${meant}"?`;
   const packages = `no package ${kind.packagePrefix}${reference} or ${reference} is installed in ${folder} or above it`;
   const rest = wellNamed ? packages : 'a file is named with ./ in front';

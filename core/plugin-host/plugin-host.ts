@@ -120,21 +120,17 @@ export class PluginHost {
     this.#reports.push(report);
     const life = { isSettingUp: true };
     const context = this.#contextOf(plugin, server, life);
+    const named = plugin.location === '' ? `"${plugin.name}"` : `"${plugin.name}" at ${plugin.location}`;
     try {
       const instance = typeof plugin.made === 'function' ? make(plugin, context) : plugin.made;
       const { setupTimeoutMs } = this.#limits;
-      await inTime(instance.setup(context), setupTimeoutMs, () =>
-        tooLate(`"${plugin.name}"`, setupTimeoutMs),
-      );
+      await inTime(instance.setup(context), setupTimeoutMs, () => tooLate(named, setupTimeoutMs));
     } catch (cause) {
       if (cause instanceof JackfieldError && cause.code === 'PLUGIN_SETUP_TIMEOUT') throw cause;
       const reason = cause instanceof Error ? cause.message : String(cause);
-      const where = plugin.location === '' ? '' : ` at ${plugin.location}`;
-      throw new JackfieldError(
-        'PLUGIN_SETUP_FAILED',
-        `"${plugin.name}"${where}${thrownAt(cause, plugin.file)}: ${reason}`,
-        { cause },
-      );
+      throw new JackfieldError('PLUGIN_SETUP_FAILED', `${named}${thrownAt(cause, plugin.file)}: ${reason}`, {
+        cause,
+      });
     } finally {
       life.isSettingUp = false;
     }

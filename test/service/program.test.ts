@@ -402,7 +402,7 @@ test('a set-up that was given up and still comes to something has it closed at o
       onClose(() => closed.give());
     },
   });
-  const server = serverOf(t, [late], { limits: { setupTimeoutMs: 10 } });
+  const server = serverOf(t, [late], { limits: { setupTimeoutMs: 1_000 } });
   await t.throwsAsync(server.ready(), { code: 'PLUGIN_SETUP_TIMEOUT' });
   go.give();
   await closed.given;

@@ -218,7 +218,7 @@ test('a plugin that does not finish closing, or fails at it, is named and keeps 
     'jackfield.config.json': JSON.stringify({
       storage: 'json-file',
       plugins: ['./first.js', './hanging.js', './failing.js'],
-      limits: { setupTimeoutMs: 50 },
+      limits: { setupTimeoutMs: 3_000 },
     }),
     'first.js': plugin('first', '() => {}'),
     'hanging.js': plugin('hanging', '() => new Promise(() => {})'),
