@@ -1,4 +1,9 @@
 /** The door `jackfield`: servers for programs, and everything that plugins and adapters are written with. */
+// First, for tsyringe refuses to be imported before it.
+import 'reflect-metadata';
+
+/** For class plugins: `constructor(@inject(TOKENS.storage) storage: Storage)`. */
+export { inject } from 'tsyringe';
 export type {
   ConfigSource,
   Limits,
