@@ -13,6 +13,12 @@ import { type MakeInstance, PluginHost, type PluginInstance } from './plugin-hos
 import type { StorageDoor } from './storage/storage-door.js';
 import { TOKENS } from './tokens.js';
 
+/**
+ * For class plugins, from the very copy of tsyringe that resolves them: another copy keeps its own notes, which this one
+ * never reads.
+ */
+export { inject, injectable } from 'tsyringe';
+
 export interface ServerObjects {
   readonly host: PluginHost;
   readonly makeInstance: MakeInstance;

@@ -149,7 +149,7 @@ class JackfieldServer implements Server, HostServer {
   }
 
   #tellUnclean(error: unknown): void {
-    this.#log.error({ error }, 'The server did not stop cleanly.');
+    this.#log.error({ err: error }, 'The server did not stop cleanly.');
   }
 
   /** Errors: SERVER_CLOSING. */

@@ -21,8 +21,8 @@ export function watchFaults(
 ): () => void {
   const tell = (error: unknown): void => {
     const plugin = pluginOf(error, plugins());
-    if (plugin === undefined) log.error({ error }, 'Something failed outside of any request.');
-    else log.error({ plugin, error }, 'A plugin failed outside of any request.');
+    if (plugin === undefined) log.error({ err: error }, 'Something failed outside of any request.');
+    else log.error({ plugin, err: error }, 'A plugin failed outside of any request.');
   };
   faults.on('uncaughtException', tell);
   faults.on('unhandledRejection', tell);

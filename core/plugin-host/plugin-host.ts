@@ -215,7 +215,7 @@ export class PluginHost {
       await inTime(fn(), setupTimeoutMs, () => late);
     } catch (error) {
       if (error === late) this.#log.error({ plugin, setupTimeoutMs }, 'A plugin was not closed in time.');
-      else this.#log.error({ plugin, error }, 'A plugin failed while it was closed.');
+      else this.#log.error({ plugin, err: error }, 'A plugin failed while it was closed.');
     }
   }
 }

@@ -1,6 +1,5 @@
 /** GET /tally: how many requests of each method were answered. A plugin as a class, its needs given by a container. */
-import { TOKENS } from 'jackfield';
-import { inject, injectable } from 'tsyringe';
+import { inject, injectable, TOKENS } from 'jackfield';
 import { z } from 'zod';
 
 /** @import { Log, PluginContext } from 'jackfield' */

@@ -46,10 +46,10 @@ test('what a plugin throws or rejects outside of any request is an error in the 
     const before = server.log.length;
     t.is(await (await fetch(`${url}${path}`)).text(), 'fine so far');
     await server.until(new RegExp(`^(?:[^\\n]*\\n){${before + 1}}`), 'stderr');
-    const { level, plugin, message, error } = server.log[before] ?? {};
+    const { level, plugin, message, err } = server.log[before] ?? {};
     t.is(level, 'error');
     t.is(message, `${plugin === undefined ? 'Something' : 'A plugin'} failed outside of any request.`);
-    return [plugin, (error as { message?: string } | undefined)?.message ?? error];
+    return [plugin, (err as { message?: string } | undefined)?.message ?? err];
   };
   t.deepEqual(await fail('/timer'), ['faulty', 'in a timer']);
   t.deepEqual(await fail('/rejection'), ['faulty', 'in a promise']);
@@ -77,7 +77,7 @@ test('a fault while the plugins are set up is told, and the start goes on', asyn
   });
   const { server, url } = await served(t, cwd);
   t.is(await (await fetch(url)).text(), 'No data in DB');
-  t.like(server.log[0], { level: 'error', plugin: 'hasty', error: { message: 'too early' } });
+  t.like(server.log[0], { level: 'error', plugin: 'hasty', err: { message: 'too early' } });
   server.kill('SIGTERM');
   t.is((await server.ended).code, 0);
 });

@@ -372,7 +372,7 @@ test('a store that fails to close is told by close and by closed, and does not h
   t.like(lines.at(-1), {
     level: 'error',
     message: 'The server did not stop cleanly.',
-    error: { message: MESSAGE },
+    err: { message: MESSAGE },
   });
 });
 
@@ -381,7 +381,7 @@ test('END on a server whose store fails to close is a line in the log, and close
   const server = serverOf(t, ['end'], { storage: { adapter: failing() } }, { log });
   t.is((await server.inject({ method: 'END' })).status, 204);
   await t.throwsAsync(server.closed, { message: MESSAGE });
-  t.like(lines.at(-1), { level: 'error', error: { code: 'STORAGE_UNAVAILABLE' } });
+  t.like(lines.at(-1), { level: 'error', err: { code: 'STORAGE_UNAVAILABLE' } });
 });
 
 test('a plugin may stop the server while it is set up: then it does not listen', async (t) => {
