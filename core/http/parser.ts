@@ -323,11 +323,11 @@ export class RequestParser {
       if (text.charCodeAt(p) !== CR || text.charCodeAt(p + 1) !== LF) {
         return this.#failLine(start, 'FIELD_VALUE_INVALID');
       }
-      this.#sectionOctets += p - start;
-      if (this.#sectionOctets + 1 > limit) {
+      this.#sectionOctets += p + 2 - start;
+      // The empty line has its place within the limit, so that it is never too long when it comes by itself.
+      if (this.#sectionOctets + 2 > limit) {
         return this.#fail(isHeader ? 'HEADER_SECTION_TOO_LARGE' : 'TRAILER_SECTION_TOO_LARGE');
       }
-      this.#sectionOctets += 2;
       if (fields.length >= most * 2) return this.#fail('HEADER_FIELDS_TOO_MANY');
 
       let valueEnd = p;

@@ -2,8 +2,8 @@ import test from 'ava';
 import { cut, judge, MEMORIES, octetByOctet } from './judge.js';
 import { eventsOf, parseVectors, readVectors, unescapeText, type Vector } from './vectors.js';
 
-const NEXT = Buffer.from('GET /next HTTP/1.1\r\nHost: next\r\n\r\n');
-const NEXT_EVENTS = ['head GET /next 1.1', 'host next', 'field Host: next', 'complete'];
+const NEXT = Buffer.from('GET /next HTTP/1.1\r\nHost:n\r\n\r\n');
+const NEXT_EVENTS = ['head GET /next 1.1', 'host n', 'field Host: n', 'complete'];
 
 /** Places to cut at: all, where the octets are few; else those near the ends, near line ends and some between. */
 function places(octets: Buffer): number[] {
