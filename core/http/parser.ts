@@ -328,7 +328,9 @@ export class RequestParser {
       if (this.#sectionOctets + 2 > limit) {
         return this.#fail(isHeader ? 'HEADER_SECTION_TOO_LARGE' : 'TRAILER_SECTION_TOO_LARGE');
       }
-      if (fields.length >= most * 2) return this.#fail('HEADER_FIELDS_TOO_MANY');
+      if (fields.length >= most * 2) {
+        return this.#fail(isHeader ? 'HEADER_FIELDS_TOO_MANY' : 'TRAILER_SECTION_TOO_LARGE');
+      }
 
       let valueEnd = p;
       while (valueEnd > valueStart && isBlank(text.charCodeAt(valueEnd - 1))) valueEnd--;
