@@ -5,6 +5,7 @@
 import type { ErrorCode } from '../errors.js';
 import { decideFraming, type Framing } from './framing.js';
 import { parseHost } from './host.js';
+import { trimBlanks } from './octets.js';
 
 const NO_FRAMING: Framing = { kind: 'none' };
 
@@ -84,9 +85,15 @@ export class HeaderSection {
   }
 }
 
+/** The elements of a list of tokens in lower case, empty ones left out (RFC 9110 §5.6.1). */
+function listElements(list: string): string[] {
+  const elements = list.toLowerCase().split(',');
+  return elements.map(trimBlanks).filter((element) => element !== '');
+}
+
 /** RFC 9112 §9.3; options are case-insensitive and may stand anywhere in the list. */
 function isPersistent(connection: string, minorVersion: 0 | 1): boolean {
-  const options = connection.toLowerCase().split(/[ \t]*,[ \t]*/);
+  const options = listElements(connection);
   if (options.includes('close')) return false;
   return minorVersion === 1 || options.includes('keep-alive');
 }

@@ -13,7 +13,7 @@ import { ChunkedBody } from './chunked-body.js';
 import type { ClaimedHead, RefusedHead } from './dialect.js';
 import type { Framing } from './framing.js';
 import { HeaderSection } from './header-section.js';
-import { COLON, CR, HTAB, IS_FIELD_VALUE, IS_TOKEN, LF, SP } from './octets.js';
+import { COLON, CR, HTAB, IS_FIELD_VALUE, IS_TOKEN, isBlank, LF, SP } from './octets.js';
 import type { RequestHead } from './request-head.js';
 import { MAX_METHOD_OCTETS, RequestLine } from './request-line.js';
 import { SectionMemo } from './section-memo.js';
@@ -428,8 +428,4 @@ export class RequestParser {
 function firstOctetFault(octet: number): ErrorCode {
   if (octet === LF) return 'LINE_END_INVALID';
   return octet === SP || octet === HTAB ? 'REQUEST_LINE_INVALID' : 'METHOD_INVALID';
-}
-
-function isBlank(code: number): boolean {
-  return code === SP || code === HTAB;
 }
