@@ -8,6 +8,7 @@ import { parseHost } from './host.js';
 import { trimBlanks } from './octets.js';
 
 const NO_FRAMING: Framing = { kind: 'none' };
+const NO_ELEMENTS: readonly string[] = [];
 
 export class HeaderSection {
   /** Names and values in turn, as received; values without the white space around them. */
@@ -46,7 +47,7 @@ export class HeaderSection {
           host = value;
           break;
         case 6:
-          if (name.toLowerCase() === 'expect') expect += expect === '' ? value : `,${value}`;
+          if (name.toLowerCase() === 'expect') expect += `,${value}`;
           break;
         case 10:
           if (name.toLowerCase() === 'connection') connection += `,${value}`;
@@ -71,9 +72,10 @@ export class HeaderSection {
     this.host = host;
     this.framing = typeof framing === 'string' ? NO_FRAMING : framing;
     this.persistent = connection === '' ? minorVersion === 1 : isPersistent(connection, minorVersion);
-    this.expectsContinue = minorVersion === 1 && expect.toLowerCase() === '100-continue';
     // An HTTP/1.0 client does not know expectations; RFC 9110 §10.1.1 has its field ignored.
-    const unmet = expect !== '' && minorVersion === 1 && !this.expectsContinue;
+    const expectations = expect === '' || minorVersion === 0 ? NO_ELEMENTS : listElements(expect);
+    const unmet = expectations.some((expectation) => expectation !== '100-continue');
+    this.expectsContinue = expectations.length > 0 && !unmet;
     this.fault = typeof framing === 'string' ? framing : unmet ? 'EXPECTATION_FAILED' : undefined;
     this.hostFault = hostFault(hosts, host, minorVersion);
   }

@@ -4,7 +4,7 @@ import { HeaderSection } from '../../../core/http/header-section.js';
 test('long runs of white space within a list are read in linear time', (t) => {
   // Linear, this takes a few milliseconds; with a search that starts anew at every blank it takes a minute.
   const value = `a${' '.repeat(200_000)}b`;
-  for (const name of ['Connection', 'Transfer-Encoding']) {
+  for (const name of ['Connection', 'Expect', 'Transfer-Encoding']) {
     const before = process.cpuUsage();
     new HeaderSection(['Host', 'a', name, value], 1);
     const { user } = process.cpuUsage(before);
