@@ -103,9 +103,10 @@ export class RequestParser {
     return this.#trailers ?? NO_TRAILERS;
   }
 
-  /** Whether a request has begun and is not complete; empty lines before a request line do not begin one. */
+  /** Whether a request has begun and is not complete; empty lines before it, or half of one, do not begin it. */
   get midRequest(): boolean {
-    return this.#state === 'request-line' ? this.#carry.length > 1 : this.#state !== 'complete';
+    if (this.#state === 'request-line') return this.#carry !== '' && this.#carry !== '\r';
+    return this.#state !== 'complete';
   }
 
   /** Whether fed octets are still unread. */
