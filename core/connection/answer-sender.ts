@@ -56,11 +56,11 @@ export class AnswerSender {
   }
 
   /** Answers what never became an exchange; the last answer of its connection. */
-  sendError(error: JackfieldError): void {
+  sendError(error: JackfieldError, isHead: boolean): void {
     const { status, fields, body } = errorAnswer(error);
     const text = toLatin1(String(body));
     const head = fields.text.opening(status, this.#services.clock.date) + headEnding(text.length, 'close');
-    this.#outbox.text(head + text);
+    this.#outbox.text(isHead ? head : head + text);
   }
 
   #head(exchange: Exchange, answer: Answer, framing: ResponseFraming): string {

@@ -352,7 +352,7 @@ export class Connection implements TransportEvents, SenderEvents, BodySource {
   #refuse(error: JackfieldError): void {
     const exchange = this.#exchange;
     if (exchange === undefined) {
-      this.#sender.sendError(error);
+      this.#sender.sendError(error, this.#parser.isHead);
       this.#close();
       return;
     }

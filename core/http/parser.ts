@@ -93,6 +93,7 @@ export class RequestParser {
   data: Buffer = NO_OCTETS;
   /** Valid after `error`. */
   error: JackfieldError | undefined;
+  #hasFailedHead = false;
 
   constructor(options: ParserOptions) {
     this.#options = options;
@@ -106,6 +107,13 @@ export class RequestParser {
   /** Whether a request has begun and is not complete; empty lines before a request line do not begin one. */
   get midRequest(): boolean {
     return this.#state === 'request-line' ? this.#carry.length > 1 : this.#state !== 'complete';
+  }
+
+  /** Whether the request under way, or the one that failed, says HEAD: even its refusal has no body (RFC 9110 §9.3.2). */
+  get isHead(): boolean {
+    if (this.#state === 'failed') return this.#hasFailedHead;
+    if (this.#state !== 'request-line') return this.#line.method === 'HEAD';
+    return this.#text === '' ? this.#carry.startsWith('HEAD ') : this.#text.startsWith('HEAD ', this.#p);
   }
 
   /** Whether fed octets are still unread. */
@@ -241,6 +249,7 @@ export class RequestParser {
   }
 
   #fail(code: ErrorCode): ParserEvent {
+    this.#hasFailedHead = this.isHead;
     this.#state = 'failed';
     this.error = new JackfieldError(code);
     return 'error';
