@@ -108,11 +108,8 @@ export class Connection implements TransportEvents, SenderEvents, BodySource {
       this.#transport.destroy();
       return;
     }
-    const exchange = this.#exchange;
-    // What was received whole is still answered; the pump closes behind it.
-    if (exchange?.received === true || this.#hasMore) return;
-    if (exchange === undefined || exchange.sent) this.#close();
-    else this.#refuse(new JackfieldError('BODY_INCOMPLETE'));
+    // Otherwise the pump does it when it is through.
+    if (!this.#hasMore) this.#endOfInput();
   }
 
   drained(): void {
@@ -218,7 +215,14 @@ export class Connection implements TransportEvents, SenderEvents, BodySource {
     this.#outbox.flush();
     this.#noteBlocked();
     this.#updateReading();
-    if (this.#peerEnded && this.#exchange === undefined && !this.#hasMore) this.#close();
+    if (this.#peerEnded && !this.#hasMore) this.#endOfInput();
+  }
+
+  /** Everything that the peer has sent was worked on. What was received whole is still answered. */
+  #endOfInput(): void {
+    const exchange = this.#exchange;
+    if (exchange === undefined || (exchange.sent && !exchange.received)) this.#close();
+    else if (!exchange.received && !exchange.answered) this.#refuse(new JackfieldError('BODY_INCOMPLETE'));
   }
 
   /** Whether something was received that was not worked on yet. */
