@@ -84,6 +84,11 @@ export class RawClient {
     this.#socket.destroy();
   }
 
+  /** Breaks the connection off with a reset. */
+  reset(): void {
+    this.#socket.resetAndDestroy();
+  }
+
   /** Takes nothing more from the socket: the octets stay with the server and the kernel. */
   stopReading(): void {
     this.#socket.pause();
@@ -91,6 +96,11 @@ export class RawClient {
 
   readOn(): void {
     this.#socket.resume();
+  }
+
+  /** Octets that were sent and that the other side has not let through. */
+  get unsent(): number {
+    return this.#socket.writableLength;
   }
 
   /** Received and not yet read as a response. */
