@@ -120,7 +120,7 @@ function checked(
   ) {
     throw invalid('Its body is no string, bytes or stream. For JSON return { json: … }.');
   }
-  const bodyless = status === 204 || status === 304;
+  const bodyless = status === 204 || status === 205 || status === 304;
   if (bodyless && body !== undefined && (typeof body !== 'string' || body !== '')) {
     throw invalid(`A ${status} answer has no body (RFC 9110 §6.4.1).`);
   }
