@@ -64,6 +64,7 @@ export class AnswerSender {
   }
 
   #head(exchange: Exchange, answer: Answer, framing: ResponseFraming): string {
+    exchange.headSent = true;
     if (framing === 'close') this.isLast = true;
     const keepsAlive = exchange.request.head.minorVersion === 0 ? 'keep-alive' : '';
     const opening = answer.fields.text.opening(answer.status, this.#services.clock.date);
@@ -116,11 +117,13 @@ export class AnswerSender {
         if (!isOver()) this.#events.sent(exchange, true);
       },
       (error: unknown) => {
-        this.#blame(exchange, error);
+        // What the client's body failed with is no fault of the plugin that streamed it on.
+        const known = error instanceof JackfieldError ? error : new JackfieldError('HANDLER_FAILED');
+        if (known.status >= 500) this.#blame(exchange, error);
         if (isOver()) return;
         // Without its end the message is incomplete and cannot be taken for whole (RFC 9112 §8).
         if (headSent) this.#events.broken();
-        else this.#sendWhole(exchange, errorAnswer(new JackfieldError('HANDLER_FAILED')), false, true);
+        else this.#sendWhole(exchange, errorAnswer(known), false, true);
       },
     );
   }

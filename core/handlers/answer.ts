@@ -102,6 +102,11 @@ function isAsyncIterable(value: unknown): value is AsyncIterable<string | Uint8A
   return typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
 }
 
+/** Whether the body comes bit by bit. */
+export function isStream(body: Answer['body']): boolean {
+  return typeof body === 'object' && !(body instanceof Uint8Array);
+}
+
 function checked(
   status: number,
   headers: ResponseParts['headers'],
