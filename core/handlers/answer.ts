@@ -52,6 +52,7 @@ export function toAnswer(value: ResponseValue): Answer {
     const hint = value === undefined ? ' Return { status: 204 } where there is nothing to say.' : '';
     throw invalid(`It returned ${String(value)}.${hint}`);
   }
+  if (Array.isArray(value)) throw invalid('It returned a list. For JSON return { json: … }.');
   return isWebResponse(value) ? fromWebResponse(value) : fromParts(value);
 }
 
@@ -147,6 +148,8 @@ function checkedFields(headers: ResponseParts['headers'], type: string | undefin
 }
 
 function isDeeplyFrozen(headers: object): boolean {
+  // Freezing a Headers or a Map keeps nobody from changing what it holds.
+  if (Symbol.iterator in headers) return false;
   return Object.isFrozen(headers) && Object.values(headers).every((value) => Object.isFrozen(value));
 }
 
