@@ -119,8 +119,8 @@ export class AnswerSender {
       (error: unknown) => {
         // What the client's body failed with is no fault of the plugin that streamed it on.
         const known = error instanceof JackfieldError ? error : new JackfieldError('HANDLER_FAILED');
-        if (known.status >= 500) this.#blame(exchange, error);
         if (isOver()) return;
+        if (known.status >= 500) this.#blame(exchange, error);
         // Without its end the message is incomplete and cannot be taken for whole (RFC 9112 §8).
         if (headSent) this.#events.broken();
         else this.#sendWhole(exchange, errorAnswer(known), false, true);
@@ -161,9 +161,9 @@ export class AnswerSender {
   }
 
   #blame({ request }: Exchange, error: unknown): void {
-    const { handledBy, method, path } = request;
+    const { handledBy, dialect, method, path } = request;
     this.#services.log.error(
-      { plugin: handledBy, method, path, error },
+      { plugin: handledBy, dialect, method, path, error },
       'The answer of a plugin failed on its way.',
     );
   }

@@ -128,7 +128,10 @@ export class Connection implements TransportEvents, SenderEvents, BodySource {
       const lost = new JackfieldError('CONNECTION_LOST');
       exchange.request.abort(lost);
       exchange.body?.fail(lost);
-      if (!exchange.sent) this.#over(exchange);
+      if (!exchange.sent) {
+        abandon(exchange.source);
+        this.#over(exchange);
+      }
     }
     this.#services.connectionClosed(this);
   }
@@ -305,6 +308,7 @@ export class Connection implements TransportEvents, SenderEvents, BodySource {
       headSent: false,
       sent: false,
       continueSent: false,
+      source: undefined,
     };
     this.#exchange = exchange;
     this.#enter(PHASE.handling);
@@ -326,7 +330,11 @@ export class Connection implements TransportEvents, SenderEvents, BodySource {
 
   /** A mistake of our own, or of a dialect: it costs this connection and no other. */
   #fault(error: unknown): void {
-    this.#services.log.error({ error }, 'A connection was broken off by a fault of the server.');
+    const { handledBy, dialect } = this.#exchange?.request ?? {};
+    this.#services.log.error(
+      { plugin: handledBy, dialect, error },
+      'A connection was broken off by a fault of the server or of a dialect.',
+    );
     this.destroy();
   }
 
@@ -391,7 +399,12 @@ export class Connection implements TransportEvents, SenderEvents, BodySource {
     if (exchange.body !== undefined && !isStream(answer.body)) exchange.body.discard();
     if (this.#mustClose(exchange, answer)) this.#sender.isLast = true;
     this.#enter(PHASE.writing);
-    this.#sender.send(exchange, answer);
+    exchange.source = answer.body;
+    try {
+      this.#sender.send(exchange, answer);
+    } catch (error) {
+      this.#fault(error);
+    }
   }
 
   /** Reads past what is left of the request as far as it is here; says whether the connection can go on. */
