@@ -42,10 +42,7 @@ export interface Surroundings {
     off(signal: StopSignal, listener: () => void): unknown;
   };
   /** Where what nobody caught arrives: the process. */
-  readonly faults: {
-    on(fault: Fault, listener: (error: unknown) => void): unknown;
-    off(fault: Fault, listener: (error: unknown) => void): unknown;
-  };
+  readonly faults: { on(fault: Fault, listener: (error: unknown) => void): unknown };
   /** Ends the process at once, whatever is under way. */
   exit(code: number): void;
 }

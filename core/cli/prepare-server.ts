@@ -2,14 +2,14 @@
 import { type LoadedConfig, readConfig } from '../config/config-file.js';
 import type { ServerConfig } from '../config/server-config.js';
 import type { Tap } from '../connection/transport.js';
-import { createLog, type Log, type LogLevel } from '../log.js';
+import { createLog, type LogLevel } from '../log.js';
 import type { Call, CommandServer, Surroundings } from './command.js';
 import type { FlagValues } from './flags.js';
+import { watchFaults } from './watch-faults.js';
 
 export interface PreparedServer {
   readonly server: CommandServer;
   readonly loaded: LoadedConfig;
-  readonly log: Log;
 }
 
 /**
@@ -30,7 +30,8 @@ export async function prepareServer(
     log,
     ...(tap === undefined ? {} : { tap }),
   });
-  return { server, loaded, log };
+  watchFaults(around.faults, log, () => server.plugins);
+  return { server, loaded };
 }
 
 function overridden(config: ServerConfig, { host, port }: FlagValues): ServerConfig {

@@ -4,7 +4,6 @@ import { JackfieldError } from '../errors.js';
 import type { Command, CommandServer, StopSignal, Surroundings } from './command.js';
 import { ConsoleTap } from './console-tap.js';
 import { prepareServer } from './prepare-server.js';
-import { watchFaults } from './watch-faults.js';
 
 export const serve: Command = {
   name: 'serve',
@@ -15,9 +14,8 @@ export const serve: Command = {
   async run(call, around) {
     const verbose = call.flags.verbose === true;
     const tap = verbose ? new ConsoleTap((text) => around.stdout.write(text)) : undefined;
-    const { server, log } = await prepareServer(call, around, 'info', tap);
+    const { server } = await prepareServer(call, around, 'info', tap);
     const stop = new StopOnSignal(server, around);
-    const endWatch = watchFaults(around.faults, log, () => server.plugins);
     try {
       const { host, port } = await server.listen();
       around.stdout.write(`jackfield listening on http://${authority(host, port)}\n`);
@@ -27,7 +25,6 @@ export const serve: Command = {
       if (!stop.asked && !isStop(error)) throw error;
     } finally {
       stop.dispose();
-      endWatch();
     }
     await stop.done();
     tap?.end();

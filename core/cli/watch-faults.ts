@@ -11,14 +11,14 @@ import type { PluginReport } from '../plugin-host/plugin-host.js';
 import type { Surroundings } from './command.js';
 
 /**
+ * From now on to the end of the process.
  * @param plugins Asked at each fault, to name the one it came from.
- * @returns what ends the watch.
  */
 export function watchFaults(
   faults: Surroundings['faults'],
   log: Log,
   plugins: () => readonly PluginReport[],
-): () => void {
+): void {
   const tell = (error: unknown): void => {
     const plugin = pluginOf(error, plugins());
     if (plugin === undefined) log.error({ err: error }, 'Something failed outside of any request.');
@@ -26,10 +26,6 @@ export function watchFaults(
   };
   faults.on('uncaughtException', tell);
   faults.on('unhandledRejection', tell);
-  return () => {
-    faults.off('uncaughtException', tell);
-    faults.off('unhandledRejection', tell);
-  };
 }
 
 /** The plugin in whose files the error arose; undefined where its stack does not tell. */

@@ -62,7 +62,7 @@ export async function syntaxPlace(file: string, error: SyntaxError): Promise<str
   const type = file.endsWith('.cjs') ? 'commonjs' : 'module';
   const told = await new Promise<string>((resolve) => {
     const check = ['--check', `--input-type=${type}`, '-'];
-    const node = execFile(process.execPath, check, { timeout: 5_000 }, (_, __, stderr) => resolve(stderr));
+    const node = execFile(process.execPath, check, { timeout: 10_000 }, (_, __, stderr) => resolve(stderr));
     // A Node that ends before it has read everything is no fault of ours.
     node.stdin?.on('error', () => {}).end(source);
   });

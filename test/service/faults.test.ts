@@ -2,7 +2,7 @@
 import test from 'ava';
 import { createServer } from '../../core/index.js';
 import { tempFolder } from '../core/temp-folder.js';
-import { served } from '../support/served.js';
+import { ran, served } from '../support/served.js';
 
 /** Each path fails behind its answer, in its own way. */
 const FAULTY = `import { EventEmitter } from 'node:events';
@@ -67,7 +67,7 @@ test('what a plugin throws or rejects outside of any request is an error in the 
   t.is((await server.ended).code, 0);
 });
 
-test('a fault while the plugins are set up is told, and the start goes on', async (t) => {
+test('a fault while the plugins are set up is told, and the start goes on, also that of a check', async (t) => {
   const cwd = await tempFolder(t, {
     'jackfield.config.json': JSON.stringify({ storage: 'memory', plugins: ['./hasty.js', 'get'] }),
     'hasty.js': `export default { name: 'hasty', async setup() {
@@ -78,6 +78,9 @@ test('a fault while the plugins are set up is told, and the start goes on', asyn
   const { server, url } = await served(t, cwd);
   t.is(await (await fetch(url)).text(), 'No data in DB');
   t.like(server.log[0], { level: 'error', plugin: 'hasty', err: { message: 'too early' } });
+  const check = await ran(t, ['check'], cwd);
+  t.is(check.stdout, 'jackfield.config.json is valid: 2 plugins, storage memory\n');
+  t.like(JSON.parse(check.stderr), { level: 'error', plugin: 'hasty' });
   server.kill('SIGTERM');
   t.is((await server.ended).code, 0);
 });

@@ -179,8 +179,8 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
   },
   'a plugin that never finishes its set-up': {
     ...plugin('export default { name: "p", setup: () => new Promise(() => {}) };'),
-    config: { ...withPlugins('./p.js'), limits: { setupTimeoutMs: 2_000 } },
-    says: 'A plugin was not set up in time: "p" at jackfield.config.json:1:32 took longer than 2000 ms. Mend what it waits for, or raise "limits.setupTimeoutMs". [PLUGIN_SETUP_TIMEOUT]',
+    config: { ...withPlugins('./p.js'), limits: { setupTimeoutMs: 4_000 } },
+    says: 'A plugin was not set up in time: "p" at jackfield.config.json:1:32 took longer than 4000 ms. Mend what it waits for, or raise "limits.setupTimeoutMs". [PLUGIN_SETUP_TIMEOUT]',
   },
   'options that a plugin does not have, or of the wrong kind, in the order of the file': {
     config: withPlugins({ use: 'end', options: { form: 'loopback', from: 'everywhere' } }),
