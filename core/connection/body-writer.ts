@@ -25,7 +25,7 @@ export interface BodyWriting {
  * `sendHead` was called already, the only honest end is to break the connection off.
  */
 export async function writeBody(writing: BodyWriting): Promise<void> {
-  const { outbox, chunked, contentLength, isOver } = writing;
+  const { outbox, chunked, contentLength, pieceOctets, isOver } = writing;
   let sent = 0;
   let headSent = false;
   const sendHead = (): void => {
@@ -37,7 +37,7 @@ export async function writeBody(writing: BodyWriting): Promise<void> {
   // A source that fails at once can still be answered 500; one that is slow to begin does not hold the head back.
   const soon = setImmediate(sendHead);
   try {
-    for await (const part of partsOf(writing.body, writing.pieceOctets)) {
+    for await (const part of partsOf(writing.body)) {
       const octets = toOctets(part);
       if (isOver()) return;
       if (!headSent) {
@@ -48,12 +48,15 @@ export async function writeBody(writing: BodyWriting): Promise<void> {
       if (contentLength !== undefined && sent > contentLength) break;
       if (octets.length === 0) continue; // an empty chunk would end the body
       if (chunked) outbox.text(`${octets.length.toString(16)}\r\n`);
-      outbox.octets(octets);
-      if (chunked) outbox.text('\r\n');
-      if (outbox.isBlocked) {
+      // In pieces, so that a peer that takes a large part slowly is seen to take it.
+      for (let at = 0; at < octets.length; at += pieceOctets) {
+        outbox.octets(octets.length <= pieceOctets ? octets : octets.subarray(at, at + pieceOctets));
+        if (!outbox.isBlocked) continue;
         await outbox.room();
         if (isOver()) return;
-      } else outbox.flushSoon();
+      }
+      if (chunked) outbox.text('\r\n');
+      outbox.flushSoon();
     }
   } finally {
     clearImmediate(soon);
@@ -69,15 +72,8 @@ export async function writeBody(writing: BodyWriting): Promise<void> {
   if (chunked) outbox.text('0\r\n\r\n');
 }
 
-function partsOf(
-  body: BodyWriting['body'],
-  pieceOctets: number,
-): AsyncIterable<unknown> | Iterable<Uint8Array> {
-  return body instanceof Uint8Array ? pieces(body, pieceOctets) : body;
-}
-
-function* pieces(body: Uint8Array, pieceOctets: number): Generator<Uint8Array> {
-  for (let at = 0; at < body.length; at += pieceOctets) yield body.subarray(at, at + pieceOctets);
+function partsOf(body: BodyWriting['body']): AsyncIterable<unknown> | Iterable<Uint8Array> {
+  return body instanceof Uint8Array ? [body] : body;
 }
 
 function toOctets(part: unknown): Uint8Array {

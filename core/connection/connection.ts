@@ -284,7 +284,8 @@ export class Connection implements TransportEvents, SenderEvents, BodySource {
     }
     if (exchange !== undefined && !exchange.sent) return false;
     this.#exchange = undefined;
-    if (this.#sender.isLast) {
+    // An answer that was begun before the stop could not say that it is the last; one behind it will.
+    if (this.#sender.isLast || (this.#services.isStopping && !this.#hasMore)) {
       this.#close();
       return false;
     }

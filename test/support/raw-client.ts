@@ -94,8 +94,12 @@ export class RawClient {
     this.#socket.pause();
   }
 
-  readOn(): void {
-    this.#socket.resume();
+  /** Rests after each read. */
+  readSlowly(restMs: number): void {
+    this.#socket.on('data', () => {
+      this.#socket.pause();
+      setTimeout(() => this.#socket.resume(), restMs);
+    });
   }
 
   /** Octets that were sent and that the other side has not let through. */
