@@ -3,18 +3,21 @@ export type {
   ConfigSource,
   Limits,
   ListenConfig,
+  OverloadConfig,
   PluginEntry,
   ServerConfig,
   StorageConfig,
+  TlsConfig,
 } from './config/server-config.js';
 export { DEFAULT_CONFIG, DEFAULT_LIMITS } from './config/server-config.js';
+export type { Address } from './connection/address.js';
 export type { Tap } from './connection/transport.js';
 export { ERRORS, type ErrorCode } from './errors.js';
 export type { InjectRequest, InjectResponse } from './inject.js';
 export { createLog, type Log, type LogLevel, silentLog } from './log.js';
 export * from './plugin-api.js';
 export type { PluginReport } from './plugin-host/plugin-host.js';
-export { type Address, createServer, type Server, type ServerOptions } from './server.js';
+export { createServer, type Server, type ServerOptions } from './server.js';
 export {
   type AdapterContext,
   type AdapterDefinition,

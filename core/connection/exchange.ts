@@ -15,6 +15,8 @@ export interface Exchange {
   answered: boolean;
   /** The answer was handed to the transport whole. */
   sent: boolean;
+  /** Turned away because of load: no plugin has seen it. */
+  readonly refused: boolean;
   /** `100 Continue` was sent (RFC 9110 §10.1.1). */
   continueSent: boolean;
 }
