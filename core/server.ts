@@ -11,6 +11,7 @@ import { Overload } from './connection/overload.js';
 import type { Tap } from './connection/transport.js';
 import { TrustedProxies } from './connection/trusted-proxies.js';
 import { assembleServer } from './container.js';
+import { JackfieldError } from './errors.js';
 import { AllowedHosts } from './handlers/allowed-hosts.js';
 import { Dispatcher } from './handlers/dispatcher.js';
 import { type InjectRequest, type InjectResponse, readResponse, requestOctets } from './inject.js';
@@ -32,7 +33,7 @@ export interface ServerOptions {
 export interface Server {
   /**
    * Loads and sets up everything without listening; `listen` and `inject` do it too. Once, whoever calls first.
-   * Errors: TLS_UNREADABLE, TLS_INVALID, and those of plugins and the store.
+   * Errors: TLS_UNREADABLE, TLS_INVALID, those of plugins and the store; SERVER_CLOSING where it is closed meanwhile.
    */
   ready(): Promise<void>;
   /**
@@ -50,13 +51,16 @@ export interface Server {
   reloadCertificates(): Promise<boolean>;
   /** Where it listens, in the order of the configuration; empty until `listen` resolves. */
   readonly addresses: readonly Address[];
-  /** Finishes exchanges under way, closes plugins in reverse order, then the store. Resolves when nothing is open. */
+  /**
+   * Finishes exchanges under way, closes plugins in reverse order, then the store. Resolves when nothing is open.
+   * A start under way is broken off behind the plugin that is being set up. Closing twice is no error.
+   */
   close(): Promise<void>;
   /** One exchange without a socket. */
   inject(request?: InjectRequest): Promise<InjectResponse>;
-  /** Resolves when the server has stopped, whoever asked for it. */
+  /** Resolves when the server has stopped, whoever asked for it; rejects where `close` does. */
   readonly closed: Promise<void>;
-  /** In boot order; empty before `ready`. */
+  /** In boot order, as far as their set-up has begun. */
   readonly plugins: readonly PluginReport[];
 }
 
@@ -80,11 +84,13 @@ class JackfieldServer implements Server, HostServer {
   readonly #log: Log;
   readonly #tap: Tap | undefined;
   #starting: Promise<Running> | undefined;
+  /** Known as soon as there is one, so that a start can be told to stop. */
+  #host: PluginHost | undefined;
   #running: Running | undefined;
-  #hasListened = false;
+  #listening: Promise<Address> | undefined;
   #closing: Promise<void> | undefined;
   readonly closed: Promise<void>;
-  #resolveClosed: () => void = () => {};
+  #settleClosed: (outcome: Promise<void>) => void = () => {};
 
   constructor(config: ResolvedConfig, source: ConfigSource, { log = silentLog, tap }: ServerOptions) {
     this.#config = config;
@@ -92,12 +98,14 @@ class JackfieldServer implements Server, HostServer {
     this.#log = log;
     this.#tap = tap;
     this.closed = new Promise((resolve) => {
-      this.#resolveClosed = resolve;
+      this.#settleClosed = resolve;
     });
+    // Whoever does not ask how it ended must not be ended by it.
+    this.closed.catch(() => {});
   }
 
   get plugins(): readonly PluginReport[] {
-    return this.#running?.host.reports ?? [];
+    return this.#host?.reports ?? [];
   }
 
   get addresses(): readonly Address[] {
@@ -113,23 +121,30 @@ class JackfieldServer implements Server, HostServer {
   }
 
   async listen(): Promise<Address> {
-    if (this.#hasListened) throw new TypeError('This server listens already.');
-    this.#hasListened = true;
-    const { connections, listeners } = await this.#start();
+    if (this.#listening !== undefined && this.#closing === undefined)
+      throw new TypeError('This server listens already.');
+    const listening = this.#listen();
+    this.#listening ??= listening;
     try {
-      const [first] = await listeners.listen(connections);
-      if (first === undefined) throw new TypeError('This server is configured to listen nowhere.');
-      return first;
+      return await listening;
     } catch (error) {
-      await this.close();
+      await this.close().catch((closeError: unknown) => this.#tellUnclean(closeError));
       throw error;
     }
+  }
+
+  async #listen(): Promise<Address> {
+    const { connections, listeners } = await this.#start();
+    this.#mustGoOn();
+    const [first] = await listeners.listen(connections);
+    if (first === undefined) throw new TypeError('This server is configured to listen nowhere.');
+    return first;
   }
 
   async reloadCertificates(): Promise<boolean> {
     const errors = (await this.#running?.listeners.reloadCertificates()) ?? [];
     for (const error of errors) {
-      this.#log.error({ error }, 'A certificate could not be reloaded; the one before stays in use.');
+      this.#log.error({ err: error }, 'A certificate could not be reloaded; the one before stays in use.');
     }
     return errors.length === 0;
   }
@@ -142,12 +157,24 @@ class JackfieldServer implements Server, HostServer {
 
   shutdown(): void {
     // The exchange that asked for it is answered first: `close` waits for it.
-    void this.close();
+    this.close().catch((error: unknown) => this.#tellUnclean(error));
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#close();
+    if (this.#closing === undefined) {
+      this.#closing = this.#close();
+      this.#settleClosed(this.#closing);
+    }
     return this.#closing;
+  }
+
+  #tellUnclean(error: unknown): void {
+    this.#log.error({ err: error }, 'The server did not stop cleanly.');
+  }
+
+  /** Errors: SERVER_CLOSING. */
+  #mustGoOn(): void {
+    if (this.#closing !== undefined) throw new JackfieldError('SERVER_CLOSING');
   }
 
   #start(): Promise<Running> {
@@ -160,10 +187,13 @@ class JackfieldServer implements Server, HostServer {
   async #setUp(): Promise<Running> {
     const { listen, plugins, limits, allowedHosts, trustedProxies, overload } = this.#config;
     const listeners = await Listeners.prepare(listen, this.#source.folder);
-    const loaded = await loadPlugins(plugins, this.#source);
+    const loaded = await loadPlugins(plugins, this.#source, limits.setupTimeoutMs);
+    this.#mustGoOn();
     const storage = await openStorage(this.#config.storage, this.#source, this.#log);
     try {
+      this.#mustGoOn();
       const { host, makeInstance } = assembleServer(this.#config, this.#source, storage, this.#log);
+      this.#host = host;
       const contributions = await host.setUp(loaded, this, makeInstance);
       const dispatcher = new Dispatcher(contributions, new AllowedHosts(allowedHosts), this.#log);
       const connections = new Connections(limits, dispatcher, this.#log, this.#tap, {
@@ -173,24 +203,32 @@ class JackfieldServer implements Server, HostServer {
       this.#running = { storage, host, connections, listeners };
       return this.#running;
     } catch (error) {
-      await storage.close();
+      await closeAfter(storage, (closeError) => this.#tellUnclean(closeError));
       throw error;
     }
   }
 
   async #close(): Promise<void> {
+    this.#host?.announceStop();
     // A start under way is waited for; one that failed has cleaned up behind itself.
     await this.#starting?.catch(() => {});
-    if (this.#running !== undefined) {
-      const { storage, host, connections, listeners } = this.#running;
-      listeners.stop();
-      host.announceStop();
-      const broken = await connections.drain();
-      if (broken > 0)
-        this.#log.warn({ connections: broken }, 'Connections were broken off at the end of the drain time.');
-      await host.close();
-      await storage.close();
-    }
-    this.#resolveClosed();
+    await this.#listening?.catch(() => {});
+    if (this.#running === undefined) return;
+    const { storage, host, connections, listeners } = this.#running;
+    listeners.stop();
+    const broken = await connections.drain();
+    if (broken > 0)
+      this.#log.warn({ connections: broken }, 'Connections were broken off at the end of the drain time.');
+    await host.close();
+    await storage.close();
+  }
+}
+
+/** Closes behind an error that must not be hidden by another. */
+async function closeAfter(storage: StorageDoor, failed: (error: unknown) => void): Promise<void> {
+  try {
+    await storage.close();
+  } catch (error) {
+    failed(error);
   }
 }

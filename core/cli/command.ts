@@ -41,6 +41,11 @@ export interface Surroundings {
     on(signal: StopSignal | 'SIGHUP', listener: () => void): unknown;
     off(signal: StopSignal | 'SIGHUP', listener: () => void): unknown;
   };
+  /** Where what nobody caught arrives: the process. */
+  readonly faults: {
+    on(fault: Fault, listener: (error: unknown) => void): unknown;
+    off(fault: Fault, listener: (error: unknown) => void): unknown;
+  };
   /** Ends the process at once, whatever is under way. */
   exit(code: number): void;
 }
@@ -52,3 +57,5 @@ export type CommandServer = Pick<
 >;
 
 export type StopSignal = 'SIGINT' | 'SIGTERM';
+
+export type Fault = 'uncaughtException' | 'unhandledRejection';

@@ -161,7 +161,7 @@ export class AnswerSender {
   #blame({ request }: Exchange, error: unknown): void {
     const { handledBy, method, path } = request;
     this.#services.log.error(
-      { plugin: handledBy, method, path, error },
+      { plugin: handledBy, method, path, err: error },
       'The answer of a plugin failed on its way.',
     );
   }

@@ -337,7 +337,7 @@ export class Connection implements TransportEvents, SenderEvents, BodySource {
 
   /** A mistake of our own, or of a dialect: it costs this connection and no other. */
   #fault(error: unknown): void {
-    this.#services.log.error({ error }, 'A connection was broken off by a fault of the server.');
+    this.#services.log.error({ err: error }, 'A connection was broken off by a fault of the server.');
     this.destroy();
   }
 

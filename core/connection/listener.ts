@@ -55,7 +55,7 @@ export class Listener {
       this.#server.once('error', reject);
       this.#server.listen({ ...where, backlog: BACKLOG }, () => {
         this.#server.off('error', reject);
-        this.#server.on('error', (error) => this.#connections.acceptFailures.count({ error }));
+        this.#server.on('error', (error) => this.#connections.acceptFailures.count({ err: error }));
         resolve(this.#server.address());
       });
     });
@@ -76,7 +76,7 @@ export class Listener {
     try {
       this.#take(socket);
     } catch (error) {
-      this.#connections.log.error({ error }, 'A connection could not be taken.');
+      this.#connections.log.error({ err: error }, 'A connection could not be taken.');
       socket.destroy();
     }
   }

@@ -34,7 +34,7 @@ export class TlsHandshakes {
     });
     // Not TLS at all, no version in common, no certificate of the client: everyday things where strangers call.
     this.#server.on('tlsClientError', (error, socket) => {
-      connections.log.debug({ error }, 'A TLS handshake failed.');
+      connections.log.debug({ err: error }, 'A TLS handshake failed.');
       socket.destroy();
     });
   }

@@ -75,7 +75,7 @@ export class Dispatcher implements DialectContext {
     try {
       return dialect.claim(head, this);
     } catch (error) {
-      this.#log.error({ dialect: dialect.name, error }, 'A dialect failed while it read a head.');
+      this.#log.error({ dialect: dialect.name, err: error }, 'A dialect failed while it read a head.');
       return undefined;
     }
   }
@@ -224,7 +224,7 @@ export class Dispatcher implements DialectContext {
   }
 
   #blame(plugin: string, error: unknown, { method, path }: Request): void {
-    this.#log.error({ plugin, method, path, error }, 'A plugin failed while it handled a request.');
+    this.#log.error({ plugin, method, path, err: error }, 'A plugin failed while it handled a request.');
   }
 }
 

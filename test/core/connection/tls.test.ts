@@ -159,7 +159,7 @@ test('a broken new certificate leaves the old one in use and is told in the log'
   t.false(await server.reloadCertificates());
   const { level, fields } = await log.until('A certificate could not be reloaded');
   t.is(level, 'error');
-  t.is(Reflect.get(fields.error as JackfieldError, 'code'), 'TLS_INVALID');
+  t.is(Reflect.get(fields.err as JackfieldError, 'code'), 'TLS_INVALID');
   t.is(subjectOf(await Peer.secure(t, { port })), 'jackfield test one');
 });
 
