@@ -101,6 +101,10 @@ export const ERRORS = {
   HANDLER_ANSWER_INVALID: row(500, 'The handler returned no valid answer; the log of the server says why.'),
   HANDLER_TIMEOUT: closing(503, 'The handler did not answer in time.'),
   SERVER_CLOSING: closing(503, 'The server is shutting down; try again elsewhere or later.'),
+  OVERLOADED: row(
+    503,
+    'The server has more to do than it can do in time; try again later (RFC 9110 §15.6.4).',
+  ),
 
   // Storage
   STORAGE_KEY_INVALID: row(400, 'A key is a non-empty, well-formed string within the size limit: …'),
@@ -144,7 +148,11 @@ export const ERRORS = {
   PORT_IN_USE: row(500, 'The port is in use: …'),
   ADDRESS_NOT_AVAILABLE: row(500, 'The address is not one of this machine: …'),
   PORT_FORBIDDEN: row(500, 'The port is not open to this user: …'),
+  SOCKET_IN_USE: row(500, 'The Unix socket is in use: …'),
+  SOCKET_UNAVAILABLE: row(500, 'The Unix socket cannot be made: …'),
   LISTEN_FAILED: row(500, 'The server cannot listen: …'),
+  TLS_UNREADABLE: row(500, 'A file for TLS cannot be read: …'),
+  TLS_INVALID: row(500, 'TLS cannot be spoken with what was given: …'),
 
   // Command line and client
   USAGE: row(500, '…'),

@@ -3,11 +3,14 @@ export type {
   ConfigSource,
   Limits,
   ListenConfig,
+  OverloadConfig,
   PluginEntry,
   ServerConfig,
   StorageConfig,
+  TlsConfig,
 } from './config/server-config.js';
 export { DEFAULT_CONFIG, DEFAULT_LIMITS } from './config/server-config.js';
+export type { Address } from './connection/address.js';
 export type { Tap } from './connection/transport.js';
 /** For class plugins: `constructor(@inject(TOKENS.storage) storage: Storage)`. */
 export { inject, injectable } from './container.js';
@@ -16,7 +19,7 @@ export type { InjectRequest, InjectResponse } from './inject.js';
 export { createLog, type Log, type LogLevel, silentLog } from './log.js';
 export * from './plugin-api.js';
 export type { PluginReport } from './plugin-host/plugin-host.js';
-export { type Address, createServer, type Server, type ServerOptions } from './server.js';
+export { createServer, type Server, type ServerOptions } from './server.js';
 export {
   type AdapterContext,
   type AdapterDefinition,

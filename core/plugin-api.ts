@@ -79,8 +79,15 @@ export interface Request<Params = Readonly<Record<string, string>>> {
   bytes(): Promise<Uint8Array>;
   /** The body as it arrives; the sender waits while you do. Read once, and instead of the three above. */
   readonly body: AsyncIterable<Uint8Array>;
-  /** The peer's address, without port; `''` on a Unix socket; `127.0.0.1` for `inject`. */
+  /**
+   * The client's address, without port; `''` on a Unix socket; `127.0.0.1` for `inject`. Behind a trusted proxy it is
+   * what the proxy says, which may be no address: `unknown`, or `_name` (RFC 7239 §6).
+   */
   readonly remoteAddress: string;
+  /** How the client sent it, to this server or to a trusted proxy in front. */
+  readonly protocol: 'http' | 'https';
+  /** Host and port that the client asked for (RFC 9112 §3.3), one of `allowedHosts`; `''` where HTTP/1.0 names none. */
+  readonly host: string;
   /** Aborted when the peer is gone, the handler's time is over or the server stops by force. */
   readonly signal: AbortSignal;
 }

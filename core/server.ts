@@ -3,10 +3,13 @@
 import { plainSource } from './config/config-file.js';
 import type { ConfigSource, ServerConfig } from './config/server-config.js';
 import { type ResolvedConfig, validateConfig, withDefaults } from './config/validate-config.js';
+import type { Address } from './connection/address.js';
 import { Connections } from './connection/connections.js';
 import { exchangeOctets } from './connection/injected-exchange.js';
-import { Listener } from './connection/listener.js';
+import { Listeners } from './connection/listeners.js';
+import { Overload } from './connection/overload.js';
 import type { Tap } from './connection/transport.js';
+import { TrustedProxies } from './connection/trusted-proxies.js';
 import { assembleServer } from './container.js';
 import { JackfieldError } from './errors.js';
 import { AllowedHosts } from './handlers/allowed-hosts.js';
@@ -17,13 +20,6 @@ import { loadPlugins } from './plugin-host/load-plugins.js';
 import type { HostServer, PluginHost, PluginReport } from './plugin-host/plugin-host.js';
 import { openStorage } from './storage/open-storage.js';
 import type { StorageDoor } from './storage/storage-door.js';
-
-export interface Address {
-  readonly host: string;
-  readonly port: number;
-  /** `http://host:port`, IPv6 in brackets. */
-  readonly url: string;
-}
 
 export interface ServerOptions {
   /** Where the configuration came from, for `file:line:column` in errors. Default: an object; paths from the working directory. */
@@ -37,11 +33,24 @@ export interface ServerOptions {
 export interface Server {
   /**
    * Loads and sets up everything without listening; `listen` and `inject` do it too. Once, whoever calls first.
-   * Errors: those of plugins and the store; SERVER_CLOSING where it is closed meanwhile.
+   * Errors: TLS_UNREADABLE, TLS_INVALID, those of plugins and the store; SERVER_CLOSING where it is closed meanwhile.
    */
   ready(): Promise<void>;
-  /** Errors: those of `ready`, PORT_IN_USE, ADDRESS_NOT_AVAILABLE, PORT_FORBIDDEN, LISTEN_FAILED. */
+  /**
+   * Listens at everything that is configured, or rejects and listens nowhere.
+   * Errors: those of `ready`, PORT_IN_USE, ADDRESS_NOT_AVAILABLE, PORT_FORBIDDEN, SOCKET_IN_USE, SOCKET_UNAVAILABLE,
+   * LISTEN_FAILED.
+   * @returns the first address.
+   */
   listen(): Promise<Address>;
+  /**
+   * Reads the files of `listen.tls` again; new connections get what they hold now. A certificate that cannot be used
+   * is told in the log, and what was there before stays.
+   * @returns whether all of them could be used.
+   */
+  reloadCertificates(): Promise<boolean>;
+  /** Where it listens, in the order of the configuration; empty until `listen` resolves. */
+  readonly addresses: readonly Address[];
   /**
    * Finishes exchanges under way, closes plugins in reverse order, then the store. Resolves when nothing is open.
    * A start under way is broken off behind the plugin that is being set up. Closing twice is no error.
@@ -66,6 +75,7 @@ interface Running {
   readonly storage: StorageDoor;
   readonly host: PluginHost;
   readonly connections: Connections;
+  readonly listeners: Listeners;
 }
 
 class JackfieldServer implements Server, HostServer {
@@ -78,7 +88,6 @@ class JackfieldServer implements Server, HostServer {
   #host: PluginHost | undefined;
   #running: Running | undefined;
   #listening: Promise<Address> | undefined;
-  #listener: Listener | undefined;
   #closing: Promise<void> | undefined;
   readonly closed: Promise<void>;
   #settleClosed: (outcome: Promise<void>) => void = () => {};
@@ -97,6 +106,10 @@ class JackfieldServer implements Server, HostServer {
 
   get plugins(): readonly PluginReport[] {
     return this.#host?.reports ?? [];
+  }
+
+  get addresses(): readonly Address[] {
+    return this.#running?.listeners.addresses ?? [];
   }
 
   get dispatcher(): Dispatcher | undefined {
@@ -121,12 +134,19 @@ class JackfieldServer implements Server, HostServer {
   }
 
   async #listen(): Promise<Address> {
-    const { connections } = await this.#start();
+    const { connections, listeners } = await this.#start();
     this.#mustGoOn();
-    const listener = new Listener(connections, this.#config.listen.sharedReadBuffer);
-    const { host, port } = await listener.listen(this.#config.listen);
-    this.#listener = listener;
-    return { host, port, url: `http://${host.includes(':') ? `[${host}]` : host}:${port}` };
+    const [first] = await listeners.listen(connections);
+    if (first === undefined) throw new TypeError('This server is configured to listen nowhere.');
+    return first;
+  }
+
+  async reloadCertificates(): Promise<boolean> {
+    const errors = (await this.#running?.listeners.reloadCertificates()) ?? [];
+    for (const error of errors) {
+      this.#log.error({ err: error }, 'A certificate could not be reloaded; the one before stays in use.');
+    }
+    return errors.length === 0;
   }
 
   async inject(request: InjectRequest = {}): Promise<InjectResponse> {
@@ -165,7 +185,8 @@ class JackfieldServer implements Server, HostServer {
 
   /** What was opened is closed again where a later step fails. */
   async #setUp(): Promise<Running> {
-    const { plugins, limits, allowedHosts } = this.#config;
+    const { listen, plugins, limits, allowedHosts, trustedProxies, overload } = this.#config;
+    const listeners = await Listeners.prepare(listen, this.#source.folder);
     const loaded = await loadPlugins(plugins, this.#source, limits.setupTimeoutMs);
     this.#mustGoOn();
     const storage = await openStorage(this.#config.storage, this.#source, this.#log);
@@ -175,8 +196,11 @@ class JackfieldServer implements Server, HostServer {
       this.#host = host;
       const contributions = await host.setUp(loaded, this, makeInstance);
       const dispatcher = new Dispatcher(contributions, new AllowedHosts(allowedHosts), this.#log);
-      const connections = new Connections(limits, dispatcher, this.#log, this.#tap);
-      this.#running = { storage, host, connections };
+      const connections = new Connections(limits, dispatcher, this.#log, this.#tap, {
+        overload: Overload.of(overload, this.#log),
+        proxies: TrustedProxies.of(trustedProxies),
+      });
+      this.#running = { storage, host, connections, listeners };
       return this.#running;
     } catch (error) {
       await closeAfter(storage, (closeError) => this.#tellUnclean(closeError));
@@ -189,9 +213,9 @@ class JackfieldServer implements Server, HostServer {
     // A start under way is waited for; one that failed has cleaned up behind itself.
     await this.#starting?.catch(() => {});
     await this.#listening?.catch(() => {});
-    this.#listener?.stop();
     if (this.#running === undefined) return;
-    const { storage, host, connections } = this.#running;
+    const { storage, host, connections, listeners } = this.#running;
+    listeners.stop();
     const broken = await connections.drain();
     if (broken > 0)
       this.#log.warn({ connections: broken }, 'Connections were broken off at the end of the drain time.');

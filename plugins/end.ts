@@ -11,7 +11,8 @@ export default definePlugin({
   options: z.strictObject({
     /**
      * Who may stop the server: peers on this machine (127.0.0.0/8, ::1, a Unix socket), or everyone who reaches it.
-     * Behind a reverse proxy on this machine every peer looks local: leave the plugin out there.
+     * Behind a reverse proxy on this machine every peer looks local: name the proxy in `trustedProxies`, or leave the
+     * plugin out there.
      */
     from: z.enum(['loopback', 'anywhere']).default('loopback'),
   }),

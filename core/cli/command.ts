@@ -36,10 +36,10 @@ export interface Surroundings {
   readonly cwd: string;
   /** The server is loaded by the commands that need one, so the others start at once. */
   loadServer(): Promise<{ createServer(config: ServerConfig, options: ServerOptions): CommandServer }>;
-  /** Where SIGINT and SIGTERM arrive: the process. */
+  /** Where signals arrive: the process. */
   readonly signals: {
-    on(signal: StopSignal, listener: () => void): unknown;
-    off(signal: StopSignal, listener: () => void): unknown;
+    on(signal: StopSignal | 'SIGHUP', listener: () => void): unknown;
+    off(signal: StopSignal | 'SIGHUP', listener: () => void): unknown;
   };
   /** Where what nobody caught arrives: the process. */
   readonly faults: { on(fault: Fault, listener: (error: unknown) => void): unknown };
@@ -48,7 +48,10 @@ export interface Surroundings {
 }
 
 /** What commands use of a server. */
-export type CommandServer = Pick<Server, 'listen' | 'ready' | 'close' | 'closed' | 'plugins'>;
+export type CommandServer = Pick<
+  Server,
+  'listen' | 'addresses' | 'reloadCertificates' | 'ready' | 'close' | 'closed' | 'plugins'
+>;
 
 export type StopSignal = 'SIGINT' | 'SIGTERM';
 

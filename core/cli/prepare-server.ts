@@ -2,6 +2,7 @@
 import { type LoadedConfig, readConfig } from '../config/config-file.js';
 import type { ServerConfig } from '../config/server-config.js';
 import type { Tap } from '../connection/transport.js';
+import { JackfieldError } from '../errors.js';
 import { createLog, type LogLevel } from '../log.js';
 import type { Call, CommandServer, Surroundings } from './command.js';
 import type { FlagValues } from './flags.js';
@@ -14,7 +15,7 @@ export interface PreparedServer {
 
 /**
  * @param level What is logged without `--debug`.
- * Errors: CONFIG_UNREADABLE, CONFIG_SYNTAX, CONFIG_INVALID.
+ * Errors: CONFIG_UNREADABLE, CONFIG_SYNTAX, CONFIG_INVALID, USAGE.
  */
 export async function prepareServer(
   { flags }: Call,
@@ -34,10 +35,20 @@ export async function prepareServer(
   return { server, loaded };
 }
 
+/** Errors: USAGE where there are several listeners, since the flags cannot be meant for each of them. */
 function overridden(config: ServerConfig, { host, port }: FlagValues): ServerConfig {
   if (host === undefined && port === undefined) return config;
+  const [only = {}, ...others] = [config.listen ?? {}].flat();
+  if (others.length > 0) {
+    throw new JackfieldError(
+      'USAGE',
+      `--host and --port replace the address of one listener; the configuration has ${others.length + 1}.`,
+    );
+  }
+  // A Unix socket gives way to the port that was asked for.
+  const { socket: _, socketMode: __, ...rest } = only;
   const listen = {
-    ...config.listen,
+    ...rest,
     ...(host === undefined ? {} : { host }),
     ...(port === undefined ? {} : { port }),
   };

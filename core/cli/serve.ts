@@ -1,5 +1,4 @@
 /** `jackfield serve`: from the configuration to the last connection. */
-import { authority } from '../client/wire-connection.js';
 import { JackfieldError } from '../errors.js';
 import type { Command, CommandServer, StopSignal, Surroundings } from './command.js';
 import { ConsoleTap } from './console-tap.js';
@@ -16,15 +15,18 @@ export const serve: Command = {
     const tap = verbose ? new ConsoleTap((text) => around.stdout.write(text)) : undefined;
     const { server } = await prepareServer(call, around, 'info', tap);
     const stop = new StopOnSignal(server, around);
+    const renewal = new RenewOnSignal(server, around);
     try {
-      const { host, port } = await server.listen();
-      around.stdout.write(`jackfield listening on http://${authority(host, port)}\n`);
+      await server.listen();
+      for (const { url } of server.addresses) around.stdout.write(`jackfield listening on ${url}\n`);
+      renewal.begin();
       await Promise.race([server.closed, stop.failed]);
     } catch (error) {
       // A server told to stop while it starts does not come up; that is what was asked for, by a signal or a plugin.
       if (!stop.asked && !isStop(error)) throw error;
     } finally {
       stop.dispose();
+      renewal.dispose();
     }
     await stop.done();
     tap?.end();
@@ -72,5 +74,28 @@ class StopOnSignal {
 
   dispose(): void {
     for (const signal of STOP_SIGNALS) this.#around.signals.off(signal, this.#onSignal);
+  }
+}
+
+/** SIGHUP has new certificates read. Without TLS it keeps the meaning that the system gives it: the terminal is gone. */
+class RenewOnSignal {
+  readonly #server: CommandServer;
+  readonly #signals: Surroundings['signals'];
+  readonly #onSignal: () => void;
+
+  constructor(server: CommandServer, { signals }: Surroundings) {
+    this.#server = server;
+    this.#signals = signals;
+    // What goes wrong is in the log.
+    this.#onSignal = () => void server.reloadCertificates();
+  }
+
+  begin(): void {
+    if (this.#server.addresses.some(({ url }) => url.startsWith('https:')))
+      this.#signals.on('SIGHUP', this.#onSignal);
+  }
+
+  dispose(): void {
+    this.#signals.off('SIGHUP', this.#onSignal);
   }
 }

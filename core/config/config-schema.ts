@@ -5,7 +5,13 @@
  */
 import { isIP } from 'node:net';
 import { z } from 'zod';
-import { DEFAULT_CONFIG, DEFAULT_LIMITS, type Limits } from './server-config.js';
+import {
+  DEFAULT_CONFIG,
+  DEFAULT_LIMITS,
+  DEFAULT_RETRY_AFTER_SECONDS,
+  DEFAULT_SOCKET_MODE,
+  type Limits,
+} from './server-config.js';
 
 /** Longer delays make Node's timers fire at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
@@ -105,12 +111,112 @@ export function isListenHost(text: string): boolean {
 
 const listenHostError =
   'expected an address or name of this machine without port, such as "127.0.0.1", "::1" or "0.0.0.0"';
+const listenError = 'expected an object { "host": …, "port": … }, or a list of them';
+const socketError = 'expected the path of a Unix socket';
+const socketModeError = 'expected three octal digits, such as "660"';
+const pemError = 'expected the path of a PEM file, or its text';
+const proxyError = 'expected an address, a range such as "10.0.0.0/8", or "unix"';
 const hostNameError =
   'expected a host name without scheme, port or path, such as "example.org" or "[::1]" (all hosts: "allowedHosts": "*")';
 const pluginError = 'expected a plugin name, a path, or { "use": …, "options": … }';
 const adapterError = 'expected an adapter name, a path, or { "adapter": …, "options": … }';
 
 const nameOf = (error: string) => z.string({ error }).regex(/\S/, { error });
+
+/** An address, or the first of a range with the number of bits that all of the range share. */
+export function isAddressRange(text: string): boolean {
+  const [address = '', bits, ...more] = text.split('/');
+  const family = isIP(address);
+  if (family === 0 || address.includes('%') || more.length > 0) return false;
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128));
+}
+
+const tls = z
+  .strictObject(
+    {
+      cert: nameOf(pemError).meta({
+        description:
+          'PEM file of the certificate and those that lead to its authority, or the text itself; read again on SIGHUP.',
+      }),
+      key: nameOf(pemError).meta({ description: 'PEM file of the private key, or the text itself.' }),
+      ca: nameOf(pemError)
+        .meta({
+          description:
+            'PEM file of authorities, or the text itself: clients have to show a certificate that one of them signed.',
+        })
+        .optional(),
+      minVersion: z
+        .enum(['TLSv1.2', 'TLSv1.3'])
+        .meta({ description: 'The oldest version spoken.', default: 'TLSv1.2' })
+        .optional(),
+    },
+    { error: 'expected an object { "cert": …, "key": … }' },
+  )
+  .meta({ description: 'Speak HTTPS. Paths are relative to the configuration file.' });
+
+const listener = z.strictObject(
+  {
+    host: z
+      .string({ error: listenHostError })
+      .refine(isListenHost, { error: listenHostError })
+      .meta({
+        description:
+          'An address or name of this machine; "0.0.0.0" listens on all its addresses, "::" on those of IPv6 too.',
+        default: DEFAULT_CONFIG.listen.host,
+      })
+      .optional(),
+    port: whole(0, 65_535, '')
+      .meta({ description: '0 takes any free port.', default: DEFAULT_CONFIG.listen.port })
+      .optional(),
+    socket: nameOf(socketError)
+      .refine((path) => !path.includes('\0'), { error: socketError })
+      .meta({
+        description:
+          'Instead of host and port: the path of a Unix socket, relative to the configuration file.',
+      })
+      .optional(),
+    socketMode: z
+      .string({ error: socketModeError })
+      .regex(/^[0-7]{3}$/, { error: socketModeError })
+      .meta({
+        description: 'Who may connect to the Unix socket, as for chmod.',
+        default: DEFAULT_SOCKET_MODE,
+      })
+      .optional(),
+    tls: tls.optional(),
+    sharedReadBuffer: z
+      .boolean()
+      .meta({
+        description:
+          'Read every connection into one static buffer, which saves CPU time; false takes the portable path.',
+        default: DEFAULT_CONFIG.listen.sharedReadBuffer,
+      })
+      .optional(),
+  },
+  { error: 'expected an object { "host": …, "port": … }' },
+);
+
+const overload = z
+  .strictObject(
+    {
+      maxLoopDelayMs: whole(1, LONGEST_TIMER_MS, ' of milliseconds')
+        .meta({ description: 'Milliseconds that the event loop may come late.' })
+        .optional(),
+      maxInFlight: whole(1, 1_000_000, ' of exchanges')
+        .meta({ description: 'Exchanges that may be under way at a time.' })
+        .optional(),
+      retryAfterSeconds: whole(1, 86_400, ' of seconds')
+        .meta({
+          description: 'Seconds; the Retry-After field of the answer.',
+          default: DEFAULT_RETRY_AFTER_SECONDS,
+        })
+        .optional(),
+    },
+    { error: 'expected an object with limits of load' },
+  )
+  .meta({
+    description: 'Beyond these a request is answered 503 before its body is read. Without them none is.',
+  });
 
 function schemaFor(plugin: z.ZodType, adapter: z.ZodType, pluginEntry: (entry: PluginObject) => z.ZodType) {
   return z
@@ -121,32 +227,24 @@ function schemaFor(plugin: z.ZodType, adapter: z.ZodType, pluginEntry: (entry: P
           .meta({ description: 'For editors; the server does not read it.' })
           .optional(),
         listen: z
-          .strictObject(
-            {
-              host: z
-                .string({ error: listenHostError })
-                .refine(isListenHost, { error: listenHostError })
-                .meta({
-                  description:
-                    'An address or name of this machine; "0.0.0.0" or "::" listens on all its addresses.',
-                  default: DEFAULT_CONFIG.listen.host,
-                })
-                .optional(),
-              port: whole(0, 65_535, '')
-                .meta({ description: '0 takes any free port.', default: DEFAULT_CONFIG.listen.port })
-                .optional(),
-              sharedReadBuffer: z
-                .boolean()
-                .meta({
-                  description:
-                    'Read every connection into one static buffer, which saves CPU time; false takes the portable path.',
-                  default: DEFAULT_CONFIG.listen.sharedReadBuffer,
-                })
-                .optional(),
-            },
-            { error: 'expected an object { "host": …, "port": … }' },
-          )
+          .union([listener, z.array(listener).min(1, { error: 'expected at least one listener' })], {
+            error: listenError,
+          })
           .meta({ description: 'Where the server listens.' })
+          .optional(),
+        trustedProxies: z
+          .array(
+            z
+              .string({ error: proxyError })
+              .refine((text) => text === 'unix' || isAddressRange(text), { error: proxyError }),
+            { error: 'expected a list of addresses and ranges' },
+          )
+          .meta({
+            description:
+              'Addresses and ranges of proxies in front that are believed what Forwarded and X-Forwarded-For, -Proto ' +
+              'and -Host say; "unix" for those that come over a Unix socket.',
+            default: [],
+          })
           .optional(),
         allowedHosts: z
           .union(
@@ -211,6 +309,7 @@ function schemaFor(plugin: z.ZodType, adapter: z.ZodType, pluginEntry: (entry: P
           .strictObject(limits, { error: 'expected an object with limits' })
           .meta({ description: 'Limits and deadlines. The defaults suit a server that faces strangers.' })
           .optional(),
+        overload: overload.optional(),
       },
       { error: 'expected an object { … }' },
     )

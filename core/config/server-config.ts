@@ -5,26 +5,62 @@ import type { AdapterDefinition, StorageAdapter } from '../storage/contract.js';
 export interface ServerConfig {
   /** For editors; read by nothing else. */
   readonly $schema?: string;
-  readonly listen?: ListenConfig;
+  /** One listener, or several: all of them listen, or none does. */
+  readonly listen?: ListenConfig | readonly ListenConfig[];
   /** Host names that requests may be addressed to, without port; `"*"` allows all. Default: the loopback names. */
   readonly allowedHosts?: readonly string[] | '*';
+  /**
+   * Proxies that are believed what `Forwarded` and `X-Forwarded-*` say about their clients: addresses, ranges such as
+   * `10.0.0.0/8`, or `unix` for whoever comes over a Unix socket. Default: none.
+   */
+  readonly trustedProxies?: readonly string[];
   /** Default: `json-file` with `data.json` in the folder of the configuration. */
   readonly storage?: string | StorageConfig;
   /** Set up in this order, except where `needs` says otherwise. Default: all built-in data service plugins. */
   readonly plugins?: readonly PluginEntry[];
   readonly limits?: Partial<Limits>;
+  /** When to turn requests away before their bodies are read. Default: never. */
+  readonly overload?: OverloadConfig;
 }
 
 export interface ListenConfig {
-  /** An address or name of this machine. Default `127.0.0.1`. */
+  /** An address or name of this machine; `::` takes IPv4 too. Default `127.0.0.1`. */
   readonly host?: string;
   /** 0 takes any free port. Default 10000. */
   readonly port?: number;
+  /** Instead of host and port: the path of a Unix socket, relative to the folder of the configuration. */
+  readonly socket?: string;
+  /** Who may connect to the Unix socket, in octal as for chmod. Default `660`: its owner and group. */
+  readonly socketMode?: string;
+  /** Speaks HTTPS. */
+  readonly tls?: TlsConfig;
   /**
    * Read every connection into one static buffer: about a fifth less CPU time per request. `false` takes the portable
    * path, of `data` events. Default true.
    */
   readonly sharedReadBuffer?: boolean;
+}
+
+/** Each file may also be given as its PEM text. Paths start at the folder of the configuration. */
+export interface TlsConfig {
+  /** The certificate, with those that lead to its authority behind it. */
+  readonly cert: string;
+  /** Its private key, without passphrase. */
+  readonly key: string;
+  /** Certificates of authorities: clients have to show a certificate that one of them signed. Default: they need none. */
+  readonly ca?: string;
+  /** Default `TLSv1.2`. */
+  readonly minVersion?: 'TLSv1.2' | 'TLSv1.3';
+}
+
+/** What makes a request be answered 503 `OVERLOADED`. */
+export interface OverloadConfig {
+  /** Milliseconds that the event loop comes late. Default: not looked at. */
+  readonly maxLoopDelayMs?: number;
+  /** Exchanges under way at a time. Default: as many as there are connections. */
+  readonly maxInFlight?: number;
+  /** Seconds, for the `Retry-After` field. Default 1. */
+  readonly retryAfterSeconds?: number;
 }
 
 export interface StorageConfig {
@@ -67,7 +103,7 @@ export interface Limits {
   readonly handlerTimeoutMs: number;
   /** Buffered octets per connection and direction before the other side has to wait. 65,536. */
   readonly maxBufferedOctets: number;
-  /** Open connections; more are refused. 10,000. */
+  /** Open connections; more are refused. 10,000, or what the process may open of files less 64. */
   readonly maxConnections: number;
   /** A clean stop waits this long for exchanges under way. 10,000: then force. */
   readonly shutdownTimeoutMs: number;
@@ -90,6 +126,11 @@ export const DEFAULT_LIMITS: Limits = {
   shutdownTimeoutMs: 10_000,
   setupTimeoutMs: 10_000,
 };
+
+/** Owner and group: a proxy in front mostly runs as another user, which the group lets in. */
+export const DEFAULT_SOCKET_MODE = '660';
+/** A moment; the load that a client sees now is mostly gone by then. */
+export const DEFAULT_RETRY_AFTER_SECONDS = 1;
 
 export const DEFAULT_CONFIG = {
   listen: { host: '127.0.0.1', port: 10_000, sharedReadBuffer: true },

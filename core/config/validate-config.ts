@@ -5,15 +5,20 @@
 import { didYouMean } from '../did-you-mean.js';
 import { JackfieldError } from '../errors.js';
 import { programSchema } from './config-schema.js';
+import { defaultMaxConnections } from './open-files.js';
 import {
   type ConfigSource,
   DEFAULT_CONFIG,
   DEFAULT_LIMITS,
+  DEFAULT_RETRY_AFTER_SECONDS,
+  DEFAULT_SOCKET_MODE,
   type Limits,
   type ListenConfig,
+  type OverloadConfig,
   type PluginEntry,
   type ServerConfig,
   type StorageConfig,
+  type TlsConfig,
 } from './server-config.js';
 import type { StandardIssue } from './standard-schema.js';
 
@@ -32,18 +37,40 @@ export function validateConfig(config: unknown, source: ConfigSource): ServerCon
 
 /** A configuration in which nothing is left open. */
 export interface ResolvedConfig {
-  readonly listen: Readonly<Required<ListenConfig>>;
+  readonly listen: readonly ListenerConfig[];
   readonly allowedHosts: readonly string[] | '*';
+  readonly trustedProxies: readonly string[];
   readonly storage: Readonly<Required<StorageConfig>>;
   readonly plugins: readonly PluginEntry[];
   readonly limits: Limits;
+  readonly overload: OverloadLimits;
 }
+
+/** What one listener does, a Unix socket or a port. */
+export type ListenerConfig =
+  | {
+      readonly kind: 'unix';
+      readonly path: string;
+      readonly mode: number;
+      readonly sharedReadBuffer: boolean;
+    }
+  | {
+      readonly kind: 'tcp';
+      readonly host: string;
+      readonly port: number;
+      readonly tls: TlsConfig | undefined;
+      readonly sharedReadBuffer: boolean;
+    };
+
+/** What is not looked at is Infinity. */
+export type OverloadLimits = Readonly<Required<OverloadConfig>>;
 
 /** Fills in the defaults. A default gives way where it would contradict a limit that was set. */
 export function withDefaults(config: ServerConfig): ResolvedConfig {
   const storage = typeof config.storage === 'string' ? { adapter: config.storage } : config.storage;
   const limits: { -readonly [Name in keyof Limits]: Limits[Name] } = {
     ...DEFAULT_LIMITS,
+    maxConnections: defaultMaxConnections(),
     ...withoutUndefined(config.limits ?? {}),
   };
   for (const [less, more] of NOT_MORE_THAN) {
@@ -52,12 +79,25 @@ export function withDefaults(config: ServerConfig): ResolvedConfig {
     else limits[more] = limits[less];
   }
   return {
-    listen: { ...DEFAULT_CONFIG.listen, ...withoutUndefined(config.listen ?? {}) },
+    listen: [config.listen ?? {}].flat().map(listenerOf),
+    trustedProxies: config.trustedProxies ?? [],
     allowedHosts: config.allowedHosts ?? DEFAULT_CONFIG.allowedHosts,
     storage: storage === undefined ? DEFAULT_CONFIG.storage : { options: {}, ...withoutUndefined(storage) },
     plugins: config.plugins ?? DEFAULT_CONFIG.plugins,
     limits,
+    overload: {
+      maxLoopDelayMs: Number.POSITIVE_INFINITY,
+      maxInFlight: Number.POSITIVE_INFINITY,
+      retryAfterSeconds: DEFAULT_RETRY_AFTER_SECONDS,
+      ...withoutUndefined(config.overload ?? {}),
+    },
   };
+}
+
+function listenerOf({ socket, socketMode = DEFAULT_SOCKET_MODE, ...config }: ListenConfig): ListenerConfig {
+  const { host, port, sharedReadBuffer } = { ...DEFAULT_CONFIG.listen, ...withoutUndefined(config) };
+  if (socket === undefined) return { kind: 'tcp', host, port, tls: config.tls, sharedReadBuffer };
+  return { kind: 'unix', path: socket, mode: Number.parseInt(socketMode, 8), sharedReadBuffer };
 }
 
 function withoutUndefined<T extends object>(object: T): T {
@@ -71,6 +111,27 @@ const NOT_MORE_THAN = [['headerTimeoutMs', 'requestTimeoutMs']] as const satisfi
 ])[];
 
 function contradictionsIn(config: unknown): StandardIssue[] {
+  return [...limitsAtOdds(config), ...socketsAtOdds(config)];
+}
+
+/** What only a port has, or only a Unix socket. */
+function socketsAtOdds(config: unknown): StandardIssue[] {
+  const listen = valueAt(config, ['listen']);
+  const places = Array.isArray(listen) ? listen.map((_, at) => ['listen', at]) : [['listen']];
+  return places.flatMap((place) => {
+    const has = (key: string): boolean => valueAt(config, [...place, key]) !== undefined;
+    if (!has('socket')) {
+      const message = 'is for a Unix socket; set "socket" too, or leave it out';
+      return has('socketMode') ? [{ path: [...place, 'socketMode'], message }] : [];
+    }
+    return ['host', 'port', 'tls'].filter(has).map((key) => ({
+      path: [...place, key],
+      message: `a Unix socket has no ${key}; leave out "${key}" or "socket"`,
+    }));
+  });
+}
+
+function limitsAtOdds(config: unknown): StandardIssue[] {
   return NOT_MORE_THAN.flatMap(([less, more]) => {
     const [part, all] = [valueAt(config, ['limits', less]), valueAt(config, ['limits', more])];
     if (typeof part !== 'number' || typeof all !== 'number' || part <= all) return [];

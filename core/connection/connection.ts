@@ -19,9 +19,11 @@ import { abandon } from './body-writer.js';
 import type { Exchange } from './exchange.js';
 import { ExchangeRequest } from './exchange-request.js';
 import { Outbox } from './outbox.js';
+import type { Overload } from './overload.js';
 import { mayFollow, PHASE, type Phase, type PhaseName, phaseName } from './phases.js';
 import { type BodySource, RequestBody } from './request-body.js';
 import type { Tap, Transport, TransportEvents } from './transport.js';
+import type { TrustedProxies } from './trusted-proxies.js';
 
 /** What all connections of a server share. */
 export interface ConnectionServices {
@@ -34,6 +36,8 @@ export interface ConnectionServices {
   readonly now: number;
   readonly log: Log;
   readonly tap: Tap | undefined;
+  readonly overload: Overload | undefined;
+  readonly proxies: TrustedProxies | undefined;
   /** The server is stopping: every answer is the last of its connection. */
   readonly isStopping: boolean;
   connectionClosed(connection: Connection): void;
@@ -52,6 +56,8 @@ export class Connection implements TransportEvents, SenderEvents, BodySource {
   readonly #parser: RequestParser;
   readonly #outbox: Outbox;
   readonly #sender: AnswerSender;
+  /** Present where the peer is a proxy that is believed. */
+  readonly #proxies: TrustedProxies | undefined;
   #phase: Phase = PHASE.idle;
   #phaseSince: number;
   /** When the first octet of the request under way came. */
@@ -72,7 +78,8 @@ export class Connection implements TransportEvents, SenderEvents, BodySource {
     this.#transport = transport;
     this.#services = services;
     this.#phaseSince = services.now;
-    const { limits, tap } = services;
+    const { limits, tap, proxies } = services;
+    this.#proxies = proxies?.trusts(transport.remoteAddress) === true ? proxies : undefined;
     this.#outbox = new Outbox(transport, limits.maxBufferedOctets, tap && ((octets) => tap.sent(id, octets)));
     this.#sender = new AnswerSender(this.#outbox, services, this);
     this.#parser = new RequestParser(services.parserOptions);
@@ -301,8 +308,11 @@ export class Connection implements TransportEvents, SenderEvents, BodySource {
       head.section.framing.kind === 'none'
         ? undefined
         : new RequestBody(this, this.#services.limits.maxBufferedOctets);
-    const request = new ExchangeRequest(head, this.#transport.remoteAddress, body);
-    const { dispatcher } = this.#services;
+    const peer = this.#transport;
+    const origin = this.#proxies === undefined ? peer : this.#proxies.originOf(peer, head.section);
+    const request = new ExchangeRequest(head, origin, body);
+    const { dispatcher, overload } = this.#services;
+    const refused = overload?.isOver === true;
     const exchange: Exchange = {
       request,
       dispatcher,
@@ -311,11 +321,21 @@ export class Connection implements TransportEvents, SenderEvents, BodySource {
       answered: false,
       headSent: false,
       sent: false,
+      refused,
       continueSent: false,
       source: undefined,
     };
     this.#exchange = exchange;
     this.#enter(PHASE.handling);
+    if (overload !== undefined) {
+      if (refused) {
+        // A body that is on its way would be read for nothing.
+        const close = !exchange.received && this.#readPast() !== 'complete';
+        this.#answer(exchange, overload.refuse(close));
+        return;
+      }
+      overload.begin();
+    }
     const answer = dispatcher.dispatch(request);
     if (!(answer instanceof Promise)) {
       this.#answer(exchange, answer);
@@ -437,6 +457,13 @@ export class Connection implements TransportEvents, SenderEvents, BodySource {
     }
   }
 
+  /** Throws away what is here of a body that nobody wants; says what comes then. */
+  #readPast(): ParserEvent {
+    let event = this.#parser.next();
+    while (event === 'data') event = this.#parser.next();
+    return event;
+  }
+
   // What the sender tells
 
   get isGone(): boolean {
@@ -456,6 +483,8 @@ export class Connection implements TransportEvents, SenderEvents, BodySource {
   }
 
   #over(exchange: Exchange): void {
+    if (exchange.refused) return;
+    this.#services.overload?.end();
     exchange.dispatcher.closed(exchange.request);
   }
 

@@ -5,11 +5,20 @@ import { HttpClock } from '../http/http-clock.js';
 import type { ParserOptions } from '../http/parser.js';
 import type { Log } from '../log.js';
 import { Connection, type ConnectionServices } from './connection.js';
+import { CountedWarning } from './counted-warning.js';
+import type { Overload } from './overload.js';
 import type { Tap, Transport } from './transport.js';
+import type { TrustedProxies } from './trusted-proxies.js';
 
 /** A second is exact enough for deadlines of seconds; shorter ones are looked at more often. */
 const MAX_TICK_MS = 1_000;
 const MIN_TICK_MS = 10;
+
+/** What a server has only where its configuration asks for it. */
+export interface ConnectionsOptions {
+  readonly overload?: Overload | undefined;
+  readonly proxies?: TrustedProxies | undefined;
+}
 
 export class Connections implements ConnectionServices {
   readonly limits: Limits;
@@ -21,17 +30,30 @@ export class Connections implements ConnectionServices {
   dispatcher: Dispatcher;
   now = performance.now();
   isStopping = false;
+  /** Connections whose TLS handshake is under way; they count among the open ones. */
+  handshakes = 0;
+  readonly refusals: CountedWarning;
+  readonly acceptFailures: CountedWarning;
+  readonly overload: Overload | undefined;
+  readonly proxies: TrustedProxies | undefined;
   readonly #open = new Set<Connection>();
   #accepted = 0;
   #ticking: NodeJS.Timeout | undefined;
   #whenEmpty: (() => void)[] = [];
 
-  constructor(limits: Limits, dispatcher: Dispatcher, log: Log, tap?: Tap) {
+  constructor(limits: Limits, dispatcher: Dispatcher, log: Log, tap?: Tap, options: ConnectionsOptions = {}) {
     this.limits = limits;
     this.parserOptions = { ...limits, claim: (head) => this.dispatcher.claim(head) };
     this.dispatcher = dispatcher;
     this.log = log;
     this.tap = tap;
+    this.overload = options.overload;
+    this.proxies = options.proxies;
+    this.refusals = new CountedWarning(
+      log,
+      `Connections were refused: ${limits.maxConnections} are open, which is limits.maxConnections.`,
+    );
+    this.acceptFailures = new CountedWarning(log, 'Connections could not be accepted.');
   }
 
   get size(): number {
@@ -39,7 +61,7 @@ export class Connections implements ConnectionServices {
   }
 
   get isFull(): boolean {
-    return this.#open.size >= this.limits.maxConnections;
+    return this.#open.size + this.handshakes >= this.limits.maxConnections;
   }
 
   open(transport: Transport): Connection {
@@ -64,6 +86,9 @@ export class Connections implements ConnectionServices {
    */
   async drain(): Promise<number> {
     this.isStopping = true;
+    this.refusals.stop();
+    this.acceptFailures.stop();
+    this.overload?.stop();
     for (const connection of this.#open) connection.stop();
     if (this.#open.size === 0) return 0;
     let broken = 0;

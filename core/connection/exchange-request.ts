@@ -7,17 +7,18 @@ import { parseContentType } from '../http/content-type.js';
 import type { RequestHead } from '../http/request-head.js';
 import type { Request } from '../plugin-api.js';
 import type { RequestBody } from './request-body.js';
+import type { Origin } from './transport.js';
 
 const NO_PARAMS: Params = Object.freeze(Object.create(null));
 const NO_OCTETS = Buffer.alloc(0);
 
 export class ExchangeRequest implements Request {
   readonly head: RequestHead;
-  readonly remoteAddress: string;
   /** The plugin whose handler was found, for the log. */
   handledBy = '';
   /** Filled in when the registry has found a handler. */
   params: Params = NO_PARAMS;
+  readonly #origin: Origin;
   readonly #method: string | undefined;
   readonly #body: RequestBody | undefined;
   #aborts: LazyAbort | undefined;
@@ -27,15 +28,9 @@ export class ExchangeRequest implements Request {
    * @param body Absent where the request has none.
    * @param method In place of the head's: how a request is forwarded under another method.
    */
-  constructor(
-    head: RequestHead,
-    remoteAddress: string,
-    body?: RequestBody,
-    aborts?: LazyAbort,
-    method?: string,
-  ) {
+  constructor(head: RequestHead, origin: Origin, body?: RequestBody, aborts?: LazyAbort, method?: string) {
     this.head = head;
-    this.remoteAddress = remoteAddress;
+    this.#origin = origin;
     this.#body = body;
     this.#aborts = aborts;
     this.#method = method;
@@ -43,6 +38,23 @@ export class ExchangeRequest implements Request {
 
   get method(): string {
     return this.#method ?? this.head.method;
+  }
+
+  get remoteAddress(): string {
+    return this.#origin.remoteAddress;
+  }
+
+  get protocol(): 'http' | 'https' {
+    return this.#origin.protocol;
+  }
+
+  /** What `allowedHosts` is asked about; undefined where an HTTP/1.0 request names none. */
+  get effectiveHost(): string | undefined {
+    return this.#origin.host ?? this.head.host;
+  }
+
+  get host(): string {
+    return this.effectiveHost ?? '';
   }
 
   get target(): string {
@@ -83,7 +95,7 @@ export class ExchangeRequest implements Request {
   /** The same request under another method. Its body is one and the same: whoever reads it first has it. */
   withMethod(method: string): ExchangeRequest {
     this.#aborts ??= new LazyAbort();
-    return new ExchangeRequest(this.head, this.remoteAddress, this.#body, this.#aborts, method);
+    return new ExchangeRequest(this.head, this.#origin, this.#body, this.#aborts, method);
   }
 
   async bytes(): Promise<Buffer> {

@@ -18,6 +18,8 @@ export interface Exchange {
   headSent: boolean;
   /** The answer was handed to the transport whole. */
   sent: boolean;
+  /** Turned away because of load: no plugin has seen it. */
+  readonly refused: boolean;
   /** `100 Continue` was sent (RFC 9110 §10.1.1). */
   continueSent: boolean;
   /** The body of the answer, for as long as it may have to be told that nobody reads on. */

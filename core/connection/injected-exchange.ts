@@ -6,6 +6,7 @@ import type { Transport } from './transport.js';
 
 class MemoryTransport implements Transport {
   readonly remoteAddress = '127.0.0.1';
+  readonly protocol = 'http';
   readonly #parts: Buffer[] = [];
   readonly #ended: (octets: Buffer) => void;
   connection: Connection | undefined;

@@ -1,50 +1,62 @@
-/** Accepts connections on a socket of `node:net` and gives each to the connections of the server. */
-import { createServer, type Server, type Socket } from 'node:net';
-import { JackfieldError } from '../errors.js';
+/** One listening socket: accepts connections and gives each to the connections of the server. */
+import { type AddressInfo, createServer, type ListenOptions, type Server, type Socket } from 'node:net';
+import type { SecureContextOptions } from 'node:tls';
+import { plainAddress } from './address.js';
 import type { Connections } from './connections.js';
-import { attachSocket } from './socket-transport.js';
+import { attachPortable, attachSocket } from './socket-transport.js';
+import { TlsHandshakes } from './tls-handshakes.js';
 
-export interface ListenAddress {
-  readonly host: string;
-  readonly port: number;
+/** Connections that wait to be accepted; the system takes less where it allows less. */
+const BACKLOG = 511;
+
+export interface ListenerOptions {
+  /** A Unix socket: its peers have no address. */
+  readonly isUnix: boolean;
+  /** Which read path is taken; see `socket-transport.ts`. TLS has only the portable one. */
+  readonly sharedReadBuffer: boolean;
+  /** Present where the listener speaks TLS. */
+  readonly tls: SecureContextOptions | undefined;
 }
 
 export class Listener {
   readonly #connections: Connections;
   readonly #server: Server;
-  readonly #useSharedBuffer: boolean;
+  readonly #options: ListenerOptions;
+  readonly #handshakes: TlsHandshakes | undefined;
 
-  /** @param useSharedBuffer Which read path is taken; see `socket-transport.ts`. */
-  constructor(connections: Connections, useSharedBuffer: boolean) {
+  constructor(connections: Connections, options: ListenerOptions) {
     this.#connections = connections;
-    this.#useSharedBuffer = useSharedBuffer;
+    this.#options = options;
+    this.#handshakes =
+      options.tls &&
+      new TlsHandshakes(options.tls, connections, (socket, remoteAddress) =>
+        attachPortable(
+          socket,
+          { remoteAddress: plainAddress(remoteAddress), protocol: 'https' },
+          connections,
+        ),
+      );
     this.#server = createServer(
       // A client may end its direction and still wait for the answer. Answers leave in one write each, so nothing is
       // won by holding back small segments.
       {
         allowHalfOpen: true,
         noDelay: true,
-        pauseOnConnect: true,
+        pauseOnConnect: options.tls === undefined,
         highWaterMark: connections.limits.maxBufferedOctets,
       },
       (socket) => this.#accept(socket),
     );
   }
 
-  /** Errors: PORT_IN_USE, ADDRESS_NOT_AVAILABLE, PORT_FORBIDDEN, LISTEN_FAILED. */
-  listen({ host, port }: ListenAddress): Promise<ListenAddress> {
+  /** @throws what the system says. */
+  listen(where: Pick<ListenOptions, 'host' | 'port' | 'path'>): Promise<AddressInfo | string | null> {
     return new Promise((resolve, reject) => {
-      const failed = (cause: NodeJS.ErrnoException): void => reject(listenError(cause, host, port));
-      this.#server.once('error', failed);
-      this.#server.listen({ host, port, backlog: 511 }, () => {
-        this.#server.off('error', failed);
-        this.#server.on('error', (error) =>
-          this.#connections.log.error({ err: error }, 'The listening socket failed.'),
-        );
-        const address = this.#server.address();
-        if (typeof address === 'object' && address !== null)
-          resolve({ host: address.address, port: address.port });
-        else resolve({ host, port });
+      this.#server.once('error', reject);
+      this.#server.listen({ ...where, backlog: BACKLOG }, () => {
+        this.#server.off('error', reject);
+        this.#server.on('error', (error) => this.#connections.acceptFailures.count({ err: error }));
+        resolve(this.#server.address());
       });
     });
   }
@@ -52,45 +64,37 @@ export class Listener {
   /** Accepts no more; open connections go on. */
   stop(): void {
     this.#server.close();
+    this.#handshakes?.stop();
   }
 
+  renewTls(material: SecureContextOptions): void {
+    this.#handshakes?.renew(material);
+  }
+
+  /** A fault here costs one connection: nobody else would catch it. */
   #accept(socket: Socket): void {
+    try {
+      this.#take(socket);
+    } catch (error) {
+      this.#connections.log.error({ err: error }, 'A connection could not be taken.');
+      socket.destroy();
+    }
+  }
+
+  #take(socket: Socket): void {
     if (this.#connections.isFull) {
-      this.#connections.log.warn(
-        { maxConnections: this.#connections.limits.maxConnections },
-        'A connection was refused: too many are open.',
-      );
+      this.#connections.refusals.count();
       socket.destroy();
       return;
     }
-    attachSocket(socket, this.#connections, this.#useSharedBuffer);
-  }
-}
-
-function listenError(cause: NodeJS.ErrnoException, host: string, port: number): JackfieldError {
-  const where = `${host}:${port}`;
-  switch (cause.code) {
-    case 'EADDRINUSE':
-      return new JackfieldError(
-        'PORT_IN_USE',
-        `${where}. Stop the program that listens there, or choose another with --port or "listen.port".`,
-        { cause },
-      );
-    case 'EADDRNOTAVAIL':
-    case 'ENOTFOUND':
-    case 'EAI_AGAIN':
-      return new JackfieldError(
-        'ADDRESS_NOT_AVAILABLE',
-        `${host}. Choose one of this machine with --host or "listen.host", for example 127.0.0.1.`,
-        { cause },
-      );
-    case 'EACCES':
-      return new JackfieldError(
-        'PORT_FORBIDDEN',
-        `${where}. Ports below 1024 need a privilege; choose another with --port or "listen.port".`,
-        { cause },
-      );
-    default:
-      return new JackfieldError('LISTEN_FAILED', `${where}: ${cause.message}`, { cause });
+    const remoteAddress = this.#options.isUnix ? '' : socket.remoteAddress;
+    // The peer has reset it already. What it sent before could still be read, and without an address it would pass for
+    // one of this machine.
+    if (remoteAddress === undefined) socket.destroy();
+    else if (this.#handshakes !== undefined) this.#handshakes.begin(socket);
+    else {
+      const origin = { remoteAddress: plainAddress(remoteAddress), protocol: 'http' } as const;
+      attachSocket(socket, origin, this.#connections, this.#options.sharedReadBuffer);
+    }
   }
 }

@@ -1,15 +1,17 @@
 /**
- * Carries a connection's octets over a socket of `node:net`, on one of two read paths.
+ * Carries a connection's octets over a socket of `node:net` or `node:tls`, on one of two read paths.
  *
  * Portable: `data` events, a fresh buffer per read. Shared: every read of every connection goes into one static buffer
  * and is worked on before the next read, which saves an allocation and a stream per read. Node documents the static
  * buffer (`onread`) for outgoing sockets only; an accepted socket has no public way to it, so its handle is given to a
  * new socket that has one. Where the handle is not as expected (another kind of socket, a later Node) the portable
  * path is taken.
+ *
+ * What the accepted socket was told of (no delay, say) the system remembers with the handle, so it is not told again.
  */
 import { Socket } from 'node:net';
 import type { Connections } from './connections.js';
-import type { Transport, TransportEvents } from './transport.js';
+import type { Origin, Transport, TransportEvents } from './transport.js';
 
 /** As large as Node's own reads. */
 const READ_OCTETS = 65_536;
@@ -18,12 +20,19 @@ const READ_OCTETS = 65_536;
 let readBuffer: Buffer | undefined;
 
 /** Connects a freshly accepted, paused socket with a new connection. */
-export function attachSocket(accepted: Socket, connections: Connections, useSharedBuffer: boolean): void {
-  if (!useSharedBuffer || !attachShared(accepted, connections)) attachPortable(accepted, connections);
+export function attachSocket(
+  accepted: Socket,
+  origin: Origin,
+  connections: Connections,
+  useSharedBuffer: boolean,
+): void {
+  if (!useSharedBuffer || !attachShared(accepted, origin, connections))
+    attachPortable(accepted, origin, connections);
 }
 
-function attachPortable(socket: Socket, connections: Connections): void {
-  const events = connections.open(new SocketTransport(socket, socket.remoteAddress));
+/** Likewise, with a fresh buffer per read. */
+export function attachPortable(socket: Socket, origin: Origin, connections: Connections): void {
+  const events = connections.open(new SocketTransport(socket, origin));
   socket.on('data', (octets: Buffer) => events.received(octets));
   listen(socket, events);
   socket.resume();
@@ -34,17 +43,13 @@ interface HandleOwner {
   _handle: unknown;
 }
 
-function attachShared(accepted: Socket, connections: Connections): boolean {
+function attachShared(accepted: Socket, origin: Origin, connections: Connections): boolean {
   const owner = accepted as unknown as HandleOwner;
   const handle = owner._handle;
   if (typeof handle !== 'object' || handle === null || !('useUserBuffer' in handle)) return false;
-  const remoteAddress = accepted.remoteAddress;
   readBuffer ??= Buffer.allocUnsafeSlow(READ_OCTETS);
   const buffer = readBuffer;
   let events: TransportEvents | undefined;
-  owner._handle = null;
-  // Gives its place among the listening socket's connections back; the handle is no longer its own.
-  accepted.destroy();
   const options = {
     handle,
     allowHalfOpen: true,
@@ -59,7 +64,10 @@ function attachShared(accepted: Socket, connections: Connections): boolean {
   };
   // The types do not know `handle`, nor `onread` here.
   const socket = new Socket(options as unknown as ConstructorParameters<typeof Socket>[0]);
-  events = connections.open(new SocketTransport(socket, remoteAddress));
+  owner._handle = null;
+  // Gives its place among the listening socket's connections back; the handle is no longer its own.
+  accepted.destroy();
+  events = connections.open(new SocketTransport(socket, origin));
   listen(socket, events);
   return true;
 }
@@ -76,11 +84,13 @@ function ignore(): void {}
 
 class SocketTransport implements Transport {
   readonly remoteAddress: string;
+  readonly protocol: Origin['protocol'];
   readonly #socket: Socket;
 
-  constructor(socket: Socket, remoteAddress: string | undefined) {
+  constructor(socket: Socket, { remoteAddress, protocol }: Origin) {
     this.#socket = socket;
-    this.remoteAddress = remoteAddress ?? '';
+    this.remoteAddress = remoteAddress;
+    this.protocol = protocol;
   }
 
   write(octets: string | Uint8Array): boolean {

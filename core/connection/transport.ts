@@ -1,7 +1,14 @@
-/** What a connection needs of whatever carries its octets: a socket, or memory for `inject`. */
-export interface Transport {
-  /** The peer's address, without port; `''` on a Unix socket. */
+/** Where requests come from: what the connection itself knows, or what a trusted proxy says. */
+export interface Origin {
+  /** Without port; `''` on a Unix socket. */
   readonly remoteAddress: string;
+  readonly protocol: 'http' | 'https';
+  /** Host and port that a proxy was asked for; undefined where it does not say. */
+  readonly host?: string | undefined;
+}
+
+/** What a connection needs of whatever carries its octets: a socket, or memory for `inject`. */
+export interface Transport extends Origin {
   /**
    * @param octets A string is latin1, one octet a character.
    * @returns false when the peer is behind: wait for `drained` before more.

@@ -120,17 +120,17 @@ export class Dispatcher implements DialectContext {
   }
 
   /** The answers that need no handler. */
-  #preset({ head }: ExchangeRequest): Answer | undefined {
+  #preset({ head, effectiveHost: host }: ExchangeRequest): Answer | undefined {
     if (head.claim !== undefined) {
       const { answer } = head.claim;
       return answer && toAnswer(answer);
     }
-    const { host, section } = head;
+    const { section } = head;
     if (section.allowedBy === this.#allowedHosts && host === section.host) return undefined;
     if (host !== undefined && !this.#allowedHosts.allows(host)) {
       throw new JackfieldError('HOST_NOT_ALLOWED', host);
     }
-    // An absolute target names another host than the section's (RFC 9112 §3.2.2).
+    // An absolute target names another host than the section's (RFC 9112 §3.2.2), and a trusted proxy may too.
     if (host === section.host) section.allowedBy = this.#allowedHosts;
     return undefined;
   }

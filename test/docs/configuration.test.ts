@@ -12,6 +12,7 @@ const PAGE = 'docs/configuration.md';
 
 interface JsonSchema {
   readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly anyOf?: readonly JsonSchema[];
   readonly default?: unknown;
   readonly minimum?: number;
   readonly maximum?: number;
@@ -34,8 +35,11 @@ test('the file that npm start serves is the default configuration', async (t) =>
 
 test('the page tells every key and no other, with its default', async (t) => {
   const page = await readText(PAGE);
-  const { listen, limits, ...top } = schema.properties ?? {};
-  const inParts = { listen, limits };
+  const { listen, limits, overload, ...top } = schema.properties ?? {};
+  // One listener, or a list of them.
+  const listener = listen?.anyOf?.find(({ properties }) => properties !== undefined);
+  const { tls } = listener?.properties ?? {};
+  const inParts = { listen: listener, 'listen.tls': tls, limits, overload };
   const keys = [...Object.keys(top), ...Object.keys(inParts)];
   for (const [key, { default: value }] of Object.entries(top)) {
     const told = row(page, key)?.[2];
@@ -46,7 +50,7 @@ test('the page tells every key and no other, with its default', async (t) => {
     for (const [name, { default: value }] of Object.entries(properties ?? {})) {
       const key = `${part}.${name}`;
       keys.push(key);
-      t.is(row(page, key)?.[2]?.replaceAll('`', ''), JSON.stringify(value), key);
+      t.is(row(page, key)?.[2]?.replaceAll('`', ''), value === undefined ? '' : JSON.stringify(value), key);
     }
   }
   const tables = page.slice(page.indexOf('## Keys'));

@@ -105,6 +105,8 @@ export function fakeRequest({
       yield Buffer.from(body);
     })(),
     remoteAddress,
+    protocol: 'http',
+    host: 'localhost',
     signal: new AbortController().signal,
   };
 }

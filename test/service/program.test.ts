@@ -124,7 +124,7 @@ test('a class plugin is given everything that it names a token of', async (t) =>
     static readonly plugin = { name: 'everything', version: '1.2.3', options: anything() };
     constructor(
       @inject(TOKENS.context) readonly context: PluginContext,
-      @inject(TOKENS.config) readonly config: { readonly listen: { readonly host: string } },
+      @inject(TOKENS.config) readonly config: { readonly listen: readonly { readonly host: string }[] },
       @inject(TOKENS.source) readonly source: { readonly folder: string },
       @inject(TOKENS.storage) readonly storage: Storage,
       @inject(TOKENS.log) readonly log: Log,
@@ -141,7 +141,7 @@ test('a class plugin is given everything that it names a token of', async (t) =>
       this.handle('GET', '/', () => ({
         json: {
           context: this.context === context,
-          host: this.config.listen.host,
+          host: this.config.listen[0]?.host,
           folder: this.source.folder === process.cwd(),
           storage: this.storage.name,
           options: this.options,

@@ -10,6 +10,9 @@ export class FakeServer implements CommandServer {
   /** Ends `closed`, as close() or a plugin such as END does. */
   stop!: () => void;
   plugins: CommandServer['plugins'] = [];
+  addresses: CommandServer['addresses'] = [
+    { host: '127.0.0.1', port: 10_000, url: 'http://127.0.0.1:10000' },
+  ];
   readonly calls: string[] = [];
 
   constructor() {
@@ -20,7 +23,12 @@ export class FakeServer implements CommandServer {
 
   async listen(): ReturnType<CommandServer['listen']> {
     this.calls.push('listen');
-    return { host: '127.0.0.1', port: 10_000, url: 'unused' };
+    return { host: '', port: 0, url: 'unused' };
+  }
+
+  async reloadCertificates(): Promise<boolean> {
+    this.calls.push('reloadCertificates');
+    return true;
   }
 
   async ready(): Promise<void> {

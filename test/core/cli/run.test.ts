@@ -72,21 +72,55 @@ test('serve is the default command, and flags override the file', async (t) => {
   t.is((await started.finished).code, 0);
 });
 
-test('the ready line has host and port, an IPv6 address in brackets', async (t) => {
-  const cwd = await tempFolder(t);
-  for (const [host, shown] of [
-    ['127.0.0.1', '127.0.0.1:10000'],
-    ['::1', '[::1]:10000'],
-  ] as const) {
-    const server = new FakeServer();
-    server.listen = async () => ({ host, port: 10_000, url: '' });
-    server.stop();
-    t.deepEqual(await ran([], cwd, server), {
-      code: 0,
-      stdout: `jackfield listening on http://${shown}\n`,
-      stderr: '',
-    });
-  }
+test('there is a ready line for every address', async (t) => {
+  const server = new FakeServer();
+  server.addresses = [
+    { host: '::1', port: 10_000, url: 'https://[::1]:10000' },
+    { host: '', port: 0, url: 'unix:/run/jackfield.sock', socket: '/run/jackfield.sock' },
+  ];
+  server.stop();
+  t.deepEqual(await ran([], await tempFolder(t), server), {
+    code: 0,
+    stdout: 'jackfield listening on https://[::1]:10000\njackfield listening on unix:/run/jackfield.sock\n',
+    stderr: '',
+  });
+});
+
+test('SIGHUP has certificates read again where there are any, and is left alone elsewhere', async (t) => {
+  const server = new FakeServer();
+  server.addresses = [{ host: '::1', port: 10_000, url: 'https://[::1]:10000' }];
+  const { printed, signals, finished } = start([], await tempFolder(t), server);
+  await printed('listening');
+  signals.emit('SIGHUP');
+  t.deepEqual(server.calls, ['listen', 'reloadCertificates']);
+  server.stop();
+  await finished;
+  t.is(signals.listenerCount('SIGHUP'), 0);
+
+  const plain = new FakeServer();
+  const other = start([], await tempFolder(t), plain);
+  await other.printed('listening');
+  t.is(other.signals.listenerCount('SIGHUP'), 0);
+  plain.stop();
+  await other.finished;
+});
+
+test('--host and --port take the place of one listener, a Unix socket too, but not of several', async (t) => {
+  const cwd = await tempFolder(t, {
+    'one.json': '{ "listen": [{ "socket": "a.sock", "socketMode": "600", "sharedReadBuffer": false }] }',
+    'two.json': '{ "listen": [{ "port": 1 }, { "port": 2 }] }',
+  });
+  const server = new FakeServer();
+  server.stop();
+  const started = start(['--config', 'one.json', '--port', '8080'], cwd, server);
+  await started.finished;
+  t.deepEqual(started.made.config, { listen: { port: 8080, sharedReadBuffer: false } });
+  t.deepEqual(await ran(['--config', 'two.json', '--port', '8080'], cwd), {
+    code: 2,
+    stdout: '',
+    stderr:
+      'jackfield: --host and --port replace the address of one listener; the configuration has 2. [USAGE]\n',
+  });
 });
 
 test('SIGTERM and SIGINT stop the server cleanly, with exit code 0', async (t) => {

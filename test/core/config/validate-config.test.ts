@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { plainSource } from '../../../core/config/config-file.js';
 import { configSchema } from '../../../core/config/config-schema.js';
 import { parseJson } from '../../../core/config/json-document.js';
+import { defaultMaxConnections } from '../../../core/config/open-files.js';
 import {
   type ConfigSource,
   DEFAULT_CONFIG,
@@ -16,6 +17,9 @@ import {
   withDefaults,
 } from '../../../core/config/validate-config.js';
 import { JackfieldError } from '../../../core/errors.js';
+
+const DEFAULT_LISTENER = { kind: 'tcp', ...DEFAULT_CONFIG.listen, tls: undefined } as const;
+const DEFAULTS = { ...DEFAULT_LIMITS, maxConnections: defaultMaxConnections() };
 
 function sourceOf(text: string): { value: unknown; source: ConfigSource } {
   const document = parseJson(text, 'c.json', { syntax: 'CONFIG_SYNTAX', repeated: 'CONFIG_INVALID' });
@@ -77,7 +81,7 @@ test('a wrong type is told with what was expected and what was found', (t) => {
   t.deepEqual(faultsIn(t, '{ "listen": { "port": 1e400 } }'), [`c.json:1:23: ${port} Infinity`]);
   t.deepEqual(faultsIn(t, '{ "listen": { "port": null } }'), [`c.json:1:23: ${port} null`]);
   t.deepEqual(faultsIn(t, '{ "listen": 80 }'), [
-    'c.json:1:13: listen: expected an object { "host": …, "port": … }, found 80',
+    'c.json:1:13: listen: expected an object { "host": …, "port": … }, or a list of them, found 80',
   ]);
   t.deepEqual(faultsIn(t, '[]'), ['c.json:1:1: expected an object { … }, found a list']);
   t.deepEqual(faultsIn(t, '{ "plugins": "get" }'), [
@@ -188,17 +192,102 @@ test('plugins and adapters may be given themselves', (t) => {
 
 test('defaults fill in what a configuration leaves open', (t) => {
   t.deepEqual(withDefaults({}), {
-    listen: DEFAULT_CONFIG.listen,
+    listen: [DEFAULT_LISTENER],
+    trustedProxies: [],
     allowedHosts: DEFAULT_CONFIG.allowedHosts,
     storage: DEFAULT_CONFIG.storage,
     plugins: DEFAULT_CONFIG.plugins,
-    limits: DEFAULT_LIMITS,
+    limits: DEFAULTS,
+    overload: { maxLoopDelayMs: Infinity, maxInFlight: Infinity, retryAfterSeconds: 1 },
   });
-  t.deepEqual(withDefaults({ listen: { port: 0 } }).listen, { ...DEFAULT_CONFIG.listen, port: 0 });
+  t.deepEqual(withDefaults({ listen: { port: 0 } }).listen, [{ ...DEFAULT_LISTENER, port: 0 }]);
   t.deepEqual(withDefaults({ storage: 'lru' }).storage, { adapter: 'lru', options: {} });
   t.deepEqual(withDefaults({ storage: { adapter: 'lru' } }).storage, { adapter: 'lru', options: {} });
   t.deepEqual(withDefaults({ plugins: [] }).plugins, []);
-  t.deepEqual(withDefaults({ limits: { maxBodyOctets: 1 } }).limits, { ...DEFAULT_LIMITS, maxBodyOctets: 1 });
+  t.deepEqual(withDefaults({ limits: { maxBodyOctets: 1 } }).limits, { ...DEFAULTS, maxBodyOctets: 1 });
+  t.is(withDefaults({ limits: { maxConnections: 20_000 } }).limits.maxConnections, 20_000);
+  t.deepEqual(withDefaults({ overload: { maxInFlight: 5 } }).overload, {
+    maxLoopDelayMs: Infinity,
+    maxInFlight: 5,
+    retryAfterSeconds: 1,
+  });
+});
+
+test('a listener is a port or a Unix socket, and there may be several', (t) => {
+  const tls = { cert: 'a.crt', key: 'a.key' };
+  t.deepEqual(withDefaults({ listen: [{ socket: 'a.sock' }, { port: 443, tls }] }).listen, [
+    { kind: 'unix', path: 'a.sock', mode: 0o660, sharedReadBuffer: true },
+    { ...DEFAULT_LISTENER, port: 443, tls },
+  ]);
+  t.like(withDefaults({ listen: { socket: 'a.sock', socketMode: '600' } }).listen[0], { mode: 0o600 });
+});
+
+test('the default of maxConnections leaves room for the files of the process', (t) => {
+  const limits = (openFiles: string) =>
+    `Limit                     Soft Limit           Hard Limit           Units\nMax open files            ${openFiles}   4096   files\n`;
+  t.is(defaultMaxConnections(limits('1024')), 960);
+  t.is(defaultMaxConnections(limits('20000')), 10_000);
+  t.is(defaultMaxConnections(limits('unlimited')), 10_000);
+  t.is(defaultMaxConnections(limits('10')), 1);
+  t.is(defaultMaxConnections(''), 10_000);
+});
+
+test('a Unix socket has no host, no port and no TLS, and only it has a mode', (t) => {
+  t.deepEqual(faultsIn(t, '{ "listen": { "socket": "a.sock", "port": 80 } }'), [
+    'c.json:1:43: listen.port: a Unix socket has no port; leave out "port" or "socket"',
+  ]);
+  t.deepEqual(
+    faultsIn(
+      t,
+      '{ "listen": [{ "socketMode": "600" }, { "socket": "a", "host": "::", "tls": { "cert": "a", "key": "b" } }] }',
+    ),
+    [
+      'c.json:1:30: listen[0].socketMode: is for a Unix socket; set "socket" too, or leave it out',
+      'c.json:1:64: listen[1].host: a Unix socket has no host; leave out "host" or "socket"',
+      'c.json:1:77: listen[1].tls: a Unix socket has no tls; leave out "tls" or "socket"',
+    ],
+  );
+});
+
+test('faults of listeners in a list, of TLS, of proxies and of overload are told in their places', (t) => {
+  t.deepEqual(faultsIn(t, '{ "listen": [] }'), [
+    'c.json:1:13: listen: expected at least one listener, found a list',
+  ]);
+  t.deepEqual(faultsIn(t, '{ "listen": [{ "prot": 80 }] }'), [
+    'c.json:1:16: unknown key "prot" in listen[0]; did you mean "port"?',
+  ]);
+  t.deepEqual(faultsIn(t, '{ "listen": { "socket": "a", "socketMode": "0660" } }'), [
+    'c.json:1:44: listen.socketMode: expected three octal digits, such as "660", found "0660"',
+  ]);
+  t.deepEqual(
+    faultsIn(t, '{ "listen": { "tls": { "cert": "a", "kye": "b", "key": "b", "minVersion": "1.2" } } }'),
+    [
+      'c.json:1:37: unknown key "kye" in listen.tls; did you mean "key"?',
+      'c.json:1:75: listen.tls.minVersion: expected "TLSv1.2" or "TLSv1.3", found "1.2"',
+    ],
+  );
+  t.deepEqual(faultsIn(t, '{ "listen": { "tls": { "cert": "a" } } }'), [
+    'c.json:1:22: listen.tls.key: expected the path of a PEM file, or its text, found nothing',
+  ]);
+  for (const proxy of [
+    '10.0.0.0/33',
+    '::/129',
+    '10.0.0.0/',
+    'localhost',
+    '10.0.0',
+    '1.2.3.4/8/8',
+    'fe80::1%lo',
+    '',
+  ]) {
+    t.deepEqual(faultsIn(t, JSON.stringify({ trustedProxies: ['unix', '10.0.0.0/8', '::1', proxy] })), [
+      'c.json:1:46: trustedProxies[3]: expected an address, a range such as "10.0.0.0/8", or "unix", ' +
+        `found ${JSON.stringify(proxy)}`,
+    ]);
+  }
+  t.deepEqual(faultsIn(t, '{ "overload": { "maxInFlight": 0, "retryAfterSecond": 1 } }'), [
+    'c.json:1:32: overload.maxInFlight: expected a whole number of exchanges from 1 to 1000000, found 0',
+    'c.json:1:35: unknown key "retryAfterSecond" in overload; did you mean "retryAfterSeconds"?',
+  ]);
 });
 
 test('a value that is undefined counts as left open', (t) => {
@@ -207,7 +296,7 @@ test('a value that is undefined counts as left open', (t) => {
     listen: { port: undefined },
     limits: { maxBodyOctets: undefined },
   } as unknown as ServerConfig;
-  t.is(withDefaults(config).listen.port, 10_000);
+  t.deepEqual(withDefaults(config).listen, [DEFAULT_LISTENER]);
   t.is(withDefaults(config).limits.maxBodyOctets, DEFAULT_LIMITS.maxBodyOctets);
 });
 

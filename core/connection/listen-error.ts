@@ -1,0 +1,67 @@
+/** What keeps a server from listening, told with what to do about it. */
+import { JackfieldError } from '../errors.js';
+import { hostAndPort } from './address.js';
+
+/** Errors: PORT_IN_USE, ADDRESS_NOT_AVAILABLE, PORT_FORBIDDEN, LISTEN_FAILED. */
+export function portError(cause: unknown, host: string, port: number): JackfieldError {
+  const where = hostAndPort(host, port);
+  switch (codeOf(cause)) {
+    case 'EADDRINUSE':
+      return new JackfieldError(
+        'PORT_IN_USE',
+        `${where}. Stop the program that listens there, or choose another with --port or "listen.port".`,
+        { cause },
+      );
+    case 'EADDRNOTAVAIL':
+    case 'EAFNOSUPPORT':
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return new JackfieldError(
+        'ADDRESS_NOT_AVAILABLE',
+        `${host}. Choose one of this machine with --host or "listen.host", for example 127.0.0.1.`,
+        { cause },
+      );
+    case 'EACCES':
+      return new JackfieldError(
+        'PORT_FORBIDDEN',
+        `${where}. Ports below 1024 need a privilege; choose another with --port or "listen.port".`,
+        { cause },
+      );
+    default:
+      return new JackfieldError('LISTEN_FAILED', `${where}: ${messageOf(cause)}`, { cause });
+  }
+}
+
+/** Errors: SOCKET_IN_USE, SOCKET_UNAVAILABLE, LISTEN_FAILED. */
+export function socketError(cause: unknown, path: string): JackfieldError {
+  switch (codeOf(cause)) {
+    case 'EADDRINUSE':
+      return new JackfieldError(
+        'SOCKET_IN_USE',
+        `${path}. Stop the program that listens there, or choose another with "listen.socket".`,
+        { cause },
+      );
+    // Node tells a folder that is missing as EACCES too.
+    case 'EACCES':
+    case 'EPERM':
+    case 'EROFS':
+    case 'ENOENT':
+    case 'ENOTDIR':
+      return new JackfieldError(
+        'SOCKET_UNAVAILABLE',
+        `${path}. Its folder has to exist and this user has to be allowed to write to it.`,
+        { cause },
+      );
+    default:
+      return new JackfieldError('LISTEN_FAILED', `${path}: ${messageOf(cause)}`, { cause });
+  }
+}
+
+/** The `code` of an error of the system. */
+export function codeOf(error: unknown): string {
+  return error instanceof Error ? String(Reflect.get(error, 'code')) : '';
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,74 @@
+/**
+ * Makes TLS connections of accepted ones. The TLS server of Node listens nowhere here: it is given the sockets that a
+ * listener has accepted, so that there is one place where connections are accepted, counted and refused.
+ */
+import type { Socket } from 'node:net';
+import { createServer, type SecureContextOptions, type Server, type TLSSocket } from 'node:tls';
+import type { Connections } from './connections.js';
+
+export class TlsHandshakes {
+  readonly #server: Server;
+  readonly #connections: Connections;
+  /** By address and port of the peer, which the encrypted socket has in common with the accepted one. */
+  readonly #underWay = new Map<string, Socket>();
+
+  /** @param done Gets every connection whose handshake is complete. */
+  constructor(
+    material: SecureContextOptions,
+    connections: Connections,
+    done: (socket: TLSSocket, remoteAddress: string) => void,
+  ) {
+    this.#connections = connections;
+    this.#server = createServer({
+      ...material,
+      ...forClients(material),
+      ALPNProtocols: ['http/1.1'],
+      // A handshake is what comes before the first header section, so it has as much time.
+      handshakeTimeout: connections.limits.headerTimeoutMs,
+    });
+    this.#server.on('secureConnection', (socket) => {
+      const { remoteAddress } = socket;
+      this.#over(peerOf(socket));
+      if (remoteAddress === undefined) socket.destroy();
+      else done(socket, remoteAddress);
+    });
+    // Not TLS at all, no version in common, no certificate of the client: everyday things where strangers call.
+    this.#server.on('tlsClientError', (error, socket) => {
+      connections.log.debug({ err: error }, 'A TLS handshake failed.');
+      socket.destroy();
+    });
+  }
+
+  begin(socket: Socket): void {
+    const peer = peerOf(socket);
+    this.#underWay.set(peer, socket);
+    this.#connections.handshakes++;
+    socket.on('error', () => {});
+    socket.once('close', () => {
+      if (this.#underWay.get(peer) === socket) this.#over(peer);
+    });
+    this.#server.emit('connection', socket);
+  }
+
+  /** New connections get the new certificate; open ones keep theirs. */
+  renew(material: SecureContextOptions): void {
+    this.#server.setSecureContext(material);
+  }
+
+  /** Breaks off those under way: nothing was asked yet. */
+  stop(): void {
+    for (const socket of this.#underWay.values()) socket.destroy();
+  }
+
+  #over(peer: string): void {
+    if (this.#underWay.delete(peer)) this.#connections.handshakes--;
+  }
+}
+
+function forClients({ ca }: SecureContextOptions): { requestCert: boolean; rejectUnauthorized: boolean } {
+  return { requestCert: ca !== undefined, rejectUnauthorized: true };
+}
+
+function peerOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
+}

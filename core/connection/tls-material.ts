@@ -1,0 +1,85 @@
+/** The files of a TLS listener, read and checked one by one, so that an error names the one that is wrong. */
+import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { createSecureContext, type SecureContextOptions } from 'node:tls';
+import type { TlsConfig } from '../config/server-config.js';
+import { JackfieldError } from '../errors.js';
+import { codeOf } from './listen-error.js';
+
+/** One of the files. */
+interface Pem {
+  /** How it is called in errors. */
+  readonly name: string;
+  readonly text: string;
+}
+
+/**
+ * @param folder Where relative paths start.
+ * Errors: TLS_UNREADABLE, TLS_INVALID.
+ */
+export async function loadTls(config: TlsConfig, folder: string): Promise<SecureContextOptions> {
+  const [cert, key, ca] = await Promise.all([
+    readPem('cert', config.cert, folder),
+    readPem('key', config.key, folder),
+    config.ca === undefined ? undefined : readPem('ca', config.ca, folder),
+  ]);
+  if (!certificateIn(cert).checkPrivateKey(privateKeyIn(key))) {
+    throw new JackfieldError('TLS_INVALID', `${key.name} is not the private key of ${cert.name}.`);
+  }
+  if (ca !== undefined) certificateIn(ca);
+  const material: SecureContextOptions = {
+    cert: cert.text,
+    key: key.text,
+    ...(ca === undefined ? {} : { ca: ca.text }),
+    minVersion: config.minVersion ?? 'TLSv1.2',
+  };
+  try {
+    // A key that is too short for the system's policy shows only here.
+    createSecureContext(material);
+  } catch (cause) {
+    throw new JackfieldError('TLS_INVALID', `${cert.name}: ${messageOf(cause)}.`, { cause });
+  }
+  return material;
+}
+
+async function readPem(option: keyof TlsConfig, given: string, folder: string): Promise<Pem> {
+  if (given.includes('-----BEGIN ')) return { name: `the text of "${option}"`, text: given };
+  try {
+    return { name: given, text: await readFile(path.resolve(folder, given), 'latin1') };
+  } catch (cause) {
+    throw new JackfieldError('TLS_UNREADABLE', `${given}, the "${option}": ${whyUnreadable(cause)}.`, {
+      cause,
+    });
+  }
+}
+
+function whyUnreadable(cause: unknown): string {
+  const code = codeOf(cause);
+  if (code === 'ENOENT' || code === 'ENOTDIR') return 'there is no such file';
+  if (code === 'EISDIR') return 'it is a folder';
+  return code === 'EACCES' || code === 'EPERM' ? 'this user may not read it' : messageOf(cause);
+}
+
+function certificateIn({ name, text }: Pem): X509Certificate {
+  try {
+    return new X509Certificate(text);
+  } catch (cause) {
+    throw new JackfieldError('TLS_INVALID', `${name} holds no certificate in PEM form.`, { cause });
+  }
+}
+
+function privateKeyIn({ name, text }: Pem): KeyObject {
+  try {
+    return createPrivateKey(text);
+  } catch (cause) {
+    const why = /ENCRYPTED/.test(text)
+      ? 'is protected by a passphrase; give it without'
+      : 'holds no private key in PEM form';
+    throw new JackfieldError('TLS_INVALID', `${name} ${why}.`, { cause });
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,141 @@
+/**
+ * Which proxies are believed, and what they say about where a request comes from.
+ *
+ * Laws of this file:
+ * - A proxy writes what it saw at the end of the fields, so they are read from the end, and only as far as the proxies
+ *   that wrote are trusted. What stands before that may be the invention of a client.
+ * - Nobody gains by a field that cannot be understood: such a client is `unknown`, never the proxy itself, which may
+ *   stand on this machine and so be allowed more than any client.
+ */
+import { BlockList, isIP } from 'node:net';
+import { type ForwardedElement, parseForwarded, parseList } from '../http/forwarded.js';
+import type { HeaderSection } from '../http/header-section.js';
+import { parseHost } from '../http/host.js';
+import { canonicalAddress } from './address.js';
+import type { Origin } from './transport.js';
+
+/** What one family of fields says. */
+interface Claim {
+  /** Undefined where it says nothing about it. */
+  readonly client: string | undefined;
+  readonly protocol: Origin['protocol'] | undefined;
+  readonly host: string | undefined;
+}
+
+const UNKNOWN = 'unknown';
+
+export class TrustedProxies {
+  readonly #addresses = new Set<string>();
+  /** Asked only where there are ranges: it takes a few microseconds. */
+  readonly #ranges: BlockList | undefined;
+
+  /** @param entries Valid, as in `trustedProxies` of the configuration. */
+  constructor(entries: readonly string[]) {
+    for (const entry of entries) {
+      const [address = '', bits] = entry.split('/');
+      if (entry === 'unix') this.#addresses.add('');
+      else if (bits === undefined) this.#addresses.add(canonicalAddress(address) ?? address);
+      else {
+        this.#ranges ??= new BlockList();
+        this.#ranges.addSubnet(address, Number(bits), familyOf(address));
+      }
+    }
+  }
+
+  /** @returns undefined where nobody is trusted. */
+  static of(entries: readonly string[]): TrustedProxies | undefined {
+    return entries.length === 0 ? undefined : new TrustedProxies(entries);
+  }
+
+  /** @param address Canonical; `''` for the peer of a Unix socket. */
+  trusts(address: string): boolean {
+    if (this.#addresses.has(address)) return true;
+    if (this.#ranges === undefined || isIP(address) === 0) return false;
+    return this.#ranges.check(address, familyOf(address));
+  }
+
+  /**
+   * Where a request that came from a trusted peer really comes from.
+   *
+   * Forwarded (RFC 7239) and the older X-Forwarded fields are both read. A proxy that writes one of them passes the
+   * other on as its client sent it, so where they contradict each other neither is believed.
+   */
+  originOf(peer: Origin, { record }: HeaderSection): Origin {
+    const { forwarded } = record;
+    const standard = forwarded === undefined ? NO_CLAIM : this.#claimOf(parseForwarded(forwarded));
+    const older = this.#olderClaim(record);
+    const client = agreed(standard.client, older.client, UNKNOWN);
+    return {
+      remoteAddress: client ?? peer.remoteAddress,
+      protocol: agreed(standard.protocol, older.protocol, undefined) ?? peer.protocol,
+      host: agreed(standard.host, older.host, undefined),
+    };
+  }
+
+  #claimOf(elements: readonly ForwardedElement[] | undefined): Claim {
+    // What cannot be read might have said anything.
+    if (elements === undefined) return UNREADABLE;
+    if (elements.length === 0) return NO_CLAIM;
+    const { client, at } = this.#walk(elements.map((element) => element.for));
+    return { client, protocol: protocolOf(elements[at]?.proto), host: hostOf(elements[at]?.host) };
+  }
+
+  #olderClaim(record: HeaderSection['record']): Claim {
+    const hops = parseList(record['x-forwarded-for'] ?? '');
+    const { client, at } = hops.length === 0 ? { client: undefined, at: -1 } : this.#walk(hops);
+    // Some proxies add to these as to the list of addresses, others write them once.
+    const beside = (name: string): string | undefined => {
+      const values = parseList(record[name] ?? '');
+      const back = hops.length === 0 ? 1 : hops.length - at;
+      return values[Math.max(0, values.length - back)];
+    };
+    return {
+      client,
+      protocol: protocolOf(beside('x-forwarded-proto')),
+      host: hostOf(beside('x-forwarded-host')),
+    };
+  }
+
+  /** From the end past every hop that is trusted; the first that is not is the client, and so is the very first. */
+  #walk(hops: readonly (string | undefined)[]): { client: string; at: number } {
+    for (let at = hops.length - 1; ; at--) {
+      const client = nodeOf(hops[at]);
+      if (at <= 0 || !this.trusts(client)) return { client, at };
+    }
+  }
+}
+
+const NO_CLAIM: Claim = { client: undefined, protocol: undefined, host: undefined };
+const UNREADABLE: Claim = { client: UNKNOWN, protocol: undefined, host: undefined };
+
+function agreed<T>(one: T | undefined, other: T | undefined, atOdds: T | undefined): T | undefined {
+  if (one === undefined || other === undefined) return one ?? other;
+  return one === other ? one : atOdds;
+}
+
+/** An address, with or without port; brackets around IPv6 may be missing where there is no port. */
+const NODE = /^(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+))(?::(?:[0-9]{1,5}|_[\w.-]+))?$/;
+
+/**
+ * The node of RFC 7239 §6: an address in canonical form, or an identifier that hides it (`unknown`, `_name`) as it is.
+ * What is none of these is `unknown`.
+ */
+function nodeOf(text: string | undefined): string {
+  if (text === undefined) return UNKNOWN;
+  if (/^_[\w.-]+$/.test(text)) return text;
+  const [, bracketed, plain] = NODE.exec(text) ?? [];
+  return canonicalAddress(bracketed ?? plain ?? text) ?? UNKNOWN;
+}
+
+function protocolOf(text: string | undefined): Origin['protocol'] | undefined {
+  const lower = text?.toLowerCase();
+  return lower === 'http' || lower === 'https' ? lower : undefined;
+}
+
+function hostOf(text: string | undefined): string | undefined {
+  return text !== undefined && text !== '' && parseHost(text) !== undefined ? text : undefined;
+}
+
+function familyOf(address: string): 'ipv4' | 'ipv6' {
+  return isIP(address) === 4 ? 'ipv4' : 'ipv6';
+}

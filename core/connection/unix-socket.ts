@@ -1,0 +1,70 @@
+/**
+ * The file of a Unix socket. A process that was killed leaves it behind, and the next one could not listen: it is
+ * taken away when nobody answers on it, and only then.
+ */
+import { chmod, lstat, unlink } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { JackfieldError } from '../errors.js';
+import { codeOf, socketError } from './listen-error.js';
+
+/** What fits into `sockaddr_un` with the NUL behind it; macOS and the BSDs have less room than Linux. */
+const MAX_PATH_OCTETS = process.platform === 'linux' ? 107 : 103;
+
+/** A longer path would be cut, and another file made. Errors: SOCKET_UNAVAILABLE. */
+export function checkLength(path: string): void {
+  const octets = Buffer.byteLength(path);
+  if (octets <= MAX_PATH_OCTETS) return;
+  throw new JackfieldError(
+    'SOCKET_UNAVAILABLE',
+    `${path}. The path has ${octets} octets and the system takes ${MAX_PATH_OCTETS} at most.`,
+  );
+}
+
+/** Takes a stale socket file away. Errors: SOCKET_IN_USE, SOCKET_UNAVAILABLE. */
+export async function removeStale(path: string): Promise<void> {
+  const found = await inode(path);
+  if (found === undefined) return;
+  if (await isAnswered(path)) throw inUse(path);
+  // Another process may have come first meanwhile; the file is its own then.
+  const now = await inode(path);
+  if (now === undefined) return;
+  if (now !== found) throw inUse(path);
+  await unlink(path).catch((cause: unknown) => {
+    if (codeOf(cause) !== 'ENOENT') throw socketError(cause, path);
+  });
+}
+
+/** Errors: SOCKET_UNAVAILABLE. */
+export async function setMode(path: string, mode: number): Promise<void> {
+  await chmod(path, mode).catch((cause: unknown) => {
+    throw socketError(cause, path);
+  });
+}
+
+function inUse(path: string): JackfieldError {
+  return socketError(Object.assign(new Error('a program answers there'), { code: 'EADDRINUSE' }), path);
+}
+
+/** Tells one socket file from another; undefined where there is none. Errors: SOCKET_UNAVAILABLE. */
+async function inode(path: string): Promise<bigint | undefined> {
+  try {
+    const found = await lstat(path, { bigint: true });
+    if (found.isSocket()) return found.ino;
+  } catch (cause) {
+    if (codeOf(cause) === 'ENOENT') return undefined;
+    throw socketError(cause, path);
+  }
+  throw new JackfieldError('SOCKET_UNAVAILABLE', `${path}. Something that is no socket is in its place.`);
+}
+
+function isAnswered(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ path });
+    socket.on('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    // Any other error (no permission, a full queue) is no proof that nobody is there.
+    socket.on('error', (error) => resolve(!['ECONNREFUSED', 'ENOENT'].includes(codeOf(error))));
+  });
+}

@@ -1,0 +1,157 @@
+import test from 'ava';
+import { Overload } from '../../../core/connection/overload.js';
+import type { PluginContext } from '../../../core/plugin-api.js';
+import { GET_WHO, KeptLog, Peer, serverOf, who } from '../../support/peer.js';
+
+const NONE = Number.POSITIVE_INFINITY;
+const HOST = '127.0.0.1';
+
+/** Answers `/slow` when it is told to, and counts what reaches plugins. */
+function gate() {
+  const waiting: (() => void)[] = [];
+  const seen: string[] = [];
+  const plugin = {
+    name: 'gate',
+    setup({ handle, hook }: PluginContext) {
+      hook('request', ({ path }) => {
+        seen.push(path);
+      });
+      hook('close', ({ path }) => {
+        seen.push(`${path} closed`);
+      });
+      handle('GET', '/slow', () => new Promise<string>((resolve) => waiting.push(() => resolve('done'))));
+      handle('POST', '/slow', (request) => request.text());
+    },
+  };
+  return { plugin, waiting, seen };
+}
+
+const GET_SLOW = 'GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n';
+
+test('a request beyond maxInFlight is answered 503 with Retry-After, and the connection goes on', async (t) => {
+  const { plugin, waiting, seen } = gate();
+  const log = new KeptLog();
+  const config = { plugins: [plugin], overload: { maxInFlight: 1, retryAfterSeconds: 7 } };
+  const { port } = await serverOf(t, config, log).listen();
+  const busy = await Peer.connect(t, { port, host: HOST });
+  busy.send(GET_SLOW);
+  const other = await Peer.connect(t, { port, host: HOST });
+  other.send(GET_SLOW);
+  t.deepEqual(await other.answers(1), ['503']);
+  await other.until('has more to do');
+  t.true(other.received.includes('\r\nRetry-After: 7\r\n'));
+  t.false(other.received.includes('Connection: close'));
+  waiting.shift()?.();
+  await busy.until('done');
+  other.send(GET_SLOW);
+  while (waiting.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  waiting.shift()?.();
+  await other.until('done');
+  t.deepEqual(seen, ['/slow', '/slow closed', '/slow', '/slow closed']);
+  const { level, fields } = await log.until('turned away');
+  t.is(level, 'warn');
+  t.like(fields, { count: 1, total: 1, inFlight: 1 });
+});
+
+test('the connection closes where a body is on its way, and goes on where it is here', async (t) => {
+  const { plugin, waiting } = gate();
+  const { port } = await serverOf(t, { plugins: [plugin], overload: { maxInFlight: 1 } }).listen();
+  const busy = await Peer.connect(t, { port, host: HOST });
+  busy.send(GET_SLOW);
+  while (waiting.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  const whole = await Peer.connect(t, { port, host: HOST });
+  whole.send('POST /slow HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\nabc');
+  t.deepEqual(await whole.answers(1), ['503']);
+  whole.send(GET_SLOW);
+  t.deepEqual(await whole.answers(2), ['503', '503']);
+  t.false(whole.received.includes('Connection: close'));
+  for (const field of [
+    'Content-Length: 3',
+    'Content-Length: 3\r\nExpect: 100-continue',
+    'Transfer-Encoding: chunked',
+  ]) {
+    const part = await Peer.connect(t, { port, host: HOST });
+    part.send(`POST /slow HTTP/1.1\r\nHost: localhost\r\n${field}\r\n\r\n`);
+    await part.end();
+    t.deepEqual(await part.answers(1), ['503'], field);
+    t.true(part.received.includes('Connection: close'));
+    t.false(part.received.includes('100 Continue'));
+    part.socket.end();
+  }
+  waiting.shift()?.();
+  await busy.until('done');
+});
+
+test('exchanges are counted until they are over, however they end', async (t) => {
+  const { plugin, waiting } = gate();
+  const config = {
+    plugins: [plugin, who],
+    overload: { maxInFlight: 1 },
+    limits: { handlerTimeoutMs: 40 },
+  };
+  const { port } = await serverOf(t, config).listen();
+  const lost = await Peer.connect(t, { port, host: HOST });
+  lost.send(GET_SLOW);
+  while (waiting.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  lost.socket.destroy();
+  const late = await Peer.connect(t, { port, host: HOST });
+  // Until the server has heard of the loss it turns this away.
+  while (waiting.length === 1) {
+    const before = await late.answers(0);
+    late.send(GET_SLOW);
+    if (waiting.length === 1) await Promise.race([late.answers(before.length + 1), untilWaiting(waiting)]);
+  }
+  await late.until('The handler did not answer in time.');
+  const next = await Peer.connect(t, { port, host: HOST });
+  next.send(GET_WHO + GET_WHO);
+  t.deepEqual(await next.answers(2), ['200', '200']);
+});
+
+async function untilWaiting(waiting: readonly unknown[]): Promise<void> {
+  while (waiting.length === 1) await new Promise((resolve) => setImmediate(resolve));
+}
+
+test('a server without such limits has nothing to ask', (t) => {
+  const off = { maxLoopDelayMs: NONE, maxInFlight: NONE, retryAfterSeconds: 1 };
+  t.is(Overload.of(off, new KeptLog()), undefined);
+  for (const limit of [{ maxLoopDelayMs: 1e6 }, { maxInFlight: 5 }]) {
+    const overload = Overload.of({ ...off, ...limit }, new KeptLog());
+    t.false(overload?.isOver ?? true);
+    overload?.stop();
+  }
+});
+
+test('a late event loop is noticed before the timer tells, and forgotten by halves', (t) => {
+  let now = 0;
+  const limits = { maxLoopDelayMs: 100, maxInFlight: NONE, retryAfterSeconds: 1 };
+  const overload = new Overload(limits, new KeptLog(), () => now);
+  t.teardown(() => overload.stop());
+  now = 50;
+  overload.sample();
+  t.false(overload.isOver);
+  now = 200; // 100 late, which is allowed
+  t.false(overload.isOver);
+  now = 201;
+  t.true(overload.isOver);
+  now = 500; // 400 late
+  overload.sample();
+  t.true(overload.isOver);
+  now += 50;
+  overload.sample(); // 200
+  t.true(overload.isOver);
+  now += 50;
+  overload.sample(); // 100
+  t.false(overload.isOver);
+});
+
+test('where only exchanges are counted, a late event loop is nothing to it', (t) => {
+  let now = 0;
+  const limits = { maxLoopDelayMs: NONE, maxInFlight: 1, retryAfterSeconds: 1 };
+  const overload = new Overload(limits, new KeptLog(), () => now);
+  now = 1e9;
+  t.false(overload.isOver);
+  overload.begin();
+  t.true(overload.isOver);
+  overload.end();
+  t.false(overload.isOver);
+});

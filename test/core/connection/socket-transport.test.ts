@@ -1,0 +1,177 @@
+/** Both read paths, one beside the other: what the socket does at its ends is the same on each. */
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import test from 'ava';
+import type { ServerConfig } from '../../../core/config/server-config.js';
+import type { PluginContext } from '../../../core/plugin-api.js';
+import { GET_WHO, KeptLog, Peer, serverOf, who } from '../../support/peer.js';
+
+const HOST = '127.0.0.1';
+const LARGE = 8_000_000;
+
+const body = {
+  name: 'body',
+  setup({ handle }: PluginContext) {
+    handle('POST', '/count', async (request) => String((await request.bytes()).length));
+    handle('POST', '/slow', async (request) => {
+      let octets = 0;
+      for await (const part of request.body) {
+        octets += part.length;
+        // Others are read meanwhile, into the same buffer where it is shared.
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      return String(octets);
+    });
+    handle('POST', '/copy', async (request) => ({ body: await request.bytes() }));
+    handle('GET', '/large', () => 'x'.repeat(LARGE));
+  },
+};
+
+for (const sharedReadBuffer of [true, false]) {
+  const path = sharedReadBuffer ? 'shared' : 'portable';
+  const config: ServerConfig = {
+    listen: { port: 0, sharedReadBuffer },
+    plugins: [who, body],
+    limits: { maxBodyOctets: LARGE },
+  };
+
+  test(`${path}: a client that ends its direction behind the request is answered`, async (t) => {
+    const { port } = await serverOf(t, config).listen();
+    const peer = await Peer.connect(t, { port, host: HOST });
+    peer.socket.end(GET_WHO + GET_WHO);
+    await peer.close();
+    t.deepEqual(await peer.answers(2), ['200', '200']);
+    t.is(peer.error, undefined);
+  });
+
+  test(`${path}: a client that ends its direction without a request is closed`, async (t) => {
+    const { port } = await serverOf(t, config).listen();
+    const peer = await Peer.connect(t, { port, host: HOST });
+    peer.socket.end();
+    await peer.close();
+    t.is(peer.received, '');
+    t.is(peer.error, undefined);
+  });
+
+  test(`${path}: the last answer is whole though more comes in behind it`, async (t) => {
+    const { port } = await serverOf(t, config).listen();
+    const peer = await Peer.connect(t, { port, host: HOST });
+    peer.send(`GET /large HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n${'x'.repeat(100_000)}`);
+    await peer.end();
+    peer.socket.end();
+    await peer.close();
+    t.is(peer.received.length - peer.received.indexOf('\r\n\r\n') - 4, LARGE);
+    t.is(peer.error, undefined);
+  });
+
+  test(`${path}: reading waits for a handler that reads slowly, and loses nothing`, async (t) => {
+    const { port } = await serverOf(t, config).listen();
+    const peers = await Promise.all([1, 2, 3].map(() => Peer.connect(t, { port, host: HOST })));
+    for (const peer of peers) {
+      peer.send(`POST /slow HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${LARGE}\r\n\r\n`);
+      peer.send('x'.repeat(LARGE));
+    }
+    for (const peer of peers) await peer.until(`\r\n\r\n${LARGE}`);
+    t.pass();
+  });
+
+  test(`${path}: what comes in goes out again unchanged while each side waits for the other`, async (t) => {
+    const { port } = await serverOf(t, config).listen();
+    const sent = Array.from({ length: 200_000 }, (_, at) => `${at},`).join('');
+    const peer = await Peer.connect(t, { port, host: HOST });
+    peer.send(`POST /copy HTTP/1.0\r\nHost: localhost\r\nContent-Length: ${sent.length}\r\n\r\n${sent}`);
+    await peer.end();
+    t.true(peer.received.endsWith(`\r\n\r\n${sent}`));
+  });
+
+  test(`${path}: octets that wait for an answer outlive the buffer they came in`, async (t) => {
+    const { port } = await serverOf(t, config).listen();
+    const peers = await Promise.all([1, 2, 3, 4].map(() => Peer.connect(t, { port, host: HOST })));
+    for (const [at, peer] of peers.entries()) {
+      const text = String(at).repeat(1_000 + at);
+      peer.send(
+        `POST /slow HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${text.length}\r\n\r\n${text}`.repeat(20),
+      );
+    }
+    for (const [at, peer] of peers.entries()) {
+      await peer.answers(20);
+      t.is(peer.received.split(`\r\n\r\n${1_000 + at}`).length, 21);
+    }
+  });
+
+  test(`${path}: a reset in the middle costs that connection and nothing else`, async (t) => {
+    const log = new KeptLog();
+    const { port } = await serverOf(t, config, log).listen();
+    const peer = await Peer.connect(t, { port, host: HOST });
+    peer.send(`POST /count HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${LARGE}\r\n\r\nabc`);
+    const other = await Peer.connect(t, { port, host: HOST });
+    other.send(GET_WHO);
+    await other.until('200 OK');
+    peer.socket.resetAndDestroy();
+    other.send(GET_WHO);
+    t.deepEqual(await other.answers(2), ['200', '200']);
+    t.deepEqual(
+      log.lines.filter(({ level }) => level === 'error'),
+      [],
+    );
+  });
+
+  test(`${path}: a stop waits for what is under way and leaves nothing open`, async (t) => {
+    const server = serverOf(t, config);
+    const { port } = await server.listen();
+    const idle = await Peer.connect(t, { port, host: HOST });
+    idle.send(GET_WHO);
+    await idle.until('200 OK');
+    const busy = await Peer.connect(t, { port, host: HOST });
+    busy.send('POST /count HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\nab');
+    const next = await Peer.connect(t, { port, host: HOST });
+    next.send(GET_WHO);
+    await next.until('200 OK');
+    const closed = server.close();
+    await idle.end();
+    busy.send('cd');
+    await busy.until('\r\n\r\n4');
+    busy.socket.end();
+    await closed;
+    t.true(busy.received.includes('Connection: close'));
+  });
+
+  test(`${path}: a peer that is gone before it is accepted cannot pass for one of this machine`, async (t) => {
+    const server = serverOf(t, { ...config, plugins: ['end', who] });
+    const { port } = await server.listen();
+    // The server's loop stands still until the other process has sent, reset and ended.
+    execFileSync(process.execPath, [
+      '-e',
+      `const socket = require('net').connect(${port}, '${HOST}', () =>
+         socket.write('END / HTTP/1.1\\r\\nHost: localhost\\r\\n\\r\\n', () => socket.resetAndDestroy()));`,
+    ]);
+    const peer = await Peer.connect(t, { port, host: HOST });
+    peer.send(GET_WHO);
+    t.deepEqual(await peer.answers(1), ['200']);
+  });
+}
+
+test('each path leaves the number of connections of the listening socket right', async (t) => {
+  for (const sharedReadBuffer of [true, false]) {
+    const server = serverOf(t, {
+      listen: { port: 0, sharedReadBuffer },
+      limits: { maxConnections: 2 },
+    });
+    const { port } = await server.listen();
+    for (let round = 0; round < 5; round++) {
+      const peers = [
+        await Peer.connect(t, { port, host: HOST }),
+        await Peer.connect(t, { port, host: HOST }),
+      ];
+      for (const peer of peers) {
+        peer.send(GET_WHO);
+        await peer.until('200 OK');
+      }
+      for (const { socket } of peers) {
+        socket.end();
+        await once(socket, 'close');
+      }
+    }
+  }
+  t.pass();
+});

@@ -1,0 +1,259 @@
+import { chmod, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import type tls from 'node:tls';
+import test, { type ExecutionContext } from 'ava';
+import { plainSource } from '../../../core/config/config-file.js';
+import type { TlsConfig } from '../../../core/config/server-config.js';
+import { JackfieldError } from '../../../core/errors.js';
+import { createServer, type Server } from '../../../core/server.js';
+import { LOCKED_KEY, ONE, TWO } from '../../support/certificates.js';
+import { GET_WHO, KeptLog, Peer, serverOf, who } from '../../support/peer.js';
+import { tempFolder } from '../temp-folder.js';
+
+function subjectOf({ socket }: Peer): string {
+  return String((socket as tls.TLSSocket).getPeerCertificate().subject.CN);
+}
+
+test('HTTPS is served, pipelined and kept alive, and says so to handlers', async (t) => {
+  const server = serverOf(t, { listen: { port: 0, tls: ONE } });
+  const { port, url } = await server.listen();
+  t.is(url, `https://127.0.0.1:${port}`);
+  const peer = await Peer.secure(t, { port, ALPNProtocols: ['h2', 'http/1.1'] });
+  t.is((peer.socket as tls.TLSSocket).alpnProtocol, 'http/1.1');
+  t.is(subjectOf(peer), 'jackfield test one');
+  peer.send(GET_WHO + GET_WHO);
+  t.deepEqual(await peer.answers(2), ['200', '200']);
+  t.true(peer.received.includes('{"remoteAddress":"127.0.0.1","protocol":"https","host":"localhost"}'));
+  peer.send(GET_WHO.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n'));
+  await peer.close();
+  t.deepEqual(await peer.answers(3), ['200', '200', '200']);
+  t.is(peer.error, undefined);
+});
+
+test('a large body goes out and a large body comes in over TLS', async (t) => {
+  const octets = 4_000_000;
+  const echo = {
+    name: 'echo',
+    setup({ handle }: Parameters<typeof who.setup>[0]) {
+      handle('POST', '/echo', async (request) => {
+        const body = await request.bytes();
+        return { body, headers: { 'Content-Length': String(body.length) } };
+      });
+    },
+  };
+  const server = serverOf(t, {
+    listen: { port: 0, tls: ONE },
+    plugins: [echo],
+    limits: { maxBodyOctets: octets },
+  });
+  const { port } = await server.listen();
+  const peer = await Peer.secure(t, { port });
+  peer.send(
+    `POST /echo HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: ${octets}\r\n\r\n`,
+  );
+  peer.send('x'.repeat(octets));
+  await peer.close();
+  t.is(peer.received.length - peer.received.indexOf('\r\n\r\n') - 4, octets);
+});
+
+test('paths start at the folder of the configuration', async (t) => {
+  const folder = await tempFolder(t, { 'tls/a.crt': ONE.cert, 'tls/a.key': ONE.key });
+  const listen = { port: 0, tls: { cert: 'tls/a.crt', key: 'tls/a.key' } };
+  const server = createServer({ listen, storage: 'memory', plugins: [who] }, { source: plainSource(folder) });
+  t.teardown(() => server.close());
+  const { port } = await server.listen();
+  t.is(subjectOf(await Peer.secure(t, { port })), 'jackfield test one');
+});
+
+/** What `ready` says of these files. */
+async function faultOf(t: ExecutionContext, config: TlsConfig, folder: string): Promise<string> {
+  const server = createServer(
+    { listen: { tls: config }, storage: 'memory', plugins: [] },
+    { source: plainSource(folder) },
+  );
+  t.teardown(() => server.close());
+  const error = await t.throwsAsync(server.ready(), { instanceOf: JackfieldError });
+  return `${error?.code}: ${error?.message}`;
+}
+
+test('what is wrong with a certificate is told before anything is set up, with the file that is wrong', async (t) => {
+  const folder = await tempFolder(t, {
+    'a.crt': ONE.cert,
+    'a.key': ONE.key,
+    'b.key': TWO.key,
+    'locked.key': LOCKED_KEY,
+    'text.pem': 'no PEM at all',
+    'cut.key': ONE.key.slice(0, 100),
+  });
+  const [cert, key] = ['a.crt', 'a.key'];
+  const unreadable = 'TLS_UNREADABLE: A file for TLS cannot be read:';
+  const invalid = 'TLS_INVALID: TLS cannot be spoken with what was given:';
+  t.is(
+    await faultOf(t, { cert: 'none.crt', key }, folder),
+    `${unreadable} none.crt, the "cert": there is no such file.`,
+  );
+  t.is(await faultOf(t, { cert, key: '.' }, folder), `${unreadable} ., the "key": it is a folder.`);
+  t.is(await faultOf(t, { cert, key: 'b.key' }, folder), `${invalid} b.key is not the private key of a.crt.`);
+  t.is(
+    await faultOf(t, { cert: ONE.cert, key: TWO.key }, folder),
+    `${invalid} the text of "key" is not the private key of the text of "cert".`,
+  );
+  t.is(
+    await faultOf(t, { cert: 'text.pem', key }, folder),
+    `${invalid} text.pem holds no certificate in PEM form.`,
+  );
+  t.is(
+    await faultOf(t, { cert: 'a.key', key }, folder),
+    `${invalid} a.key holds no certificate in PEM form.`,
+  );
+  t.is(
+    await faultOf(t, { cert, key: 'cut.key' }, folder),
+    `${invalid} cut.key holds no private key in PEM form.`,
+  );
+  t.is(
+    await faultOf(t, { cert, key: 'locked.key' }, folder),
+    `${invalid} locked.key is protected by a passphrase; give it without.`,
+  );
+  t.is(
+    await faultOf(t, { cert, key, ca: 'text.pem' }, folder),
+    `${invalid} text.pem holds no certificate in PEM form.`,
+  );
+  if (process.getuid?.() !== 0) {
+    await chmod(path.join(folder, 'a.key'), 0);
+    t.is(
+      await faultOf(t, { cert, key }, folder),
+      `${unreadable} a.key, the "key": this user may not read it.`,
+    );
+  }
+});
+
+async function secured(
+  t: ExecutionContext,
+  log: KeptLog,
+): Promise<{ server: Server; folder: string; port: number }> {
+  const folder = await tempFolder(t, { 'a.crt': ONE.cert, 'a.key': ONE.key });
+  const server = createServer(
+    { listen: { port: 0, tls: { cert: 'a.crt', key: 'a.key' } }, storage: 'memory', plugins: [who] },
+    { source: plainSource(folder), log },
+  );
+  t.teardown(() => server.close());
+  const { port } = await server.listen();
+  return { server, folder, port };
+}
+
+test('a new certificate is taken without a restart, and open connections go on', async (t) => {
+  const { server, folder, port } = await secured(t, new KeptLog());
+  const before = await Peer.secure(t, { port });
+  await writeFile(path.join(folder, 'a.crt'), TWO.cert);
+  await writeFile(path.join(folder, 'a.key'), TWO.key);
+  t.true(await server.reloadCertificates());
+  t.is(subjectOf(await Peer.secure(t, { port })), 'jackfield test two');
+  before.send(GET_WHO);
+  await before.until('200 OK');
+});
+
+test('a broken new certificate leaves the old one in use and is told in the log', async (t) => {
+  const log = new KeptLog();
+  const { server, folder, port } = await secured(t, log);
+  await writeFile(path.join(folder, 'a.crt'), TWO.cert);
+  t.false(await server.reloadCertificates());
+  const { level, fields } = await log.until('A certificate could not be reloaded');
+  t.is(level, 'error');
+  t.is(Reflect.get(fields.err as JackfieldError, 'code'), 'TLS_INVALID');
+  t.is(subjectOf(await Peer.secure(t, { port })), 'jackfield test one');
+});
+
+test('without TLS there is nothing to reload', async (t) => {
+  const server = serverOf(t);
+  t.true(await server.reloadCertificates());
+  await server.listen();
+  t.true(await server.reloadCertificates());
+});
+
+test('plain HTTP on a TLS port and a TLS hello on a plain port are closed, and both ports live on', async (t) => {
+  const server = serverOf(t, { listen: [{ port: 0, tls: ONE }, { port: 0 }] });
+  await server.listen();
+  const [secure = 0, plain = 0] = server.addresses.map(({ port }) => port);
+  const lost = await Peer.connect(t, { port: secure, host: '127.0.0.1' });
+  lost.send(GET_WHO);
+  await lost.end();
+  t.false(lost.received.includes('HTTP/1.1 200'));
+  await t.throwsAsync(Peer.secure(t, { port: plain }));
+
+  for (const peer of [
+    await Peer.secure(t, { port: secure }),
+    await Peer.connect(t, { port: plain, host: '127.0.0.1' }),
+  ]) {
+    peer.send(GET_WHO);
+    await peer.until('200 OK');
+  }
+});
+
+test('a handshake that does not end has the time of a header section, and a stop does not wait for it', async (t) => {
+  const slow = serverOf(t, { listen: { port: 0, tls: ONE }, limits: { headerTimeoutMs: 50 } });
+  const peer = await Peer.connect(t, { port: (await slow.listen()).port, host: '127.0.0.1' });
+  peer.send('\x16\x03\x01');
+  await peer.end();
+
+  const stopped = serverOf(t, { listen: { port: 0, tls: ONE } });
+  const { port } = await stopped.listen();
+  const silent = await Peer.connect(t, { port, host: '127.0.0.1' });
+  // The listening socket takes connections in their order.
+  const next = await Peer.secure(t, { port });
+  next.send(GET_WHO);
+  await next.until('200 OK');
+  await stopped.close();
+  await silent.end();
+  t.pass();
+});
+
+test('handshakes under way count among the connections', async (t) => {
+  const log = new KeptLog();
+  const server = serverOf(t, { listen: { port: 0, tls: ONE }, limits: { maxConnections: 2 } }, log);
+  const { port } = await server.listen();
+  const silent = [
+    await Peer.connect(t, { port, host: '127.0.0.1' }),
+    await Peer.connect(t, { port, host: '127.0.0.1' }),
+  ];
+  await t.throwsAsync(Peer.secure(t, { port }));
+  await log.until('Connections were refused: 2 are open');
+  for (const { socket } of silent) socket.destroy();
+  for (;;) {
+    try {
+      await Peer.secure(t, { port });
+      break;
+    } catch {
+      // The server has not heard of the ends yet.
+    }
+  }
+  t.pass();
+});
+
+test('with an authority, clients need a certificate that it signed', async (t) => {
+  const server = serverOf(t, { listen: { port: 0, tls: { ...ONE, ca: TWO.cert } } });
+  const { port } = await server.listen();
+  const known = await Peer.secure(t, { port, ...TWO });
+  known.send(GET_WHO);
+  await known.until('200 OK');
+  for (const other of [{}, ONE]) {
+    // TLS 1.3 tells a client of it only behind its own part of the handshake.
+    const refused = await Peer.secure(t, { port, maxVersion: 'TLSv1.3', ...other });
+    refused.send(GET_WHO);
+    await refused.close();
+    t.is(refused.received, '');
+  }
+});
+
+test('the oldest version is 1.2, or what minVersion says', async (t) => {
+  const server = serverOf(t, {
+    listen: [
+      { port: 0, tls: ONE },
+      { port: 0, tls: { ...ONE, minVersion: 'TLSv1.3' } },
+    ],
+  });
+  await server.listen();
+  const [usual = 0, strict = 0] = server.addresses.map(({ port }) => port);
+  const old = await Peer.secure(t, { port: usual, maxVersion: 'TLSv1.2' });
+  t.is((old.socket as tls.TLSSocket).getProtocol(), 'TLSv1.2');
+  await t.throwsAsync(Peer.secure(t, { port: strict, maxVersion: 'TLSv1.2' }));
+});

@@ -1,0 +1,223 @@
+import path from 'node:path';
+import test from 'ava';
+import { TrustedProxies } from '../../../core/connection/trusted-proxies.js';
+import { HeaderSection } from '../../../core/http/header-section.js';
+import { GET_WHO, Peer, serverOf, type who } from '../../support/peer.js';
+import { tempFolder } from '../temp-folder.js';
+
+const PEER = { remoteAddress: '127.0.0.1', protocol: 'http' } as const;
+const proxies = new TrustedProxies(['127.0.0.1', '10.0.0.0/8', '2001:db8::/32', '::1']);
+
+/** What is made of these field lines, which came from the trusted peer. */
+function origin(...lines: readonly (readonly [string, string])[]): {
+  readonly remoteAddress: string;
+  readonly protocol: string;
+  readonly host?: string | undefined;
+} {
+  return proxies.originOf(PEER, new HeaderSection(['Host', 'localhost', ...lines.flat()], 1));
+}
+
+const clientOf = (...lines: readonly (readonly [string, string])[]): string => origin(...lines).remoteAddress;
+
+test('addresses, ranges and Unix sockets are trusted as configured, however they are written', (t) => {
+  for (const address of ['127.0.0.1', '10.0.0.1', '10.255.255.255', '2001:db8::7', '::1']) {
+    t.true(proxies.trusts(address), address);
+  }
+  for (const address of ['127.0.0.2', '11.0.0.1', '2001:db9::', '::2', '', 'unknown', '_hidden', '10.0.0']) {
+    t.false(proxies.trusts(address), address);
+  }
+  t.true(new TrustedProxies(['unix']).trusts(''));
+  t.false(new TrustedProxies(['unix']).trusts('127.0.0.1'));
+  t.true(new TrustedProxies(['::FFFF:7f00:1']).trusts('127.0.0.1'));
+  t.true(new TrustedProxies(['2001:DB8:0::1']).trusts('2001:db8::1'));
+  t.is(TrustedProxies.of([]), undefined);
+});
+
+test('without a field about it, the trusted peer is the client', (t) => {
+  t.deepEqual(origin(), { ...PEER, host: undefined });
+  t.deepEqual(origin(['Forwarded', ''], ['X-Forwarded-For', ' ,, ']), { ...PEER, host: undefined });
+});
+
+test('X-Forwarded-For is read from the end, past every trusted hop', (t) => {
+  for (const [value, client] of [
+    ['203.0.113.9', '203.0.113.9'],
+    ['198.51.100.1, 203.0.113.9', '203.0.113.9'],
+    ['127.0.0.1, 203.0.113.9', '203.0.113.9'],
+    ['203.0.113.9, 10.1.2.3', '203.0.113.9'],
+    ['198.51.100.1,203.0.113.9,10.1.2.3,::1', '203.0.113.9'],
+    // All of them are trusted: the first began it.
+    ['10.1.1.1, 10.2.2.2', '10.1.1.1'],
+    ['203.0.113.9:4711', '203.0.113.9'],
+    ['[2001:DB9:0::1]:4711', '2001:db9::1'],
+    ['2001:db9::1', '2001:db9::1'],
+    ['::ffff:203.0.113.9', '203.0.113.9'],
+    ['203.0.113.9, , ::ffff:10.0.0.1,', '203.0.113.9'],
+  ] as const) {
+    t.is(clientOf(['X-Forwarded-For', value]), client, value);
+  }
+  t.is(clientOf(['X-Forwarded-For', '203.0.113.9'], ['x-forwarded-for', '10.0.0.1']), '203.0.113.9');
+});
+
+test('Forwarded is read from the end, past every trusted hop', (t) => {
+  for (const [value, client] of [
+    ['for=203.0.113.9', '203.0.113.9'],
+    ['For="203.0.113.9:4711"', '203.0.113.9'],
+    ['for="[2001:db9:cafe::17]:4711"', '2001:db9:cafe::17'],
+    ['for=198.51.100.1, for=203.0.113.9;by=10.0.0.1, for=10.1.2.3', '203.0.113.9'],
+    ['for=203.0.113.9; proto=https ; host="example.org", for="[::1]"', '203.0.113.9'],
+    ['for="203.0.113.9", , ;;for=10.0.0.1;;', '203.0.113.9'],
+    // Many leave out the quotes that a port needs.
+    ['for=203.0.113.9:4711', '203.0.113.9'],
+    ['for="203.0.113.9:_port"', '203.0.113.9'],
+    ['for="203\\.0.113.9"', '203.0.113.9'],
+    ['for=203.0.113.9;secret="a, for=10.0.0.1"', '203.0.113.9'],
+  ] as const) {
+    t.is(clientOf(['Forwarded', value]), client, value);
+  }
+});
+
+test('an identifier that hides the client ends the walk and is given as it is', (t) => {
+  t.is(clientOf(['Forwarded', 'for=203.0.113.9, for=_gazonk, for=10.0.0.1']), '_gazonk');
+  t.is(clientOf(['Forwarded', 'for=203.0.113.9, for=unknown']), 'unknown');
+  t.is(clientOf(['X-Forwarded-For', '203.0.113.9, unknown']), 'unknown');
+});
+
+test('a client that cannot be understood is unknown, never the proxy itself', (t) => {
+  for (const value of [
+    'for',
+    'for=',
+    'for="203.0.113.9',
+    'for=1.2.3.4;for=5.6.7.8',
+    'for=(x)',
+    'for=1.2.3.4 for=5.6.7.8',
+    'for=1.2.3.999',
+    'for="[::1"',
+    'for="[fe80::1%lo]"',
+    'proto=https',
+    'for="\\',
+    '=1.2.3.4',
+    '__proto__=1',
+  ]) {
+    t.is(clientOf(['Forwarded', value]), 'unknown', value);
+  }
+  for (const value of ['localhost', '1.2.3', '1.2.3.4:port', '203.0.113.9, <script>', '0x7f.1', '-', '[]']) {
+    t.is(clientOf(['X-Forwarded-For', value]), 'unknown', value);
+  }
+});
+
+test('both families of fields are believed where they agree, and neither where they do not', (t) => {
+  const older = ['X-Forwarded-For', '203.0.113.9'] as const;
+  t.is(clientOf(['Forwarded', 'for=203.0.113.9'], older), '203.0.113.9');
+  // A proxy that writes X-Forwarded-For passes this on as the client sent it.
+  t.is(clientOf(['Forwarded', 'for=127.0.0.1'], older), 'unknown');
+  t.is(clientOf(['Forwarded', 'proto=https'], older), 'unknown');
+  t.is(clientOf(['Forwarded', '"'], older), 'unknown');
+  t.like(origin(['Forwarded', 'for=203.0.113.9;proto=https'], older, ['X-Forwarded-Proto', 'http']), {
+    protocol: 'http',
+  });
+  t.like(origin(['Forwarded', 'for=203.0.113.9;host=a.org'], older, ['X-Forwarded-Host', 'b.org']), {
+    host: undefined,
+  });
+});
+
+test('protocol and host are those that the client used, as the proxy next to it tells', (t) => {
+  t.deepEqual(origin(['Forwarded', 'for=203.0.113.9;proto=HTTPS;host="example.org:8443"']), {
+    remoteAddress: '203.0.113.9',
+    protocol: 'https',
+    host: 'example.org:8443',
+  });
+  t.like(
+    origin([
+      'Forwarded',
+      'for=6.6.6.6;proto=http;host=evil, for=203.0.113.9;proto=https;host=a, for=10.0.0.1;host=b',
+    ]),
+    { remoteAddress: '203.0.113.9', protocol: 'https', host: 'a' },
+  );
+  t.deepEqual(origin(['X-Forwarded-Proto', 'https'], ['X-Forwarded-Host', 'example.org']), {
+    remoteAddress: '127.0.0.1',
+    protocol: 'https',
+    host: 'example.org',
+  });
+  // Written once by the outer proxy, or once by each.
+  const hops = ['X-Forwarded-For', '6.6.6.6, 203.0.113.9, 10.0.0.1'] as const;
+  t.like(origin(hops, ['X-Forwarded-Proto', 'https']), { protocol: 'https' });
+  t.like(origin(hops, ['X-Forwarded-Host', 'evil, a.org, b.org']), { host: 'a.org' });
+  t.like(origin(hops, ['X-Forwarded-Host', 'a.org, b.org']), { host: 'a.org' });
+});
+
+test('a protocol or host that is none is left out', (t) => {
+  for (const proto of ['ftp', 'https://', '', 'constructor']) {
+    t.like(origin(['X-Forwarded-Proto', proto]), { protocol: 'http' });
+  }
+  for (const host of ['user@a', 'a:b', 'a:99999', '[::', 'a b', '']) {
+    t.like(origin(['X-Forwarded-Host', host]), { host: undefined }, host);
+    t.like(origin(['Forwarded', `for=1.2.3.4;host="${host}"`]), { host: undefined }, host);
+  }
+});
+
+test('a long field takes no longer than its length', (t) => {
+  const spaces = ' '.repeat(200_000);
+  const quotes = '\\"'.repeat(100_000);
+  t.is(clientOf(['Forwarded', `for=1.2.3.4${spaces}x`]), 'unknown');
+  t.is(clientOf(['Forwarded', `${spaces}x`]), 'unknown');
+  t.is(clientOf(['Forwarded', `for="${quotes}`]), 'unknown');
+  t.is(clientOf(['Forwarded', `${'a'.repeat(200_000)} `]), 'unknown');
+  t.is(clientOf(['X-Forwarded-For', `${spaces}1.2.3.4${spaces}`]), '1.2.3.4');
+});
+
+// Over the wire
+
+const FORWARDED = 'Forwarded: for=203.0.113.9;proto=https;host=example.org\r\n';
+const REQUEST = GET_WHO.replace('\r\n\r\n', `\r\n${FORWARDED}\r\n`);
+
+test('a trusted peer is believed, and the host it names is held to allowedHosts', async (t) => {
+  const server = serverOf(t, { trustedProxies: ['127.0.0.1'], allowedHosts: ['example.org'] });
+  const { port } = await server.listen();
+  const peer = await Peer.connect(t, { port, host: '127.0.0.1' });
+  peer.send(REQUEST);
+  await peer.until('{"remoteAddress":"203.0.113.9","protocol":"https","host":"example.org"}');
+  // The same section twice, then one of another host in between: nothing is remembered wrongly.
+  peer.send(REQUEST + REQUEST.replace('example.org', 'other.org') + REQUEST + GET_WHO);
+  t.deepEqual(await peer.answers(5), ['200', '200', '400', '200', '400']);
+});
+
+test('anybody else is not: the fields are there to read and mean nothing', async (t) => {
+  const show = {
+    name: 'show',
+    setup({ handle }: Parameters<typeof who.setup>[0]) {
+      handle('GET', '/who', ({ remoteAddress, protocol, host, headers }) => ({
+        json: { remoteAddress, protocol, host, forwarded: headers.forwarded },
+      }));
+    },
+  };
+  for (const trustedProxies of [[], ['10.0.0.0/8']]) {
+    const { port } = await serverOf(t, { trustedProxies, plugins: [show] }).listen();
+    const peer = await Peer.connect(t, { port, host: '127.0.0.1' });
+    peer.send(REQUEST);
+    await peer.until(
+      '{"remoteAddress":"127.0.0.1","protocol":"http","host":"localhost","forwarded":"for=203.0.113.9;proto=https;host=example.org"}',
+    );
+  }
+  t.pass();
+});
+
+test('the proxy at a Unix socket is trusted as "unix"', async (t) => {
+  const socket = path.join(await tempFolder(t), 'a.sock');
+  await serverOf(t, { listen: { socket }, trustedProxies: ['unix'], allowedHosts: '*' }).listen();
+  const peer = await Peer.connect(t, { path: socket });
+  peer.send(REQUEST);
+  await peer.until('"remoteAddress":"203.0.113.9"');
+  t.pass();
+});
+
+test('END from loopback means the client, not the proxy', async (t) => {
+  const server = serverOf(t, { trustedProxies: ['127.0.0.1'], plugins: ['end'] });
+  const end = (fields: Readonly<Record<string, string>>) => server.inject({ method: 'END', headers: fields });
+  t.is((await end({ 'x-forwarded-for': '203.0.113.9' })).status, 403);
+  t.is((await end({ 'x-forwarded-for': '127.0.0.1, 203.0.113.9' })).status, 403);
+  t.is((await end({ 'x-forwarded-for': '203.0.113.9', forwarded: 'for=127.0.0.1' })).status, 403);
+  t.is((await end({ 'x-forwarded-for': 'nonsense' })).status, 403);
+  t.is((await end({ forwarded: 'for=_hidden' })).status, 403);
+  t.is((await end({ forwarded: 'for="[::1]"' })).status, 204);
+  await server.closed;
+});

@@ -1,0 +1,62 @@
+/**
+ * Two self-signed certificates with their keys, valid for localhost until the year 2126. For tests only: the keys are
+ * public, so nothing may ever trust them. Made with
+ * `openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -days 36500 -nodes -subj "/CN=jackfield test one"
+ * -addext "subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1"`.
+ */
+
+/** Subject `CN=jackfield test one`. */
+export const ONE = {
+  cert: `-----BEGIN CERTIFICATE-----
+MIIBwDCCAWagAwIBAgIUTPdRgL1v1EDpG0+tApKmJUlt9x0wCgYIKoZIzj0EAwIw
+HTEbMBkGA1UEAwwSamFja2ZpZWxkIHRlc3Qgb25lMCAXDTI2MTEyNDAwMjAyN1oY
+DzIxMjYxMDMxMDAyMDI3WjAdMRswGQYDVQQDDBJqYWNrZmllbGQgdGVzdCBvbmUw
+WTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAARlaXxhtIm+2IB0ln0rDS2roBgeYLUo
+8VNMn5L2bkB4LVApqcTHbzaRihOKIX7gEhSR6iHCTr41YauOVWd6b/V5o4GBMH8w
+HQYDVR0OBBYEFPsKl8h37Ft/JV/NJE08AvOQ8IUNMB8GA1UdIwQYMBaAFPsKl8h3
+7Ft/JV/NJE08AvOQ8IUNMA8GA1UdEwEB/wQFMAMBAf8wLAYDVR0RBCUwI4IJbG9j
+YWxob3N0hwR/AAABhxAAAAAAAAAAAAAAAAAAAAABMAoGCCqGSM49BAMCA0gAMEUC
+IFSqfWlLFedeXJtu/KAIutSeHYvdZzmxndKQWkkEgajIAiEA6zV9uo9scAlLCdyr
+29GKumSn0RU7VUJLV65ZxxwZBRQ=
+-----END CERTIFICATE-----
+`,
+  key: `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgRTn2QNv60M47gFlZ
+uaj/NxX/GkfYVOQU4HsAu3l0bSShRANCAARlaXxhtIm+2IB0ln0rDS2roBgeYLUo
+8VNMn5L2bkB4LVApqcTHbzaRihOKIX7gEhSR6iHCTr41YauOVWd6b/V5
+-----END PRIVATE KEY-----
+`,
+} as const;
+
+/** Subject `CN=jackfield test two`. */
+export const TWO = {
+  cert: `-----BEGIN CERTIFICATE-----
+MIIBvzCCAWagAwIBAgIUIZ2bN2JFeDOLCJWfTu09tod60FUwCgYIKoZIzj0EAwIw
+HTEbMBkGA1UEAwwSamFja2ZpZWxkIHRlc3QgdHdvMCAXDTI2MTEyNDAwMjAyN1oY
+DzIxMjYxMDMxMDAyMDI3WjAdMRswGQYDVQQDDBJqYWNrZmllbGQgdGVzdCB0d28w
+WTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAASbGssy5zWBiktjyEJ2HQYI+oNrzslL
+vlrX+hyqs+NXr+I5eOtFYoMMutfSBZJa74jcBIo/oFTcamiZddq0RsGjo4GBMH8w
+HQYDVR0OBBYEFHQC+zAnZP6VS+f2pIzfqsgrSmWnMB8GA1UdIwQYMBaAFHQC+zAn
+ZP6VS+f2pIzfqsgrSmWnMA8GA1UdEwEB/wQFMAMBAf8wLAYDVR0RBCUwI4IJbG9j
+YWxob3N0hwR/AAABhxAAAAAAAAAAAAAAAAAAAAABMAoGCCqGSM49BAMCA0cAMEQC
+IBnYK45RbxvqSLeGoF0FYTH7Q/Th3C1PjddnwXMQ3ShWAiAV+zbxE9iEx0gHkJaO
+1Axsj16Ay+XOyvkyLYMk4dctSQ==
+-----END CERTIFICATE-----
+`,
+  key: `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgyG2t9MGXp2eVT3WU
+G3uzUpWC8Gkj3FRWejcNUE6qSbyhRANCAASbGssy5zWBiktjyEJ2HQYI+oNrzslL
+vlrX+hyqs+NXr+I5eOtFYoMMutfSBZJa74jcBIo/oFTcamiZddq0RsGj
+-----END PRIVATE KEY-----
+`,
+} as const;
+
+/** The key of `ONE`, behind a passphrase. */
+export const LOCKED_KEY = `-----BEGIN ENCRYPTED PRIVATE KEY-----
+MIHsMFcGCSqGSIb3DQEFDTBKMCkGCSqGSIb3DQEFDDAcBAgINloccycKewICCAAw
+DAYIKoZIhvcNAgkFADAdBglghkgBZQMEASoEEG52wjUCz2dsQzLheR1FWbsEgZBi
+TA2vJXX04syJXJLBvk/K1XxFeU7hFbwADOvniPSRG0KMozq4hr+JkbkM6rwnQExj
+TfXndtAJt9Wnhal4/OfFXLOI+htIKhPH4jW8ywz9vZOhP0LyTdjz/a7773COvnaO
+cVCgTvpmHjCacGJFV0a2MaRHkg7NWUUJkQyw+LbP1RhJOq2KEW5pnXajvVv+Cow=
+-----END ENCRYPTED PRIVATE KEY-----
+`;
