@@ -26,6 +26,10 @@ export const ERRORS = {
   ),
   METHOD_INVALID: closing(400, 'The method is not a token (RFC 9110 §9.1).'),
   TARGET_INVALID: closing(400, 'The request target is none of the four forms (RFC 9112 §3.2).'),
+  TARGET_MISDIRECTED: closing(
+    421,
+    'An "https" target needs a connection that is secured by TLS (RFC 9110 §7.4).',
+  ),
   TARGET_TOO_LONG: closing(414, 'The request target is longer than this server takes (RFC 9110 §15.5.15).'),
   METHOD_TOO_LONG: closing(501, 'The method is longer than any this server implements (RFC 9112 §3).'),
   VERSION_INVALID: closing(400, 'The HTTP version is not written "HTTP/1.1" (RFC 9112 §2.3).'),

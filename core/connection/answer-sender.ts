@@ -74,7 +74,9 @@ export class AnswerSender {
 
   #sendWhole(exchange: Exchange, answer: Answer, bodyless: boolean, later: boolean): void {
     const { body, status } = answer;
-    const octets = bodyless && body === undefined ? answer.contentLength : lengthOf(body);
+    // HEAD tells the length that GET's answer has, also where only its stream promises it (RFC 9110 §9.3.2).
+    const known = bodyless && body === undefined ? undefined : lengthOf(body);
+    const octets = bodyless ? (known ?? answer.contentLength) : known;
     const framing = status === 204 || octets === undefined ? 'none' : octets;
     if (bodyless || octets === undefined || octets === 0) {
       if (bodyless) abandon(body);

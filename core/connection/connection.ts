@@ -259,7 +259,11 @@ export class Connection implements TransportEvents, SenderEvents, BodySource {
       case 'need-data': {
         const octets = this.#backlog.shift();
         if (octets === undefined) {
-          if (exchange === undefined) this.#enter(this.#parser.midRequest ? PHASE.reading : PHASE.idle);
+          if (exchange === undefined) {
+            this.#enter(this.#parser.midRequest ? PHASE.reading : PHASE.idle);
+            // Its last answer may have begun before the stop and so not have said that it is the last.
+            if (this.#services.isStopping && !this.#parser.midRequest) this.#close();
+          }
           return false;
         }
         this.#backlogOctets -= octets.length;

@@ -120,7 +120,9 @@ export class Dispatcher implements DialectContext {
   }
 
   /** The answers that need no handler. */
-  #preset({ head, effectiveHost: host }: ExchangeRequest): Answer | undefined {
+  #preset(request: ExchangeRequest): Answer | undefined {
+    const { head, effectiveHost: host } = request;
+    if (head.needsTls && request.protocol !== 'https') throw new JackfieldError('TARGET_MISDIRECTED');
     if (head.claim !== undefined) {
       const { answer } = head.claim;
       return answer && toAnswer(answer);
@@ -150,12 +152,13 @@ export class Dispatcher implements DialectContext {
   #call({ route, params }: Match, request: ExchangeRequest): MaybePromise<Answer> {
     request.params = params;
     request.handledBy = route.plugin;
+    const checked = request.method === 'CONNECT' ? withoutTunnel : toAnswer;
     try {
       const value = route.handler(request);
-      if (!isPromise(value)) return toAnswer(value);
+      if (!isPromise(value)) return checked(value);
       // A thenable of another library becomes a promise here.
       return Promise.resolve(value)
-        .then(toAnswer)
+        .then(checked)
         .catch((error: unknown) => {
           throw blamed(route.plugin, error);
         });
@@ -241,6 +244,16 @@ export class Dispatcher implements DialectContext {
   #blame(plugin: string, error: unknown, { method, path }: Request): void {
     this.#log.error({ plugin, method, path, err: error }, 'A plugin failed while it handled a request.');
   }
+}
+
+/** To CONNECT success means that a tunnel is open, and has no body (RFC 9110 §9.3.6). There are no tunnels here. */
+function withoutTunnel(value: ResponseValue): Answer {
+  const answer = toAnswer(value);
+  if (answer.status >= 300) return answer;
+  throw new JackfieldError(
+    'HANDLER_ANSWER_INVALID',
+    'It accepted CONNECT, and no tunnel can be opened here.',
+  );
 }
 
 /** An error with the plugin it came from, until it is told. */

@@ -363,9 +363,9 @@ export class RequestParser {
       });
       if (claim === undefined) return this.#fail(fault);
     }
-    const { method, target, path, query, minorVersion, authority } = this.#line;
+    const { method, target, path, query, minorVersion, authority, needsTls } = this.#line;
     const host = authority ?? section.host;
-    this.head = { method, target, path, query, minorVersion, section, host, claim };
+    this.head = { method, target, path, query, needsTls, minorVersion, section, host, claim };
     return this.#beginBody(section.framing);
   }
 

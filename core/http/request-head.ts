@@ -10,6 +10,8 @@ export interface RequestHead {
   readonly path: string;
   /** What follows the first `?` of the target, as sent. */
   readonly query: string;
+  /** The target is an https URI, which only a secured connection may answer (RFC 9110 §7.4). */
+  readonly needsTls: boolean;
   readonly minorVersion: 0 | 1;
   readonly section: HeaderSection;
   /** The effective host and port (RFC 9112 §3.3); undefined where an HTTP/1.0 request names none. */

@@ -17,6 +17,8 @@ export class RequestLine {
   query = '';
   /** Of the absolute form. */
   authority: string | undefined;
+  /** The target is an https URI. */
+  needsTls = false;
   minorVersion: 0 | 1 = 1;
   /** Where the line behind it begins. */
   end = 0;
@@ -59,6 +61,7 @@ export class RequestLine {
     this.path = mark === -1 ? this.target : text.slice(targetStart, mark);
     this.query = mark === -1 ? '' : text.slice(mark + 1, targetEnd);
     this.authority = undefined;
+    this.needsTls = false;
     return undefined;
   }
 
@@ -68,6 +71,7 @@ export class RequestLine {
     this.path = parsed.path;
     this.query = parsed.query;
     this.authority = parsed.authority;
+    this.needsTls = parsed.needsTls === true;
     return undefined;
   }
 }

@@ -9,10 +9,12 @@ export interface RequestTarget {
   readonly query: string;
   /** The authority of the absolute form, which replaces the Host field (§3.2.2). */
   readonly authority?: string;
+  /** The absolute form of an https URI, which only a secured connection may answer (RFC 9110 §7.4). */
+  readonly needsTls?: boolean;
 }
 
 /** The scheme is case-insensitive (RFC 3986 §3.1). */
-const ABSOLUTE = /^https?:\/\/([^/?]*)([^?]*)(?:\?(.*))?$/i;
+const ABSOLUTE = /^http(s?):\/\/([^/?]*)([^?]*)(?:\?(.*))?$/i;
 
 /**
  * Every form but the plain origin form without escapes, which the parser reads in passing.
@@ -26,17 +28,17 @@ export function parseTarget(method: string, target: string): RequestTarget | und
     return path === undefined ? undefined : { path, query: mark === -1 ? '' : target.slice(mark + 1) };
   }
   if (target === '*') return method === 'OPTIONS' ? { path: '*', query: '' } : undefined;
-  const [whole, authority = '', path = '', query = ''] = ABSOLUTE.exec(target) ?? [];
+  const [whole, secure = '', authority = '', path = '', query = ''] = ABSOLUTE.exec(target) ?? [];
   // An http URI with an empty host is invalid (RFC 9110 §4.2.1); userinfo fails the same check (§4.2.4).
   if (whole === undefined || !isAuthority(authority)) return undefined;
   const normal = normalisePath(path === '' ? '/' : path);
-  return normal === undefined ? undefined : { path: normal, query, authority };
+  return normal === undefined ? undefined : { path: normal, query, authority, needsTls: secure !== '' };
 }
 
 function authorityForm(target: string): RequestTarget | undefined {
-  // The port is not optional here (RFC 9112 §3.2.3).
+  // The port is not optional here (RFC 9112 §3.2.3) and has to be one that can be reached (RFC 9110 §9.3.6).
   const parsed = isAuthority(target) ? parseHost(target) : undefined;
-  return parsed === undefined || parsed.port === '' ? undefined : { path: target, query: '' };
+  return parsed === undefined || Number(parsed.port) === 0 ? undefined : { path: target, query: '' };
 }
 
 function isAuthority(text: string): boolean {
