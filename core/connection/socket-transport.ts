@@ -67,6 +67,7 @@ function attachShared(accepted: Socket, connections: Connections): boolean {
 function listen(socket: Socket, events: TransportEvents): void {
   socket.on('end', () => events.ended());
   socket.on('drain', () => events.drained());
+  socket.on('finish', () => events.drained());
   socket.on('error', ignore);
   socket.on('close', () => events.closed());
 }
