@@ -70,7 +70,7 @@ export class HeaderSection {
     this.host = host;
     this.framing = typeof framing === 'string' ? NO_FRAMING : framing;
     this.persistent = connection === '' ? minorVersion === 1 : isPersistent(connection, minorVersion);
-    this.expectsContinue = minorVersion === 1 && expect.toLowerCase() === '100-continue';
+    this.expectsContinue = minorVersion === 1 && expect !== '' && isContinue(expect);
     // An HTTP/1.0 client does not know expectations; RFC 9110 §10.1.1 has its field ignored.
     const unmet = expect !== '' && minorVersion === 1 && !this.expectsContinue;
     this.fault = typeof framing === 'string' ? framing : unmet ? 'EXPECTATION_FAILED' : undefined;
@@ -89,6 +89,15 @@ function isPersistent(connection: string, minorVersion: 0 | 1): boolean {
   const options = connection.toLowerCase().split(/[ \t]*,[ \t]*/);
   if (options.includes('close')) return false;
   return minorVersion === 1 || options.includes('keep-alive');
+}
+
+/** A list like any other: its elements are case-insensitive, and empty ones are ignored (RFC 9110 §5.6.1). */
+function isContinue(expect: string): boolean {
+  const expectations = expect.split(',').map((expectation) => expectation.trim().toLowerCase());
+  return (
+    expectations.includes('100-continue') &&
+    expectations.every((expectation) => expectation === '' || expectation === '100-continue')
+  );
 }
 
 /** RFC 9112 §3.2: one valid Host field, on HTTP/1.1 at least and at most; it is checked even where it is not used. */
