@@ -11,8 +11,11 @@ export interface RequestTarget {
   readonly authority?: string;
 }
 
-/** The scheme is case-insensitive (RFC 3986 §3.1). */
-const ABSOLUTE = /^https?:\/\/([^/?]*)([^?]*)(?:\?(.*))?$/i;
+/**
+ * The scheme is case-insensitive (RFC 3986 §3.1). An https resource is only to be had over TLS (RFC 9110 §7.4), which is
+ * not spoken here.
+ */
+const ABSOLUTE = /^http:\/\/([^/?]*)([^?]*)(?:\?(.*))?$/i;
 
 /**
  * Every form but the plain origin form without escapes, which the parser reads in passing.
