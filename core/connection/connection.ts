@@ -125,6 +125,7 @@ export class Connection implements TransportEvents, SenderEvents, BodySource {
   drained(): void {
     this.#outbox.drained();
     this.#blockedSince = 0;
+    if (this.#phase === PHASE.draining) this.#phaseSince = this.#services.now;
     this.#pump();
   }
 
@@ -188,7 +189,8 @@ export class Connection implements TransportEvents, SenderEvents, BodySource {
         this.#checkWriting(now);
         return;
       case PHASE.draining:
-        if (inPhase > LINGER_MS) this.destroy();
+        // As long as the last answer is on its way it is the write deadline that counts.
+        if (inPhase > LINGER_MS && !this.#outbox.isBlocked) this.destroy();
         return;
     }
   }
@@ -509,7 +511,7 @@ export class Connection implements TransportEvents, SenderEvents, BodySource {
     this.#backlogOctets = 0;
     this.#updateReading();
     if (this.#peerEnded) this.#transport.destroySoon();
-    else this.#transport.end();
+    else this.#outbox.end();
   }
 
   #enter(phase: Phase): void {

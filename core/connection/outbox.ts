@@ -75,6 +75,13 @@ export class Outbox {
     }
   }
 
+  /** Ends our direction behind what was said; blocked until the peer has room for all of it. */
+  end(): void {
+    this.flush();
+    this.#blocked = true;
+    this.#transport.end();
+  }
+
   /** Flushes when this turn of the event loop is over: what a stream gives until then leaves together. */
   flushSoon(): void {
     this.#flushing ??= setImmediate(() => {

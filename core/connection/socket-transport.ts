@@ -75,6 +75,7 @@ function attachShared(accepted: Socket, origin: Origin, connections: Connections
 function listen(socket: Socket, events: TransportEvents): void {
   socket.on('end', () => events.ended());
   socket.on('drain', () => events.drained());
+  socket.on('finish', () => events.drained());
   socket.on('error', ignore);
   socket.on('close', () => events.closed());
 }

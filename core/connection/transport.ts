@@ -35,7 +35,7 @@ export interface TransportEvents {
   received(octets: Buffer, length?: number, isShared?: boolean): void;
   /** The peer has ended its direction. */
   ended(): void;
-  /** There is room for more after a `write` that answered false. */
+  /** There is room for more after a `write` that answered false; after `end`, everything was handed over. */
   drained(): void;
   /** The last event: nothing can be read or written any more. */
   closed(): void;

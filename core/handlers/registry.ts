@@ -119,8 +119,13 @@ export class Registry {
       })
       .map(([method]) => method);
     // Where GET is allowed the handler of HEAD, a fallback, answers with GET's.
-    const head = this.#tables.get('HEAD');
-    if (allowed.includes('GET') && !allowed.includes('HEAD') && head?.fallbacks !== undefined)
+    const head = this.#tables.get('HEAD')?.fallbacks;
+    if (
+      head !== undefined &&
+      allowed.includes('GET') &&
+      !allowed.includes('HEAD') &&
+      reach(head, path) !== undefined
+    )
       allowed.push('HEAD');
     return allowed.sort();
   }

@@ -125,3 +125,17 @@ test('§10.1.1: a waiting client behind a slow exchange is told in its turn', as
   client.send('hello');
   t.is((await client.response()).body, 'hello');
 });
+
+test('§5.6.1: empty elements and repetitions in the list of expectations are ignored', async (t) => {
+  const { connect } = await reading(t);
+  for (const lines of [['Expect: ,100-continue ,,'], ['Expect: 100-continue', 'Expect: 100-CONTINUE']]) {
+    const client = await connect();
+    client.send(request('POST /read', [...lines, 'Content-Length: 5']));
+    t.is((await client.response()).status, 100);
+    client.send('hello');
+    t.is((await client.response()).body, 'hello');
+  }
+  const other = await connect();
+  other.send(request('POST /read', ['Expect: 100-continue, other', 'Content-Length: 5']));
+  t.is((await other.response()).status, 417);
+});

@@ -202,6 +202,24 @@ test('§7.2: a host that is not served here is refused before any handler runs',
   t.is((await client.response()).body, 'alive');
 });
 
+test('§5.6.1: empty elements of a list are ignored', async (t) => {
+  const { connect } = await serve(t);
+  const client = await connect();
+  client.send(request('GET /probe', ['Connection: , ,,\t,close,']) + request('GET /probe'));
+  t.is(field(await client.response(), 'connection'), 'close');
+  t.is(await client.closed(), '');
+});
+
+test('§8.6: an answer to HEAD or of 304 has the length that its handler promises, and no body', async (t) => {
+  const { connect } = await serve(t, {
+    plugins: [handlers({ 'HEAD /': () => ({ status: 200, headers: { 'Content-Length': '12345' } }) })],
+  });
+  const client = await connect();
+  client.send(request('HEAD /') + request('GET /probe'));
+  t.is(field(await client.response('HEAD'), 'content-length'), '12345');
+  t.is((await client.response()).body, 'alive');
+});
+
 test('§8.3: an answer with a body says what it is', async (t) => {
   const { get } = await serve(t, {
     plugins: [

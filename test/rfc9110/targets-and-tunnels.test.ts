@@ -1,26 +1,32 @@
-import test from 'ava';
-import { createServer } from '../../core/server.js';
+import test, { type ExecutionContext } from 'ava';
+import { createServer, type Server } from '../../core/server.js';
 
-const server = createServer({
-  storage: 'memory',
-  plugins: [
-    {
-      name: 'probe',
-      setup({ handle }) {
-        handle('GET', '/', ({ path }) => path);
-        handle('CONNECT', '*', ({ headers }) => ({ status: headers['x-refuse'] === undefined ? 200 : 403 }));
-        handle('HEAD', '/stream', () => ({ headers: { 'Content-Length': '3' }, body: stream() }));
+function probed(t: ExecutionContext): Server {
+  const server = createServer({
+    storage: 'memory',
+    plugins: [
+      {
+        name: 'probe',
+        setup({ handle }) {
+          handle('GET', '/', ({ path }) => path);
+          handle('CONNECT', '*', ({ headers }) => ({
+            status: headers['x-refuse'] === undefined ? 200 : 403,
+          }));
+          handle('HEAD', '/stream', () => ({ headers: { 'Content-Length': '3' }, body: stream() }));
+        },
       },
-    },
-  ],
-});
-test.after.always(() => server.close());
+    ],
+  });
+  t.teardown(() => server.close());
+  return server;
+}
 
 async function* stream(): AsyncGenerator<string> {
   yield 'abc';
 }
 
 test('§7.4: an https target on a connection without TLS is answered 421, an http target is served', async (t) => {
+  const server = probed(t);
   const misdirected = await server.inject({ target: 'https://127.0.0.1/' });
   t.is(misdirected.status, 421);
   t.is(misdirected.headers.connection, 'close');
@@ -28,16 +34,19 @@ test('§7.4: an https target on a connection without TLS is answered 421, an htt
 });
 
 test('§9.3.6: success to CONNECT would open a tunnel, so a handler cannot answer it; a refusal it can', async (t) => {
+  const server = probed(t);
   const connect = { method: 'CONNECT', target: '127.0.0.1:80' };
   t.is((await server.inject(connect)).status, 500);
   t.is((await server.inject({ ...connect, headers: { 'X-Refuse': '1' } })).status, 403);
 });
 
 test('§9.3.6: CONNECT to port 0 is refused', async (t) => {
+  const server = probed(t);
   t.is((await server.inject({ method: 'CONNECT', target: '127.0.0.1:0' })).status, 400);
 });
 
 test('§9.3.2: HEAD tells the length that the stream of the answer promises', async (t) => {
+  const server = probed(t);
   const response = await server.inject({ method: 'HEAD', target: '/stream' });
   t.is(response.headers['content-length'], '3');
   t.is(response.body.length, 0);

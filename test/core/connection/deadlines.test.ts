@@ -219,6 +219,19 @@ test('a peer that reads slowly gets all of a large answer, whole or in one part 
   }
 });
 
+test('the last answer of a connection is not cut short for a peer that reads slowly', async (t) => {
+  const size = 20_000_000;
+  const { connect } = await serve(t, {
+    limits: { maxBufferedOctets: size },
+    plugins: [handlers({ 'GET /': () => Buffer.alloc(size, 'x') })],
+  });
+  const client = await connect();
+  client.readSlowly(10);
+  client.send(request('GET /', ['Connection: close']));
+  await client.closed();
+  t.is((await client.response()).body.length, size);
+});
+
 test('a peer that pipelines and never reads is not read from any more', async (t) => {
   let handled = 0;
   const { connect } = await serve(t, {

@@ -1,0 +1,163 @@
+import test, { type ExecutionContext } from 'ava';
+import { type Answer, errorAnswer, toAnswer, toParts } from '../../../core/handlers/answer.js';
+import {
+  HttpError,
+  JackfieldError,
+  type ResponseParts,
+  type ResponseValue,
+} from '../../../core/plugin-api.js';
+
+/** The reason why it is refused. */
+function refusal(t: ExecutionContext, value: unknown): string {
+  const error = t.throws(() => toAnswer(value as ResponseValue), { instanceOf: JackfieldError });
+  t.is(error?.code, 'HANDLER_ANSWER_INVALID');
+  return error?.message ?? '';
+}
+
+const fieldsOf = ({ fields }: Answer) => fields.text.text;
+
+test('a text is 200 text/plain, bytes and streams are 200 application/octet-stream', (t) => {
+  const text = toAnswer('é');
+  t.is(text.status, 200);
+  t.is(text.body, 'é');
+  t.is(fieldsOf(text), 'Content-Type: text/plain; charset=utf-8\r\n');
+  for (const value of [new Uint8Array([1]), Buffer.from('x'), (async function* () {})()]) {
+    const answer = toAnswer(value);
+    t.is(answer.status, 200);
+    t.is(answer.body, value);
+    t.is(fieldsOf(answer), 'Content-Type: application/octet-stream\r\n');
+  }
+});
+
+test('parts have a status of their own, 200, or 204 where there is no body', (t) => {
+  t.is(toAnswer({}).status, 204);
+  t.is(toAnswer({ body: '' }).status, 200);
+  t.is(toAnswer({ status: 201 }).status, 201);
+  t.is(toAnswer({ json: null }).body, 'null');
+  t.is(toAnswer({ json: [1] }).body, '[1]');
+  t.is(toAnswer({ status: 599, body: 'x' }).status, 599);
+});
+
+test('a web Response is taken as it is, its repeated fields too', async (t) => {
+  const headers = new Headers([
+    ['set-cookie', 'a=1'],
+    ['set-cookie', 'b=2'],
+    ['x-a', '1'],
+  ]);
+  const answer = toAnswer(new Response('hello', { status: 202, headers }));
+  t.is(answer.status, 202);
+  t.deepEqual(answer.fields.raw, [
+    ...['content-type', 'text/plain;charset=UTF-8'],
+    ...['set-cookie', 'a=1'],
+    ...['set-cookie', 'b=2'],
+    ...['x-a', '1'],
+  ]);
+  const parts: Uint8Array[] = [];
+  for await (const part of answer.body as AsyncIterable<Uint8Array>) parts.push(part);
+  t.is(Buffer.concat(parts).toString(), 'hello');
+  t.is(toAnswer(new Response(null, { status: 204 })).body, undefined);
+});
+
+test('fields go out in the spelling they were given in, lists as several lines', (t) => {
+  const answer = toAnswer({
+    headers: { 'X-One': '1', 'x-Many': ['a', 'b'], 'Content-TYPE': 'a/b' },
+    body: 'x',
+  });
+  t.is(fieldsOf(answer), 'X-One: 1\r\nx-Many: a\r\nx-Many: b\r\nContent-TYPE: a/b\r\n');
+});
+
+test('a field of no value is a field', (t) => {
+  t.is(fieldsOf(toAnswer({ status: 405, headers: { Allow: '' } })), 'Allow: \r\n');
+});
+
+test('what cannot be answered is refused, and says why', (t) => {
+  t.regex(refusal(t, undefined), /returned undefined.*status: 204/);
+  t.regex(refusal(t, 42), /returned 42/);
+  t.regex(refusal(t, []), /a list.*json/);
+  t.regex(refusal(t, { statusCode: 200 }), /"statusCode"/);
+  t.regex(refusal(t, { body: 'a', json: 1 }), /both/);
+  t.regex(refusal(t, { body: {} }), /json/);
+  t.regex(refusal(t, { status: 100 }), /status is 100/);
+  t.regex(refusal(t, { status: 204, body: 'x' }), /204 answer has no body/);
+  t.regex(refusal(t, { headers: { 'a b': 'c' } }), /"a b" is not a token/);
+  t.regex(refusal(t, { headers: { a: ' c' } }), /field a/);
+  t.regex(refusal(t, { headers: { a: 'c\t' } }), /field a/);
+  t.regex(refusal(t, { headers: { a: '\u0100' } }), /latin1/);
+  t.regex(refusal(t, { headers: { 'Transfer-Encoding': 'chunked' } }), /connection's own/);
+  t.regex(refusal(t, { headers: { Connection: 'upgrade' } }), /may only ask for "close"/);
+  t.regex(refusal(t, { headers: { 'Content-Length': ['1', '2'] } }), /twice/);
+  t.regex(refusal(t, { headers: { 'Content-Length': '2' }, body: 'x' }), /is 2, its body has 1/);
+});
+
+test('Connection: close closes and is not sent a second time, keep-alive says nothing', (t) => {
+  const closing = toAnswer({ headers: { connection: 'Close' }, body: 'x' });
+  t.true(closing.close);
+  t.false(/connection/i.test(fieldsOf(closing)));
+  t.false(toAnswer({ headers: { Connection: 'keep-alive' }, body: 'x' }).close);
+});
+
+test('frozen headers are checked once, for each kind of body', (t) => {
+  const headers = Object.freeze({ 'X-A': '1' });
+  const text = toAnswer({ headers, body: 'x' });
+  t.is(toAnswer({ headers, body: 'y' }).fields, text.fields);
+  t.regex(fieldsOf(toAnswer({ headers, json: 1 })), /application\/json/);
+  t.regex(fieldsOf(toAnswer({ headers, body: 'z' })), /text\/plain/);
+});
+
+test('headers that can still change are checked every time', (t) => {
+  const many = ['1'];
+  const map = Object.freeze(new Map([['X-A', '1']]));
+  const fetched = Object.freeze(new Headers({ 'X-A': '1' }));
+  const first: ResponseParts['headers'][] = [Object.freeze({ 'X-A': many }), map as never, fetched];
+  for (const headers of first) toAnswer({ headers: headers ?? {} });
+  many.push('2\r\nX-Evil: 1');
+  map.set('X-A', '2\r\nX-Evil: 1');
+  fetched.set('X-A', '2');
+  t.regex(refusal(t, { headers: first[0] }), /field X-A/);
+  t.regex(refusal(t, { headers: first[1] }), /field X-A/);
+  t.regex(fieldsOf(toAnswer({ headers: fetched })), /x-a: 2/);
+});
+
+test('names that objects inherit are ordinary fields', (t) => {
+  const headers = JSON.parse('{"__proto__": "1", "constructor": "2"}') as Record<string, string>;
+  const answer = toAnswer({ headers, body: '' });
+  t.regex(fieldsOf(answer), /__proto__: 1\r\nconstructor: 2\r\n/);
+  const parts = toParts(answer);
+  t.is(Object.getPrototypeOf(parts.headers), null);
+});
+
+test('the parts that a hook is shown have lower-case names and lists where there are several', (t) => {
+  const answer = toAnswer({ status: 201, headers: { 'X-A': ['1', '2'], 'X-B': '3' }, body: 'x' });
+  t.like(toParts(answer), {
+    status: 201,
+    body: 'x',
+    headers: { 'x-a': ['1', '2'], 'x-b': '3', 'content-type': 'text/plain; charset=utf-8' },
+  });
+  t.false('body' in toParts(toAnswer({ status: 204 })));
+  t.deepEqual(toAnswer(toParts(answer)).fields.text.text.toLowerCase(), fieldsOf(answer).toLowerCase());
+});
+
+test('errors are told by status and sentence; what is wrong inside a plugin is not', (t) => {
+  t.like(errorAnswer(new HttpError(409, 'taken', { 'X-A': '1' })), { status: 409, body: 'taken' });
+  t.like(errorAnswer(new JackfieldError('HOST_NOT_ALLOWED', 'x')), {
+    status: 400,
+    body: 'Not allowed host: x',
+    close: false,
+  });
+  t.like(errorAnswer(new JackfieldError('REQUEST_TIMEOUT')), { status: 408, close: true });
+  for (const secret of [
+    new Error('secret'),
+    'secret',
+    null,
+    new JackfieldError('HANDLER_ANSWER_INVALID', 'secret'),
+  ]) {
+    const answer = errorAnswer(secret);
+    t.is(answer.status, 500);
+    t.false(String(answer.body).includes('secret'));
+  }
+});
+
+test('an HttpError is an error of 400 to 599', (t) => {
+  for (const status of [399, 600, 200, 404.5, Number.NaN])
+    t.throws(() => new HttpError(status, 'x'), { instanceOf: TypeError });
+});
