@@ -57,14 +57,15 @@ export class AnswerSender {
   }
 
   /** Answers what never became an exchange; the last answer of its connection. */
-  sendError(error: JackfieldError): void {
+  sendError(error: JackfieldError, isHead: boolean): void {
     const { status, fields, body } = errorAnswer(error);
     const text = toLatin1(String(body));
     const head = fields.text.opening(status, this.#services.clock.date) + headEnding(text.length, 'close');
-    this.#outbox.text(head + text);
+    this.#outbox.text(isHead ? head : head + text);
   }
 
   #head(exchange: Exchange, answer: Answer, framing: ResponseFraming): string {
+    exchange.headSent = true;
     if (framing === 'close') this.isLast = true;
     const keepsAlive = exchange.request.head.minorVersion === 0 ? 'keep-alive' : '';
     const opening = answer.fields.text.opening(answer.status, this.#services.clock.date);
@@ -117,11 +118,13 @@ export class AnswerSender {
         if (!isOver()) this.#events.sent(exchange, true);
       },
       (error: unknown) => {
-        this.#blame(exchange, error);
+        // What the client's body failed with is no fault of the plugin that streamed it on.
+        const known = error instanceof JackfieldError ? error : new JackfieldError('HANDLER_FAILED');
         if (isOver()) return;
+        if (known.status >= 500) this.#blame(exchange, error);
         // Without its end the message is incomplete and cannot be taken for whole (RFC 9112 §8).
         if (headSent) this.#events.broken();
-        else this.#sendWhole(exchange, errorAnswer(new JackfieldError('HANDLER_FAILED')), false, true);
+        else this.#sendWhole(exchange, errorAnswer(known), false, true);
       },
     );
   }
@@ -159,9 +162,9 @@ export class AnswerSender {
   }
 
   #blame({ request }: Exchange, error: unknown): void {
-    const { handledBy, method, path } = request;
+    const { handledBy, dialect, method, path } = request;
     this.#services.log.error(
-      { plugin: handledBy, method, path, err: error },
+      { plugin: handledBy, dialect, method, path, err: error },
       'The answer of a plugin failed on its way.',
     );
   }

@@ -89,12 +89,25 @@ function toOctets(part: unknown): Uint8Array {
   );
 }
 
-/** Tells a source that nobody will read it. */
+/** Tells a source that nobody will read it, or read on. How it takes that is its own affair. */
 export function abandon(body: ResponseBody | undefined): void {
   if (typeof body !== 'object' || body instanceof Uint8Array) return;
-  const source = body as { destroy?: () => void; cancel?: () => Promise<void>; return?: () => unknown };
-  if (typeof source.destroy === 'function') source.destroy();
-  else if (typeof source.cancel === 'function') source.cancel().catch(() => {});
-  // A generator that has not begun runs none of its code.
-  else if (typeof source.return === 'function') source.return();
+  hush(body);
+  const source = body as { destroy?: () => void; cancel?: () => unknown; return?: () => unknown };
+  try {
+    if (typeof source.destroy === 'function') source.destroy();
+    else if (typeof source.cancel === 'function') Promise.resolve(source.cancel()).catch(ignore);
+    // A generator that has not begun runs none of its code.
+    else if (typeof source.return === 'function') Promise.resolve(source.return()).catch(ignore);
+  } catch {
+    // Nobody is left to be told.
+  }
 }
+
+/** A Node stream that fails while nobody reads it would end the process; whoever reads it later still meets the error. */
+export function hush(body: ResponseBody | undefined): void {
+  const source = body as { on?: (event: string, listener: () => void) => unknown } | undefined;
+  if (typeof source === 'object' && typeof source.on === 'function') source.on('error', ignore);
+}
+
+function ignore(): void {}

@@ -9,7 +9,7 @@
 
 import type { Limits } from '../config/server-config.js';
 import { ERRORS, JackfieldError } from '../errors.js';
-import { type Answer, errorAnswer } from '../handlers/answer.js';
+import { type Answer, errorAnswer, isStream } from '../handlers/answer.js';
 import type { Dispatcher } from '../handlers/dispatcher.js';
 import type { HttpClock } from '../http/http-clock.js';
 import { type ParserEvent, type ParserOptions, RequestParser } from '../http/parser.js';
@@ -118,11 +118,8 @@ export class Connection implements TransportEvents, SenderEvents, BodySource {
       this.#transport.destroy();
       return;
     }
-    const exchange = this.#exchange;
-    // What was received whole is still answered; the pump closes behind it.
-    if (exchange?.received === true || this.#hasMore) return;
-    if (exchange === undefined || exchange.sent) this.#close();
-    else this.#refuse(new JackfieldError('BODY_INCOMPLETE'));
+    // Otherwise the pump does it when it is through.
+    if (!this.#hasMore) this.#endOfInput();
   }
 
   drained(): void {
@@ -141,7 +138,10 @@ export class Connection implements TransportEvents, SenderEvents, BodySource {
       const lost = new JackfieldError('CONNECTION_LOST');
       exchange.request.abort(lost);
       exchange.body?.fail(lost);
-      if (!exchange.sent) this.#over(exchange);
+      if (!exchange.sent) {
+        abandon(exchange.source);
+        this.#over(exchange);
+      }
     }
     this.#services.connectionClosed(this);
   }
@@ -185,9 +185,7 @@ export class Connection implements TransportEvents, SenderEvents, BodySource {
         this.#checkHandling(now, inPhase);
         return;
       case PHASE.writing:
-        // An early answer is out and the rest of the body, which nobody wants, does not come.
-        if (this.#exchange?.sent === true && now - this.#requestSince > limits.requestTimeoutMs)
-          this.#close();
+        this.#checkWriting(now);
         return;
       case PHASE.draining:
         if (inPhase > LINGER_MS) this.destroy();
@@ -213,6 +211,15 @@ export class Connection implements TransportEvents, SenderEvents, BodySource {
     }
   }
 
+  /** The answer is chosen, and the rest of the request does not come. */
+  #checkWriting(now: number): void {
+    const exchange = this.#exchange;
+    if (exchange === undefined || exchange.received) return;
+    if (now - this.#requestSince <= this.#services.limits.requestTimeoutMs) return;
+    if (exchange.sent) this.#close();
+    else if (exchange.body?.isAwaited === true) this.#refuse(new JackfieldError('REQUEST_TIMEOUT'));
+  }
+
   // Reading
 
   /** Works on what was received until it is used up or something has to be waited for. */
@@ -228,7 +235,14 @@ export class Connection implements TransportEvents, SenderEvents, BodySource {
     this.#outbox.flush();
     this.#noteBlocked();
     this.#updateReading();
-    if (this.#peerEnded && this.#exchange === undefined && !this.#hasMore) this.#close();
+    if (this.#peerEnded && !this.#hasMore) this.#endOfInput();
+  }
+
+  /** Everything that the peer has sent was worked on. What was received whole is still answered. */
+  #endOfInput(): void {
+    const exchange = this.#exchange;
+    if (exchange === undefined || (exchange.sent && !exchange.received)) this.#close();
+    else if (!exchange.received) this.#refuse(new JackfieldError('BODY_INCOMPLETE'));
   }
 
   /** Whether something was received that was not worked on yet. */
@@ -239,7 +253,7 @@ export class Connection implements TransportEvents, SenderEvents, BodySource {
   /** @returns whether there may be more to do at once. */
   #step(): boolean {
     const exchange = this.#exchange;
-    if (exchange?.body?.isFull === true && !exchange.answered) return false;
+    if (exchange?.body?.isFull === true) return false;
     if (this.#outbox.isBlocked && exchange === undefined) return false;
     switch (this.#parser.next()) {
       case 'need-data': {
@@ -304,16 +318,19 @@ export class Connection implements TransportEvents, SenderEvents, BodySource {
       body,
       received: body === undefined,
       answered: false,
+      headSent: false,
       sent: false,
       refused,
       continueSent: false,
+      source: undefined,
     };
     this.#exchange = exchange;
     this.#enter(PHASE.handling);
     if (overload !== undefined) {
       if (refused) {
         // A body that is on its way would be read for nothing.
-        const close = !exchange.received && this.#readPast() !== 'complete';
+        body?.discard();
+        const close = !exchange.received && this.#takeBody(exchange) !== 'complete';
         this.#answer(exchange, overload.refuse(close));
         return;
       }
@@ -337,7 +354,11 @@ export class Connection implements TransportEvents, SenderEvents, BodySource {
 
   /** A mistake of our own, or of a dialect: it costs this connection and no other. */
   #fault(error: unknown): void {
-    this.#services.log.error({ err: error }, 'A connection was broken off by a fault of the server.');
+    const { handledBy, dialect } = this.#exchange?.request ?? {};
+    this.#services.log.error(
+      { plugin: handledBy, dialect, err: error },
+      'A connection was broken off by a fault of the server or of a dialect.',
+    );
     this.destroy();
   }
 
@@ -345,7 +366,8 @@ export class Connection implements TransportEvents, SenderEvents, BodySource {
 
   bodyWanted(): void {
     const exchange = this.#exchange;
-    if (exchange === undefined || exchange.continueSent || exchange.answered || exchange.received) return;
+    if (exchange === undefined || exchange.continueSent || exchange.received) return;
+    if (exchange.headSent || exchange.sent) return;
     if (!exchange.request.head.section.expectsContinue || this.#parser.hasUnread) return;
     exchange.continueSent = true;
     this.#outbox.text('HTTP/1.1 100 Continue\r\n\r\n');
@@ -375,7 +397,7 @@ export class Connection implements TransportEvents, SenderEvents, BodySource {
   #refuse(error: JackfieldError): void {
     const exchange = this.#exchange;
     if (exchange === undefined) {
-      this.#sender.sendError(error);
+      this.#sender.sendError(error, this.#parser.isHead);
       this.#close();
       return;
     }
@@ -398,10 +420,15 @@ export class Connection implements TransportEvents, SenderEvents, BodySource {
       return;
     }
     exchange.answered = true;
-    exchange.body?.discard();
+    if (exchange.body !== undefined && !isStream(answer.body)) exchange.body.discard();
     if (this.#mustClose(exchange, answer)) this.#sender.isLast = true;
     this.#enter(PHASE.writing);
-    this.#sender.send(exchange, answer);
+    exchange.source = answer.body;
+    try {
+      this.#sender.send(exchange, answer);
+    } catch (error) {
+      this.#fault(error);
+    }
   }
 
   /** Reads past what is left of the request as far as it is here; says whether the connection can go on. */
@@ -411,18 +438,23 @@ export class Connection implements TransportEvents, SenderEvents, BodySource {
       return true;
     if (this.#peerEnded && !this.#hasMore) return true;
     if (exchange.received) return false;
-    const event = this.#readPast();
+    const event = this.#takeBody(exchange);
     if (event === 'complete') return false;
     // A client that waits for 100 may send its body or the next request: the two cannot be told apart.
     if (head.section.expectsContinue && !exchange.continueSent) return true;
-    return event === 'error' || this.#parser.bodyLeft > this.#services.limits.maxBufferedOctets;
+    // A stream may be made of the request's body as that arrives: whether it will read all of it is not known yet.
+    if (event !== 'need-data' || isStream(answer.body)) return true;
+    return this.#parser.bodyLeft > this.#services.limits.maxBufferedOctets;
   }
 
-  /** Throws away what is here of a body that nobody wants; says what comes then. */
-  #readPast(): ParserEvent {
-    let event = this.#parser.next();
-    while (event === 'data') event = this.#parser.next();
-    return event;
+  /** Takes what is here of the body, at most as much as may wait; where it is not wanted any more, it is dropped. */
+  #takeBody({ body }: Exchange): ParserEvent {
+    for (;;) {
+      const event = this.#parser.next();
+      if (event !== 'data') return event;
+      body?.push(this.#isShared ? Buffer.from(this.#parser.data) : this.#parser.data);
+      if (body?.isFull === true) return event;
+    }
   }
 
   // What the sender tells

@@ -1,5 +1,6 @@
 /** One request and its answer, as far as they are. */
 import type { Dispatcher } from '../handlers/dispatcher.js';
+import type { ResponseBody } from '../plugin-api.js';
 import type { ExchangeRequest } from './exchange-request.js';
 import type { RequestBody } from './request-body.js';
 
@@ -13,10 +14,14 @@ export interface Exchange {
   received: boolean;
   /** An answer was chosen; no other can take its place. */
   answered: boolean;
+  /** The final answer has begun on the wire: no interim one may follow. */
+  headSent: boolean;
   /** The answer was handed to the transport whole. */
   sent: boolean;
   /** Turned away because of load: no plugin has seen it. */
   readonly refused: boolean;
   /** `100 Continue` was sent (RFC 9110 §10.1.1). */
   continueSent: boolean;
+  /** The body of the answer, for as long as it may have to be told that nobody reads on. */
+  source: ResponseBody | undefined;
 }

@@ -46,6 +46,11 @@ export class RequestBody implements AsyncIterable<Uint8Array> {
     return !this.#whole && this.#buffered >= this.#highWaterMark;
   }
 
+  /** Whether somebody waits for more of it. */
+  get isAwaited(): boolean {
+    return this.#waiter !== undefined;
+  }
+
   complete(): void {
     this.#complete = true;
     this.#wake();

@@ -52,6 +52,7 @@ export function toAnswer(value: ResponseValue): Answer {
     const hint = value === undefined ? ' Return { status: 204 } where there is nothing to say.' : '';
     throw invalid(`It returned ${String(value)}.${hint}`);
   }
+  if (Array.isArray(value)) throw invalid('It returned a list. For JSON return { json: … }.');
   return isWebResponse(value) ? fromWebResponse(value) : fromParts(value);
 }
 
@@ -102,6 +103,11 @@ function isAsyncIterable(value: unknown): value is AsyncIterable<string | Uint8A
   return typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
 }
 
+/** Whether the body comes bit by bit. */
+export function isStream(body: Answer['body']): boolean {
+  return typeof body === 'object' && !(body instanceof Uint8Array);
+}
+
 function checked(
   status: number,
   headers: ResponseParts['headers'],
@@ -120,7 +126,7 @@ function checked(
   ) {
     throw invalid('Its body is no string, bytes or stream. For JSON return { json: … }.');
   }
-  const bodyless = status === 204 || status === 304;
+  const bodyless = status === 204 || status === 205 || status === 304;
   if (bodyless && body !== undefined && (typeof body !== 'string' || body !== '')) {
     throw invalid(`A ${status} answer has no body (RFC 9110 §6.4.1).`);
   }
@@ -142,6 +148,8 @@ function checkedFields(headers: ResponseParts['headers'], type: string | undefin
 }
 
 function isDeeplyFrozen(headers: object): boolean {
+  // Freezing a Headers or a Map keeps nobody from changing what it holds.
+  if (Symbol.iterator in headers) return false;
   return Object.isFrozen(headers) && Object.values(headers).every((value) => Object.isFrozen(value));
 }
 

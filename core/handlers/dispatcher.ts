@@ -4,6 +4,7 @@
  * Law of this file: `dispatch` never throws and never rejects. Whatever a plugin does, an answer comes of it, and what
  * a plugin did wrong is in the log under its name.
  */
+import { hush } from '../connection/body-writer.js';
 import type { ExchangeRequest } from '../connection/exchange-request.js';
 import { JackfieldError } from '../errors.js';
 import type { ClaimedHead, Dialect, DialectContext, RefusedHead } from '../http/dialect.js';
@@ -175,7 +176,9 @@ export class Dispatcher implements DialectContext {
     } catch (error) {
       answer = await this.#failed(request, error);
     }
-    for (const { plugin, fn } of this.#contributions.hooks.response) {
+    const { response } = this.#contributions.hooks;
+    if (response.length > 0) hush(answer.body);
+    for (const { plugin, fn } of response) {
       const replaced = await this.#runHook(plugin, () => fn(request, toParts(answer!)));
       if (replaced !== undefined) answer = replaced;
     }
@@ -207,10 +210,22 @@ export class Dispatcher implements DialectContext {
     const { plugin, error } = thrown instanceof Blamed ? thrown : { plugin: 'jackfield', error: thrown };
     if (!isExpected(error)) this.#blame(plugin, error, request);
     const hooks = this.#contributions.hooks.error;
-    return hooks.length === 0 ? errorAnswer(error) : this.#runErrorHooks(request, error);
+    return hooks.length === 0
+      ? this.#tell(request, plugin, error)
+      : this.#runErrorHooks(request, plugin, error);
   }
 
-  async #runErrorHooks(request: ExchangeRequest, error: unknown): Promise<Answer> {
+  /** An HttpError carries headers of a plugin, which may be as wrong as those of an answer. */
+  #tell(request: ExchangeRequest, plugin: string, error: unknown): Answer {
+    try {
+      return errorAnswer(error);
+    } catch (invalid) {
+      this.#blame(plugin, invalid, request);
+      return errorAnswer(invalid);
+    }
+  }
+
+  async #runErrorHooks(request: ExchangeRequest, culprit: string, error: unknown): Promise<Answer> {
     for (const { plugin, fn } of this.#contributions.hooks.error) {
       try {
         const answer = await this.#runHook(plugin, () => fn(request, error));
@@ -220,7 +235,7 @@ export class Dispatcher implements DialectContext {
         this.#blame(plugin, again instanceof Blamed ? again.error : again, request);
       }
     }
-    return errorAnswer(error);
+    return this.#tell(request, culprit, error);
   }
 
   #blame(plugin: string, error: unknown, { method, path }: Request): void {

@@ -93,6 +93,7 @@ export class RequestParser {
   data: Buffer = NO_OCTETS;
   /** Valid after `error`. */
   error: JackfieldError | undefined;
+  #hasFailedHead = false;
 
   constructor(options: ParserOptions) {
     this.#options = options;
@@ -107,6 +108,13 @@ export class RequestParser {
   get midRequest(): boolean {
     if (this.#state === 'request-line') return this.#carry !== '' && this.#carry !== '\r';
     return this.#state !== 'complete';
+  }
+
+  /** Whether the request under way, or the one that failed, says HEAD: even its refusal has no body (RFC 9110 §9.3.2). */
+  get isHead(): boolean {
+    if (this.#state === 'failed') return this.#hasFailedHead;
+    if (this.#state !== 'request-line') return this.#line.method === 'HEAD';
+    return this.#text === '' ? this.#carry.startsWith('HEAD ') : this.#text.startsWith('HEAD ', this.#p);
   }
 
   /** Whether fed octets are still unread. */
@@ -242,6 +250,7 @@ export class RequestParser {
   }
 
   #fail(code: ErrorCode): ParserEvent {
+    this.#hasFailedHead = this.isHead;
     this.#state = 'failed';
     this.error = new JackfieldError(code);
     return 'error';

@@ -44,7 +44,9 @@ test('a connection that has served much holds no more memory than one that has s
       return parser;
     });
   served(10);
-  const [little, much] = [served(10), served(500)];
+  // A collection now and then leaves garbage behind; a leak shows every time.
+  const least = (times: number): number => Math.min(...[1, 2, 3, 4].map(() => served(times)));
+  const [little, much] = [least(10), least(500)];
   t.true(much < little + 100_000, `${little} and ${much}`);
 });
 
