@@ -336,7 +336,8 @@ export class Connection implements TransportEvents, SenderEvents, BodySource {
     if (overload !== undefined) {
       if (refused) {
         // A body that is on its way would be read for nothing.
-        const close = !exchange.received && this.#readPast() !== 'complete';
+        body?.discard();
+        const close = !exchange.received && this.#takeBody(exchange) !== 'complete';
         this.#answer(exchange, overload.refuse(close));
         return;
       }
@@ -461,13 +462,6 @@ export class Connection implements TransportEvents, SenderEvents, BodySource {
       body?.push(this.#isShared ? Buffer.from(this.#parser.data) : this.#parser.data);
       if (body?.isFull === true) return event;
     }
-  }
-
-  /** Throws away what is here of a body that nobody wants; says what comes then. */
-  #readPast(): ParserEvent {
-    let event = this.#parser.next();
-    while (event === 'data') event = this.#parser.next();
-    return event;
   }
 
   // What the sender tells
