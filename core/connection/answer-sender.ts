@@ -3,12 +3,14 @@
  * here (RFC 9112 §6).
  */
 import type { Limits } from '../config/server-config.js';
-import { JackfieldError } from '../errors.js';
-import { type Answer, errorAnswer } from '../handlers/answer.js';
+import type { JackfieldError } from '../errors.js';
+import { type Answer, errorAnswer, isExpected } from '../handlers/answer.js';
 import type { HttpClock } from '../http/http-clock.js';
 import { headEnding, type ResponseFraming } from '../http/response-head.js';
 import type { Log } from '../log.js';
-import { abandon, writeBody } from './body-writer.js';
+import { abandon, type Streamed } from './body-source.js';
+import { BodyWriter } from './body-writer.js';
+import { Collector } from './collector.js';
 import type { Exchange } from './exchange.js';
 import type { Outbox } from './outbox.js';
 
@@ -35,6 +37,8 @@ export class AnswerSender {
   readonly #events: SenderEvents;
   /** The connection closes behind the answer under way, and its head says so. */
   isLast = false;
+  /** The stream on its way; told when the peer is gone. */
+  #underWay: { cancel(): void } | undefined;
 
   constructor(outbox: Outbox, services: SenderServices, events: SenderEvents) {
     this.#outbox = outbox;
@@ -61,6 +65,12 @@ export class AnswerSender {
     const text = toLatin1(String(body));
     const head = fields.text.opening(status, this.#services.clock.date) + headEnding(text.length, 'close');
     this.#outbox.text(head + text);
+  }
+
+  /** The peer is gone: a stream that is on its way is let go. */
+  gone(): void {
+    this.#underWay?.cancel();
+    this.#underWay = undefined;
   }
 
   #head(exchange: Exchange, answer: Answer, framing: ResponseFraming): string {
@@ -95,34 +105,58 @@ export class AnswerSender {
   #sendStream(
     exchange: Exchange,
     answer: Answer,
-    body: Exclude<Answer['body'], string | undefined>,
+    body: Streamed | Uint8Array,
     framing: ResponseFraming,
   ): void {
-    let headSent = false;
-    const isOver = (): boolean => this.#events.isGone || exchange.sent;
-    writeBody({
-      outbox: this.#outbox,
+    const writer = new BodyWriter({
+      sink: this.#outbox,
       body,
-      sendHead: () => {
-        headSent = true;
-        this.#outbox.text(this.#head(exchange, answer, framing));
-      },
+      sendHead: () => this.#outbox.text(this.#head(exchange, answer, framing)),
       chunked: framing === 'chunked',
       contentLength: typeof framing === 'number' ? framing : undefined,
       pieceOctets: this.#services.limits.maxBufferedOctets,
-      isOver,
-    }).then(
-      () => {
-        if (!isOver()) this.#events.sent(exchange, true);
-      },
-      (error: unknown) => {
-        this.#blame(exchange, error);
-        if (isOver()) return;
+      blame: (error) => this.#blame(exchange, error),
+    });
+    this.#run(exchange, writer, {
+      ended: () => this.#events.sent(exchange, true),
+      failed: (error) => {
+        if (writer.headSent || !isExpected(error)) this.#blame(exchange, error);
         // Without its end the message is incomplete and cannot be taken for whole (RFC 9112 §8).
-        if (headSent) this.#events.broken();
-        else this.#sendWhole(exchange, errorAnswer(new JackfieldError('HANDLER_FAILED')), false, true);
+        if (writer.headSent) this.#events.broken();
+        else this.#replace(exchange, error);
       },
-    );
+    });
+  }
+
+  /** Neither is called where the peer is gone before. */
+  #run(
+    exchange: Exchange,
+    writer: BodyWriter,
+    then: { readonly ended: () => void; readonly failed: (error: unknown) => void },
+  ): void {
+    this.#underWay = writer;
+    const over = (goOn: () => void): void => {
+      if (this.#underWay !== writer) return;
+      this.#underWay = undefined;
+      goOn();
+    };
+    writer
+      .run()
+      .then(
+        () => over(then.ended),
+        (error: unknown) => over(() => then.failed(error)),
+      )
+      .catch((error: unknown) => {
+        this.#blame(exchange, error);
+        this.#events.broken();
+      });
+  }
+
+  /** In place of an answer of which nothing was sent. */
+  #replace(exchange: Exchange, error: unknown): void {
+    const answer = errorAnswer(error);
+    this.isLast ||= answer.close;
+    this.#sendWhole(exchange, answer, exchange.request.head.method === 'HEAD', true);
   }
 
   /** A dialect's answers have their length in front, so a stream is collected first. */
@@ -132,14 +166,23 @@ export class AnswerSender {
       this.#writeInDialect(exchange, answer, Buffer.from(body ?? ''), false);
       return;
     }
-    collect(body)
-      .then((octets) => {
-        if (!this.#events.isGone) this.#writeInDialect(exchange, answer, octets, true);
-      })
-      .catch((error: unknown) => {
+    const collector = new Collector();
+    const writer = new BodyWriter({
+      sink: collector,
+      body,
+      sendHead: () => {},
+      chunked: false,
+      contentLength: answer.contentLength,
+      pieceOctets: this.#services.limits.maxBufferedOctets,
+      blame: (error) => this.#blame(exchange, error),
+    });
+    this.#run(exchange, writer, {
+      ended: () => this.#writeInDialect(exchange, answer, collector.whole, true),
+      failed: (error) => {
         this.#blame(exchange, error);
         this.#events.broken();
-      });
+      },
+    });
   }
 
   #writeInDialect(exchange: Exchange, answer: Answer, octets: Buffer, later: boolean): void {
@@ -179,10 +222,4 @@ function lengthOf(body: Answer['body']): number | undefined {
 /** The UTF-8 octets of a text, one character each. */
 function toLatin1(text: string): string {
   return Buffer.from(text).toString('latin1');
-}
-
-async function collect(body: AsyncIterable<string | Uint8Array>): Promise<Buffer> {
-  const parts: Buffer[] = [];
-  for await (const part of body) parts.push(Buffer.from(part as Uint8Array));
-  return Buffer.concat(parts);
 }

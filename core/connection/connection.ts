@@ -15,7 +15,7 @@ import type { HttpClock } from '../http/http-clock.js';
 import { type ParserOptions, RequestParser } from '../http/parser.js';
 import type { Log } from '../log.js';
 import { AnswerSender, type SenderEvents } from './answer-sender.js';
-import { abandon } from './body-writer.js';
+import { abandon } from './body-source.js';
 import type { Exchange } from './exchange.js';
 import { ExchangeRequest } from './exchange-request.js';
 import { Outbox } from './outbox.js';
@@ -125,6 +125,7 @@ export class Connection implements TransportEvents, SenderEvents, BodySource {
     if (this.#phase === PHASE.closed) return;
     const exchange = this.#exchange;
     this.#enter(PHASE.closed);
+    this.#sender.gone();
     this.#outbox.drained();
     this.#backlog = [];
     if (exchange !== undefined) {
@@ -411,6 +412,8 @@ export class Connection implements TransportEvents, SenderEvents, BodySource {
   }
 
   broken(): void {
+    // A client that has seen nothing of an answer may send the same request again by itself (RFC 9112 §9.3.1).
+    this.#outbox.flush();
     this.destroy();
   }
 

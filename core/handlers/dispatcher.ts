@@ -11,7 +11,7 @@ import type { Log } from '../log.js';
 import type { Hooks, Request, ResponseValue } from '../plugin-api.js';
 import type { MaybePromise } from '../storage/contract.js';
 import type { AllowedHosts } from './allowed-hosts.js';
-import { type Answer, errorAnswer, toAnswer, toParts } from './answer.js';
+import { type Answer, errorAnswer, isExpected, toAnswer, toParts } from './answer.js';
 import { HttpError } from './http-error.js';
 import type { Match, Registry } from './registry.js';
 
@@ -238,12 +238,6 @@ class Blamed {
 
 function blamed(plugin: string, error: unknown): Blamed {
   return error instanceof Blamed ? error : new Blamed(plugin, error);
-}
-
-/** Errors that are the client's, or an answer a plugin chose, are no fault of a plugin. */
-function isExpected(error: unknown): boolean {
-  if (error instanceof HttpError) return error.status < 500;
-  return error instanceof JackfieldError && error.status < 500;
 }
 
 function isPromise<T>(value: MaybePromise<T> | PromiseLike<T>): value is Promise<T> {
