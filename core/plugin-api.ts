@@ -54,6 +54,11 @@ export interface Request<Params = Readonly<Record<string, string>>> {
   readonly params: Params;
   /** Field values by lower-case name, without prototype; several lines of one name are joined with `, `. */
   readonly headers: Readonly<Record<string, string | undefined>>;
+  /**
+   * What followed a chunked body, by lower-case name, without prototype. Empty until the body was read to its end.
+   * Trailers are never merged into `headers`: whoever uses one knows that its definition allows that (RFC 9110 §6.5.1).
+   */
+  readonly trailers: Readonly<Record<string, string | undefined>>;
   /** `1.1` or `1.0`. */
   readonly httpVersion: '1.0' | '1.1';
   /** The name of the wire dialect that claimed this request; `''` for standard HTTP. */
@@ -102,6 +107,11 @@ export interface HandleOptions {
   readonly registeredMethodsOnly?: boolean;
   /** With the method `*`: the methods that this path really has, for the `Allow` field of a 405. Default: all. */
   readonly allow?: readonly string[];
+  /**
+   * The largest body this handler takes, in octets, in place of `limits.maxBodyOctets`: more or less. Judged before
+   * anything of the body is kept. Errors: BODY_TOO_LARGE.
+   */
+  readonly maxBodyOctets?: number;
   /** Answer only where nothing else matches the path; such a handler does not make the path exist for others. */
   readonly fallback?: boolean;
 }

@@ -262,7 +262,7 @@ export class Connection implements TransportEvents, SenderEvents, BodySource {
     const exchange = this.#exchange;
     if (exchange !== undefined && !exchange.received) {
       exchange.received = true;
-      exchange.body?.complete();
+      exchange.body?.complete(this.#parser.trailers);
       // From here on it is the handler that is waited for.
       this.#phaseSince = this.#services.now;
     }

@@ -28,7 +28,11 @@ export class Connections implements ConnectionServices {
 
   constructor(limits: Limits, dispatcher: Dispatcher, log: Log, tap?: Tap) {
     this.limits = limits;
-    this.parserOptions = { ...limits, claim: (head) => this.dispatcher.claim(head) };
+    this.parserOptions = {
+      ...limits,
+      claim: (head) => this.dispatcher.claim(head),
+      bodyLimit: (head) => this.dispatcher.bodyLimit(head),
+    };
     this.dispatcher = dispatcher;
     this.log = log;
     this.tap = tap;

@@ -7,6 +7,7 @@
 import type { ExchangeRequest } from '../connection/exchange-request.js';
 import { JackfieldError } from '../errors.js';
 import type { ClaimedHead, Dialect, DialectContext, RefusedHead } from '../http/dialect.js';
+import type { RequestHead } from '../http/request-head.js';
 import type { Log } from '../log.js';
 import type { Hooks, Request, ResponseValue } from '../plugin-api.js';
 import type { MaybePromise } from '../storage/contract.js';
@@ -70,6 +71,12 @@ export class Dispatcher implements DialectContext {
     }
     return undefined;
   };
+
+  /** The limit that the handler of this request has set, in octets. */
+  bodyLimit({ method, path, claim }: RequestHead): number | undefined {
+    const { registry } = this.#contributions;
+    return registry.hasBodyLimits ? registry.bodyLimit(method, claim?.path ?? path) : undefined;
+  }
 
   #claimWith(dialect: Dialect, head: RefusedHead): ClaimedHead | undefined {
     try {
