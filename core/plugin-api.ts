@@ -8,6 +8,8 @@ import type { MaybePromise, StorageAdapter } from './storage/contract.js';
 
 export type { StandardSchema } from './config/standard-schema.js';
 export { JackfieldError } from './errors.js';
+export { precondition } from './handlers/conditional.js';
+export { file } from './handlers/file.js';
 export { HttpError } from './handlers/http-error.js';
 export type {
   ClaimedHead,
@@ -94,6 +96,26 @@ export interface ResponseParts {
  * `application/octet-stream`; Node streams and web streams are async iterables.
  */
 export type ResponseValue = ResponseBody | ResponseParts | Response;
+
+/** How `file` answers with a file. */
+export interface FileOptions {
+  /**
+   * The folder that the path is joined to and must not leave; a name that comes from a client needs one. Symbolic links
+   * inside are followed. Default: paths are taken as they are.
+   */
+  readonly root?: string;
+  /** In place of the Content-Type that its extension tells. */
+  readonly type?: string;
+  /** More headers, or others than its own. */
+  readonly headers?: Readonly<Record<string, string | readonly string[]>>;
+}
+
+/** What tells the present state of a resource from others, for `precondition`. */
+export interface CurrentState {
+  /** With its quotes: `"…"`, or `W/"…"` where equal tags need not mean equal octets (RFC 9110 §8.8.3). */
+  readonly etag?: string;
+  readonly lastModified?: Date;
+}
 
 export type Handler<Params = Readonly<Record<string, string>>> = (
   request: Request<Params>,

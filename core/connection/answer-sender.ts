@@ -82,7 +82,8 @@ export class AnswerSender {
 
   #sendWhole(exchange: Exchange, answer: Answer, bodyless: boolean, later: boolean): void {
     const { body, status } = answer;
-    const octets = bodyless && body === undefined ? answer.contentLength : lengthOf(body);
+    // Without a body to send, the length is what GET's would have (RFC 9110 §8.6), as far as it is known.
+    const octets = bodyless ? (lengthOf(body) ?? answer.contentLength) : (lengthOf(body) ?? 0);
     const framing = status === 204 || octets === undefined ? 'none' : octets;
     if (bodyless || octets === undefined || octets === 0) {
       if (bodyless) abandon(body);
@@ -214,7 +215,6 @@ function streamFraming(minorVersion: 0 | 1): ResponseFraming {
 }
 
 function lengthOf(body: Answer['body']): number | undefined {
-  if (body === undefined) return 0;
   if (typeof body === 'string') return Buffer.byteLength(body);
   return body instanceof Uint8Array ? body.length : undefined;
 }

@@ -9,6 +9,9 @@ import type { ResponseBody } from '../plugin-api.js';
 
 export type Streamed = Exclude<ResponseBody, string | Uint8Array>;
 
+/** On a stream that has to be opened: the head waits until its first part is there, because opening may fail. */
+export const HOLDS_HEAD: unique symbol = Symbol('holds the head of its answer');
+
 export interface BodySource {
   next(): PromiseLike<IteratorResult<unknown>> | IteratorResult<unknown>;
   /** Lets go of what the source holds. Rejects where the source fails at that. */

@@ -3,7 +3,7 @@
  * for more only when the peer has taken what was sent.
  */
 import { JackfieldError } from '../errors.js';
-import { type BodySource, openSource, type Streamed } from './body-source.js';
+import { type BodySource, HOLDS_HEAD, openSource, type Streamed } from './body-source.js';
 import type { Outbox } from './outbox.js';
 
 /** Where the octets go. */
@@ -45,8 +45,8 @@ export class BodyWriter {
    */
   async run(): Promise<void> {
     // A source that fails at once can still be answered 500; one that is slow to begin does not hold the head back.
-    const soon = setImmediate(() => this.#sendHead());
     const { body, pieceOctets } = this.#writing;
+    const soon = HOLDS_HEAD in body ? undefined : setImmediate(() => this.#sendHead());
     try {
       this.#source = openSource(body instanceof Uint8Array ? pieces(body, pieceOctets) : body);
       await this.#pass(this.#source);

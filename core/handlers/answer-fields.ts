@@ -2,7 +2,10 @@
  * The headers of an answer, checked and as they go over the wire. Names and values cannot inject lines, framing fields
  * stay the core's own.
  */
+import { isEntityTag } from '../http/entity-tag.js';
+import { parseHttpDate } from '../http/http-date.js';
 import { isToken } from '../http/octets.js';
+import type { Validators } from '../http/preconditions.js';
 import { FieldText, formatFields } from '../http/response-head.js';
 import type { ResponseParts } from '../plugin-api.js';
 import { invalid } from './invalid-answer.js';
@@ -18,6 +21,8 @@ export interface AnswerFields {
   readonly close: boolean;
   /** The Content-Type that was added because they named none. */
   readonly defaultType: string | undefined;
+  /** ETag and Last-Modified, where there is one of them: such an answer is conditional. */
+  readonly validators: Validators | undefined;
 }
 
 /** Frozen headers are checked once: they cannot change afterwards. Plugins freeze what they send every time. */
@@ -45,6 +50,8 @@ function checkFields(headers: ResponseParts['headers'], type: string | undefined
   let close = false;
   let hasType = false;
   let hasDate = false;
+  let etag: string | undefined;
+  let modified: string | undefined;
   const take = (name: string, value: string): void => {
     const lower = checkField(name, value);
     if (lower === 'content-length') contentLength = checkRepeatedLength(contentLength, value);
@@ -52,6 +59,8 @@ function checkFields(headers: ResponseParts['headers'], type: string | undefined
     else raw.push(name, value);
     if (lower === 'content-type') hasType = true;
     else if (lower === 'date') hasDate = true;
+    else if (lower === 'etag') etag = value;
+    else if (lower === 'last-modified') modified = value;
   };
   for (const [name, value] of entriesOf(headers)) {
     if (Array.isArray(value)) for (const one of value) take(name, one);
@@ -59,7 +68,56 @@ function checkFields(headers: ResponseParts['headers'], type: string | undefined
   }
   const defaultType = hasType ? undefined : type;
   if (defaultType !== undefined) raw.unshift('Content-Type', defaultType);
-  return { raw, text: new FieldText(formatFields(raw), hasDate), contentLength, close, defaultType };
+  const validators =
+    etag === undefined && modified === undefined
+      ? undefined
+      : // Those of a Headers object often come from another server, whose mistakes are not the plugin's.
+        toValidators(etag, modified, !(headers instanceof Headers));
+  return {
+    raw,
+    text: new FieldText(formatFields(raw), hasDate),
+    contentLength,
+    close,
+    defaultType,
+    validators,
+  };
+}
+
+function toValidators(
+  etag: string | undefined,
+  modified: string | undefined,
+  isStrict: boolean,
+): Validators | undefined {
+  const isTag = etag !== undefined && isEntityTag(etag);
+  const lastModified = modified === undefined ? undefined : parseHttpDate(modified);
+  if (isStrict && etag !== undefined && !isTag)
+    throw invalid(`Its ETag is ${etag}; an entity tag stands in quotes (RFC 9110 §8.8.3).`);
+  if (isStrict && modified !== undefined && lastModified === undefined)
+    throw invalid(
+      `Its Last-Modified is ${modified}, which is no date as of toUTCString() (RFC 9110 §5.6.7).`,
+    );
+  return isTag || lastModified !== undefined ? { etag: isTag ? etag : undefined, lastModified } : undefined;
+}
+
+/**
+ * The same fields but for some of them.
+ * @param keeps Given names in lower case.
+ * @param more Names and values in turn.
+ */
+export function deriveFields(
+  fields: AnswerFields,
+  keeps: (name: string) => boolean,
+  more: readonly string[] = [],
+): AnswerFields {
+  const raw: string[] = [];
+  let hasDate = false;
+  for (let at = 0; at < fields.raw.length; at += 2) {
+    const name = fields.raw[at]!.toLowerCase();
+    hasDate ||= name === 'date';
+    if (keeps(name)) raw.push(fields.raw[at]!, fields.raw[at + 1]!);
+  }
+  raw.push(...more);
+  return { ...fields, raw, text: new FieldText(formatFields(raw), hasDate), contentLength: undefined };
 }
 
 function checkRepeatedLength(before: string | undefined, value: string): string {

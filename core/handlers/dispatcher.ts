@@ -13,6 +13,7 @@ import type { Hooks, Request, ResponseValue } from '../plugin-api.js';
 import type { MaybePromise } from '../storage/contract.js';
 import type { AllowedHosts } from './allowed-hosts.js';
 import { type Answer, errorAnswer, isExpected, toAnswer, toParts } from './answer.js';
+import { conditional } from './conditional.js';
 import { HttpError } from './http-error.js';
 import type { Match, Registry } from './registry.js';
 
@@ -158,10 +159,10 @@ export class Dispatcher implements DialectContext {
     request.handledBy = route.plugin;
     try {
       const value = route.handler(request);
-      if (!isPromise(value)) return toAnswer(value);
+      if (!isPromise(value)) return answerTo(request, value);
       // A thenable of another library becomes a promise here.
       return Promise.resolve(value)
-        .then(toAnswer)
+        .then((late) => answerTo(request, late))
         .catch((error: unknown) => {
           throw blamed(route.plugin, error);
         });
@@ -183,7 +184,7 @@ export class Dispatcher implements DialectContext {
       answer = await this.#failed(request, error);
     }
     for (const { plugin, fn } of this.#contributions.hooks.response) {
-      const replaced = await this.#runHook(plugin, () => fn(request, toParts(answer!)));
+      const replaced = await this.#runHook(plugin, request, () => fn(request, toParts(answer!)));
       if (replaced !== undefined) answer = replaced;
     }
     return answer;
@@ -191,7 +192,7 @@ export class Dispatcher implements DialectContext {
 
   async #runHooks(stage: 'request' | 'handler', request: ExchangeRequest): Promise<Answer | undefined> {
     for (const { plugin, fn } of this.#contributions.hooks[stage]) {
-      const answer = await this.#runHook(plugin, () => fn(request));
+      const answer = await this.#runHook(plugin, request, () => fn(request));
       if (answer !== undefined) return answer;
     }
     return undefined;
@@ -199,11 +200,12 @@ export class Dispatcher implements DialectContext {
 
   async #runHook(
     plugin: string,
+    request: Request,
     run: () => MaybePromise<ResponseValue | undefined | void>,
   ): Promise<Answer | undefined> {
     try {
       const value = await run();
-      return value === undefined ? undefined : toAnswer(value as ResponseValue);
+      return value === undefined ? undefined : answerTo(request, value as ResponseValue);
     } catch (error) {
       throw blamed(plugin, error);
     }
@@ -220,7 +222,7 @@ export class Dispatcher implements DialectContext {
   async #runErrorHooks(request: ExchangeRequest, error: unknown): Promise<Answer> {
     for (const { plugin, fn } of this.#contributions.hooks.error) {
       try {
-        const answer = await this.#runHook(plugin, () => fn(request, error));
+        const answer = await this.#runHook(plugin, request, () => fn(request, error));
         if (answer !== undefined) return answer;
       } catch (again) {
         // An error hook that fails must not start another round of error hooks.
@@ -233,6 +235,13 @@ export class Dispatcher implements DialectContext {
   #blame(plugin: string, error: unknown, { method, path }: Request): void {
     this.#log.error({ plugin, method, path, error }, 'A plugin failed while it handled a request.');
   }
+}
+
+/** What was returned, checked; where it carries a validator, as far as the conditions of the request let it be. */
+function answerTo(request: Request, value: ResponseValue): Answer {
+  const answer = toAnswer(value);
+  const { validators } = answer.fields;
+  return validators === undefined ? answer : conditional(request, answer, validators);
 }
 
 /** An error with the plugin it came from, until it is told. */

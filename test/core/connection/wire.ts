@@ -142,12 +142,13 @@ export class Wire {
   }
 
   async #more(why: string): Promise<void> {
-    const isOver = (): boolean => this.socket.readableEnded || this.#isClosed;
-    if (!isOver())
-      await new Promise<void>((resolve) => {
-        for (const event of ['more', 'end', 'close']) this.socket.once(event, () => resolve());
-      });
-    else throw new Error(`${why}, and the server closed after ${JSON.stringify(this.#received)}.`);
+    if (this.socket.readableEnded || this.#isClosed)
+      throw new Error(`${why}, and the server closed after ${JSON.stringify(this.#received)}.`);
+    const over = new AbortController();
+    const events = ['more', 'end', 'close'].map((event) => once(this.socket, event, { signal: over.signal }));
+    for (const event of events) event.catch(() => {});
+    await Promise.race(events);
+    over.abort();
   }
 }
 
