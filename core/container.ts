@@ -3,15 +3,21 @@
  * one process share nothing. This file alone calls the container; everyone else is handed what they need.
  */
 import 'reflect-metadata';
-import { container as root } from 'tsyringe';
-import type { ConfigSource } from './config/server-config.js';
+import { injectable, container as root } from 'tsyringe';
+import type { ConfigSource, PluginClass } from './config/server-config.js';
 import type { ResolvedConfig } from './config/validate-config.js';
 import type { Log } from './log.js';
-import type { Plugin, PluginContext } from './plugin-api.js';
+import type { PluginContext } from './plugin-api.js';
 import type { LoadedPlugin } from './plugin-host/load-plugins.js';
-import { type MakeInstance, PluginHost } from './plugin-host/plugin-host.js';
+import { type MakeInstance, PluginHost, type PluginInstance } from './plugin-host/plugin-host.js';
 import type { StorageDoor } from './storage/storage-door.js';
 import { TOKENS } from './tokens.js';
+
+/**
+ * For class plugins, from the very copy of tsyringe that resolves them: another copy keeps its own notes, which this one
+ * never reads.
+ */
+export { inject, injectable } from 'tsyringe';
 
 export interface ServerObjects {
   readonly host: PluginHost;
@@ -31,7 +37,7 @@ export function assembleServer(
   server.register(TOKENS.log, { useValue: log });
   return {
     host: server.resolve(PluginHost),
-    makeInstance: (plugin: LoadedPlugin, context: PluginContext): Plugin => {
+    makeInstance: (plugin: LoadedPlugin, context: PluginContext): PluginInstance => {
       if (typeof plugin.made !== 'function') return plugin.made;
       const own = server.createChildContainer();
       own.register(TOKENS.context, { useValue: context });
@@ -41,8 +47,28 @@ export function assembleServer(
       own.register(TOKENS.hook, { useValue: context.hook });
       own.register(TOKENS.signal, { useValue: context.signal });
       own.register(TOKENS.onClose, { useValue: context.onClose });
-      // Only `setup` is called on it; what else a plugin has is told by its class.
-      return own.resolve(plugin.made) as Plugin;
+      mustNameTokens(plugin.made);
+      // What `@injectable()` does, so that nobody has to write it: tokens alone say what a constructor wants.
+      injectable()(plugin.made);
+      // A registration of its own, since one that a decorator made (`@singleton()`) is shared by all servers.
+      own.register(plugin.made, { useClass: plugin.made });
+      return own.resolve(plugin.made);
     },
   };
+}
+
+/**
+ * Looked at before the container does, which gives `undefined` for a parameter that it knows nothing of.
+ * @throws TypeError where a parameter of the constructor names no token.
+ */
+function mustNameTokens(plugin: PluginClass): void {
+  const tokens: object = Reflect.getOwnMetadata('injectionTokens', plugin) ?? {};
+  // Where the compiler emits them, types can stand for tokens.
+  const types: readonly unknown[] = Reflect.getMetadata('design:paramtypes', plugin) ?? [];
+  for (let at = 0; at < plugin.length; at += 1) {
+    if (at in tokens || types[at] !== undefined) continue;
+    throw new TypeError(
+      `parameter ${at + 1} of its constructor names no token; write it like "constructor(@inject(TOKENS.storage) storage)".`,
+    );
+  }
 }

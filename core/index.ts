@@ -9,6 +9,8 @@ export type {
 } from './config/server-config.js';
 export { DEFAULT_CONFIG, DEFAULT_LIMITS } from './config/server-config.js';
 export type { Tap } from './connection/transport.js';
+/** For class plugins: `constructor(@inject(TOKENS.storage) storage: Storage)`. */
+export { inject, injectable } from './container.js';
 export { ERRORS, type ErrorCode } from './errors.js';
 export type { InjectRequest, InjectResponse } from './inject.js';
 export { createLog, type Log, type LogLevel, silentLog } from './log.js';

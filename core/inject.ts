@@ -22,13 +22,19 @@ export interface InjectResponse {
   json(): unknown;
 }
 
+const PARTS = ['method', 'target', 'headers', 'body'];
+
 /** @throws TypeError where the parts make no request. Nothing else is checked: a test may send what is wrong. */
-export function requestOctets({
-  method = 'GET',
-  target = '/',
-  headers = {},
-  body = '',
-}: InjectRequest): Buffer {
+export function requestOctets(request: InjectRequest): Buffer {
+  const unknown = Object.keys(request).find((part) => !PARTS.includes(part));
+  if (unknown !== undefined) {
+    const meant = unknown === 'path' || unknown === 'url' ? '; the path is called target' : '';
+    throw new TypeError(`inject takes ${PARTS.join(', ')}, not ${JSON.stringify(unknown)}${meant}.`);
+  }
+  const { method = 'GET', target = '/', headers = {}, body = '' } = request;
+  if (typeof body !== 'string' && !(body instanceof Uint8Array)) {
+    throw new TypeError('The body of inject is a string or bytes; for JSON pass JSON.stringify(value).');
+  }
   if (!isToken(method)) throw new TypeError(`The method ${JSON.stringify(method)} is not a token.`);
   if (/[\s]/.test(target)) throw new TypeError(`The target ${JSON.stringify(target)} holds white space.`);
   const content = Buffer.from(body as string);

@@ -54,12 +54,8 @@ function lineOf(line: Fields): string {
   try {
     return JSON.stringify(line, readable);
   } catch (cause) {
-    return JSON.stringify({
-      level: line.level,
-      time: line.time,
-      message: line.message,
-      unloggable: String(cause),
-    });
+    const texts = Object.entries(line).filter(([, value]) => typeof value === 'string');
+    return JSON.stringify({ ...Object.fromEntries(texts), unloggable: String(cause) });
   }
 }
 

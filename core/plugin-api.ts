@@ -4,7 +4,7 @@
 import type { StandardSchema } from './config/standard-schema.js';
 import type { Dialect } from './http/dialect.js';
 import type { Log } from './log.js';
-import type { MaybePromise, StorageAdapter } from './storage/contract.js';
+import type { Change, CommitResult, Committed, MaybePromise, StorageAdapter } from './storage/contract.js';
 
 export type { StandardSchema } from './config/standard-schema.js';
 export { JackfieldError } from './errors.js';
@@ -21,10 +21,23 @@ export type {
 } from './http/dialect.js';
 export { reasonPhrase } from './http/reason-phrases.js';
 export type { Log } from './log.js';
-export type { Change, CommitResult, Entry, Listing, MaybePromise, Page } from './storage/contract.js';
+export type {
+  Change,
+  CommitResult,
+  Committed,
+  Entry,
+  Listing,
+  MaybePromise,
+  Page,
+} from './storage/contract.js';
 
 /** The store as plugins see it: every call is checked at the core's door. */
-export type Storage = Pick<StorageAdapter, 'name' | 'supports' | 'get' | 'list' | 'commit'>;
+export interface Storage extends Pick<StorageAdapter, 'name' | 'supports' | 'get' | 'list'> {
+  /** Without checks nothing can conflict: it is made, or it throws. */
+  commit(change: Omit<Change, 'checks'> & { readonly checks?: never }): MaybePromise<Committed>;
+  /** Makes the change where every check holds. */
+  commit(change: Change): MaybePromise<CommitResult>;
+}
 
 /** `'/keys/:key/*'` → `{ key: string; '*': string }`. A pattern that is only known as a string gives any name. */
 export type ParamsOf<Pattern extends string> = string extends Pattern

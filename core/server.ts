@@ -8,6 +8,7 @@ import { exchangeOctets } from './connection/injected-exchange.js';
 import { Listener } from './connection/listener.js';
 import type { Tap } from './connection/transport.js';
 import { assembleServer } from './container.js';
+import { JackfieldError } from './errors.js';
 import { AllowedHosts } from './handlers/allowed-hosts.js';
 import { Dispatcher } from './handlers/dispatcher.js';
 import { type InjectRequest, type InjectResponse, readResponse, requestOctets } from './inject.js';
@@ -34,17 +35,23 @@ export interface ServerOptions {
 }
 
 export interface Server {
-  /** Loads and sets up everything without listening; `listen` and `inject` do it too. Once, whoever calls first. */
+  /**
+   * Loads and sets up everything without listening; `listen` and `inject` do it too. Once, whoever calls first.
+   * Errors: those of plugins and the store; SERVER_CLOSING where it is closed meanwhile.
+   */
   ready(): Promise<void>;
   /** Errors: those of `ready`, PORT_IN_USE, ADDRESS_NOT_AVAILABLE, PORT_FORBIDDEN, LISTEN_FAILED. */
   listen(): Promise<Address>;
-  /** Finishes exchanges under way, closes plugins in reverse order, then the store. Resolves when nothing is open. */
+  /**
+   * Finishes exchanges under way, closes plugins in reverse order, then the store. Resolves when nothing is open.
+   * A start under way is broken off behind the plugin that is being set up. Closing twice is no error.
+   */
   close(): Promise<void>;
   /** One exchange without a socket. */
   inject(request?: InjectRequest): Promise<InjectResponse>;
-  /** Resolves when the server has stopped, whoever asked for it. */
+  /** Resolves when the server has stopped, whoever asked for it; rejects where `close` does. */
   readonly closed: Promise<void>;
-  /** In boot order; empty before `ready`. */
+  /** In boot order, as far as their set-up has begun. */
   readonly plugins: readonly PluginReport[];
 }
 
@@ -67,11 +74,14 @@ class JackfieldServer implements Server, HostServer {
   readonly #log: Log;
   readonly #tap: Tap | undefined;
   #starting: Promise<Running> | undefined;
+  /** Known as soon as there is one, so that a start can be told to stop. */
+  #host: PluginHost | undefined;
   #running: Running | undefined;
+  #listening: Promise<Address> | undefined;
   #listener: Listener | undefined;
   #closing: Promise<void> | undefined;
   readonly closed: Promise<void>;
-  #resolveClosed: () => void = () => {};
+  #settleClosed: (outcome: Promise<void>) => void = () => {};
 
   constructor(config: ResolvedConfig, source: ConfigSource, { log = silentLog, tap }: ServerOptions) {
     this.#config = config;
@@ -79,12 +89,14 @@ class JackfieldServer implements Server, HostServer {
     this.#log = log;
     this.#tap = tap;
     this.closed = new Promise((resolve) => {
-      this.#resolveClosed = resolve;
+      this.#settleClosed = resolve;
     });
+    // Whoever does not ask how it ended must not be ended by it.
+    this.closed.catch(() => {});
   }
 
   get plugins(): readonly PluginReport[] {
-    return this.#running?.host.reports ?? [];
+    return this.#host?.reports ?? [];
   }
 
   get dispatcher(): Dispatcher | undefined {
@@ -96,17 +108,25 @@ class JackfieldServer implements Server, HostServer {
   }
 
   async listen(): Promise<Address> {
-    if (this.#listener !== undefined) throw new TypeError('This server listens already.');
-    const { connections } = await this.#start();
-    const listener = new Listener(connections, this.#config.listen.sharedReadBuffer);
-    this.#listener = listener;
+    if (this.#listening !== undefined && this.#closing === undefined)
+      throw new TypeError('This server listens already.');
+    const listening = this.#listen();
+    this.#listening ??= listening;
     try {
-      const { host, port } = await listener.listen(this.#config.listen);
-      return { host, port, url: `http://${host.includes(':') ? `[${host}]` : host}:${port}` };
+      return await listening;
     } catch (error) {
-      await this.close();
+      await this.close().catch((closeError: unknown) => this.#tellUnclean(closeError));
       throw error;
     }
+  }
+
+  async #listen(): Promise<Address> {
+    const { connections } = await this.#start();
+    this.#mustGoOn();
+    const listener = new Listener(connections, this.#config.listen.sharedReadBuffer);
+    const { host, port } = await listener.listen(this.#config.listen);
+    this.#listener = listener;
+    return { host, port, url: `http://${host.includes(':') ? `[${host}]` : host}:${port}` };
   }
 
   async inject(request: InjectRequest = {}): Promise<InjectResponse> {
@@ -117,12 +137,24 @@ class JackfieldServer implements Server, HostServer {
 
   shutdown(): void {
     // The exchange that asked for it is answered first: `close` waits for it.
-    void this.close();
+    this.close().catch((error: unknown) => this.#tellUnclean(error));
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#close();
+    if (this.#closing === undefined) {
+      this.#closing = this.#close();
+      this.#settleClosed(this.#closing);
+    }
     return this.#closing;
+  }
+
+  #tellUnclean(error: unknown): void {
+    this.#log.error({ err: error }, 'The server did not stop cleanly.');
+  }
+
+  /** Errors: SERVER_CLOSING. */
+  #mustGoOn(): void {
+    if (this.#closing !== undefined) throw new JackfieldError('SERVER_CLOSING');
   }
 
   #start(): Promise<Running> {
@@ -134,34 +166,45 @@ class JackfieldServer implements Server, HostServer {
   /** What was opened is closed again where a later step fails. */
   async #setUp(): Promise<Running> {
     const { plugins, limits, allowedHosts } = this.#config;
-    const loaded = await loadPlugins(plugins, this.#source);
+    const loaded = await loadPlugins(plugins, this.#source, limits.setupTimeoutMs);
+    this.#mustGoOn();
     const storage = await openStorage(this.#config.storage, this.#source, this.#log);
     try {
+      this.#mustGoOn();
       const { host, makeInstance } = assembleServer(this.#config, this.#source, storage, this.#log);
+      this.#host = host;
       const contributions = await host.setUp(loaded, this, makeInstance);
       const dispatcher = new Dispatcher(contributions, new AllowedHosts(allowedHosts), this.#log);
       const connections = new Connections(limits, dispatcher, this.#log, this.#tap);
       this.#running = { storage, host, connections };
       return this.#running;
     } catch (error) {
-      await storage.close();
+      await closeAfter(storage, (closeError) => this.#tellUnclean(closeError));
       throw error;
     }
   }
 
   async #close(): Promise<void> {
+    this.#host?.announceStop();
     // A start under way is waited for; one that failed has cleaned up behind itself.
     await this.#starting?.catch(() => {});
+    await this.#listening?.catch(() => {});
     this.#listener?.stop();
-    if (this.#running !== undefined) {
-      const { storage, host, connections } = this.#running;
-      host.announceStop();
-      const broken = await connections.drain();
-      if (broken > 0)
-        this.#log.warn({ connections: broken }, 'Connections were broken off at the end of the drain time.');
-      await host.close();
-      await storage.close();
-    }
-    this.#resolveClosed();
+    if (this.#running === undefined) return;
+    const { storage, host, connections } = this.#running;
+    const broken = await connections.drain();
+    if (broken > 0)
+      this.#log.warn({ connections: broken }, 'Connections were broken off at the end of the drain time.');
+    await host.close();
+    await storage.close();
+  }
+}
+
+/** Closes behind an error that must not be hidden by another. */
+async function closeAfter(storage: StorageDoor, failed: (error: unknown) => void): Promise<void> {
+  try {
+    await storage.close();
+  } catch (error) {
+    failed(error);
   }
 }

@@ -6,15 +6,12 @@
  *
  * Needs wrk and taskset (Debian: wrk, util-linux) and `npm install` in bench/.
  */
-import { execFileSync, spawn } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-
-const HERE = import.meta.dirname;
-const TICK_US = 1_000_000 / Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
+import { costOf, HERE, median, residentOctets, start } from './measure.mjs';
 
 const SERVERS = {
   jackfield: { command: [process.execPath, 'servers/jackfield.mjs'] },
@@ -59,74 +56,9 @@ const servers = Object.keys(SERVERS).filter((name) =>
 );
 const scenarios = values.scenario.split(',');
 
-async function start(name) {
-  const { command, env = {} } = SERVERS[name];
-  const child = spawn('taskset', ['-c', '0', ...command], {
-    cwd: HERE,
-    env: { ...process.env, ...env },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const port = await new Promise((resolve, reject) => {
-    child.stdout.once('data', (text) => resolve(Number(String(text).trim())));
-    child.once('exit', () => reject(new Error(`${name} did not start`)));
-  });
-  return { child, port };
-}
-
-/** utime and stime of all threads, in microseconds. */
-function cpuMicroseconds(pid) {
-  let ticks = 0;
-  for (const task of readdirSync(`/proc/${pid}/task`)) {
-    const stat = readFileSync(`/proc/${pid}/task/${task}/stat`, 'utf8');
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    ticks += Number(fields[11]) + Number(fields[12]);
-  }
-  return ticks * TICK_US;
-}
-
-const residentOctets = (pid) =>
-  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) * 1024;
-
-function load(port, { path, wrk }, seconds) {
-  const args = [
-    '-c',
-    '1',
-    'wrk',
-    '-t1',
-    `-c${values.connections}`,
-    `-d${seconds}`,
-    ...wrk,
-    `http://127.0.0.1:${port}${path}`,
-  ];
-  return new Promise((resolve, reject) => {
-    const child = spawn('taskset', args, { stdio: ['ignore', 'pipe', 'inherit'] });
-    let text = '';
-    child.stdout.on('data', (part) => {
-      text += part;
-    });
-    child.on('exit', () => {
-      const requests = Number(/(\d+) requests in/.exec(text)?.[1]);
-      if (!(requests > 0) || /Non-2xx/.test(text)) reject(new Error(`no clean load: ${text}`));
-      else resolve(requests);
-    });
-  });
-}
-
-async function costOf(name, scenario) {
-  const { child, port } = await start(name);
-  try {
-    await load(port, scenario, 1);
-    const before = cpuMicroseconds(child.pid);
-    const requests = await load(port, scenario, Number(values.seconds));
-    return (cpuMicroseconds(child.pid) - before) / requests;
-  } finally {
-    child.kill('SIGKILL');
-  }
-}
-
 /** Octets of resident memory per connection that has had one exchange and then rests. */
 async function idleCost(name) {
-  const { child, port } = await start(name);
+  const { child, port } = await start(SERVERS[name]);
   const sockets = [];
   try {
     const open = () =>
@@ -150,8 +82,6 @@ async function idleCost(name) {
   }
 }
 
-const median = (figures) => figures.toSorted((one, other) => one - other)[Math.floor(figures.length / 2)];
-
 function versions() {
   const of = (name) => {
     try {
@@ -174,7 +104,13 @@ for (const key of scenarios) {
   for (let round = 0; round < rounds; round++) {
     for (const name of taking) {
       try {
-        figures.get(name).push(key === 'idle' ? await idleCost(name) : await costOf(name, scenario));
+        figures
+          .get(name)
+          .push(
+            key === 'idle'
+              ? await idleCost(name)
+              : await costOf(SERVERS[name], scenario, values.connections, Number(values.seconds)),
+          );
       } catch (error) {
         console.error(`${name}: ${error.message}`);
       }

@@ -41,6 +41,11 @@ export interface Surroundings {
     on(signal: StopSignal, listener: () => void): unknown;
     off(signal: StopSignal, listener: () => void): unknown;
   };
+  /** Where what nobody caught arrives: the process. */
+  readonly faults: {
+    on(fault: Fault, listener: (error: unknown) => void): unknown;
+    off(fault: Fault, listener: (error: unknown) => void): unknown;
+  };
   /** Ends the process at once, whatever is under way. */
   exit(code: number): void;
 }
@@ -49,3 +54,5 @@ export interface Surroundings {
 export type CommandServer = Pick<Server, 'listen' | 'ready' | 'close' | 'closed' | 'plugins'>;
 
 export type StopSignal = 'SIGINT' | 'SIGTERM';
+
+export type Fault = 'uncaughtException' | 'unhandledRejection';

@@ -1,9 +1,20 @@
 #!/usr/bin/env node
+import { writeSync } from 'node:fs';
 import process from 'node:process';
 import { run } from './run.js';
 
 // A reader that has gone (`jackfield plugins | head -1`) is no reason to crash, least of all for a server.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+
+/** What Node ends with when `await` below waits for something that nothing in the process can bring about. */
+const NOTHING_LEFT = 13;
+process.on('exit', () => {
+  if (process.exitCode !== NOTHING_LEFT) return;
+  writeSync(
+    process.stderr.fd,
+    'jackfield: nothing is left that could end the wait: a plugin, an adapter or the configuration waits for a promise that nobody will settle\n',
+  );
+});
 
 const code = await run(process.argv.slice(2), {
   stdout: process.stdout,
@@ -11,6 +22,7 @@ const code = await run(process.argv.slice(2), {
   cwd: process.cwd(),
   loadServer: () => import('../server.js'),
   signals: process,
+  faults: process,
   exit: (now) => process.exit(now),
 });
 

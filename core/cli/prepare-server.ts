@@ -2,13 +2,14 @@
 import { type LoadedConfig, readConfig } from '../config/config-file.js';
 import type { ServerConfig } from '../config/server-config.js';
 import type { Tap } from '../connection/transport.js';
-import { createLog, type LogLevel } from '../log.js';
+import { createLog, type Log, type LogLevel } from '../log.js';
 import type { Call, CommandServer, Surroundings } from './command.js';
 import type { FlagValues } from './flags.js';
 
 export interface PreparedServer {
   readonly server: CommandServer;
   readonly loaded: LoadedConfig;
+  readonly log: Log;
 }
 
 /**
@@ -29,7 +30,7 @@ export async function prepareServer(
     log,
     ...(tap === undefined ? {} : { tap }),
   });
-  return { server, loaded };
+  return { server, loaded, log };
 }
 
 function overridden(config: ServerConfig, { host, port }: FlagValues): ServerConfig {

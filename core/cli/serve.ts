@@ -1,8 +1,10 @@
 /** `jackfield serve`: from the configuration to the last connection. */
 import { authority } from '../client/wire-connection.js';
+import { JackfieldError } from '../errors.js';
 import type { Command, CommandServer, StopSignal, Surroundings } from './command.js';
 import { ConsoleTap } from './console-tap.js';
 import { prepareServer } from './prepare-server.js';
+import { watchFaults } from './watch-faults.js';
 
 export const serve: Command = {
   name: 'serve',
@@ -13,23 +15,29 @@ export const serve: Command = {
   async run(call, around) {
     const verbose = call.flags.verbose === true;
     const tap = verbose ? new ConsoleTap((text) => around.stdout.write(text)) : undefined;
-    const { server } = await prepareServer(call, around, 'info', tap);
+    const { server, log } = await prepareServer(call, around, 'info', tap);
     const stop = new StopOnSignal(server, around);
+    const endWatch = watchFaults(around.faults, log, () => server.plugins);
     try {
       const { host, port } = await server.listen();
       around.stdout.write(`jackfield listening on http://${authority(host, port)}\n`);
       await Promise.race([server.closed, stop.failed]);
     } catch (error) {
-      // A server told to stop while it starts does not come up; that is what was asked for.
-      if (!stop.asked) throw error;
+      // A server told to stop while it starts does not come up; that is what was asked for, by a signal or a plugin.
+      if (!stop.asked && !isStop(error)) throw error;
     } finally {
       stop.dispose();
+      endWatch();
     }
     await stop.done();
     tap?.end();
     return 0;
   },
 };
+
+function isStop(error: unknown): boolean {
+  return error instanceof JackfieldError && error.code === 'SERVER_CLOSING';
+}
 
 const STOP_SIGNALS: readonly StopSignal[] = ['SIGTERM', 'SIGINT'];
 

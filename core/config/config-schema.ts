@@ -87,7 +87,8 @@ const limits = {
   setupTimeoutMs: milliseconds(
     'setupTimeoutMs',
     1,
-    'A plugin may take this long to set up; then the server does not start.',
+    'A plugin may take this long to load and to set up; then the server does not start. At a stop, each of its ' +
+      'onClose functions may take this long; then the stop goes on without it.',
   ),
 } satisfies Record<keyof Limits, z.ZodType>;
 

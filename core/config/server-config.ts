@@ -29,7 +29,8 @@ export interface ListenConfig {
 
 export interface StorageConfig {
   /** A built-in name, an npm package, a path relative to the configuration; in programs also the thing itself. */
-  readonly adapter: string | AdapterDefinition<never> | StorageAdapter;
+  // biome-ignore lint/suspicious/noExplicitAny: an adapter of any options; they are validated by its own schema.
+  readonly adapter: string | AdapterDefinition<any> | StorageAdapter;
   readonly options?: Readonly<Record<string, unknown>>;
 }
 
@@ -37,9 +38,12 @@ export interface StorageConfig {
 export type PluginEntry = PluginReference | { readonly use: PluginReference; readonly options?: unknown };
 // biome-ignore lint/suspicious/noExplicitAny: a plugin of any options; they are validated by its own schema.
 export type PluginReference = string | Plugin<any> | PluginClass;
-/** A class whose constructor parameters name their tokens; resolved from the plugin's own container. */
+/**
+ * A class whose constructor parameters name their tokens; resolved from the plugin's own container. What a plugin
+ * tells beside `setup` stands in `static plugin`, so an instance may call its own fields as it likes.
+ */
 // biome-ignore lint/suspicious/noExplicitAny: the container decides what the constructor is given.
-export type PluginClass = new (...args: any[]) => Pick<Plugin<any>, 'setup'> & Partial<Plugin<any>>;
+export type PluginClass = new (...args: any[]) => Pick<Plugin<any>, 'setup'>;
 
 /** Limits and deadlines: names carry the unit. Each leads to the error named behind its default. */
 export interface Limits {
@@ -67,7 +71,7 @@ export interface Limits {
   readonly maxConnections: number;
   /** A clean stop waits this long for exchanges under way. 10,000: then force. */
   readonly shutdownTimeoutMs: number;
-  /** A plugin's `setup` may take this long. 10,000: `PLUGIN_SETUP_TIMEOUT`. */
+  /** A plugin may take this long to load, to set up, and for each `onClose`. 10,000: `PLUGIN_SETUP_TIMEOUT`. */
   readonly setupTimeoutMs: number;
 }
 

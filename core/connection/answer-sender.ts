@@ -2,6 +2,7 @@
  * Puts answers into the outbox: whole, as a stream, or in a dialect's own form. Which fields frame a body is decided
  * here (RFC 9112 §6).
  */
+import { Buffer } from 'node:buffer';
 import type { Limits } from '../config/server-config.js';
 import type { JackfieldError } from '../errors.js';
 import { type Answer, errorAnswer, isExpected } from '../handlers/answer.js';
@@ -60,11 +61,11 @@ export class AnswerSender {
   }
 
   /** Answers what never became an exchange; the last answer of its connection. */
-  sendError(error: JackfieldError): void {
+  sendError(error: JackfieldError, isHead: boolean): void {
     const { status, fields, body } = errorAnswer(error);
     const text = toLatin1(String(body));
     const head = fields.text.opening(status, this.#services.clock.date) + headEnding(text.length, 'close');
-    this.#outbox.text(head + text);
+    this.#outbox.text(isHead ? head : head + text);
   }
 
   /** The peer is gone: a stream that is on its way is let go. */
@@ -74,6 +75,7 @@ export class AnswerSender {
   }
 
   #head(exchange: Exchange, answer: Answer, framing: ResponseFraming): string {
+    exchange.headSent = true;
     if (framing === 'close') this.isLast = true;
     const keepsAlive = exchange.request.head.minorVersion === 0 ? 'keep-alive' : '';
     const opening = answer.fields.text.opening(answer.status, this.#services.clock.date);
@@ -202,9 +204,9 @@ export class AnswerSender {
   }
 
   #blame({ request }: Exchange, error: unknown): void {
-    const { handledBy, method, path } = request;
+    const { handledBy, dialect, method, path } = request;
     this.#services.log.error(
-      { plugin: handledBy, method, path, error },
+      { plugin: handledBy, dialect, method, path, err: error },
       'The answer of a plugin failed on its way.',
     );
   }

@@ -4,7 +4,6 @@
  *
  * Law of this file: a source ends once. Either it comes to its end, or it fails, or it is cancelled.
  */
-import type { Readable } from 'node:stream';
 import type { ResponseBody } from '../plugin-api.js';
 
 export type Streamed = Exclude<ResponseBody, string | Uint8Array>;
@@ -24,22 +23,24 @@ export function openSource(body: Streamed | Iterable<unknown>): BodySource {
     const reader = body.getReader();
     return { next: () => reader.read(), cancel: () => reader.cancel() };
   }
-  if (isNodeStream(body)) {
-    const parts = body[Symbol.asyncIterator]();
-    return { next: () => parts.next(), cancel: async () => void body.destroy() };
-  }
   const parts = Symbol.asyncIterator in body ? body[Symbol.asyncIterator]() : body[Symbol.iterator]();
+  const next: BodySource['next'] = () => parts.next();
+  if (isDestroyable(body)) return { next, cancel: async () => body.destroy() };
   // A generator that waits for something of its own ends when that comes; `signal` of the request tells it earlier.
-  return { next: () => parts.next(), cancel: async () => parts.return?.() };
+  return { next, cancel: async () => parts.return?.() };
 }
 
-/** Tells a stream that nobody will read it; whatever comes of that concerns nobody. */
+/** Tells a stream that nobody will read it. How it takes that is its own affair. */
 export function abandon(body: ResponseBody | undefined): void {
   if (typeof body !== 'object' || body instanceof Uint8Array) return;
-  if (isWebStream(body)) body.cancel().catch(() => {});
-  else if (isNodeStream(body)) body.destroy();
+  letGo(body).catch(ignore);
+}
+
+async function letGo(body: Streamed): Promise<void> {
+  if (isWebStream(body)) await body.cancel();
+  else if (isDestroyable(body)) body.destroy();
   // A generator that has not begun runs none of its code.
-  else if ('return' in body && typeof body.return === 'function') settle(body.return());
+  else if ('return' in body && typeof body.return === 'function') await body.return();
 }
 
 /**
@@ -47,7 +48,7 @@ export function abandon(body: ResponseBody | undefined): void {
  * file that does not exist), and the event of an error that nobody listens to ends the process.
  */
 export function expectErrors(body: Streamed): void {
-  if (isNodeStream(body)) body.on('error', ignore);
+  if ('on' in body && typeof body.on === 'function') body.on('error', ignore);
 }
 
 /** Whether somebody else reads the stream already. */
@@ -60,12 +61,9 @@ function isWebStream(body: object): body is ReadableStream<unknown> {
   return 'getReader' in body && typeof body.getReader === 'function';
 }
 
-function isNodeStream(body: object): body is Readable {
-  return 'destroy' in body && typeof body.destroy === 'function' && 'on' in body;
-}
-
-function settle(result: unknown): void {
-  Promise.resolve(result).catch(ignore);
+/** Node's streams. */
+function isDestroyable(body: object): body is { destroy(): unknown } {
+  return 'destroy' in body && typeof body.destroy === 'function';
 }
 
 function ignore(): void {}

@@ -9,10 +9,10 @@
 
 import type { Limits } from '../config/server-config.js';
 import { ERRORS, JackfieldError } from '../errors.js';
-import { type Answer, errorAnswer } from '../handlers/answer.js';
+import { type Answer, errorAnswer, isStream } from '../handlers/answer.js';
 import type { Dispatcher } from '../handlers/dispatcher.js';
 import type { HttpClock } from '../http/http-clock.js';
-import { type ParserOptions, RequestParser } from '../http/parser.js';
+import { type ParserEvent, type ParserOptions, RequestParser } from '../http/parser.js';
 import type { Log } from '../log.js';
 import { AnswerSender, type SenderEvents } from './answer-sender.js';
 import { abandon } from './body-source.js';
@@ -38,6 +38,9 @@ export interface ConnectionServices {
   readonly isStopping: boolean;
   connectionClosed(connection: Connection): void;
 }
+
+/** A connection that is idle for longer gives back the memory that only serves speed. */
+const REST_AFTER_MS = 5_000;
 
 /** How long a closing connection still reads, so that the last answer is not lost to a reset (RFC 9112 §9.6). */
 const LINGER_MS = 2_000;
@@ -108,11 +111,8 @@ export class Connection implements TransportEvents, SenderEvents, BodySource {
       this.#transport.destroy();
       return;
     }
-    const exchange = this.#exchange;
-    // What was received whole is still answered; the pump closes behind it.
-    if (exchange?.received === true || this.#hasMore) return;
-    if (exchange === undefined || exchange.sent) this.#close();
-    else this.#refuse(new JackfieldError('BODY_INCOMPLETE'));
+    // Otherwise the pump does it when it is through.
+    if (!this.#hasMore) this.#endOfInput();
   }
 
   drained(): void {
@@ -163,7 +163,7 @@ export class Connection implements TransportEvents, SenderEvents, BodySource {
     }
     switch (this.#phase) {
       case PHASE.idle:
-        this.#parser.rest();
+        if (inPhase > REST_AFTER_MS) this.#parser.rest();
         if (inPhase > limits.idleTimeoutMs) this.#close();
         return;
       case PHASE.reading:
@@ -176,9 +176,7 @@ export class Connection implements TransportEvents, SenderEvents, BodySource {
         this.#checkHandling(now, inPhase);
         return;
       case PHASE.writing:
-        // An early answer is out and the rest of the body, which nobody wants, does not come.
-        if (this.#exchange?.sent === true && now - this.#requestSince > limits.requestTimeoutMs)
-          this.#close();
+        this.#checkWriting(now);
         return;
       case PHASE.draining:
         if (inPhase > LINGER_MS) this.destroy();
@@ -204,6 +202,15 @@ export class Connection implements TransportEvents, SenderEvents, BodySource {
     }
   }
 
+  /** The answer is chosen, and the rest of the request does not come. */
+  #checkWriting(now: number): void {
+    const exchange = this.#exchange;
+    if (exchange === undefined || exchange.received) return;
+    if (now - this.#requestSince <= this.#services.limits.requestTimeoutMs) return;
+    if (exchange.sent) this.#close();
+    else if (exchange.body?.isAwaited === true) this.#refuse(new JackfieldError('REQUEST_TIMEOUT'));
+  }
+
   // Reading
 
   /** Works on what was received until it is used up or something has to be waited for. */
@@ -219,7 +226,14 @@ export class Connection implements TransportEvents, SenderEvents, BodySource {
     this.#outbox.flush();
     this.#noteBlocked();
     this.#updateReading();
-    if (this.#peerEnded && this.#exchange === undefined && !this.#hasMore) this.#close();
+    if (this.#peerEnded && !this.#hasMore) this.#endOfInput();
+  }
+
+  /** Everything that the peer has sent was worked on. What was received whole is still answered. */
+  #endOfInput(): void {
+    const exchange = this.#exchange;
+    if (exchange === undefined || (exchange.sent && !exchange.received)) this.#close();
+    else if (!exchange.received) this.#refuse(new JackfieldError('BODY_INCOMPLETE'));
   }
 
   /** Whether something was received that was not worked on yet. */
@@ -230,7 +244,7 @@ export class Connection implements TransportEvents, SenderEvents, BodySource {
   /** @returns whether there may be more to do at once. */
   #step(): boolean {
     const exchange = this.#exchange;
-    if (exchange?.body?.isFull === true && !exchange.answered) return false;
+    if (exchange?.body?.isFull === true) return false;
     if (this.#outbox.isBlocked && exchange === undefined) return false;
     switch (this.#parser.next()) {
       case 'need-data': {
@@ -292,6 +306,7 @@ export class Connection implements TransportEvents, SenderEvents, BodySource {
       body,
       received: body === undefined,
       answered: false,
+      headSent: false,
       sent: false,
       continueSent: false,
     };
@@ -315,7 +330,11 @@ export class Connection implements TransportEvents, SenderEvents, BodySource {
 
   /** A mistake of our own, or of a dialect: it costs this connection and no other. */
   #fault(error: unknown): void {
-    this.#services.log.error({ error }, 'A connection was broken off by a fault of the server.');
+    const { handledBy, dialect } = this.#exchange?.request ?? {};
+    this.#services.log.error(
+      { plugin: handledBy, dialect, err: error },
+      'A connection was broken off by a fault of the server or of a dialect.',
+    );
     this.destroy();
   }
 
@@ -323,7 +342,8 @@ export class Connection implements TransportEvents, SenderEvents, BodySource {
 
   bodyWanted(): void {
     const exchange = this.#exchange;
-    if (exchange === undefined || exchange.continueSent || exchange.answered || exchange.received) return;
+    if (exchange === undefined || exchange.continueSent || exchange.received) return;
+    if (exchange.headSent || exchange.sent) return;
     if (!exchange.request.head.section.expectsContinue || this.#parser.hasUnread) return;
     exchange.continueSent = true;
     this.#outbox.text('HTTP/1.1 100 Continue\r\n\r\n');
@@ -353,7 +373,7 @@ export class Connection implements TransportEvents, SenderEvents, BodySource {
   #refuse(error: JackfieldError): void {
     const exchange = this.#exchange;
     if (exchange === undefined) {
-      this.#sender.sendError(error);
+      this.#sender.sendError(error, this.#parser.isHead);
       this.#close();
       return;
     }
@@ -376,10 +396,14 @@ export class Connection implements TransportEvents, SenderEvents, BodySource {
       return;
     }
     exchange.answered = true;
-    exchange.body?.discard();
+    if (exchange.body !== undefined && !isStream(answer.body)) exchange.body.discard();
     if (this.#mustClose(exchange, answer)) this.#sender.isLast = true;
     this.#enter(PHASE.writing);
-    this.#sender.send(exchange, answer);
+    try {
+      this.#sender.send(exchange, answer);
+    } catch (error) {
+      this.#fault(error);
+    }
   }
 
   /** Reads past what is left of the request as far as it is here; says whether the connection can go on. */
@@ -389,12 +413,23 @@ export class Connection implements TransportEvents, SenderEvents, BodySource {
       return true;
     if (this.#peerEnded && !this.#hasMore) return true;
     if (exchange.received) return false;
-    let event = this.#parser.next();
-    while (event === 'data') event = this.#parser.next();
+    const event = this.#takeBody(exchange);
     if (event === 'complete') return false;
     // A client that waits for 100 may send its body or the next request: the two cannot be told apart.
     if (head.section.expectsContinue && !exchange.continueSent) return true;
-    return event === 'error' || this.#parser.bodyLeft > this.#services.limits.maxBufferedOctets;
+    // A stream may be made of the request's body as that arrives: whether it will read all of it is not known yet.
+    if (event !== 'need-data' || isStream(answer.body)) return true;
+    return this.#parser.bodyLeft > this.#services.limits.maxBufferedOctets;
+  }
+
+  /** Takes what is here of the body, at most as much as may wait; where it is not wanted any more, it is dropped. */
+  #takeBody({ body }: Exchange): ParserEvent {
+    for (;;) {
+      const event = this.#parser.next();
+      if (event !== 'data') return event;
+      body?.push(this.#isShared ? Buffer.from(this.#parser.data) : this.#parser.data);
+      if (body?.isFull === true) return event;
+    }
   }
 
   // What the sender tells

@@ -13,6 +13,8 @@ export interface Exchange {
   received: boolean;
   /** An answer was chosen; no other can take its place. */
   answered: boolean;
+  /** The final answer has begun on the wire: no interim one may follow. */
+  headSent: boolean;
   /** The answer was handed to the transport whole. */
   sent: boolean;
   /** `100 Continue` was sent (RFC 9110 §10.1.1). */

@@ -39,7 +39,7 @@ export class Listener {
       this.#server.listen({ host, port, backlog: 511 }, () => {
         this.#server.off('error', failed);
         this.#server.on('error', (error) =>
-          this.#connections.log.error({ error }, 'The listening socket failed.'),
+          this.#connections.log.error({ err: error }, 'The listening socket failed.'),
         );
         const address = this.#server.address();
         if (typeof address === 'object' && address !== null)

@@ -49,6 +49,11 @@ export class RequestBody implements AsyncIterable<Uint8Array> {
     return !this.#whole && this.#buffered >= this.#highWaterMark;
   }
 
+  /** Whether somebody waits for more of it. */
+  get isAwaited(): boolean {
+    return this.#waiter !== undefined;
+  }
+
   /** @param trailers Names and values in turn. */
   complete(trailers: readonly string[]): void {
     this.#rawTrailers = trailers;

@@ -3,11 +3,12 @@
  * names none), a file beside the configuration, or an npm package.
  */
 import { readdir, readFile, stat } from 'node:fs/promises';
-import { dirname, isAbsolute, join, resolve } from 'node:path';
+import { basename, dirname, extname, isAbsolute, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { didYouMean } from '../did-you-mean.js';
 import { type ErrorCode, JackfieldError } from '../errors.js';
-import { packageEntry } from './package-entry.js';
+import { packageEntry, packageJson } from './package-entry.js';
+import { syntaxPlace, thrownAt } from './stack-places.js';
 
 /** What is looked for. */
 export interface ExtensionKind {
@@ -77,7 +78,10 @@ async function fileOf(
   if (/^\.{1,2}\//.test(reference) || isAbsolute(reference)) {
     const file = resolve(folder, reference);
     if (await isFile(file)) return { origin: 'file', file };
-    throw new JackfieldError(kind.unknown, `${named}. There is no file ${file}.`);
+    throw new JackfieldError(
+      kind.unknown,
+      `${named}.${await fileMeant(reference, file)} There is no file ${file}.`,
+    );
   }
   const builtIn = await builtInFiles(kind);
   const own = builtIn.get(reference);
@@ -91,19 +95,31 @@ async function fileOf(
   }
   throw new JackfieldError(
     kind.unknown,
-    whyUnknown(kind, reference, folder, named, [...builtIn.keys()], wellNamed),
+    await whyUnknown(kind, reference, folder, named, [...builtIn.keys()], wellNamed),
   );
 }
 
-function whyUnknown(
+/** A file beside the one that is missing, with a name that is almost the same. */
+async function fileMeant(reference: string, file: string): Promise<string> {
+  const beside = await readdir(dirname(file)).catch(() => []);
+  // Without its extension a name is more than a letter off.
+  const plain = basename(file, extname(file));
+  const meant =
+    didYouMean(basename(file), beside) ?? beside.find((name) => basename(name, extname(name)) === plain);
+  if (meant === undefined) return '';
+  return ` Did you mean "${reference.slice(0, -basename(file).length)}${meant}"?`;
+}
+
+async function whyUnknown(
   kind: ExtensionKind,
   reference: string,
   folder: string,
   named: string,
   builtIn: string[],
   wellNamed: boolean,
-): string {
-  const meant = didYouMean(reference, builtIn);
+): Promise<string> {
+  const isFileHere = await isFile(resolve(folder, reference));
+  const meant = isFileHere ? `./${reference}` : didYouMean(reference, builtIn);
   const suggestion = meant === undefined ? '' : ` Did you mean "${meant}"?`;
   const packages = `no package ${kind.packagePrefix}${reference} or ${reference} is installed in ${folder} or above it`;
   const rest = wellNamed ? packages : 'a file is named with ./ in front';
@@ -115,7 +131,7 @@ async function versionOf(file: string): Promise<{ version?: string }> {
   for (let folder = dirname(file); folder !== dirname(folder); folder = dirname(folder)) {
     const text = await readFile(join(folder, 'package.json'), 'utf8').catch(() => undefined);
     if (text === undefined) continue;
-    const { version }: { version?: unknown } = JSON.parse(text);
+    const version = packageJson(text)?.version;
     if (typeof version === 'string') return { version };
   }
   return {};
@@ -126,14 +142,29 @@ async function importedFrom(kind: ExtensionKind, file: string, named: string): P
     const module: { default?: unknown } = await import(pathToFileURL(file).href);
     return unwrapped(module.default);
   } catch (cause) {
-    const missing = missingPackage(cause);
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    const why =
-      missing === undefined
-        ? `${named} failed while it was imported from ${file}: ${reason}`
-        : `${named} needs the package ${missing}, which is not installed. Run "npm install ${missing}".`;
-    throw new JackfieldError(kind.unloadable, why, { cause });
+    throw new JackfieldError(kind.unloadable, await whyUnloadable(file, named, cause), { cause });
   }
+}
+
+async function whyUnloadable(file: string, named: string, cause: unknown): Promise<string> {
+  const missing = missingPackage(cause);
+  if (missing !== undefined) {
+    return `${named} needs the package ${missing}, which is not installed. Run "npm install ${missing}".`;
+  }
+  if (codeOf(cause) === 'ERR_UNKNOWN_FILE_EXTENSION' && /\.[cm]?ts$/.test(file)) {
+    return (
+      `${named} is TypeScript, which this Node (${process.versions.node}) does not import; Node 22.18 and later do. ` +
+      'Update Node, or compile the file and name the JavaScript.'
+    );
+  }
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  const place = cause instanceof SyntaxError ? await syntaxPlace(file, cause) : undefined;
+  if (place !== undefined) return `${named} has a mistake in its syntax at ${place}: ${reason}`;
+  return `${named}${thrownAt(cause, file) || `, imported from ${file}`}: ${reason}`;
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined;
 }
 
 /** A CommonJS module compiled from `export default` arrives with its exports as the default. */
@@ -147,8 +178,8 @@ function unwrapped(exported: unknown): unknown {
  * them. Node tells its name only in the message.
  */
 function missingPackage(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !('code' in error)) return undefined;
-  if (error.code !== 'ERR_MODULE_NOT_FOUND' && error.code !== 'MODULE_NOT_FOUND') return undefined;
+  if (!(error instanceof Error)) return undefined;
+  if (codeOf(error) !== 'ERR_MODULE_NOT_FOUND' && codeOf(error) !== 'MODULE_NOT_FOUND') return undefined;
   const [, specifier] = /^Cannot find (?:package|module) '([^']+)'/.exec(error.message) ?? [];
   return /^(?:@[^/]+\/)?[^./][^/]*/.exec(specifier ?? '')?.[0];
 }

@@ -3,18 +3,18 @@
  * a package named in a configuration is installed beside that configuration.
  */
 import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
+import { createRequire, isBuiltin } from 'node:module';
 import { dirname, join } from 'node:path';
 
 /** @returns The absolute path of the module to import; undefined where no such package is installed. */
 export async function packageEntry(name: string, folder: string): Promise<string | undefined> {
   try {
-    return createRequire(join(folder, 'from-here.js')).resolve(name);
+    // A slash behind the name of one of Node's own modules ("events") means the package.
+    return createRequire(join(folder, 'from-here.js')).resolve(isBuiltin(name) ? `${name}/` : name);
   } catch (error) {
-    const code = codeOf(error);
-    if (code === 'MODULE_NOT_FOUND') return undefined;
-    // A package that can only be imported has no entry for `require`, so its `exports` are read by hand.
-    if (code !== 'ERR_PACKAGE_PATH_NOT_EXPORTED') throw error;
+    // A package that can only be imported has no entry for `require`, so its `exports` are read by hand. Whatever
+    // else is wrong with a package, it gives nothing that could be loaded.
+    if (codeOf(error) !== 'ERR_PACKAGE_PATH_NOT_EXPORTED') return undefined;
   }
   for (let parent = folder; ; parent = dirname(parent)) {
     const home = join(parent, 'node_modules', name);
@@ -28,9 +28,19 @@ export async function packageEntry(name: string, folder: string): Promise<string
 async function importEntry(home: string): Promise<string | undefined> {
   const text = await readFile(join(home, 'package.json'), 'utf8').catch(() => undefined);
   if (text === undefined) return undefined;
-  const { exports }: { exports?: unknown } = JSON.parse(text);
+  const exports = packageJson(text)?.exports;
   const root = isRecord(exports) && '.' in exports ? exports['.'] : exports;
   return target(root);
+}
+
+/** What stands in a package.json; undefined where it is none. */
+export function packageJson(text: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isRecord(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 const CONDITIONS = ['node', 'import', 'module-sync', 'default'];

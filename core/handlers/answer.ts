@@ -36,6 +36,7 @@ export function toAnswer(value: ResponseValue): Answer {
     const hint = value === undefined ? ' Return { status: 204 } where there is nothing to say.' : '';
     throw invalid(`It returned ${String(value)}.${hint}`);
   }
+  if (Array.isArray(value)) throw invalid('It returned a list. For JSON return { json: … }.');
   return isWebResponse(value) ? fromWebResponse(value) : fromParts(value);
 }
 
@@ -81,6 +82,11 @@ function isAsyncIterable(value: unknown): value is AsyncIterable<string | Uint8A
   return typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
 }
 
+/** Whether the body comes bit by bit. */
+export function isStream(body: Answer['body']): boolean {
+  return typeof body === 'object' && !(body instanceof Uint8Array);
+}
+
 function checked(
   status: number,
   headers: ResponseParts['headers'],
@@ -92,7 +98,7 @@ function checked(
     throw invalid(`Its status is ${String(status)}; a final status is a whole number from 200 to 599.`);
   }
   const content = checkBody(body);
-  const bodyless = status === 204 || status === 304;
+  const bodyless = status === 204 || status === 205 || status === 304;
   if (bodyless && content !== undefined && content !== '') {
     throw invalid(`A ${status} answer has no body (RFC 9110 §6.4.1).`);
   }

@@ -83,7 +83,7 @@ export class Dispatcher implements DialectContext {
     try {
       return dialect.claim(head, this);
     } catch (error) {
-      this.#log.error({ dialect: dialect.name, error }, 'A dialect failed while it read a head.');
+      this.#log.error({ dialect: dialect.name, err: error }, 'A dialect failed while it read a head.');
       return undefined;
     }
   }
@@ -216,10 +216,22 @@ export class Dispatcher implements DialectContext {
     const { plugin, error } = thrown instanceof Blamed ? thrown : { plugin: 'jackfield', error: thrown };
     if (!isExpected(error)) this.#blame(plugin, error, request);
     const hooks = this.#contributions.hooks.error;
-    return hooks.length === 0 ? errorAnswer(error) : this.#runErrorHooks(request, error);
+    return hooks.length === 0
+      ? this.#tell(request, plugin, error)
+      : this.#runErrorHooks(request, plugin, error);
   }
 
-  async #runErrorHooks(request: ExchangeRequest, error: unknown): Promise<Answer> {
+  /** An HttpError carries headers of a plugin, which may be as wrong as those of an answer. */
+  #tell(request: ExchangeRequest, plugin: string, error: unknown): Answer {
+    try {
+      return errorAnswer(error);
+    } catch (invalid) {
+      this.#blame(plugin, invalid, request);
+      return errorAnswer(invalid);
+    }
+  }
+
+  async #runErrorHooks(request: ExchangeRequest, culprit: string, error: unknown): Promise<Answer> {
     for (const { plugin, fn } of this.#contributions.hooks.error) {
       try {
         const answer = await this.#runHook(plugin, request, () => fn(request, error));
@@ -229,11 +241,11 @@ export class Dispatcher implements DialectContext {
         this.#blame(plugin, again instanceof Blamed ? again.error : again, request);
       }
     }
-    return errorAnswer(error);
+    return this.#tell(request, culprit, error);
   }
 
   #blame(plugin: string, error: unknown, { method, path }: Request): void {
-    this.#log.error({ plugin, method, path, error }, 'A plugin failed while it handled a request.');
+    this.#log.error({ plugin, method, path, err: error }, 'A plugin failed while it handled a request.');
   }
 }
 

@@ -1,5 +1,6 @@
 /** Where a request's body ends: RFC 9112 §6.3, decided here and nowhere else, before any handler runs. */
 import type { ErrorCode } from '../errors.js';
+import { trimBlanks } from './octets.js';
 
 export type Framing =
   | { readonly kind: 'none' }
@@ -44,7 +45,7 @@ function decideTransferEncoding(values: readonly string[]): Framing | ErrorCode 
   const codings = values
     .join(',')
     .split(',')
-    .map((coding) => coding.replace(/^[ \t]+|[ \t]+$/g, '').toLowerCase());
+    .map((coding) => trimBlanks(coding).toLowerCase());
   if (codings.at(-1) !== 'chunked' || codings.indexOf('chunked') !== codings.length - 1) {
     return 'TRANSFER_ENCODING_INVALID';
   }

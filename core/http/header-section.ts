@@ -5,8 +5,10 @@
 import type { ErrorCode } from '../errors.js';
 import { decideFraming, type Framing } from './framing.js';
 import { parseHost } from './host.js';
+import { trimBlanks } from './octets.js';
 
 const NO_FRAMING: Framing = { kind: 'none' };
+const NO_ELEMENTS: readonly string[] = [];
 
 export class HeaderSection {
   /** Names and values in turn, as received; values without the white space around them. */
@@ -45,7 +47,7 @@ export class HeaderSection {
           host = value;
           break;
         case 6:
-          if (name.toLowerCase() === 'expect') expect += expect === '' ? value : `,${value}`;
+          if (name.toLowerCase() === 'expect') expect += `,${value}`;
           break;
         case 10:
           if (name.toLowerCase() === 'connection') connection += `,${value}`;
@@ -70,9 +72,10 @@ export class HeaderSection {
     this.host = host;
     this.framing = typeof framing === 'string' ? NO_FRAMING : framing;
     this.persistent = connection === '' ? minorVersion === 1 : isPersistent(connection, minorVersion);
-    this.expectsContinue = minorVersion === 1 && expect.toLowerCase() === '100-continue';
     // An HTTP/1.0 client does not know expectations; RFC 9110 §10.1.1 has its field ignored.
-    const unmet = expect !== '' && minorVersion === 1 && !this.expectsContinue;
+    const expectations = expect === '' || minorVersion === 0 ? NO_ELEMENTS : listElements(expect);
+    const unmet = expectations.some((expectation) => expectation !== '100-continue');
+    this.expectsContinue = expectations.length > 0 && !unmet;
     this.fault = typeof framing === 'string' ? framing : unmet ? 'EXPECTATION_FAILED' : undefined;
     this.hostFault = hostFault(hosts, host, minorVersion);
   }
@@ -84,9 +87,15 @@ export class HeaderSection {
   }
 }
 
+/** The elements of a list of tokens in lower case, empty ones left out (RFC 9110 §5.6.1). */
+function listElements(list: string): string[] {
+  const elements = list.toLowerCase().split(',');
+  return elements.map(trimBlanks).filter((element) => element !== '');
+}
+
 /** RFC 9112 §9.3; options are case-insensitive and may stand anywhere in the list. */
 function isPersistent(connection: string, minorVersion: 0 | 1): boolean {
-  const options = connection.toLowerCase().split(/[ \t]*,[ \t]*/);
+  const options = listElements(connection);
   if (options.includes('close')) return false;
   return minorVersion === 1 || options.includes('keep-alive');
 }

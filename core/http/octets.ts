@@ -49,3 +49,16 @@ export function isAll(text: string, allowed: Uint8Array): boolean {
 export function isToken(text: string): boolean {
   return isAll(text, IS_TOKEN);
 }
+
+/** Without the optional white space (RFC 9110 §5.6.3) at its ends, in time that is linear in its length. */
+export function trimBlanks(text: string): string {
+  let start = 0;
+  let end = text.length;
+  while (start < end && isBlank(text.charCodeAt(start))) start++;
+  while (end > start && isBlank(text.charCodeAt(end - 1))) end--;
+  return text.slice(start, end);
+}
+
+export function isBlank(code: number): boolean {
+  return code === SP || code === HTAB;
+}

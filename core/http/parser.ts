@@ -13,7 +13,7 @@ import { ChunkedBody } from './chunked-body.js';
 import type { ClaimedHead, RefusedHead } from './dialect.js';
 import type { Framing } from './framing.js';
 import { HeaderSection } from './header-section.js';
-import { COLON, CR, HTAB, IS_FIELD_VALUE, IS_TOKEN, LF, SP } from './octets.js';
+import { COLON, CR, HTAB, IS_FIELD_VALUE, IS_TOKEN, isBlank, LF, SP } from './octets.js';
 import type { RequestHead } from './request-head.js';
 import { MAX_METHOD_OCTETS, RequestLine } from './request-line.js';
 import { SectionMemo } from './section-memo.js';
@@ -95,6 +95,7 @@ export class RequestParser {
   data: Buffer = NO_OCTETS;
   /** Valid after `error`. */
   error: JackfieldError | undefined;
+  #hasFailedHead = false;
 
   constructor(options: ParserOptions) {
     this.#options = options;
@@ -105,9 +106,17 @@ export class RequestParser {
     return this.#trailers ?? NO_TRAILERS;
   }
 
-  /** Whether a request has begun and is not complete; empty lines before a request line do not begin one. */
+  /** Whether a request has begun and is not complete; empty lines before it, or half of one, do not begin it. */
   get midRequest(): boolean {
-    return this.#state === 'request-line' ? this.#carry.length > 1 : this.#state !== 'complete';
+    if (this.#state === 'request-line') return this.#carry !== '' && this.#carry !== '\r';
+    return this.#state !== 'complete';
+  }
+
+  /** Whether the request under way, or the one that failed, says HEAD: even its refusal has no body (RFC 9110 §9.3.2). */
+  get isHead(): boolean {
+    if (this.#state === 'failed') return this.#hasFailedHead;
+    if (this.#state !== 'request-line') return this.#line.method === 'HEAD';
+    return this.#text === '' ? this.#carry.startsWith('HEAD ') : this.#text.startsWith('HEAD ', this.#p);
   }
 
   /** Whether fed octets are still unread. */
@@ -243,6 +252,7 @@ export class RequestParser {
   }
 
   #fail(code: ErrorCode): ParserEvent {
+    this.#hasFailedHead = this.isHead;
     this.#state = 'failed';
     this.error = new JackfieldError(code);
     return 'error';
@@ -325,12 +335,14 @@ export class RequestParser {
       if (text.charCodeAt(p) !== CR || text.charCodeAt(p + 1) !== LF) {
         return this.#failLine(start, 'FIELD_VALUE_INVALID');
       }
-      this.#sectionOctets += p - start;
-      if (this.#sectionOctets + 1 > limit) {
+      this.#sectionOctets += p + 2 - start;
+      // The empty line has its place within the limit, so that it is never too long when it comes by itself.
+      if (this.#sectionOctets + 2 > limit) {
         return this.#fail(isHeader ? 'HEADER_SECTION_TOO_LARGE' : 'TRAILER_SECTION_TOO_LARGE');
       }
-      this.#sectionOctets += 2;
-      if (fields.length >= most * 2) return this.#fail('HEADER_FIELDS_TOO_MANY');
+      if (fields.length >= most * 2) {
+        return this.#fail(isHeader ? 'HEADER_FIELDS_TOO_MANY' : 'TRAILER_SECTION_TOO_LARGE');
+      }
 
       let valueEnd = p;
       while (valueEnd > valueStart && isBlank(text.charCodeAt(valueEnd - 1))) valueEnd--;
@@ -428,8 +440,4 @@ export class RequestParser {
 function firstOctetFault(octet: number): ErrorCode {
   if (octet === LF) return 'LINE_END_INVALID';
   return octet === SP || octet === HTAB ? 'REQUEST_LINE_INVALID' : 'METHOD_INVALID';
-}
-
-function isBlank(code: number): boolean {
-  return code === SP || code === HTAB;
 }

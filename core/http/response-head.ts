@@ -17,6 +17,7 @@ export class FieldText {
   #status = 0;
   #date = '';
   #opening = '';
+  #isFlat = false;
 
   /** @param hasDate Whether a Date is among them. */
   constructor(text: string, hasDate: boolean) {
@@ -30,10 +31,18 @@ export class FieldText {
    * @param date Value of the Date field; every final response carries one (RFC 9110 §6.6.1).
    */
   opening(status: number, date: string): string {
-    if (status === this.#status && date === this.#date) return this.#opening;
+    if (status === this.#status && date === this.#date) {
+      // Worth it from the second time on: text put together from parts is taken apart again at every write.
+      if (!this.#isFlat) {
+        this.#opening = Buffer.from(this.#opening, 'latin1').toString('latin1');
+        this.#isFlat = true;
+      }
+      return this.#opening;
+    }
     const dateLine = this.#hasDate ? '' : `Date: ${date}\r\n`;
     this.#status = status;
     this.#date = date;
+    this.#isFlat = false;
     this.#opening = `HTTP/1.1 ${status} ${reasonPhrase(status)}\r\n${dateLine}${this.text}`;
     return this.#opening;
   }
@@ -47,7 +56,9 @@ export function formatFields(fields: readonly string[]): string {
 }
 
 /** Most bodies are short: the end of their heads is ready. */
-const LENGTH_ENDINGS = Array.from({ length: 4_096 }, (_, octets) => `Content-Length: ${octets}\r\n\r\n`);
+const LENGTH_ENDINGS = Array.from({ length: 4_096 }, (_, octets) =>
+  Buffer.from(`Content-Length: ${octets}\r\n\r\n`).toString('latin1'),
+);
 
 /**
  * What follows the field lines, up to and including the empty line.

@@ -1,10 +1,12 @@
 /** The first half of a plugin's life: found, recognised, its options validated, its place in the order known. */
 
 import type { ConfigSource, PluginClass, PluginEntry, PluginReference } from '../config/server-config.js';
+import type { StandardResult, StandardSchema } from '../config/standard-schema.js';
 import { explainIssues, knownKeysOf } from '../config/validate-config.js';
 import { JackfieldError } from '../errors.js';
 import { type ExtensionKind, findExtension } from '../extensions/find-extension.js';
 import type { Plugin } from '../plugin-api.js';
+import { inTime } from './in-time.js';
 
 export const PLUGINS: ExtensionKind = {
   folder: 'plugins',
@@ -18,6 +20,8 @@ export type PluginOrigin = 'built-in' | 'file' | 'package' | 'object';
 export interface LoadedPlugin {
   readonly name: string;
   readonly origin: PluginOrigin;
+  /** Absolute; `''` for an object given by a program. */
+  readonly file: string;
   readonly version: string | undefined;
   readonly needs: readonly string[];
   /** Validated. */
@@ -27,21 +31,55 @@ export interface LoadedPlugin {
   readonly location: string;
 }
 
-/** Errors: PLUGIN_UNKNOWN, PLUGIN_LOAD_FAILED, PLUGIN_INVALID, PLUGIN_OPTIONS_INVALID, PLUGIN_REPEATED, PLUGIN_NEEDS_*. */
+/**
+ * @param timeoutMs As long as each may take to be imported and to validate its options.
+ * Errors: PLUGIN_UNKNOWN, PLUGIN_LOAD_FAILED, PLUGIN_INVALID, PLUGIN_OPTIONS_INVALID, PLUGIN_SETUP_TIMEOUT,
+ * PLUGIN_REPEATED, PLUGIN_NEEDS_*; of several plugins that fail, that of the first.
+ */
 export async function loadPlugins(
   entries: readonly PluginEntry[],
   source: ConfigSource,
+  timeoutMs: number,
 ): Promise<LoadedPlugin[]> {
-  const loaded = await Promise.all(entries.map((entry, at) => loadPlugin(entry, at, source)));
+  const outcomes = await Promise.allSettled(
+    entries.map((entry, at) =>
+      inTime(loadPlugin(entry, at, source), timeoutMs, () => tooLate(nameOf(entry, at, source), timeoutMs)),
+    ),
+  );
+  const loaded = outcomes.map((outcome) => {
+    if (outcome.status === 'rejected') throw outcome.reason;
+    return outcome.value;
+  });
   refuseRepeated(loaded);
   return orderByNeeds(loaded);
 }
 
+/** @param plugin How it is called in the error. */
+export function tooLate(plugin: string, timeoutMs: number): JackfieldError {
+  return new JackfieldError(
+    'PLUGIN_SETUP_TIMEOUT',
+    `${plugin} took longer than ${timeoutMs} ms. Mend what it waits for, or raise "limits.setupTimeoutMs".`,
+  );
+}
+
+function nameOf(entry: PluginEntry, at: number, source: ConfigSource): string {
+  const { reference, location } = referenceOf(entry, at, source);
+  const name = JSON.stringify(typeof reference === 'string' ? reference : reference.name);
+  return location === '' ? name : `${name} at ${location}`;
+}
+
+function referenceOf(
+  entry: PluginEntry,
+  at: number,
+  source: ConfigSource,
+): { readonly reference: PluginReference; readonly location: string } {
+  return isFullEntry(entry)
+    ? { reference: entry.use, location: source.locate(['plugins', at, 'use']) }
+    : { reference: entry, location: source.locate(['plugins', at]) };
+}
+
 async function loadPlugin(entry: PluginEntry, at: number, source: ConfigSource): Promise<LoadedPlugin> {
-  const full = isFullEntry(entry);
-  const reference: PluginReference = full ? entry.use : entry;
-  const path = full ? ['plugins', at, 'use'] : ['plugins', at];
-  const location = source.locate(path);
+  const { reference, location } = referenceOf(entry, at, source);
   const found =
     typeof reference === 'string'
       ? await findExtension(PLUGINS, reference, source.folder, location)
@@ -51,12 +89,20 @@ async function loadPlugin(entry: PluginEntry, at: number, source: ConfigSource):
   const named = { name: told.name, location };
   const options = await validateOptions(
     told,
-    full ? entry.options : undefined,
+    isFullEntry(entry) ? entry.options : undefined,
     ['plugins', at, 'options'],
     source,
   );
   const version = told.version ?? ('version' in found ? found.version : undefined);
-  return { ...named, origin: found.origin, version, needs: told.needs ?? [], options, made };
+  return {
+    ...named,
+    origin: found.origin,
+    file: found.file,
+    version,
+    needs: told.needs ?? [],
+    options,
+    made,
+  };
 }
 
 function isFullEntry(entry: PluginEntry): entry is Extract<PluginEntry, { use: PluginReference }> {
@@ -65,12 +111,22 @@ function isFullEntry(entry: PluginEntry): entry is Extract<PluginEntry, { use: P
 
 function recognise(exported: unknown, reference: string, location: string): Plugin | PluginClass {
   const where = location === '' ? reference : `${reference} at ${location}`;
-  if (typeof exported === 'function') {
-    if (typeof exported.prototype?.setup === 'function') return exported as PluginClass;
-    throw new JackfieldError(
+  const invalid = (what: string): JackfieldError =>
+    new JackfieldError(
       'PLUGIN_INVALID',
-      `${where} is a function. Export { name, setup } or a class with a setup method.`,
+      `${where} ${what}. A plugin is { name, setup } and may have version, needs and options.`,
     );
+  if (typeof exported === 'function') {
+    if (typeof exported.prototype?.setup !== 'function') {
+      throw new JackfieldError(
+        'PLUGIN_INVALID',
+        `${where} is a function. Export { name, setup } or a class with a setup method.`,
+      );
+    }
+    const made = exported as PluginClass;
+    const fault = faultIn(describeClass(made));
+    if (fault === undefined) return made;
+    throw invalid(fault === 'has no name' ? 'is a class without a name. Give it one' : fault);
   }
   if (typeof exported !== 'object' || exported === null) {
     throw new JackfieldError(
@@ -78,22 +134,20 @@ function recognise(exported: unknown, reference: string, location: string): Plug
       `${where} has no default export. Export default definePlugin({ name, setup }).`,
     );
   }
-  const { name, setup, needs, options } = exported as Partial<Record<keyof Plugin, unknown>>;
-  const wrong =
-    typeof name !== 'string' || name === ''
-      ? 'has no name'
-      : typeof setup !== 'function'
-        ? 'has no setup function'
-        : needs !== undefined && !isListOfNames(needs)
-          ? 'has needs that are no list of names'
-          : options !== undefined && !isSchema(options)
-            ? 'has options that are no Standard Schema'
-            : undefined;
-  if (wrong === undefined) return exported as Plugin;
-  throw new JackfieldError(
-    'PLUGIN_INVALID',
-    `${where} ${wrong}. A plugin is { name, setup } and may have version, needs and options.`,
-  );
+  const { setup } = exported as { setup?: unknown };
+  const fault = faultIn(exported) ?? (typeof setup === 'function' ? undefined : 'has no setup function');
+  if (fault === undefined) return exported as Plugin;
+  throw invalid(fault);
+}
+
+/** What is wrong with what a plugin tells of itself. */
+function faultIn(told: Partial<Record<keyof Plugin, unknown>>): string | undefined {
+  const { name, version, needs, options } = told;
+  if (typeof name !== 'string' || name === '') return 'has no name';
+  if (version !== undefined && typeof version !== 'string') return 'has a version that is no string';
+  if (needs !== undefined && !isListOfNames(needs)) return 'has needs that are no list of names';
+  if (options !== undefined && !isSchema(options)) return 'has options that are no Standard Schema';
+  return undefined;
 }
 
 function isListOfNames(needs: unknown): boolean {
@@ -101,18 +155,25 @@ function isListOfNames(needs: unknown): boolean {
 }
 
 function isSchema(options: unknown): boolean {
+  // Some schemas (ArkType's) are functions.
+  if (Object(options) !== options) return false;
+  const standard: unknown = Reflect.get(options as object, '~standard');
   return (
-    (typeof options === 'object' || typeof options === 'function') &&
-    options !== null &&
-    '~standard' in options
+    typeof standard === 'object' &&
+    standard !== null &&
+    typeof Reflect.get(standard, 'validate') === 'function'
   );
 }
 
-/** A class tells its name, needs and options in `static plugin`; without, it is called after itself. */
+/**
+ * A class tells its name, needs and options in `static plugin`; without, it is called after itself. Where it is
+ * exported without a name, JavaScript calls it "default".
+ */
 function describeClass(made: PluginClass): Omit<Plugin, 'setup'> {
   const told: unknown = Reflect.get(made, 'plugin');
   const kebab = made.name.replace(/Plugin$/, '').replace(/(?<=[a-z0-9])(?=[A-Z])/g, '-');
-  return { name: kebab.toLowerCase(), ...(typeof told === 'object' ? told : {}) };
+  const name = made.name === 'default' ? '' : kebab.toLowerCase();
+  return { name, ...(typeof told === 'object' ? told : {}) };
 }
 
 async function validateOptions(
@@ -134,7 +195,7 @@ async function validateOptions(
     );
   }
   const value = given ?? {};
-  const result = await schema['~standard'].validate(value);
+  const result = await validated(name, schema, value);
   if (result.issues === undefined) return result.value;
   const faults = explainIssues(result.issues, {
     source,
@@ -147,6 +208,26 @@ async function validateOptions(
     'PLUGIN_OPTIONS_INVALID',
     faults.map((fault) => `plugin "${name}": ${fault}`).join('\n'),
   );
+}
+
+/** Errors: PLUGIN_INVALID where the schema itself fails. */
+async function validated(
+  name: string,
+  schema: StandardSchema<unknown, unknown>,
+  value: unknown,
+): Promise<StandardResult<unknown>> {
+  try {
+    const result: unknown = await schema['~standard'].validate(value);
+    if (typeof result === 'object' && result !== null) return result as StandardResult<unknown>;
+    throw new TypeError('it returned no result');
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new JackfieldError(
+      'PLUGIN_INVALID',
+      `the schema of the options of "${name}" failed: ${reason}. Mend it, or take the plugin out of "plugins".`,
+      { cause },
+    );
+  }
 }
 
 function refuseRepeated(plugins: readonly LoadedPlugin[]): void {

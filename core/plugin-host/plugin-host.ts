@@ -7,6 +7,7 @@ import type { ConfigSource, Limits } from '../config/server-config.js';
 import type { ResolvedConfig } from '../config/validate-config.js';
 import { ExchangeRequest } from '../connection/exchange-request.js';
 import { JackfieldError } from '../errors.js';
+import { thrownAt } from '../extensions/stack-places.js';
 import type { Contributions, Dispatcher, Hook, HookTable } from '../handlers/dispatcher.js';
 import { makeRoute, Registry, type Route } from '../handlers/registry.js';
 import type { Dialect } from '../http/dialect.js';
@@ -14,24 +15,48 @@ import type { Log } from '../log.js';
 import type { Hooks, Plugin, PluginContext, Storage } from '../plugin-api.js';
 import type { MaybePromise } from '../storage/contract.js';
 import { TOKENS } from '../tokens.js';
-import type { LoadedPlugin, PluginOrigin } from './load-plugins.js';
+import { inTime } from './in-time.js';
+import { type LoadedPlugin, type PluginOrigin, tooLate } from './load-plugins.js';
 
 /** What `jackfield plugins` shows of a plugin. */
 export interface PluginReport {
   readonly name: string;
   readonly origin: PluginOrigin;
+  /** The module it came from, absolute; absent for an object given by a program. */
+  readonly file?: string;
   readonly version?: string;
   readonly claims: readonly { readonly method: string; readonly pattern: string }[];
   readonly setupMs: number;
 }
 
 /** Makes an instance of a class plugin, in a container of its own. */
-export type MakeInstance = (plugin: LoadedPlugin, context: PluginContext) => Plugin;
+export type MakeInstance = (plugin: LoadedPlugin, context: PluginContext) => PluginInstance;
+
+/** Only `setup` is called on it; what else a plugin has is told by its class. */
+export type PluginInstance = Pick<Plugin, 'setup'>;
 
 /** What the plugins reach of their server. */
 export interface HostServer {
   readonly dispatcher: Dispatcher | undefined;
   shutdown(): void;
+}
+
+type GrowingReport = { -readonly [Part in keyof PluginReport]: PluginReport[Part] };
+
+function emptyReport({ name, origin, file, version }: LoadedPlugin): GrowingReport {
+  return {
+    name,
+    origin,
+    ...(file === '' ? {} : { file }),
+    ...(version === undefined ? {} : { version }),
+    claims: [],
+    setupMs: 0,
+  };
+}
+
+interface Closer {
+  readonly plugin: string;
+  readonly fn: () => MaybePromise<void>;
 }
 
 type MutableHooks = { [Stage in keyof HookTable]: HookTable[Stage][number][] };
@@ -43,11 +68,12 @@ export class PluginHost {
   readonly #storage: Storage;
   readonly #log: Log;
   readonly #stopping = new AbortController();
-  readonly #closers: { readonly plugin: string; readonly fn: () => MaybePromise<void> }[] = [];
+  readonly #closers: Closer[] = [];
+  #isClosed = false;
   readonly #routes: Route[] = [];
   readonly #hooks: MutableHooks = { request: [], handler: [], response: [], error: [], close: [] };
   readonly #dialects: Dialect[] = [];
-  readonly #reports: PluginReport[] = [];
+  readonly #reports: GrowingReport[] = [];
 
   constructor(
     @inject(TOKENS.config) config: ResolvedConfig,
@@ -61,14 +87,14 @@ export class PluginHost {
     this.#log = log;
   }
 
-  /** In boot order. */
+  /** In boot order; of a plugin that is being set up its claims are still to come. */
   get reports(): readonly PluginReport[] {
     return this.#reports;
   }
 
   /**
    * Sets the plugins up, one after the other. Where one fails, those already up are closed before this rejects.
-   * Errors: PLUGIN_SETUP_FAILED, PLUGIN_SETUP_TIMEOUT, HANDLER_REPEATED.
+   * Errors: PLUGIN_SETUP_FAILED, PLUGIN_SETUP_TIMEOUT, HANDLER_REPEATED, SERVER_CLOSING.
    */
   async setUp(
     plugins: readonly LoadedPlugin[],
@@ -76,7 +102,10 @@ export class PluginHost {
     make: MakeInstance,
   ): Promise<Contributions> {
     try {
-      for (const plugin of plugins) await this.#setUpOne(plugin, server, make);
+      for (const plugin of plugins) {
+        if (this.#stopping.signal.aborted) throw new JackfieldError('SERVER_CLOSING');
+        await this.#setUpOne(plugin, server, make);
+      }
       return { registry: new Registry(this.#routes), hooks: this.#hooks, dialects: this.#dialects };
     } catch (error) {
       await this.close();
@@ -87,41 +116,28 @@ export class PluginHost {
   async #setUpOne(plugin: LoadedPlugin, server: HostServer, make: MakeInstance): Promise<void> {
     const started = performance.now();
     const routesBefore = this.#routes.length;
+    const report = emptyReport(plugin);
+    this.#reports.push(report);
     const life = { isSettingUp: true };
     const context = this.#contextOf(plugin, server, life);
+    const named = plugin.location === '' ? `"${plugin.name}"` : `"${plugin.name}" at ${plugin.location}`;
     try {
       const instance = typeof plugin.made === 'function' ? make(plugin, context) : plugin.made;
-      await this.#inTime(plugin, instance.setup(context));
+      const { setupTimeoutMs } = this.#limits;
+      await inTime(instance.setup(context), setupTimeoutMs, () => tooLate(named, setupTimeoutMs));
     } catch (cause) {
       if (cause instanceof JackfieldError && cause.code === 'PLUGIN_SETUP_TIMEOUT') throw cause;
       const reason = cause instanceof Error ? cause.message : String(cause);
-      const where = plugin.location === '' ? '' : ` at ${plugin.location}`;
-      throw new JackfieldError('PLUGIN_SETUP_FAILED', `"${plugin.name}"${where}: ${reason}`, { cause });
+      throw new JackfieldError('PLUGIN_SETUP_FAILED', `${named}${thrownAt(cause, plugin.file)}: ${reason}`, {
+        cause,
+      });
     } finally {
       life.isSettingUp = false;
     }
-    const claims = this.#routes
+    report.claims = this.#routes
       .slice(routesBefore)
       .map(({ method, pattern }) => ({ method, pattern: pattern.text }));
-    const setupMs = performance.now() - started;
-    const { name, origin, version } = plugin;
-    this.#reports.push({ name, origin, ...(version === undefined ? {} : { version }), claims, setupMs });
-  }
-
-  async #inTime(plugin: LoadedPlugin, setup: MaybePromise<void>): Promise<void> {
-    const { setupTimeoutMs } = this.#limits;
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
-        const detail = `"${plugin.name}" took longer than ${setupTimeoutMs} ms. Mend what it waits for, or raise "limits.setupTimeoutMs".`;
-        reject(new JackfieldError('PLUGIN_SETUP_TIMEOUT', detail));
-      }, setupTimeoutMs);
-    });
-    try {
-      await Promise.race([setup, late]);
-    } finally {
-      clearTimeout(timer);
-    }
+    report.setupMs = performance.now() - started;
   }
 
   #contextOf(
@@ -159,7 +175,9 @@ export class PluginHost {
       folder: this.#source.folder,
       onClose: (fn) => {
         if (typeof fn !== 'function') throw new TypeError('onClose takes a function.');
-        this.#closers.push({ plugin: name, fn });
+        if (!this.#isClosed) this.#closers.push({ plugin: name, fn });
+        // Of a setup that was given up, and still came to something that has to be closed.
+        else void this.#closeOne({ plugin: name, fn });
       },
       shutdown: () => server.shutdown(),
     };
@@ -180,15 +198,24 @@ export class PluginHost {
     this.#stopping.abort(new JackfieldError('SERVER_CLOSING'));
   }
 
-  /** Runs what was given to `onClose`, the last first. A closer that fails is logged and keeps none of the others. */
+  /**
+   * Runs what was given to `onClose`, the last first. A closer that fails, or takes longer than `setupTimeoutMs`, is
+   * logged and keeps none of the others.
+   */
   async close(): Promise<void> {
     this.announceStop();
-    for (const { plugin, fn } of this.#closers.splice(0).reverse()) {
-      try {
-        await fn();
-      } catch (error) {
-        this.#log.error({ plugin, error }, 'A plugin failed while it was closed.');
-      }
+    this.#isClosed = true;
+    for (const closer of this.#closers.splice(0).reverse()) await this.#closeOne(closer);
+  }
+
+  async #closeOne({ plugin, fn }: Closer): Promise<void> {
+    const { setupTimeoutMs } = this.#limits;
+    const late = new Error(`It took longer than ${setupTimeoutMs} ms.`);
+    try {
+      await inTime(fn(), setupTimeoutMs, () => late);
+    } catch (error) {
+      if (error === late) this.#log.error({ plugin, setupTimeoutMs }, 'A plugin was not closed in time.');
+      else this.#log.error({ plugin, err: error }, 'A plugin failed while it was closed.');
     }
   }
 }

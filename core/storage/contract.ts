@@ -51,14 +51,17 @@ export interface Change {
   readonly deletes?: readonly string[];
 }
 
+/** A change that was made. */
+export interface Committed {
+  readonly ok: true;
+  /** The revision of this commit. */
+  readonly revision: number;
+  /** What stood at each put or deleted key before; keys that were absent are absent here. */
+  readonly previous: Map<string, Entry>;
+}
+
 export type CommitResult =
-  | {
-      readonly ok: true;
-      /** The revision of this commit. */
-      readonly revision: number;
-      /** What stood at each put or deleted key before; keys that were absent are absent here. */
-      readonly previous: Map<string, Entry>;
-    }
+  | Committed
   /** Nothing was changed; `conflict` is the key of the first check that did not hold. */
   | { readonly ok: false; readonly conflict: string };
 

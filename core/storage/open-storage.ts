@@ -2,8 +2,9 @@
 import type { ConfigSource, StorageConfig } from '../config/server-config.js';
 import { explainIssues, knownKeysOf } from '../config/validate-config.js';
 import { JackfieldError } from '../errors.js';
+import { thrownAt } from '../extensions/stack-places.js';
 import type { Log } from '../log.js';
-import type { AdapterDefinition, StorageAdapter } from './contract.js';
+import type { AdapterContext, AdapterDefinition, StorageAdapter } from './contract.js';
 import { asDefinition, findAdapter } from './find-adapter.js';
 import { StorageDoor } from './storage-door.js';
 
@@ -27,14 +28,45 @@ async function makeAdapter(
   const definition =
     typeof adapter === 'string' ? await findAdapter(adapter, source) : asDefinition(adapter, 'the object');
   const validated = await validateOptions(definition, options, source);
-  return definition.create(validated, {
-    folder: source.folder,
-    log: log.child({ adapter: definition.name }),
-  });
+  const context = { folder: source.folder, log: log.child({ adapter: definition.name }) };
+  return made(definition, validated, context);
 }
 
 function isAdapter(adapter: StorageConfig['adapter']): adapter is StorageAdapter {
   return typeof adapter === 'object' && 'commit' in adapter;
+}
+
+const FUNCTIONS = [
+  'open',
+  'get',
+  'list',
+  'commit',
+  'close',
+] as const satisfies readonly (keyof StorageAdapter)[];
+
+/** Errors: ADAPTER_INVALID and those that the adapter throws itself. */
+function made(
+  definition: AdapterDefinition<unknown>,
+  options: unknown,
+  context: AdapterContext,
+): StorageAdapter {
+  const { name } = definition;
+  let adapter: unknown;
+  try {
+    adapter = definition.create(options, context);
+  } catch (cause) {
+    if (cause instanceof JackfieldError) throw cause;
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    const detail = `"${name}" could not be made${thrownAt(cause, '')}: ${reason}`;
+    throw new JackfieldError('ADAPTER_INVALID', detail, { cause });
+  }
+  const parts = Object(adapter) as Readonly<Record<string, unknown>>;
+  const missing = FUNCTIONS.filter((part) => typeof parts[part] !== 'function');
+  if (missing.length === 0) return adapter as StorageAdapter;
+  throw new JackfieldError(
+    'ADAPTER_INVALID',
+    `what "${name}" made is no store: it lacks ${missing.join(', ')}.`,
+  );
 }
 
 async function validateOptions(

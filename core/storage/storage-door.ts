@@ -10,6 +10,7 @@ import { JackfieldError } from '../errors.js';
 import type {
   Change,
   CommitResult,
+  Committed,
   Entry,
   Listing,
   MaybePromise,
@@ -98,6 +99,8 @@ export class StorageDoor {
   }
 
   /** Errors: STORAGE_KEY_INVALID, STORAGE_VALUE_INVALID, STORAGE_CHANGE_INVALID and those of the store. */
+  commit(change: Omit<Change, 'checks'> & { readonly checks?: never }): MaybePromise<Committed>;
+  commit(change: Change): MaybePromise<CommitResult>;
   commit(change: Change): MaybePromise<CommitResult> {
     this.#mustBeOpen();
     const { checks = [], puts = [], deletes = [] } = change;

@@ -4,6 +4,7 @@ import { silentLog } from '../../core/log.js';
 import type {
   Change,
   CommitResult,
+  Committed,
   Dialect,
   Entry,
   HandleOptions,
@@ -136,6 +137,8 @@ export class FakeStorage implements Storage {
     return found.length > limit ? { entries, next: entries.at(-1)!.created } : { entries };
   }
 
+  commit(change: Omit<Change, 'checks'> & { readonly checks?: never }): Committed;
+  commit(change: Change): CommitResult;
   commit(change: Change): CommitResult {
     this.commits.push(change);
     const { checks = [], puts = [] } = change;

@@ -42,6 +42,7 @@ export interface Ran {
 export interface Started {
   readonly finished: Promise<Ran>;
   readonly signals: EventEmitter;
+  readonly faults: EventEmitter;
   readonly exits: number[];
   /** Resolves when this text is on stdout. */
   printed(text: string): Promise<void>;
@@ -63,6 +64,7 @@ export function start(
     },
   });
   const signals = new EventEmitter();
+  const faults = new EventEmitter();
   const exits: number[] = [];
   const made: { config?: ServerConfig; options?: ServerOptions } = {};
   const finished = run(argv, {
@@ -76,12 +78,13 @@ export function start(
       },
     }),
     signals,
+    faults,
     exit: (code) => exits.push(code),
   }).then((code) => ({ code, ...out }));
   const printed = async (text: string): Promise<void> => {
     while (!out.stdout.includes(text)) await new Promise((resolve) => written.once('stdout', resolve));
   };
-  return { finished, signals, exits, printed, made };
+  return { finished, signals, faults, exits, printed, made };
 }
 
 export function ran(argv: readonly string[], cwd: string, server?: CommandServer): Promise<Ran> {

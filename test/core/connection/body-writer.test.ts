@@ -260,7 +260,7 @@ test('a source with more or fewer octets than its Content-Length is let go and t
   await fewer.head();
   t.is(await fewer.rest(), 'ab');
   t.deepEqual(
-    errors.map(({ error }) => (error as { code: string }).code),
+    errors.map(({ err }) => (err as { code: string }).code),
     ['HANDLER_ANSWER_INVALID', 'HANDLER_ANSWER_INVALID'],
   );
 });
@@ -283,7 +283,7 @@ test('a part that is neither text nor bytes is a fault of the plugin, and the so
   wire.request(...REQUEST);
   await wire.rest();
   t.is(ends, 1);
-  t.is((errors[0]!.error as { code: string }).code, 'HANDLER_ANSWER_INVALID');
+  t.is((errors[0]!.err as { code: string }).code, 'HANDLER_ANSWER_INVALID');
 });
 
 test('a source that fails at being let go is logged and harms nobody', async (t) => {

@@ -72,7 +72,7 @@ test('Response.error, a body that was read and one that is being read are no ans
     const { log, errors } = logged();
     const server = await prepared(t, ({ handle }) => handle('GET', '/', () => response), { log });
     t.is((await server.inject()).status, 500);
-    t.is((errors[0]!.error as { code: string }).code, 'HANDLER_ANSWER_INVALID');
+    t.is((errors[0]!.err as { code: string }).code, 'HANDLER_ANSWER_INVALID');
   }
 });
 

@@ -149,7 +149,7 @@ test('RFC 9110 §8.8.3: an ETag without quotes and a date that is none are told 
       { log },
     );
     t.is((await all.inject()).status, 500);
-    t.is((errors[0]!.error as { code: string }).code, 'HANDLER_ANSWER_INVALID');
+    t.is((errors[0]!.err as { code: string }).code, 'HANDLER_ANSWER_INVALID');
     // In a Headers they often come from elsewhere: passed on, and no validators.
     const proxied = await prepared(
       t,
@@ -198,5 +198,5 @@ test('precondition refuses a tag without quotes: a mistake of the program', asyn
     { log },
   );
   t.is((await all.inject({ method: 'PUT' })).status, 500);
-  t.true(errors[0]!.error instanceof TypeError);
+  t.true(errors[0]!.err instanceof TypeError);
 });

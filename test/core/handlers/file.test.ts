@@ -231,7 +231,7 @@ test('a file that becomes shorter while it is read breaks the connection off', a
   const closed = once(wire.socket, 'close');
   wire.socket.resume();
   await Promise.race([wire.rest(), closed]);
-  t.is((errors[0]!.error as { code: string }).code, 'FILE_CHANGED');
+  t.is((errors[0]!.err as { code: string }).code, 'FILE_CHANGED');
 });
 
 test('a large file arrives whole', async (t) => {

@@ -1,0 +1,68 @@
+/** Starting a server on core 0, loading it from core 1, reading what it cost. */
+import { execFileSync, spawn } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+
+export const HERE = import.meta.dirname;
+const TICK_US = 1_000_000 / Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
+
+/** The server's program prints its port. */
+export async function start({ command, env = {} }) {
+  const child = spawn('taskset', ['-c', '0', ...command], {
+    cwd: HERE,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const port = await new Promise((resolve, reject) => {
+    child.stdout.once('data', (text) => resolve(Number(String(text).trim())));
+    child.once('exit', () => reject(new Error(`${command.at(-1)} did not start`)));
+  });
+  return { child, port };
+}
+
+/** utime and stime of all threads, in microseconds. */
+export function cpuMicroseconds(pid) {
+  let ticks = 0;
+  for (const task of readdirSync(`/proc/${pid}/task`)) {
+    const stat = readFileSync(`/proc/${pid}/task/${task}/stat`, 'utf8');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    ticks += Number(fields[11]) + Number(fields[12]);
+  }
+  return ticks * TICK_US;
+}
+
+export const residentOctets = (pid) =>
+  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) * 1024;
+
+/** @returns how many requests were answered. */
+function load(port, path, script, connections, seconds) {
+  const url = `http://127.0.0.1:${port}${path}`;
+  const args = ['-c', '1', 'wrk', '-t1', `-c${connections}`, `-d${seconds}`, ...script, url];
+  return new Promise((resolve, reject) => {
+    const child = spawn('taskset', args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    let text = '';
+    child.stdout.on('data', (part) => {
+      text += part;
+    });
+    child.on('exit', () => {
+      const requests = Number(/(\d+) requests in/.exec(text)?.[1]);
+      if (!(requests > 0) || /Non-2xx/.test(text)) reject(new Error(`no clean load: ${text}`));
+      else resolve(requests);
+    });
+  });
+}
+
+/** CPU time of the server per request, in microseconds, after a second of warming up. */
+export async function costOf(server, { path, wrk = [] }, connections, seconds) {
+  const { child, port } = await start(server);
+  try {
+    await load(port, path, wrk, connections, 1);
+    const before = cpuMicroseconds(child.pid);
+    const requests = await load(port, path, wrk, connections, seconds);
+    return (cpuMicroseconds(child.pid) - before) / requests;
+  } finally {
+    child.kill('SIGKILL');
+  }
+}
+
+export const median = (figures) =>
+  figures.toSorted((one, other) => one - other)[Math.floor(figures.length / 2)];

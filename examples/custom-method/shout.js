@@ -1,0 +1,14 @@
+/** SHOUT: gives the body back in capitals. */
+import { definePlugin } from 'jackfield';
+import { z } from 'zod';
+
+export default definePlugin({
+  name: 'shout',
+  options: z.strictObject({
+    /** Stands behind the text. */
+    mark: z.string().default('!'),
+  }),
+  setup({ handle, options }) {
+    handle('SHOUT', '/', async (request) => (await request.text()).toUpperCase() + options.mark);
+  },
+});

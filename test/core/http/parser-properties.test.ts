@@ -1,0 +1,62 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import test from 'ava';
+import fc from 'fast-check';
+import { RequestParser } from '../../../core/http/parser.js';
+import { judge, LIMITS, octetByOctet } from './judge.js';
+import { LAWS } from './parser-laws.js';
+
+/** Enough to find what is broken outright; `npm run fuzz` takes its time. */
+const RUNS = 300;
+
+for (const { title, property } of LAWS) {
+  test(title, (t) => {
+    t.notThrows(() => fc.assert(property, { numRuns: RUNS }));
+  });
+}
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
+
+/** Octets of memory that live on behind this. */
+function memoryOf(make: () => unknown): number {
+  const inUse = (): number => {
+    collectGarbage();
+    const { heapUsed, arrayBuffers } = process.memoryUsage();
+    return heapUsed + arrayBuffers;
+  };
+  const before = inUse();
+  const kept = make();
+  const after = inUse();
+  return kept === undefined ? 0 : after - before;
+}
+
+test('a connection that has served much holds no more memory than one that has served little', (t) => {
+  const octets = Buffer.from(
+    'POST /a?b HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nX: y\r\n\r\n'.repeat(
+      50,
+    ),
+  );
+  const served = (times: number): number =>
+    memoryOf(() => {
+      const parser = new RequestParser(LIMITS);
+      for (let time = 0; time < times; time++) judge([octets], LIMITS, 'kept', parser);
+      return parser;
+    });
+  served(10);
+  // A collection now and then leaves garbage behind; a leak shows every time.
+  const least = (times: number): number => Math.min(...[1, 2, 3, 4].map(() => served(times)));
+  const [little, much] = [least(10), least(500)];
+  t.true(much < little + 100_000, `${little} and ${much}`);
+});
+
+test('a head that drips in holds memory in proportion to its limit', (t) => {
+  const options = { ...LIMITS, maxHeaderSectionOctets: 16_384 };
+  const octets = Buffer.from(`GET / HTTP/1.1\r\nHost: a\r\nX: ${'y'.repeat(16_000)}`);
+  const held = memoryOf(() => {
+    const parser = new RequestParser(options);
+    judge(octetByOctet(octets), options, 'reused', parser);
+    return parser;
+  });
+  t.true(held < 64 * options.maxHeaderSectionOctets, `${held}`);
+});

@@ -1,0 +1,53 @@
+import test from 'ava';
+import { createServer } from '../../core/server.js';
+
+const server = createServer({
+  storage: 'memory',
+  plugins: [
+    {
+      name: 'mirror',
+      setup({ handle }) {
+        handle('*', '*', async (request) => ({
+          headers: { 'X-One': 'a', 'Set-Cookie': ['b=1', 'c=2'] },
+          json: [request.method, request.target, request.headers.host, await request.text()],
+        }));
+      },
+    },
+  ],
+});
+test.after.always(() => server.close());
+
+test('a request without parts is GET / to the loopback host', async (t) => {
+  const response = await server.inject();
+  t.is(response.status, 200);
+  t.is(response.reason, 'OK');
+  t.deepEqual(response.json(), ['GET', '/', '127.0.0.1', '']);
+});
+
+test('every part is sent as it is given', async (t) => {
+  const { headers, json } = await server.inject({
+    method: 'FROBNICATE',
+    target: '/a?b=c',
+    headers: { Host: 'localhost' },
+    body: 'grüße',
+  });
+  t.deepEqual(json(), ['FROBNICATE', '/a?b=c', 'localhost', 'grüße']);
+  t.is(headers['x-one'], 'a');
+  t.is(headers['set-cookie'], 'b=1, c=2');
+});
+
+test('a part that does not exist, or is of the wrong kind, is refused by name', async (t) => {
+  const refused = (request: object) =>
+    t.throwsAsync(server.inject(request as never), { instanceOf: TypeError });
+  t.is(
+    (await refused({ path: '/x' }))?.message,
+    'inject takes method, target, headers, body, not "path"; the path is called target.',
+  );
+  t.is((await refused({ verb: 'GET' }))?.message, 'inject takes method, target, headers, body, not "verb".');
+  t.is(
+    (await refused({ body: { a: 1 } }))?.message,
+    'The body of inject is a string or bytes; for JSON pass JSON.stringify(value).',
+  );
+  t.is((await refused({ method: 'NO SUCH' }))?.message, 'The method "NO SUCH" is not a token.');
+  t.is((await refused({ headers: { a: 'b\r\nc: d' } }))?.message, 'The field "a" holds a line break.');
+});

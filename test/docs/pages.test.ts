@@ -1,0 +1,135 @@
+/** The pages for readers: what they quote is the file, what they show is what happens, what they link is there. */
+import { spawnSync } from 'node:child_process';
+import { access, cp, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { MAIN, ROOT, type RunningServer, readText, runToEnd, serve } from '../repository.js';
+import { type Block, blocksOf, commandsOf, isWhatWasPrinted } from './page.js';
+
+const inDocs = (await readdir(path.join(ROOT, 'docs'))).filter((name) => name.endsWith('.md'));
+const RUN = ['README.md', ...inDocs.map((name) => `docs/${name}`)];
+const PAGES = [
+  ...RUN,
+  'ARCHITECTURE.md',
+  'CONTRIBUTING.md',
+  'CHANGELOG.md',
+  'DECISIONS.md',
+  'examples/classic/PROTOCOL.md',
+];
+
+for (const page of PAGES) {
+  test(`${page}: every link inside the repository leads somewhere`, async (t) => {
+    const text = (await readText(page)).replaceAll(/^```[\s\S]*?^```$/gm, '').replaceAll(/`[^`\n]*`/g, '');
+    for (const [, target = ''] of text.matchAll(/\]\(([^)\s]+)\)/g)) {
+      if (/^[a-z]+:/.test(target)) continue;
+      const [file = '', anchor] = target.split('#');
+      const absolute = file === '' ? page : path.join(path.dirname(page), file);
+      await t.notThrowsAsync(access(path.join(ROOT, absolute)), target);
+      if (anchor !== undefined) t.true(anchorsOf(await readText(absolute)).includes(anchor), target);
+    }
+    t.pass();
+  });
+
+  test(`${page}: what it quotes of a file stands in that file`, async (t) => {
+    for (const { about, text, line } of await blocksOf(page)) {
+      if (about === '' || about.startsWith('save:')) continue;
+      t.true((await readText(about)).includes(text), `${page}:${line}`);
+    }
+    t.pass();
+  });
+}
+
+/** As GitHub makes them of headings. */
+function anchorsOf(text: string): string[] {
+  return Array.from(text.matchAll(/^#+ (.*)$/gm), ([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  );
+}
+
+// On a machine without curl the rest of the page is still held to the files.
+const hasCurl = spawnSync('curl', ['--version']).status === 0;
+
+for (const page of RUN) {
+  (hasCurl ? test : test.skip)(`${page}: every command prints what the page shows`, async (t) => {
+    const reader = await Reader.at(t);
+    for (const block of await blocksOf(page)) {
+      if (block.about.startsWith('save:')) await reader.save(block);
+      if (block.language !== 'console') continue;
+      for (const { command, prints } of commandsOf(block)) {
+        const printed = await reader.run(command);
+        if (printed === undefined) continue;
+        const told = prints.replace(/^(jackfield listening on .*):\d+$/m, '$1:PORT');
+        t.true(isWhatWasPrinted(told, printed), `${page}:${block.line}: ${command}\n${printed}`);
+      }
+    }
+    t.pass();
+  });
+}
+
+/** Somebody who does what a page says, in a folder that looks like the root of the repository. */
+class Reader {
+  readonly #t: ExecutionContext;
+  readonly #folder: string;
+  #server: RunningServer | undefined;
+
+  private constructor(t: ExecutionContext, folder: string) {
+    this.#t = t;
+    this.#folder = folder;
+  }
+
+  static async at(t: ExecutionContext): Promise<Reader> {
+    // Inside the repository, so that files saved there find the package.
+    const folder = await mkdtemp(path.join(ROOT, 'dist/page-'));
+    t.teardown(() => rm(folder, { recursive: true }));
+    await symlink(path.join(ROOT, 'examples'), path.join(folder, 'examples'));
+    await cp(path.join(ROOT, 'jackfield.config.json'), path.join(folder, 'jackfield.config.json'));
+    return new Reader(t, folder);
+  }
+
+  async save({ about, text }: Block): Promise<void> {
+    await writeFile(path.join(this.#folder, about.replace('save:', '')), text);
+  }
+
+  /** What the command prints; undefined for one that this very test stands in for. */
+  async run(command: string): Promise<string | undefined> {
+    const own = command
+      .replace(/^npm install && /, '')
+      .replace(/^npm start(?: -- |$)/, 'npx jackfield serve ');
+    if (/^(?:npm (?:test|install|run|pack)|cd|git clone)\b/.test(own)) return undefined;
+    const [, words] = /^npx jackfield(?: (.*))?$/.exec(own) ?? [];
+    const args = words?.split(' ').filter((word) => word !== '') ?? [];
+    if (own.startsWith('npx jackfield') && /^(?:serve|--config|$)/.test(args[0] ?? ''))
+      return this.#serve(args);
+    if (own.startsWith('npx jackfield')) return this.#jackfield(args);
+    return this.#shell(own);
+  }
+
+  async #serve(args: readonly string[]): Promise<string> {
+    await this.#server?.stop();
+    const given = args[0] === 'serve' ? args.slice(1) : args;
+    // The port of the page is taken by whoever reads it at this moment; any other will do.
+    const portAt = given.indexOf('--port');
+    const rest = portAt === -1 ? given : given.toSpliced(portAt, 2);
+    this.#server = await serve(this.#t, rest, { cwd: this.#folder });
+    return 'jackfield listening on http://127.0.0.1:PORT';
+  }
+
+  async #jackfield(args: readonly string[]): Promise<string> {
+    const to = args[0] === 'client' ? ['--port', this.#server?.port ?? ''] : [];
+    const { stdout, stderr } = await runToEnd(process.execPath, [MAIN, ...args, ...to], {
+      cwd: this.#folder,
+    });
+    return stdout + stderr;
+  }
+
+  async #shell(command: string): Promise<string> {
+    const here = command
+      .replaceAll(/127\.0\.0\.1:\d+/g, `127.0.0.1:${this.#server?.port}`)
+      .replace(/^curl /, 'curl --silent --show-error ');
+    const { stdout, stderr } = await runToEnd('sh', ['-c', here], { cwd: this.#folder });
+    return stdout + stderr;
+  }
+}

@@ -1,0 +1,112 @@
+/** Every example, run as its first lines say. */
+import { cp, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import path from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { MAIN, ROOT, type RunningServer, runToEnd, serve } from '../repository.js';
+
+const inExamples = (...names: string[]): string => path.join(ROOT, 'examples', ...names);
+
+/** Serves the configuration of one example. */
+function example(t: ExecutionContext, name: string): Promise<RunningServer> {
+  return serve(t, ['--config', inExamples(name, 'jackfield.config.json')]);
+}
+
+/** Status and body of the answer to a request; `fetch` takes any method. */
+async function ask(
+  { url }: RunningServer,
+  method: string,
+  target: string,
+  body?: string,
+): Promise<readonly [status: number, body: string]> {
+  const response = await fetch(url + target, { method, ...(body === undefined ? {} : { body }) });
+  return [response.status, await response.text()];
+}
+
+test('there is a test of every example here', async (t) => {
+  const folders = (await readdir(inExamples(), { withFileTypes: true })).filter((found) =>
+    found.isDirectory(),
+  );
+  const tests = await readFile(path.join(ROOT, 'test/examples/examples.test.ts'), 'utf8');
+  for (const { name } of folders) t.true(tests.includes(`test('${name}: `), name);
+});
+
+test('configuration-only: what the configuration leaves out is not there, and its limit holds', async (t) => {
+  const server = await example(t, 'configuration-only');
+  t.deepEqual(await ask(server, 'POST', '/create', 'a: 1'), [200, 'a:1\r\nPost Successfully OK']);
+  t.deepEqual(await ask(server, 'GET', '/'), [200, 'The data in DB is as follows. \n\na:1']);
+  t.deepEqual(await ask(server, 'PUT', '/update', 'a: 2'), [405, 'Method not allowed']);
+  t.deepEqual(await ask(server, 'END', '/'), [405, 'Method not allowed']);
+  const [status] = await ask(server, 'POST', '/create', `b: ${'x'.repeat(65_536)}`);
+  t.is(status, 413);
+});
+
+test('custom-method: SHOUT answers as its options say, PURGE forgets an entry', async (t) => {
+  const server = await example(t, 'custom-method');
+  t.deepEqual(await ask(server, 'SHOUT', '/', 'good morning'), [200, 'GOOD MORNING?!']);
+  t.deepEqual(await ask(server, 'POST', '/create', 'a: 1'), [200, 'a:1\r\nPost Successfully OK']);
+  t.deepEqual(await ask(server, 'PURGE', '/keys/a'), [204, '']);
+  t.deepEqual(await ask(server, 'PURGE', '/keys/a'), [404, '']);
+  t.deepEqual(await ask(server, 'GET', '/'), [200, 'No data in DB']);
+});
+
+test('custom-adapter: entries are in the file when the server starts again', async (t) => {
+  // A copy, so that its data is not left among the examples; inside the repository, where the package finds itself.
+  const folder = await mkdtemp(path.join(ROOT, 'dist/example-'));
+  t.teardown(() => rm(folder, { recursive: true }));
+  await cp(inExamples('custom-adapter'), folder, { recursive: true });
+  const args = ['--config', path.join(folder, 'jackfield.config.json')];
+  const first = await serve(t, args);
+  t.deepEqual(await ask(first, 'POST', '/create', 'a: 1&b: 2'), [200, 'a:1\r\nb:2\r\nPost Successfully OK']);
+  t.is((await ask(first, 'PUT', '/update', 'a: 3'))[0], 200);
+  t.is(await first.stop(), 0);
+  const second = await serve(t, args);
+  t.deepEqual(await ask(second, 'GET', '/'), [200, 'The data in DB is as follows. \n\na:3\n\nb:2']);
+  t.is(await second.stop(), 0);
+});
+
+test('custom-adapter: it keeps the contract of all adapters', async (t) => {
+  const file = inExamples('custom-adapter/journal.test.js');
+  const { code, stdout } = await runToEnd(process.execPath, ['--test', '--test-reporter=tap', file]);
+  t.is(code, 0, stdout);
+  t.regex(stdout, /^# fail 0$/m);
+  t.true(Number(/^# pass (\d+)$/m.exec(stdout)?.[1]) > 40);
+});
+
+test('programmatic: the program prints what it was answered', async (t) => {
+  const { code, stdout, stderr } = await runToEnd(process.execPath, [inExamples('programmatic/main.js')]);
+  t.is(code, 0, stderr);
+  t.is(
+    stdout,
+    [
+      '200 "apple:red\\r\\nPost Successfully OK"',
+      '200 {"hello":"world"}',
+      '200 {"apple":"red"}',
+      'closed',
+      '',
+    ].join('\n'),
+  );
+  const { level, plugin, message, name } = JSON.parse(stderr);
+  t.deepEqual(
+    { level, plugin, message, name },
+    { level: 'info', plugin: 'greet', message: 'greeted', name: 'world' },
+  );
+});
+
+test('class-plugin: the class is given its options and counts by method', async (t) => {
+  const server = await example(t, 'class-plugin');
+  await ask(server, 'GET', '/');
+  await ask(server, 'GET', '/');
+  await ask(server, 'POST', '/create', 'a: 1');
+  t.deepEqual(await ask(server, 'GET', '/stats'), [200, '{"GET":2,"POST":1}']);
+  t.deepEqual((await ask(server, 'GET', '/tally'))[0], 404);
+});
+
+test('classic: the client finds every answer of the transcript', async (t) => {
+  const server = await example(t, 'classic');
+  const cases = inExamples('classic/cases.json');
+  const { code, stdout } = await runToEnd(process.execPath, [MAIN, 'client', cases, '--port', server.port]);
+  t.is(code, 0, stdout);
+  t.true(stdout.endsWith('\n16 passed, 0 failed\n'), stdout);
+  // The last case is END.
+  t.is(await server.ended, 0);
+});

@@ -1,0 +1,93 @@
+/** A plugin that fails where nobody can catch it harms only itself, as long as the command serves. */
+import test from 'ava';
+import { createServer } from '../../core/index.js';
+import { tempFolder } from '../core/temp-folder.js';
+import { served } from '../support/served.js';
+
+/** Each path fails behind its answer, in its own way. */
+const FAULTY = `import { EventEmitter } from 'node:events';
+import { failLater } from './faulty/deeper.js';
+import { lib } from './library.js';
+export default {
+  name: 'faulty',
+  setup({ handle }) {
+    const fail = (path, how) => handle('GET', path, () => { setImmediate(how); return 'fine so far'; });
+    fail('/timer', () => { throw new Error('in a timer'); });
+    fail('/rejection', () => void Promise.reject(new Error('in a promise')));
+    fail('/emitter', () => new EventEmitter().emit('error', new Error('in an event')));
+    fail('/deeper', failLater);
+    fail('/cause', () => { throw lib(new Error('the cause')); });
+    fail('/library', () => setImmediate(lib));
+    fail('/text', () => void Promise.reject('just text'));
+    fail('/nothing', () => { throw undefined; });
+  },
+};`;
+const PACKAGED = `module.exports = { name: 'packaged', setup({ handle }) {
+  handle('GET', '/packaged', () => { setImmediate(require('./lib/fail.js')); return 'fine so far'; });
+} };`;
+
+test('what a plugin throws or rejects outside of any request is an error in the log with its name, and the service goes on', async (t) => {
+  const cwd = await tempFolder(t, {
+    'jackfield.config.json': JSON.stringify({
+      storage: 'memory',
+      plugins: ['get', './plugins/faulty.mjs', 'packaged'],
+    }),
+    'plugins/faulty.mjs': FAULTY,
+    'plugins/faulty/deeper.js': "module.exports.failLater = () => { throw new Error('deeper'); };",
+    'plugins/library.js':
+      "module.exports.lib = (cause) => { const e = new Error('of a library', { cause }); if (cause) { e.stack = 'none'; return e; } throw e; };",
+    'node_modules/jackfield-plugin-packaged/package.json': '{ "version": "3.2.1", "main": "main.js" }',
+    'node_modules/jackfield-plugin-packaged/main.js': PACKAGED,
+    'node_modules/jackfield-plugin-packaged/lib/fail.js':
+      "module.exports = () => { throw new Error('packaged'); };",
+  });
+  const { server, url } = await served(t, cwd);
+  const fail = async (path: string) => {
+    const before = server.log.length;
+    t.is(await (await fetch(`${url}${path}`)).text(), 'fine so far');
+    await server.until(new RegExp(`^(?:[^\\n]*\\n){${before + 1}}`), 'stderr');
+    const { level, plugin, message, err } = server.log[before] ?? {};
+    t.is(level, 'error');
+    t.is(message, `${plugin === undefined ? 'Something' : 'A plugin'} failed outside of any request.`);
+    return [plugin, (err as { message?: string } | undefined)?.message ?? err];
+  };
+  t.deepEqual(await fail('/timer'), ['faulty', 'in a timer']);
+  t.deepEqual(await fail('/rejection'), ['faulty', 'in a promise']);
+  t.deepEqual(await fail('/emitter'), ['faulty', 'in an event']);
+  t.deepEqual(await fail('/deeper'), ['faulty', 'deeper']);
+  t.deepEqual(await fail('/cause'), ['faulty', 'of a library']);
+  t.deepEqual(await fail('/packaged'), ['packaged', 'packaged']);
+  // Nobody knows whose these are.
+  t.deepEqual(await fail('/library'), [undefined, 'of a library']);
+  t.deepEqual(await fail('/text'), [undefined, 'just text']);
+  t.deepEqual(await fail('/nothing'), [undefined, undefined]);
+
+  t.is(await (await fetch(url)).text(), 'No data in DB');
+  server.kill('SIGTERM');
+  t.is((await server.ended).code, 0);
+});
+
+test('a fault while the plugins are set up is told, and the start goes on', async (t) => {
+  const cwd = await tempFolder(t, {
+    'jackfield.config.json': JSON.stringify({ storage: 'memory', plugins: ['./hasty.js', 'get'] }),
+    'hasty.js': `export default { name: 'hasty', async setup() {
+      setImmediate(() => { throw new Error('too early'); });
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    } };`,
+  });
+  const { server, url } = await served(t, cwd);
+  t.is(await (await fetch(url)).text(), 'No data in DB');
+  t.like(server.log[0], { level: 'error', plugin: 'hasty', err: { message: 'too early' } });
+  server.kill('SIGTERM');
+  t.is((await server.ended).code, 0);
+});
+
+test('createServer itself installs nothing global', async (t) => {
+  const counts = () => process.eventNames().map((name) => [name, process.listenerCount(name)]);
+  const before = counts();
+  const server = createServer({ listen: { port: 0 }, storage: 'memory' });
+  await server.listen();
+  t.deepEqual(counts(), before);
+  await server.close();
+  t.deepEqual(counts(), before);
+});

@@ -1,0 +1,125 @@
+/** Killed at any moment, the service has lost nothing that it acknowledged, and starts again without help. */
+import { existsSync, readFileSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { tempFolder } from '../core/temp-folder.js';
+import { served, start } from '../support/served.js';
+
+const ROUNDS = 6;
+const WRITERS = 6;
+
+/** Every key is written once, by one writer, with a value that tells it. */
+const valueFor = (key: string) => `value of ${key}: ä & "quoted"\n`;
+
+test('with many writers, SIGKILL at a random moment loses no acknowledged entry, and the file is whole', async (t) => {
+  const cwd = await tempFolder(t, { 'jackfield.config.json': '{}' });
+  const acknowledged: string[] = [];
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const { server, url } = await served(t, cwd);
+    await holdsAll(t, url, cwd, acknowledged);
+
+    const enough = acknowledged.length + Math.floor(Math.random() * 60);
+    const kill = (): void => {
+      if (acknowledged.length >= enough) server.kill('SIGKILL');
+    };
+    kill();
+    const write = async (writer: number): Promise<void> => {
+      // Each waits for its answer before it writes on, so its keys are created in their order.
+      for (let count = 0; ; count += 1) {
+        const key = `${round}-${writer}-${String(count).padStart(5, '0')}`;
+        const body = JSON.stringify({ [key]: valueFor(key), [`${key} too`]: key });
+        const headers = { 'content-type': 'application/json' };
+        const method = writer % 2 === 0 ? 'POST' : 'PUT';
+        const target = `${url}${method === 'POST' ? '/create' : '/update'}`;
+        try {
+          const answer = await fetch(target, { method, headers, body });
+          if (answer.status !== 200) return t.fail(`${answer.status} ${await answer.text()}`);
+        } catch {
+          return; // The server is gone, and nobody knows whether this one was stored.
+        }
+        acknowledged.push(key);
+        kill();
+      }
+    };
+    await Promise.all(Array.from({ length: WRITERS }, (_, writer) => write(writer)));
+    t.is((await server.ended).signal, 'SIGKILL');
+    if (existsSync(path.join(cwd, 'data.json')))
+      JSON.parse(readFileSync(path.join(cwd, 'data.json'), 'utf8'));
+  }
+  const { server, url } = await served(t, cwd);
+  await holdsAll(t, url, cwd, acknowledged);
+  t.true(acknowledged.length > ROUNDS);
+  // What the last kill may have left half written goes with the next change.
+  t.is((await fetch(`${url}/create`, { method: 'POST', body: 'last: one' })).status, 200);
+  server.kill('SIGTERM');
+  t.is((await server.ended).code, 0);
+  t.deepEqual((await readdir(cwd)).toSorted(), ['data.json', 'jackfield.config.json']);
+});
+
+async function holdsAll(t: ExecutionContext, url: string, cwd: string, acknowledged: readonly string[]) {
+  const answer = await fetch(url, { headers: { accept: 'application/json' } });
+  const text = await answer.text();
+  // The keys do not look like indexes, so JSON.parse keeps their order.
+  const entries = new Map(Object.entries(JSON.parse(text) as Record<string, string>));
+  for (const key of acknowledged) {
+    t.is(entries.get(key), valueFor(key), `${key} was acknowledged`);
+    t.is(entries.get(`${key} too`), key, `${key} was acknowledged with its companion`);
+  }
+  const keys = [...entries.keys()];
+  for (const key of keys)
+    t.true(entries.has(key.endsWith('too') ? key.slice(0, -4) : `${key} too`), `half of ${key}`);
+  // In creation order: round by round, and in each round every writer's keys as it wrote them.
+  const rounds = keys.map((key) => Number(key.split('-')[0]));
+  t.deepEqual(
+    rounds,
+    rounds.toSorted((one, other) => one - other),
+  );
+  for (let writer = 0; writer < WRITERS; writer += 1) {
+    const own = keys.filter((key) => key.split('-')[1] === String(writer));
+    t.deepEqual(own, own.toSorted());
+  }
+  if (keys.length === 0) return;
+  const file = await readFile(path.join(cwd, 'data.json'), 'utf8');
+  t.deepEqual(
+    Object.entries(JSON.parse(file)),
+    [...entries],
+    'the file is what is served, in the same order',
+  );
+}
+
+test('killed while it starts, over and over, the service still starts and has all data', async (t) => {
+  const cwd = await tempFolder(t, {
+    'jackfield.config.json': JSON.stringify({ plugins: ['get', 'post', 'create', './slow.mjs'] }),
+    // Says how far the start has come, and lets the test take its time.
+    'slow.mjs': `export default { name: 'slow', setup({ log }) { log.info('the store is open'); } };`,
+  });
+  const first = await served(t, cwd);
+  t.is((await fetch(`${first.url}/create`, { method: 'POST', body: 'a: 1&b: 2' })).status, 200);
+  first.server.kill('SIGKILL');
+  await first.server.ended;
+  const lockShown = async (): Promise<void> => {
+    while (!(await readdir(cwd)).some((name) => name.startsWith('data.json.lock-')))
+      await new Promise(setImmediate);
+  };
+  const moments: readonly ((server: ReturnType<typeof start>) => Promise<unknown>)[] = [
+    async () => {},
+    lockShown,
+    (server) => server.until(/the store is open/, 'stderr'),
+    (server) => server.until(/listening/),
+  ];
+  for (const moment of moments) {
+    const server = start(t, ['serve', '--port', '0'], cwd);
+    await moment(server);
+    server.kill('SIGKILL');
+    t.is((await server.ended).signal, 'SIGKILL');
+  }
+  const { server, url } = await served(t, cwd);
+  t.is(await (await fetch(url)).text(), 'The data in DB is as follows. \n\na:1\n\nb:2');
+  server.kill('SIGTERM');
+  t.is((await server.ended).code, 0);
+  t.deepEqual(
+    (await readdir(cwd)).filter((name) => name.startsWith('data')),
+    ['data.json'],
+  );
+});

@@ -1,0 +1,115 @@
+/** The published transcript, run by the real client against the real server, process against process. */
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import test from 'ava';
+import { tempFolder } from '../core/temp-folder.js';
+import { ran, served } from '../support/served.js';
+
+// From dist/test/service.
+const CASES = path.resolve(import.meta.dirname, '../../../examples/classic/cases.json');
+
+interface Case {
+  readonly title: string;
+  readonly request: {
+    readonly method: string;
+    readonly host: string;
+    readonly path: string;
+    readonly body: string;
+  };
+  readonly response: {
+    readonly status: number;
+    readonly reason: string;
+    readonly host: string;
+    readonly body: string;
+  } | null;
+}
+
+const cases: readonly Case[] = JSON.parse(await readFile(CASES, 'utf8'));
+
+for (const adapter of ['memory', 'lru', 'json-file']) {
+  for (const flags of [[], ['--one-connection']]) {
+    test(`on ${adapter} ${flags.length === 0 ? 'with one connection per exchange' : 'over one connection'} the client passes all sixteen cases, and END ends the server`, async (t) => {
+      const cwd = await tempFolder(t, { 'jackfield.config.json': JSON.stringify({ storage: adapter }) });
+      const { server, port } = await served(t, cwd);
+      const client = await ran(t, ['client', CASES, '--port', String(port), ...flags], cwd);
+      t.is(client.stderr, '');
+      t.is(client.code, 0);
+      t.is(client.stdout.replaceAll(/^Date: .* KST$/gm, 'Date: *'), printed());
+
+      const { code, stdout, stderr } = await server.ended;
+      t.is(code, 0);
+      t.is(stdout, `jackfield listening on http://127.0.0.1:${port}\n`);
+      t.regex(stderr, /^\{[^\n]*"END asked the server to stop"[^\n]*\}\n$/);
+    });
+  }
+}
+
+test('a case that is answered otherwise fails: exit code 1, and the difference is told', async (t) => {
+  const wrong = [
+    { ...cases[0], response: { status: 200, reason: 'FINE', host: '127.0.0.1/', body: 'Something else' } },
+    cases[1],
+  ];
+  const cwd = await tempFolder(t, {
+    'jackfield.config.json': '{ "storage": "memory" }',
+    'wrong.json': JSON.stringify(wrong),
+  });
+  const { server, port } = await served(t, cwd);
+  const { code, stdout, stderr } = await ran(t, ['client', 'wrong.json', '--port', String(port)], cwd);
+  t.is(code, 1);
+  t.is(stderr, '');
+  t.regex(stdout, /\nMISMATCH reason: expected "FINE", received "/);
+  t.regex(stdout, /\nMISMATCH body: differs from octet 1 on; expected 14 octets "Something else", received /);
+  t.regex(stdout, /\n1 passed, 1 failed\n$/);
+  server.kill('SIGTERM');
+  t.is((await server.ended).code, 0);
+});
+
+test('a server that is not there: exit code 1, and the sentence says who does not answer', async (t) => {
+  const cwd = await tempFolder(t, { 'jackfield.config.json': '{ "storage": "memory" }' });
+  const { server, port } = await served(t, cwd);
+  server.kill('SIGTERM');
+  await server.ended;
+  const { code, stdout, stderr } = await ran(t, ['client', CASES, '--port', String(port)], cwd);
+  t.is(code, 1);
+  t.is(stdout, '');
+  t.is(
+    stderr,
+    `jackfield: The server cannot be reached: 127.0.0.1:${port}: nothing listens there. [SERVER_UNREACHABLE]\n`,
+  );
+});
+
+/** What the original client prints, made from the case file alone; dates are `*`. */
+function printed(): string {
+  const exchanges = cases.map(({ title, request, response }, at) => {
+    const lines = [
+      `### Test Case ${at + 1}: ${title}`,
+      'Sending Request...',
+      ...headLines(`${request.method} / HTTP/1.1`, `${request.host}/${request.path}`, request.body),
+      ...(request.body === '' ? [] : [request.body]),
+      'Receiving Response...',
+      'Response data:',
+      ...(response === null ? [''] : answerLines(response)),
+      'Finish...',
+    ];
+    return `${lines.join('\n').replaceAll('\r\n', '\n')}\n\n`;
+  });
+  return `${exchanges.join('')}16 passed, 0 failed\n`;
+}
+
+function answerLines({ status, reason, host, body }: NonNullable<Case['response']>): string[] {
+  const lines = headLines(`HTTP/1.1 ${status} ${reason}`, host, body);
+  lines.splice(-1, 0, 'Date: *');
+  return body === '' ? lines : [...lines, body];
+}
+
+/** Request and answer have the same fields, but for the date. */
+function headLines(first: string, host: string, body: string): string[] {
+  return [
+    first,
+    `Host: ${host}`,
+    'Content-Type: text/html',
+    'Connection: keep-alive',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    '',
+  ];
+}

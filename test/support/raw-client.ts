@@ -1,0 +1,334 @@
+/**
+ * A client over a bare socket, which sends any octets in any pieces and sees every octet that comes back, and a server
+ * for one test. Texts are latin1: one character an octet.
+ */
+import { once } from 'node:events';
+import net from 'node:net';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { ExecutionContext } from 'ava';
+import type { Limits, PluginEntry } from '../../core/config/server-config.js';
+import { createLog } from '../../core/log.js';
+import { definePlugin, type Handler, type Plugin, type PluginContext } from '../../core/plugin-api.js';
+import { createServer, type Server } from '../../core/server.js';
+
+/** Only a net below tests that would hang: nothing is ever measured with it. */
+const PATIENCE_MS = 20_000;
+
+/** A response as it came over the wire, and taken apart. */
+export interface WireResponse {
+  readonly status: number;
+  readonly reason: string;
+  /** Values by lower-case name, a list entry for each field line. */
+  readonly fields: ReadonlyMap<string, readonly string[]>;
+  /** Without its coding. */
+  readonly body: string;
+  /** The octets of its head, as received. */
+  readonly head: string;
+  /** `none` where the response carries no field about a body. */
+  readonly framing: 'none' | 'length' | 'chunked' | 'close';
+}
+
+export class RawClient {
+  readonly #socket: net.Socket;
+  #received = '';
+  #ended = false;
+  #error: Error | undefined;
+  #wake: () => void = () => {};
+
+  private constructor(socket: net.Socket) {
+    this.#socket = socket;
+    socket.setEncoding('latin1');
+    socket.on('data', (text: string) => {
+      this.#received += text;
+      this.#wake();
+    });
+    socket.on('end', () => this.#over());
+    socket.on('close', () => this.#over());
+    socket.on('error', (error) => {
+      this.#error = error;
+      this.#over();
+    });
+  }
+
+  /** The client can end its direction and go on reading. */
+  static async connect(port: number): Promise<RawClient> {
+    const socket = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
+    await once(socket, 'connect');
+    return new RawClient(socket);
+  }
+
+  #over(): void {
+    this.#ended = true;
+    this.#wake();
+  }
+
+  /** In one write. */
+  send(text: string): void {
+    this.#socket.write(text, 'latin1');
+  }
+
+  /** In pieces of so many octets, each in a write and a turn of the event loop of its own. */
+  async sendInPieces(text: string, octets = 1): Promise<void> {
+    for (let at = 0; at < text.length; at += octets) {
+      this.send(text.slice(at, at + octets));
+      await nextTurn();
+    }
+  }
+
+  /** Ends the client's direction, behind what was sent. */
+  end(): void {
+    this.#socket.end();
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  /** Breaks the connection off with a reset. */
+  reset(): void {
+    this.#socket.resetAndDestroy();
+  }
+
+  /** Takes nothing more from the socket: the octets stay with the server and the kernel. */
+  stopReading(): void {
+    this.#socket.pause();
+  }
+
+  readOn(): void {
+    this.#socket.resume();
+  }
+
+  /** Octets that were sent and that the other side has not let through. */
+  get unsent(): number {
+    return this.#socket.writableLength;
+  }
+
+  /** Received and not yet read as a response. */
+  get unread(): string {
+    return this.#received;
+  }
+
+  /** What the connection was broken off with. */
+  get error(): Error | undefined {
+    return this.#error;
+  }
+
+  get isOver(): boolean {
+    return this.#ended;
+  }
+
+  /** Waits until so much, or this text, is there. */
+  async receive(what: number | string): Promise<void> {
+    const isThere = (): boolean =>
+      typeof what === 'number' ? this.#received.length >= what : this.#received.includes(what);
+    while (!isThere()) {
+      if (this.#ended) throw new Error(`The connection ended before ${what}: ${this.#shown()}`);
+      await this.#more();
+    }
+  }
+
+  /** The next response, interim ones too. @param method Of its request: an answer to HEAD has no body. */
+  async response(method = 'GET'): Promise<WireResponse> {
+    for (;;) {
+      const taken = takeResponse(this.#received, method, this.#ended);
+      if (taken !== undefined) {
+        this.#received = this.#received.slice(taken.octets);
+        return taken.response;
+      }
+      if (this.#ended) throw new Error(`The connection ended before a whole response: ${this.#shown()}`);
+      await this.#more();
+    }
+  }
+
+  /** Waits for the server to end the connection. @returns what came and was not read as a response. */
+  async closed(): Promise<string> {
+    while (!this.#ended) await this.#more();
+    return this.#received;
+  }
+
+  async #more(): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    await new Promise<void>((resolve, reject) => {
+      this.#wake = resolve;
+      timer = setTimeout(() => reject(new Error(`Nothing came. So far: ${this.#shown()}`)), PATIENCE_MS);
+    });
+    clearTimeout(timer);
+  }
+
+  #shown(): string {
+    return JSON.stringify(this.#received.slice(0, 500));
+  }
+}
+
+interface Taken {
+  readonly response: WireResponse;
+  readonly octets: number;
+}
+
+/** Strict: what is not a response throws, so that no test takes half of one for whole. */
+function takeResponse(text: string, method: string, ended: boolean): Taken | undefined {
+  const headEnd = text.indexOf('\r\n\r\n') + 4;
+  if (headEnd === 3) return undefined;
+  const head = text.slice(0, headEnd);
+  const [statusLine = '', ...lines] = head.slice(0, -4).split('\r\n');
+  const [, code = '', reason = ''] = /^HTTP\/1\.1 ([1-5]\d\d) ([\t\x20-\x7e]*)$/.exec(statusLine) ?? [];
+  if (code === '') throw new Error(`No status line: ${JSON.stringify(statusLine)}`);
+  const fields = new Map<string, string[]>();
+  for (const line of lines) {
+    const [, name = '', value = ''] =
+      /^([!#$%&'*+\-.^_`|~\w]+): ?([\t\x20-\x7e\x80-\xff]*)$/.exec(line) ?? [];
+    if (name === '') throw new Error(`No field line: ${JSON.stringify(line)}`);
+    fields.set(name.toLowerCase(), [...(fields.get(name.toLowerCase()) ?? []), value]);
+  }
+  const status = Number(code);
+  const made = (framing: WireResponse['framing'], body: string, end: number): Taken => ({
+    response: { status, reason, fields, body, head, framing },
+    octets: end,
+  });
+  const bodyless = method === 'HEAD' || status < 200 || status === 204 || status === 304;
+  const [length, ...others] = fields.get('content-length') ?? [];
+  const chunked = fields.get('transfer-encoding')?.join() === 'chunked';
+  if (others.length > 0 || (length !== undefined && chunked)) throw new Error(`Framed twice: ${head}`);
+  if (bodyless) {
+    return made(chunked ? 'chunked' : length === undefined ? 'none' : 'length', '', headEnd);
+  }
+  if (chunked) {
+    const read = takeChunks(text, headEnd);
+    return read && made('chunked', read.body, read.end);
+  }
+  if (length !== undefined) {
+    const end = headEnd + Number(length);
+    return end <= text.length ? made('length', text.slice(headEnd, end), end) : undefined;
+  }
+  return ended ? made('close', text.slice(headEnd), text.length) : undefined;
+}
+
+function takeChunks(text: string, from: number): { body: string; end: number } | undefined {
+  let body = '';
+  for (let at = from; ; ) {
+    const lineEnd = text.indexOf('\r\n', at);
+    if (lineEnd === -1) return undefined;
+    const line = text.slice(at, lineEnd);
+    if (!/^[0-9a-f]+$/i.test(line)) throw new Error(`No chunk size: ${JSON.stringify(line)}`);
+    const start = lineEnd + 2;
+    const end = start + Number.parseInt(line, 16);
+    if (text.length < end + 2) return undefined;
+    if (text.slice(end, end + 2) !== '\r\n') throw new Error('A chunk without its end.');
+    if (end === start) return { body, end: end + 2 };
+    body += text.slice(start, end);
+    at = end + 2;
+  }
+}
+
+/** One value of a field, `undefined` where it is absent. */
+export function field(response: WireResponse, name: string): string | undefined {
+  return response.fields.get(name)?.join(', ');
+}
+
+// Servers
+
+export interface LogLine {
+  readonly level: string;
+  readonly message: string;
+  readonly plugin?: string;
+  readonly dialect?: string;
+  readonly code?: string;
+  readonly error?: unknown;
+}
+
+export interface Served {
+  readonly server: Server;
+  readonly port: number;
+  /** What was logged, in order. */
+  readonly log: readonly LogLine[];
+  connect(): Promise<RawClient>;
+  /** A whole exchange on a connection of its own. */
+  get(target: string): Promise<WireResponse>;
+}
+
+export interface ServeOptions {
+  readonly plugins?: readonly PluginEntry[];
+  readonly limits?: Partial<Limits>;
+  readonly allowedHosts?: readonly string[] | '*';
+}
+
+/**
+ * Which of the two read paths is taken: `JACKFIELD_READ_PATH=portable npm test` runs everything over the other one.
+ */
+const sharedReadBuffer = process.env.JACKFIELD_READ_PATH !== 'portable';
+
+/** A server that listens, with its clients; all of it is gone when the test is over. */
+export async function serve(
+  t: ExecutionContext,
+  { plugins = [], limits = {}, allowedHosts }: ServeOptions = {},
+): Promise<Served> {
+  const log: LogLine[] = [];
+  const server = createServer(
+    {
+      listen: { port: 0, sharedReadBuffer },
+      storage: 'memory',
+      plugins: [...plugins, probe],
+      limits: { shutdownTimeoutMs: 0, ...limits },
+      ...(allowedHosts === undefined ? {} : { allowedHosts }),
+    },
+    { log: createLog((line) => void log.push(JSON.parse(line) as LogLine)) },
+  );
+  const { port } = await server.listen();
+  const clients: RawClient[] = [];
+  t.teardown(async () => {
+    for (const client of clients) client.destroy();
+    await server.close();
+  });
+  const connect = async (): Promise<RawClient> => {
+    const client = await RawClient.connect(port);
+    clients.push(client);
+    return client;
+  };
+  const get = async (target: string): Promise<WireResponse> => {
+    const client = await connect();
+    client.send(request(`GET ${target}`));
+    const response = await client.response();
+    client.destroy();
+    return response;
+  };
+  return { server, port, log, connect, get };
+}
+
+/** Answers on every server of these tests, whatever else is wrong there. */
+const probe = definePlugin({
+  name: 'probe',
+  setup({ handle }) {
+    handle('GET', '/probe', () => 'alive');
+  },
+});
+
+/** A plugin that only sets up. */
+export function plugin(name: string, setup: (context: PluginContext) => void): Plugin<unknown> {
+  return { name, setup };
+}
+
+/** A plugin of handlers: `'GET /path'` → handler. */
+export function handlers(routes: Readonly<Record<string, Handler>>): Plugin<unknown> {
+  return plugin('handlers', ({ handle }) => {
+    for (const [route, handler] of Object.entries(routes)) {
+      const [method = '', path = ''] = route.split(' ');
+      handle(method, path, handler);
+    }
+  });
+}
+
+/** `request('GET /a')`, with Host; more field lines and a body as they are. */
+export function request(line: string, fields: readonly string[] = [], body = ''): string {
+  const full = /HTTP\/\S+$/.test(line) ? line : `${line} HTTP/1.1`;
+  return [full, 'Host: localhost', ...fields, '', body].join('\r\n');
+}
+
+/** With its Content-Length. */
+export function withBody(line: string, body: string, fields: readonly string[] = []): string {
+  return request(line, [...fields, `Content-Length: ${body.length}`], body);
+}
+
+export function chunked(line: string, chunks: readonly string[], fields: readonly string[] = []): string {
+  const coded = [...chunks, ''].map((chunk) => `${chunk.length.toString(16)}\r\n${chunk}\r\n`).join('');
+  return request(line, [...fields, 'Transfer-Encoding: chunked'], coded);
+}
