@@ -100,6 +100,14 @@ export const ERRORS = {
   BODY_NOT_JSON: row(400, 'The body is not JSON (RFC 8259): …'),
   CHARSET_UNSUPPORTED: row(415, 'The charset of the body is not known here (RFC 9110 §15.5.16): …'),
 
+  PRECONDITION_FAILED: row(
+    412,
+    'The resource is not in the state that the condition of the request names (RFC 9110 §15.5.13).',
+  ),
+  RANGE_NOT_SATISFIABLE: row(416, 'No octet of the range is there (RFC 9110 §15.5.17).'),
+  FILE_NOT_FOUND: row(404, 'There is no such file.'),
+  FILE_CHANGED: row(503, 'The file changed while it was being sent; ask again.'),
+
   // Handlers
   HANDLER_FAILED: row(500, 'The handler failed; the log of the server says why.'),
   HANDLER_ANSWER_INVALID: row(500, 'The handler returned no valid answer; the log of the server says why.'),

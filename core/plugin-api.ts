@@ -8,6 +8,8 @@ import type { Change, CommitResult, Committed, MaybePromise, StorageAdapter } fr
 
 export type { StandardSchema } from './config/standard-schema.js';
 export { JackfieldError } from './errors.js';
+export { precondition } from './handlers/conditional.js';
+export { file } from './handlers/file.js';
 export { HttpError } from './handlers/http-error.js';
 export type {
   ClaimedHead,
@@ -67,6 +69,11 @@ export interface Request<Params = Readonly<Record<string, string>>> {
   readonly params: Params;
   /** Field values by lower-case name, without prototype; several lines of one name are joined with `, `. */
   readonly headers: Readonly<Record<string, string | undefined>>;
+  /**
+   * What followed a chunked body, by lower-case name, without prototype. Empty until the body was read to its end.
+   * Trailers are never merged into `headers`: whoever uses one knows that its definition allows that (RFC 9110 §6.5.1).
+   */
+  readonly trailers: Readonly<Record<string, string | undefined>>;
   /** `1.1` or `1.0`. */
   readonly httpVersion: '1.0' | '1.1';
   /** The name of the wire dialect that claimed this request; `''` for standard HTTP. */
@@ -110,6 +117,26 @@ export interface ResponseParts {
  */
 export type ResponseValue = ResponseBody | ResponseParts | Response;
 
+/** How `file` answers with a file. */
+export interface FileOptions {
+  /**
+   * The folder that the path is joined to and must not leave; a name that comes from a client needs one. Symbolic links
+   * inside are followed. Default: paths are taken as they are.
+   */
+  readonly root?: string;
+  /** In place of the Content-Type that its extension tells. */
+  readonly type?: string;
+  /** More headers, or others than its own. */
+  readonly headers?: Readonly<Record<string, string | readonly string[]>>;
+}
+
+/** What tells the present state of a resource from others, for `precondition`. */
+export interface CurrentState {
+  /** With its quotes: `"…"`, or `W/"…"` where equal tags need not mean equal octets (RFC 9110 §8.8.3). */
+  readonly etag?: string;
+  readonly lastModified?: Date;
+}
+
 export type Handler<Params = Readonly<Record<string, string>>> = (
   request: Request<Params>,
 ) => MaybePromise<ResponseValue>;
@@ -122,6 +149,11 @@ export interface HandleOptions {
   readonly registeredMethodsOnly?: boolean;
   /** With the method `*`: the methods that this path really has, for the `Allow` field of a 405. Default: all. */
   readonly allow?: readonly string[];
+  /**
+   * The largest body this handler takes, in octets, in place of `limits.maxBodyOctets`: more or less. Judged before
+   * anything of the body is kept. Errors: BODY_TOO_LARGE.
+   */
+  readonly maxBodyOctets?: number;
   /** Answer only where nothing else matches the path; such a handler does not make the path exist for others. */
   readonly fallback?: boolean;
 }

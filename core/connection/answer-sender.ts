@@ -4,12 +4,14 @@
  */
 import { Buffer } from 'node:buffer';
 import type { Limits } from '../config/server-config.js';
-import { JackfieldError } from '../errors.js';
-import { type Answer, errorAnswer } from '../handlers/answer.js';
+import type { JackfieldError } from '../errors.js';
+import { type Answer, errorAnswer, isExpected } from '../handlers/answer.js';
 import type { HttpClock } from '../http/http-clock.js';
 import { headEnding, type ResponseFraming } from '../http/response-head.js';
 import type { Log } from '../log.js';
-import { abandon, writeBody } from './body-writer.js';
+import { abandon, type Streamed } from './body-source.js';
+import { BodyWriter } from './body-writer.js';
+import { Collector } from './collector.js';
 import type { Exchange } from './exchange.js';
 import type { Outbox } from './outbox.js';
 
@@ -36,6 +38,8 @@ export class AnswerSender {
   readonly #events: SenderEvents;
   /** The connection closes behind the answer under way, and its head says so. */
   isLast = false;
+  /** The stream on its way; told when the peer is gone. */
+  #underWay: { cancel(): void } | undefined;
 
   constructor(outbox: Outbox, services: SenderServices, events: SenderEvents) {
     this.#outbox = outbox;
@@ -64,6 +68,12 @@ export class AnswerSender {
     this.#outbox.text(isHead ? head : head + text);
   }
 
+  /** The peer is gone: a stream that is on its way is let go. */
+  gone(): void {
+    this.#underWay?.cancel();
+    this.#underWay = undefined;
+  }
+
   #head(exchange: Exchange, answer: Answer, framing: ResponseFraming): string {
     exchange.headSent = true;
     if (framing === 'close') this.isLast = true;
@@ -74,9 +84,8 @@ export class AnswerSender {
 
   #sendWhole(exchange: Exchange, answer: Answer, bodyless: boolean, later: boolean): void {
     const { body, status } = answer;
-    // HEAD tells the length that GET's answer has, also where only its stream promises it (RFC 9110 §9.3.2).
-    const known = bodyless && body === undefined ? undefined : lengthOf(body);
-    const octets = bodyless ? (known ?? answer.contentLength) : known;
+    // Without a body to send, the length is what GET's would have (RFC 9110 §8.6), as far as it is known.
+    const octets = bodyless ? (lengthOf(body) ?? answer.contentLength) : (lengthOf(body) ?? 0);
     const framing = status === 204 || octets === undefined ? 'none' : octets;
     if (bodyless || octets === undefined || octets === 0) {
       if (bodyless) abandon(body);
@@ -99,36 +108,58 @@ export class AnswerSender {
   #sendStream(
     exchange: Exchange,
     answer: Answer,
-    body: Exclude<Answer['body'], string | undefined>,
+    body: Streamed | Uint8Array,
     framing: ResponseFraming,
   ): void {
-    let headSent = false;
-    const isOver = (): boolean => this.#events.isGone || exchange.sent;
-    writeBody({
-      outbox: this.#outbox,
+    const writer = new BodyWriter({
+      sink: this.#outbox,
       body,
-      sendHead: () => {
-        headSent = true;
-        this.#outbox.text(this.#head(exchange, answer, framing));
-      },
+      sendHead: () => this.#outbox.text(this.#head(exchange, answer, framing)),
       chunked: framing === 'chunked',
       contentLength: typeof framing === 'number' ? framing : undefined,
       pieceOctets: this.#services.limits.maxBufferedOctets,
-      isOver,
-    }).then(
-      () => {
-        if (!isOver()) this.#events.sent(exchange, true);
-      },
-      (error: unknown) => {
-        // What the client's body failed with is no fault of the plugin that streamed it on.
-        const known = error instanceof JackfieldError ? error : new JackfieldError('HANDLER_FAILED');
-        if (isOver()) return;
-        if (known.status >= 500) this.#blame(exchange, error);
+      blame: (error) => this.#blame(exchange, error),
+    });
+    this.#run(exchange, writer, {
+      ended: () => this.#events.sent(exchange, true),
+      failed: (error) => {
+        if (writer.headSent || !isExpected(error)) this.#blame(exchange, error);
         // Without its end the message is incomplete and cannot be taken for whole (RFC 9112 §8).
-        if (headSent) this.#events.broken();
-        else this.#sendWhole(exchange, errorAnswer(known), false, true);
+        if (writer.headSent) this.#events.broken();
+        else this.#replace(exchange, error);
       },
-    );
+    });
+  }
+
+  /** Neither is called where the peer is gone before. */
+  #run(
+    exchange: Exchange,
+    writer: BodyWriter,
+    then: { readonly ended: () => void; readonly failed: (error: unknown) => void },
+  ): void {
+    this.#underWay = writer;
+    const over = (goOn: () => void): void => {
+      if (this.#underWay !== writer) return;
+      this.#underWay = undefined;
+      goOn();
+    };
+    writer
+      .run()
+      .then(
+        () => over(then.ended),
+        (error: unknown) => over(() => then.failed(error)),
+      )
+      .catch((error: unknown) => {
+        this.#blame(exchange, error);
+        this.#events.broken();
+      });
+  }
+
+  /** In place of an answer of which nothing was sent. */
+  #replace(exchange: Exchange, error: unknown): void {
+    const answer = errorAnswer(error);
+    this.isLast ||= answer.close;
+    this.#sendWhole(exchange, answer, exchange.request.head.method === 'HEAD', true);
   }
 
   /** A dialect's answers have their length in front, so a stream is collected first. */
@@ -138,14 +169,23 @@ export class AnswerSender {
       this.#writeInDialect(exchange, answer, Buffer.from(body ?? ''), false);
       return;
     }
-    collect(body)
-      .then((octets) => {
-        if (!this.#events.isGone) this.#writeInDialect(exchange, answer, octets, true);
-      })
-      .catch((error: unknown) => {
+    const collector = new Collector();
+    const writer = new BodyWriter({
+      sink: collector,
+      body,
+      sendHead: () => {},
+      chunked: false,
+      contentLength: answer.contentLength,
+      pieceOctets: this.#services.limits.maxBufferedOctets,
+      blame: (error) => this.#blame(exchange, error),
+    });
+    this.#run(exchange, writer, {
+      ended: () => this.#writeInDialect(exchange, answer, collector.whole, true),
+      failed: (error) => {
         this.#blame(exchange, error);
         this.#events.broken();
-      });
+      },
+    });
   }
 
   #writeInDialect(exchange: Exchange, answer: Answer, octets: Buffer, later: boolean): void {
@@ -177,7 +217,6 @@ function streamFraming(minorVersion: 0 | 1): ResponseFraming {
 }
 
 function lengthOf(body: Answer['body']): number | undefined {
-  if (body === undefined) return 0;
   if (typeof body === 'string') return Buffer.byteLength(body);
   return body instanceof Uint8Array ? body.length : undefined;
 }
@@ -185,10 +224,4 @@ function lengthOf(body: Answer['body']): number | undefined {
 /** The UTF-8 octets of a text, one character each. */
 function toLatin1(text: string): string {
   return Buffer.from(text).toString('latin1');
-}
-
-async function collect(body: AsyncIterable<string | Uint8Array>): Promise<Buffer> {
-  const parts: Buffer[] = [];
-  for await (const part of body) parts.push(Buffer.from(part as Uint8Array));
-  return Buffer.concat(parts);
 }

@@ -3,12 +3,15 @@
  * for more only when the peer has taken what was sent.
  */
 import { JackfieldError } from '../errors.js';
-import type { ResponseBody } from '../plugin-api.js';
+import { type BodySource, HOLDS_HEAD, openSource, type Streamed } from './body-source.js';
 import type { Outbox } from './outbox.js';
 
+/** Where the octets go. */
+export type Sink = Pick<Outbox, 'text' | 'octets' | 'isBlocked' | 'room' | 'flushSoon'>;
+
 export interface BodyWriting {
-  readonly outbox: Outbox;
-  readonly body: Exclude<ResponseBody, string>;
+  readonly sink: Sink;
+  readonly body: Streamed | Uint8Array;
   /** Sends the head; called once, before the first octet of the body, unless the source fails at once. */
   readonly sendHead: () => void;
   readonly chunked: boolean;
@@ -16,64 +19,111 @@ export interface BodyWriting {
   readonly contentLength: number | undefined;
   /** Octets of one write. */
   readonly pieceOctets: number;
-  /** Whether the connection was lost or the answer given up. */
-  readonly isOver: () => boolean;
+  /** Told where the source fails at being let go. */
+  readonly blame: (error: unknown) => void;
 }
 
-/**
- * @throws what the source throws, or HANDLER_ANSWER_INVALID where it has more or less than it promised. Where
- * `sendHead` was called already, the only honest end is to break the connection off.
- */
-export async function writeBody(writing: BodyWriting): Promise<void> {
-  const { outbox, chunked, contentLength, pieceOctets, isOver } = writing;
-  let sent = 0;
-  let headSent = false;
-  const sendHead = (): void => {
-    if (headSent || isOver()) return;
-    headSent = true;
-    writing.sendHead();
-    outbox.flushSoon();
-  };
-  // A source that fails at once can still be answered 500; one that is slow to begin does not hold the head back.
-  const soon = setImmediate(sendHead);
-  try {
-    for await (const part of partsOf(writing.body)) {
-      const octets = toOctets(part);
-      if (isOver()) return;
-      if (!headSent) {
-        clearImmediate(soon);
-        sendHead();
-      }
+export class BodyWriter {
+  readonly #writing: BodyWriting;
+  /** Until it comes to an end of its own, or is cancelled. */
+  #source: BodySource | undefined;
+  #headSent = false;
+  #isCancelled = false;
+
+  constructor(writing: BodyWriting) {
+    this.#writing = writing;
+  }
+
+  /** Whether the client has seen the head, so that the answer cannot be replaced any more. */
+  get headSent(): boolean {
+    return this.#headSent;
+  }
+
+  /**
+   * Resolves when everything is in the sink, or soon after `cancel`.
+   * @throws what the source throws, or HANDLER_ANSWER_INVALID where it has more or less than it promised.
+   */
+  async run(): Promise<void> {
+    // A source that fails at once can still be answered 500; one that is slow to begin does not hold the head back.
+    const { body, pieceOctets } = this.#writing;
+    const soon = HOLDS_HEAD in body ? undefined : setImmediate(() => this.#sendHead());
+    try {
+      this.#source = openSource(body instanceof Uint8Array ? pieces(body, pieceOctets) : body);
+      await this.#pass(this.#source);
+    } catch (error) {
+      if (this.#isCancelled) return;
+      this.#letGo();
+      throw error;
+    } finally {
+      clearImmediate(soon);
+    }
+  }
+
+  /** Nobody wants the rest: the peer is gone. */
+  cancel(): void {
+    this.#isCancelled = true;
+    this.#letGo();
+  }
+
+  async #pass(source: BodySource): Promise<void> {
+    const { sink, chunked, contentLength, pieceOctets } = this.#writing;
+    let sent = 0;
+    for (;;) {
+      const { done, value } = await this.#next(source);
+      if (this.#isCancelled) return;
+      if (done === true) break;
+      const octets = toOctets(value);
       sent += octets.length;
       if (contentLength !== undefined && sent > contentLength) break;
       if (octets.length === 0) continue; // an empty chunk would end the body
-      if (chunked) outbox.text(`${octets.length.toString(16)}\r\n`);
+      this.#sendHead();
+      if (chunked) sink.text(`${octets.length.toString(16)}\r\n`);
       // In pieces, so that a peer that takes a large part slowly is seen to take it.
       for (let at = 0; at < octets.length; at += pieceOctets) {
-        outbox.octets(octets.length <= pieceOctets ? octets : octets.subarray(at, at + pieceOctets));
-        if (!outbox.isBlocked) continue;
-        await outbox.room();
-        if (isOver()) return;
+        sink.octets(octets.length <= pieceOctets ? octets : octets.subarray(at, at + pieceOctets));
+        if (!sink.isBlocked) continue;
+        await sink.room();
+        if (this.#isCancelled) return;
       }
-      if (chunked) outbox.text('\r\n');
-      outbox.flushSoon();
+      if (chunked) sink.text('\r\n');
+      sink.flushSoon();
     }
-  } finally {
-    clearImmediate(soon);
+    if (contentLength !== undefined && sent !== contentLength) {
+      const detail = `Its Content-Length is ${contentLength}, its body has ${sent} octets or more.`;
+      throw new JackfieldError('HANDLER_ANSWER_INVALID', detail);
+    }
+    this.#sendHead();
+    if (chunked) sink.text('0\r\n\r\n');
   }
-  if (contentLength !== undefined && sent !== contentLength) {
-    throw new JackfieldError(
-      'HANDLER_ANSWER_INVALID',
-      `Its Content-Length is ${contentLength}, its body has ${sent} octets or more.`,
-    );
+
+  async #next(source: BodySource): Promise<IteratorResult<unknown>> {
+    try {
+      const result = await source.next();
+      if (result.done === true) this.#source = undefined;
+      return result;
+    } catch (error) {
+      this.#source = undefined;
+      throw error;
+    }
   }
-  if (isOver()) return;
-  sendHead();
-  if (chunked) outbox.text('0\r\n\r\n');
+
+  #sendHead(): void {
+    if (this.#headSent || this.#isCancelled) return;
+    this.#headSent = true;
+    this.#writing.sendHead();
+    this.#writing.sink.flushSoon();
+  }
+
+  #letGo(): void {
+    const source = this.#source;
+    this.#source = undefined;
+    // Not waited for: a generator that hangs would keep the connection.
+    source?.cancel().catch(this.#writing.blame);
+  }
 }
 
-function partsOf(body: BodyWriting['body']): AsyncIterable<unknown> | Iterable<Uint8Array> {
-  return body instanceof Uint8Array ? [body] : body;
+function* pieces(body: Uint8Array, pieceOctets: number): Generator<Uint8Array> {
+  for (let at = 0; at < body.length; at += pieceOctets) yield body.subarray(at, at + pieceOctets);
 }
 
 function toOctets(part: unknown): Uint8Array {
@@ -84,26 +134,3 @@ function toOctets(part: unknown): Uint8Array {
     `Its stream gave ${typeof part}; it may give strings and bytes.`,
   );
 }
-
-/** Tells a source that nobody will read it, or read on. How it takes that is its own affair. */
-export function abandon(body: ResponseBody | undefined): void {
-  if (typeof body !== 'object' || body instanceof Uint8Array) return;
-  hush(body);
-  const source = body as { destroy?: () => void; cancel?: () => unknown; return?: () => unknown };
-  try {
-    if (typeof source.destroy === 'function') source.destroy();
-    else if (typeof source.cancel === 'function') Promise.resolve(source.cancel()).catch(ignore);
-    // A generator that has not begun runs none of its code.
-    else if (typeof source.return === 'function') Promise.resolve(source.return()).catch(ignore);
-  } catch {
-    // Nobody is left to be told.
-  }
-}
-
-/** A Node stream that fails while nobody reads it would end the process; whoever reads it later still meets the error. */
-export function hush(body: ResponseBody | undefined): void {
-  const source = body as { on?: (event: string, listener: () => void) => unknown } | undefined;
-  if (typeof source === 'object' && typeof source.on === 'function') source.on('error', ignore);
-}
-
-function ignore(): void {}

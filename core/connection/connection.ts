@@ -15,7 +15,7 @@ import type { HttpClock } from '../http/http-clock.js';
 import { type ParserEvent, type ParserOptions, RequestParser } from '../http/parser.js';
 import type { Log } from '../log.js';
 import { AnswerSender, type SenderEvents } from './answer-sender.js';
-import { abandon } from './body-writer.js';
+import { abandon } from './body-source.js';
 import type { Exchange } from './exchange.js';
 import { ExchangeRequest } from './exchange-request.js';
 import { Outbox } from './outbox.js';
@@ -133,16 +133,14 @@ export class Connection implements TransportEvents, SenderEvents, BodySource {
     if (this.#phase === PHASE.closed) return;
     const exchange = this.#exchange;
     this.#enter(PHASE.closed);
+    this.#sender.gone();
     this.#outbox.drained();
     this.#backlog = [];
     if (exchange !== undefined) {
       const lost = new JackfieldError('CONNECTION_LOST');
       exchange.request.abort(lost);
       exchange.body?.fail(lost);
-      if (!exchange.sent) {
-        abandon(exchange.source);
-        this.#over(exchange);
-      }
+      if (!exchange.sent) this.#over(exchange);
     }
     this.#services.connectionClosed(this);
   }
@@ -291,7 +289,7 @@ export class Connection implements TransportEvents, SenderEvents, BodySource {
     const exchange = this.#exchange;
     if (exchange !== undefined && !exchange.received) {
       exchange.received = true;
-      exchange.body?.complete();
+      exchange.body?.complete(this.#parser.trailers);
       // From here on it is the handler that is waited for.
       this.#phaseSince = this.#services.now;
     }
@@ -329,7 +327,6 @@ export class Connection implements TransportEvents, SenderEvents, BodySource {
       sent: false,
       refused,
       continueSent: false,
-      source: undefined,
     };
     this.#exchange = exchange;
     this.#enter(PHASE.handling);
@@ -430,7 +427,6 @@ export class Connection implements TransportEvents, SenderEvents, BodySource {
     if (exchange.body !== undefined && !isStream(answer.body)) exchange.body.discard();
     if (this.#mustClose(exchange, answer)) this.#sender.isLast = true;
     this.#enter(PHASE.writing);
-    exchange.source = answer.body;
     try {
       this.#sender.send(exchange, answer);
     } catch (error) {
@@ -479,6 +475,8 @@ export class Connection implements TransportEvents, SenderEvents, BodySource {
   }
 
   broken(): void {
+    // A client that has seen nothing of an answer may send the same request again by itself (RFC 9112 §9.3.1).
+    this.#outbox.flush();
     this.destroy();
   }
 

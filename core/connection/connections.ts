@@ -43,7 +43,11 @@ export class Connections implements ConnectionServices {
 
   constructor(limits: Limits, dispatcher: Dispatcher, log: Log, tap?: Tap, options: ConnectionsOptions = {}) {
     this.limits = limits;
-    this.parserOptions = { ...limits, claim: (head) => this.dispatcher.claim(head) };
+    this.parserOptions = {
+      ...limits,
+      claim: (head) => this.dispatcher.claim(head),
+      bodyLimit: (head) => this.dispatcher.bodyLimit(head),
+    };
     this.dispatcher = dispatcher;
     this.log = log;
     this.tap = tap;

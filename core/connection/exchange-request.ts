@@ -11,6 +11,7 @@ import type { Origin } from './transport.js';
 
 const NO_PARAMS: Params = Object.freeze(Object.create(null));
 const NO_OCTETS = Buffer.alloc(0);
+const NO_FIELDS: Readonly<Record<string, undefined>> = Object.freeze(Object.create(null));
 
 export class ExchangeRequest implements Request {
   readonly head: RequestHead;
@@ -80,6 +81,10 @@ export class ExchangeRequest implements Request {
 
   get headers(): Readonly<Record<string, string | undefined>> {
     return this.head.section.record;
+  }
+
+  get trailers(): Readonly<Record<string, string | undefined>> {
+    return this.#body?.trailers ?? NO_FIELDS;
   }
 
   get signal(): AbortSignal {

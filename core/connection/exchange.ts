@@ -1,6 +1,5 @@
 /** One request and its answer, as far as they are. */
 import type { Dispatcher } from '../handlers/dispatcher.js';
-import type { ResponseBody } from '../plugin-api.js';
 import type { ExchangeRequest } from './exchange-request.js';
 import type { RequestBody } from './request-body.js';
 
@@ -22,6 +21,4 @@ export interface Exchange {
   readonly refused: boolean;
   /** `100 Continue` was sent (RFC 9110 §10.1.1). */
   continueSent: boolean;
-  /** The body of the answer, for as long as it may have to be told that nobody reads on. */
-  source: ResponseBody | undefined;
 }

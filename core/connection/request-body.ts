@@ -3,6 +3,7 @@
  * fills at most `maxBufferedOctets` and then stops the connection from reading.
  */
 import { JackfieldError } from '../errors.js';
+import { fieldRecord } from '../http/header-section.js';
 
 /** What a body asks of its connection. */
 export interface BodySource {
@@ -25,6 +26,8 @@ export class RequestBody implements AsyncIterable<Uint8Array> {
   #discarding = false;
   #error: JackfieldError | undefined;
   #waiter: Waiter | undefined;
+  #rawTrailers: readonly string[] = [];
+  #trailers: Readonly<Record<string, string | undefined>> | undefined;
 
   constructor(source: BodySource, highWaterMark: number) {
     this.#source = source;
@@ -51,7 +54,10 @@ export class RequestBody implements AsyncIterable<Uint8Array> {
     return this.#waiter !== undefined;
   }
 
-  complete(): void {
+  /** @param trailers Names and values in turn. */
+  complete(trailers: readonly string[]): void {
+    this.#rawTrailers = trailers;
+    this.#trailers = undefined;
     this.#complete = true;
     this.#wake();
   }
@@ -72,6 +78,12 @@ export class RequestBody implements AsyncIterable<Uint8Array> {
   }
 
   // The handler's side
+
+  /** Empty until the body is complete. */
+  get trailers(): Readonly<Record<string, string | undefined>> {
+    this.#trailers ??= fieldRecord(this.#rawTrailers);
+    return this.#trailers;
+  }
 
   /** Errors: BODY_ALREADY_READ, and what the connection failed with. */
   async bytes(): Promise<Buffer> {

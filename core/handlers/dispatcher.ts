@@ -4,15 +4,16 @@
  * Law of this file: `dispatch` never throws and never rejects. Whatever a plugin does, an answer comes of it, and what
  * a plugin did wrong is in the log under its name.
  */
-import { hush } from '../connection/body-writer.js';
 import type { ExchangeRequest } from '../connection/exchange-request.js';
 import { JackfieldError } from '../errors.js';
 import type { ClaimedHead, Dialect, DialectContext, RefusedHead } from '../http/dialect.js';
+import type { RequestHead } from '../http/request-head.js';
 import type { Log } from '../log.js';
 import type { Hooks, Request, ResponseValue } from '../plugin-api.js';
 import type { MaybePromise } from '../storage/contract.js';
 import type { AllowedHosts } from './allowed-hosts.js';
-import { type Answer, errorAnswer, toAnswer, toParts } from './answer.js';
+import { type Answer, errorAnswer, isExpected, toAnswer, toParts } from './answer.js';
+import { conditional } from './conditional.js';
 import { HttpError } from './http-error.js';
 import type { Match, Registry } from './registry.js';
 
@@ -71,6 +72,12 @@ export class Dispatcher implements DialectContext {
     }
     return undefined;
   };
+
+  /** The limit that the handler of this request has set, in octets. */
+  bodyLimit({ method, path, claim }: RequestHead): number | undefined {
+    const { registry } = this.#contributions;
+    return registry.hasBodyLimits ? registry.bodyLimit(method, claim?.path ?? path) : undefined;
+  }
 
   #claimWith(dialect: Dialect, head: RefusedHead): ClaimedHead | undefined {
     try {
@@ -152,13 +159,12 @@ export class Dispatcher implements DialectContext {
   #call({ route, params }: Match, request: ExchangeRequest): MaybePromise<Answer> {
     request.params = params;
     request.handledBy = route.plugin;
-    const checked = request.method === 'CONNECT' ? withoutTunnel : toAnswer;
     try {
       const value = route.handler(request);
-      if (!isPromise(value)) return checked(value);
+      if (!isPromise(value)) return answerTo(request, value);
       // A thenable of another library becomes a promise here.
       return Promise.resolve(value)
-        .then(checked)
+        .then((late) => answerTo(request, late))
         .catch((error: unknown) => {
           throw blamed(route.plugin, error);
         });
@@ -179,10 +185,8 @@ export class Dispatcher implements DialectContext {
     } catch (error) {
       answer = await this.#failed(request, error);
     }
-    const { response } = this.#contributions.hooks;
-    if (response.length > 0) hush(answer.body);
-    for (const { plugin, fn } of response) {
-      const replaced = await this.#runHook(plugin, () => fn(request, toParts(answer!)));
+    for (const { plugin, fn } of this.#contributions.hooks.response) {
+      const replaced = await this.#runHook(plugin, request, () => fn(request, toParts(answer!)));
       if (replaced !== undefined) answer = replaced;
     }
     return answer;
@@ -190,7 +194,7 @@ export class Dispatcher implements DialectContext {
 
   async #runHooks(stage: 'request' | 'handler', request: ExchangeRequest): Promise<Answer | undefined> {
     for (const { plugin, fn } of this.#contributions.hooks[stage]) {
-      const answer = await this.#runHook(plugin, () => fn(request));
+      const answer = await this.#runHook(plugin, request, () => fn(request));
       if (answer !== undefined) return answer;
     }
     return undefined;
@@ -198,11 +202,12 @@ export class Dispatcher implements DialectContext {
 
   async #runHook(
     plugin: string,
+    request: Request,
     run: () => MaybePromise<ResponseValue | undefined | void>,
   ): Promise<Answer | undefined> {
     try {
       const value = await run();
-      return value === undefined ? undefined : toAnswer(value as ResponseValue);
+      return value === undefined ? undefined : answerTo(request, value as ResponseValue);
     } catch (error) {
       throw blamed(plugin, error);
     }
@@ -231,7 +236,7 @@ export class Dispatcher implements DialectContext {
   async #runErrorHooks(request: ExchangeRequest, culprit: string, error: unknown): Promise<Answer> {
     for (const { plugin, fn } of this.#contributions.hooks.error) {
       try {
-        const answer = await this.#runHook(plugin, () => fn(request, error));
+        const answer = await this.#runHook(plugin, request, () => fn(request, error));
         if (answer !== undefined) return answer;
       } catch (again) {
         // An error hook that fails must not start another round of error hooks.
@@ -246,14 +251,16 @@ export class Dispatcher implements DialectContext {
   }
 }
 
-/** To CONNECT success means that a tunnel is open, and has no body (RFC 9110 §9.3.6). There are no tunnels here. */
-function withoutTunnel(value: ResponseValue): Answer {
+/** What was returned, checked; where it carries a validator, as far as the conditions of the request let it be. */
+function answerTo(request: Request, value: ResponseValue): Answer {
   const answer = toAnswer(value);
-  if (answer.status >= 300) return answer;
-  throw new JackfieldError(
-    'HANDLER_ANSWER_INVALID',
-    'It accepted CONNECT, and no tunnel can be opened here.',
-  );
+  // To CONNECT success means that a tunnel is open, and has no body (RFC 9110 §9.3.6). There are no tunnels here.
+  if (request.method === 'CONNECT' && answer.status < 300) {
+    const detail = 'It accepted CONNECT, and no tunnel can be opened here.';
+    throw new JackfieldError('HANDLER_ANSWER_INVALID', detail);
+  }
+  const { validators } = answer.fields;
+  return validators === undefined ? answer : conditional(request, answer, validators);
 }
 
 /** An error with the plugin it came from, until it is told. */
@@ -266,12 +273,6 @@ class Blamed {
 
 function blamed(plugin: string, error: unknown): Blamed {
   return error instanceof Blamed ? error : new Blamed(plugin, error);
-}
-
-/** Errors that are the client's, or an answer a plugin chose, are no fault of a plugin. */
-function isExpected(error: unknown): boolean {
-  if (error instanceof HttpError) return error.status < 500;
-  return error instanceof JackfieldError && error.status < 500;
 }
 
 function isPromise<T>(value: MaybePromise<T> | PromiseLike<T>): value is Promise<T> {

@@ -37,6 +37,12 @@ export function makeRoute(
   }
   if (typeof handler !== 'function')
     throw new TypeError(`The handler of ${method} ${pattern} is not a function.`);
+  const { maxBodyOctets = 0 } = options;
+  if (!Number.isSafeInteger(maxBodyOctets) || maxBodyOctets < 0) {
+    throw new TypeError(
+      `maxBodyOctets of ${method} ${pattern} is no whole number of octets: ${maxBodyOctets}.`,
+    );
+  }
   return { plugin, method, pattern: parsePattern(pattern), handler, options };
 }
 
@@ -68,10 +74,13 @@ export class Registry {
   readonly routes: readonly Route[];
   readonly #tables = new Map<string, Table>();
   readonly #anyMethod: Table;
+  /** Whether some handler takes larger or smaller bodies than the others. */
+  readonly hasBodyLimits: boolean;
 
   /** Errors: HANDLER_REPEATED. */
   constructor(routes: readonly Route[]) {
     this.routes = routes;
+    this.hasBodyLimits = routes.some(({ options }) => options.maxBodyOctets !== undefined);
     refuseRepeated(routes);
     const methods = new Set(routes.map(({ method }) => method).filter((method) => method !== '*'));
     for (const method of methods) {
@@ -108,6 +117,13 @@ export class Registry {
   find(method: string, path: string): Match | undefined {
     const table = this.#tables.get(method) ?? this.#anyMethod;
     return findIn(table, path) ?? (table.fallbacks === undefined ? undefined : findIn(table.fallbacks, path));
+  }
+
+  /** What the handler of this request takes, in octets, where it says so. Decodes nothing, so it refuses nothing. */
+  bodyLimit(method: string, path: string): number | undefined {
+    const table = this.#tables.get(method) ?? this.#anyMethod;
+    const route = reach(table, path) ?? (table.fallbacks && reach(table.fallbacks, path));
+    return route?.options.maxBodyOctets;
   }
 
   /** The methods that have a handler of their own at this path, for the Allow field (RFC 9110 §10.2.1). */

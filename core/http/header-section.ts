@@ -82,7 +82,7 @@ export class HeaderSection {
 
   /** Field values by lower-case name, without prototype and frozen; several lines of one name are one list. */
   get record(): Readonly<Record<string, string | undefined>> {
-    this.#record ??= Object.freeze(joinFields(this.raw));
+    this.#record ??= fieldRecord(this.raw);
     return this.#record;
   }
 }
@@ -105,6 +105,11 @@ function hostFault(hosts: number, host: string | undefined, minorVersion: 0 | 1)
   if (hosts > 1) return 'HOST_REPEATED';
   if (host === undefined) return minorVersion === 0 ? undefined : 'HOST_MISSING';
   return parseHost(host) === undefined ? 'HOST_INVALID' : undefined;
+}
+
+/** @param raw Names and values in turn. */
+export function fieldRecord(raw: readonly string[]): Readonly<Record<string, string | undefined>> {
+  return Object.freeze(joinFields(raw));
 }
 
 /** Several lines of one name are one list (RFC 9110 §5.3); of Cookie the separator is `; ` (RFC 9113 §8.2.3). */

@@ -23,6 +23,8 @@ export interface ParserOptions {
   readonly maxHeaderSectionOctets: number;
   readonly maxHeaderFields: number;
   readonly maxBodyOctets: number;
+  /** Asked before a body begins: another limit for this request, in octets. */
+  readonly bodyLimit?: ((head: RequestHead) => number | undefined) | undefined;
   /** Asked about a head whose only fault is its Host field. */
   readonly claim?: (head: RefusedHead) => ClaimedHead | undefined;
 }
@@ -378,12 +380,12 @@ export class RequestParser {
       return 'head';
     }
     this.#leaveText();
+    const maxBodyOctets = this.#options.bodyLimit?.(this.head!) ?? this.#options.maxBodyOctets;
     if (framing.kind === 'length') {
-      if (framing.octets > this.#options.maxBodyOctets) return this.#fail('BODY_TOO_LARGE');
+      if (framing.octets > maxBodyOctets) return this.#fail('BODY_TOO_LARGE');
       this.#bodyLeft = framing.octets;
       this.#state = 'body-by-length';
     } else {
-      const { maxBodyOctets } = this.#options;
       this.#chunked = new ChunkedBody({ maxBodyOctets, maxExtensionOctets: MAX_CHUNK_EXTENSION_OCTETS });
       this.#state = 'chunked-body';
     }

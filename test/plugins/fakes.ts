@@ -96,6 +96,7 @@ export function fakeRequest({
     query: new URLSearchParams(query),
     params: {},
     headers,
+    trailers: {},
     httpVersion: '1.1',
     dialect: '',
     text: async () => body,

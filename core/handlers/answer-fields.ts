@@ -1,0 +1,167 @@
+/**
+ * The headers of an answer, checked and as they go over the wire. Names and values cannot inject lines, framing fields
+ * stay the core's own.
+ */
+import { isEntityTag } from '../http/entity-tag.js';
+import { parseHttpDate } from '../http/http-date.js';
+import { isToken } from '../http/octets.js';
+import type { Validators } from '../http/preconditions.js';
+import { FieldText, formatFields } from '../http/response-head.js';
+import type { ResponseParts } from '../plugin-api.js';
+import { invalid } from './invalid-answer.js';
+
+/** What a set of headers comes to, checked. Neither framing fields nor Connection are among them. */
+export interface AnswerFields {
+  /** Names and values in turn, in the spelling they were given in. */
+  readonly raw: readonly string[];
+  /** `raw` as it goes over the wire. */
+  readonly text: FieldText;
+  /** As given, where it was. */
+  readonly contentLength: string | undefined;
+  readonly close: boolean;
+  /** The Content-Type that was added because they named none. */
+  readonly defaultType: string | undefined;
+  /** ETag and Last-Modified, where there is one of them: such an answer is conditional. */
+  readonly validators: Validators | undefined;
+}
+
+/** Frozen headers are checked once: they cannot change afterwards. Plugins freeze what they send every time. */
+const FROZEN = new WeakMap<object, AnswerFields>();
+
+/**
+ * @param type The Content-Type where they name none.
+ * @throws JackfieldError HANDLER_ANSWER_INVALID.
+ */
+export function checkedFields(headers: ResponseParts['headers'], type: string | undefined): AnswerFields {
+  const known = headers === undefined ? undefined : FROZEN.get(headers);
+  if (known !== undefined && (known.defaultType === undefined || known.defaultType === type)) return known;
+  const fresh = checkFields(headers, type);
+  if (headers !== undefined && isDeeplyFrozen(headers)) FROZEN.set(headers, fresh);
+  return fresh;
+}
+
+function isDeeplyFrozen(headers: object): boolean {
+  // Freezing a Headers or a Map keeps nobody from changing what it holds.
+  if (Symbol.iterator in headers) return false;
+  return Object.isFrozen(headers) && Object.values(headers).every((value) => Object.isFrozen(value));
+}
+
+function checkFields(headers: ResponseParts['headers'], type: string | undefined): AnswerFields {
+  const raw: string[] = [];
+  let contentLength: string | undefined;
+  let close = false;
+  let hasType = false;
+  let hasDate = false;
+  let etag: string | undefined;
+  let modified: string | undefined;
+  const take = (name: string, value: string): void => {
+    const lower = checkField(name, value);
+    if (lower === 'content-length') contentLength = checkRepeatedLength(contentLength, value);
+    else if (lower === 'connection') close = checkConnection(value) || close;
+    else raw.push(name, value);
+    if (lower === 'content-type') hasType = true;
+    else if (lower === 'date') hasDate = true;
+    else if (lower === 'etag') etag = value;
+    else if (lower === 'last-modified') modified = value;
+  };
+  for (const [name, value] of entriesOf(headers)) {
+    if (Array.isArray(value)) for (const one of value) take(name, one);
+    else take(name, value as string);
+  }
+  const defaultType = hasType ? undefined : type;
+  if (defaultType !== undefined) raw.unshift('Content-Type', defaultType);
+  const validators =
+    etag === undefined && modified === undefined
+      ? undefined
+      : // Those of a Headers object often come from another server, whose mistakes are not the plugin's.
+        toValidators(etag, modified, !(headers instanceof Headers));
+  return {
+    raw,
+    text: new FieldText(formatFields(raw), hasDate),
+    contentLength,
+    close,
+    defaultType,
+    validators,
+  };
+}
+
+function toValidators(
+  etag: string | undefined,
+  modified: string | undefined,
+  isStrict: boolean,
+): Validators | undefined {
+  const isTag = etag !== undefined && isEntityTag(etag);
+  const lastModified = modified === undefined ? undefined : parseHttpDate(modified);
+  if (isStrict && etag !== undefined && !isTag)
+    throw invalid(`Its ETag is ${etag}; an entity tag stands in quotes (RFC 9110 §8.8.3).`);
+  if (isStrict && modified !== undefined && lastModified === undefined)
+    throw invalid(
+      `Its Last-Modified is ${modified}, which is no date as of toUTCString() (RFC 9110 §5.6.7).`,
+    );
+  return isTag || lastModified !== undefined ? { etag: isTag ? etag : undefined, lastModified } : undefined;
+}
+
+/**
+ * The same fields but for some of them.
+ * @param keeps Given names in lower case.
+ * @param more Names and values in turn.
+ */
+export function deriveFields(
+  fields: AnswerFields,
+  keeps: (name: string) => boolean,
+  more: readonly string[] = [],
+): AnswerFields {
+  const raw: string[] = [];
+  let hasDate = false;
+  for (let at = 0; at < fields.raw.length; at += 2) {
+    const name = fields.raw[at]!.toLowerCase();
+    hasDate ||= name === 'date';
+    if (keeps(name)) raw.push(fields.raw[at]!, fields.raw[at + 1]!);
+  }
+  raw.push(...more);
+  return { ...fields, raw, text: new FieldText(formatFields(raw), hasDate), contentLength: undefined };
+}
+
+function checkRepeatedLength(before: string | undefined, value: string): string {
+  if (before !== undefined && before !== value)
+    throw invalid(`It sets Content-Length twice, ${before} and ${value}.`);
+  return value;
+}
+
+function entriesOf(headers: ResponseParts['headers']): Iterable<[string, string | readonly string[]]> {
+  if (headers === undefined) return [];
+  if (typeof headers !== 'object' || headers === null || Array.isArray(headers)) {
+    throw invalid('Its headers are neither a Headers nor an object of names and values.');
+  }
+  return headers instanceof Headers || Symbol.iterator in headers
+    ? (headers as unknown as Iterable<[string, string]>)
+    : Object.entries(headers);
+}
+
+/** HTAB, SP, visible ASCII and obs-text, without white space at either end (RFC 9110 §5.5). */
+const FIELD_VALUE = /^(?![ \t])[\t\x20-\x7e\x80-\xff]*(?<![ \t])$/;
+
+/** @returns the name in lower case. */
+function checkField(name: string, value: unknown): string {
+  if (!isToken(name)) throw invalid(`Its field name ${JSON.stringify(name)} is not a token (RFC 9110 §5.1).`);
+  if (typeof value !== 'string' || !FIELD_VALUE.test(value)) {
+    throw invalid(`The value of its field ${name} is not one line of latin1 text: ${JSON.stringify(value)}.`);
+  }
+  const lower = name.toLowerCase();
+  if (lower === 'transfer-encoding' || lower === 'trailer' || lower === 'upgrade' || lower === 'keep-alive') {
+    throw invalid(`It sets ${name}, which is the connection's own.`);
+  }
+  return lower;
+}
+
+function checkConnection(value: string): boolean {
+  const option = value.trim().toLowerCase();
+  if (option === 'close') return true;
+  if (option === 'keep-alive') return false;
+  throw invalid(`Its Connection field says ${JSON.stringify(value)}; a handler may only ask for "close".`);
+}
+
+/** One Content-Type and nothing else: what most answers need. */
+export function onlyType(type: string): AnswerFields {
+  return checkFields(undefined, type);
+}

@@ -1,0 +1,117 @@
+/**
+ * A file as an answer, with what caches and interrupted downloads need: type, length, date, entity tag, ranges.
+ * Nothing of it is opened before its octets are wanted: not for HEAD, 304, 412 or 416.
+ */
+import { type FileHandle, open, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { HOLDS_HEAD } from '../connection/body-source.js';
+import { JackfieldError } from '../errors.js';
+import { mediaTypeOf } from '../http/media-types.js';
+import type { FileOptions, ResponseParts } from '../plugin-api.js';
+
+/** Octets of one read. */
+const PIECE_OCTETS = 65_536;
+
+/** One state of a file. */
+interface Version {
+  readonly size: bigint;
+  readonly mtimeNs: bigint;
+}
+
+/**
+ * @param name Its path; within `options.root`, where that is given.
+ * Errors: FILE_NOT_FOUND; FILE_CHANGED while it is being sent.
+ */
+export async function file(name: string, options: FileOptions = {}): Promise<ResponseParts> {
+  const place = placeOf(name, options.root);
+  const version = await versionOf(place);
+  const modified = Number(version.mtimeNs / 1_000_000n);
+  const headers: Record<string, string | readonly string[]> = {
+    'Content-Type': options.type ?? mediaTypeOf(place),
+    'Content-Length': String(version.size),
+    // Not in the future (RFC 9110 §8.8.2.1).
+    'Last-Modified': new Date(Math.min(modified, Date.now())).toUTCString(),
+    ETag: `"${version.size.toString(36)}-${version.mtimeNs.toString(36)}"`,
+    'Accept-Ranges': 'bytes',
+  };
+  for (const [field, value] of Object.entries(options.headers ?? {})) {
+    for (const own of Object.keys(headers))
+      if (own.toLowerCase() === field.toLowerCase()) delete headers[own];
+    headers[field] = value;
+  }
+  return { status: 200, headers, body: new FileBody(place, version, 0, Number(version.size)) };
+}
+
+function placeOf(name: string, root: string | undefined): string {
+  if (name.includes('\0')) throw new JackfieldError('FILE_NOT_FOUND');
+  if (root === undefined) return path.resolve(name);
+  const folder = path.resolve(root);
+  // Joined, not resolved: `/etc/passwd` below a root is a file of the root.
+  const place = path.join(folder, name);
+  const inside = path.relative(folder, place);
+  if (inside === '..' || inside.startsWith(`..${path.sep}`) || path.isAbsolute(inside))
+    throw new JackfieldError('FILE_NOT_FOUND');
+  return place;
+}
+
+const ABSENT: readonly unknown[] = ['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP', 'EISDIR'];
+
+async function versionOf(place: string): Promise<Version> {
+  const stats = await stat(place, { bigint: true }).catch(absent);
+  // A folder, a device or a pipe is none.
+  if (!stats.isFile()) throw new JackfieldError('FILE_NOT_FOUND');
+  return stats;
+}
+
+function absent(cause: NodeJS.ErrnoException): never {
+  throw ABSENT.includes(cause.code) ? new JackfieldError('FILE_NOT_FOUND', '', { cause }) : cause;
+}
+
+/** Octets `#start` to `#end`, the latter not among them. */
+export class FileBody implements AsyncIterable<Uint8Array> {
+  /** Opening may fail, and then another answer is due. */
+  readonly [HOLDS_HEAD] = true;
+  readonly #place: string;
+  readonly #version: Version;
+  readonly #start: number;
+  readonly #end: number;
+
+  constructor(place: string, version: Version, start: number, end: number) {
+    this.#place = place;
+    this.#version = version;
+    this.#start = start;
+    this.#end = end;
+  }
+
+  /** Of the whole file, in octets. */
+  get size(): number {
+    return Number(this.#version.size);
+  }
+
+  slice(start: number, end: number): FileBody {
+    return new FileBody(this.#place, this.#version, start, end);
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
+    const handle = await open(this.#place).catch(absent);
+    try {
+      await this.#expectSame(handle);
+      for (let at = this.#start; at < this.#end; ) {
+        const piece = Buffer.allocUnsafe(Math.min(PIECE_OCTETS, this.#end - at));
+        const { bytesRead } = await handle.read(piece, 0, piece.length, at);
+        if (bytesRead === 0) throw new JackfieldError('FILE_CHANGED');
+        at += bytesRead;
+        yield piece.subarray(0, bytesRead);
+      }
+    } finally {
+      await handle.close();
+    }
+  }
+
+  /** What was promised of the file has to be true of the one that was opened, which may be another by now. */
+  async #expectSame(handle: FileHandle): Promise<void> {
+    const { size, mtimeNs } = await handle.stat({ bigint: true });
+    if (size !== this.#version.size || mtimeNs !== this.#version.mtimeNs)
+      throw new JackfieldError('FILE_CHANGED');
+  }
+}

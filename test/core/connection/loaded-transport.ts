@@ -1,0 +1,52 @@
+/** A peer that takes what it is given and nothing more until it is told to. */
+import { DEFAULT_LIMITS, type Limits } from '../../../core/config/server-config.js';
+import type { Connection } from '../../../core/connection/connection.js';
+import { Connections } from '../../../core/connection/connections.js';
+import type { Transport } from '../../../core/connection/transport.js';
+import { AllowedHosts } from '../../../core/handlers/allowed-hosts.js';
+import { Dispatcher, NO_HOOKS } from '../../../core/handlers/dispatcher.js';
+import { makeRoute, Registry } from '../../../core/handlers/registry.js';
+import { silentLog } from '../../../core/log.js';
+import type { Handler } from '../../../core/plugin-api.js';
+
+export class LoadedTransport implements Transport {
+  readonly protocol = 'http';
+  readonly remoteAddress = '127.0.0.1';
+  /** Octets that were written. */
+  written = 0;
+  destroyed = false;
+
+  write(octets: string | Uint8Array): boolean {
+    this.written += octets.length;
+    return false;
+  }
+
+  writeAll(parts: readonly (string | Uint8Array)[]): boolean {
+    for (const part of parts) this.write(part);
+    return false;
+  }
+
+  pause(): void {}
+  resume(): void {}
+  end(): void {}
+  destroySoon(): void {}
+  destroy(): void {
+    this.destroyed = true;
+  }
+}
+
+/** One connection with one handler for GET, over such a peer. */
+export function loaded(
+  handler: Handler,
+  limits: Partial<Limits> = {},
+): { connection: Connection; peer: LoadedTransport } {
+  const registry = new Registry([makeRoute('under-test', 'GET', '*', handler)]);
+  const dispatcher = new Dispatcher(
+    { registry, hooks: NO_HOOKS, dialects: [] },
+    new AllowedHosts('*'),
+    silentLog,
+  );
+  const connections = new Connections({ ...DEFAULT_LIMITS, ...limits }, dispatcher, silentLog);
+  const peer = new LoadedTransport();
+  return { connection: connections.open(peer), peer };
+}

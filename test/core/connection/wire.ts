@@ -1,0 +1,168 @@
+/** A server with a few handlers and a client that sees every octet. */
+import { once } from 'node:events';
+import net from 'node:net';
+import type { ExecutionContext } from 'ava';
+import type { Limits } from '../../../core/config/server-config.js';
+import { type Log, silentLog } from '../../../core/log.js';
+import type { PluginContext } from '../../../core/plugin-api.js';
+import { createServer, type Server } from '../../../core/server.js';
+
+/** What a test logs: the fields of every error line. */
+export interface Logged {
+  readonly log: Log;
+  readonly errors: Record<string, unknown>[];
+}
+
+export function logged(): Logged {
+  const errors: Record<string, unknown>[] = [];
+  const note = (fields: unknown): void => {
+    errors.push(fields as Record<string, unknown>);
+  };
+  const log: Log = { ...silentLog, error: note, warn: note, child: () => log };
+  return { log, errors };
+}
+
+export interface Serving {
+  readonly limits?: Partial<Limits>;
+  readonly sharedReadBuffer?: boolean;
+  readonly log?: Log;
+  /** Built-in plugins before the one of the test. */
+  readonly plugins?: readonly string[];
+}
+
+/** Set up but not listening; closed when the test is over. */
+export async function prepared(
+  t: ExecutionContext,
+  setup: (context: PluginContext) => void,
+  { limits = {}, sharedReadBuffer = true, log, plugins = [] }: Serving = {},
+): Promise<Server> {
+  const server = createServer(
+    {
+      listen: { port: 0, sharedReadBuffer },
+      storage: 'memory',
+      limits: { shutdownTimeoutMs: 100, ...limits },
+      plugins: [...plugins, { name: 'under-test', setup }],
+    },
+    log === undefined ? {} : { log },
+  );
+  t.teardown(() => server.close());
+  await server.ready();
+  return server;
+}
+
+/** Listens. @returns a function that connects a new client. */
+export async function serving(
+  t: ExecutionContext,
+  setup: (context: PluginContext) => void,
+  options?: Serving,
+): Promise<() => Promise<Wire>> {
+  const server = await prepared(t, setup, options);
+  const { port } = await server.listen();
+  return async () => {
+    const wire = await Wire.connect(port);
+    t.teardown(() => wire.destroy());
+    return wire;
+  };
+}
+
+/** One connection of a client. */
+export class Wire {
+  readonly socket: net.Socket;
+  #received = '';
+  #isClosed = false;
+
+  private constructor(socket: net.Socket) {
+    this.socket = socket;
+    // A reset is an end like any other here.
+    socket.on('error', () => {});
+    socket.on('close', () => {
+      this.#isClosed = true;
+    });
+    socket.on('data', (octets: Buffer) => {
+      this.#received += octets.toString('latin1');
+      socket.emit('more');
+    });
+  }
+
+  static async connect(port: number): Promise<Wire> {
+    const socket = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+    await once(socket, 'connect');
+    return new Wire(socket);
+  }
+
+  /** Lines are joined with CR LF; the last is followed by an empty line. */
+  request(...lines: readonly string[]): void {
+    this.send(`${[...lines, 'Host: 127.0.0.1', '', ''].join('\r\n')}`);
+  }
+
+  send(latin1: string): void {
+    this.socket.write(latin1, 'latin1');
+  }
+
+  /** Everything up to and including this text, taken off what was received. */
+  async until(text: string): Promise<string> {
+    for (;;) {
+      const at = this.#received.indexOf(text);
+      if (at !== -1) return this.#take(at + text.length);
+      await this.#more(`Waited for ${JSON.stringify(text)}`);
+    }
+  }
+
+  /** So many octets. */
+  async octets(count: number): Promise<string> {
+    while (this.#received.length < count) await this.#more(`Waited for ${count} octets`);
+    return this.#take(count);
+  }
+
+  /** The next head, with the empty line behind it. */
+  head(): Promise<string> {
+    return this.until('\r\n\r\n');
+  }
+
+  /** Everything until the server has ended its direction. */
+  async rest(): Promise<string> {
+    while (!this.socket.readableEnded && !this.#isClosed) {
+      await Promise.race([once(this.socket, 'end'), once(this.socket, 'close')]);
+    }
+    return this.#take(this.#received.length);
+  }
+
+  end(): void {
+    this.socket.end();
+  }
+
+  destroy(): void {
+    this.socket.destroy();
+  }
+
+  #take(length: number): string {
+    const taken = this.#received.slice(0, length);
+    this.#received = this.#received.slice(length);
+    return taken;
+  }
+
+  async #more(why: string): Promise<void> {
+    if (this.socket.readableEnded || this.#isClosed)
+      throw new Error(`${why}, and the server closed after ${JSON.stringify(this.#received)}.`);
+    const over = new AbortController();
+    const events = ['more', 'end', 'close'].map((event) => once(this.socket, event, { signal: over.signal }));
+    for (const event of events) event.catch(() => {});
+    await Promise.race(events);
+    over.abort();
+  }
+}
+
+/** Head and body of an answer of known length, taken apart. */
+export function fieldsOf(head: string): Record<string, string | undefined> {
+  const fields: Record<string, string> = {};
+  for (const line of head.split('\r\n').slice(1)) {
+    const colon = line.indexOf(':');
+    if (colon !== -1) fields[line.slice(0, colon).toLowerCase()] = line.slice(colon + 1).trim();
+  }
+  return fields;
+}
+
+/** Some turns of the event loop: enough for anything that is ready to happen to have happened. */
+export async function turns(count = 20): Promise<void> {
+  for (let turn = 0; turn < count; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
