@@ -139,6 +139,9 @@ export const ERRORS = {
   STORAGE_CORRUPT: row(500, 'The data is damaged and was left as it is: …'),
   STORAGE_UNREADABLE: row(500, 'The data cannot be read or written: …'),
   STORAGE_LOCKED: row(500, 'The data is in use: …'),
+  STORAGE_HISTORY_GONE: row(410, 'Changes that long ago are no longer kept; list the entries anew. …'),
+  STORAGE_REVISION_UNKNOWN: row(400, 'This store has not reached that revision: …'),
+  STORAGE_DRIVER_MISSING: row(500, 'The storage adapter needs a package that is not installed: …'),
 
   // Configuration and start
   CONFIG_UNREADABLE: row(500, 'The configuration cannot be read: …'),

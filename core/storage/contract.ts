@@ -76,10 +76,17 @@ export interface Supports {
   readonly watch: boolean;
 }
 
-/** One change that `watch` reports: an entry as put, or a key that was deleted or expired. */
-export type WatchEvent =
-  | { readonly type: 'put'; readonly revision: number; readonly entry: Entry }
-  | { readonly type: 'delete'; readonly revision: number; readonly key: string };
+/**
+ * One commit as `watch` tells it, whole: a reader that stops behind it has seen all of its revision. What expires is
+ * told as a change of its own, under a revision of its own, as soon as the adapter notices.
+ */
+export interface WatchedChange {
+  readonly revision: number;
+  /** As they stood behind the commit, in the order of its puts. */
+  readonly puts: readonly Entry[];
+  /** Keys that were there before. */
+  readonly deletes: readonly string[];
+}
 
 /**
  * Each function may answer at once or with a promise; the synchronous answer is the fast path of stores in memory.
@@ -94,8 +101,15 @@ export interface StorageAdapter {
   list(page: Page): MaybePromise<Listing>;
   /** Errors: STORAGE_UNAVAILABLE, STORAGE_FULL (nothing changed); STORAGE_OUTCOME_UNKNOWN. */
   commit(change: Change): MaybePromise<CommitResult>;
-  /** Every change after the given revision, in order, without gaps. */
-  watch?(afterRevision: number): AsyncIterable<WatchEvent>;
+  /**
+   * Every change after the given revision, in order, without gaps; then those to come, until `close` ends it or the
+   * reader returns (which also ends a `next` that waits). A commit that changed nothing need not be told.
+   * Errors, from `next`: STORAGE_HISTORY_GONE where changes behind the given revision are no longer kept,
+   * STORAGE_REVISION_UNKNOWN where it is one that this store has not reached.
+   */
+  watch?(afterRevision: number): AsyncIterable<WatchedChange>;
+  /** The revision of the last change that can be read; 0 where there was none. Present where `watch` is. */
+  revision?(): MaybePromise<number>;
   /** Waits for what is under way; afterwards every call fails with STORAGE_CLOSED. */
   close(): MaybePromise<void>;
 }
