@@ -27,7 +27,7 @@ const body = {
     // Short text and bytes in turn: they go to the socket by different ways, and stay in order.
     handle('GET', '/nth/:n', ({ params: { n } }) => {
       const text = `<${n}>${'-'.repeat(3_000)}`;
-      return Number(n) % 5 === 0 ? Buffer.from(text) : text;
+      return Number(n) % 100 === 0 ? Buffer.from(text) : text;
     });
   },
 };
