@@ -4,7 +4,7 @@
  */
 import { Buffer } from 'node:buffer';
 import type { Limits } from '../config/server-config.js';
-import { JackfieldError } from '../errors.js';
+import { ERRORS, JackfieldError } from '../errors.js';
 import { type Answer, errorAnswer, isExpected } from '../handlers/answer.js';
 import { deriveFields } from '../handlers/answer-fields.js';
 import { type AnswerTrailers, trailerText } from '../handlers/answer-trailers.js';
@@ -226,6 +226,11 @@ export class AnswerSender {
     this.#outbox.text(written.head);
     if (written.withBody) this.#outbox.octets(octets);
     this.#events.sent(exchange, later);
+  }
+
+  tellTimeout({ request: { handledBy, method, path } }: Exchange): void {
+    const { sentence } = ERRORS.HANDLER_TIMEOUT;
+    this.#services.log.error({ plugin: handledBy, method, path, code: 'HANDLER_TIMEOUT' }, sentence);
   }
 
   /** Tells the log of a fault that the client is not told. */

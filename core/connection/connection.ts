@@ -8,7 +8,7 @@
  */
 
 import type { Limits } from '../config/server-config.js';
-import { ERRORS, JackfieldError } from '../errors.js';
+import { JackfieldError } from '../errors.js';
 import { type Answer, errorAnswer, isStream } from '../handlers/answer.js';
 import type { Dispatcher } from '../handlers/dispatcher.js';
 import type { HandOver } from '../handlers/hand-over.js';
@@ -18,6 +18,7 @@ import type { RequestHead } from '../http/request-head.js';
 import type { Log } from '../log.js';
 import { AnswerSender, type SenderEvents } from './answer-sender.js';
 import { abandon } from './body-source.js';
+import { dueNow } from './deadlines.js';
 import type { Exchange } from './exchange.js';
 import { ExchangeRequest, type Informer } from './exchange-request.js';
 import { Outbox } from './outbox.js';
@@ -45,12 +46,6 @@ export interface ConnectionServices {
   readonly isStopping: boolean;
   connectionClosed(connection: Connection): void;
 }
-
-/** A connection that is idle for longer gives back the memory that only serves speed. */
-const REST_AFTER_MS = 5_000;
-
-/** How long a closing connection still reads, so that the last answer is not lost to a reset (RFC 9112 §9.6). */
-const LINGER_MS = 2_000;
 
 export class Connection implements TransportEvents, SenderEvents, BodySource, Informer {
   readonly id: number;
@@ -178,62 +173,23 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
   /** Compares the deadlines with the clock; called once per tick. */
   check(now: number): void {
     if (this.#phase === PHASE.taken) return;
-    const { limits } = this.#services;
-    const inPhase = now - this.#phaseSince;
     this.#noteBlocked();
-    if (this.#blockedSince !== 0 && now - this.#blockedSince > limits.writeTimeoutMs) {
-      this.destroy();
-      return;
+    const due = dueNow(this.#services.limits, {
+      phase: this.#phase,
+      inPhase: now - this.#phaseSince,
+      inRequest: now - this.#requestSince,
+      blocked: this.#blockedSince === 0 ? 0 : now - this.#blockedSince,
+      isBlocked: this.#outbox.isBlocked,
+      midRequest: this.#parser.midRequest,
+      exchange: this.#exchange,
+    });
+    if (due === 'rest') this.#parser.rest();
+    else if (due === 'close') this.#close();
+    else if (due === 'break-off') this.destroy();
+    else if (due !== undefined) {
+      if (due === 'HANDLER_TIMEOUT') this.#sender.tellTimeout(this.#exchange!);
+      this.#refuse(new JackfieldError(due));
     }
-    switch (this.#phase) {
-      case PHASE.idle:
-        if (inPhase > REST_AFTER_MS) this.#parser.rest();
-        if (inPhase > limits.idleTimeoutMs) this.#close();
-        return;
-      case PHASE.reading:
-        if (!this.#parser.midRequest) {
-          if (inPhase > limits.idleTimeoutMs) this.#close();
-        } else if (now - this.#requestSince > limits.headerTimeoutMs)
-          this.#refuse(new JackfieldError('REQUEST_TIMEOUT'));
-        return;
-      case PHASE.handling:
-        this.#checkHandling(now, inPhase);
-        return;
-      case PHASE.writing:
-        this.#checkWriting(now);
-        return;
-      case PHASE.draining:
-        // As long as the last answer is on its way it is the write deadline that counts.
-        if (inPhase > LINGER_MS && !this.#outbox.isBlocked) this.destroy();
-        return;
-    }
-  }
-
-  #checkHandling(now: number, inPhase: number): void {
-    const { limits } = this.#services;
-    const exchange = this.#exchange;
-    if (exchange === undefined) return;
-    // While the body is still on its way its sender is waited for, not the handler, unless the handler holds it up.
-    if (!exchange.received && exchange.body?.isFull !== true) {
-      if (now - this.#requestSince > limits.requestTimeoutMs)
-        this.#refuse(new JackfieldError('REQUEST_TIMEOUT'));
-    } else if (inPhase > limits.handlerTimeoutMs) {
-      const { handledBy, method, path } = exchange.request;
-      this.#services.log.error(
-        { plugin: handledBy, method, path, code: 'HANDLER_TIMEOUT' },
-        ERRORS.HANDLER_TIMEOUT.sentence,
-      );
-      this.#refuse(new JackfieldError('HANDLER_TIMEOUT'));
-    }
-  }
-
-  /** The answer is chosen, and the rest of the request does not come. */
-  #checkWriting(now: number): void {
-    const exchange = this.#exchange;
-    if (exchange === undefined || exchange.received) return;
-    if (now - this.#requestSince <= this.#services.limits.requestTimeoutMs) return;
-    if (exchange.sent) this.#close();
-    else if (exchange.body?.isAwaited === true) this.#refuse(new JackfieldError('REQUEST_TIMEOUT'));
   }
 
   // Reading
