@@ -92,10 +92,10 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
   // What the transport tells
 
   received(octets: Buffer, length = octets.length, isShared = false): void {
-    if (this.#phase === PHASE.closed || this.#phase === PHASE.draining) return;
+    if (this.#phase >= PHASE.draining && this.#phase !== PHASE.taken) return;
     this.#services.tap?.received(this.id, octets.subarray(0, length));
-    if (this.#taken !== undefined) {
-      this.#taken.received(octets.subarray(0, length), isShared);
+    if (this.#phase === PHASE.taken) {
+      this.#taken?.received(octets.subarray(0, length), isShared);
       return;
     }
     if (this.#phase === PHASE.idle) {
