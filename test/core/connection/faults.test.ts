@@ -347,6 +347,27 @@ for (const [what, body] of Object.entries(endings)) {
   });
 }
 
+test('a client that breaks off the body that its answer is made of is nobody’s fault', async (t) => {
+  const served = await faultyServer(t, ({ body }) => body);
+  for (const breakOff of [
+    (client: RawClient) => client.end(),
+    (client: RawClient) => client.send('no chunk'),
+    (client: RawClient) => client.send('fffffff\r\n'),
+  ]) {
+    const client = await served.connect();
+    client.send(request('POST /', ['Transfer-Encoding: chunked'], '3\r\nabc\r\n'));
+    await client.receive('abc');
+    breakOff(client);
+    await client.closed();
+    t.false(client.unread.endsWith('0\r\n\r\n'), 'no false end');
+    await isAlive(t, served);
+  }
+  t.deepEqual(
+    served.log.filter(({ level }) => level === 'error'),
+    [],
+  );
+});
+
 test('more than its Content-Length never reaches the client', async (t) => {
   const served = await faultyServer(t, endings['gives more than its Content-Length']!);
   const client = await served.connect();

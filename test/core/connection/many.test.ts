@@ -111,23 +111,28 @@ const BEYOND = 100;
 // Elsewhere the limit cannot be read, and the default knows nothing of it.
 const onLinux = process.platform === 'linux' ? test : test.skip;
 
-onLinux(`a process that may open ${OPEN_FILES} files serves ${PLACES} connections, refuses and counts the others, and serves again`, async (t) => {
-  const server = await start(t, OPEN_FILES);
-  const peers = await connected(t, server.port, PLACES + BEYOND);
-  for (const peer of peers) peer.send(get('/'));
-  await Promise.all(peers.map((peer) => Promise.race([peer.until('served').catch(() => {}), peer.end()])));
-  const served = peers.filter(({ received }) => received.includes('served'));
-  t.is(served.length, PLACES);
-  t.true(peers.every((peer) => served.includes(peer) || peer.received === ''));
-  await server.until(({ total }) => total === BEYOND);
-  t.true(server.log.every(({ level, message }) => level === 'warn' && String(message).includes(`${PLACES}`)));
-  // Those that are in are served on while others are refused.
-  for (const peer of served) peer.send(get('/'));
-  await Promise.all(served.map((peer) => peer.answers(2)));
-  for (const { socket } of peers) socket.destroy();
-  await untilAlone(t, server.port);
-  const again = await connected(t, server.port, PLACES - 1);
-  for (const peer of again) peer.send(get('/'));
-  await Promise.all(again.map((peer) => peer.until('served')));
-  t.is(server.exitCode, null);
-});
+onLinux(
+  `a process that may open ${OPEN_FILES} files serves ${PLACES} connections, refuses and counts the others, and serves again`,
+  async (t) => {
+    const server = await start(t, OPEN_FILES);
+    const peers = await connected(t, server.port, PLACES + BEYOND);
+    for (const peer of peers) peer.send(get('/'));
+    await Promise.all(peers.map((peer) => Promise.race([peer.until('served').catch(() => {}), peer.end()])));
+    const served = peers.filter(({ received }) => received.includes('served'));
+    t.is(served.length, PLACES);
+    t.true(peers.every((peer) => served.includes(peer) || peer.received === ''));
+    await server.until(({ total }) => total === BEYOND);
+    t.true(
+      server.log.every(({ level, message }) => level === 'warn' && String(message).includes(`${PLACES}`)),
+    );
+    // Those that are in are served on while others are refused.
+    for (const peer of served) peer.send(get('/'));
+    await Promise.all(served.map((peer) => peer.answers(2)));
+    for (const { socket } of peers) socket.destroy();
+    await untilAlone(t, server.port);
+    const again = await connected(t, server.port, PLACES - 1);
+    for (const peer of again) peer.send(get('/'));
+    await Promise.all(again.map((peer) => peer.until('served')));
+    t.is(server.exitCode, null);
+  },
+);
