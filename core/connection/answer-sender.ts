@@ -237,9 +237,11 @@ export class AnswerSender {
   }
 
   /** Tells the log of a fault that the client is not told. */
-  blame({ request }: Exchange, error: unknown): void {
+  blame({ request, body }: Exchange, error: unknown): void {
     const { handledBy, dialect, method, path } = request;
-    this.#services.log.error(
+    // The body that this answer is made of was broken off by the client: the plugin has done nothing wrong.
+    const level = body?.failure !== undefined && error === body.failure ? 'debug' : 'error';
+    this.#services.log[level](
       { plugin: handledBy, dialect, method, path, err: error },
       'The answer of a plugin failed on its way.',
     );

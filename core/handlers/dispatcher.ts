@@ -203,12 +203,17 @@ export class Dispatcher implements DialectContext {
 
   async #runHook(
     plugin: string,
-    request: Request,
+    request: ExchangeRequest,
     run: () => MaybePromise<ResponseValue | undefined | void>,
   ): Promise<Answer | undefined> {
+    // It is this plugin that is waited for, and whose answer it is where it gives one.
+    const before = request.handledBy;
+    request.handledBy = plugin;
     try {
       const value = await run();
-      return value === undefined ? undefined : answerTo(request, value as ResponseValue);
+      if (value !== undefined) return answerTo(request, value as ResponseValue);
+      request.handledBy = before;
+      return undefined;
     } catch (error) {
       throw blamed(plugin, error);
     }
