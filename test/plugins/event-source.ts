@@ -68,7 +68,7 @@ function parsed(block: string): SentEvent {
   const event: { id?: string; event?: string; data?: string } = {};
   for (const line of block.split('\n')) {
     if (line.startsWith(':')) continue;
-    const [, name, value] = /^(id|event|data): (.*)$/.exec(line) ?? [];
+    const [, name, value] = /^(id|event|data): ([\s\S]*)$/.exec(line) ?? [];
     if (name !== 'id' && name !== 'event' && name !== 'data') throw new Error(`A strange line: ${line}`);
     event[name] = value ?? '';
   }
