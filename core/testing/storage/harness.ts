@@ -51,6 +51,8 @@ export interface OpenStore {
   outage: Outage | undefined;
   /** Asks again and again until the answer is true. */
   until(what: string, holds: () => Promise<boolean>): Promise<void>;
+  /** What should come soon; rejects where it does not, so that no test waits for ever. */
+  soon<T>(what: string, coming: PromiseLike<T>): Promise<T>;
 }
 
 export interface Outage {
@@ -118,6 +120,13 @@ function openStore(
         await new Promise((resolve) => setTimeout(resolve, 5));
       }
     },
+    soon: (what, coming) =>
+      new Promise((resolve, reject) => {
+        const late = () =>
+          reject(new assert.AssertionError({ message: `${what}: not within ${patienceMs} ms` }));
+        const timer = setTimeout(late, patienceMs);
+        coming.then(resolve, reject).then(() => clearTimeout(timer));
+      }),
   };
 }
 
