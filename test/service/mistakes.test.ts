@@ -25,7 +25,7 @@ interface Mistake {
 const withPlugins = (...plugins: readonly unknown[]) => ({ storage: 'memory', plugins });
 const plugin = (source: string) => ({ files: { 'p.js': source }, config: withPlugins('./p.js') });
 const data = (text: string) => ({ files: { 'data.json': text }, config: {} });
-const BUILT_IN = 'Built in are classic, create, end, get, head, post, put, update';
+const BUILT_IN = 'Built in are classic, create, end, get, head, keys, post, put, update, watch';
 
 const MISTAKES: Readonly<Record<string, Mistake>> = {
   'an address of another machine': {
