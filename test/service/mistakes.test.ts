@@ -100,6 +100,15 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
     config: { storage: './a.js' },
     says: 'This is not a storage adapter: what "mine" made is no store: it lacks open, get, list, commit, close. [ADAPTER_INVALID]',
   },
+  'an adapter that declares a feed and has none': {
+    files: {
+      'a.js':
+        'const f = () => {}; const supports = { watch: true };\n' +
+        'export default { name: "mine", create: () => ({ supports, open: f, get: f, list: f, commit: f, close: f }) };',
+    },
+    config: { storage: './a.js' },
+    says: 'This is not a storage adapter: what "mine" made is no store: it lacks watch, revision. [ADAPTER_INVALID]',
+  },
   'an adapter that never opens': {
     files: {
       'a.js':
