@@ -122,6 +122,7 @@ export class LmdbAdapter implements StorageAdapter {
   }
 
   watch(afterRevision: number): AsyncIterable<WatchedChange> {
+    if (this.#databases === undefined) throw new StorageError('STORAGE_CLOSED');
     const wakeup = this.#wakeup;
     return changeFeed(
       {
@@ -221,5 +222,10 @@ export default defineAdapter({
      */
     maxHistoryOctets: z.int().min(1).default(16_777_216),
   }),
-  create: ({ path, ...options }, { folder }) => new LmdbAdapter({ ...options, path: resolve(folder, path) }),
+  create: ({ path, ...options }, { folder, readOnly = false }) =>
+    new LmdbAdapter({ ...options, readOnly, path: resolve(folder, path) }),
+  async verify({ path }, { folder }) {
+    const { faults, entries } = await checkInOtherProcess(resolve(folder, path));
+    return { faults, notes: { 'entries read by lmdb itself': entries } };
+  },
 });
