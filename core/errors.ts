@@ -173,7 +173,7 @@ export const ERRORS = {
   USAGE: row(500, '…'),
   CASES_INVALID: row(500, 'The case file is not valid: …'),
   SERVER_UNREACHABLE: row(500, 'The server cannot be reached: …'),
-  EXPORT_INVALID: row(500, 'The export is not whole or was changed; nothing was stored: …'),
+  EXPORT_INVALID: row(500, 'The export is not whole or was changed: …'),
   EXPORT_UNREADABLE: row(500, 'The export cannot be read or written: …'),
   STORE_NOT_EMPTY: row(500, 'The target holds entries already; nothing was stored. …'),
   STORE_DIFFERS: row(500, 'The target does not hold what was to be copied: …'),
