@@ -14,7 +14,7 @@ const FULL_TEXT = /MDB_MAP_FULL|No space left|[Dd]isk quota|File too large|Canno
 const CORRUPT = [-30797, -30796, -30794, -30793];
 const CORRUPT_TEXT = /MDB_(?:PAGE_NOTFOUND|CORRUPTED|VERSION_MISMATCH|INVALID)/;
 
-export function isFull(error: unknown): boolean {
+function isFull(error: unknown): boolean {
   return FULL.includes(numberOf(error)) || FULL_TEXT.test(textOf(error));
 }
 

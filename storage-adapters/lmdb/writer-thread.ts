@@ -7,7 +7,8 @@ import * as driver from 'lmdb';
 import type { Change, CommitResult } from '../../core/storage/contract.js';
 import { ChangeBatch, type HistoryLimits } from './change-batch.js';
 import { BEHIND_LAST, type Databases, FIRST, openDatabases } from './databases.js';
-import { type Fault, faultOf, isFull } from './faults.js';
+import { type Fault, faultOf } from './faults.js';
+import { hasNoRoom } from './room.js';
 
 export interface WriterData extends HistoryLimits {
   readonly path: string;
@@ -75,12 +76,15 @@ function inOneTransaction({ root, ...tables }: Databases, changes: readonly Chan
  * LMDB refuses every further transaction, and what the disk holds is not known.
  */
 function writeFaultOf({ root, meta }: Databases, error: unknown): Fault {
-  if (!isFull(error)) return faultOf(error, 'writing');
+  const fault = faultOf(error, 'writing');
+  const full =
+    fault.code === 'STORAGE_FULL' || (fault.code === 'STORAGE_OUTCOME_UNKNOWN' && hasNoRoom(data.path));
+  if (!full) return fault;
   try {
     root.transactionSync(() => meta.getKeysCount({ limit: 1 }));
-    return faultOf(error, 'writing');
+    return { code: 'STORAGE_FULL', detail: `There is no room for it in ${data.path}.` };
   } catch {
-    return { ...faultOf(error, 'writing'), code: 'STORAGE_OUTCOME_UNKNOWN' };
+    return { ...fault, code: 'STORAGE_OUTCOME_UNKNOWN' };
   }
 }
 
