@@ -1,0 +1,38 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import test from 'ava';
+import { LmdbAdapter } from '../../../../storage-adapters/lmdb/lmdb.js';
+import { MAIN } from '../../../repository.js';
+import { tempFolder } from '../../temp-folder.js';
+import { committed, entriesOf, pairsOf, store, succeeded } from './stores.js';
+
+test('a migration killed midway leaves a beginning of its source, and is gone on with', async (t) => {
+  const folder = await tempFolder(t);
+  const puts = Array.from({ length: 30_000 }, (_, n) => ({ key: `key ${n}`, value: `value ${n}` }));
+  await committed(folder, 'lmdb:from', { puts });
+  const args = ['migrate', '--from', 'lmdb:from', '--to', 'lmdb:to'];
+  const watched = new LmdbAdapter({ path: join(folder, 'to') });
+  await watched.open();
+  const child = spawn(process.execPath, [MAIN, 'store', ...args], { cwd: folder, stdio: 'ignore' });
+  const ended = once(child, 'close');
+  const reader = watched.watch(0)[Symbol.asyncIterator]();
+  await reader.next();
+  child.kill('SIGKILL');
+  await ended;
+  await reader.return?.();
+  await watched.close();
+
+  const half = await pairsOf(folder, 'lmdb:to');
+  t.true(half.length > 0);
+  t.deepEqual(
+    half,
+    puts.slice(0, half.length).map(({ key, value }) => [key, value]),
+  );
+  t.regex((await store(folder, ...args)).stderr, /\[STORE_NOT_EMPTY\]\n$/);
+  const { stdout, ...run } = await store(folder, ...args, '--resume', '--json');
+  succeeded(t, { stdout, ...run });
+  t.like(JSON.parse(stdout), { entries: 30_000, resumed: half.length });
+  const pairs = (await entriesOf(folder, 'lmdb:to')).map(({ key, value }) => ({ key, value }));
+  t.deepEqual(pairs, puts);
+});
