@@ -6,6 +6,8 @@ import { silentLog } from '../../../core/log.js';
 import { StorageError } from '../../../core/storage/contract.js';
 import { openStorage } from '../../../core/storage/open-storage.js';
 import { LmdbAdapter } from '../../../storage-adapters/lmdb/lmdb.js';
+import { decodeEntry, encodeEntry } from '../../../storage-adapters/lmdb/records.js';
+import { readText } from '../../repository.js';
 import { entriesOf, freshPath, opened, outcomeOf, put } from './helpers.js';
 
 test('the path is relative to the folder of the configuration, and the folder is made', async (t) => {
@@ -113,4 +115,14 @@ test('many commits at once share a batch, and each has its own verdict', async (
     entriesOf(adapter).map(({ value }) => value),
     Array.from({ length: 100 }, (_, n) => String(n)),
   );
+});
+
+test('the record that FORMAT.md shows is the one that is written', async (t) => {
+  const page = await readText('storage-adapters/lmdb/FORMAT.md');
+  const [, shown = ''] = /^```\n(ce [\s\S]*?)```/m.exec(page) ?? [];
+  const octets = shown.split('\n').map((line) => line.slice(0, 26).replaceAll(' ', ''));
+  const record = Buffer.from(octets.join(''), 'hex');
+  const entry = { key: 'a', value: '1', created: 1, revision: 1 };
+  t.deepEqual(encodeEntry(Buffer.from('a'), entry), record);
+  t.deepEqual(decodeEntry(Buffer.from('a'), record), entry);
 });
