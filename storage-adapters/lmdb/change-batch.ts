@@ -7,8 +7,8 @@ import { BEHIND_LAST, COUNTERS_KEY, type Databases, FIRST, readCounters, readEnt
 import { type Counters, encodeEntry, encodeJson, numberKey } from './records.js';
 
 export interface HistoryLimits {
-  readonly maxHistoryCommits: number;
-  readonly maxHistoryOctets: number;
+  readonly historyChanges: number;
+  readonly historyOctets: number;
 }
 
 /** How many expired entries one revision tells; and how many a transaction forgets, so that it stays short. */
@@ -144,10 +144,10 @@ export class ChangeBatch {
 
   /** Forgets the oldest changes beyond the bounds; the newest one stays whatever its size. */
   #trim(): void {
-    const { maxHistoryCommits, maxHistoryOctets } = this.#limits;
+    const { historyChanges, historyOctets } = this.#limits;
     const { changes: table } = this.#databases;
     let { changes, changeOctets, forgotten } = this.#counters;
-    const beyond = () => changes > 1 && (changes > maxHistoryCommits || changeOctets > maxHistoryOctets);
+    const beyond = () => changes > 1 && (changes > historyChanges || changeOctets > historyOctets);
     while (beyond()) {
       // Read out first: a cursor must not stand on what is removed.
       const oldest = [...table.getRange({ start: FIRST, end: BEHIND_LAST, limit: 16 })];

@@ -1,6 +1,6 @@
 /** The databases inside the LMDB environment of a store, and how they are opened. */
 import type { Database, RootDatabase } from 'lmdb';
-import type { Entry } from '../../core/storage/contract.js';
+import { type Entry, StorageError } from '../../core/storage/contract.js';
 import { type Counters, decodeCounters, decodeEntry, NO_COUNTERS, numberKey } from './records.js';
 
 /** What is used of the driver, so that it is loaded only where a configuration names the adapter. */
@@ -50,6 +50,7 @@ export function openDatabases({ open }: Driver, { path, readOnly = false }: Envi
     readOnly,
     ...table,
   });
+  mustBeOurs(root);
   const named = (name: string) => {
     const database: Table | undefined = root.openDB<Buffer, Buffer>({ name, ...table });
     if (database !== undefined) return database;
@@ -63,6 +64,20 @@ export function openDatabases({ open }: Driver, { path, readOnly = false }: Envi
     changes: named('changes'),
     meta: named('meta'),
   };
+}
+
+const NAMES = ['entries', 'created', 'expiry', 'changes', 'meta'];
+
+/** LMDB's own database of databases. Errors: STORAGE_CORRUPT where something else keeps its data here. */
+function mustBeOurs(root: RootDatabase<Buffer, Buffer>): void {
+  for (const key of root.getKeys({ start: Buffer.from([0]) })) {
+    const name = Buffer.from(key).toString().replace(/\0+$/, '');
+    if (NAMES.includes(name)) continue;
+    throw new StorageError(
+      'STORAGE_CORRUPT',
+      `the file of LMDB belongs to something else: it has "${name}".`,
+    );
+  }
 }
 
 /** Errors: STORAGE_CORRUPT. */

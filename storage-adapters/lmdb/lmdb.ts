@@ -54,18 +54,12 @@ export class LmdbAdapter implements StorageAdapter {
   #expiryTimer: NodeJS.Timeout | undefined;
 
   constructor(
-    {
-      path,
-      pollMs = 50,
-      maxHistoryCommits = 10_000,
-      maxHistoryOctets = 16_777_216,
-      readOnly = false,
-    }: LmdbOptions,
+    { path, pollMs = 50, historyChanges = 10_000, historyOctets = 16_777_216, readOnly = false }: LmdbOptions,
     loadDriver: () => Promise<Driver> = () => import('lmdb'),
   ) {
     this.#path = path;
     this.#readOnly = readOnly;
-    this.#limits = { maxHistoryCommits, maxHistoryOctets };
+    this.#limits = { historyChanges, historyOctets };
     this.#loadDriver = loadDriver;
     this.#wakeup = new Wakeup(pollMs);
   }
@@ -215,12 +209,12 @@ export default defineAdapter({
      * Commits that a feed of changes can go back. Default 10,000, minutes of a busy store; what is older is
      * STORAGE_HISTORY_GONE.
      */
-    maxHistoryCommits: z.int().min(1).default(10_000),
+    historyChanges: z.int().min(1).default(10_000),
     /**
      * Octets that the kept commits may have together, values included. Default 16,777,216, so that large values do not
      * double the store; the last commit is kept whatever its size.
      */
-    maxHistoryOctets: z.int().min(1).default(16_777_216),
+    historyOctets: z.int().min(1).default(16_777_216),
   }),
   create: ({ path, ...options }, { folder, readOnly = false }) =>
     new LmdbAdapter({ ...options, readOnly, path: resolve(folder, path) }),

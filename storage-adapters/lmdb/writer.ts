@@ -46,12 +46,16 @@ export class Writer {
   /** Errors: STORAGE_CORRUPT, STORAGE_UNREADABLE. */
   static async open(data: WriterData, events: WriterEvents): Promise<Writer> {
     const thread = new Worker(new URL('./writer-thread.js', import.meta.url), { workerData: data });
-    await new Promise<void>((resolve, reject) => {
+    const opened = new Promise<void>((resolve, reject) => {
       thread.once('message', (answer: Answer) => {
         if (answer.is === 'not-open') reject(errorOf(answer.fault));
         else resolve();
       });
       thread.once('error', (error) => reject(errorOf({ code: 'STORAGE_UNREADABLE', detail: error.message })));
+    });
+    await opened.catch(async (error: unknown) => {
+      await thread.terminate();
+      throw error;
     });
     return new Writer(thread, events);
   }

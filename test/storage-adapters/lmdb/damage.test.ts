@@ -1,6 +1,7 @@
 import { open, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { open as openLmdb } from 'lmdb';
 import { silentLog } from '../../../core/log.js';
 import definition, { LmdbAdapter } from '../../../storage-adapters/lmdb/lmdb.js';
 import { freshPath, opened, outcomeOf, put } from './helpers.js';
@@ -26,7 +27,7 @@ async function openingOf(path: string): Promise<string> {
 
 async function verified(path: string): Promise<readonly string[]> {
   const report = await definition.verify?.(
-    { path, pollMs: 50, maxHistoryCommits: 1, maxHistoryOctets: 1 },
+    { path, pollMs: 50, historyChanges: 1, historyOctets: 1 },
     { folder: '/', log: silentLog },
   );
   return report?.faults ?? ['no report'];
@@ -76,4 +77,14 @@ test('a folder that holds no store of this format is refused', async (t) => {
   const { path } = await stored(t);
   await writeFile(join(path, 'jackfield-store.json'), '{"adapter":"lmdb","format":2}\n');
   t.is(await openingOf(path), 'STORAGE_CORRUPT');
+});
+
+test('a file of LMDB that belongs to something else is refused and left as it is', async (t) => {
+  const path = await freshPath(t);
+  const other = openLmdb({ path, noSubdir: false, overlappingSync: false });
+  await other.put('a setting', 1);
+  await other.close();
+  const before = await readFile(join(path, 'data.mdb'));
+  t.is(await openingOf(path), 'STORAGE_CORRUPT');
+  t.true(before.equals(await readFile(join(path, 'data.mdb'))));
 });

@@ -63,7 +63,7 @@ test('a store opened only to be read is not written, and is not made where there
 });
 
 test('the history is bounded by commits and by octets, and what is older is STORAGE_HISTORY_GONE', async (t) => {
-  for (const bound of [{ maxHistoryCommits: 3 }, { maxHistoryOctets: 3_500 }]) {
+  for (const bound of [{ historyChanges: 3 }, { historyOctets: 3_500 }]) {
     const adapter = await opened(t, { path: await freshPath(t), ...bound });
     for (let n = 1; n <= 10; n += 1) await put(adapter, `key ${n}`, 'x'.repeat(1_000));
     const from = (revision: number) => adapter.watch(revision)[Symbol.asyncIterator]().next();

@@ -23,7 +23,7 @@ test('the map grows with the data, also under a reader that was there before', a
 
 test('a store larger than the heap is opened, paged through and written', async (t) => {
   const path = await freshPath(t);
-  const adapter = await opened(t, { path, maxHistoryCommits: 1 });
+  const adapter = await opened(t, { path, historyChanges: 1 });
   const value = 'v'.repeat(MEBI);
   const puts = Array.from({ length: 96 }, (_, n) => put(adapter, `large ${n}`, value));
   await Promise.all(puts);

@@ -5,7 +5,7 @@ import test from 'ava';
 import { LmdbAdapter } from '../../../../storage-adapters/lmdb/lmdb.js';
 import { MAIN } from '../../../repository.js';
 import { tempFolder } from '../../temp-folder.js';
-import { committed, entriesOf, pairsOf, store, succeeded } from './stores.js';
+import { committed, configOf, entriesOf, pairsOf, store, succeeded } from './stores.js';
 
 test('a migration killed midway leaves a beginning of its source, and is gone on with', async (t) => {
   const folder = await tempFolder(t);
@@ -35,4 +35,29 @@ test('a migration killed midway leaves a beginning of its source, and is gone on
   t.like(JSON.parse(stdout), { entries: 30_000, resumed: half.length });
   const pairs = (await entriesOf(folder, 'lmdb:to')).map(({ key, value }) => ({ key, value }));
   t.deepEqual(pairs, puts);
+});
+
+test('an export goes through a pipe into an import, however slowly it is read', async (t) => {
+  const folder = await tempFolder(t, { 'from.json': configOf('lmdb:from'), 'to.json': configOf('lmdb:to') });
+  const puts = Array.from({ length: 2_000 }, (_, n) => ({ key: `key ${n}`, value: 'x'.repeat(1_000) }));
+  await committed(folder, 'lmdb:from', { puts });
+  const piped = (argv: string[]) => spawn(process.execPath, [MAIN, 'store', ...argv], { cwd: folder });
+  const source = piped(['export', '-', '--config', 'from.json']);
+  const target = piped(['import', '-', '--config', 'to.json']);
+  source.stdout.pipe(target.stdin);
+  const [[from], [to]] = await Promise.all([once(source, 'close'), once(target, 'close')]);
+  t.deepEqual([from, to], [0, 0]);
+  const pairs = (await entriesOf(folder, 'lmdb:to')).map(({ key, value }) => ({ key, value }));
+  t.true(JSON.stringify(pairs) === JSON.stringify(puts));
+});
+
+test('an export whose reader goes away ends', async (t) => {
+  const folder = await tempFolder(t, { 'jackfield.config.json': configOf('lmdb:from') });
+  const puts = Array.from({ length: 5_000 }, (_, n) => ({ key: `key ${n}`, value: 'x'.repeat(1_000) }));
+  await committed(folder, 'lmdb:from', { puts });
+  const source = spawn(process.execPath, [MAIN, 'store', 'export', '-'], { cwd: folder });
+  await once(source.stdout, 'data');
+  source.stdout.destroy();
+  const [code] = await once(source, 'close');
+  t.is(code, 1);
 });
