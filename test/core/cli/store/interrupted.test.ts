@@ -5,7 +5,7 @@ import test from 'ava';
 import { LmdbAdapter } from '../../../../storage-adapters/lmdb/lmdb.js';
 import { MAIN } from '../../../repository.js';
 import { tempFolder } from '../../temp-folder.js';
-import { committed, configOf, entriesOf, pairsOf, store, succeeded } from './stores.js';
+import { committed, configOf, entriesOf, pairsOf, store, succeeded, within } from './stores.js';
 
 test('a migration killed midway leaves a beginning of its source, and is gone on with', async (t) => {
   const folder = await tempFolder(t);
@@ -60,4 +60,24 @@ test('an export whose reader goes away ends', async (t) => {
   source.stdout.destroy();
   const [code] = await once(source, 'close');
   t.is(code, 1);
+});
+
+test('a store larger than the heap is exported, imported and migrated', async (t) => {
+  const folder = await tempFolder(t, { 'from.json': configOf('lmdb:from'), 'to.json': configOf('lmdb:to') });
+  const value = 'x'.repeat(1_000_000);
+  await within(folder, 'lmdb:from', async (door) => {
+    for (let n = 0; n < 80; n += 1) await door.commit({ puts: [{ key: `key ${n}`, value }] });
+  });
+  for (const argv of [
+    ['export', 'all.ndjson', '--config', 'from.json'],
+    ['import', 'all.ndjson', '--config', 'to.json'],
+    ['migrate', '--from', 'lmdb:from', '--to', 'lmdb:copy'],
+    ['verify', '--config', 'to.json'],
+  ]) {
+    const child = spawn(process.execPath, ['--max-old-space-size=40', MAIN, 'store', ...argv], {
+      cwd: folder,
+      stdio: 'ignore',
+    });
+    t.deepEqual(await once(child, 'close'), [0, null], argv[0]);
+  }
 });

@@ -154,3 +154,36 @@ test('files that cannot be read or written are EXPORT_UNREADABLE', async (t) => 
   t.regex((await store(folder, 'export', 'no/such/folder')).stderr, /\[EXPORT_UNREADABLE\]\n$/);
   t.regex((await store(folder, 'import', 'nothing.ndjson')).stderr, /\[EXPORT_UNREADABLE\]\n$/);
 });
+
+/** A store whose revision moves whenever it is asked for, as one does that others write to. */
+const BUSY = `
+let revision = 0;
+export default {
+  name: 'busy',
+  create: () => ({
+    name: 'busy',
+    supports: { durable: false, shared: 'machine', bounded: false, watch: true },
+    open() {},
+    get: () => undefined,
+    list: () => ({ entries: [{ key: 'a', value: '1', created: 1, revision: 1 }] }),
+    commit() {},
+    watch() {},
+    revision: () => ++revision,
+    close() {},
+  }),
+};
+`;
+
+test('a source that is written to meanwhile fails a migration, and is told behind an export', async (t) => {
+  const folder = await tempFolder(t, {
+    'busy.js': BUSY,
+    'package.json': '{"type":"module"}',
+    'jackfield.config.json': '{"storage":"./busy.js"}',
+  });
+  const migrated = await store(folder, 'migrate', '--from', 'jackfield.config.json', '--to', 'lmdb:to');
+  t.is(migrated.code, 1);
+  t.regex(migrated.stderr, /\[STORE_CHANGED\]\n$/);
+  const exported = await store(folder, 'export', 'all.ndjson');
+  t.is(exported.code, 0);
+  t.regex(exported.stderr, /^jackfield: the store was written to meanwhile; [^\n]*\n$/);
+});
