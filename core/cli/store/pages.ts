@@ -5,12 +5,13 @@ export interface Listed {
   list(page: Page): MaybePromise<{ readonly entries: Entry[]; readonly next?: number }>;
 }
 
-/** What a page is to hold about; values may have a mebioctet each. */
+/** What a page is to hold about, going by the page before. */
 const PAGE_CHARACTERS = 1_048_576;
-const MOST_ENTRIES = 1_000;
+/** Values may have a mebioctet each, and large ones may follow small ones: this bounds what a page can be then. */
+const MOST_ENTRIES = 100;
 
 export async function* pagesOf(store: Listed, signal?: AbortSignal): AsyncGenerator<Entry[], void> {
-  let limit = 16;
+  let limit = 1;
   for (let after: number | undefined = 0; after !== undefined; ) {
     signal?.throwIfAborted();
     const page: { readonly entries: Entry[]; readonly next?: number } = await store.list({ after, limit });
