@@ -177,6 +177,13 @@ export const ERRORS = {
   USAGE: row(500, '…'),
   CASES_INVALID: row(500, 'The case file is not valid: …'),
   SERVER_UNREACHABLE: row(500, 'The server cannot be reached: …'),
+  EXPORT_INVALID: row(500, 'The export is not whole or was changed: …'),
+  EXPORT_UNREADABLE: row(500, 'The export cannot be read or written: …'),
+  STORE_NOT_EMPTY: row(500, 'The target holds entries already; nothing was stored. …'),
+  STORE_DIFFERS: row(500, 'The target does not hold what was to be copied: …'),
+  STORE_CHANGED: row(500, 'The source was written to while it was copied: …'),
+  REPAIR_UNKNOWN: row(500, 'The storage adapter has no such repair: …'),
+  INTERRUPTED: row(500, 'Stopped before the end. …'),
 } as const satisfies Record<string, ErrorRow>;
 
 export type ErrorCode = keyof typeof ERRORS;

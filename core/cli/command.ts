@@ -14,6 +14,8 @@ export interface Command {
   /** Where a flag of this command needs other words than the table has. */
   readonly flagHelp?: Readonly<Partial<Record<FlagName, string>>>;
   readonly examples: readonly string[];
+  /** A group: its commands have two words, the first of which is this name. */
+  readonly commands?: readonly Command[];
   /** @returns The exit code. */
   run(call: Call, around: Surroundings): Promise<number>;
 }

@@ -4,7 +4,8 @@ import { client } from './client.js';
 import type { Command } from './command.js';
 import { plugins } from './plugins.js';
 import { serve } from './serve.js';
+import { store } from './store/store.js';
 
-export const COMMANDS: readonly Command[] = [serve, check, plugins, client];
+export const COMMANDS: readonly Command[] = [serve, check, plugins, store, client];
 /** What `jackfield` alone does. */
 export const DEFAULT_COMMAND: Command = serve;

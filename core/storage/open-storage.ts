@@ -7,8 +7,10 @@ import type { Log } from '../log.js';
 import {
   type AdapterContext,
   type AdapterDefinition,
+  type MaybePromise,
   type StorageAdapter,
   StorageError,
+  type Verification,
 } from './contract.js';
 import { asDefinition, findAdapter } from './find-adapter.js';
 import { StorageDoor } from './storage-door.js';
@@ -19,7 +21,7 @@ export async function openStorage(
   source: ConfigSource,
   log: Log,
 ): Promise<StorageDoor> {
-  const door = new StorageDoor(await makeAdapter(config, source, log));
+  const { door } = await makeStorage(config, source, log);
   try {
     await door.open();
   } catch (error) {
@@ -40,17 +42,41 @@ function withWayOut(error: unknown, { supports }: StorageDoor): unknown {
   );
 }
 
-async function makeAdapter(
+/** A store that is not open yet, and what its adapter can do with it in that state. */
+export interface MadeStorage {
+  readonly door: StorageDoor;
+  readonly verify?: () => MaybePromise<Verification>;
+  readonly repair?: Readonly<Partial<Record<'adopt' | 'discard', () => MaybePromise<string>>>>;
+}
+
+/**
+ * @param readOnly The store is only read; see `AdapterContext`.
+ * Errors: ADAPTER_UNKNOWN, ADAPTER_INVALID, ADAPTER_OPTIONS_INVALID.
+ */
+export async function makeStorage(
   { adapter, options = {} }: StorageConfig,
   source: ConfigSource,
   log: Log,
-): Promise<StorageAdapter> {
-  if (isAdapter(adapter)) return adapter;
+  readOnly = false,
+): Promise<MadeStorage> {
+  if (isAdapter(adapter)) return { door: new StorageDoor(adapter) };
   const definition =
     typeof adapter === 'string' ? await findAdapter(adapter, source) : asDefinition(adapter, 'the object');
   const validated = await validateOptions(definition, options, source);
-  const context = { folder: source.folder, log: log.child({ adapter: definition.name }) };
-  return made(definition, validated, context);
+  const context: AdapterContext = {
+    folder: source.folder,
+    log: log.child({ adapter: definition.name }),
+    ...(readOnly ? { readOnly } : {}),
+  };
+  const { verify, repair: { adopt, discard } = {} } = definition;
+  return {
+    door: new StorageDoor(made(definition, validated, context)),
+    ...(verify === undefined ? {} : { verify: () => verify.call(definition, validated, context) }),
+    repair: {
+      ...(adopt === undefined ? {} : { adopt: () => adopt(validated, context) }),
+      ...(discard === undefined ? {} : { discard: () => discard(validated, context) }),
+    },
+  };
 }
 
 function isAdapter(adapter: StorageConfig['adapter']): adapter is StorageAdapter {

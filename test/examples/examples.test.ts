@@ -102,6 +102,23 @@ test('custom-adapter: it keeps the contract of all adapters', async (t) => {
   t.true(Number(/^# pass (\d+)$/m.exec(stdout)?.[1]) > 40);
 });
 
+test('lmdb: two servers share one store, and it is there when they start again', async (t) => {
+  const folder = await mkdtemp(path.join(ROOT, 'dist/example-'));
+  t.teardown(() => rm(folder, { recursive: true }));
+  await cp(inExamples('lmdb/jackfield.config.json'), path.join(folder, 'jackfield.config.json'));
+  const args = ['--config', path.join(folder, 'jackfield.config.json')];
+  const servers = [await serve(t, args), await serve(t, args)] as const;
+  const [one, other] = servers;
+  t.deepEqual(await ask(one, 'POST', '/create', 'a: 1&b: 2'), [200, 'a:1\r\nb:2\r\nPost Successfully OK']);
+  t.deepEqual(await ask(other, 'GET', '/'), [200, 'The data in DB is as follows. \n\na:1\n\nb:2']);
+  t.is((await ask(other, 'PUT', '/update', 'a: 3'))[0], 200);
+  t.deepEqual(await ask(one, 'GET', '/'), [200, 'The data in DB is as follows. \n\na:3\n\nb:2']);
+  for (const server of servers) t.is(await server.stop(), 0);
+  const again = await serve(t, args);
+  t.deepEqual(await ask(again, 'GET', '/'), [200, 'The data in DB is as follows. \n\na:3\n\nb:2']);
+  t.is(await again.stop(), 0);
+});
+
 test('programmatic: the program prints what it was answered', async (t) => {
   const { code, stdout, stderr } = await runToEnd(process.execPath, [inExamples('programmatic/main.js')]);
   t.is(code, 0, stderr);

@@ -8,7 +8,7 @@ import { FakeServer, ran, start } from './around.js';
 test('what is not understood is refused with one line, a suggestion and exit code 2', async (t) => {
   const sentences: Record<string, string> = {
     srve: 'Unknown command "srve"; did you mean serve? See "jackfield --help".',
-    dance: 'Unknown command "dance"; there are serve, check, plugins, client. See "jackfield --help".',
+    dance: 'Unknown command "dance"; there are serve, check, plugins, store, client. See "jackfield --help".',
     '--prot 80': 'Unknown flag --prot; did you mean --port? See "jackfield serve --help".',
     'check --jsn': 'Unknown flag --jsn; did you mean --json? See "jackfield check --help".',
     'serve -x': 'Unknown flag -x. See "jackfield serve --help".',
