@@ -6,6 +6,7 @@ import { Buffer } from 'node:buffer';
 import type { Limits } from '../config/server-config.js';
 import type { JackfieldError } from '../errors.js';
 import { type Answer, errorAnswer, isExpected } from '../handlers/answer.js';
+import { logFields } from '../handlers/request-state.js';
 import type { HttpClock } from '../http/http-clock.js';
 import { headEnding, type ResponseFraming } from '../http/response-head.js';
 import type { Log } from '../log.js';
@@ -76,6 +77,7 @@ export class AnswerSender {
 
   #head(exchange: Exchange, answer: Answer, framing: ResponseFraming): string {
     exchange.headSent = true;
+    exchange.status = answer.status;
     if (framing === 'close') this.isLast = true;
     const keepsAlive = exchange.request.head.minorVersion === 0 ? 'keep-alive' : '';
     const opening = answer.fields.text.opening(answer.status, this.#services.clock.date);
@@ -97,9 +99,11 @@ export class AnswerSender {
     } else if (typeof body === 'string') {
       // As many octets as characters: it is ASCII and the same in latin1.
       const text = octets === body.length ? body : toLatin1(body);
+      exchange.contentOctets = octets;
       this.#outbox.text(this.#head(exchange, answer, framing) + text);
     } else {
       this.#outbox.text(this.#head(exchange, answer, framing));
+      exchange.contentOctets = octets;
       this.#outbox.octets(body as Uint8Array);
     }
     this.#events.sent(exchange, later);
@@ -113,6 +117,9 @@ export class AnswerSender {
   ): void {
     const writer = new BodyWriter({
       sink: this.#outbox,
+      sent: (octets) => {
+        exchange.contentOctets += octets;
+      },
       body,
       sendHead: () => this.#outbox.text(this.#head(exchange, answer, framing)),
       chunked: framing === 'chunked',
@@ -198,6 +205,8 @@ export class AnswerSender {
     const told = { status: answer.status, headers, contentLength: octets.length, date: new Date() };
     const written = exchange.request.head.claim!.write(told);
     this.isLast ||= written.close;
+    exchange.status = answer.status;
+    if (written.withBody) exchange.contentOctets = octets.length;
     this.#outbox.text(written.head);
     if (written.withBody) this.#outbox.octets(octets);
     this.#events.sent(exchange, later);
@@ -206,7 +215,7 @@ export class AnswerSender {
   #blame({ request }: Exchange, error: unknown): void {
     const { handledBy, dialect, method, path } = request;
     this.#services.log.error(
-      { plugin: handledBy, dialect, method, path, err: error },
+      { plugin: handledBy, dialect, method, path, ...logFields.get(request), err: error },
       'The answer of a plugin failed on its way.',
     );
   }

@@ -11,6 +11,7 @@ import type { Limits } from '../config/server-config.js';
 import { ERRORS, JackfieldError } from '../errors.js';
 import { type Answer, errorAnswer, isStream } from '../handlers/answer.js';
 import type { Dispatcher } from '../handlers/dispatcher.js';
+import { logFields } from '../handlers/request-state.js';
 import type { HttpClock } from '../http/http-clock.js';
 import { type ParserEvent, type ParserOptions, RequestParser } from '../http/parser.js';
 import type { Log } from '../log.js';
@@ -83,6 +84,11 @@ export class Connection implements TransportEvents, SenderEvents, BodySource {
     this.#outbox = new Outbox(transport, limits.maxBufferedOctets, tap && ((octets) => tap.sent(id, octets)));
     this.#sender = new AnswerSender(this.#outbox, services, this);
     this.#parser = new RequestParser(services.parserOptions);
+  }
+
+  /** An exchange is under way. */
+  get isBusy(): boolean {
+    return this.#exchange !== undefined && !this.#exchange.sent;
   }
 
   get phase(): PhaseName {
@@ -204,7 +210,7 @@ export class Connection implements TransportEvents, SenderEvents, BodySource {
     } else if (inPhase > limits.handlerTimeoutMs) {
       const { handledBy, method, path } = exchange.request;
       this.#services.log.error(
-        { plugin: handledBy, method, path, code: 'HANDLER_TIMEOUT' },
+        { plugin: handledBy, method, path, code: 'HANDLER_TIMEOUT', ...logFields.get(exchange.request) },
         ERRORS.HANDLER_TIMEOUT.sentence,
       );
       this.#refuse(new JackfieldError('HANDLER_TIMEOUT'));
@@ -326,6 +332,9 @@ export class Connection implements TransportEvents, SenderEvents, BodySource {
       headSent: false,
       sent: false,
       refused,
+      startedAt: dispatcher.watchesClose ? performance.now() : 0,
+      status: 0,
+      contentOctets: 0,
       continueSent: false,
     };
     this.#exchange = exchange;
@@ -483,7 +492,7 @@ export class Connection implements TransportEvents, SenderEvents, BodySource {
   #over(exchange: Exchange): void {
     if (exchange.refused) return;
     this.#services.overload?.end();
-    exchange.dispatcher.closed(exchange.request);
+    exchange.dispatcher.closed(exchange);
   }
 
   #noteBlocked(): void {
