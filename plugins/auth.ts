@@ -20,15 +20,20 @@ export { type Identity, identity } from './shared/identity.js';
 const identitySchema = z.strictObject({
   /** Without a colon, which ends the name in Basic (RFC 7617 §2). */
   name: z.string().regex(/^[^:\p{Cc}]+$/u, { error: 'expected a name without ":" and control characters' }),
+  // The sentences about these two do not begin with "expected": what was found could be a secret, and is not shown.
   /** What `hashPassword` made of the password: `$scrypt$ln=15,r=8,p=3$…$…`. */
   password: z
     .string()
-    .refine(isPasswordHash, { error: 'expected "$scrypt$ln=…,r=…,p=…$salt$hash", as hashPassword makes it' })
+    .refine(isPasswordHash, {
+      error: 'this is not "$scrypt$ln=…,r=…,p=…$salt$hash", as hashPassword makes it',
+    })
     .optional(),
   /** What `hashToken` made of each token, `sha256:` and 64 hexadecimal digits. */
   tokens: z
     .array(
-      z.string().regex(/^sha256:[0-9a-f]{64}$/, { error: 'expected "sha256:" and 64 hexadecimal digits' }),
+      z.string().regex(/^sha256:[0-9a-f]{64}$/, {
+        error: 'this is not "sha256:" and 64 hexadecimal digits, as hashToken makes it',
+      }),
     )
     .default([]),
   /** What rules ask for. */

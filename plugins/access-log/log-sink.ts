@@ -13,6 +13,13 @@ export interface LogSinkOptions {
 
 type Destination = ReturnType<typeof pino.destination>;
 
+/** One listener however many logs a process has: Node warns of more than ten. */
+const reopeners = new Set<() => void>();
+
+function reopenAll(): void {
+  for (const reopen of reopeners) reopen();
+}
+
 export class LogSink {
   readonly #options: LogSinkOptions;
   #stream: Destination | undefined;
@@ -41,7 +48,9 @@ export class LogSink {
     stream.on('drop', () => this.#drop());
     stream.on('drain', () => this.#recovered());
     // A file only: for streams the signal keeps the meaning that the terminal is gone.
-    if (isFile) process.on('SIGHUP', this.#reopen);
+    if (!isFile) return;
+    if (reopeners.size === 0) process.on('SIGHUP', reopenAll);
+    reopeners.add(this.#reopen);
   }
 
   /** @param line With its end. */
@@ -51,7 +60,8 @@ export class LogSink {
 
   /** Resolves when every line is written. */
   async close(): Promise<void> {
-    process.off('SIGHUP', this.#reopen);
+    reopeners.delete(this.#reopen);
+    if (reopeners.size === 0) process.off('SIGHUP', reopenAll);
     const stream = this.#stream;
     this.#stream = undefined;
     if (stream === undefined || this.#isBroken) return;

@@ -25,6 +25,9 @@ export interface Standing {
   readonly retryInSeconds: number;
 }
 
+/** A token that is whole but for the last bits of its fraction is whole: that is when clients were told to come. */
+const ROUNDING = 1e-9;
+
 /** Takes up to so many tokens out. @param bucket Absent: it is full. */
 export function draw(
   bucket: Bucket | undefined,
@@ -38,22 +41,27 @@ export function draw(
   // The clock of the machine that wrote it may be a little ahead; time that it has counted is not counted again.
   const at = Math.max(before.at, now);
   const filled = Math.min(limit.limit, before.tokens + (at - before.at) * perMillisecond(limit));
-  const taken = Math.min(wanted, Math.floor(filled));
-  return { bucket: { tokens: filled - taken, at }, taken };
+  const taken = Math.min(wanted, Math.floor(filled + ROUNDING));
+  return { bucket: { tokens: Math.max(0, filled - taken), at }, taken };
 }
 
 export function standing(bucket: Bucket, limit: Limit, isAllowed: boolean): Standing {
   return {
     isAllowed,
     remaining: Math.floor(bucket.tokens),
-    fullInSeconds: Math.ceil(msUntilFull(bucket, limit) / 1_000),
+    fullInSeconds: wholeSeconds(msUntilFull(bucket, limit)),
     retryInSeconds:
-      bucket.tokens >= 1 ? 0 : Math.max(1, Math.ceil((1 - bucket.tokens) / perMillisecond(limit) / 1_000)),
+      bucket.tokens >= 1 ? 0 : Math.max(1, wholeSeconds((1 - bucket.tokens) / perMillisecond(limit))),
   };
 }
 
 export function msUntilFull({ tokens }: Bucket, limit: Limit): number {
   return (limit.limit - tokens) / perMillisecond(limit);
+}
+
+/** Rounded up, but not for the sake of the last bits of a fraction. */
+function wholeSeconds(ms: number): number {
+  return Math.ceil(Math.round(ms * 1_000) / 1e6);
 }
 
 function perMillisecond({ limit, windowSeconds }: Limit): number {
