@@ -59,6 +59,9 @@ export default definePlugin({
   },
 });
 
+/** What JSON lets stand, and a terminal may obey or a program take for the end of a line. */
+const UNSAFE = /[\x7f-\x9f\u2028\u2029]/g;
+
 type Write = (request: Request, outcome: Outcome) => void;
 
 interface WriterOptions {
@@ -87,7 +90,7 @@ function apacheWriter(sink: LogSink, options: WriterOptions): Write {
 function jsonWriter(sink: LogSink, options: WriterOptions): Write {
   const lines = pino(
     { base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (level) => ({ level }) } },
-    sink,
+    { write: (line) => sink.write(line.replaceAll(UNSAFE, asEscape)) },
   );
   const redacted = new Set(options.redactHeaders.map((name) => name.toLowerCase()));
   const extra = options.headers.map((name) => name.toLowerCase());
@@ -116,4 +119,9 @@ function jsonWriter(sink: LogSink, options: WriterOptions): Write {
       headers: extra.length === 0 ? undefined : Object.fromEntries(shown),
     });
   };
+}
+
+/** These characters stand within strings only, where an escape means the same. */
+function asEscape(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }

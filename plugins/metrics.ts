@@ -99,9 +99,13 @@ export default definePlugin({
       if (error instanceof JackfieldError && error.code.startsWith('STORAGE_'))
         failures.inc({ code: error.code });
     });
-    handle('GET', options.path, async () => ({
-      headers: { 'Content-Type': registry.contentType, 'Cache-Control': 'no-store' },
-      body: await registry.metrics(),
-    }));
+    handle('GET', options.path, async () => {
+      // Other plugins may have come and gone since.
+      known = undefined;
+      return {
+        headers: { 'Content-Type': registry.contentType, 'Cache-Control': 'no-store' },
+        body: await registry.metrics(),
+      };
+    });
   },
 });

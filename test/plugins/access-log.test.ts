@@ -166,7 +166,7 @@ test('a client that went before it was answered is told as aborted, or 499', asy
 });
 
 test('nothing that a client sends gets out of its place', async (t) => {
-  const nasty = ['"', '\\', '" 200 1 "', '\\"', '\x80\xff', '\t', '%0a%0d', '\u00e9" "'];
+  const nasty = ['"', '\\', '" 200 1 "', '\\"', '\x80\xff', '\x9b31m', '\x85', '\t', '%0a%0d', '\u00e9" "'];
   for (const format of ['json', 'common', 'combined']) {
     const { port, finish } = await logged(t, { format, headers: ['X-Any'] });
     for (const text of nasty) {
@@ -180,6 +180,7 @@ test('nothing that a client sends gets out of its place', async (t) => {
     t.is(lines.length, nasty.length, format);
     for (const [at, line] of lines.entries()) {
       if (format === 'json') {
+        t.notRegex(line, /[\x7f-\x9f\u2028\u2029]/);
         t.is(JSON.parse(line).userAgent, `a${nasty[at]}b`);
         t.is(JSON.parse(line).headers['x-any'], `e${nasty[at]}f`);
         continue;

@@ -181,6 +181,32 @@ test('anyone means that there is no identity, whatever was sent', async (t) => {
   t.is((await ask(server, ANN)).json(), null);
 });
 
+test('a name that is not known is checked like one that is, so that time does not tell them apart', async (t) => {
+  for (const name of ['ann', 'nobody', 'robot']) {
+    const passwords = new Passwords(identities, { cacheSeconds: 300, maxChecks: 1, maxWaiting: 0 });
+    const first = passwords.find(name, 'wrong');
+    // The only place is taken: a check is under way, whoever it is about.
+    await t.throwsAsync(
+      passwords.find('bob', 'wrong too'),
+      { message: /more to do than it can do in time/ },
+      name,
+    );
+    t.is(await first, undefined, name);
+    t.is((await passwords.find('bob', 'hunter2'))?.name, 'bob');
+  }
+});
+
+test('who is remembered does not wait for a check, unless nothing is remembered', async (t) => {
+  for (const cacheSeconds of [300, 0]) {
+    const passwords = new Passwords(identities, { cacheSeconds, maxChecks: 1, maxWaiting: 0 });
+    t.is((await passwords.find('bob', 'hunter2'))?.name, 'bob');
+    const busy = passwords.find('ann', 'wrong');
+    if (cacheSeconds > 0) t.is((await passwords.find('bob', 'hunter2'))?.name, 'bob');
+    else await t.throwsAsync(passwords.find('bob', 'hunter2'));
+    await busy;
+  }
+});
+
 test('a password that was right is remembered, one that was wrong is not', async (t) => {
   const server = await withOptions(t);
   for (let at = 0; at < 3; at++) {

@@ -304,6 +304,26 @@ test('what others wrote in place of a bucket neither breaks it nor gives more th
   }
 });
 
+test('a bucket that others are always faster at refuses for a second, and is no failure of the store', async (t) => {
+  let conflicts = 0;
+  const storage = {
+    get: () => undefined,
+    commit: () => {
+      conflicts++;
+      return { ok: false as const, conflict: 'p:a' };
+    },
+  };
+  // The door's `commit` without checks cannot conflict, which its type says; this one only ever gets checks.
+  const buckets = new SharedBuckets(storage as unknown as StorageDoor, {
+    maxBuckets: 10,
+    storeTimeoutMs: 60_000,
+    keyPrefix: 'p:',
+  });
+  const told = await Promise.all([buckets.take('a', three), buckets.take('a', three)]);
+  for (const standing of told) t.like(standing, { isAllowed: false, retryInSeconds: 1 });
+  t.true(conflicts >= 10);
+});
+
 test('with buckets in memory a shared store is not asked', async (t) => {
   const store = new SharedStore();
   const { server } = await sharing(t, store, { rules: [three], buckets: 'memory' });
