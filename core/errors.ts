@@ -89,6 +89,9 @@ export const ERRORS = {
 
   // What a client asked for
   HOST_NOT_ALLOWED: row(400, 'Not allowed host: …'),
+  UNAUTHORIZED: row(401, 'Valid credentials are needed here (RFC 9110 §15.5.2).'),
+  FORBIDDEN: row(403, 'These credentials do not open this (RFC 9110 §15.5.4).'),
+  RATE_LIMITED: row(429, 'Too many requests; wait as long as Retry-After says (RFC 6585 §4).'),
   METHOD_NOT_ALLOWED: row(405, 'Method not allowed'),
   NOT_FOUND: row(404, 'Nothing is registered at this path.'),
   PARAMETER_INVALID: row(400, 'A part of the path is not UTF-8 text in percent-encoding (RFC 3986 §2.1): …'),

@@ -16,6 +16,7 @@ import { AllowedHosts } from './handlers/allowed-hosts.js';
 import { Dispatcher } from './handlers/dispatcher.js';
 import { type InjectRequest, type InjectResponse, readResponse, requestOctets } from './inject.js';
 import { type Log, silentLog } from './log.js';
+import type { ServerStats } from './plugin-api.js';
 import { loadPlugins } from './plugin-host/load-plugins.js';
 import type { HostServer, PluginHost, PluginReport } from './plugin-host/plugin-host.js';
 import { openStorage } from './storage/open-storage.js';
@@ -80,6 +81,8 @@ interface Running {
   readonly listeners: Listeners;
 }
 
+const NO_STATS: ServerStats = { connections: 0, connectionsRefused: 0, requestsRefused: 0, exchanges: 0 };
+
 class JackfieldServer implements Server, HostServer {
   readonly #config: ResolvedConfig;
   readonly #source: ConfigSource;
@@ -120,6 +123,10 @@ class JackfieldServer implements Server, HostServer {
 
   get dispatcher(): Dispatcher | undefined {
     return this.#running?.connections.dispatcher;
+  }
+
+  get stats(): ServerStats {
+    return this.#running?.connections.stats ?? NO_STATS;
   }
 
   async ready(): Promise<void> {

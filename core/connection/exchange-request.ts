@@ -24,6 +24,8 @@ export class ExchangeRequest implements Request {
   readonly head: RequestHead;
   /** The plugin whose handler was found, for the log. */
   handledBy = '';
+  /** The pattern of that handler. */
+  route = '';
   /** Filled in when the registry has found a handler. */
   params: Params = NO_PARAMS;
   readonly #origin: Origin;

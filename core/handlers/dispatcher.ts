@@ -4,6 +4,7 @@
  * Law of this file: `dispatch` never throws and never rejects. Whatever a plugin does, an answer comes of it, and what
  * a plugin did wrong is in the log under its name.
  */
+import type { Exchange } from '../connection/exchange.js';
 import type { ExchangeRequest } from '../connection/exchange-request.js';
 import { JackfieldError } from '../errors.js';
 import type { ClaimedHead, Dialect, DialectContext, RefusedHead } from '../http/dialect.js';
@@ -12,11 +13,12 @@ import type { Log } from '../log.js';
 import type { Hooks, Request, ResponseValue } from '../plugin-api.js';
 import type { MaybePromise } from '../storage/contract.js';
 import type { AllowedHosts } from './allowed-hosts.js';
-import { type Answer, errorAnswer, isExpected, toAnswer, toParts } from './answer.js';
+import { type Answer, errorAnswer, isExpected, replaceAnswer, toAnswer, toParts } from './answer.js';
 import { conditional } from './conditional.js';
 import { mustFit } from './hand-over.js';
 import { HttpError } from './http-error.js';
 import type { Match, Registry } from './registry.js';
+import { logFields } from './request-state.js';
 
 export type Stage = keyof Hooks;
 
@@ -42,12 +44,15 @@ export class Dispatcher implements DialectContext {
   readonly #allowedHosts: AllowedHosts;
   readonly #log: Log;
   readonly #hasHooks: boolean;
+  /** Whether somebody wants to know how exchanges end. */
+  readonly watchesClose: boolean;
 
   constructor(contributions: Contributions, allowedHosts: AllowedHosts, log: Log) {
     this.#contributions = contributions;
     this.#allowedHosts = allowedHosts;
     this.#log = log;
     const { request, handler, response } = contributions.hooks;
+    this.watchesClose = contributions.hooks.close.length > 0;
     this.#hasHooks = request.length + handler.length + response.length > 0;
   }
 
@@ -63,6 +68,14 @@ export class Dispatcher implements DialectContext {
 
   hasHandler(method: string, path: string): boolean {
     return this.#contributions.registry.find(method, path) !== undefined;
+  }
+
+  /** For plugins; see `PluginContext`. */
+  allowedMethods(path?: string): readonly string[] {
+    const { registry } = this.#contributions;
+    if (path === undefined) return [...registry.methods].sort();
+    const allowed = registry.allowedMethods(path);
+    return registry.takesAnyMethod(path) ? ['*', ...allowed] : allowed;
   }
 
   /** Offers a refused head to the dialects in the order in which they were registered. */
@@ -105,14 +118,18 @@ export class Dispatcher implements DialectContext {
     const forwarded = request.withMethod(method);
     const match = this.#find(forwarded);
     forwarded.params = match.params;
+    request.route = match.route.pattern.text;
     return match.route.handler(forwarded);
   }
 
   /** Tells the `close` hooks that an exchange is over. */
-  closed(request: Request): void {
+  closed({ request, status, contentOctets, startedAt, sent }: Exchange): void {
+    if (!this.watchesClose) return;
+    const durationMs = performance.now() - startedAt;
+    const outcome = { status, contentOctets, durationMs, isComplete: sent, route: request.route };
     for (const { plugin, fn } of this.#contributions.hooks.close) {
       try {
-        const result = fn(request);
+        const result = fn(request, outcome);
         if (isPromise(result))
           result.then(undefined, (error: unknown) => this.#blame(plugin, error, request));
       } catch (error) {
@@ -160,6 +177,7 @@ export class Dispatcher implements DialectContext {
   #call({ route, params }: Match, request: ExchangeRequest): MaybePromise<Answer> {
     request.params = params;
     request.handledBy = route.plugin;
+    request.route = route.pattern.text;
     try {
       const value = route.handler(request);
       if (!isPromise(value)) return answerTo(request, value);
@@ -188,7 +206,7 @@ export class Dispatcher implements DialectContext {
     }
     for (const { plugin, fn } of this.#contributions.hooks.response) {
       const replaced = await this.#runHook(plugin, request, () => fn(request, toParts(answer!)));
-      if (replaced !== undefined) answer = replaced;
+      if (replaced !== undefined) answer = replaceAnswer(answer, replaced);
     }
     return answer;
   }
@@ -252,8 +270,12 @@ export class Dispatcher implements DialectContext {
     return this.#tell(request, culprit, error);
   }
 
-  #blame(plugin: string, error: unknown, { method, path }: Request): void {
-    this.#log.error({ plugin, method, path, err: error }, 'A plugin failed while it handled a request.');
+  #blame(plugin: string, error: unknown, request: Request): void {
+    const { method, path } = request;
+    this.#log.error(
+      { plugin, method, path, ...logFields.get(request), err: error },
+      'A plugin failed while it handled a request.',
+    );
   }
 }
 

@@ -12,7 +12,7 @@ import type { Contributions, Dispatcher, Hook, HookTable } from '../handlers/dis
 import { makeRoute, Registry, type Route } from '../handlers/registry.js';
 import type { Dialect } from '../http/dialect.js';
 import type { Log } from '../log.js';
-import type { Hooks, Plugin, PluginContext, Storage } from '../plugin-api.js';
+import type { Hooks, Plugin, PluginContext, ServerStats, Storage } from '../plugin-api.js';
 import type { MaybePromise } from '../storage/contract.js';
 import { TOKENS } from '../tokens.js';
 import { inTime } from './in-time.js';
@@ -38,6 +38,7 @@ export type PluginInstance = Pick<Plugin, 'setup'>;
 /** What the plugins reach of their server. */
 export interface HostServer {
   readonly dispatcher: Dispatcher | undefined;
+  readonly stats: ServerStats;
   shutdown(): void;
 }
 
@@ -168,6 +169,12 @@ export class PluginHost {
         }
         return server.dispatcher.forward(request, method);
       },
+      allowedMethods: (path) => {
+        if (server.dispatcher === undefined)
+          throw new TypeError('allowedMethods is asked when all plugins are set up, not before.');
+        return server.dispatcher.allowedMethods(path);
+      },
+      stats: () => server.stats,
       storage: this.#storage,
       log: this.#log.child({ plugin: name }),
       options,

@@ -148,6 +148,34 @@ test('class-plugin: the class is given its options and counts by method', async 
   t.deepEqual((await ask(server, 'GET', '/tally'))[0], 404);
 });
 
+test('batteries: who may do what, and how it is told', async (t) => {
+  const { url } = await example(t, 'batteries');
+  const ali = `Basic ${Buffer.from('ali:open sesame').toString('base64')}`;
+  const monitor = 'Bearer example-token-of-the-documentation';
+  const request = (method: string, target: string, headers: Record<string, string> = {}, body?: string) =>
+    fetch(url + target, { method, headers, ...(body === undefined ? {} : { body }) });
+  t.is(await (await request('GET', '/health/ready')).text(), '{"status":"ready","storage":"ok"}');
+  t.is((await request('GET', '/')).status, 200);
+  t.is((await request('POST', '/create', {}, 'a: 1')).status, 401);
+  t.is((await request('POST', '/create', { Authorization: monitor }, 'a: 1')).status, 403);
+  t.is((await request('POST', '/create', { Authorization: ali }, 'a: 1')).status, 200);
+  t.is((await request('POST', '/create', { Authorization: ali }, 'b: 1')).status, 200);
+  t.is((await request('POST', '/create', { Authorization: ali }, 'c: 1')).status, 200);
+  const limited = await request('POST', '/create', { Authorization: ali }, 'd: 1');
+  t.is(limited.status, 429);
+  t.is(limited.headers.get('RateLimit-Policy'), '"writes";q=5;w=3600');
+  const who = await request('WHOAMI', '/', { Authorization: ali });
+  t.deepEqual(await who.json(), { name: 'ali', roles: ['writer'], request: who.headers.get('X-Request-Id') });
+  t.is((await request('GET', '/metrics', { Authorization: ali })).status, 403);
+  t.regex(
+    await (await request('GET', '/metrics', { Authorization: monitor })).text(),
+    /^jackfield_requests_total\{/m,
+  );
+  const preflight = { Origin: 'http://localhost:3000', 'Access-Control-Request-Method': 'POST' };
+  t.is((await request('OPTIONS', '/create', preflight)).headers.get('Access-Control-Allow-Methods'), 'POST');
+  t.is((await request('OPTIONS', '/create', { Authorization: ali })).headers.get('Allow'), 'OPTIONS, POST');
+});
+
 test('classic: the client finds every answer of the transcript', async (t) => {
   const server = await example(t, 'classic');
   const cases = inExamples('classic/cases.json');
