@@ -47,8 +47,7 @@ export default definePlugin({
     })
     .refine(({ origins, credentials }) => origins !== '*' || !credentials, {
       path: ['credentials'],
-      error:
-        'expected false where origins is "*": with credentials every page of the web could act for your users. Name the origins',
+      error: 'with origins "*" every page of the web could act for your users; name the origins instead',
     }),
   setup({ hook, allowedMethods, options }) {
     const { origins, credentials, exposedHeaders } = options;
