@@ -1,0 +1,28 @@
+/** Tests that need a server which may not be there: started before them, stopped behind them, left out in one line. */
+import type { TestFn } from 'ava';
+import { type PostgresServer, postgresMissing, startPostgres } from './postgres-server.js';
+
+/** Counts, so that each test has entries of its own in one server. */
+let namespaces = 0;
+export const freshNamespace = (): string => `test-${process.pid}-${++namespaces}`;
+
+/**
+ * @param define Registers the tests; called only where there is a server.
+ */
+export async function withPostgres(
+  test: TestFn,
+  define: (server: () => PostgresServer) => void,
+  settings: readonly string[] = [],
+): Promise<void> {
+  const missing = await postgresMissing();
+  if (missing !== undefined) {
+    test(missing, (t) => t.pass());
+    return;
+  }
+  let server: PostgresServer | undefined;
+  test.before('PostgreSQL starts', async () => {
+    server = await startPostgres(settings);
+  });
+  test.after.always('PostgreSQL stops', () => server?.stop());
+  define(() => server!);
+}
