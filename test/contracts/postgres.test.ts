@@ -4,7 +4,7 @@ import { storageContract } from '../../core/testing/storage-contract.js';
 import { PostgresAdapter } from '../../storage-adapters/postgres/postgres.js';
 import { freshNamespace, withPostgres } from '../support/server-test.js';
 
-await withPostgres(test, (server) => {
+withPostgres(test, (server) => {
   storageContract(
     (title, body) =>
       test.serial(title, async (t) => {

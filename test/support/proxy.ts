@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import net from 'node:net';
 
-export interface Proxy {
+export interface CuttableProxy {
   readonly port: number;
   /**
    * Sees every run of octets from a client; true cuts that connection. `before`: the server never gets the octets.
@@ -19,7 +19,7 @@ export interface Proxy {
 }
 
 /** @param target A port of this machine, or the path of a Unix socket. */
-export async function startProxy(target: number | string): Promise<Proxy> {
+export async function startProxy(target: number | string): Promise<CuttableProxy> {
   const state = {
     cut: undefined as undefined | { where: 'before' | 'behind'; match: (octets: Buffer) => boolean },
     isFrozen: false,

@@ -7,15 +7,13 @@ import { type RedisServer, redisMissing, startRedis } from './redis-server.js';
 let namespaces = 0;
 export const freshNamespace = (): string => `test-${process.pid}-${++namespaces}`;
 
-/**
- * @param define Registers the tests; called only where there is a server.
- */
-export async function withPostgres(
+/** @param define Registers the tests; called only where there is a server. */
+export function withPostgres(
   test: TestFn,
   define: (server: () => PostgresServer) => void,
   settings: readonly string[] = [],
-): Promise<void> {
-  const missing = await postgresMissing();
+): void {
+  const missing = postgresMissing();
   if (missing !== undefined) {
     test(missing, (t) => t.pass());
     return;

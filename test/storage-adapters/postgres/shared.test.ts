@@ -3,7 +3,7 @@ import test from 'ava';
 import { freshNamespace, withPostgres } from '../../support/server-test.js';
 import { killedUnderLoad, sharedStoreTests } from '../shared-store.js';
 
-await withPostgres(test, (server) => {
+withPostgres(test, (server) => {
   const freshStorage = () => ({
     adapter: 'postgres',
     options: { url: server().url(), namespace: freshNamespace() },
