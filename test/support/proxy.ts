@@ -44,16 +44,20 @@ export async function startProxy(target: number | string): Promise<CuttableProxy
       sockets.delete(client);
     };
     sockets.add(client);
-    client.on('close', end).on('error', end);
-    upstream.on('close', end).on('error', end);
+    // A network that swallows everything swallows also that a peer is gone.
+    const endInTurn = () => pass(end);
+    client.on('close', endInTurn).on('error', endInTurn);
+    upstream.on('close', endInTurn).on('error', endInTurn);
     client.on('data', (octets: Buffer) =>
       pass(() => {
-        if (state.cut?.match(octets) === true && state.cut.where === 'before') {
+        const isMet = state.cut?.match(octets) === true;
+        if (isMet && state.cut?.where === 'before') {
           end();
           return;
         }
-        if (state.cut?.match(octets) === true) isDeaf = true;
-        upstream.write(octets);
+        if (isMet) isDeaf = true;
+        // The match may have frozen everything, these octets included.
+        pass(() => upstream.write(octets));
       }),
     );
     upstream.on('data', (octets: Buffer) => {
@@ -67,6 +71,8 @@ export async function startProxy(target: number | string): Promise<CuttableProxy
   const address = server.address();
   if (address === null || typeof address === 'string') throw new TypeError('a TCP server has a port');
   const cutAll = () => {
+    state.isFrozen = false;
+    held.length = 0;
     for (const socket of [...sockets]) socket.destroy();
   };
   return {

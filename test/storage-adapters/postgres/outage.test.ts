@@ -65,6 +65,25 @@ withPostgres(test, (server) => {
     t.is((await adapter.get('a'))?.value, 'y');
   });
 
+  for (const [stage, match, code] of [
+    ['the changes are written', 'WITH gone', 'STORAGE_UNAVAILABLE'],
+    ['COMMIT is sent', 'COMMIT\0', 'STORAGE_OUTCOME_UNKNOWN'],
+  ] as const) {
+    test.serial(`silence from the moment when ${stage}: ${code}, and others get the lock`, async (t) => {
+      const { proxy, adapter, direct } = await both(t, { statementTimeoutMs: 200 });
+      await adapter.commit(put('a', 'old'));
+      proxy.cutWhen('before', (octets) => {
+        if (octets.includes(match)) proxy.freeze(true);
+        return false;
+      });
+      t.is(await codeOf(() => adapter.commit(put('a', 'new'))), code);
+      // The server still waits for the rest of that transaction, and has not heard that nobody will send it.
+      await until(async () => (await codeOf(() => direct.commit(put('b')))) === 'no error');
+      t.is((await direct.get('a'))?.value, 'old');
+      proxy.freeze(false);
+    });
+  }
+
   test.serial('a lock that somebody else holds meets the time-out, and nothing is changed', async (t) => {
     const { adapter, direct } = await both(t, { statementTimeoutMs: 100 });
     const { default: pg } = await import('pg');
