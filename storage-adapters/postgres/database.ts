@@ -12,7 +12,8 @@ export interface DatabaseOptions {
 
 /** One connection, as long as `use` lends it. */
 export interface Session {
-  query(text: string, values?: readonly unknown[]): Promise<pg.QueryResult<Row>>;
+  /** @param name With it the server plans the statement once per connection. */
+  query(text: string, values?: readonly unknown[], name?: string): Promise<pg.QueryResult<Row>>;
   /** Several statements without values in one message. */
   script(text: string): Promise<pg.QueryResult<Row>[]>;
   /** The connection is known to be dead, so what is asked next is never sent. */
@@ -79,8 +80,8 @@ export class Database {
     return result;
   }
 
-  query(text: string, values: readonly unknown[]): Promise<Row[]> {
-    return this.use(async (session) => (await session.query(text, values)).rows);
+  query(text: string, values: readonly unknown[], name?: string): Promise<Row[]> {
+    return this.use(async (session) => (await session.query(text, values, name)).rows);
   }
 
   /** A connection beside the pool, which the caller connects and ends. */
@@ -104,7 +105,8 @@ export class Database {
     let isBroken = true;
     try {
       const result = await work({
-        query: (text, values = []) => client.query<Row>(text, [...values]),
+        query: (text, values = [], name = undefined) =>
+          client.query<Row>({ text, values: [...values], ...(name === undefined ? {} : { name }) }),
         // The driver's types do not know that several statements give several results.
         script: (text) => client.query(text) as unknown as Promise<pg.QueryResult<Row>[]>,
         get isLost() {

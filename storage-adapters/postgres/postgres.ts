@@ -116,7 +116,7 @@ export class PostgresAdapter implements StorageAdapter {
 
   async get(key: string): Promise<Entry | undefined> {
     const { id, database } = this.#mustBeOpen();
-    const [row] = await database.query(GET, [id, octets(key)]);
+    const [row] = await database.query(GET, [id, octets(key)], 'jackfield_get');
     return row && entryOf(row);
   }
 

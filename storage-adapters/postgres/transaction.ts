@@ -78,13 +78,17 @@ export async function commitAll(
   if (counted === undefined) throw new StorageError('STORAGE_UNAVAILABLE', 'The namespace was taken away.');
   const now = Number(clock?.rows[0]?.now);
   const keys = [...new Set(batch.flatMap(keysOf))].map(octets);
-  const { rows } = await session.query(READ, [id, keys.sort(Buffer.compare), now]);
+  const { rows } = await session.query(READ, [id, keys.sort(Buffer.compare), now], 'jackfield_read');
   const judged = judge(batch, rows, now, Number(counted.created), Number(counted.revision));
   if (judged.revision === Number(counted.revision)) {
     await session.query('ROLLBACK');
     return judged.results;
   }
-  await session.query(WRITE, [id, ...judged.columns, judged.changes.length > 0, channelOf(id)]);
+  await session.query(
+    WRITE,
+    [id, ...judged.columns, judged.changes.length > 0, channelOf(id)],
+    'jackfield_write',
+  );
   await commit(session);
   return judged.results;
 }
