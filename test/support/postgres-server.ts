@@ -162,5 +162,7 @@ async function libraryPath(native: string, folder: string): Promise<Record<strin
     await symlink(path.join(root, source), path.join(lib, path.basename(target)));
   }
   await chmod(lib, 0o755);
-  return { [process.platform === 'darwin' ? 'DYLD_LIBRARY_PATH' : 'LD_LIBRARY_PATH']: lib };
+  // Libraries look for others beside the link that led to them, so the folder of the package is named as well.
+  const folders = [lib, path.join(native, 'lib')].join(path.delimiter);
+  return { [process.platform === 'darwin' ? 'DYLD_LIBRARY_PATH' : 'LD_LIBRARY_PATH']: folders };
 }
