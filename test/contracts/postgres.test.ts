@@ -2,6 +2,7 @@ import test from 'ava';
 import { silentLog } from '../../core/log.js';
 import { storageContract } from '../../core/testing/storage-contract.js';
 import { PostgresAdapter } from '../../storage-adapters/postgres/postgres.js';
+import { startProxy } from '../support/proxy.js';
 import { freshNamespace, withPostgres } from '../support/server-test.js';
 
 withPostgres(test, (server) => {
@@ -11,14 +12,18 @@ withPostgres(test, (server) => {
         await body();
         t.pass();
       }),
-    () => {
+    async () => {
       const namespace = freshNamespace();
-      const make = () =>
-        new PostgresAdapter(
-          { url: server().url(), namespace, poolSize: 4, sweepIntervalMs: 20 },
-          { log: silentLog },
-        );
-      return { adapter: make(), reopen: make };
+      const make = (url: string) =>
+        new PostgresAdapter({ url, namespace, poolSize: 4, sweepIntervalMs: 20 }, { log: silentLog });
+      const proxy = await startProxy(server().socket);
+      return {
+        adapter: make(server().url(proxy.port)),
+        reopen: () => make(server().url()),
+        breakIt: () => proxy.refuse(true),
+        mendIt: () => proxy.refuse(false),
+        cleanup: () => proxy.close(),
+      };
     },
   );
 });
