@@ -18,6 +18,7 @@ import {
 import { CommitQueue } from './commit-queue.js';
 import { Database } from './database.js';
 import { PostgresFeed } from './feed.js';
+import { ReadQueue } from './read-queue.js';
 import { behindPrefix, entryOf, NOW_MS, octets } from './rows.js';
 import { openNamespace } from './tables.js';
 
@@ -55,8 +56,6 @@ const options = z.strictObject({
 export type PostgresOptions = z.input<typeof options>;
 
 const STANDING = `(expires_at IS NULL OR expires_at > ${NOW_MS})`;
-const GET = `
-SELECT k, v, created, revision, expires_at FROM jackfield WHERE namespace = $1 AND k = $2 AND ${STANDING}`;
 const LIST = `
 SELECT k, v, created, revision, expires_at FROM jackfield
 WHERE namespace = $1 AND created > $2 AND ($3::bytea IS NULL OR (k >= $3 AND k < $4)) AND ${STANDING}
@@ -66,6 +65,7 @@ const EXPIRED = `SELECT 1 FROM jackfield WHERE namespace = $1 AND expires_at <= 
 interface Opened {
   readonly id: number;
   readonly database: Database;
+  readonly reads: ReadQueue;
   readonly commits: CommitQueue;
   readonly feed: PostgresFeed;
   readonly sweeper: NodeJS.Timeout;
@@ -111,13 +111,12 @@ export class PostgresAdapter implements StorageAdapter {
     // An outage is told by the calls that meet it; here it only means to look again later.
     const sweep = () => this.#sweep().catch(() => {});
     const sweeper = setInterval(sweep, sweepIntervalMs).unref();
-    this.#opened = { id: namespace.id, database, commits, feed, sweeper };
+    const reads = new ReadQueue(database, namespace.id, statementTimeoutMs);
+    this.#opened = { id: namespace.id, database, reads, commits, feed, sweeper };
   }
 
   async get(key: string): Promise<Entry | undefined> {
-    const { id, database } = this.#mustBeOpen();
-    const [row] = await database.query(GET, [id, octets(key)], 'jackfield_get');
-    return row && entryOf(row);
+    return this.#mustBeOpen().reads.get(key);
   }
 
   async list({ prefix = '', after = 0, limit }: Page): Promise<Listing> {
@@ -151,7 +150,7 @@ export class PostgresAdapter implements StorageAdapter {
     if (opened === undefined) return;
     this.#opened = undefined;
     clearInterval(opened.sweeper);
-    await opened.commits.idle();
+    await Promise.all([opened.commits.idle(), opened.reads.idle()]);
     await opened.feed.close();
     await opened.database.close();
   }

@@ -213,6 +213,28 @@ withPostgres(test, (server) => {
     await query('SELECT pg_reload_conf()');
   });
 
+  test.serial(
+    'a crowd of reads is answered, each with its own entry, also those that come in between',
+    async (t) => {
+      const adapter = await opened(t, make());
+      const keys = Array.from({ length: 200 }, (_, n) => `key ${n}`);
+      await adapter.commit({ puts: keys.map((key) => ({ key, value: `value of ${key}` })) });
+      const read = async (key: string) => (await adapter.get(key))?.value;
+      const twice = async (key: string) => [await read(key), await read(`${key} absent`), await read(key)];
+      const answers = await Promise.all(keys.flatMap((key) => [twice(key), twice(key)]));
+      t.deepEqual(
+        answers,
+        keys.flatMap((key) => {
+          const value = `value of ${key}`;
+          return [
+            [value, undefined, value],
+            [value, undefined, value],
+          ];
+        }),
+      );
+    },
+  );
+
   test.serial('a server that stops lets go of every connection', async (t) => {
     const adapter = make();
     await adapter.open();
