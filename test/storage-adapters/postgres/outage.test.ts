@@ -18,7 +18,7 @@ withPostgres(test, (server) => {
 
   for (const [stage, match, code] of [
     ['the lock is asked for', 'FOR UPDATE', 'STORAGE_UNAVAILABLE'],
-    ['the changes are written', 'WITH gone', 'STORAGE_UNAVAILABLE'],
+    ['the changes are written', 'jackfield_write', 'STORAGE_UNAVAILABLE'],
     ['COMMIT is sent', 'COMMIT\0', 'STORAGE_OUTCOME_UNKNOWN'],
   ] as const) {
     for (const where of ['before', 'behind'] as const) {
@@ -66,7 +66,7 @@ withPostgres(test, (server) => {
   });
 
   for (const [stage, match, code] of [
-    ['the changes are written', 'WITH gone', 'STORAGE_UNAVAILABLE'],
+    ['the changes are written', 'jackfield_write', 'STORAGE_UNAVAILABLE'],
     ['COMMIT is sent', 'COMMIT\0', 'STORAGE_OUTCOME_UNKNOWN'],
   ] as const) {
     test.serial(`silence from the moment when ${stage}: ${code}, and others get the lock`, async (t) => {
