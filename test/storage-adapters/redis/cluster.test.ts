@@ -47,7 +47,7 @@ if (missing !== undefined) {
   test.serial('a node that is killed is an outage of its namespaces only, and it comes back', async (t) => {
     const node = cluster!.nodes[2]!;
     const make = (namespace: string) =>
-      opened(t, new RedisAdapter({ url: urls(), namespace, commandTimeoutMs: 500 }, { log: silentLog }));
+      opened(t, new RedisAdapter({ url: urls(), namespace }, { log: silentLog }));
     const adapters = await Promise.all(Array.from({ length: 12 }, (_, n) => make(`killed-${n}`)));
     for (const adapter of adapters) await adapter.commit(put('a'));
     await node.ask('CONFIG', 'SET', 'cluster-require-full-coverage', 'no');

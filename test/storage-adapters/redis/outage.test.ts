@@ -13,9 +13,9 @@ withRedis(test, (server) => {
   async function both(t: ExecutionContext, options: Partial<RedisOptions> = {}) {
     const proxy = await proxyFor(t, server().port);
     const namespace = freshNamespace();
-    const make = (url: string) =>
-      opened(t, new RedisAdapter({ namespace, ...options, url }, { log: silentLog }));
-    return { proxy, adapter: await make(proxied(proxy.port)), direct: await make(server().url) };
+    const make = (given: RedisOptions) => opened(t, new RedisAdapter(given, { log: silentLog }));
+    const direct = await make({ namespace, url: server().url });
+    return { proxy, direct, adapter: await make({ namespace, ...options, url: proxied(proxy.port) }) };
   }
 
   for (const where of ['before', 'behind'] as const) {
@@ -65,7 +65,7 @@ withRedis(test, (server) => {
   });
 
   test.serial('a network that swallows everything meets the time-outs', async (t) => {
-    const { proxy, adapter, direct } = await both(t, { commandTimeoutMs: 100, connectTimeoutMs: 200 });
+    const { proxy, adapter, direct } = await both(t, { commandTimeoutMs: 1_000, connectTimeoutMs: 2_000 });
     await adapter.commit(put('a'));
     proxy.freeze(true);
     t.is(await codeOf(() => adapter.commit(put('a', 'y'))), 'STORAGE_OUTCOME_UNKNOWN');
