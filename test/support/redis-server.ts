@@ -121,7 +121,16 @@ export async function startRedisCluster(): Promise<{
   readonly nodes: readonly RedisServer[];
   stop(): Promise<void>;
 }> {
-  const settings = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000', '--appendonly', 'yes'];
+  const settings = [
+    '--cluster-enabled',
+    'yes',
+    '--cluster-node-timeout',
+    '2000',
+    '--appendonly',
+    'yes',
+    '--appendfsync',
+    'always',
+  ];
   const nodes = [await startRedis(settings), await startRedis(settings), await startRedis(settings)];
   const slots = 16_384;
   for (const [at, node] of nodes.entries()) {
