@@ -129,7 +129,8 @@ export class Database {
       const client = await this.#pool.connect();
       this.#outage = undefined;
       return client;
-    } catch (cause) {
+    } catch (error) {
+      const cause = withoutAddress(error);
       // Where there are connections and only none was free in time, it is a crowd, not an outage.
       if (this.#pool.totalCount === 0) {
         const pauseMs = Math.min((this.#outage?.pauseMs ?? FIRST_PAUSE_MS / 2) * 2, LONGEST_PAUSE_MS);
@@ -138,4 +139,9 @@ export class Database {
       throw failureOf(cause);
     }
   }
+}
+
+/** An address that cannot be read is a property of its error, password and all. */
+function withoutAddress(error: unknown): unknown {
+  return error instanceof Error && 'input' in error ? new Error(`the address: ${error.message}`) : error;
 }

@@ -79,7 +79,10 @@ export class Link {
   async open(): Promise<void> {
     try {
       this.#connection = await this.#connect();
-    } catch (cause) {
+    } catch (error) {
+      // An address that cannot be read is a property of its error, password and all.
+      const cause =
+        error instanceof Error && 'input' in error ? new Error(`the address: ${error.message}`) : error;
       throw new StorageError('STORAGE_UNAVAILABLE', reasonOf(cause), { cause });
     }
   }

@@ -69,7 +69,7 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
 
   'an adapter that nobody knows': {
     config: { storage: 'memroy' },
-    says: 'No such storage adapter: "memroy" at jackfield.config.json:1:12. Did you mean "memory"? Built in are json-file, lru, memory; no package jackfield-adapter-memroy or memroy is installed in DIR or above it. [ADAPTER_UNKNOWN]',
+    says: 'No such storage adapter: "memroy" at jackfield.config.json:1:12. Did you mean "memory"? Built in are json-file, lru, memory, postgres, redis; no package jackfield-adapter-memroy or memroy is installed in DIR or above it. [ADAPTER_UNKNOWN]',
   },
   'an option that an adapter does not have': {
     config: { storage: { adapter: 'lru', options: { maxEntires: 5 } } },

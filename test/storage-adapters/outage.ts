@@ -1,4 +1,5 @@
 /** Helpers of the tests of outages. */
+import { inspect } from 'node:util';
 import type { ExecutionContext } from 'ava';
 import { createLog, type Log } from '../../core/log.js';
 import type { StorageAdapter } from '../../core/storage/contract.js';
@@ -34,8 +35,7 @@ export async function codeOf(call: () => unknown): Promise<unknown> {
 
 export const put = (key: string, value = 'x') => ({ puts: [{ key, value }] });
 
-/** Every text that an error carries, its causes included. */
+/** Everything that an error carries, its causes and hidden properties included. */
 export function textsOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return `${error.message}\n${error.stack}\n${JSON.stringify(error)}\n${textsOf(error.cause)}`;
+  return inspect(error, { depth: 10, showHidden: true });
 }

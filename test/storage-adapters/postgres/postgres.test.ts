@@ -28,6 +28,13 @@ test('an address that is none is refused without showing it', async (t) => {
   t.false(textsOf(error).includes('a-secret'));
 });
 
+test('an address that cannot be read is told without showing it', async (t) => {
+  const adapter = new PostgresAdapter({ url: 'postgres://user:a-secret@[bad/x' }, context);
+  const error = await t.throwsAsync(async () => adapter.open(), { code: 'STORAGE_UNAVAILABLE' });
+  t.regex(error.message, /address/);
+  t.false(textsOf(error).includes('a-secret'), textsOf(error));
+});
+
 test('an unknown option is refused', async (t) => {
   const storage = { adapter: 'postgres', options: { url: 'postgres://x/y', namspace: 'a' } };
   const error = await t.throwsAsync(createServer({ listen: { port: 0 }, storage }).ready());

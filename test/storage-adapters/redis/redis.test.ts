@@ -26,6 +26,13 @@ for (const url of ['http://user:a-secret@host', ['redis://x', 'http://user:a-sec
   });
 }
 
+test('an address that cannot be read is told without showing it', async (t) => {
+  const adapter = new RedisAdapter({ url: 'redis://user:a-secret@[bad/0' }, context);
+  const error = await t.throwsAsync(async () => adapter.open(), { code: 'STORAGE_UNAVAILABLE' });
+  t.regex(error.message, /address/);
+  t.false(textsOf(error).includes('a-secret'), textsOf(error));
+});
+
 withRedis(test, (server) => {
   const make = (options: Partial<RedisOptions> = {}, log = silentLog) =>
     new RedisAdapter({ namespace: freshNamespace(), ...options, url: server().url }, { log });
