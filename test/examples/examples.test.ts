@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { cp, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import http from 'node:http';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
@@ -11,6 +11,8 @@ import type { Duplex } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import test, { type ExecutionContext } from 'ava';
 import { MAIN, ROOT, type RunningServer, runToEnd, serve } from '../repository.js';
+import { postgresMissing, startPostgres } from '../support/postgres-server.js';
+import { redisMissing, startRedis } from '../support/redis-server.js';
 
 const inExamples = (...names: string[]): string => path.join(ROOT, 'examples', ...names);
 
@@ -174,6 +176,45 @@ test('batteries: who may do what, and how it is told', async (t) => {
   const preflight = { Origin: 'http://localhost:3000', 'Access-Control-Request-Method': 'POST' };
   t.is((await request('OPTIONS', '/create', preflight)).headers.get('Access-Control-Allow-Methods'), 'POST');
   t.is((await request('OPTIONS', '/create', { Authorization: ali })).headers.get('Allow'), 'OPTIONS, POST');
+});
+
+/** Two servers of one example, over a server of the test's own: what one stores the other has. */
+async function sharedExample(t: ExecutionContext, name: string, own: string): Promise<void> {
+  const folder = await mkdtemp(path.join(ROOT, 'dist/example-'));
+  t.teardown(() => rm(folder, { recursive: true }));
+  const config = path.join(folder, 'jackfield.config.json');
+  const text = await readFile(inExamples(name, 'jackfield.config.json'), 'utf8');
+  const [address = ''] = /"(?:postgres|redis):\/\/[^"]*"/.exec(text) ?? [];
+  t.true(address !== '');
+  await writeFile(config, text.replace(address, JSON.stringify(own)));
+  const [one, other] = [await serve(t, ['--config', config]), await serve(t, ['--config', config])];
+  t.deepEqual(await ask(one, 'POST', '/create', 'a: 1'), [200, 'a:1\r\nPost Successfully OK']);
+  t.deepEqual(await ask(other, 'POST', '/create', 'a: 2'), [400, 'The key already exists!']);
+  t.deepEqual(await ask(other, 'GET', '/'), [200, 'The data in DB is as follows. \n\na:1']);
+  t.is(await one.stop(), 0);
+  t.is(await other.stop(), 0);
+}
+
+test('postgres: two servers share their entries', async (t) => {
+  const missing = postgresMissing();
+  if (missing !== undefined) {
+    t.pass(missing);
+    return;
+  }
+  const server = await startPostgres();
+  t.teardown(() => server.stop());
+  await sharedExample(t, 'postgres', server.url());
+});
+
+test('redis: two servers share their entries', async (t) => {
+  const missing = redisMissing();
+  if (missing !== undefined) {
+    t.falsy(process.env.CI, missing);
+    return;
+  }
+  const server = await startRedis();
+  t.teardown(() => server.stop());
+  await sharedExample(t, 'redis', server.url);
 });
 
 test('classic: the client finds every answer of the transcript', async (t) => {

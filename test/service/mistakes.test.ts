@@ -6,6 +6,8 @@ import { readdir } from 'node:fs/promises';
 import net from 'node:net';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { listBuiltIn } from '../../core/extensions/find-extension.js';
+import { PLUGINS } from '../../core/plugin-host/load-plugins.js';
 import { tempFolder } from '../core/temp-folder.js';
 import { ran, served, start } from '../support/served.js';
 
@@ -25,7 +27,7 @@ interface Mistake {
 const withPlugins = (...plugins: readonly unknown[]) => ({ storage: 'memory', plugins });
 const plugin = (source: string) => ({ files: { 'p.js': source }, config: withPlugins('./p.js') });
 const data = (text: string) => ({ files: { 'data.json': text }, config: {} });
-const BUILT_IN = 'Built in are classic, create, end, get, head, keys, post, put, update, watch';
+const BUILT_IN = `Built in are ${(await listBuiltIn(PLUGINS)).join(', ')}`;
 
 const MISTAKES: Readonly<Record<string, Mistake>> = {
   'an address of another machine': {
@@ -69,7 +71,7 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
 
   'an adapter that nobody knows': {
     config: { storage: 'memroy' },
-    says: 'No such storage adapter: "memroy" at jackfield.config.json:1:12. Did you mean "memory"? Built in are json-file, lmdb, lru, memory; no package jackfield-adapter-memroy or memroy is installed in DIR or above it. [ADAPTER_UNKNOWN]',
+    says: 'No such storage adapter: "memroy" at jackfield.config.json:1:12. Did you mean "memory"? Built in are json-file, lmdb, lru, memory, postgres, redis; no package jackfield-adapter-memroy or memroy is installed in DIR or above it. [ADAPTER_UNKNOWN]',
   },
   'an option that an adapter does not have': {
     config: { storage: { adapter: 'lru', options: { maxEntires: 5 } } },
