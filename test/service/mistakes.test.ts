@@ -6,6 +6,8 @@ import { readdir } from 'node:fs/promises';
 import net from 'node:net';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { listBuiltIn } from '../../core/extensions/find-extension.js';
+import { PLUGINS } from '../../core/plugin-host/load-plugins.js';
 import { tempFolder } from '../core/temp-folder.js';
 import { ran, served, start } from '../support/served.js';
 
@@ -25,7 +27,7 @@ interface Mistake {
 const withPlugins = (...plugins: readonly unknown[]) => ({ storage: 'memory', plugins });
 const plugin = (source: string) => ({ files: { 'p.js': source }, config: withPlugins('./p.js') });
 const data = (text: string) => ({ files: { 'data.json': text }, config: {} });
-const BUILT_IN = 'Built in are classic, create, end, get, head, post, put, update';
+const BUILT_IN = `Built in are ${(await listBuiltIn(PLUGINS)).join(', ')}`;
 
 const MISTAKES: Readonly<Record<string, Mistake>> = {
   'an address of another machine': {
