@@ -21,6 +21,7 @@ export type {
 } from './http/dialect.js';
 export { reasonPhrase } from './http/reason-phrases.js';
 export type { Log } from './log.js';
+export { Handle, Hook } from './plugin-host/marks.js';
 export type {
   Change,
   CommitResult,
@@ -216,8 +217,11 @@ export interface Plugin<Options = unknown> {
   /** Unique in a server; the file name of a built-in, usually the package name of others. */
   readonly name: string;
   readonly version?: string;
-  /** Names of plugins that are set up before this one. Errors: PLUGIN_NEEDS_MISSING, PLUGIN_NEEDS_CYCLE. */
-  readonly needs?: readonly string[];
+  /**
+   * Plugins that are set up before this one: `'audit'`, or with a range of versions `'audit@^1.2'`.
+   * Errors: PLUGIN_NEEDS_MISSING, PLUGIN_NEEDS_VERSION, PLUGIN_NEEDS_CYCLE.
+   */
+  readonly needs?: readonly (string | { readonly name: string; readonly range?: string })[];
   /** Any Standard Schema; `options` of the context is its output. Without one, no options are taken. */
   readonly options?: StandardSchema<unknown, Options>;
   /** Errors: PLUGIN_SETUP_FAILED (it threw), PLUGIN_SETUP_TIMEOUT (it did not return in time). */

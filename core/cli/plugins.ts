@@ -36,7 +36,10 @@ function table(reports: CommandServer['plugins']): string {
     report.origin,
     report.version ?? '-',
     `${report.setupMs.toFixed(1)} ms`,
-    report.claims.map(({ method, pattern }) => `${method} ${pattern}`).join(', ') || '-',
+    [
+      ...report.claims.map(({ method, pattern }) => `${method} ${pattern}`),
+      ...report.hooks.map((stage) => `hook ${stage}`),
+    ].join(', ') || '-',
   ]);
   const all = [HEADINGS, ...rows].map((row) => row.map(terminalText));
   const widths = HEADINGS.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));

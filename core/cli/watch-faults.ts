@@ -7,7 +7,7 @@
 import { dirname, parse, sep } from 'node:path';
 import { stackPlaces } from '../extensions/stack-places.js';
 import type { Log } from '../log.js';
-import type { PluginReport } from '../plugin-host/plugin-host.js';
+import type { PluginReport } from '../plugin-host/plugin-unit.js';
 import type { Surroundings } from './command.js';
 
 /**

@@ -6,9 +6,10 @@ import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { JackfieldError } from '../errors.js';
+import { resolveEnvironment } from './environment.js';
 import { parseJson } from './json-document.js';
 import { type ConfigSource, DEFAULT_CONFIG, type ServerConfig } from './server-config.js';
-import { validateConfig } from './validate-config.js';
+import { faultsOf, validateConfig } from './validate-config.js';
 
 /** Looked for in this order where no file is named. */
 export const CONFIG_FILE_NAMES = [
@@ -67,10 +68,10 @@ async function parseConfig(
 ): Promise<{ value: unknown; source: ConfigSource }> {
   const text = await readText(absolute, file, 'CONFIG_UNREADABLE');
   const document = parseJson(text, file, { syntax: 'CONFIG_SYNTAX', repeated: 'CONFIG_INVALID' });
-  return {
-    value: document.value,
-    source: { folder: path.dirname(absolute), locate: document.locate },
-  };
+  const { value, environment } = resolveEnvironment(document.value, process.env, document.locate);
+  const source = { folder: path.dirname(absolute), locate: document.locate, environment };
+  await environment.settle(value, [], () => faultsOf(value, source).length);
+  return { value, source };
 }
 
 /**

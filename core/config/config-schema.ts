@@ -5,6 +5,7 @@
  */
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { normalisePath } from '../http/request-target.js';
 import {
   DEFAULT_CONFIG,
   DEFAULT_LIMITS,
@@ -119,9 +120,16 @@ const proxyError = 'expected an address, a range such as "10.0.0.0/8", or "unix"
 const hostNameError =
   'expected a host name without scheme, port or path, such as "example.org" or "[::1]" (all hosts: "allowedHosts": "*")';
 const pluginError = 'expected a plugin name, a path, or { "use": …, "options": … }';
+const prefixError = 'expected a path prefix such as "/api": literal segments, no slash at the end';
+const asError = 'expected a name';
 const adapterError = 'expected an adapter name, a path, or { "adapter": …, "options": … }';
 
 const nameOf = (error: string) => z.string({ error }).regex(/\S/, { error });
+
+/** The beginning of a path, without anything that a pattern would read otherwise. */
+function isPrefix(text: string): boolean {
+  return /^(?:\/[^/?#\s:*][^/?#\s]*)+$/.test(text) && normalisePath(text) !== undefined;
+}
 
 /** An address, or the first of a range with the number of bits that all of the range share. */
 export function isAddressRange(text: string): boolean {
@@ -295,6 +303,17 @@ function schemaFor(plugin: z.ZodType, adapter: z.ZodType, pluginEntry: (entry: P
                 options: z
                   .unknown()
                   .meta({ description: 'Options of the plugin; its own page names them.' })
+                  .optional(),
+                prefix: z
+                  .string({ error: prefixError })
+                  .refine(isPrefix, { error: prefixError })
+                  .meta({
+                    description:
+                      'Put before every pattern that the plugin claims; its hooks see only requests under it.',
+                  })
+                  .optional(),
+                as: nameOf(asError)
+                  .meta({ description: 'Another name than its own, for a second one of the same plugin.' })
                   .optional(),
               }),
             ),

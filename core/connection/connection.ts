@@ -320,6 +320,7 @@ export class Connection implements TransportEvents, SenderEvents, BodySource {
     const exchange: Exchange = {
       request,
       dispatcher,
+      overload,
       body,
       received: body === undefined,
       answered: false,
@@ -482,7 +483,7 @@ export class Connection implements TransportEvents, SenderEvents, BodySource {
 
   #over(exchange: Exchange): void {
     if (exchange.refused) return;
-    this.#services.overload?.end();
+    exchange.overload?.end();
     exchange.dispatcher.closed(exchange.request);
   }
 

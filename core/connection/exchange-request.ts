@@ -2,6 +2,7 @@
 import { isUtf8 } from 'node:buffer';
 import { TextDecoder } from 'node:util';
 import { JackfieldError } from '../errors.js';
+import type { Dispatcher } from '../handlers/dispatcher.js';
 import type { Params } from '../handlers/registry.js';
 import { parseContentType } from '../http/content-type.js';
 import type { RequestHead } from '../http/request-head.js';
@@ -17,6 +18,8 @@ export class ExchangeRequest implements Request {
   readonly head: RequestHead;
   /** The plugin whose handler was found, for the log. */
   handledBy = '';
+  /** The one that answers it, for `forward`; a reload may have put another in its place meanwhile. */
+  dispatcher: Dispatcher | undefined = undefined;
   /** Filled in when the registry has found a handler. */
   params: Params = NO_PARAMS;
   readonly #origin: Origin;
@@ -100,7 +103,9 @@ export class ExchangeRequest implements Request {
   /** The same request under another method. Its body is one and the same: whoever reads it first has it. */
   withMethod(method: string): ExchangeRequest {
     this.#aborts ??= new LazyAbort();
-    return new ExchangeRequest(this.head, this.#origin, this.#body, this.#aborts, method);
+    const other = new ExchangeRequest(this.head, this.#origin, this.#body, this.#aborts, method);
+    other.dispatcher = this.dispatcher;
+    return other;
   }
 
   async bytes(): Promise<Buffer> {

@@ -41,6 +41,10 @@ export class Dispatcher implements DialectContext {
   readonly #allowedHosts: AllowedHosts;
   readonly #log: Log;
   readonly #hasHooks: boolean;
+  /** Exchanges that began here and are not over. */
+  #inFlight = 0;
+  #idle: Promise<void> | undefined;
+  #whenIdle: (() => void) | undefined;
 
   constructor(contributions: Contributions, allowedHosts: AllowedHosts, log: Log) {
     this.#contributions = contributions;
@@ -90,6 +94,8 @@ export class Dispatcher implements DialectContext {
 
   /** Answers at once where nothing on the way waits. */
   dispatch(request: ExchangeRequest): MaybePromise<Answer> {
+    this.#inFlight++;
+    request.dispatcher = this;
     try {
       const value = this.#hasHooks ? this.#withHooks(request) : this.#handle(request);
       if (!isPromise(value)) return value;
@@ -107,8 +113,22 @@ export class Dispatcher implements DialectContext {
     return match.route.handler(forwarded);
   }
 
-  /** Tells the `close` hooks that an exchange is over. */
+  /** Resolves when every exchange that began here is over; for one that a reload has replaced, so none begins any more. */
+  idle(): Promise<void> {
+    this.#idle ??= new Promise((resolve) => {
+      this.#whenIdle = resolve;
+      if (this.#inFlight === 0) resolve();
+    });
+    return this.#idle;
+  }
+
+  /** Tells the `close` hooks that an exchange is over. Called once for each that was dispatched. */
   closed(request: Request): void {
+    this.#tellClosed(request);
+    if (--this.#inFlight === 0) this.#whenIdle?.();
+  }
+
+  #tellClosed(request: Request): void {
     for (const { plugin, fn } of this.#contributions.hooks.close) {
       try {
         const result = fn(request);

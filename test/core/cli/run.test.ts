@@ -265,7 +265,12 @@ test('an error of one fault stays one line, whatever it quotes', async (t) => {
   t.is(stderr, 'jackfield: A plugin failed while it was set up: a b\\x1b[2J [PLUGIN_SETUP_FAILED]\n');
 });
 
-const report = { origin: 'built-in', claims: [{ method: 'GET', pattern: '/' }], setupMs: 0.25 } as const;
+const report = {
+  origin: 'built-in',
+  claims: [{ method: 'GET', pattern: '/' }],
+  setupMs: 0.25,
+  hooks: [],
+} as const;
 
 test('check sets up without listening and says what is valid', async (t) => {
   const cwd = await tempFolder(t, {
@@ -303,17 +308,25 @@ test('plugins prints a table in the order of set-up, or JSON', async (t) => {
   const server = new FakeServer();
   server.plugins = [
     { name: 'get', ...report },
-    { name: 'shout', origin: 'file', version: '1.2.3', claims: [], setupMs: 12 },
+    { name: 'shout', origin: 'file', version: '1.2.3', claims: [], hooks: ['close', 'error'], setupMs: 12 },
   ];
   t.is(
     (await ran(['plugins'], cwd, server)).stdout,
     '#  NAME   ORIGIN    VERSION  SET-UP   CLAIMS\n' +
       '1  get    built-in  -        0.3 ms   GET /\n' +
-      '2  shout  file      1.2.3    12.0 ms  -\n',
+      '2  shout  file      1.2.3    12.0 ms  hook close, hook error\n',
   );
   t.deepEqual(server.calls, ['ready', 'close']);
   t.deepEqual(JSON.parse((await ran(['plugins', '--json'], cwd, server)).stdout), [
     { order: 1, name: 'get', ...report },
-    { order: 2, name: 'shout', origin: 'file', version: '1.2.3', claims: [], setupMs: 12 },
+    {
+      order: 2,
+      name: 'shout',
+      origin: 'file',
+      version: '1.2.3',
+      claims: [],
+      hooks: ['close', 'error'],
+      setupMs: 12,
+    },
   ]);
 });
