@@ -17,6 +17,12 @@ export const FLAGS = {
   },
   host: { type: 'string', value: 'HOST', help: 'address or name, instead of the configured one' },
   port: { type: 'string', short: 'p', value: 'PORT', help: 'port, instead of the configured one' },
+  control: {
+    type: 'string',
+    value: 'FILE',
+    help: 'a Unix socket on which "jackfield reload" reaches the server',
+  },
+  watch: { type: 'boolean', help: 'reload when the configuration file changes' },
   'one-connection': { type: 'boolean', help: 'all exchanges over one connection instead of one each' },
   verbose: { type: 'boolean', help: 'print every request as received and every answer as sent' },
   json: { type: 'boolean', help: 'print JSON, for programs' },
@@ -35,6 +41,8 @@ export interface FlagValues {
   readonly config?: string;
   readonly host?: string;
   readonly port?: number;
+  readonly control?: string;
+  readonly watch?: boolean;
   readonly 'one-connection'?: boolean;
   readonly verbose?: boolean;
   readonly json?: boolean;

@@ -3,7 +3,8 @@ import { type LoadedConfig, readConfig } from '../config/config-file.js';
 import type { ServerConfig } from '../config/server-config.js';
 import type { Tap } from '../connection/transport.js';
 import { JackfieldError } from '../errors.js';
-import { createLog, type LogLevel } from '../log.js';
+import { createLog, type Log, type LogLevel } from '../log.js';
+import type { ReloadReport } from '../reload.js';
 import type { Call, CommandServer, Surroundings } from './command.js';
 import type { FlagValues } from './flags.js';
 import { watchFaults } from './watch-faults.js';
@@ -11,6 +12,9 @@ import { watchFaults } from './watch-faults.js';
 export interface PreparedServer {
   readonly server: CommandServer;
   readonly loaded: LoadedConfig;
+  readonly log: Log;
+  /** Reads the configuration anew, as it was read first, and has the server go over to it. */
+  reload(): Promise<ReloadReport>;
 }
 
 /**
@@ -32,7 +36,11 @@ export async function prepareServer(
     ...(tap === undefined ? {} : { tap }),
   });
   watchFaults(around.faults, log, () => server.plugins);
-  return { server, loaded };
+  const reload = async (): Promise<ReloadReport> => {
+    const { config, source } = await readConfig(flags.config ?? loaded.file, around.cwd);
+    return server.reload(overridden(config, flags), source);
+  };
+  return { server, loaded, log, reload };
 }
 
 /** Errors: USAGE where there are several listeners, since the flags cannot be meant for each of them. */

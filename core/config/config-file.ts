@@ -4,8 +4,8 @@
  */
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { JackfieldError } from '../errors.js';
+import { freshUrl } from '../extensions/loaded-code.js';
 import { resolveEnvironment } from './environment.js';
 import { parseJson } from './json-document.js';
 import { type ConfigSource, DEFAULT_CONFIG, type ServerConfig } from './server-config.js';
@@ -116,7 +116,7 @@ async function importConfig(
 
 async function importModule(absolute: string, file: string): Promise<object> {
   try {
-    return (await import(pathToFileURL(absolute).href)) as object;
+    return (await import(await freshUrl(absolute))) as object;
   } catch (cause) {
     if (TYPESCRIPT_NAME.test(absolute) && isCode(cause, 'ERR_UNKNOWN_FILE_EXTENSION')) {
       throw new JackfieldError(

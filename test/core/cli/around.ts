@@ -26,9 +26,9 @@ export class FakeServer implements CommandServer {
     return { host: '', port: 0, url: 'unused' };
   }
 
-  async reloadCertificates(): Promise<boolean> {
-    this.calls.push('reloadCertificates');
-    return true;
+  async reload(_config: ServerConfig): ReturnType<CommandServer['reload']> {
+    this.calls.push('reload');
+    return { started: [], kept: [], left: [], changedFiles: [], retired: Promise.resolve() };
   }
 
   async ready(): Promise<void> {

@@ -1,3 +1,5 @@
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import test from 'ava';
 import { COMMANDS } from '../../../core/cli/commands.js';
 import { FLAGS } from '../../../core/cli/flags.js';
@@ -8,7 +10,8 @@ import { FakeServer, ran, start } from './around.js';
 test('what is not understood is refused with one line, a suggestion and exit code 2', async (t) => {
   const sentences: Record<string, string> = {
     srve: 'Unknown command "srve"; did you mean serve? See "jackfield --help".',
-    dance: 'Unknown command "dance"; there are serve, check, plugins, client. See "jackfield --help".',
+    dance:
+      'Unknown command "dance"; there are serve, check, plugins, reload, client. See "jackfield --help".',
     '--prot 80': 'Unknown flag --prot; did you mean --port? See "jackfield serve --help".',
     'check --jsn': 'Unknown flag --jsn; did you mean --json? See "jackfield check --help".',
     'serve -x': 'Unknown flag -x. See "jackfield serve --help".',
@@ -86,23 +89,50 @@ test('there is a ready line for every address', async (t) => {
   });
 });
 
-test('SIGHUP has certificates read again where there are any, and is left alone elsewhere', async (t) => {
+test('SIGHUP has the configuration read again, as the flags change it, and says how it went in the log', async (t) => {
   const server = new FakeServer();
-  server.addresses = [{ host: '::1', port: 10_000, url: 'https://[::1]:10000' }];
-  const { printed, signals, finished } = start([], await tempFolder(t), server);
+  const given: unknown[] = [];
+  let reloaded = (): void => {};
+  server.reload = async (config) => {
+    given.push(config);
+    reloaded();
+    return { started: [], kept: [], left: [], changedFiles: [], retired: Promise.resolve() };
+  };
+  const cwd = await tempFolder(t, { 'jackfield.config.json': '{ "allowedHosts": ["a"] }' });
+  const { printed, signals, finished } = start(['--port', '8080'], cwd, server);
   await printed('listening');
+  await writeFile(path.join(cwd, 'jackfield.config.json'), '{ "allowedHosts": ["b"] }');
+  const first = new Promise<void>((resolve) => {
+    reloaded = resolve;
+  });
   signals.emit('SIGHUP');
-  t.deepEqual(server.calls, ['listen', 'reloadCertificates']);
+  await first;
+  t.deepEqual(given, [{ allowedHosts: ['b'], listen: { port: 8080 } }]);
   server.stop();
   await finished;
   t.is(signals.listenerCount('SIGHUP'), 0);
+});
 
-  const plain = new FakeServer();
-  const other = start([], await tempFolder(t), plain);
-  await other.printed('listening');
-  t.is(other.signals.listenerCount('SIGHUP'), 0);
-  plain.stop();
-  await other.finished;
+test('reload without --control says what it needs', async (t) => {
+  const { code, stderr } = await ran(['reload'], await tempFolder(t));
+  t.deepEqual(
+    [code, stderr],
+    [
+      2,
+      'jackfield: "jackfield reload" needs --control FILE, as it was given to "jackfield serve"; a server without it reloads on SIGHUP. See "jackfield reload --help". [USAGE]\n',
+    ],
+  );
+});
+
+test('reload where no server listens says so', async (t) => {
+  const { code, stderr } = await ran(['reload', '--control', 'no.sock'], await tempFolder(t));
+  t.deepEqual(
+    [code, stderr],
+    [
+      1,
+      'jackfield: The server cannot be reached: no.sock: no server listens there; it is the FILE of "jackfield serve --control FILE". [SERVER_UNREACHABLE]\n',
+    ],
+  );
 });
 
 test('--host and --port take the place of one listener, a Unix socket too, but not of several', async (t) => {
