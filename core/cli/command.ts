@@ -2,6 +2,7 @@
 import type { ServerConfig } from '../config/server-config.js';
 import type { Server, ServerOptions } from '../server.js';
 import type { FlagName, FlagValues } from './flags.js';
+import type { Watched } from './watchdog.js';
 
 export interface Command {
   readonly name: string;
@@ -43,6 +44,8 @@ export interface Surroundings {
   };
   /** Where what nobody caught arrives: the process. */
   readonly faults: { on(fault: Fault, listener: (error: unknown) => void): unknown };
+  /** Names who holds up the event loop of the process. */
+  readonly watchdog: { watch(watched: Watched): void; stop(): void };
   /** Ends the process at once, whatever is under way. */
   exit(code: number): void;
 }

@@ -11,6 +11,7 @@ import { watchFaults } from './watch-faults.js';
 
 export interface PreparedServer {
   readonly server: CommandServer;
+  /** What the server runs with: as it was read first, or as the last reload has read it. */
   readonly loaded: LoadedConfig;
   readonly log: Log;
   /** Reads the configuration anew, as it was read first, and has the server go over to it. */
@@ -37,10 +38,13 @@ export async function prepareServer(
   });
   watchFaults(around.faults, log, () => server.plugins);
   const reload = async (): Promise<ReloadReport> => {
-    const { config, source } = await readConfig(flags.config ?? loaded.file, around.cwd);
-    return server.reload(overridden(config, flags), source);
+    const now = await readConfig(flags.config ?? loaded.file, around.cwd);
+    const report = await server.reload(overridden(now.config, flags), now.source);
+    prepared.loaded = now;
+    return report;
   };
-  return { server, loaded, log, reload };
+  const prepared = { server, loaded, log, reload };
+  return prepared;
 }
 
 /** Errors: USAGE where there are several listeners, since the flags cannot be meant for each of them. */

@@ -1,6 +1,8 @@
 /** `jackfield serve`: from the configuration to the last connection. */
 import path from 'node:path';
+import { withDefaults } from '../config/validate-config.js';
 import { JackfieldError } from '../errors.js';
+import type { ReloadReport } from '../reload.js';
 import type { Command, CommandServer, StopSignal, Surroundings } from './command.js';
 import { ConsoleTap } from './console-tap.js';
 import { prepareServer } from './prepare-server.js';
@@ -15,7 +17,17 @@ export const serve: Command = {
   async run(call, around) {
     const verbose = call.flags.verbose === true;
     const tap = verbose ? new ConsoleTap((text) => around.stdout.write(text)) : undefined;
-    const { server, loaded, log, reload } = await prepareServer(call, around, 'info', tap);
+    const prepared = await prepareServer(call, around, 'info', tap);
+    const { server, loaded, log } = prepared;
+    const watchLoop = (): void => {
+      const { blockedLoopMs } = withDefaults(prepared.loaded.config).limits;
+      around.watchdog.watch({ limitMs: blockedLoopMs, plugins: server.plugins });
+    };
+    const reload = async (): Promise<ReloadReport> => {
+      const report = await prepared.reload();
+      watchLoop();
+      return report;
+    };
     const stop = new StopOnSignal(server, around);
     const reloads = new ReloadOnDemand(reload, log, around.signals, () => stop.now());
     const { control, watch } = call.flags;
@@ -25,6 +37,7 @@ export const serve: Command = {
       if (watch === true && loaded.file !== undefined)
         reloads.onChange(path.resolve(around.cwd, loaded.file));
       reloads.onSignal();
+      watchLoop();
       for (const { url } of server.addresses) around.stdout.write(`jackfield listening on ${url}\n`);
       await Promise.race([server.closed, stop.failed]);
     } catch (error) {
@@ -35,6 +48,7 @@ export const serve: Command = {
     } finally {
       stop.dispose();
       reloads.dispose();
+      around.watchdog.stop();
     }
     await stop.done();
     tap?.end();

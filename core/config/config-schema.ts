@@ -97,6 +97,12 @@ const limits = {
     'A plugin may take this long to load and to set up; then the server does not start. At a stop, each of its ' +
       'onClose functions may take this long; then the stop goes on without it.',
   ),
+  blockedLoopMs: milliseconds(
+    'blockedLoopMs',
+    0,
+    'One piece of code may hold up the event loop this long; then the log of the command names its plugin. 0 looks ' +
+      'at nothing.',
+  ),
 } satisfies Record<keyof Limits, z.ZodType>;
 
 /** A name or address as it stands in a Host field, without its port. */

@@ -127,6 +127,11 @@ export interface Limits {
   readonly shutdownTimeoutMs: number;
   /** A plugin may take this long to load, to set up, and for each `onClose`. 10,000: `PLUGIN_SETUP_TIMEOUT`. */
   readonly setupTimeoutMs: number;
+  /**
+   * One piece of code may hold up the event loop this long; then a warning in the log of the command names its plugin.
+   * 1,000: long before a client gives up, and beyond what a busy machine does to anybody. 0 looks at nothing.
+   */
+  readonly blockedLoopMs: number;
 }
 
 export const DEFAULT_LIMITS: Limits = {
@@ -143,6 +148,7 @@ export const DEFAULT_LIMITS: Limits = {
   maxConnections: 10_000,
   shutdownTimeoutMs: 10_000,
   setupTimeoutMs: 10_000,
+  blockedLoopMs: 1_000,
 };
 
 /** Owner and group: a proxy in front mostly runs as another user, which the group lets in. */

@@ -31,6 +31,7 @@ test('SIGHUP goes over to what the file says now; what is wrong is told, and the
   await writeFile(path.join(cwd, 'jackfield.config.json'), config('two'));
   server.kill('SIGHUP');
   await server.until(/"message":"closed one"/, 'stderr');
+  await server.until(/was reloaded/, 'stderr');
   t.is(await text(url), 'two');
   t.like(
     server.log.find(({ message }) => message === 'The configuration was reloaded.'),

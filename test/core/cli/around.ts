@@ -85,6 +85,7 @@ export function start(
     }),
     signals,
     faults: new EventEmitter(),
+    watchdog: { watch() {}, stop() {} },
     exit: (code) => exits.push(code),
   }).then((code) => ({ code, ...out }));
   const printed = async (text: string): Promise<void> => {
