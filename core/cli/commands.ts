@@ -4,8 +4,9 @@ import { client } from './client.js';
 import type { Command } from './command.js';
 import { plugins } from './plugins.js';
 import { reload } from './reload.js';
+import { schema } from './schema.js';
 import { serve } from './serve.js';
 
-export const COMMANDS: readonly Command[] = [serve, check, plugins, reload, client];
+export const COMMANDS: readonly Command[] = [serve, check, schema, plugins, reload, client];
 /** What `jackfield` alone does. */
 export const DEFAULT_COMMAND: Command = serve;

@@ -22,6 +22,8 @@ export const FLAGS = {
     value: 'FILE',
     help: 'a Unix socket on which "jackfield reload" reaches the server',
   },
+  output: { type: 'string', value: 'FILE', help: 'the file to write' },
+  installed: { type: 'boolean', help: 'list what could be configured, instead of what is' },
   watch: { type: 'boolean', help: 'reload when the configuration file changes' },
   'one-connection': { type: 'boolean', help: 'all exchanges over one connection instead of one each' },
   verbose: { type: 'boolean', help: 'print every request as received and every answer as sent' },
@@ -42,6 +44,8 @@ export interface FlagValues {
   readonly host?: string;
   readonly port?: number;
   readonly control?: string;
+  readonly output?: string;
+  readonly installed?: boolean;
   readonly watch?: boolean;
   readonly 'one-connection'?: boolean;
   readonly verbose?: boolean;
