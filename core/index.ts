@@ -7,6 +7,7 @@ export type {
   PluginClass,
   PluginEntry,
   PluginFunction,
+  PluginReference,
   ServerConfig,
   StorageConfig,
   TlsConfig,

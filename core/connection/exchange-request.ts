@@ -16,7 +16,7 @@ const NO_FIELDS: Readonly<Record<string, undefined>> = Object.freeze(Object.crea
 
 export class ExchangeRequest implements Request {
   readonly head: RequestHead;
-  /** The plugin whose handler was found, for the log. */
+  /** The plugin that is at work, for the log: the one whose handler was found, or whose hook runs. */
   handledBy = '';
   /** The one that answers it, for `forward`; a reload may have put another in its place meanwhile. */
   dispatcher: Dispatcher | undefined = undefined;

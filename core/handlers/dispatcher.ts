@@ -222,11 +222,15 @@ export class Dispatcher implements DialectContext {
 
   async #runHook(
     plugin: string,
-    request: Request,
+    request: ExchangeRequest,
     run: () => MaybePromise<ResponseValue | undefined | void>,
   ): Promise<Answer | undefined> {
+    // Where it never ends, it is the one that is waited for.
+    const { handledBy } = request;
+    request.handledBy = plugin;
     try {
       const value = await run();
+      request.handledBy = handledBy;
       return value === undefined ? undefined : answerTo(request, value as ResponseValue);
     } catch (error) {
       throw blamed(plugin, error);

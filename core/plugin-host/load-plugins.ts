@@ -93,7 +93,12 @@ function referenceOf(
     : { reference: entry, location: source.locate(['plugins', at]) };
 }
 
-async function loadPlugin(entry: PluginEntry, at: number, source: ConfigSource): Promise<LoadedPlugin> {
+/** @param at Its place in the list, for the locations of errors. */
+export async function loadPlugin(
+  entry: PluginEntry,
+  at: number,
+  source: ConfigSource,
+): Promise<LoadedPlugin> {
   const { reference, location } = referenceOf(entry, at, source);
   const found =
     typeof reference === 'string'
