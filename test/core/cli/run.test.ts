@@ -360,3 +360,34 @@ test('plugins prints a table in the order of set-up, or JSON', async (t) => {
     },
   ]);
 });
+
+test('plugins --installed lists what could be configured, without importing any of it', async (t) => {
+  const cwd = await tempFolder(t, {
+    'node_modules/jackfield-plugin-audit/package.json':
+      '{ "name": "jackfield-plugin-audit", "version": "1.2.3", "description": "Who did what." }',
+    'node_modules/@acme/tracer/package.json':
+      '{ "name": "@acme/tracer", "version": "2.0.0", "keywords": ["jackfield-plugin"] }',
+    'node_modules/other/package.json': '{ "name": "other" }',
+    'node_modules/broken/package.json': '{',
+    'inner/jackfield.config.json': '{}',
+    'inner/node_modules/jackfield-plugin-audit/package.json':
+      '{ "name": "jackfield-plugin-audit", "version": "1.3.0" }',
+  });
+  const table = await ran(['plugins', '--installed'], cwd);
+  const rows = table.stdout.split('\n').map((line) => line.split(/ {2,}/));
+  t.deepEqual(rows[0], ['NAME', 'ORIGIN', 'PACKAGE', 'DESCRIPTION']);
+  t.true(rows.some((row) => row.join('|') === 'get|built-in|-|-'));
+  t.deepEqual(rows.slice(-3), [
+    ['@acme/tracer', 'package', '@acme/tracer 2.0.0', '-'],
+    ['audit', 'package', 'jackfield-plugin-audit 1.2.3', 'Who did what.'],
+    [''],
+  ]);
+  // The nearest of several counts, as it does when it is loaded.
+  const inner = await ran(['plugins', '--installed', '--json', '-c', 'inner/jackfield.config.json'], cwd);
+  t.deepEqual(JSON.parse(inner.stdout).at(-1), {
+    origin: 'package',
+    reference: 'audit',
+    packageName: 'jackfield-plugin-audit',
+    version: '1.3.0',
+  });
+});
