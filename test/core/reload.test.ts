@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import path from 'node:path';
+import type tls from 'node:tls';
 import test, { type ExecutionContext } from 'ava';
 import { plainSource } from '../../core/config/config-file.js';
 import {
@@ -12,6 +13,8 @@ import {
   type PluginContext,
   type ServerConfig,
 } from '../../core/index.js';
+import { ONE, TWO } from '../support/certificates.js';
+import { GET_WHO, Peer, who } from '../support/peer.js';
 import { tempFolder } from './temp-folder.js';
 
 /** A plugin that writes down its life, with an instance that can be told from others. */
@@ -295,6 +298,29 @@ test('a new listener is opened and one that left is closed, its open connections
   const refused = net.connect(port, '127.0.0.1');
   const [error]: NodeJS.ErrnoException[] = await once(refused, 'error');
   t.is(error?.code, 'ECONNREFUSED');
+});
+
+test('certificates are those of the new configuration for connections to come; a wrong one changes nothing', async (t) => {
+  const subjectOf = ({ socket }: Peer): string =>
+    String((socket as tls.TLSSocket).getPeerCertificate().subject.CN);
+  const config = (secrets: typeof ONE | typeof TWO | { cert: string; key: string }) => ({
+    ...IN_MEMORY,
+    listen: { port: 0, tls: secrets },
+    plugins: [who],
+  });
+  const { server } = serverOf(t, config(ONE));
+  const { port } = await server.listen();
+  const open = await Peer.secure(t, { port });
+  await server.reload(config(TWO));
+  t.is(subjectOf(await Peer.secure(t, { port })), 'jackfield test two');
+  await t.throwsAsync(server.reload(config({ cert: ONE.cert, key: TWO.key })), { code: 'TLS_INVALID' });
+  await t.throwsAsync(server.reload({ ...config(ONE), listen: { port: 0 } }), {
+    code: 'RELOAD_NEEDS_RESTART',
+  });
+  t.is(subjectOf(await Peer.secure(t, { port })), 'jackfield test two');
+  open.send(GET_WHO);
+  t.deepEqual(await open.answers(1), ['200']);
+  t.is(subjectOf(open), 'jackfield test one');
 });
 
 test('a listener that cannot be opened changes nothing', async (t) => {
