@@ -211,7 +211,8 @@ export interface PluginContext<Options = unknown> {
 /**
  * A plugin's life: load → validate options → order by `needs` → `setup` → listen → serve → drain → the functions
  * given to `onClose`, last plugin first. Nothing listens until every plugin is set up; when one fails, those
- * already up are closed and the server does not start.
+ * already up are closed and the server does not start. A reload keeps a plugin with the same module, name, prefix and
+ * options; another one is set up beside what runs, and one that left is closed when no exchange uses it any more.
  */
 export interface Plugin<Options = unknown> {
   /** Unique in a server; the file name of a built-in, usually the package name of others. */

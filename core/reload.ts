@@ -6,7 +6,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ConfigSource } from './config/server-config.js';
 import type { ResolvedConfig } from './config/validate-config.js';
-import type { Connections } from './connection/connections.js';
+import type { Connections, ConnectionsOptions } from './connection/connections.js';
 import type { Listeners } from './connection/listeners.js';
 import { Overload } from './connection/overload.js';
 import { TrustedProxies } from './connection/trusted-proxies.js';
@@ -46,15 +46,17 @@ export interface Reloadable {
 export class Reloader {
   readonly #parts: Reloadable;
   #config: ResolvedConfig;
+  #source: ConfigSource;
   /** Those that exchanges may still be under way with, and the present one. */
   readonly #dispatchers = new Set<Dispatcher>();
   readonly #retiring = new Set<Promise<void>>();
   /** One reload at a time: the next begins where this one ended. */
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(parts: Reloadable, config: ResolvedConfig) {
+  constructor(parts: Reloadable, config: ResolvedConfig, source: ConfigSource) {
     this.#parts = parts;
     this.#config = config;
+    this.#source = source;
     this.#dispatchers.add(parts.connections.dispatcher);
   }
 
@@ -78,31 +80,31 @@ export class Reloader {
     const loaded = await loadPlugins(config.plugins, source, config.limits.setupTimeoutMs);
     objects.renew(config, source);
     let change: PluginChange | undefined;
+    let dispatcher: Dispatcher;
+    let services: ConnectionsOptions;
     try {
       change = await objects.host.change(loaded, config.limits, source.folder);
       await listening.open();
-      const dispatcher = new Dispatcher(change.contributions, new AllowedHosts(config.allowedHosts), log);
-      const overload = isDeepStrictEqual(config.overload, this.#config.overload)
-        ? connections.overload
-        : Overload.of(config.overload, log);
+      dispatcher = new Dispatcher(change.contributions, new AllowedHosts(config.allowedHosts), log);
+      const proxies = TrustedProxies.of(config.trustedProxies);
       objects.host.mustGoOn();
-      // The one step. Nothing in it waits, so no exchange sees half of it.
-      change.commit();
-      listening.commit();
-      connections.reconfigure(config.limits, dispatcher, {
-        overload,
-        proxies: TrustedProxies.of(config.trustedProxies),
-      });
-      this.#config = config;
-      const retired = this.#retire(change.left, config.limits.shutdownTimeoutMs);
-      this.#dispatchers.add(dispatcher);
-      return { ...(await this.#report(change)), retired };
+      const isSameLoad = isDeepStrictEqual(config.overload, this.#config.overload);
+      services = { proxies, overload: isSameLoad ? connections.overload : Overload.of(config.overload, log) };
     } catch (error) {
       listening.undo();
       await change?.undo();
-      objects.renew(this.#config, source);
+      objects.renew(this.#config, this.#source);
       throw error;
     }
+    // The one step. Nothing in it waits or fails, so no exchange sees half of it.
+    change.commit();
+    listening.commit();
+    connections.reconfigure(config.limits, dispatcher, services);
+    this.#config = config;
+    this.#source = source;
+    const retired = this.#retire(change.left, config.limits.shutdownTimeoutMs);
+    this.#dispatchers.add(dispatcher);
+    return { ...(await this.#report(change)), retired };
   }
 
   /** Waits for every exchange that began before; one of them may have been forwarded to any plugin since. */

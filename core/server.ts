@@ -216,7 +216,7 @@ class JackfieldServer implements Server {
         proxies: TrustedProxies.of(trustedProxies),
       });
       const parts = { connections, listeners, objects, log: this.#log };
-      const reloader = new Reloader(parts, this.#config);
+      const reloader = new Reloader(parts, this.#config, this.#source);
       this.#running = { storage, host, connections, listeners, reloader };
       return this.#running;
     } catch (error) {
