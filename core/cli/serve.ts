@@ -34,11 +34,13 @@ export const serve: Command = {
     try {
       await server.listen();
       if (control !== undefined) await reloads.onRequest(path.resolve(around.cwd, control));
-      if (watch === true && loaded.file !== undefined)
-        reloads.onChange(path.resolve(around.cwd, loaded.file));
+      if (watch === true) {
+        if (loaded.file !== undefined) reloads.onChange(path.resolve(around.cwd, loaded.file));
+        else log.warn('There is no configuration file to watch; the built-in configuration holds.');
+      }
       reloads.onSignal();
-      watchLoop();
       for (const { url } of server.addresses) around.stdout.write(`jackfield listening on ${url}\n`);
+      watchLoop();
       await Promise.race([server.closed, stop.failed]);
     } catch (error) {
       // Where it listens already, something beside it could not be opened.

@@ -391,3 +391,11 @@ test('plugins --installed lists what could be configured, without importing any 
     version: '1.3.0',
   });
 });
+
+test('--watch without a file to watch says so in the log', async (t) => {
+  const server = new FakeServer();
+  const { printed, finished } = start(['serve', '--watch'], await tempFolder(t), server);
+  await printed('listening');
+  server.stop();
+  t.regex((await finished).stderr, /"level":"warn".*There is no configuration file to watch;/);
+});
