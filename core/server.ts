@@ -18,7 +18,7 @@ import { type InjectRequest, type InjectResponse, readResponse, requestOctets } 
 import { type Log, silentLog } from './log.js';
 import { loadPlugins } from './plugin-host/load-plugins.js';
 import type { PluginHost } from './plugin-host/plugin-host.js';
-import type { PluginReport } from './plugin-host/plugin-unit.js';
+import type { HostServer, PluginReport } from './plugin-host/plugin-unit.js';
 import { Reloader, type ReloadReport } from './reload.js';
 import { openStorage } from './storage/open-storage.js';
 import type { StorageDoor } from './storage/storage-door.js';
@@ -89,7 +89,7 @@ interface Running {
   readonly reloader: Reloader;
 }
 
-class JackfieldServer implements Server {
+class JackfieldServer implements Server, HostServer {
   readonly #config: ResolvedConfig;
   readonly #source: ConfigSource;
   readonly #log: Log;
@@ -169,7 +169,7 @@ class JackfieldServer implements Server {
     return readResponse(await exchangeOctets(connections, octets));
   }
 
-  #shutdown(): void {
+  shutdown(): void {
     // The exchange that asked for it is answered first: `close` waits for it.
     this.close().catch((error: unknown) => this.#tellUnclean(error));
   }
@@ -209,7 +209,7 @@ class JackfieldServer implements Server {
       const objects = assembleServer(this.#config, this.#source, storage, this.#log);
       const { host } = objects;
       this.#host = host;
-      const contributions = await host.setUp(loaded, () => this.#shutdown(), objects.makeInstance);
+      const contributions = await host.setUp(loaded, this, objects.makeInstance);
       const dispatcher = new Dispatcher(contributions, new AllowedHosts(allowedHosts), this.#log);
       const connections = new Connections(limits, dispatcher, this.#log, this.#tap, {
         overload: Overload.of(overload, this.#log),

@@ -34,6 +34,11 @@ export type MakeInstance = (plugin: LoadedPlugin, context: PluginContext) => Plu
 /** Only `setup` is called on it; what else a plugin has is told by its class. */
 export type PluginInstance = object & Partial<Pick<Plugin, 'setup'>>;
 
+/** What the plugins reach of their server. */
+export interface HostServer {
+  shutdown(): void;
+}
+
 /** What all units of a server share. */
 export interface UnitServices {
   readonly folder: string;
@@ -42,7 +47,7 @@ export interface UnitServices {
   /** Of a set-up, and of each function given to `onClose`; a reload may change it. */
   readonly setupTimeoutMs: number;
   readonly make: MakeInstance;
-  shutdown(): void;
+  readonly server: HostServer;
 }
 
 type MutableHooks = { [Stage in keyof HookTable]: HookTable[Stage][number][] };
@@ -110,7 +115,7 @@ export class PluginUnit {
 
   #context(): PluginContext {
     const { name, options, prefix } = this.plugin;
-    const { storage, log, folder, shutdown } = this.#services;
+    const { storage, log, folder, server } = this.#services;
     const only = (what: string): void => {
       if (!this.#isSettingUp)
         throw new TypeError(`The plugin "${name}" called ${what} after its setup had ended.`);
@@ -152,7 +157,7 @@ export class PluginUnit {
         // Of a setup that was given up, and still came to something that has to be closed.
         else void this.#closeOne(fn);
       },
-      shutdown,
+      shutdown: () => server.shutdown(),
     };
   }
 
