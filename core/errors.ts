@@ -154,16 +154,19 @@ export const ERRORS = {
   CONFIG_UNREADABLE: row(500, 'The configuration cannot be read: …'),
   CONFIG_SYNTAX: row(500, 'The configuration is not valid JSON: …'),
   CONFIG_INVALID: row(500, 'The configuration is not valid: …'),
+  CONFIG_ENV_MISSING: row(500, 'The configuration needs an environment variable that is not set: …'),
   PLUGIN_UNKNOWN: row(500, 'No such plugin: …'),
   PLUGIN_INVALID: row(500, 'This is not a plugin: …'),
   PLUGIN_LOAD_FAILED: row(500, 'The plugin could not be loaded: …'),
   PLUGIN_OPTIONS_INVALID: row(500, 'The options of a plugin are not valid: …'),
   PLUGIN_REPEATED: row(500, 'A plugin is named twice: …'),
   PLUGIN_NEEDS_MISSING: row(500, 'A plugin needs another that is not configured: …'),
+  PLUGIN_NEEDS_VERSION: row(500, 'A plugin needs another version of another: …'),
   PLUGIN_NEEDS_CYCLE: row(500, 'Plugins need each other in a circle: …'),
   PLUGIN_SETUP_FAILED: row(500, 'A plugin failed while it was set up: …'),
   PLUGIN_SETUP_TIMEOUT: row(500, 'A plugin was not set up in time: …'),
   HANDLER_REPEATED: row(500, 'Two plugins claim the same method and path: …'),
+  RELOAD_NEEDS_RESTART: row(500, 'This change needs a restart, and nothing was changed: …'),
   ADAPTER_UNKNOWN: row(500, 'No such storage adapter: …'),
   ADAPTER_INVALID: row(500, 'This is not a storage adapter: …'),
   ADAPTER_OPTIONS_INVALID: row(500, 'The options of the storage adapter are not valid: …'),
@@ -187,6 +190,7 @@ export const ERRORS = {
   STORE_CHANGED: row(500, 'The source was written to while it was copied: …'),
   REPAIR_UNKNOWN: row(500, 'The storage adapter has no such repair: …'),
   INTERRUPTED: row(500, 'Stopped before the end. …'),
+  RELOAD_FAILED: row(500, 'The server keeps its old configuration: …'),
 } as const satisfies Record<string, ErrorRow>;
 
 export type ErrorCode = keyof typeof ERRORS;
@@ -211,6 +215,18 @@ export class JackfieldError extends Error {
 
   get closes(): boolean {
     return ERRORS[this.code].closes;
+  }
+}
+
+/** Several errors told at once, so that nobody mends a configuration one error per start. Its code is that of the first. */
+export class JackfieldErrors extends JackfieldError {
+  readonly errors: readonly JackfieldError[];
+
+  /** @param errors At least one. */
+  constructor(errors: readonly JackfieldError[]) {
+    super(errors[0]?.code ?? 'CONFIG_INVALID', '', { cause: errors[0] });
+    this.errors = errors;
+    this.message = errors.map(({ message }) => message).join('\n');
   }
 }
 

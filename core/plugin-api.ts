@@ -25,6 +25,7 @@ export type {
 export { requestedProtocols } from './http/protocols.js';
 export { reasonPhrase } from './http/reason-phrases.js';
 export type { Log } from './log.js';
+export { Handle, Hook } from './plugin-host/marks.js';
 export type {
   Change,
   CommitResult,
@@ -301,14 +302,18 @@ export interface PluginContext<Options = unknown> {
 /**
  * A plugin's life: load → validate options → order by `needs` → `setup` → listen → serve → drain → the functions
  * given to `onClose`, last plugin first. Nothing listens until every plugin is set up; when one fails, those
- * already up are closed and the server does not start.
+ * already up are closed and the server does not start. A reload keeps a plugin with the same module, name, prefix and
+ * options; another one is set up beside what runs, and one that left is closed when no exchange uses it any more.
  */
 export interface Plugin<Options = unknown> {
   /** Unique in a server; the file name of a built-in, usually the package name of others. */
   readonly name: string;
   readonly version?: string;
-  /** Names of plugins that are set up before this one. Errors: PLUGIN_NEEDS_MISSING, PLUGIN_NEEDS_CYCLE. */
-  readonly needs?: readonly string[];
+  /**
+   * Plugins that are set up before this one: `'audit'`, or with a range of versions `'audit@^1.2'`.
+   * Errors: PLUGIN_NEEDS_MISSING, PLUGIN_NEEDS_VERSION, PLUGIN_NEEDS_CYCLE.
+   */
+  readonly needs?: readonly (string | { readonly name: string; readonly range?: string })[];
   /** Any Standard Schema; `options` of the context is its output. Without one, no options are taken. */
   readonly options?: StandardSchema<unknown, Options>;
   /** Errors: PLUGIN_SETUP_FAILED (it threw), PLUGIN_SETUP_TIMEOUT (it did not return in time). */

@@ -17,6 +17,14 @@ export const FLAGS = {
   },
   host: { type: 'string', value: 'HOST', help: 'address or name, instead of the configured one' },
   port: { type: 'string', short: 'p', value: 'PORT', help: 'port, instead of the configured one' },
+  control: {
+    type: 'string',
+    value: 'FILE',
+    help: 'a Unix socket on which "jackfield reload" reaches the server',
+  },
+  output: { type: 'string', value: 'FILE', help: 'the file to write' },
+  installed: { type: 'boolean', help: 'list what could be configured, instead of what is' },
+  watch: { type: 'boolean', help: 'reload when the configuration file changes' },
   'one-connection': { type: 'boolean', help: 'all exchanges over one connection instead of one each' },
   from: { type: 'string', value: 'STORE', help: 'configuration file of the source, or ADAPTER:PATH' },
   to: { type: 'string', value: 'STORE', help: 'configuration file of the target, or ADAPTER:PATH' },
@@ -39,6 +47,10 @@ export interface FlagValues {
   readonly config?: string;
   readonly host?: string;
   readonly port?: number;
+  readonly control?: string;
+  readonly output?: string;
+  readonly installed?: boolean;
+  readonly watch?: boolean;
   readonly 'one-connection'?: boolean;
   readonly from?: string;
   readonly to?: string;

@@ -2,6 +2,7 @@
 import { writeSync } from 'node:fs';
 import process from 'node:process';
 import { run } from './run.js';
+import { Watchdog } from './watchdog.js';
 
 // A reader that has gone (`jackfield plugins | head -1`) is no reason to crash, least of all for a server.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
@@ -25,6 +26,7 @@ const running = run(process.argv.slice(2), {
   loadServer: () => import('../server.js'),
   signals: process,
   faults: process,
+  watchdog: new Watchdog(),
   exit: (now) => process.exit(now),
 });
 

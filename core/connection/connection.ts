@@ -301,6 +301,7 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
     const exchange: Exchange = {
       request,
       dispatcher,
+      overload,
       body,
       received: body === undefined,
       answered: false,
@@ -509,7 +510,7 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
 
   #over(exchange: Exchange): void {
     if (exchange.refused) return;
-    this.#services.overload?.end();
+    exchange.overload?.end();
     exchange.dispatcher.closed(exchange);
   }
 

@@ -2,6 +2,7 @@
 import { isUtf8 } from 'node:buffer';
 import { TextDecoder } from 'node:util';
 import { JackfieldError } from '../errors.js';
+import type { Dispatcher } from '../handlers/dispatcher.js';
 import { interimText } from '../handlers/interim.js';
 import type { Params } from '../handlers/registry.js';
 import { parseContentType } from '../http/content-type.js';
@@ -22,10 +23,12 @@ export interface Informer {
 
 export class ExchangeRequest implements Request {
   readonly head: RequestHead;
-  /** The plugin whose handler was found, for the log. */
+  /** The plugin that is at work, for the log: the one whose handler was found, or whose hook runs. */
   handledBy = '';
   /** The pattern of that handler. */
   route = '';
+  /** The one that answers it, for `forward`; a reload may have put another in its place meanwhile. */
+  dispatcher: Dispatcher | undefined = undefined;
   /** Filled in when the registry has found a handler. */
   params: Params = NO_PARAMS;
   readonly #origin: Origin;
@@ -118,7 +121,16 @@ export class ExchangeRequest implements Request {
   /** The same request under another method. Its body is one and the same: whoever reads it first has it. */
   withMethod(method: string): ExchangeRequest {
     this.#aborts ??= new LazyAbort();
-    return new ExchangeRequest(this.head, this.#origin, this.#body, this.#informer, this.#aborts, method);
+    const other = new ExchangeRequest(
+      this.head,
+      this.#origin,
+      this.#body,
+      this.#informer,
+      this.#aborts,
+      method,
+    );
+    other.dispatcher = this.dispatcher;
+    return other;
   }
 
   inform(interim: InterimResponse): boolean {

@@ -46,6 +46,10 @@ export class Dispatcher implements DialectContext {
   readonly #hasHooks: boolean;
   /** Whether somebody wants to know how exchanges end. */
   readonly watchesClose: boolean;
+  /** Exchanges that began here and are not over. */
+  #inFlight = 0;
+  #idle: Promise<void> | undefined;
+  #whenIdle: (() => void) | undefined;
 
   constructor(contributions: Contributions, allowedHosts: AllowedHosts, log: Log) {
     this.#contributions = contributions;
@@ -104,6 +108,8 @@ export class Dispatcher implements DialectContext {
 
   /** Answers at once where nothing on the way waits. */
   dispatch(request: ExchangeRequest): MaybePromise<Answer> {
+    this.#inFlight++;
+    request.dispatcher = this;
     try {
       const value = this.#hasHooks ? this.#withHooks(request) : this.#handle(request);
       if (!isPromise(value)) return value;
@@ -122,9 +128,22 @@ export class Dispatcher implements DialectContext {
     return match.route.handler(forwarded);
   }
 
-  /** Tells the `close` hooks that an exchange is over. */
-  closed({ request, status, contentOctets, startedAt, sent }: Exchange): void {
-    if (!this.watchesClose) return;
+  /** Resolves when every exchange that began here is over; for one that a reload has replaced, so none begins any more. */
+  idle(): Promise<void> {
+    this.#idle ??= new Promise((resolve) => {
+      this.#whenIdle = resolve;
+      if (this.#inFlight === 0) resolve();
+    });
+    return this.#idle;
+  }
+
+  /** Tells the `close` hooks that an exchange is over. Called once for each that was dispatched. */
+  closed(exchange: Exchange): void {
+    if (this.watchesClose) this.#tellClosed(exchange);
+    if (--this.#inFlight === 0) this.#whenIdle?.();
+  }
+
+  #tellClosed({ request, status, contentOctets, startedAt, sent }: Exchange): void {
     const durationMs = performance.now() - startedAt;
     const outcome = { status, contentOctets, durationMs, isComplete: sent, route: request.route };
     for (const { plugin, fn } of this.#contributions.hooks.close) {

@@ -1,5 +1,6 @@
 /** From the `storage` part of a configuration to an open store behind its door. */
 import type { ConfigSource, StorageConfig } from '../config/server-config.js';
+import type { StandardIssue } from '../config/standard-schema.js';
 import { explainIssues, knownKeysOf } from '../config/validate-config.js';
 import { ERRORS, JackfieldError } from '../errors.js';
 import { thrownAt } from '../extensions/stack-places.js';
@@ -136,15 +137,13 @@ async function validateOptions(
       `${location === '' ? '' : `${location}: `}"${name}" takes no options.`,
     );
   }
-  const result = await schema['~standard'].validate(value);
+  const validate = async () => await schema['~standard'].validate(value);
+  const explain = (issues: readonly StandardIssue[] = []): string[] =>
+    explainIssues(issues, { source, path, knownKeys: knownKeysOf(schema), schema, value });
+  await source.environment?.settle(value, path, async () => explain((await validate()).issues).length);
+  const result = await validate();
   if (result.issues === undefined) return result.value;
-  const faults = explainIssues(result.issues, {
-    source,
-    path,
-    knownKeys: knownKeysOf(schema),
-    schema,
-    value,
-  });
+  const faults = explain(result.issues);
   throw new JackfieldError(
     'ADAPTER_OPTIONS_INVALID',
     faults.map((fault) => `adapter "${name}": ${fault}`).join('\n'),

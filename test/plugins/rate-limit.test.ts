@@ -179,7 +179,7 @@ class SharedStore {
       };
       return {
         name: 'shared',
-        supports: { ...this.#adapter.supports, shared: 'cluster' },
+        supports: { ...this.#adapter.supports, shared: 'cluster', watch: false },
         open: () => this.#adapter.open(),
         get: (key) => call(() => this.#adapter.get(key)),
         list: (page) => call(() => this.#adapter.list(page)),
