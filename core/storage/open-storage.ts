@@ -44,6 +44,9 @@ const FUNCTIONS = [
   'close',
 ] as const satisfies readonly (keyof StorageAdapter)[];
 
+/** What an adapter that declares `watch` has too. */
+const FEED = ['watch', 'revision'] as const satisfies readonly (keyof StorageAdapter)[];
+
 /** Errors: ADAPTER_INVALID and those that the adapter throws itself. */
 function made(
   definition: AdapterDefinition<unknown>,
@@ -61,7 +64,10 @@ function made(
     throw new JackfieldError('ADAPTER_INVALID', detail, { cause });
   }
   const parts = Object(adapter) as Readonly<Record<string, unknown>>;
-  const missing = FUNCTIONS.filter((part) => typeof parts[part] !== 'function');
+  const watches = Object(parts.supports).watch === true;
+  const missing = [...FUNCTIONS, ...(watches ? FEED : [])].filter(
+    (part) => typeof parts[part] !== 'function',
+  );
   if (missing.length === 0) return adapter as StorageAdapter;
   throw new JackfieldError(
     'ADAPTER_INVALID',

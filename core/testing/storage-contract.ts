@@ -19,6 +19,7 @@ import {
 import { lifeTests } from './storage/life.js';
 import { listingTests } from './storage/listing.js';
 import { raceTests } from './storage/races.js';
+import { watchTests } from './storage/watching.js';
 
 /**
  * Hands every test of the contract to `test`.
@@ -36,5 +37,6 @@ export function storageContract(
   listingTests(suite);
   expiryTests(suite);
   raceTests(suite);
+  watchTests(suite);
   lifeTests(suite);
 }

@@ -157,3 +157,9 @@ export const keysOf = (entries: readonly Entry[]): string[] => entries.map(({ ke
 /** Key and value of each, in order. */
 export const pairsOf = (entries: readonly Entry[]): string[][] =>
   entries.map(({ key, value }) => [key, value]);
+
+/** Something that goes on while the test does; where the test fails first, nobody hears of how it ended. */
+export function meanwhile<T>(going: Promise<T>): Promise<T> {
+  going.catch(() => {});
+  return going;
+}
