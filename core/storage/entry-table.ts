@@ -82,6 +82,17 @@ export class EntryTable {
     this.#revision = Math.max(this.#revision, draft.revision);
   }
 
+  /** Every entry in creation order, as they stand at this moment; those that expired too, until `forgetExpired`. */
+  all(): Entry[] {
+    return this.#inOrder.all();
+  }
+
+  /** Goes on counting from here: for adapters that read their data back. */
+  reach(created: number, revision: number): void {
+    this.#created = Math.max(this.#created, created);
+    this.#revision = Math.max(this.#revision, revision);
+  }
+
   /** Takes an entry as it is, at the place that its `created` says: for adapters that read their data back. */
   set(entry: Entry): void {
     const before = this.#entries.get(entry.key);

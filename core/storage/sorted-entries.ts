@@ -70,6 +70,11 @@ export class SortedEntries {
     return this.#runs[0]?.[0];
   }
 
+  /** All entries, in an array of its own. */
+  all(): Entry[] {
+    return this.#runs.flat();
+  }
+
   /** The entries behind this place, whether or not one stands there. Do not change the order while you read. */
   *after(place: Place): Generator<Entry, void> {
     let runAt = this.#runOf(place);

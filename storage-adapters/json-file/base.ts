@@ -8,10 +8,9 @@
 import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import type { Entry } from '../../core/storage/contract.js';
-import { notWritten, piecesOf, writeWhole } from './durable-file.js';
-import type { FileSystem, OpenFile } from './file-system.js';
+import { type Prepared, piecesOf, prepare } from './durable-file.js';
+import type { FileSystem } from './file-system.js';
 import { hex, LINE_END } from './frame.js';
-import { ignoreAbsent } from './durable-file.js';
 
 export interface BaseHeader {
   /** SHA-256 of the data file in hex; null where there was no file. */
@@ -32,34 +31,23 @@ export interface Base extends BaseHeader {
 type Run = readonly [entries: number, created: number, revision: number, step: number];
 type Expiring = readonly [created: number, revision: number, expiresAt: number, key: string, mark: string];
 
-/** Writes the file and syncs it; its name is not synced. Errors: STORAGE_FULL, STORAGE_UNAVAILABLE. */
-export async function writeBase(
+/** Writes the file and syncs it, under its name only when it is published. Errors: STORAGE_FULL, STORAGE_UNAVAILABLE. */
+export function prepareBase(
   files: FileSystem,
   path: string,
   header: BaseHeader,
   entries: readonly Entry[],
-): Promise<void> {
-  let file: OpenFile | undefined;
-  try {
-    await files.unlink(path).catch(ignoreAbsent);
-    file = await files.create(path);
-    let size = 0;
-    let sum = 0;
-    for (const piece of piecesOf(linesOf(header, entries))) {
-      sum = crc32(piece, sum);
-      await writeWhole(file, piece, size);
-      size += piece.length;
-    }
-    await writeWhole(file, Buffer.from(`end ${hex(sum)}\n`), size);
-    await file.sync();
-    const closing = file;
-    file = undefined;
-    await closing.close();
-  } catch (cause) {
-    await file?.close().catch(() => {});
-    await files.unlink(path).catch(() => {});
-    throw notWritten(path, cause);
+): Promise<Prepared> {
+  return prepare(files, path, summed(piecesOf(linesOf(header, entries))));
+}
+
+function* summed(pieces: Iterable<Uint8Array>): Generator<Uint8Array, void> {
+  let sum = 0;
+  for (const piece of pieces) {
+    sum = crc32(piece, sum);
+    yield piece;
   }
+  yield Buffer.from(`end ${hex(sum)}\n`);
 }
 
 const END_OCTETS = 'end 01234567\n'.length;
@@ -69,9 +57,11 @@ export function baseIn(octets: Buffer): Base | undefined {
   const end = octets.length - END_OCTETS;
   if (end < 0) return undefined;
   const content = octets.subarray(0, end);
-  if (octets.latin1Slice(end) !== `end ${hex(crc32(content))}\n`) return undefined;
+  if (octets.toString('latin1', end) !== `end ${hex(crc32(content))}\n`) return undefined;
   const headerEnd = content.indexOf(LINE_END);
-  const { data, entries, created, revision } = JSON.parse(content.utf8Slice(0, headerEnd)) as BaseHeader;
+  const { data, entries, created, revision } = JSON.parse(
+    content.toString('utf8', 0, headerEnd),
+  ) as BaseHeader;
   return { data, entries, created, revision, rows: content.subarray(headerEnd + 1) };
 }
 
@@ -132,7 +122,7 @@ export class BaseRows {
       return;
     }
     const end = this.#rows.indexOf(LINE_END, this.#at);
-    const row = JSON.parse(this.#rows.utf8Slice(this.#at, end)) as Run | Expiring;
+    const row = JSON.parse(this.#rows.toString('utf8', this.#at, end)) as Run | Expiring;
     this.#at = end + 1;
     if (row.length === 5) {
       [this.created, this.revision, this.expiresAt] = row;
@@ -149,7 +139,7 @@ export function expiringIn({ rows }: Base): Map<string, { mark: string; expiresA
   const expiring = new Map<string, { mark: string; expiresAt: number }>();
   for (let at = 0; at < rows.length; ) {
     const end = rows.indexOf(LINE_END, at);
-    const row = JSON.parse(rows.utf8Slice(at, end)) as Run | Expiring;
+    const row = JSON.parse(rows.toString('utf8', at, end)) as Run | Expiring;
     if (row.length === 5) expiring.set(row[3], { mark: row[4], expiresAt: row[2] });
     at = end + 1;
   }

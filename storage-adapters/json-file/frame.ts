@@ -48,14 +48,14 @@ export function frameLine(change: WatchedChange, durable: number, salt: number):
 /** The frame of a line without its end; undefined where it is none. */
 export function frameIn(line: Buffer, salt: number): Frame | undefined {
   if (line.length < 15 || line[8] !== 0x20) return undefined;
-  if (hex(crc32(line.subarray(9), salt)) !== line.latin1Slice(0, 8)) return undefined;
+  if (hex(crc32(line.subarray(9), salt)) !== line.toString('latin1', 0, 8)) return undefined;
   const sequenceEnd = line.indexOf(0x20, 9);
   const durableEnd = line.indexOf(0x20, sequenceEnd + 1);
   if (sequenceEnd === -1 || durableEnd === -1) return undefined;
-  const sequence = Number(line.latin1Slice(9, sequenceEnd));
-  const durable = Number(line.latin1Slice(sequenceEnd + 1, durableEnd));
+  const sequence = Number(line.toString('latin1', 9, sequenceEnd));
+  const durable = Number(line.toString('latin1', sequenceEnd + 1, durableEnd));
   // What bears our checksum was written by us, so its form needs no second look.
-  const { put = [], delete: deletes = [] } = JSON.parse(line.utf8Slice(durableEnd + 1)) as Body;
+  const { put = [], delete: deletes = [] } = JSON.parse(line.toString('utf8', durableEnd + 1)) as Body;
   const puts = put.map(([key, value, created, expiresAt]): Entry => {
     const entry = { key, value, created, revision: sequence };
     return expiresAt === undefined ? entry : { ...entry, expiresAt };
@@ -71,11 +71,12 @@ export function headerLine({ salt, after, created }: JournalHeader): string {
 
 export const HEADER_OCTETS = headerLine({ salt: 0, after: 0, created: 0 }).length;
 
-const HEADER = /^(jackfield-journal 1 salt=([0-9a-f]{8}) after=(\d{16}) created=(\d{16})) crc=([0-9a-f]{8})\n$/;
+const HEADER =
+  /^(jackfield-journal 1 salt=([0-9a-f]{8}) after=(\d{16}) created=(\d{16})) crc=([0-9a-f]{8})\n$/;
 
 export function headerIn(octets: Buffer): JournalHeader | undefined {
   const [, text = '', salt = '', after, created, sum] =
-    HEADER.exec(octets.latin1Slice(0, HEADER_OCTETS)) ?? [];
+    HEADER.exec(octets.toString('latin1', 0, HEADER_OCTETS)) ?? [];
   if (text === '' || hex(crc32(text)) !== sum) return undefined;
   return { salt: Number.parseInt(salt, 16), after: Number(after), created: Number(created) };
 }

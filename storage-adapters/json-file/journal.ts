@@ -22,7 +22,14 @@ export class Journal {
   /** The last sequence on disk. */
   #durable: number;
 
-  private constructor(path: string, number: number, file: OpenFile, salt: number, size: number, durable: number) {
+  private constructor(
+    path: string,
+    number: number,
+    file: OpenFile,
+    salt: number,
+    size: number,
+    durable: number,
+  ) {
     this.path = path;
     this.number = number;
     this.#file = file;

@@ -112,12 +112,12 @@ class Reader {
     this.#expect(COLON, 'a colon is missing between key and value.');
     this.#skipWhiteSpace();
     if (this.#octets[this.#at] !== QUOTE) {
-      const next = this.#octets.latin1Slice(this.#at, this.#at + 5);
+      const next = this.#octets.toString('latin1', this.#at, this.#at + 5);
       if (OTHER_VALUE.test(next)) this.#fail('values are strings. Put this one in double quotes.');
     }
     const value = this.#string('a value in double quotes is missing here.');
     if (this.#take(key, value)) return;
-    const literal = this.#octets.utf8Slice(keyAt, keyEnd);
+    const literal = this.#octets.toString('utf8', keyAt, keyEnd);
     this.#fail(`the key ${JSON.stringify(JSON.parse(literal))} stands twice. Keep one of the two.`, keyAt);
   }
 
@@ -147,10 +147,11 @@ class Reader {
       } else if (octet < 0x20) isPlain = false;
     }
     this.#at = end + 1;
-    if (isPlain) return isAscii ? octets.latin1Slice(start + 1, end) : octets.utf8Slice(start + 1, end);
+    if (isPlain)
+      return isAscii ? octets.toString('latin1', start + 1, end) : octets.toString('utf8', start + 1, end);
     let string: unknown;
     try {
-      string = JSON.parse(octets.utf8Slice(start, end + 1));
+      string = JSON.parse(octets.toString('utf8', start, end + 1));
     } catch {
       this.#fail('this string holds a line break, another control character or an unknown escape.', start);
     }

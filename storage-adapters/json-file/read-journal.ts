@@ -6,14 +6,7 @@
  * where something is wrong with a frame and a later, intact one says that it had been on disk, somebody was told,
  * and the frame is damaged since.
  */
-import {
-  type Frame,
-  frameIn,
-  HEADER_OCTETS,
-  headerIn,
-  type JournalHeader,
-  LINE_END,
-} from './frame.js';
+import { type Frame, frameIn, HEADER_OCTETS, headerIn, type JournalHeader, LINE_END } from './frame.js';
 
 export interface JournalReading {
   /** Undefined where it is no header of ours. */
@@ -34,7 +27,14 @@ export function readJournal(octets: Buffer, take: (frame: Frame) => void): Journ
   if (header === undefined) {
     // The first frame is written only when the header is on disk. So what is no longer than a header has no frames.
     const verdict = octets.length <= HEADER_OCTETS ? 'torn' : 'damaged';
-    return { header, verdict, goodOctets: 0, frames: 0, last: 0, problem: 'the header is not as it was written' };
+    return {
+      header,
+      verdict,
+      goodOctets: 0,
+      frames: 0,
+      last: 0,
+      problem: 'the header is not as it was written',
+    };
   }
   let at = HEADER_OCTETS;
   let last = header.after;
@@ -45,7 +45,14 @@ export function readJournal(octets: Buffer, take: (frame: Frame) => void): Journ
     if (frame?.sequence !== last + 1) {
       const proof = proofOf(octets, at, header.salt, last + 1);
       const problem = proof === undefined ? 'the last record is not whole' : proof;
-      return { header, verdict: proof === undefined ? 'torn' : 'damaged', goodOctets: at, frames, last, problem };
+      return {
+        header,
+        verdict: proof === undefined ? 'torn' : 'damaged',
+        goodOctets: at,
+        frames,
+        last,
+        problem,
+      };
     }
     take(frame);
     last = frame.sequence;
@@ -83,7 +90,7 @@ function* framesFrom(octets: Buffer, from: number, salt: number): Generator<[Fra
   const overlap = 64;
   let next = from;
   for (let start = from; start < octets.length; start += piece) {
-    for (const { index } of octets.latin1Slice(start, start + piece + overlap).matchAll(BEGINNING)) {
+    for (const { index } of octets.toString('latin1', start, start + piece + overlap).matchAll(BEGINNING)) {
       const at = start + index;
       // A value may look like a frame; only what stands outside of good ones counts.
       if (at < next) continue;

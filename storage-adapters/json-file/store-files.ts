@@ -1,5 +1,4 @@
 /** The names of the files beside the data, and which of them are there. */
-import { randomBytes } from 'node:crypto';
 import { basename, dirname, join } from 'node:path';
 import { unreadable } from './data-path.js';
 import { ignoreAbsent } from './durable-file.js';
@@ -17,6 +16,8 @@ export interface Numbered {
   readonly bases: readonly number[];
   /** Higher than any. */
   readonly next: number;
+  /** Paths of contents that were being written, and never came to stand under their name. */
+  readonly temporary: readonly string[];
 }
 
 export async function numberedFiles(files: FileSystem, path: string): Promise<Numbered> {
@@ -28,7 +29,14 @@ export async function numberedFiles(files: FileSystem, path: string): Promise<Nu
       .sort((one, other) => one - other);
   const journals = numbers(`${basename(path)}.journal.`);
   const bases = numbers(`${basename(path)}.base.`);
-  return { journals, bases, next: Math.max(0, journals.at(-1) ?? 0, bases.at(-1) ?? 0) + 1 };
+  const temporary = names
+    .filter(
+      (name) =>
+        name.startsWith(`${basename(path)}.`) &&
+        /^\.(?:base\.\d+\.)?tmp$/.test(name.slice(basename(path).length)),
+    )
+    .map((name) => join(dirname(path), name));
+  return { journals, bases, temporary, next: Math.max(0, journals.at(-1) ?? 0, bases.at(-1) ?? 0) + 1 };
 }
 
 /** Errors: STORAGE_UNREADABLE. */
@@ -62,9 +70,4 @@ export async function keepAs(files: FileSystem, path: string, what: string): Pro
       if (codeOf(error) !== 'EEXIST' || number > 1_000) throw error;
     }
   }
-}
-
-/** A name beside the data that nobody has. */
-export function passingName(path: string): string {
-  return join(dirname(path), `${basename(path)}.${randomBytes(4).toString('hex')}~`);
 }
