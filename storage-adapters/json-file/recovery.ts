@@ -285,11 +285,11 @@ async function unfamiliar(
   }
   for (const { base } of bases) if (base !== undefined) table.reach(base.created, base.revision);
   const last = bases.at(-1)?.base;
-  if (data.octets === undefined && last === undefined && journals.length === 0) {
-    return { origin: 'new', table, feed: new ChangeFeed(0) };
+  if (data.octets === undefined && last === undefined) {
+    return { origin: 'new', table, feed: new ChangeFeed(table.revision) };
   }
   readUnknown(data, path, table, await expiryFor(files, path, data, last));
-  const origin = last === undefined && journals.length === 0 ? 'foreign' : 'edited';
+  const origin = last === undefined ? 'foreign' : 'edited';
   return { origin, table, feed: new ChangeFeed(table.revision) };
 }
 

@@ -16,7 +16,7 @@ import { ExpiryTimer } from '../../core/storage/expiry-timer.js';
 import { prepareBase } from './base.js';
 import { type Cut, checkpoint } from './checkpoint.js';
 import { CheckpointPolicy } from './checkpoint-policy.js';
-import { DiskFault, reasonOf } from './durable-file.js';
+import { DiskFault, notWritten, reasonOf } from './durable-file.js';
 import type { FileLock } from './file-lock.js';
 import { type FileStat, type FileSystem, statOrNone } from './file-system.js';
 import { GroupCommit } from './group-commit.js';
@@ -136,7 +136,8 @@ export class Store {
         `The data file was ${what} while the server was stopped, and is taken as it is.`,
       );
     }
-    await remove(files, origin === 'new' ? stale : [...stale, expiryPath(this.#path)]);
+    if (stale.length > 0) await remove(files, stale);
+    if (origin !== 'new') await remove(files, [expiryPath(this.#path)]);
     if (found.replayed > 0) {
       log?.info({ file: this.#path, commits: found.replayed }, 'Commits were recovered from the journal.');
     }
@@ -293,7 +294,10 @@ export class Store {
 
   /** Another process may have the data otherwise. Errors: STORAGE_LOCKED, STORAGE_UNAVAILABLE. */
   async #mustBeLocked(): Promise<void> {
-    if (await this.#parts.lock.isHeld()) return;
+    const isHeld = await this.#parts.lock.isHeld().catch((cause: unknown) => {
+      throw notWritten(this.#path, cause);
+    });
+    if (isHeld) return;
     throw new StorageError(
       'STORAGE_LOCKED',
       `the lock of ${this.#path} was removed, so another process may have it.`,
