@@ -10,6 +10,11 @@ import { byCreation, byExpiry, SortedEntries } from './sorted-entries.js';
 
 const NONE: readonly string[] = [];
 
+/** Entries of one moment, in creation order. */
+export interface FrozenEntries extends Iterable<Entry> {
+  readonly size: number;
+}
+
 export class EntryTable {
   readonly #entries = new Map<string, Entry>();
   readonly #inOrder = new SortedEntries(byCreation);
@@ -82,9 +87,18 @@ export class EntryTable {
     this.#revision = Math.max(this.#revision, draft.revision);
   }
 
-  /** Every entry in creation order, as they stand at this moment; those that expired too, until `forgetExpired`. */
-  all(): Entry[] {
-    return this.#inOrder.all();
+  /**
+   * Every entry in creation order as it stands at this moment, whatever is changed later; those that expired too, until
+   * `forgetExpired`.
+   */
+  freeze(): FrozenEntries {
+    const runs = this.#inOrder.freeze();
+    return {
+      size: this.#entries.size,
+      *[Symbol.iterator]() {
+        for (const run of runs) yield* run;
+      },
+    };
   }
 
   /** Goes on counting from here: for adapters that read their data back. */

@@ -24,6 +24,8 @@ export class SortedEntries {
   readonly #order: Order;
   /** None is empty. */
   readonly #runs: Entry[][] = [];
+  /** Runs that somebody reads as they were: each is copied before it is changed. */
+  #frozen: Set<Entry[]> | undefined;
 
   constructor(order: Order) {
     this.#order = order;
@@ -32,7 +34,7 @@ export class SortedEntries {
   /** Puts the entry at its place, instead of the one that stands there. */
   set(entry: Entry): void {
     const runAt = this.#runOf(entry);
-    const run = this.#runs[runAt];
+    const run = this.#own(runAt);
     if (run === undefined) {
       this.#runs.push([entry]);
       return;
@@ -51,13 +53,13 @@ export class SortedEntries {
 
   delete(place: Place): void {
     const runAt = this.#runOf(place);
-    const run = this.#runs[runAt];
+    const run = this.#own(runAt);
     if (run === undefined) return;
     const at = this.#firstFrom(run, place);
     const standing = run[at];
     if (standing === undefined || this.#order(standing, place) !== 0) return;
     run.splice(at, 1);
-    const before = this.#runs[runAt - 1];
+    const before = this.#own(runAt - 1);
     if (run.length === 0) this.#runs.splice(runAt, 1);
     // Without this, a store that shrank would keep a run for every entry that is left.
     else if (before !== undefined && before.length + run.length <= MAX_RUN / 2) {
@@ -70,9 +72,10 @@ export class SortedEntries {
     return this.#runs[0]?.[0];
   }
 
-  /** All entries, in an array of its own. */
-  all(): Entry[] {
-    return this.#runs.flat();
+  /** The entries as they stand at this moment, for as long as the reader likes; costs a pointer for each run. */
+  freeze(): readonly (readonly Entry[])[] {
+    this.#frozen = new Set(this.#runs);
+    return [...this.#runs];
   }
 
   /** The entries behind this place, whether or not one stands there. Do not change the order while you read. */
@@ -89,6 +92,15 @@ export class SortedEntries {
       runAt += 1;
       run = this.#runs[runAt];
     }
+  }
+
+  /** The run, to be changed. */
+  #own(runAt: number): Entry[] | undefined {
+    const run = this.#runs[runAt];
+    if (run === undefined || this.#frozen?.delete(run) !== true) return run;
+    const own = run.slice();
+    this.#runs[runAt] = own;
+    return own;
   }
 
   /** The index of the last run that begins at or before this place; the first run where none does. */

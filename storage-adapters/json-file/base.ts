@@ -36,7 +36,7 @@ export function prepareBase(
   files: FileSystem,
   path: string,
   header: BaseHeader,
-  entries: readonly Entry[],
+  entries: Iterable<Entry>,
 ): Promise<Prepared> {
   return prepare(files, path, summed(piecesOf(linesOf(header, entries))));
 }
@@ -65,7 +65,7 @@ export function baseIn(octets: Buffer): Base | undefined {
   return { data, entries, created, revision, rows: content.subarray(headerEnd + 1) };
 }
 
-function* linesOf(header: BaseHeader, entries: readonly Entry[]): Generator<string, void> {
+function* linesOf(header: BaseHeader, entries: Iterable<Entry>): Generator<string, void> {
   yield `${JSON.stringify({ base: 1, ...header })}\n`;
   let run: { entries: number; created: number; revision: number; step: number } | undefined;
   const told = () => {

@@ -6,9 +6,12 @@
 /** Below this a checkpoint is never made for the sake of the journal's size. */
 const MIN_JOURNAL_OCTETS = 1_048_576;
 
-/** A second of silence per mebibyte of data: who writes now and then has no more than 1 MiB/s written for it. */
-const IDLE_MS = 1_000;
-const OCTETS_PER_IDLE = 1_048_576;
+/**
+ * A second of silence per mebibyte of data, so that who writes now and then has no more than 1 MiB/s written for it;
+ * but where there is little, hardly longer than a person needs to look into the file.
+ */
+const IDLE_MS = 100;
+const OCTETS_PER_IDLE = 104_858;
 const MAX_IDLE_MS = 600_000;
 
 export interface Sizes {

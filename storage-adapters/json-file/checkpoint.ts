@@ -8,7 +8,7 @@
  * 4. the rename of the data, and the folder synced
  * 5. only now the old journals and bases are removed
  */
-import type { Entry } from '../../core/storage/contract.js';
+import type { FrozenEntries } from '../../core/storage/entry-table.js';
 import { type BaseHeader, prepareBase } from './base.js';
 import { type FileStat, type FileSystem, statOrNone } from './file-system.js';
 import { writeSnapshot } from './snapshot.js';
@@ -18,7 +18,7 @@ import { basePath, journalPath, numberedFiles, remove } from './store-files.js';
 export interface Cut extends Omit<BaseHeader, 'data' | 'entries'> {
   /** Of the new journal. */
   readonly number: number;
-  readonly entries: readonly Entry[];
+  readonly entries: FrozenEntries;
 }
 
 export interface CheckpointParts {
@@ -38,7 +38,7 @@ export async function checkpoint(path: string, cut: Cut, parts: CheckpointParts)
   await parts.mustBeLocked();
   const snapshot = await writeSnapshot(files, path, entries);
   try {
-    const header = { data: snapshot.data, entries: entries.length, created, revision };
+    const header = { data: snapshot.data, entries: entries.size, created, revision };
     const base = await prepareBase(files, basePath(path, number), header, entries);
     await base.publish();
     await parts.keepEdit();

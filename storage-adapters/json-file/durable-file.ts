@@ -7,7 +7,7 @@ import { StorageError } from '../../core/storage/contract.js';
 import { codeOf, type FileStat, type FileSystem, type OpenFile, statOrNone } from './file-system.js';
 
 /** What may be written at once, so that a large file does not hold up the event loop. */
-const PIECE_CHARACTERS = 262_144;
+const PIECE_CHARACTERS = 65_536;
 
 const SYNC_EVERY_OCTETS = 16_777_216;
 

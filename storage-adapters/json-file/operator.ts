@@ -148,7 +148,7 @@ async function decide(path: string, files: FileSystem, how: 'adopt' | 'discard')
   const { created, revision } = table;
   const journal = await Journal.create(files, path, next, { after: revision, created });
   await journal.close();
-  const entries = table.all();
+  const entries = table.freeze();
   await checkpoint(
     path,
     { number: next, entries, created, revision },
@@ -160,7 +160,7 @@ async function decide(path: string, files: FileSystem, how: 'adopt' | 'discard')
     },
   );
   await remove(files, [expiryPath(path)]);
-  return { entries: entries.length, commits: taken.length, kept };
+  return { entries: entries.size, commits: taken.length, kept };
 }
 
 /** A commit of another past: it is made now, under a revision that nobody was ever given. */

@@ -14,19 +14,20 @@ export interface Snapshot extends Prepared {
 export async function writeSnapshot(
   files: FileSystem,
   path: string,
-  entries: readonly Entry[],
+  entries: Iterable<Entry>,
 ): Promise<Snapshot> {
   const hash = createHash('sha256');
   const prepared = await prepare(files, path, hashed(piecesOf(linesOf(entries)), hash));
   return { ...prepared, data: hash.digest('hex') };
 }
 
-function* linesOf(entries: readonly Entry[]): Generator<string, void> {
-  if (entries.length === 0) yield '{}\n';
-  for (const [at, { key, value }] of entries.entries()) {
-    yield `${at === 0 ? '{\n' : ',\n'}${lineOf(key, value)}`;
+function* linesOf(entries: Iterable<Entry>): Generator<string, void> {
+  let before = '{\n';
+  for (const { key, value } of entries) {
+    yield before + lineOf(key, value);
+    before = ',\n';
   }
-  if (entries.length > 0) yield '\n}\n';
+  yield before === '{\n' ? '{}\n' : '\n}\n';
 }
 
 function* hashed(

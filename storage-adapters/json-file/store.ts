@@ -148,10 +148,10 @@ export class Store {
     const { files } = this.#parts;
     const number = this.#takeNumber();
     const { created, revision } = this.table;
-    const entries = this.table.all();
+    const entries = this.table.freeze();
     const journal = await Journal.create(files, this.#path, number, { after: revision, created });
     try {
-      const header = { data: this.#hash, entries: entries.length, created, revision };
+      const header = { data: this.#hash, entries: entries.size, created, revision };
       const base = await prepareBase(files, basePath(this.#path, number), header, entries);
       await base.publish();
     } catch (error) {
@@ -262,7 +262,7 @@ export class Store {
     if (standing.framesOctets === 0) {
       if (standing.number === this.#base) return undefined;
       // The checkpoint that it was made for has failed, and nothing came since.
-      return { number: standing.number, created, revision, entries: this.table.all() };
+      return { number: standing.number, created, revision, entries: this.table.freeze() };
     }
     await this.#mustBeLocked();
     const number = this.#takeNumber();
@@ -270,7 +270,7 @@ export class Store {
     this.#olderOctets += standing.framesOctets;
     this.#journal = next;
     await standing.close();
-    return { number, created, revision, entries: this.table.all() };
+    return { number, created, revision, entries: this.table.freeze() };
   }
 
   /** Whoever edits the file while we run loses nothing, though the server's own data goes on. */

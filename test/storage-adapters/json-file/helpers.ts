@@ -45,7 +45,7 @@ export async function pairsOf(adapter: JsonFileAdapter): Promise<string[][]> {
 /** The pairs that a start at this moment would find, in the data file and its journals. */
 export async function storedIn(path: string): Promise<string[][]> {
   const { table } = await recover(nodeFileSystem, path);
-  return table.all().map(({ key, value }) => [key, value]);
+  return Array.from(table.freeze(), ({ key, value }) => [key, value]);
 }
 
 /** The pairs in the data file, which must be whole; none where there is no file. */
