@@ -16,8 +16,10 @@ import {
   suiteOf,
   type TestFunction,
 } from './storage/harness.js';
+import { historyTests } from './storage/histories.js';
 import { lifeTests } from './storage/life.js';
 import { listingTests } from './storage/listing.js';
+import { outageTests } from './storage/outage.js';
 import { raceTests } from './storage/races.js';
 import { watchTests } from './storage/watching.js';
 
@@ -37,6 +39,8 @@ export function storageContract(
   listingTests(suite);
   expiryTests(suite);
   raceTests(suite);
+  historyTests(suite);
+  outageTests(suite);
   watchTests(suite);
   lifeTests(suite);
 }
