@@ -77,7 +77,10 @@ export class AnswerSender {
   #head(exchange: Exchange, answer: Answer, framing: ResponseFraming): string {
     exchange.headSent = true;
     if (framing === 'close') this.isLast = true;
-    const keepsAlive = exchange.request.head.minorVersion === 0 ? 'keep-alive' : '';
+    const isOld = exchange.request.head.minorVersion === 0;
+    if (typeof framing === 'number' && !this.isLast && !isOld)
+      return answer.fields.text.whole(answer.status, this.#services.clock.date, framing);
+    const keepsAlive = isOld ? 'keep-alive' : '';
     const opening = answer.fields.text.opening(answer.status, this.#services.clock.date);
     return opening + headEnding(framing, this.isLast ? 'close' : keepsAlive);
   }
