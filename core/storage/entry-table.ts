@@ -152,9 +152,6 @@ export class EntryTable {
   }
 }
 
-/** How many entries of the table are read at once. */
-const PAGE = 1_000;
-
 /** Commits judged one upon the other, over a table that stays as it is until the draft is applied to it. */
 export class Draft {
   readonly #table: EntryTable;
@@ -192,25 +189,6 @@ export class Draft {
 
   get(key: string): Entry | undefined {
     return this.#changed.has(key) ? this.#changed.get(key) : this.#table.get(key, this.#now);
-  }
-
-  /**
-   * Every entry as it stands after the draft, in creation order. The table is read page by page, so it may be used
-   * in between, but not changed.
-   */
-  *entries(): Generator<Entry, void> {
-    for (let after: number | undefined = 0; after !== undefined; ) {
-      const page: Listing = this.#table.list({ after, limit: PAGE }, this.#now);
-      for (const entry of page.entries) {
-        const standing = this.#changed.has(entry.key) ? this.#changed.get(entry.key) : entry;
-        // One that was deleted and put again stands at the end.
-        if (standing?.created === entry.created) yield standing;
-      }
-      after = page.next;
-    }
-    const isNew = (entry?: Entry) => entry !== undefined && entry.created > this.#table.created;
-    const added = [...this.#changed.values()].filter((entry) => isNew(entry)) as Entry[];
-    yield* added.sort(byCreation);
   }
 
   commit({ checks = [], puts = [], deletes = [] }: Change): CommitResult {
