@@ -115,6 +115,8 @@ export class JsonFileAdapter implements StorageAdapter {
   }
 }
 
+export { adopt, discard, stats, verify } from './operator.js';
+
 export default defineAdapter({
   name: 'json-file',
   options: z.strictObject({

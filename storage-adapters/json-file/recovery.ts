@@ -90,7 +90,7 @@ export async function recover(files: FileSystem, path: string, bounds?: HistoryB
   ];
   const known = bases.findLast(({ base }) => base !== undefined && base.data === data.hash);
   if (known?.base === undefined) {
-    const found = await unfamiliar(files, path, data, journals, bases);
+    const found = await unfamiliar(files, path, data, journals, bases, bounds);
     return {
       ...found,
       data,
@@ -271,6 +271,7 @@ async function unfamiliar(
   data: DataRead,
   journals: readonly number[],
   bases: readonly NumberedBase[],
+  bounds: HistoryBounds | undefined,
 ): Promise<Pick<Recovered, 'origin' | 'table' | 'feed'>> {
   const broken = bases.find(({ base }) => base === undefined);
   if (broken !== undefined) {
@@ -286,11 +287,11 @@ async function unfamiliar(
   for (const { base } of bases) if (base !== undefined) table.reach(base.created, base.revision);
   const last = bases.at(-1)?.base;
   if (data.octets === undefined && last === undefined) {
-    return { origin: 'new', table, feed: new ChangeFeed(table.revision) };
+    return { origin: 'new', table, feed: new ChangeFeed(table.revision, bounds) };
   }
   readUnknown(data, path, table, await expiryFor(files, path, data, last));
   const origin = last === undefined ? 'foreign' : 'edited';
-  return { origin, table, feed: new ChangeFeed(table.revision) };
+  return { origin, table, feed: new ChangeFeed(table.revision, bounds) };
 }
 
 /** When entries of data that no base knows expire. */

@@ -307,6 +307,19 @@ test('who watches sees what the journal still has from before a kill, and is tol
   });
 });
 
+test('how much is kept for those who watch is an option', async (t) => {
+  const { path } = await freshFolder(t);
+  for (let starts = 0; starts < 2; starts += 1) {
+    const adapter = await opened(t, { path, historyChanges: 2 });
+    const before = adapter.revision();
+    for (const value of ['1', '2', '3']) await adapter.commit(puts({ a: value }));
+    const first = (after: number) => adapter.watch(after)[Symbol.asyncIterator]().next();
+    await t.throwsAsync(first(before), { code: 'STORAGE_HISTORY_GONE' });
+    t.like((await first(before + 1)).value, { revision: before + 2 });
+    await adapter.close();
+  }
+});
+
 test('the journal is merged into the file when it has outgrown it, and when nothing was written for a while', async (t) => {
   const { path } = await freshFolder(t);
   for (const checkpoints of [

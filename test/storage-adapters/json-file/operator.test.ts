@@ -3,8 +3,13 @@ import { copyFile, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import test, { type ExecutionContext } from 'ava';
 import { createLog } from '../../../core/log.js';
 import { HEADER_OCTETS } from '../../../storage-adapters/json-file/frame.js';
-import { JsonFileAdapter } from '../../../storage-adapters/json-file/json-file.js';
-import { adopt, discard, stats, verify } from '../../../storage-adapters/json-file/operator.js';
+import {
+  adopt,
+  discard,
+  JsonFileAdapter,
+  stats,
+  verify,
+} from '../../../storage-adapters/json-file/json-file.js';
 import { entriesOf, freshFolder, onDisk, opened, outcomeOf, pairsOf, puts, storedIn } from './helpers.js';
 
 const NEVER = { idleMs: 1_000_000_000, minOctets: 1_000_000_000 };
