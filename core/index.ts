@@ -20,6 +20,8 @@ export { createLog, type Log, type LogLevel, silentLog } from './log.js';
 export * from './plugin-api.js';
 export type { PluginReport } from './plugin-host/plugin-host.js';
 export { createServer, type Server, type ServerOptions } from './server.js';
+/** For adapters that see every change themselves: the whole of `watch`. */
+export { ChangeFeed, type HistoryBounds, historyOptions } from './storage/change-feed.js';
 export {
   type AdapterContext,
   type AdapterDefinition,

@@ -25,7 +25,6 @@ export async function openStorage(
   } catch (error) {
     throw withWayOut(error, door);
   }
-  log.debug({ store: door.name, ...door.supports }, 'The store is open.');
   return door;
 }
 

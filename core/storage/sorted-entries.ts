@@ -42,7 +42,10 @@ export class SortedEntries {
     const at = this.#firstFrom(run, entry);
     const standing = run[at];
     if (standing !== undefined && this.#order(standing, entry) === 0) run[at] = entry;
-    else if (run.length < MAX_RUN) run.splice(at, 0, entry);
+    else if (run.length < MAX_RUN) {
+      if (at === run.length) run.push(entry);
+      else run.splice(at, 0, entry);
+    }
     // What comes last opens a new run, which leaves full runs behind where entries only ever come at the end.
     else if (at === run.length) this.#runs.splice(runAt + 1, 0, [entry]);
     else {
@@ -107,6 +110,8 @@ export class SortedEntries {
   #runOf(place: Place): number {
     let low = 0;
     let high = this.#runs.length;
+    // Most entries come in at the end.
+    if (high > 1 && this.#order(this.#runs[high - 1]![0]!, place) <= 0) return high - 1;
     while (high - low > 1) {
       const middle = (low + high) >>> 1;
       if (this.#order(this.#runs[middle]![0]!, place) <= 0) low = middle;

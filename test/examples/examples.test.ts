@@ -1,6 +1,8 @@
 /** Every example, run as its first lines say. */
+import { spawn } from 'node:child_process';
 import { cp, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { createInterface } from 'node:readline';
 import test, { type ExecutionContext } from 'ava';
 import { MAIN, ROOT, type RunningServer, runToEnd, serve } from '../repository.js';
 
@@ -47,6 +49,28 @@ test('custom-method: SHOUT answers as its options say, PURGE forgets an entry', 
   t.deepEqual(await ask(server, 'PURGE', '/keys/a'), [204, '']);
   t.deepEqual(await ask(server, 'PURGE', '/keys/a'), [404, '']);
   t.deepEqual(await ask(server, 'GET', '/'), [200, 'No data in DB']);
+});
+
+test('keys: counters that many raise lose no step', async (t) => {
+  const server = await example(t, 'keys');
+  const script = inExamples('keys/counter.js');
+  const runs = await Promise.all([1, 2].map(() => runToEnd(process.execPath, [script, server.url])));
+  for (const { code, stderr } of runs) t.is(code, 0, stderr);
+  t.deepEqual(await ask(server, 'GET', '/keys/counter'), [200, '20']);
+});
+
+test('watch: the mirror lists once, then follows', async (t) => {
+  const server = await example(t, 'watch');
+  await ask(server, 'PUT', '/keys/a', '1');
+  const child = spawn(process.execPath, [inExamples('watch/mirror.js'), server.url]);
+  t.teardown(() => child.kill('SIGKILL'));
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const next = async () => (await lines.next()).value as unknown;
+  t.is(await next(), '1 entries');
+  await ask(server, 'PUT', '/keys/a', '2');
+  t.is(await next(), 'a = 2');
+  await ask(server, 'DELETE', '/keys/a');
+  t.is(await next(), 'a is gone');
 });
 
 test('custom-adapter: entries are in the file when the server starts again', async (t) => {

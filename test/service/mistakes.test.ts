@@ -25,7 +25,7 @@ interface Mistake {
 const withPlugins = (...plugins: readonly unknown[]) => ({ storage: 'memory', plugins });
 const plugin = (source: string) => ({ files: { 'p.js': source }, config: withPlugins('./p.js') });
 const data = (text: string) => ({ files: { 'data.json': text }, config: {} });
-const BUILT_IN = 'Built in are classic, create, end, get, head, post, put, update';
+const BUILT_IN = 'Built in are classic, create, end, get, head, keys, post, put, update, watch';
 
 const MISTAKES: Readonly<Record<string, Mistake>> = {
   'an address of another machine': {
@@ -99,6 +99,15 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
     files: { 'a.js': 'export default { name: "mine", create() {} };' },
     config: { storage: './a.js' },
     says: 'This is not a storage adapter: what "mine" made is no store: it lacks open, get, list, commit, close. [ADAPTER_INVALID]',
+  },
+  'an adapter that declares a feed and has none': {
+    files: {
+      'a.js':
+        'const f = () => {}; const supports = { watch: true };\n' +
+        'export default { name: "mine", create: () => ({ supports, open: f, get: f, list: f, commit: f, close: f }) };',
+    },
+    config: { storage: './a.js' },
+    says: 'This is not a storage adapter: what "mine" made is no store: it lacks watch, revision. [ADAPTER_INVALID]',
   },
   'an adapter that never opens': {
     files: {

@@ -294,6 +294,17 @@ test('check sets up without listening and says what is valid', async (t) => {
     plugins: 1,
     storage: 'lru',
   });
+  const supports = { durable: false, shared: 'process', bounded: true, watch: true } as const;
+  server.storage = { name: 'lru', supports };
+  t.is(
+    (await ran(['check', '-c', 'one.json'], cwd, server)).stdout,
+    'one.json is valid: 1 plugin, storage lru (not durable, evicts entries when full)\n',
+  );
+  t.deepEqual(
+    JSON.parse((await ran(['check', '--json', '-c', 'one.json'], cwd, server)).stdout).supports,
+    supports,
+  );
+  server.storage = { name: 'json-file', supports: { ...supports, durable: true, bounded: false } };
   const none = await ran(['check'], await tempFolder(t), server);
   t.is(none.stdout, 'The built-in configuration is valid: 1 plugin, storage json-file\n');
 });
