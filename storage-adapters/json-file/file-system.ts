@@ -46,8 +46,25 @@ export interface FileStat {
   readonly gid: number;
 }
 
+const MAX_READ_OCTETS = 67_108_864;
+
 export const nodeFileSystem: FileSystem = {
-  read: (path) => fs.readFile(path),
+  async read(path) {
+    // `readFile` refuses more than 2 GiB.
+    const file = await fs.open(path, constants.O_RDONLY);
+    try {
+      const octets = Buffer.allocUnsafeSlow((await file.stat()).size);
+      for (let at = 0; at < octets.length; ) {
+        const length = Math.min(octets.length - at, MAX_READ_OCTETS);
+        const { bytesRead } = await file.read(octets, at, length, at);
+        if (bytesRead === 0) return octets.subarray(0, at);
+        at += bytesRead;
+      }
+      return octets;
+    } finally {
+      await file.close();
+    }
+  },
 
   async stat(path) {
     const found = await fs.stat(path, { bigint: true });

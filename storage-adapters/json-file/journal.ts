@@ -7,7 +7,7 @@
 import { randomBytes } from 'node:crypto';
 import { dirname } from 'node:path';
 import { StorageError, type WatchedChange } from '../../core/storage/contract.js';
-import { DiskFault, isFull, notWritten, reasonOf, writeWhole } from './durable-file.js';
+import { DiskFault, isFull, notWritten, piecesOf, reasonOf, writeWhole } from './durable-file.js';
 import type { FileSystem, OpenFile } from './file-system.js';
 import { frameLine, HEADER_OCTETS, headerLine, type JournalHeader } from './frame.js';
 import { journalPath } from './store-files.js';
@@ -87,11 +87,12 @@ export class Journal {
    * @param changes By ascending revision, each one more than that before.
    */
   async append(changes: readonly WatchedChange[]): Promise<void> {
-    let text = '';
-    for (const change of changes) text += frameLine(change, this.#durable, this.#salt);
-    const octets = Buffer.from(text);
+    let size = this.#size;
     try {
-      await writeWhole(this.#file, octets, this.#size);
+      for (const piece of piecesOf(this.#linesOf(changes))) {
+        await writeWhole(this.#file, piece, size);
+        size += piece.length;
+      }
     } catch (cause) {
       if (!isFull(cause)) throw this.#unknown('a write failed', cause);
       await this.#cutBack();
@@ -102,8 +103,12 @@ export class Journal {
     } catch (cause) {
       throw this.#unknown('a sync failed', cause);
     }
-    this.#size += octets.length;
+    this.#size = size;
     this.#durable = changes.at(-1)?.revision ?? this.#durable;
+  }
+
+  *#linesOf(changes: readonly WatchedChange[]): Generator<string, void> {
+    for (const change of changes) yield frameLine(change, this.#durable, this.#salt);
   }
 
   async close(): Promise<void> {

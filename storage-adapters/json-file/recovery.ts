@@ -59,6 +59,8 @@ export interface DataRead {
   readonly hash: string | null;
 }
 
+const HASHED_OCTETS = 67_108_864;
+
 /** Acknowledged data is damaged. */
 export class DamageError extends StorageError {
   readonly path: string;
@@ -144,8 +146,15 @@ export async function readData(files: FileSystem, path: string): Promise<DataRea
     throw new StorageError('STORAGE_UNREADABLE', `${path} is a ${stat.kind}, not a file.`);
   }
   const octets = await readOrNone(files, path);
-  const hash = octets === undefined ? null : createHash('sha256').update(octets).digest('hex');
-  return { octets, stat, hash };
+  return { octets, stat, hash: octets === undefined ? null : hashOf(octets) };
+}
+
+/** In pieces: a hash takes less than 2 GiB at once. */
+function hashOf(octets: Buffer): string {
+  const hash = createHash('sha256');
+  for (let at = 0; at < octets.length; at += HASHED_OCTETS)
+    hash.update(octets.subarray(at, at + HASHED_OCTETS));
+  return hash.digest('hex');
 }
 
 export async function readBases(
