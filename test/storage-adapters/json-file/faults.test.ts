@@ -2,7 +2,7 @@
  * Every operation of two commits, a checkpoint and a third commit fails in every way: what is answered, what is read
  * then, and what a start finds.
  */
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -214,6 +214,24 @@ for (const room of [0, 1, 10, 30]) {
     ]);
   });
 }
+
+test('a long commit that finds room for its first pieces only leaves nothing behind', async (t) => {
+  const { path } = await freshFolder(t);
+  const files = new FaultyFiles();
+  const adapter = await opened(t, { path, files });
+  await adapter.commit(puts({ a: 'old' }));
+  const size = (await stat(`${path}.journal.1`)).size;
+  files.room = 150_000;
+  t.is(await outcomeOf(() => adapter.commit(puts({ b: 'x'.repeat(300_000), c: 'x' }))), 'STORAGE_FULL');
+  t.is((await stat(`${path}.journal.1`)).size, size);
+  files.room = Number.POSITIVE_INFINITY;
+  t.is(await outcomeOf(() => adapter.commit(puts({ b: 'y'.repeat(300_000), c: 'y' }))), 'ok');
+  t.deepEqual(await storedIn(path), [
+    ['a', 'old'],
+    ['b', 'y'.repeat(300_000)],
+    ['c', 'y'],
+  ]);
+});
 
 test('writes that take few octets at a time are done in full', async (t) => {
   const { path } = await freshFolder(t);
