@@ -143,6 +143,7 @@ export const ERRORS = {
   STORAGE_FULL: row(507, 'The store has no room left; nothing was changed. …'),
   STORAGE_CLOSED: row(503, 'The store is closed; nothing was changed.'),
   STORAGE_CORRUPT: row(500, 'The data is damaged and was left as it is: …'),
+  STORAGE_EDITED: row(500, 'The data was edited while changes waited to be merged into it: …'),
   STORAGE_UNREADABLE: row(500, 'The data cannot be read or written: …'),
   STORAGE_LOCKED: row(500, 'The data is in use: …'),
   STORAGE_HISTORY_GONE: row(410, 'Changes that long ago are no longer kept; list the entries anew. …'),
