@@ -60,8 +60,8 @@ export function webSockets(
     closeTimeoutMs = 2_000,
   } = options;
   const sockets = new Set<GuardedSocket>();
-  /** Those that were pinged and have not been heard of since. */
-  const silent = new Set<GuardedSocket>();
+  /** Those that have not been heard of since they were pinged, with the number of that beat. */
+  const silent = new Map<GuardedSocket, number>();
   const server = new WebSocketServer({
     noServer: true,
     clientTracking: false,
@@ -71,17 +71,18 @@ export function webSockets(
     handleProtocols: (asked) => [...asked].find((name) => protocols.includes(name)) ?? false,
   });
 
+  let beats = 0;
   let pings: NodeJS.Timeout | undefined;
   /** Timers run only while there are sockets, and keep no process alive. */
   const beat = (): void => {
+    const now = ++beats;
     for (const socket of sockets) {
       if (socket.readyState !== socket.OPEN) continue;
-      silent.add(socket);
+      if (!silent.has(socket)) silent.set(socket, now);
       socket.ping();
     }
-    const asked = [...silent];
     setTimeout(() => {
-      for (const socket of asked) if (silent.has(socket)) socket.terminate();
+      for (const [socket, since] of silent) if (since === now) socket.terminate();
     }, pongTimeoutMs).unref();
   };
 
