@@ -69,11 +69,26 @@ function given(
     return { status, headers };
   }
   // Of parts without a content type the core says that they are octets; of these the upstream has not said that.
-  if (!headers.has('content-type')) return new Response(ReadableStream.from(answer), { status, headers });
+  if (!headers.has('content-type')) return new Response(toWeb(answer), { status, headers });
   const parts: ResponseParts = { status, headers, body: answer };
   // Behind a length there is no place for trailers.
   if (headers.has('content-length')) return parts;
   return { ...parts, trailers: () => trailerFields(answer.rawTrailers) };
+}
+
+/** That of `ReadableStream.from` could not be cancelled while it waits for the upstream. */
+function toWeb(answer: UpstreamResponse): ReadableStream<Uint8Array> {
+  const parts = answer[Symbol.asyncIterator]();
+  return new ReadableStream({
+    pull: async (controller) => {
+      const { done, value } = await parts.next();
+      if (done === true) controller.close();
+      else controller.enqueue(value);
+    },
+    cancel: () => {
+      answer.destroy();
+    },
+  });
 }
 
 function switched(

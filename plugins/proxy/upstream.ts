@@ -148,9 +148,12 @@ export class Upstream {
         else socket.once(this.#isSecure ? 'secureConnect' : 'connect', connected);
       });
       request.on('information', informed);
-      request.once('response', answered);
+      request.once('response', (response) => {
+        // It counts from here: until now it was the other deadlines that did.
+        request.setTimeout(idleTimeoutMs, () => request.destroy(new JackfieldError('UPSTREAM_TIMEOUT')));
+        answered(response);
+      });
       request.once('upgrade', (head, socket, early) => answered({ head, socket, early }));
-      request.setTimeout(idleTimeoutMs, () => request.destroy(new JackfieldError('UPSTREAM_TIMEOUT')));
       // Behind the beginning of the answer its own stream tells what is wrong.
       request.on('error', (cause: NodeJS.ErrnoException) => {
         if (cause instanceof JackfieldError) fail(cause);
@@ -188,6 +191,8 @@ async function pump(
   request: http.ClientRequest,
   progressed: () => void,
 ): Promise<void> {
+  // A body may be long in coming, and the upstream may have an answer to the head alone.
+  request.flushHeaders();
   for await (const part of body ?? []) {
     // The upstream has answered without waiting for the rest, and closed.
     if (request.destroyed) return;
