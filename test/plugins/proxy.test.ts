@@ -1,9 +1,11 @@
 import { once } from 'node:events';
 import http from 'node:http';
+import https from 'node:https';
 import net from 'node:net';
 import test, { type ExecutionContext } from 'ava';
 import { WebSocket } from 'ws';
 import { webSockets } from '../../plugins/websocket.js';
+import { ONE } from '../support/certificates.js';
 import {
   chunked,
   field,
@@ -769,6 +771,22 @@ test('a stop lets what is under way end, and then the kept connections', async (
   t.is((await client.response()).body, 'in time');
   await closing;
   await connection.closed();
+});
+
+test('an upstream whose certificate nobody vouches for is 502, and is sent nothing', async (t) => {
+  let count = 0;
+  const secure = https.createServer({ cert: ONE.cert, key: ONE.key }, (_, response) => {
+    count += 1;
+    response.end('x');
+  });
+  secure.listen(0, '127.0.0.1');
+  await once(secure, 'listening');
+  t.teardown(() => secure.close());
+  const { port } = secure.address() as net.AddressInfo;
+  const mounts = [{ target: `https://127.0.0.1:${port}` }];
+  const { get } = await serve(t, { plugins: [{ use: 'proxy', options: { mounts } }] });
+  t.is((await get('/')).status, 502);
+  t.is(count, 0);
 });
 
 test('options that are none', async (t) => {
