@@ -91,9 +91,13 @@ export const ERRORS = {
   HOST_NOT_ALLOWED: row(400, 'Not allowed host: …'),
   UNAUTHORIZED: row(401, 'Valid credentials are needed here (RFC 9110 §15.5.2).'),
   FORBIDDEN: row(403, 'These credentials do not open this (RFC 9110 §15.5.4).'),
+  ORIGIN_NOT_ALLOWED: row(403, 'Pages of this origin may not open a WebSocket here: …'),
   RATE_LIMITED: row(429, 'Too many requests; wait as long as Retry-After says (RFC 6585 §4).'),
   METHOD_NOT_ALLOWED: row(405, 'Method not allowed'),
+  METHOD_UNSUPPORTED: row(501, 'What answers at this path cannot be given the method as it is: …'),
   NOT_FOUND: row(404, 'Nothing is registered at this path.'),
+  WEBSOCKET_EXPECTED: row(426, 'Only WebSocket, version 13, is spoken at this path (RFC 6455 §4.2).'),
+  WEBSOCKET_INVALID: row(400, 'The request asks for WebSocket and is no handshake of it (RFC 6455 §4.1): …'),
   PARAMETER_INVALID: row(400, 'A part of the path is not UTF-8 text in percent-encoding (RFC 3986 §2.1): …'),
   QUERY_INVALID: row(400, 'The query of this request is not understood: …'),
   BODY_ALREADY_READ: row(
@@ -123,6 +127,11 @@ export const ERRORS = {
     503,
     'The server has more to do than it can do in time; try again later (RFC 9110 §15.6.4).',
   ),
+
+  // Upstream
+  UPSTREAM_UNREACHABLE: row(502, 'The server behind this one cannot be reached (RFC 9110 §15.6.3).'),
+  UPSTREAM_INVALID: row(502, 'The server behind this one gave no valid answer (RFC 9110 §15.6.3).'),
+  UPSTREAM_TIMEOUT: row(504, 'The server behind this one did not answer in time (RFC 9110 §15.6.5).'),
 
   // Storage
   STORAGE_KEY_INVALID: row(400, 'A key is a non-empty, well-formed string within the size limit: …'),

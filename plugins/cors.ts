@@ -7,8 +7,8 @@
 import { z } from 'zod';
 import { definePlugin, type Request, type ResponseParts } from '../core/plugin-api.js';
 import { isOrigin, originMatcher } from './cors/origins.js';
-import { vary } from './cors/vary.js';
 import { methodSchema, TOKEN } from './shared/rules.js';
+import { vary } from './shared/vary.js';
 
 const fieldName = z.string().regex(TOKEN, { error: 'expected the name of a field' });
 

@@ -10,6 +10,7 @@ import { createInterface } from 'node:readline';
 import type { Duplex } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import test, { type ExecutionContext } from 'ava';
+import { WebSocket } from 'ws';
 import { MAIN, ROOT, type RunningServer, runToEnd, serve } from '../repository.js';
 import { postgresMissing, startPostgres } from '../support/postgres-server.js';
 import { redisMissing, startRedis } from '../support/redis-server.js';
@@ -266,5 +267,53 @@ test('upgrade: the report hints at its style ahead and tells its digest behind',
   t.is(
     response.trailers['repr-digest'],
     `sha-256=:${createHash('sha256').update('one\ntwo\nthree\n').digest('base64')}:`,
+  );
+});
+
+test('web: files, an application, a chat, and another server behind it', async (t) => {
+  const behind = await serve(t, []);
+  // A copy that names the port of the other server, which here is any; inside the repository, as above.
+  const folder = await mkdtemp(path.join(ROOT, 'dist/example-'));
+  t.teardown(() => rm(folder, { recursive: true }));
+  await cp(inExamples('web'), folder, { recursive: true });
+  const config = path.join(folder, 'jackfield.config.json');
+  const told = await readFile(config, 'utf8');
+  t.true(told.includes('"http://127.0.0.1:10000"'));
+  await writeFile(config, told.replace('http://127.0.0.1:10000', behind.url));
+  const server = await serve(t, ['--config', config]);
+
+  const page = await fetch(`${server.url}/`);
+  t.is(page.headers.get('Content-Type'), 'text/html; charset=utf-8');
+  t.is(page.headers.get('Cache-Control'), 'no-cache');
+  // `fetch` asks for gzip where there is no TLS, and takes it off the body again.
+  t.is(page.headers.get('Content-Encoding'), 'gzip');
+  t.is(await page.text(), await readFile(inExamples('web/public/index.html'), 'utf8'));
+  t.is((await ask(server, 'GET', '/nothing.html'))[0], 404);
+
+  t.deepEqual(await ask(server, 'GET', '/app'), [200, '{"motto":"none"}']);
+  t.deepEqual(await ask(server, 'PUT', '/app/motto', 'more tea'), [204, '']);
+  t.deepEqual(await ask(server, 'GET', '/app'), [200, '{"motto":"more tea"}']);
+
+  t.deepEqual(await ask(server, 'POST', '/store/create', 'tea: green'), [
+    200,
+    'tea:green\r\nPost Successfully OK',
+  ]);
+  t.deepEqual(await ask(behind, 'GET', '/'), [200, 'The data in DB is as follows. \n\ntea:green']);
+  await behind.stop();
+  t.is((await ask(server, 'GET', '/store/'))[0], 502);
+
+  const sockets = [0, 1].map(() => new WebSocket(`${server.url.replace('http', 'ws')}/chat`));
+  await Promise.all(sockets.map((socket) => once(socket, 'open')));
+  const heard = Promise.all(sockets.map((socket) => once(socket, 'message')));
+  sockets[0]?.send('good morning');
+  t.deepEqual(
+    (await heard).map(([data]) => String(data)),
+    ['good morning', 'good morning'],
+  );
+  const codes = Promise.all(sockets.map((socket) => once(socket, 'close')));
+  t.is(await server.stop(), 0);
+  t.deepEqual(
+    (await codes).map(([code]) => code),
+    [1001, 1001],
   );
 });

@@ -46,6 +46,11 @@ const forbidden: Readonly<Record<string, readonly string[]>> = {
     "import net from 'node:net';",
     'import { connect } from "tls";',
   ],
+  'plugins/proxy.ts': ["import http from 'node:http';"],
+  'plugins/proxy/upstream.ts': [
+    "import net from 'node:net';",
+    "import { JackfieldError } from '../../core/errors.js';",
+  ],
   'plugins/get/accept.ts': ["import { a } from '../post.js';", "import { a } from '../../core/log.js';"],
   'storage-adapters/memory.ts': [
     "import { a } from '../core/plugin-api.js';",

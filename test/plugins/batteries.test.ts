@@ -7,7 +7,21 @@ import { hashToken } from '../../plugins/auth.js';
 import { tempFolder } from '../core/temp-folder.js';
 import { type Server, served } from './served.js';
 
-const BATTERIES = ['access-log', 'auth', 'cors', 'health', 'metrics', 'options', 'rate-limit', 'request-id'];
+const BATTERIES = [
+  'access-log',
+  'auth',
+  'compress',
+  'cors',
+  'fetch',
+  'health',
+  'metrics',
+  'options',
+  'proxy',
+  'rate-limit',
+  'request-id',
+  'static-files',
+  'websocket',
+];
 const ORIGIN = 'https://a.example';
 const PREFLIGHT = {
   method: 'OPTIONS',

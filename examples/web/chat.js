@@ -1,0 +1,9 @@
+/** Whoever is connected hears what anybody says. */
+
+/** @type {import('jackfield/plugins/websocket').SocketModule} */
+export default (socket, request, { sockets, log }) => {
+  log.info({ from: request.remoteAddress, present: sockets.size }, 'joined');
+  socket.on('message', (data, isBinary) => {
+    for (const other of sockets) other.send(data, { binary: isBinary });
+  });
+};

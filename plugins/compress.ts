@@ -1,0 +1,140 @@
+/**
+ * Compresses answers for clients that take that: brotli, gzip, deflate.
+ * Source: RFC 9110 §8.4 (Content-Encoding), §12.5.3 (Accept-Encoding). Errors: none of its own.
+ *
+ * What it leaves as it is: answers that are encoded already, parts (206), those of which `Cache-Control: no-transform`
+ * or a digest of their octets says that nobody may change them, those with trailers, and dialects.
+ */
+import { z } from 'zod';
+import { definePlugin, type Request, type ResponseBody, type ResponseParts } from '../core/plugin-api.js';
+import { CODINGS, type Coding, compressWhole, EncodedStream, type Levels } from './compress/codings.js';
+import { typeMatcher } from './compress/types.js';
+import { preferredCoding, refusesIdentity } from './shared/accept-encoding.js';
+import { vary } from './shared/vary.js';
+
+type Fields = Readonly<Record<string, string | readonly string[]>>;
+
+export default definePlugin({
+  name: 'compress',
+  options: z.strictObject({
+    /** Codings on offer; of those that a client likes equally the first. */
+    codings: z.array(z.enum(CODINGS)).min(1).default(['br', 'gzip', 'deflate']),
+    /**
+     * Answers with fewer octets go as they are, as far as their length is known: below about one packet nothing is
+     * won. Streams of unknown length are always compressed.
+     */
+    thresholdOctets: z.int().min(0).default(1024),
+    /** Content types that become smaller: a type, all of one kind (`text/`…), or all of one suffix (`+json`), see the default. */
+    types: z
+      .array(
+        z.string().regex(/^[!#$%&'*+.^_`|~0-9a-z-]+\/[!#$%&'*+.^_`|~0-9a-z-]+$/, {
+          error: 'expected a content type in lower case ("text/html", "text/*", "*/*+json")',
+        }),
+      )
+      .min(1)
+      .default([
+        'text/*',
+        'application/json',
+        'application/javascript',
+        'application/xml',
+        'application/wasm',
+        '*/*+json',
+        '*/*+xml',
+      ]),
+    /** 0 to 11: how hard brotli tries. Above 5 it takes much longer and saves little. */
+    brotliQuality: z.int().min(0).max(11).default(4),
+    /** 1 to 9: how hard gzip and deflate try. */
+    level: z.int().min(1).max(9).default(6),
+  }),
+  setup({ hook, options }) {
+    const { codings, thresholdOctets } = options;
+    const isCompressible = typeMatcher(options.types);
+    const levels: Levels = { quality: options.brotliQuality, level: options.level };
+
+    hook('response', (request, response) => {
+      if (request.dialect !== '' || request.method === 'CONNECT') return undefined;
+      // `response.headers` of a hook is always a plain object with names in lower case.
+      const headers = (response.headers ?? {}) as Fields;
+      const accept = request.headers['accept-encoding'];
+      const coding = preferredCoding(accept, codings);
+      if (response.status === 304) return notModified(response, headers, coding);
+      const { body, status = 200, trailers } = response;
+      if (body === undefined || body === '' || status === 206 || trailers !== undefined) return undefined;
+      if (!isCompressible(textOf(headers['content-type'])) || mustStay(headers)) return undefined;
+      const isSmall = (sizeOf(body) ?? Number.POSITIVE_INFINITY) < thresholdOctets;
+      // A cache must not give one client what another can read, whichever of the two came first.
+      const varied = { ...headers, vary: vary(headers.vary, 'Accept-Encoding') };
+      if (coding === undefined || (isSmall && !refusesIdentity(accept)))
+        return { ...response, headers: varied };
+      const encoded = encodedFields(varied, coding);
+      return send(request, { ...response, headers: encoded }, body, coding, levels);
+    });
+  },
+});
+
+/** HEAD is told what GET would be, but for the length, which nobody knows before the work is done. */
+function send(
+  { method }: Request,
+  response: ResponseParts,
+  body: ResponseBody,
+  coding: Coding,
+  levels: Levels,
+): ResponseParts | Promise<ResponseParts> {
+  const isWhole = typeof body === 'string' || body instanceof Uint8Array;
+  if (!isWhole || method === 'HEAD')
+    return { ...response, body: new EncodedStream(isWhole ? only(body) : body, coding, levels) };
+  return compressWhole(body, coding, levels).then((octets) => ({ ...response, body: octets }));
+}
+
+async function* only(body: string | Uint8Array): AsyncGenerator<string | Uint8Array, void, undefined> {
+  yield body;
+}
+
+function encodedFields(headers: Fields, coding: Coding): Fields {
+  const { 'accept-ranges': _, etag, ...kept } = headers;
+  return { ...kept, ...(etag === undefined ? {} : { etag: weak(etag) }), 'content-encoding': coding };
+}
+
+/** A cache finds what it has by the tag, which is that of the compressed answer. */
+function notModified(
+  response: ResponseParts,
+  headers: Fields,
+  coding: Coding | undefined,
+): ResponseParts | undefined {
+  const { etag } = headers;
+  if (etag === undefined) return undefined;
+  const tag = coding === undefined ? etag : weak(etag);
+  return { ...response, headers: { ...headers, etag: tag, vary: vary(headers.vary, 'Accept-Encoding') } };
+}
+
+/** Equal content, but no longer equal octets (RFC 9110 §8.8.3.3). */
+function weak(etag: string | readonly string[]): string {
+  const tag = textOf(etag);
+  return tag.startsWith('W/') ? tag : `W/${tag}`;
+}
+
+/** Fields that are about the very octets. */
+const BOUND: readonly string[] = [
+  'content-encoding',
+  'content-range',
+  'content-digest',
+  'repr-digest',
+  'digest',
+  'content-md5',
+];
+
+function mustStay(headers: Fields): boolean {
+  if (BOUND.some((name) => headers[name] !== undefined)) return true;
+  return /(?:^|,)[ \t]*no-transform[ \t]*(?:,|$)/i.test(textOf(headers['cache-control']));
+}
+
+/** Undefined where nobody knows. Files tell it, other streams do not. */
+function sizeOf(body: ResponseBody): number | undefined {
+  if (typeof body === 'string') return Buffer.byteLength(body);
+  if (body instanceof Uint8Array) return body.length;
+  return 'size' in body && typeof body.size === 'number' ? body.size : undefined;
+}
+
+function textOf(value: string | readonly string[] | undefined): string {
+  return [value ?? []].flat().join(', ');
+}

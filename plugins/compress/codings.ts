@@ -1,0 +1,163 @@
+/** The work itself; zlib does it in threads of its own, so that the event loop goes on. */
+import { promisify } from 'node:util';
+import zlib from 'node:zlib';
+import type { ResponseBody } from '../../core/plugin-api.js';
+
+export const CODINGS = ['br', 'gzip', 'deflate'] as const;
+export type Coding = (typeof CODINGS)[number];
+
+export interface Levels {
+  /** Of brotli. */
+  readonly quality: number;
+  /** Of the others. */
+  readonly level: number;
+}
+
+const brotli = promisify<string | Uint8Array, zlib.BrotliOptions, Buffer>(zlib.brotliCompress);
+const gzip = promisify<string | Uint8Array, zlib.ZlibOptions, Buffer>(zlib.gzip);
+const deflate = promisify<string | Uint8Array, zlib.ZlibOptions, Buffer>(zlib.deflate);
+
+export function compressWhole(
+  body: string | Uint8Array,
+  coding: Coding,
+  { quality, level }: Levels,
+): Promise<Buffer> {
+  const { BROTLI_PARAM_QUALITY, BROTLI_PARAM_SIZE_HINT } = zlib.constants;
+  switch (coding) {
+    case 'br':
+      return brotli(body, {
+        params: { [BROTLI_PARAM_QUALITY]: quality, [BROTLI_PARAM_SIZE_HINT]: body.length },
+      });
+    case 'gzip':
+      return gzip(body, { level });
+    case 'deflate':
+      return deflate(body, { level });
+  }
+}
+
+function encoderFor(coding: Coding, { quality, level }: Levels): zlib.BrotliCompress | zlib.Gzip {
+  switch (coding) {
+    case 'br':
+      return zlib.createBrotliCompress({ params: { [zlib.constants.BROTLI_PARAM_QUALITY]: quality } });
+    case 'gzip':
+      return zlib.createGzip({ level });
+    case 'deflate':
+      return zlib.createDeflate({ level });
+  }
+}
+
+/**
+ * A stream, encoded as it is read. Where its source pauses, what has come so far is sent, so that events arrive when
+ * they happen. Nothing is read, and no encoder is made, before somebody reads.
+ */
+export class EncodedStream implements AsyncIterable<Uint8Array> {
+  readonly #source: Exclude<ResponseBody, string | Uint8Array>;
+  readonly #coding: Coding;
+  readonly #levels: Levels;
+  #encoder: ReturnType<typeof encoderFor> | undefined;
+
+  constructor(source: Exclude<ResponseBody, string | Uint8Array>, coding: Coding, levels: Levels) {
+    this.#source = source;
+    this.#coding = coding;
+    this.#levels = levels;
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
+    const encoder = encoderFor(this.#coding, this.#levels);
+    this.#encoder = encoder;
+    const parts = partsOf(this.#source);
+    // Until somebody reads, nobody else listens.
+    encoder.on('error', () => {});
+    // Whatever ends the encoder early lets go of the source too.
+    encoder.once('close', () => void parts.cancel());
+    feed(encoder, parts).catch((error: Error) => encoder.destroy(error));
+    return encoder[Symbol.asyncIterator]();
+  }
+
+  /** Nobody wants it, or the rest of it. */
+  destroy(): void {
+    if (this.#encoder === undefined) void partsOf(this.#source).cancel();
+    else this.#encoder.destroy();
+  }
+}
+
+async function feed(encoder: zlib.BrotliCompress | zlib.Gzip, parts: Parts): Promise<void> {
+  let hasUnsent = false;
+  for (;;) {
+    const coming = parts.next();
+    if (hasUnsent && (await Promise.race([coming, aTurn()])) === 'nothing yet') {
+      encoder.flush();
+      hasUnsent = false;
+    }
+    const { done, value } = await coming;
+    if (encoder.destroyed) return;
+    if (done === true) break;
+    if (typeof value !== 'string' && !(value instanceof Uint8Array))
+      throw new TypeError(`The stream gave ${typeof value}; it may give strings and bytes.`);
+    hasUnsent = true;
+    if (!encoder.write(value)) await drained(encoder);
+    if (encoder.destroyed) return;
+  }
+  encoder.end();
+}
+
+function aTurn(): Promise<'nothing yet'> {
+  return new Promise((resolve) => setImmediate(resolve, 'nothing yet'));
+}
+
+function drained(encoder: zlib.BrotliCompress | zlib.Gzip): Promise<void> {
+  return new Promise((resolve) => {
+    const go = (): void => {
+      encoder.off('drain', go).off('close', go);
+      resolve();
+    };
+    encoder.on('drain', go).on('close', go);
+  });
+}
+
+/** The parts of any stream, and how it is told that nobody wants the rest. */
+interface Parts {
+  next(): Promise<IteratorResult<unknown>>;
+  cancel(): Promise<void>;
+}
+
+function partsOf(source: Exclude<ResponseBody, string | Uint8Array>): Parts {
+  const { next, cancel } = opened(source);
+  let isOver = false;
+  return {
+    next: async () => {
+      const part = await next();
+      isOver ||= part.done === true;
+      return part;
+    },
+    cancel: async () => {
+      if (isOver) return;
+      isOver = true;
+      // How a source takes that nobody wants it is its own affair.
+      await cancel().catch(() => {});
+    },
+  };
+}
+
+/** Node streams and web streams end at once when they are told; a generator when it has what it waits for. */
+function opened(source: object & AsyncIterable<unknown>): {
+  next: () => PromiseLike<IteratorResult<unknown>>;
+  cancel: () => Promise<unknown>;
+} {
+  if (isWebStream(source)) {
+    const reader = source.getReader();
+    return { next: () => reader.read(), cancel: () => reader.cancel() };
+  }
+  const parts = source[Symbol.asyncIterator]();
+  const next = () => parts.next();
+  if ('destroy' in source && typeof source.destroy === 'function') {
+    const { destroy } = source;
+    return { next, cancel: async () => destroy.call(source) };
+  }
+  return { next, cancel: async () => parts.return?.() };
+}
+
+/** By shape: a stream may come from another copy of its library. */
+function isWebStream(source: object): source is ReadableStream<unknown> {
+  return 'getReader' in source && typeof source.getReader === 'function';
+}

@@ -1,0 +1,108 @@
+/**
+ * Mounts applications that are written for the web standard, `(request: Request) => Response`, as those of Hono are:
+ * every method below a prefix goes to one.
+ * Source: the Fetch Standard (https://fetch.spec.whatwg.org/). Errors: METHOD_UNSUPPORTED for a method that a web
+ * `Request` refuses or rewrites; NOT_FOUND for a path that a URL would not keep (`/a/../b`).
+ */
+import { z } from 'zod';
+import {
+  definePlugin,
+  type Handler,
+  type Request as Incoming,
+  JackfieldError,
+  type Log,
+  type Storage,
+} from '../core/plugin-api.js';
+import { defaultExport } from './shared/load-module.js';
+import { behind, patternsOf, prefixSchema, queryOf, staysInPlace } from './shared/mount.js';
+
+/** The second argument of an application; in Hono it is `c.env`. */
+export interface FetchEnv {
+  /** The request as jackfield sees it: `remoteAddress`, `params`, and what other plugins have told of it. */
+  readonly request: Incoming;
+  readonly storage: Storage;
+  readonly log: Log;
+  /** Aborted when the server begins to stop. */
+  readonly signal: AbortSignal;
+}
+
+export type FetchApplication = (request: Request, env: FetchEnv) => Response | Promise<Response>;
+
+const mountSchema = z.strictObject({
+  /** The module of the application: its default export is `(request) => Response`, or an object with it as `fetch`. */
+  module: z.string().min(1),
+  /** The paths that it answers: `/` for all, or as `/app`. */
+  prefix: prefixSchema.default('/'),
+  /** Whether the application sees paths without the prefix. */
+  stripPrefix: z.boolean().default(false),
+  /** The largest body in octets. Without, `limits.maxBodyOctets`. */
+  maxBodyOctets: z.int().min(0).optional(),
+});
+
+export default definePlugin({
+  name: 'fetch',
+  options: z.strictObject({
+    /** Each application with its paths. */
+    mounts: z.array(mountSchema).min(1),
+  }),
+  async setup({ handle, folder, storage, log, signal, options }) {
+    for (const { module, prefix, stripPrefix, maxBodyOctets } of options.mounts) {
+      const application = applicationIn(await defaultExport(module, folder), module);
+      const answer: Handler = (request) =>
+        application(toWebRequest(request, stripPrefix ? prefix : '/'), { request, storage, log, signal });
+      for (const pattern of patternsOf(prefix))
+        handle('*', pattern, answer, maxBodyOctets === undefined ? {} : { maxBodyOctets });
+    }
+  },
+});
+
+function applicationIn(exported: unknown, module: string): FetchApplication {
+  // That it takes a Request cannot be seen.
+  if (typeof exported === 'function') return exported as FetchApplication;
+  if (typeof exported === 'object' && exported !== null && 'fetch' in exported) {
+    const { fetch } = exported;
+    if (typeof fetch === 'function') return (request, env) => Reflect.apply(fetch, exported, [request, env]);
+  }
+  throw new Error(
+    `The module ${JSON.stringify(module)} has no application as its default export: (request) => Response, or { fetch }.`,
+  );
+}
+
+/** @param stripped What of the path the application does not see; `/` for nothing. */
+function toWebRequest(incoming: Incoming, stripped: string): Request {
+  const { method, path, target, protocol, host, headers, signal } = incoming;
+  // `new URL` would resolve these, and so lead past whoever guards the path as it is.
+  if (!staysInPlace(path)) throw new JackfieldError('NOT_FOUND');
+  const visible = behind(stripped, path) || '/';
+  const url = `${protocol}://${host === '' ? 'localhost' : host}${visible}${queryOf(target)}`;
+  const fields = new Headers();
+  for (const name in headers) if (!OF_CONNECTION.has(name)) fields.append(name, headers[name] ?? '');
+  const body = hasBody(incoming) ? { body: ReadableStream.from(incoming.body), duplex: 'half' as const } : {};
+  try {
+    const request = new Request(url, { method, headers: fields, signal, ...body });
+    if (request.method === method) return request;
+  } catch (cause) {
+    if (!REFUSED.has(method.toUpperCase())) throw cause;
+  }
+  throw new JackfieldError('METHOD_UNSUPPORTED', method);
+}
+
+/** Fetch §2.2.1: "forbidden methods". */
+const REFUSED = new Set(['CONNECT', 'TRACE', 'TRACK']);
+/** About the connection and not about the request. */
+const OF_CONNECTION = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'expect',
+]);
+
+/** A web `Request` takes no body with GET and HEAD, where it has no meaning (RFC 9110 §9.3.1). */
+function hasBody({ method, headers }: Incoming): boolean {
+  if (method === 'GET' || method === 'HEAD') return false;
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+}

@@ -1,0 +1,80 @@
+/**
+ * Passes requests on to another server, and its answers back: every method below a prefix, bodies as they come.
+ * Source: RFC 9110 §7.6 (forwarding), RFC 9112 §6 (framing, which is made anew both ways), RFC 7239 (Forwarded).
+ * Errors: UPSTREAM_UNREACHABLE, UPSTREAM_INVALID, UPSTREAM_TIMEOUT; METHOD_UNSUPPORTED for a method with small letters;
+ * NOT_FOUND for a path that the upstream could take for another (`/a/../b`).
+ */
+import { z } from 'zod';
+import { definePlugin, type Handler } from '../core/plugin-api.js';
+import { passOn } from './proxy/pass-on.js';
+import { Upstream } from './proxy/upstream.js';
+import { patternsOf, prefixSchema } from './shared/mount.js';
+import { TOKEN } from './shared/rules.js';
+
+const milliseconds = z.int().min(1).max(86_400_000);
+
+const mountSchema = z.strictObject({
+  /** Where to: `http://` or `https://`, host, port, and a path that is put in front. */
+  target: z.string().refine(isTarget, {
+    error:
+      'expected a URL as "http://127.0.0.1:3000" or "https://a.example/base", without user, query and fragment',
+  }),
+  /** The paths that are passed on: `/` for all, or as `/api`. */
+  prefix: prefixSchema.default('/'),
+  /** Whether the upstream sees paths without the prefix. */
+  stripPrefix: z.boolean().default(false),
+  /** The Host that the upstream sees: its own, or the one that the client asked for. */
+  host: z.enum(['upstream', 'client']).default('upstream'),
+  /**
+   * Which fields tell the upstream about the client: `x-forwarded` (-For, -Proto, -Host), `forwarded` (RFC 7239),
+   * `both` or `none`. What a client has sent under these names is never passed on: they tell what jackfield holds to be
+   * true, with `trustedProxies`.
+   */
+  forwarded: z.enum(['x-forwarded', 'forwarded', 'both', 'none']).default('both'),
+  /** What the proxy calls itself in Via (RFC 9110 §7.6.3). */
+  via: z
+    .string()
+    .regex(TOKEN, { error: 'expected a name of letters, digits and "-._"' })
+    .default('jackfield'),
+  /** Whether clients may switch to another protocol through it, as to WebSocket. */
+  upgrade: z.boolean().default(true),
+  /** Milliseconds to connect in, TLS and waiting for one of `maxConnections` included; then 504. */
+  connectTimeoutMs: milliseconds.default(3_000),
+  /**
+   * Milliseconds in which the answer has to begin, from the last octet of the request that was passed on; then 504. To
+   * be less than `limits.handlerTimeoutMs`, which ends it with 503.
+   */
+  responseTimeoutMs: milliseconds.default(8_000),
+  /** Milliseconds for which the connection to the upstream may be silent within an answer; then that is broken off. */
+  idleTimeoutMs: milliseconds.default(60_000),
+  /** Connections to the upstream at a time; requests beyond wait for one. */
+  maxConnections: z.int().min(1).max(65_536).default(256),
+  /** The largest body in octets. Without, `limits.maxBodyOctets`. */
+  maxBodyOctets: z.int().min(0).optional(),
+});
+
+export type Mount = z.output<typeof mountSchema>;
+
+export default definePlugin({
+  name: 'proxy',
+  options: z.strictObject({
+    /** Each upstream with its paths. */
+    mounts: z.array(mountSchema).min(1),
+  }),
+  setup({ handle, onClose, options }) {
+    for (const mount of options.mounts) {
+      const upstream = new Upstream(mount);
+      onClose(() => upstream.close());
+      const answer: Handler = (request) => passOn(request, upstream, mount);
+      const { prefix, maxBodyOctets } = mount;
+      for (const pattern of patternsOf(prefix))
+        handle('*', pattern, answer, maxBodyOctets === undefined ? {} : { maxBodyOctets });
+    }
+  },
+});
+
+function isTarget(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, username, password, search, hash } = new URL(text);
+  return /^https?:$/.test(protocol) && username + password + search + hash === '';
+}

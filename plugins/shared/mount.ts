@@ -1,0 +1,37 @@
+/** Prefixes of paths that a plugin takes everything below of. */
+import { z } from 'zod';
+
+/** `/`, or segments without a slash at the end: `/files`, `/api/v1`. No escapes, so it has one spelling. */
+export const prefixSchema = z.string().regex(/^(?:\/|(?:\/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+)$/, {
+  error: 'expected "/" or a path without a slash at its end, of letters, digits and "._~-" ("/files")',
+});
+
+/** What `handle` takes for everything below a prefix, and for the prefix itself. */
+export function patternsOf(prefix: string): readonly string[] {
+  return prefix === '/' ? ['/*'] : [prefix, `${prefix}/*`];
+}
+
+/** What of a path stands behind its prefix: `''`, or something that begins with a slash. */
+export function behind(prefix: string, path: string): string {
+  return prefix === '/' ? path : path.slice(prefix.length);
+}
+
+/** The query as it was sent, with its question mark; `''` without one. */
+export function queryOf(target: string): string {
+  const mark = target.indexOf('?');
+  return mark === -1 ? '' : target.slice(mark);
+}
+
+/**
+ * Whether whoever resolves dot segments, takes `\` for a slash or `%2F` for one, would still find the path where it
+ * stands. Hooks have judged the path as it is, so no other program may be given one that it reads as another.
+ */
+export function staysInPlace(path: string): boolean {
+  return !path.split(/[/\\]|%2F|%5C/i).some(isDots) && !path.includes('\\');
+}
+
+function isDots(segment: string): boolean {
+  // Behind `;` some servers see parameters of the segment.
+  const name = segment.split(/;|%3B/i, 1)[0];
+  return name === '.' || name === '..';
+}

@@ -1,0 +1,74 @@
+/**
+ * Sends files: folders of this machine, each below a prefix of paths.
+ * Source: RFC 9110 §8.8 (validators), §14 (ranges), §12.5.3 (Accept-Encoding). Errors: FILE_NOT_FOUND, also for what
+ * would lead out of the folder; RANGE_NOT_SATISFIABLE; FILE_CHANGED.
+ */
+import { z } from 'zod';
+import { definePlugin } from '../core/plugin-api.js';
+import { patternsOf, prefixSchema } from './shared/mount.js';
+import { TOKEN } from './shared/rules.js';
+import { openSite } from './static-files/site.js';
+
+const fileName = z
+  .string()
+  .regex(/^[^/\\\0]+$/, { error: 'expected the name of a file, without folders' })
+  .refine((name) => name !== '.' && name !== '..', { error: 'expected the name of a file' });
+
+/** Line ends would end the field. */
+const fieldValue = z.string().regex(/^[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?$/, {
+  error: 'expected the value of a field: one line of ASCII text',
+});
+
+const mountSchema = z.strictObject({
+  /** The folder, relative to that of the configuration. It has to exist. */
+  root: z.string().min(1),
+  /** The paths below which its files are: `/` for all, or as `/files`. */
+  prefix: prefixSchema.default('/'),
+  /** The file that answers for a folder, or false: then none does. */
+  index: z.union([fileName, z.literal(false)]).default('index.html'),
+  /** Whether a folder without that file is answered with a list of what is in it. */
+  listing: z.boolean().default(false),
+  /**
+   * Names that begin with a dot (`.git`, `.env`): `deny`, as if they were not there; `well-known`, but for a folder
+   * `.well-known` at the top (RFC 8615); or `allow`.
+   */
+  dotfiles: z.enum(['deny', 'well-known', 'allow']).default('deny'),
+  /** Symbolic links: `inside` follows those that stay in the folder; `anywhere` follows all. */
+  links: z.enum(['inside', 'anywhere']).default('inside'),
+  /**
+   * Files beside the file that hold the same compressed, in the order in which they are preferred: `br` (`app.js.br`),
+   * `zstd` (`.zst`), `gzip` (`.gz`). Each costs a look at the disk.
+   */
+  precompressed: z.array(z.enum(['br', 'zstd', 'gzip'])).default([]),
+  /** The value of Cache-Control, as `public, max-age=3600`. Without, there is none and caches ask or guess. */
+  cacheControl: fieldValue.optional(),
+  /** More fields for each of its answers. */
+  headers: z
+    .record(z.string().regex(TOKEN, { error: 'expected the name of a field' }), fieldValue)
+    .default({}),
+  /**
+   * A file in the folder that answers, with 200, where there is none and the last part of the path has no dot: for
+   * applications of a single page, that read the path themselves.
+   */
+  fallback: z.string().min(1).optional(),
+});
+
+export type Mount = z.output<typeof mountSchema>;
+
+export default definePlugin({
+  name: 'static-files',
+  options: z.strictObject({
+    /** Each folder with its paths. */
+    mounts: z.array(mountSchema).min(1),
+  }),
+  async setup({ handle, folder, options }) {
+    for (const mount of options.mounts) {
+      const site = await openSite(folder, mount);
+      for (const pattern of patternsOf(mount.prefix)) {
+        handle('GET', pattern, site);
+        // Not left to the plugin `head`, which need not be there.
+        handle('HEAD', pattern, site);
+      }
+    }
+  },
+});

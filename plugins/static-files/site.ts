@@ -1,0 +1,187 @@
+/**
+ * A folder of files as a handler.
+ *
+ * Law of this file: a path becomes the name of a file segment by segment, and what that name really leads to, links
+ * followed, is looked at before anything of it is sent.
+ */
+import type { Dirent, Stats } from 'node:fs';
+import { readdir, realpath, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { file, JackfieldError, type Request, type ResponseParts } from '../../core/plugin-api.js';
+import { preferredCoding } from '../shared/accept-encoding.js';
+import { behind, queryOf } from '../shared/mount.js';
+import { vary } from '../shared/vary.js';
+import type { Mount } from '../static-files.js';
+import { listingPage } from './listing.js';
+
+const SUFFIXES = { br: '.br', zstd: '.zst', gzip: '.gz' } as const;
+
+export type Site = (request: Request) => Promise<ResponseParts>;
+
+/** @throws Error where the folder is none, or the fallback is not in it. */
+export async function openSite(configFolder: string, mount: Mount): Promise<Site> {
+  const root = path.resolve(configFolder, mount.root);
+  const found = await stat(root).catch(() => undefined);
+  if (found?.isDirectory() !== true)
+    throw new Error(`There is no folder ${root}. Make it, or correct "root".`);
+  const files = new SiteFiles(await realpath(root), mount);
+  await files.expectFallback();
+  return (request) => files.answer(request);
+}
+
+class SiteFiles {
+  readonly #root: string;
+  readonly #mount: Mount;
+  readonly #headers: Readonly<Record<string, string>>;
+
+  constructor(root: string, mount: Mount) {
+    this.#root = root;
+    this.#mount = mount;
+    const { cacheControl, headers } = mount;
+    this.#headers = { ...headers, ...(cacheControl === undefined ? {} : { 'Cache-Control': cacheControl }) };
+  }
+
+  async expectFallback(): Promise<void> {
+    const { fallback } = this.#mount;
+    if (fallback === undefined) return;
+    const found = await this.#find(fallback.split('/'));
+    if (found?.stats.isFile() !== true)
+      throw new Error(`There is no file ${path.join(this.#root, fallback)}. Make it, or correct "fallback".`);
+  }
+
+  async answer(request: Request): Promise<ResponseParts> {
+    const { path: requested, target } = request;
+    const rest = behind(this.#mount.prefix, requested);
+    const segments = rest === '' ? [] : this.#segmentsOf(rest);
+    const isFolderPath = segments?.at(-1) === '';
+    const found = segments && (await this.#find(isFolderPath ? segments.slice(0, -1) : segments));
+    if (found?.stats.isFile() === true && !isFolderPath) return this.#send(found.place, request);
+    if (found?.stats.isDirectory() === true) {
+      const ofFolder = await this.#sendFolder(found.place, isFolderPath, request);
+      if (ofFolder === undefined) return this.#sendFallback(requested, request);
+      // No segment is empty, so this cannot be read as the name of another host (`//example.com`).
+      if (ofFolder === 'slash')
+        return { status: 308, headers: { ...this.#headers, Location: `${requested}/${queryOf(target)}` } };
+      return ofFolder;
+    }
+    return this.#sendFallback(requested, request);
+  }
+
+  /** Decoded one by one, so that `%2F` makes no other path. @returns undefined where they name no file of ours. */
+  #segmentsOf(rest: string): string[] | undefined {
+    const segments = rest.slice(1).split('/').map(decodeURIComponent);
+    const isLegal = segments.every(
+      (name, at) => (name === '' ? at === segments.length - 1 : isFileName(name)) && this.#isOpen(name, at),
+    );
+    return isLegal ? segments : undefined;
+  }
+
+  #isOpen(name: string, at: number): boolean {
+    const { dotfiles } = this.#mount;
+    if (!name.startsWith('.') || dotfiles === 'allow') return true;
+    return dotfiles === 'well-known' && at === 0 && name === '.well-known';
+  }
+
+  /** What a name leads to, if that is ours to send. */
+  async #find(names: readonly string[]): Promise<{ place: string; stats: Stats } | undefined> {
+    try {
+      const place = await realpath(path.join(this.#root, ...names));
+      if (this.#mount.links === 'inside' && !isWithin(this.#root, place)) return undefined;
+      return { place, stats: await stat(place) };
+    } catch (error) {
+      if (isAbsence(error)) return undefined;
+      throw error;
+    }
+  }
+
+  /** `slash`: the client should ask with a slash at the end, so that relative links in the page are right. */
+  async #sendFolder(
+    place: string,
+    isFolderPath: boolean,
+    request: Request,
+  ): Promise<ResponseParts | 'slash' | undefined> {
+    const { index, listing } = this.#mount;
+    const names = path.relative(this.#root, place);
+    const indexFile = index === false ? undefined : await this.#find([names, index]);
+    const hasIndex = indexFile?.stats.isFile() === true;
+    if (!hasIndex && !listing) return undefined;
+    if (!isFolderPath) return 'slash';
+    if (hasIndex) return this.#send(indexFile.place, request);
+    const depth = names === '' ? 0 : names.split(path.sep).length;
+    const entries = (await readdir(place, { withFileTypes: true })).filter((entry: Dirent) =>
+      this.#isOpen(entry.name, depth),
+    );
+    return {
+      headers: {
+        ...this.#headers,
+        'Content-Type': 'text/html; charset=utf-8',
+        // A name of a file is nobody's script, whatever a browser makes of it.
+        'Content-Security-Policy': "default-src 'none'",
+      },
+      body: listingPage(request.path, entries),
+    };
+  }
+
+  async #sendFallback(requested: string, request: Request): Promise<ResponseParts> {
+    const { fallback } = this.#mount;
+    const last = requested.slice(requested.lastIndexOf('/') + 1);
+    if (fallback === undefined || last.includes('.')) throw new JackfieldError('FILE_NOT_FOUND');
+    const found = await this.#find(fallback.split('/'));
+    if (found === undefined) throw new JackfieldError('FILE_NOT_FOUND');
+    return this.#send(found.place, request);
+  }
+
+  async #send(place: string, { headers }: Request): Promise<ResponseParts> {
+    const plain = await file(place, { headers: this.#headers });
+    const { precompressed } = this.#mount;
+    if (precompressed.length === 0) return plain;
+    // `file` gives a plain object of headers.
+    const own = plain.headers as Readonly<Record<string, string>>;
+    const field = vary(own[nameIn(own, 'vary')], 'Accept-Encoding');
+    for (let left = [...precompressed]; ; ) {
+      const coding = preferredCoding(headers['accept-encoding'], left);
+      if (coding === undefined) return { ...plain, headers: { ...without(own, 'vary'), Vary: field } };
+      const variant = await this.#find([path.relative(this.#root, place) + SUFFIXES[coding]]);
+      if (variant?.stats.isFile() === true)
+        return file(variant.place, {
+          type: own[nameIn(own, 'content-type')] ?? 'application/octet-stream',
+          headers: { ...without(this.#headers, 'vary'), 'Content-Encoding': coding, Vary: field },
+        });
+      left = left.filter((other) => other !== coding);
+    }
+  }
+}
+
+/** Nothing that any file system takes for more than one name, or for none. */
+function isFileName(name: string): boolean {
+  if (name === '.' || name === '..' || /[/\\\0]/.test(name)) return false;
+  // Windows: another stream of a file, or a drive.
+  return process.platform !== 'win32' || !name.includes(':');
+}
+
+function isWithin(root: string, place: string): boolean {
+  return place === root || place.startsWith(root.endsWith(path.sep) ? root : root + path.sep);
+}
+
+const ABSENT: readonly unknown[] = [
+  'ENOENT',
+  'ENOTDIR',
+  'ENAMETOOLONG',
+  'ELOOP',
+  'EACCES',
+  'EPERM',
+  'EINVAL',
+];
+
+function isAbsence(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && ABSENT.includes(error.code);
+}
+
+/** The spelling in which a record has a field. */
+function nameIn(headers: Readonly<Record<string, string>>, name: string): string {
+  return Object.keys(headers).find((own) => own.toLowerCase() === name) ?? name;
+}
+
+function without(headers: Readonly<Record<string, string>>, name: string): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).filter(([own]) => own.toLowerCase() !== name));
+}

@@ -1,0 +1,78 @@
+/**
+ * WebSocket: paths whose clients switch to it, each served by a module of yours. Other plugins serve sockets with
+ * `webSockets`, whether this one is configured or not.
+ * Source: RFC 6455, spoken by the package ws. Errors: WEBSOCKET_EXPECTED, WEBSOCKET_INVALID, ORIGIN_NOT_ALLOWED.
+ */
+import { z } from 'zod';
+import { definePlugin, type Log, type Request, type Storage } from '../core/plugin-api.js';
+import { defaultExport } from './shared/load-module.js';
+import { patternSchema, TOKEN } from './shared/rules.js';
+import type { WebSocket } from './websocket/guarded-socket.js';
+import { webSockets } from './websocket/web-sockets.js';
+
+export type { ServeSocket, WebSocket } from './websocket/guarded-socket.js';
+export { type WebSocketOptions, webSockets } from './websocket/web-sockets.js';
+
+/** What a module is given beside its socket. */
+export interface SocketContext {
+  /** All that are open at this path now, this one among them. */
+  readonly sockets: ReadonlySet<WebSocket>;
+  readonly log: Log;
+  readonly storage: Storage;
+  /** Aborted when the server begins to stop. */
+  readonly signal: AbortSignal;
+}
+
+/** The default export of a module. What it throws, or rejects with, closes this one socket. */
+export type SocketModule = (socket: WebSocket, request: Request, context: SocketContext) => unknown;
+
+const milliseconds = z.int().min(1).max(3_600_000);
+
+const mountSchema = z.strictObject({
+  /** A pattern as of `handle`. */
+  path: patternSchema,
+  /** The module that serves its sockets: its default export is called with each. Relative to the configuration. */
+  module: z.string().min(1),
+  /**
+   * Whose pages may open sockets: `same-host`, those of the host that is asked; a list of origins as browsers send
+   * them; or `*`. Programs that are no browsers send no origin and are let in: this is no access control.
+   */
+  origins: z.union([z.enum(['same-host', '*']), z.array(z.string().min(1))]).default('same-host'),
+  /** Subprotocols, of which the first that the client names is agreed upon. */
+  protocols: z.array(z.string().regex(TOKEN, { error: 'expected the name of a subprotocol' })).default([]),
+  /** The longest message, in octets. A longer one closes the socket with 1009. */
+  maxPayloadOctets: z.int().min(1).max(1_073_741_824).default(1_048_576),
+  /** Octets that may wait for a client that reads slowly; more break its socket off. */
+  maxBufferedOctets: z.int().min(1024).default(16_777_216),
+  /** Whether to compress messages: it takes much memory per socket. */
+  perMessageDeflate: z.boolean().default(false),
+  /** Milliseconds between pings. */
+  pingIntervalMs: milliseconds.default(30_000),
+  /** Milliseconds within which a client has to answer a ping, or its socket is broken off. */
+  pongTimeoutMs: milliseconds.default(10_000),
+  /** Milliseconds that a client has to answer a close, also that with 1001 when the server stops. */
+  closeTimeoutMs: milliseconds.default(2_000),
+});
+
+export default definePlugin({
+  name: 'websocket',
+  options: z.strictObject({
+    /** Each path with what serves it. */
+    mounts: z.array(mountSchema).min(1),
+  }),
+  async setup({ handle, signal, log, storage, folder, options }) {
+    for (const { path, module, ...rest } of options.mounts) {
+      const serve = await defaultExport(module, folder);
+      if (typeof serve !== 'function')
+        throw new Error(
+          `The module ${JSON.stringify(module)} has no function (socket, request) as its default export.`,
+        );
+      const webSocket = webSockets({ signal, log }, rest);
+      const context = { sockets: webSocket.sockets, log, storage, signal } satisfies SocketContext;
+      handle('GET', path, (request) =>
+        // That it takes these three cannot be seen.
+        webSocket(request, (socket) => (serve as SocketModule)(socket, request, context)),
+      );
+    }
+  },
+});

@@ -1,0 +1,182 @@
+/** Sockets of one kind: their handshake, their heartbeat and their end. */
+import { WebSocketServer } from 'ws';
+import {
+  HttpError,
+  JackfieldError,
+  type PluginContext,
+  type Request,
+  type ResponseParts,
+  requestedProtocols,
+} from '../../core/plugin-api.js';
+import { refusal } from '../shared/refusal.js';
+import { TOKEN } from '../shared/rules.js';
+import { GuardedSocket, type ServeSocket, type WebSocket } from './guarded-socket.js';
+
+const GOING_AWAY = 'The server is shutting down.';
+
+/** Each has the default that the option of the plugin `websocket` has, which tells what it means. */
+export interface WebSocketOptions {
+  readonly origins?: 'same-host' | '*' | readonly string[];
+  readonly protocols?: readonly string[];
+  readonly maxPayloadOctets?: number;
+  readonly maxBufferedOctets?: number;
+  readonly perMessageDeflate?: boolean;
+  readonly pingIntervalMs?: number;
+  readonly pongTimeoutMs?: number;
+  readonly closeTimeoutMs?: number;
+}
+
+/** Answers a request by making it a socket. Errors: WEBSOCKET_EXPECTED, WEBSOCKET_INVALID, ORIGIN_NOT_ALLOWED. */
+export interface AnswerWithSocket {
+  (request: Request<unknown>, serve: ServeSocket): ResponseParts;
+  /** Those that are open now. */
+  readonly sockets: ReadonlySet<WebSocket>;
+}
+
+/**
+ * For plugins that serve sockets themselves, called once in `setup`:
+ *
+ *     setup(context) {
+ *       const webSocket = webSockets(context);
+ *       context.handle('GET', '/echo', (request) =>
+ *         webSocket(request, (socket) => socket.on('message', (data) => socket.send(data))));
+ *     }
+ *
+ * The sockets are closed with 1001 when the server stops, and what goes wrong in one is logged with the name of the
+ * plugin whose context this is.
+ */
+export function webSockets(
+  { signal, log }: Pick<PluginContext, 'signal' | 'log'>,
+  options: WebSocketOptions = {},
+): AnswerWithSocket {
+  const {
+    origins = 'same-host',
+    protocols = [],
+    maxPayloadOctets = 1_048_576,
+    maxBufferedOctets = 16_777_216,
+    perMessageDeflate = false,
+    pingIntervalMs = 30_000,
+    pongTimeoutMs = 10_000,
+    closeTimeoutMs = 2_000,
+  } = options;
+  const sockets = new Set<GuardedSocket>();
+  /** Those that have not been heard of since they were pinged, with the number of that beat. */
+  const silent = new Map<GuardedSocket, number>();
+  const server = new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    maxPayload: maxPayloadOctets,
+    perMessageDeflate,
+    WebSocket: GuardedSocket,
+    handleProtocols: (asked) => [...asked].find((name) => protocols.includes(name)) ?? false,
+  });
+
+  let beats = 0;
+  let pings: NodeJS.Timeout | undefined;
+  /** Timers run only while there are sockets, and keep no process alive. */
+  const beat = (): void => {
+    const now = ++beats;
+    for (const socket of sockets) {
+      if (socket.readyState !== socket.OPEN) continue;
+      if (!silent.has(socket)) silent.set(socket, now);
+      socket.ping();
+    }
+    setTimeout(() => {
+      for (const [socket, since] of silent) if (since === now) socket.terminate();
+    }, pongTimeoutMs).unref();
+  };
+
+  const close = (socket: GuardedSocket, code: number, reason: string): void => {
+    socket.close(code, reason);
+    setTimeout(() => socket.terminate(), closeTimeoutMs).unref();
+  };
+
+  signal.addEventListener(
+    'abort',
+    () => {
+      for (const socket of sockets) close(socket, 1001, GOING_AWAY);
+    },
+    { once: true },
+  );
+
+  const open = (socket: GuardedSocket, request: Request<unknown>, serve: ServeSocket): void => {
+    socket.maxBufferedOctets = maxBufferedOctets;
+    socket.onfailure = (error) => {
+      log.error({ path: request.path, err: error }, 'What serves a WebSocket failed; it is closed.');
+      close(socket, 1011, '');
+    };
+    sockets.add(socket);
+    pings ??= setInterval(beat, pingIntervalMs).unref();
+    const heard = (): void => {
+      silent.delete(socket);
+    };
+    socket.on('pong', heard).on('ping', heard).on('message', heard);
+    // A client that breaks the rules of the protocol is closed by ws, with the code for that.
+    socket.on('error', (error) =>
+      log.debug({ path: request.path, err: error }, 'A WebSocket was broken off.'),
+    );
+    socket.on('close', () => {
+      silent.delete(socket);
+      sockets.delete(socket);
+      if (sockets.size > 0) return;
+      clearInterval(pings);
+      pings = undefined;
+    });
+    socket.guard(() => serve(socket));
+    if (signal.aborted) close(socket, 1001, GOING_AWAY);
+  };
+
+  const answer = (request: Request<unknown>, serve: ServeSocket): ResponseParts => {
+    expectHandshake(request);
+    expectOrigin(request, origins);
+    const { method, target, headers } = request;
+    return {
+      takeOver: (stream) => {
+        // ws reads no more than these three of a request, and of a list of protocols only what it knows itself.
+        const asked = { method, url: target, headers: { ...headers, upgrade: 'websocket' } };
+        const incoming = asked as unknown as Parameters<typeof server.handleUpgrade>[0];
+        server.handleUpgrade(incoming, stream, Buffer.alloc(0), (socket) =>
+          // The class is the one that the server was given.
+          open(socket as GuardedSocket, request, serve),
+        );
+      },
+    };
+  };
+  return Object.assign(answer, { sockets });
+}
+
+/** Everything that ws would refuse in its own words. */
+function expectHandshake(request: Request<unknown>): void {
+  const { headers, method } = request;
+  if (!requestedProtocols(request).includes('websocket') || headers['sec-websocket-version'] !== '13')
+    throw refusal('WEBSOCKET_EXPECTED', { Upgrade: 'websocket', 'Sec-WebSocket-Version': '13' });
+  if (method !== 'GET') throw new JackfieldError('WEBSOCKET_INVALID', 'its method is GET.');
+  if (!/^[+/0-9A-Za-z]{22}==$/.test(headers['sec-websocket-key'] ?? ''))
+    throw new JackfieldError('WEBSOCKET_INVALID', 'Sec-WebSocket-Key is not 16 octets in base64.');
+  const asked = headers['sec-websocket-protocol']?.split(',').map((name) => name.trim()) ?? [];
+  if (!asked.every((name) => TOKEN.test(name)) || new Set(asked).size < asked.length)
+    throw new JackfieldError('WEBSOCKET_INVALID', 'Sec-WebSocket-Protocol is no list of different tokens.');
+  if (headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) !== 0)
+    throw new JackfieldError('WEBSOCKET_INVALID', 'it has a body.');
+}
+
+/** Browsers send cookies along whoever's page it is, and no CORS keeps that page from the socket (RFC 6455 §10.2). */
+function expectOrigin(
+  { headers, host }: Request<unknown>,
+  allowed: NonNullable<WebSocketOptions['origins']>,
+): void {
+  const { origin } = headers;
+  if (origin === undefined || allowed === '*') return;
+  const isAllowed = allowed === 'same-host' ? isHost(origin, host) : allowed.includes(origin);
+  if (isAllowed) return;
+  const { status, message } = new JackfieldError('ORIGIN_NOT_ALLOWED', origin);
+  throw new HttpError(status, message);
+}
+
+/** Compared with their ports; the usual one of the scheme may be left out. */
+function isHost(origin: string, host: string): boolean {
+  if (!URL.canParse(origin)) return false;
+  const { protocol, host: ofOrigin } = new URL(origin);
+  const asked = `${protocol}//${host}`;
+  return ofOrigin !== '' && URL.canParse(asked) && new URL(asked).host === ofOrigin;
+}

@@ -1,0 +1,808 @@
+import { once } from 'node:events';
+import http from 'node:http';
+import https from 'node:https';
+import net from 'node:net';
+import test, { type ExecutionContext } from 'ava';
+import { WebSocket } from 'ws';
+import { webSockets } from '../../plugins/websocket.js';
+import { ONE } from '../support/certificates.js';
+import {
+  chunked,
+  field,
+  plugin,
+  type RawClient,
+  request,
+  type Served,
+  type ServeOptions,
+  serve,
+  type WireResponse,
+  withBody,
+} from '../support/raw-client.js';
+import { served } from './served.js';
+
+/** An upstream that sees and says every octet itself. */
+class Upstream {
+  readonly port: number;
+  readonly sockets: net.Socket[] = [];
+  readonly #waiting: ((socket: net.Socket) => void)[] = [];
+  #taken = 0;
+
+  private constructor(server: net.Server) {
+    // It listens on a port.
+    this.port = (server.address() as net.AddressInfo).port;
+    server.on('connection', (socket) => {
+      socket.on('error', () => {});
+      this.sockets.push(socket);
+      this.#waiting.shift()?.(socket);
+    });
+  }
+
+  static async listen(t: ExecutionContext): Promise<Upstream> {
+    const server = net.createServer({ allowHalfOpen: true });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const upstream = new Upstream(server);
+    t.teardown(() => {
+      for (const socket of upstream.sockets) socket.destroy();
+      server.close();
+    });
+    return upstream;
+  }
+
+  get target(): string {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  /** The next connection. */
+  async connection(): Promise<Connection> {
+    const at = this.#taken++;
+    const socket =
+      this.sockets[at] ?? (await new Promise<net.Socket>((resolve) => this.#waiting.push(resolve)));
+    return new Connection(socket);
+  }
+}
+
+class Connection {
+  readonly socket: net.Socket;
+  received = '';
+
+  constructor(socket: net.Socket) {
+    this.socket = socket;
+    socket.setEncoding('latin1');
+    socket.on('data', (text: string) => {
+      this.received += text;
+      socket.emit('more');
+    });
+  }
+
+  async until(text: string): Promise<void> {
+    while (!this.received.includes(text)) await once(this.socket, 'more');
+  }
+
+  /** A request without a body. @returns its lines. */
+  async request(): Promise<string[]> {
+    await this.until('\r\n\r\n');
+    const end = this.received.indexOf('\r\n\r\n');
+    const lines = this.received.slice(0, end).split('\r\n');
+    this.received = this.received.slice(end + 4);
+    return lines;
+  }
+
+  send(...lines: string[]): void {
+    this.socket.write(lines.join('\r\n'), 'latin1');
+  }
+
+  answer(body: string, fields: readonly string[] = [], status = '200 OK'): void {
+    this.send(
+      `HTTP/1.1 ${status}`,
+      'Content-Type: text/plain',
+      `Content-Length: ${body.length}`,
+      ...fields,
+      '',
+      body,
+    );
+  }
+
+  /** The proxy has let it go. */
+  async closed(): Promise<void> {
+    if (this.socket.destroyed || this.socket.readableEnded) return;
+    await new Promise<void>((resolve) => {
+      this.socket.once('end', resolve).once('close', () => resolve());
+    });
+  }
+}
+
+interface Proxied extends Served {
+  readonly upstream: Upstream;
+  /** Sends a request, and gives the upstream's connection that it came over. */
+  ask(octets: string): Promise<{ client: RawClient; connection: Connection; lines: string[] }>;
+}
+
+async function proxied(t: ExecutionContext, options = {}, more: ServeOptions = {}): Promise<Proxied> {
+  const upstream = await Upstream.listen(t);
+  const mount = { target: upstream.target, ...options };
+  const all = await serve(t, {
+    ...more,
+    plugins: [{ use: 'proxy', options: { mounts: [mount] } }, ...(more.plugins ?? [])],
+  });
+  return {
+    ...all,
+    upstream,
+    ask: async (octets) => {
+      const client = await all.connect();
+      client.send(octets);
+      const connection = await upstream.connection();
+      return { client, connection, lines: await connection.request() };
+    },
+  };
+}
+
+/** What a proxy in front of this handler of node:http answers. */
+async function before(
+  t: ExecutionContext,
+  handler: http.RequestListener,
+  options = {},
+  more: ServeOptions = {},
+): Promise<Served & { readonly http: http.Server }> {
+  const server = http.createServer(handler);
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const { port } = server.address() as net.AddressInfo;
+  const mount = { target: `http://127.0.0.1:${port}`, ...options };
+  const all = await serve(t, { ...more, plugins: [{ use: 'proxy', options: { mounts: [mount] } }] });
+  return { ...all, http: server };
+}
+
+async function exchange(all: Served, octets: string, method = 'GET'): Promise<WireResponse> {
+  const client = await all.connect();
+  client.send(octets);
+  return client.response(method);
+}
+
+test('request and answer go through, and both carry Via', async (t) => {
+  const { ask, upstream } = await proxied(t);
+  const { client, connection, lines } = await ask(request('GET /a%2fb?x=1&y', ['X-A: 1', 'Via: 1.0 first']));
+  t.is(lines[0], 'GET /a%2Fb?x=1&y HTTP/1.1');
+  const fields = lines.slice(1).sort();
+  t.deepEqual(fields, [
+    'Connection: keep-alive',
+    'forwarded: for=127.0.0.1;proto=http;host=localhost',
+    `host: 127.0.0.1:${upstream.port}`,
+    'via: 1.0 first, 1.1 jackfield',
+    'x-a: 1',
+    'x-forwarded-for: 127.0.0.1',
+    'x-forwarded-host: localhost',
+    'x-forwarded-proto: http',
+  ]);
+  connection.answer('hello', ['Set-Cookie: a=1', 'Set-Cookie: b=2', 'Server: theirs', 'Via: 1.1 inner']);
+  const answer = await client.response();
+  t.is(answer.status, 200);
+  t.is(answer.body, 'hello');
+  t.is(answer.framing, 'length');
+  t.deepEqual(answer.fields.get('set-cookie'), ['a=1', 'b=2']);
+  t.is(field(answer, 'server'), 'theirs');
+  t.is(field(answer, 'via'), '1.1 inner, 1.1 jackfield');
+});
+
+test('what is about one connection stays there, also what Connection names', async (t) => {
+  const { ask } = await proxied(t);
+  const { client, connection, lines } = await ask(
+    request('GET /', [
+      'Connection: keep-alive, X-Hop, Content-Length, Host, X-Forwarded-For, Via',
+      'X-Hop: 1',
+      'Keep-Alive: timeout=5',
+      'Proxy-Connection: keep-alive',
+      'Proxy-Authorization: Basic x',
+      'TE: trailers',
+      'Trailer: X',
+      'Upgrade: x',
+      'Expect: 100-continue',
+      'Content-Length: 0',
+    ]),
+  );
+  const names = lines.slice(1).map((line) => line.slice(0, line.indexOf(':')).toLowerCase());
+  t.deepEqual(names.sort(), [
+    'connection',
+    'content-length',
+    'forwarded',
+    'host',
+    'via',
+    'x-forwarded-for',
+    'x-forwarded-host',
+    'x-forwarded-proto',
+  ]);
+  connection.answer('x', [
+    'Connection: close, X-Hop',
+    'X-Hop: 1',
+    'Keep-Alive: timeout=5',
+    'Proxy-Connection: x',
+    'X-End: 1',
+  ]);
+  const answer = await client.response();
+  t.is(answer.body, 'x');
+  for (const name of ['connection', 'x-hop', 'keep-alive', 'proxy-connection'])
+    t.is(field(answer, name), undefined, name);
+  t.is(field(answer, 'x-end'), '1');
+  // The upstream closes its connection, which is not the client's.
+  client.send(request('GET /probe'));
+  t.is((await client.response()).body, 'alive');
+});
+
+test('nobody can invent where he comes from', async (t) => {
+  const inventions = [
+    'Forwarded: for=10.0.0.1',
+    'X-Forwarded-For: 10.0.0.1',
+    'X-Forwarded-Host: evil.example',
+    'X-Forwarded-Proto: https',
+    'X-Forwarded-Anything: 1',
+    'X-Real-IP: 10.0.0.1',
+  ];
+  for (const [forwarded, expected] of [
+    [
+      'both',
+      [
+        'forwarded: for=127.0.0.1;proto=http;host="localhost:80"',
+        'x-forwarded-for: 127.0.0.1',
+        'x-forwarded-host: localhost:80',
+        'x-forwarded-proto: http',
+      ],
+    ],
+    [
+      'x-forwarded',
+      ['x-forwarded-for: 127.0.0.1', 'x-forwarded-host: localhost:80', 'x-forwarded-proto: http'],
+    ],
+    ['forwarded', ['forwarded: for=127.0.0.1;proto=http;host="localhost:80"']],
+    ['none', []],
+  ] as const) {
+    const { ask } = await proxied(t, { forwarded });
+    const { lines } = await ask(`GET / HTTP/1.1\r\nHost: localhost:80\r\n${inventions.join('\r\n')}\r\n\r\n`);
+    t.deepEqual(lines.filter((line) => /^(?:forwarded|x-forwarded|x-real)/.test(line)).sort(), [...expected]);
+  }
+});
+
+test('the Host is that of the upstream, or that of the client; a prefix stays, or is stripped', async (t) => {
+  const client = await proxied(t, { host: 'client', prefix: '/api' });
+  const { lines } = await client.ask(request('GET /api/x?y'));
+  t.is(lines[0], 'GET /api/x?y HTTP/1.1');
+  t.true(lines.includes('host: localhost'));
+  t.is((await client.get('/apix')).status, 404);
+  const stripped = await proxied(t, { prefix: '/api', stripPrefix: true });
+  for (const [target, path] of [
+    ['/api', '/'],
+    ['/api?x', '/?x'],
+    ['/api/', '/'],
+    ['/api/a/b', '/a/b'],
+    ['http://localhost/api/a', '/a'],
+  ]) {
+    const asked = await stripped.ask(request(`GET ${target}`));
+    t.is(asked.lines[0], `GET ${path} HTTP/1.1`);
+    t.true(asked.lines.includes('x-forwarded-prefix: /api'));
+  }
+});
+
+test('the path of the target stands in front', async (t) => {
+  const upstream = await Upstream.listen(t);
+  const mounts = [{ target: `${upstream.target}/base/`, prefix: '/a', stripPrefix: true }];
+  const { connect } = await serve(t, { plugins: [{ use: 'proxy', options: { mounts } }] });
+  const client = await connect();
+  client.send(request('GET /a/x'));
+  t.is((await (await upstream.connection()).request())[0], 'GET /base/x HTTP/1.1');
+});
+
+test('redirects within the upstream are led back through the proxy', async (t) => {
+  const { ask, upstream } = await proxied(t, { prefix: '/api', stripPrefix: true });
+  for (const [location, expected] of [
+    ['/login', '/api/login'],
+    [`${upstream.target}/login?x`, '/api/login?x'],
+    ['https://other.example/login', 'https://other.example/login'],
+    ['//other.example/login', '//other.example/login'],
+    ['login', 'login'],
+  ] as const) {
+    const { client, connection } = await ask(request('GET /api/x'));
+    connection.answer('', [`Location: ${location}`, 'Connection: close'], '302 Found');
+    t.is(field(await client.response(), 'location'), expected);
+  }
+});
+
+test('no path leads out of its prefix or is read as another behind it', async (t) => {
+  const { get, upstream } = await proxied(t, { prefix: '/api' });
+  for (const target of [
+    '/api/../admin',
+    '/api/%2e%2e/admin',
+    '/api/x/../../admin',
+    '/api/..%2fadmin',
+    '/api/%2e%2e%5cadmin',
+    '/api/..;/admin',
+    '/api/..%3bx/admin',
+    '/api/.',
+    '/api/./x',
+  ])
+    t.is((await get(target)).status, 404, target);
+  t.is(upstream.sockets.length, 0);
+});
+
+test('methods of any name go through, but not with small letters, which would become others', async (t) => {
+  const { ask, connect, upstream } = await proxied(t);
+  for (const method of ['PURGE', 'FROBNICATE', 'M-SEARCH', 'QUERY', 'DELETE', 'TRACE', 'OPTIONS']) {
+    const { client, connection, lines } = await ask(request(`${method} /`));
+    t.is(lines[0], `${method} / HTTP/1.1`);
+    connection.answer('x', ['Connection: close']);
+    t.is((await client.response()).body, 'x');
+  }
+  const before = upstream.sockets.length;
+  for (const method of ['get', 'Purge']) {
+    const client = await connect();
+    client.send(request(`${method} /`));
+    t.is((await client.response()).status, 501);
+  }
+  t.is(upstream.sockets.length, before);
+});
+
+test('a body keeps its framing, whatever the method', async (t) => {
+  const { ask } = await proxied(t);
+  for (const method of ['GET', 'DELETE', 'POST', 'PURGE']) {
+    const long = await ask(withBody(`${method} /`, 'hello'));
+    await long.connection.until('hello');
+    t.true(long.lines.includes('content-length: 5'));
+    t.false(long.lines.some((line) => /^transfer-encoding/i.test(line)));
+    long.connection.answer('x', ['Connection: close']);
+    await long.client.response();
+    const pieces = await ask(chunked(`${method} /`, ['hel', 'lo']));
+    await pieces.connection.until('0\r\n\r\n');
+    t.true(pieces.lines.includes('transfer-encoding: chunked'));
+    t.false(pieces.lines.some((line) => /^content-length/i.test(line)));
+    pieces.connection.answer('x', ['Connection: close']);
+    t.is((await pieces.client.response()).body, 'x');
+  }
+  const none = await ask(request('POST /'));
+  t.true(none.lines.some((line) => /^content-length: 0$/i.test(line)));
+});
+
+test('what would smuggle a request reaches no upstream', async (t) => {
+  const { connect, upstream, get } = await proxied(t);
+  for (const [lines, body] of [
+    [['Content-Length: 5', 'Transfer-Encoding: chunked'], '0\r\n\r\nGET /admin HTTP/1.1\r\n\r\n'],
+    [['Transfer-Encoding: chunked', 'Transfer-Encoding: identity'], '0\r\n\r\n'],
+    [['Transfer-Encoding: xchunked'], '0\r\n\r\n'],
+    [['Content-Length: 5', 'Content-Length: 6'], 'hello!'],
+    [['Content-Length: +5'], 'hello'],
+    [['Transfer-Encoding : chunked'], '0\r\n\r\n'],
+    [['X: y\r\n Transfer-Encoding: chunked'], '0\r\n\r\n'],
+    [['X: y\nTransfer-Encoding: chunked'], '0\r\n\r\n'],
+  ] as const) {
+    const client = await connect();
+    client.send(request('POST /', lines, body));
+    const { status } = await client.response();
+    t.true(status === 400 || status === 501, `${lines.join()}: ${status}`);
+  }
+  t.is(upstream.sockets.length, 0);
+  t.is((await get('/probe')).body, 'alive');
+});
+
+test('what follows a body is another request, also behind the proxy', async (t) => {
+  const { ask } = await proxied(t);
+  const { client, connection } = await ask(
+    withBody('POST /', 'GET /inner HTTP/1.1\r\n\r\n') + request('GET /outer'),
+  );
+  await connection.until('GET /inner HTTP/1.1\r\n\r\n');
+  connection.received = '';
+  connection.answer('first');
+  t.is((await client.response()).body, 'first');
+  t.is((await connection.request())[0], 'GET /outer HTTP/1.1');
+  connection.answer('second');
+  t.is((await client.response()).body, 'second');
+});
+
+test('answers of every framing arrive whole', async (t) => {
+  const { ask } = await proxied(t);
+  const chunks = await ask(request('GET /'));
+  chunks.connection.send(
+    'HTTP/1.1 200 OK',
+    'Content-Type: a/b',
+    'Transfer-Encoding: chunked',
+    '',
+    '3',
+    'abc',
+    '0',
+    '',
+    '',
+  );
+  const one = await chunks.client.response();
+  t.is(one.body, 'abc');
+  t.is(one.framing, 'chunked');
+  chunks.connection.socket.destroy();
+  const close = await ask(request('GET /'));
+  close.connection.send('HTTP/1.1 200 OK', '', 'until the end');
+  close.connection.socket.end();
+  const other = await close.client.response();
+  t.is(other.body, 'until the end');
+  t.is(field(other, 'content-type'), undefined);
+});
+
+for (const [what, octets] of [
+  ['no HTTP', 'SSH-2.0-x\r\n\r\n'],
+  ['two framings', 'HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n'],
+  ['a status of none', 'HTTP/1.1 999 Odd\r\nContent-Length: 0\r\n\r\n'],
+  ['two lengths', 'HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd'],
+  ['a field with a line end', 'HTTP/1.1 200 OK\r\nX: a\rSet-Cookie: b\r\nContent-Length: 0\r\n\r\n'],
+  [
+    'a protocol nobody asked for',
+    'HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n',
+  ],
+  ['426 without Upgrade', 'HTTP/1.1 426 Upgrade Required\r\nContent-Length: 0\r\n\r\n'],
+  ['nothing at all', ''],
+  ['half a head', 'HTTP/1.1 200 OK\r\nContent-Le'],
+] as const) {
+  test(`an upstream that says ${what} is 502, and the next request goes on`, async (t) => {
+    const { ask, log } = await proxied(t);
+    const { client, connection } = await ask(request('GET /'));
+    connection.socket.end(octets, 'latin1');
+    const answer = await client.response();
+    t.is(answer.status, 502);
+    t.regex(answer.body, /gave no valid answer/);
+    client.send(request('GET /probe'));
+    t.is((await client.response()).body, 'alive');
+    t.true(log.some((line) => line.plugin === 'proxy'));
+  });
+}
+
+test('an answer that is cut is cut for the client too', async (t) => {
+  const { ask } = await proxied(t);
+  for (const head of ['Content-Length: 100', 'Transfer-Encoding: chunked']) {
+    const { client, connection } = await ask(request('GET /'));
+    connection.send('HTTP/1.1 200 OK', head, '', '3\r\nabc\r\n');
+    await client.receive('abc');
+    connection.socket.destroy();
+    const rest = await client.closed();
+    t.false(rest.endsWith('0\r\n\r\n'));
+  }
+});
+
+test('an upstream that is not there is 502, and does not tell who it is', async (t) => {
+  const gone = net.createServer().listen(0, '127.0.0.1');
+  await once(gone, 'listening');
+  const { port } = gone.address() as net.AddressInfo;
+  gone.close();
+  await once(gone, 'close');
+  const mounts = [{ target: `http://127.0.0.1:${port}` }];
+  const { get, log } = await serve(t, { plugins: [{ use: 'proxy', options: { mounts } }] });
+  const { status, body } = await get('/');
+  t.is(status, 502);
+  t.regex(body, /cannot be reached/);
+  t.false(body.includes(String(port)));
+  t.true(JSON.stringify(log).includes('ECONNREFUSED'));
+});
+
+test('an upstream that does not answer in time is 504, and its connection is let go', async (t) => {
+  const { ask } = await proxied(t, { responseTimeoutMs: 50 });
+  const { client, connection } = await ask(request('GET /'));
+  t.is((await client.response()).status, 504);
+  await connection.closed();
+});
+
+test('one that has no connection to spare is 504 too', async (t) => {
+  const { ask, connect, upstream } = await proxied(t, { maxConnections: 1, connectTimeoutMs: 2_000 });
+  const first = await ask(request('GET /'));
+  const second = await connect();
+  second.send(request('GET /'));
+  t.is((await second.response()).status, 504);
+  t.is(upstream.sockets.length, 1);
+  first.connection.answer('late');
+  t.is((await first.client.response()).body, 'late');
+});
+
+test('an answer that falls silent is broken off', async (t) => {
+  const { ask } = await proxied(t, { idleTimeoutMs: 50 });
+  const { client, connection } = await ask(request('GET /'));
+  connection.send('HTTP/1.1 200 OK', 'Content-Length: 10', '', 'abc');
+  t.true((await client.closed()).endsWith('abc'));
+  await connection.closed();
+});
+
+test('a client that leaves is no longer worked for', async (t) => {
+  const { ask } = await proxied(t);
+  const waiting = await ask(request('GET /'));
+  waiting.client.reset();
+  await waiting.connection.closed();
+  for (const type of ['X: y', 'Content-Type: text/plain']) {
+    const streaming = await ask(request('GET /'));
+    streaming.connection.send('HTTP/1.1 200 OK', 'Content-Length: 1000000', type, '', 'abc');
+    await streaming.client.receive('abc');
+    streaming.client.reset();
+    await streaming.connection.closed();
+  }
+  const sending = await ask(request('POST /', ['Content-Length: 10'], 'abc'));
+  await sending.connection.until('abc');
+  sending.client.reset();
+  await sending.connection.closed();
+  t.false(sending.connection.received.includes('0\r\n\r\n'));
+});
+
+test('a client that does not read holds the upstream up', async (t) => {
+  const { ask } = await proxied(t);
+  const { client, connection } = await ask(request('GET /'));
+  client.stopReading();
+  const total = 200_000_000;
+  connection.send('HTTP/1.1 200 OK', `Content-Length: ${total}`, '', '');
+  let written = 0;
+  for (let turns = 0; turns < 2_000 && written < total; turns++) {
+    if (!connection.socket.writableNeedDrain) {
+      connection.socket.write(Buffer.alloc(65_536));
+      written += 65_536;
+      turns = 0;
+    }
+    await new Promise(setImmediate);
+  }
+  t.true(written < total / 2, `${written}`);
+});
+
+test('an upstream that does not read holds the client up', async (t) => {
+  const total = 200_000_000;
+  const { ask } = await proxied(t, { maxBodyOctets: total });
+  const { client, connection } = await ask(request('POST /', [`Content-Length: ${total}`]));
+  connection.socket.pause();
+  let sent = 0;
+  for (let turns = 0; turns < 2_000 && sent < total; turns++) {
+    if (client.unsent < 65_536) {
+      client.send('x'.repeat(65_536));
+      sent += 65_536;
+      turns = 0;
+    }
+    await new Promise(setImmediate);
+  }
+  t.true(sent < total / 2, `${sent}`);
+});
+
+test('a body that is too large is 413, and the upstream does not take what it has for the whole', async (t) => {
+  const { ask } = await proxied(t, { maxBodyOctets: 10 });
+  const { client, connection } = await ask(
+    request('POST /', ['Transfer-Encoding: chunked'], '5\r\nhello\r\n'),
+  );
+  await connection.until('hello');
+  client.send('6\r\nhello!\r\n0\r\n\r\n');
+  t.is((await client.response()).status, 413);
+  await connection.closed();
+  t.false(connection.received.includes('0\r\n\r\n'));
+});
+
+test('an answer that comes before the body has ended is given at once', async (t) => {
+  const { ask } = await proxied(t);
+  const { client, connection } = await ask(request('POST /', ['Content-Length: 10'], 'abc'));
+  connection.answer('too much', ['Connection: close'], '413 Content Too Large');
+  const answer = await client.response();
+  t.is(answer.status, 413);
+  t.is(answer.body, 'too much');
+});
+
+test('100 is told when the upstream is connected, and Expect stays here', async (t) => {
+  const { ask } = await proxied(t);
+  const { client, connection, lines } = await ask(
+    request('POST /', ['Content-Length: 2', 'Expect: 100-continue']),
+  );
+  t.false(lines.some((line) => /^expect/i.test(line)));
+  t.is((await client.response()).status, 100);
+  client.send('ok');
+  await connection.until('ok');
+  connection.answer('fine');
+  t.is((await client.response()).body, 'fine');
+});
+
+test('where nobody is reached the client is not told to send its body', async (t) => {
+  const mounts = [{ target: 'http://127.0.0.1:1' }];
+  const { connect } = await serve(t, { plugins: [{ use: 'proxy', options: { mounts } }] });
+  const client = await connect();
+  client.send(request('POST /', ['Content-Length: 2', 'Expect: 100-continue']));
+  t.is((await client.response()).status, 502);
+});
+
+test('interim answers and trailers pass, as far as they may', async (t) => {
+  const { ask } = await proxied(t);
+  const { client, connection } = await ask(
+    chunked('POST /', ['x']).replace(/0\r\n\r\n$/, '0\r\nX-Sum: 1\r\n\r\n'),
+  );
+  await connection.until('x-sum: 1');
+  connection.send('HTTP/1.1 103 Early Hints', 'Link: </a.css>; rel=preload', 'Connection: x', '', '');
+  const hint = await client.response();
+  t.is(hint.status, 103);
+  t.is(field(hint, 'link'), '</a.css>; rel=preload');
+  connection.send(
+    'HTTP/1.1 200 OK',
+    'Content-Type: a/b',
+    'Transfer-Encoding: chunked',
+    'Trailer: X-Sum',
+    '',
+    '3',
+    'abc',
+    '0',
+    'X-Sum: 2',
+    'Set-Cookie: a=1',
+    'Vary: X',
+    '',
+    '',
+  );
+  await client.receive('0\r\nx-sum: 2\r\n\r\n');
+  t.false(client.unread.toLowerCase().includes('set-cookie'));
+});
+
+test('HEAD, 204 and 304 have no body, and a length where the upstream tells one', async (t) => {
+  const all = await before(t, (incoming, response) => {
+    if (incoming.url === '/204') response.writeHead(204).end();
+    else if (incoming.url === '/304') response.writeHead(304, { ETag: '"1"' }).end();
+    else
+      response
+        .writeHead(200, { 'Content-Type': 'text/plain', 'Content-Length': 5, ETag: 'not one' })
+        .end('hello');
+  });
+  const head = await exchange(all, request('HEAD /'), 'HEAD');
+  t.is(head.status, 200);
+  t.is(field(head, 'content-length'), '5');
+  t.is((await all.get('/204')).status, 204);
+  const same = await exchange(all, request('GET /304', ['If-None-Match: "1"']));
+  t.is(same.status, 304);
+  t.is(field(same, 'etag'), '"1"');
+  t.is((await all.get('/')).body, 'hello');
+});
+
+test('connections to the upstream are kept and used again', async (t) => {
+  const { ask, upstream, connect } = await proxied(t);
+  const { client, connection } = await ask(request('GET /1'));
+  connection.answer('1');
+  t.is((await client.response()).body, '1');
+  const other = await connect();
+  other.send(request('GET /2'));
+  t.is((await connection.request())[0], 'GET /2 HTTP/1.1');
+  connection.answer('2');
+  t.is((await other.response()).body, '2');
+  t.is(upstream.sockets.length, 1);
+});
+
+test('a kept connection that is closed at that moment costs a GET nothing, and a POST is not sent twice', async (t) => {
+  for (const [octets, status] of [
+    [request('GET /2'), 200],
+    [request('POST /2'), 502],
+    [withBody('GET /2', 'x'), 502],
+  ] as const) {
+    const { ask, upstream, connect } = await proxied(t);
+    const { client, connection } = await ask(request('GET /1'));
+    connection.answer('1');
+    await client.response();
+    const other = await connect();
+    other.send(octets);
+    await connection.request();
+    connection.socket.resetAndDestroy();
+    if (status === 200) {
+      const fresh = await upstream.connection();
+      await fresh.request();
+      fresh.answer('2');
+    }
+    t.is((await other.response()).status, status);
+    t.is(upstream.sockets.length, status === 200 ? 2 : 1);
+  }
+});
+
+test('a server of WebSocket is reached through it, and each end is told of the other', async (t) => {
+  const behind = await serve(t, {
+    plugins: [
+      plugin('echo', (context) => {
+        const webSocket = webSockets(context, { origins: '*', protocols: ['v1'] });
+        context.handle('GET', '/ws', (incoming) =>
+          webSocket(incoming, (socket) =>
+            socket.on('message', (data, binary) => {
+              if (String(data) === 'bye') socket.close(4001);
+              else socket.send(data, { binary });
+            }),
+          ),
+        );
+      }),
+    ],
+  });
+  const mounts = [{ target: `http://127.0.0.1:${behind.port}`, prefix: '/ws' }];
+  const { port, connect } = await serve(t, { plugins: [{ use: 'proxy', options: { mounts } }] });
+  const socket = new WebSocket(`ws://127.0.0.1:${port}/ws`, ['v1']);
+  await once(socket, 'open');
+  t.is(socket.protocol, 'v1');
+  for (const text of ['hello', 'x'.repeat(500_000)]) {
+    socket.send(text);
+    const [data] = await once(socket, 'message');
+    t.is(String(data), text);
+  }
+  socket.send('bye');
+  const [code] = await once(socket, 'close');
+  t.is(code, 4001);
+  // What is no handshake is answered by the upstream.
+  const client = await connect();
+  client.send(request('GET /ws'));
+  const refused = await client.response();
+  t.is(refused.status, 426);
+  t.is(field(refused, 'upgrade'), 'websocket');
+});
+
+test('a tunnel is broken off on both sides when one breaks it off, or the server stops', async (t) => {
+  const asks = request('GET /', ['Connection: Upgrade', 'Upgrade: x']);
+  const { ask, server } = await proxied(t);
+  const open = async (): Promise<{ client: RawClient; connection: Connection }> => {
+    const { client, connection, lines } = await ask(asks);
+    t.true(lines.some((line) => /^connection: upgrade$/i.test(line)));
+    connection.send('HTTP/1.1 101 Switching Protocols', 'Connection: upgrade', 'Upgrade: X', '', 'early');
+    t.is((await client.response()).status, 101);
+    await client.receive('early');
+    client.send('ping');
+    await connection.until('ping');
+    return { client, connection };
+  };
+  const one = await open();
+  one.client.reset();
+  await one.connection.closed();
+  const two = await open();
+  two.connection.socket.resetAndDestroy();
+  await two.client.closed();
+  const three = await open();
+  three.connection.socket.end('last words');
+  three.client.end();
+  t.regex(await three.client.closed(), /last words$/);
+  const four = await open();
+  await server.close();
+  await Promise.all([four.client.closed(), four.connection.closed()]);
+});
+
+test('an upstream that switches to what was not asked for is 502; without upgrade nobody switches', async (t) => {
+  const asks = request('GET /', ['Connection: Upgrade', 'Upgrade: x']);
+  const { ask } = await proxied(t);
+  const { client, connection } = await ask(asks);
+  connection.send('HTTP/1.1 101 Switching Protocols', 'Connection: upgrade', 'Upgrade: y', '', '');
+  t.is((await client.response()).status, 502);
+  await connection.closed();
+  const plain = await proxied(t, { upgrade: false });
+  const asked = await plain.ask(asks);
+  t.false(asked.lines.some((line) => /upgrade/i.test(line)));
+  asked.connection.answer('no');
+  t.is((await asked.client.response()).body, 'no');
+});
+
+test('a stop lets what is under way end, and then the kept connections', async (t) => {
+  const { ask, server } = await proxied(t, {}, { limits: { shutdownTimeoutMs: 20_000 } });
+  const { client, connection } = await ask(request('GET /'));
+  const closing = server.close();
+  connection.answer('in time');
+  t.is((await client.response()).body, 'in time');
+  await closing;
+  await connection.closed();
+});
+
+test('an upstream whose certificate nobody vouches for is 502, and is sent nothing', async (t) => {
+  let count = 0;
+  const secure = https.createServer({ cert: ONE.cert, key: ONE.key }, (_, response) => {
+    count += 1;
+    response.end('x');
+  });
+  secure.listen(0, '127.0.0.1');
+  await once(secure, 'listening');
+  t.teardown(() => secure.close());
+  const { port } = secure.address() as net.AddressInfo;
+  const mounts = [{ target: `https://127.0.0.1:${port}` }];
+  const { get } = await serve(t, { plugins: [{ use: 'proxy', options: { mounts } }] });
+  t.is((await get('/')).status, 502);
+  t.is(count, 0);
+});
+
+test('options that are none', async (t) => {
+  for (const mount of [
+    {},
+    { target: '127.0.0.1:3000' },
+    { target: 'ftp://a.example' },
+    { target: 'http://user:secret@a.example' },
+    { target: 'http://a.example/?x' },
+    { target: 'http://a.example', via: 'a b' },
+    { target: 'http://a.example', prefix: 'api' },
+    { target: 'http://a.example', timeout: 1 },
+  ]) {
+    const error = await t.throwsAsync(
+      served(t, { plugins: [{ use: 'proxy', options: { mounts: [mount] } }] }),
+    );
+    t.is(Reflect.get(error, 'code'), 'PLUGIN_OPTIONS_INVALID', JSON.stringify(mount));
+  }
+});
