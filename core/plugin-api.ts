@@ -1,6 +1,7 @@
 /**
  * The one door for plugins: everything a plugin may import from the core, and nothing else.
  */
+import type { Duplex } from 'node:stream';
 import type { StandardSchema } from './config/standard-schema.js';
 import type { Dialect } from './http/dialect.js';
 import type { Log } from './log.js';
@@ -19,6 +20,7 @@ export type {
   DialectWrite,
   RefusedHead,
 } from './http/dialect.js';
+export { requestedProtocols } from './http/protocols.js';
 export { reasonPhrase } from './http/reason-phrases.js';
 export type { Log } from './log.js';
 export { Handle, Hook } from './plugin-host/marks.js';
@@ -98,18 +100,60 @@ export interface Request<Params = Readonly<Record<string, string>>> {
   readonly host: string;
   /** Aborted when the peer is gone, the handler's time is over or the server stops by force. */
   readonly signal: AbortSignal;
+  /**
+   * Tells the client something at once, ahead of the answer: `request.inform({ status: 103, headers: { Link: … } })`
+   * (RFC 9110 §15.2, RFC 8297). As often as there is something to tell.
+   * @returns false where it was not sent: to HTTP/1.0 and in dialects, which do not know interim responses, behind the
+   * beginning of the answer, and while the client takes nothing.
+   * Errors: HANDLER_ANSWER_INVALID.
+   */
+  inform(interim: InterimResponse): boolean;
+}
+
+/** A response ahead of the answer: it has no body, and the client goes on waiting. */
+export interface InterimResponse {
+  /** 102 to 199. 100 is the core's own, 101 is an answer that takes the connection over. */
+  readonly status: number;
+  /** Nothing about a body or the connection. */
+  readonly headers?: ResponseParts['headers'];
 }
 
 export type ResponseBody = string | Uint8Array | AsyncIterable<string | Uint8Array>;
 
+/** Names and values of the fields behind a body; a value may be a function, called when the body has ended. */
+export type Trailers = Readonly<Record<string, string | (() => MaybePromise<string>)>>;
+
+/**
+ * Is given the connection, whose every further octet is the plugin's: those that came behind the request are in the
+ * stream already. Back-pressure is the stream's; `end` ends our direction and leaves the client's open, `destroy`
+ * breaks the connection off, `close` tells that it is over. A stream that the client or the end of the server's drain
+ * time breaks off is destroyed with CONNECTION_LOST; an `error` that nobody listens to does no harm. No deadline of
+ * HTTP applies any more. What it throws is logged, and the connection broken off.
+ */
+export type TakeOver = (stream: Duplex) => MaybePromise<void>;
+
 export interface ResponseParts {
-  /** 200 to 599; 200 by default, 204 where there is no body and no status. */
+  /** 200 to 599; 200 by default, 204 where there is no body and no status. 101 with `takeOver` alone. */
   readonly status?: number;
   /** Names in any case; a list makes several field lines. Framing fields are the core's own. */
   readonly headers?: Readonly<Record<string, string | readonly string[]>> | Headers;
   readonly body?: ResponseBody;
   /** Instead of `body`: the value as JSON, with its content type. */
   readonly json?: unknown;
+  /**
+   * Fields behind the body (RFC 9110 §6.5), for what is only known when that has ended. Sent where the answer is
+   * chunked, which an answer with trailers to HTTP/1.1 is if it has a body; left out everywhere else. Names that are
+   * known beforehand are announced in `Trailer`; of a function that gives all of them, called when the body has ended,
+   * none is. Fields about framing, routing, conditions, authentication, caching or the content cannot be among them.
+   */
+  readonly trailers?: Trailers | (() => MaybePromise<Readonly<Record<string, string>>>);
+  /**
+   * Instead of `body`: the connection leaves HTTP behind this answer (RFC 9110 §7.8, §9.3.6). With `status: 101` and
+   * an `Upgrade` field that names a protocol which the client asked for; with 2xx to CONNECT; without `status` nothing
+   * is written, for libraries that write the answer themselves. Only where the request asks for it (`Upgrade` and
+   * `Connection: upgrade`, or CONNECT) and has come whole, its body included.
+   */
+  readonly takeOver?: TakeOver;
 }
 
 /**
@@ -155,6 +199,14 @@ export interface HandleOptions {
    * anything of the body is kept. Errors: BODY_TOO_LARGE.
    */
   readonly maxBodyOctets?: number;
+  /**
+   * What tells the present state of the resource, undefined where there is none. With it the conditions of a request
+   * that would change something (`If-Match` and the like) are evaluated before the handler runs: where they do not hold
+   * it does not, and the answer is 412 (RFC 9110 §13). Asked for requests with conditions only. GET and HEAD need no
+   * such function: there the validators of the answer count. Whoever has to be sure that nothing happens between this
+   * look and the change checks again in the change itself, as with the `checks` of `storage.commit`.
+   */
+  readonly state?: (request: Request) => MaybePromise<CurrentState | undefined>;
   /** Answer only where nothing else matches the path; such a handler does not make the path exist for others. */
   readonly fallback?: boolean;
 }

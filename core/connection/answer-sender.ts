@@ -4,8 +4,10 @@
  */
 import { Buffer } from 'node:buffer';
 import type { Limits } from '../config/server-config.js';
-import type { JackfieldError } from '../errors.js';
+import { ERRORS, JackfieldError } from '../errors.js';
 import { type Answer, errorAnswer, isExpected } from '../handlers/answer.js';
+import { deriveFields } from '../handlers/answer-fields.js';
+import { type AnswerTrailers, trailerText } from '../handlers/answer-trailers.js';
 import type { HttpClock } from '../http/http-clock.js';
 import { headEnding, type ResponseFraming } from '../http/response-head.js';
 import type { Log } from '../log.js';
@@ -57,7 +59,7 @@ export class AnswerSender {
     const { body } = answer;
     if (bodyless || body === undefined || typeof body === 'string' || body instanceof Uint8Array) {
       this.#sendWhole(exchange, answer, bodyless, false);
-    } else this.#sendStream(exchange, answer, body, answer.contentLength ?? streamFraming(head.minorVersion));
+    } else this.#sendStream(exchange, answer, body, streamFraming(answer, head.minorVersion));
   }
 
   /** Answers what never became an exchange; the last answer of its connection. */
@@ -66,6 +68,26 @@ export class AnswerSender {
     const text = toLatin1(String(body));
     const head = fields.text.opening(status, this.#services.clock.date) + headEnding(text.length, 'close');
     this.#outbox.text(isHead ? head : head + text);
+  }
+
+  /** In place of an answer that would hand the connection over. */
+  notHandedOver(exchange: Exchange, isWhole: boolean): Answer {
+    if (isWhole) return errorAnswer(new JackfieldError('SERVER_CLOSING'));
+    const error = new JackfieldError(
+      'HANDLER_ANSWER_INVALID',
+      'It takes the connection over before the body of the request is there; read it first.',
+    );
+    this.blame(exchange, error);
+    return errorAnswer(error);
+  }
+
+  /** The head behind which the connection is somebody else's: it says nothing of a body or of staying open. */
+  sendHandOver(exchange: Exchange, { status, fields }: Answer): void {
+    exchange.headSent = true;
+    // RFC 9110 §7.8: who asked for both is told to go on before it is told to switch.
+    if (exchange.request.head.section.expectsContinue && !exchange.continueSent)
+      this.#outbox.text('HTTP/1.1 100 Continue\r\n\r\n');
+    this.#outbox.text(fields.text.opening(status, this.#services.clock.date) + headEnding('none', ''));
   }
 
   /** The peer is gone: a stream that is on its way is let go. */
@@ -77,7 +99,10 @@ export class AnswerSender {
   #head(exchange: Exchange, answer: Answer, framing: ResponseFraming): string {
     exchange.headSent = true;
     if (framing === 'close') this.isLast = true;
-    const keepsAlive = exchange.request.head.minorVersion === 0 ? 'keep-alive' : '';
+    const isOld = exchange.request.head.minorVersion === 0;
+    if (typeof framing === 'number' && !this.isLast && !isOld)
+      return answer.fields.text.whole(answer.status, this.#services.clock.date, framing);
+    const keepsAlive = isOld ? 'keep-alive' : '';
     const opening = answer.fields.text.opening(answer.status, this.#services.clock.date);
     return opening + headEnding(framing, this.isLast ? 'close' : keepsAlive);
   }
@@ -111,19 +136,22 @@ export class AnswerSender {
     body: Streamed | Uint8Array,
     framing: ResponseFraming,
   ): void {
+    const trailers = framing === 'chunked' ? answer.trailers : undefined;
+    const told = trailers === undefined ? answer : withTrailerField(answer, trailers);
     const writer = new BodyWriter({
       sink: this.#outbox,
       body,
-      sendHead: () => this.#outbox.text(this.#head(exchange, answer, framing)),
+      sendHead: () => this.#outbox.text(this.#head(exchange, told, framing)),
       chunked: framing === 'chunked',
-      contentLength: typeof framing === 'number' ? framing : undefined,
+      trailers: trailers && (() => trailerText(trailers)),
+      contentLength: typeof framing === 'number' ? framing : answer.contentLength,
       pieceOctets: this.#services.limits.maxBufferedOctets,
-      blame: (error) => this.#blame(exchange, error),
+      blame: (error) => this.blame(exchange, error),
     });
     this.#run(exchange, writer, {
       ended: () => this.#events.sent(exchange, true),
       failed: (error) => {
-        if (writer.headSent || !isExpected(error)) this.#blame(exchange, error);
+        if (writer.headSent || !isExpected(error)) this.blame(exchange, error);
         // Without its end the message is incomplete and cannot be taken for whole (RFC 9112 §8).
         if (writer.headSent) this.#events.broken();
         else this.#replace(exchange, error);
@@ -150,7 +178,7 @@ export class AnswerSender {
         (error: unknown) => over(() => then.failed(error)),
       )
       .catch((error: unknown) => {
-        this.#blame(exchange, error);
+        this.blame(exchange, error);
         this.#events.broken();
       });
   }
@@ -177,12 +205,12 @@ export class AnswerSender {
       chunked: false,
       contentLength: answer.contentLength,
       pieceOctets: this.#services.limits.maxBufferedOctets,
-      blame: (error) => this.#blame(exchange, error),
+      blame: (error) => this.blame(exchange, error),
     });
     this.#run(exchange, writer, {
       ended: () => this.#writeInDialect(exchange, answer, collector.whole, true),
       failed: (error) => {
-        this.#blame(exchange, error);
+        this.blame(exchange, error);
         this.#events.broken();
       },
     });
@@ -203,7 +231,13 @@ export class AnswerSender {
     this.#events.sent(exchange, later);
   }
 
-  #blame({ request }: Exchange, error: unknown): void {
+  tellTimeout({ request: { handledBy, method, path } }: Exchange): void {
+    const { sentence } = ERRORS.HANDLER_TIMEOUT;
+    this.#services.log.error({ plugin: handledBy, method, path, code: 'HANDLER_TIMEOUT' }, sentence);
+  }
+
+  /** Tells the log of a fault that the client is not told. */
+  blame({ request }: Exchange, error: unknown): void {
     const { handledBy, dialect, method, path } = request;
     this.#services.log.error(
       { plugin: handledBy, dialect, method, path, err: error },
@@ -212,8 +246,16 @@ export class AnswerSender {
   }
 }
 
-function streamFraming(minorVersion: 0 | 1): ResponseFraming {
-  return minorVersion === 1 ? 'chunked' : 'close';
+/** Behind a body with Content-Length there is no place for trailers (RFC 9112 §7.1.2). */
+function streamFraming({ contentLength, trailers }: Answer, minorVersion: 0 | 1): ResponseFraming {
+  if (minorVersion === 1 && trailers !== undefined) return 'chunked';
+  return contentLength ?? (minorVersion === 1 ? 'chunked' : 'close');
+}
+
+/** RFC 9110 §6.6.2: names that are known are announced. */
+function withTrailerField(answer: Answer, { names }: AnswerTrailers): Answer {
+  if (names.length === 0) return answer;
+  return { ...answer, fields: deriveFields(answer.fields, () => true, ['Trailer', names.join(', ')]) };
 }
 
 function lengthOf(body: Answer['body']): number | undefined {

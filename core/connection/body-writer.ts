@@ -17,6 +17,8 @@ export interface BodyWriting {
   readonly chunked: boolean;
   /** What Content-Length promised. */
   readonly contentLength: number | undefined;
+  /** The field lines behind a chunked body, once that has ended. */
+  readonly trailers?: (() => Promise<string>) | undefined;
   /** Octets of one write. */
   readonly pieceOctets: number;
   /** Told where the source fails at being let go. */
@@ -93,7 +95,9 @@ export class BodyWriter {
       throw new JackfieldError('HANDLER_ANSWER_INVALID', detail);
     }
     this.#sendHead();
-    if (chunked) sink.text('0\r\n\r\n');
+    if (!chunked) return;
+    const trailers = (await this.#writing.trailers?.()) ?? '';
+    if (!this.#isCancelled) sink.text(`0\r\n${trailers}\r\n`);
   }
 
   async #next(source: BodySource): Promise<IteratorResult<unknown>> {

@@ -3,16 +3,23 @@ import { isUtf8 } from 'node:buffer';
 import { TextDecoder } from 'node:util';
 import { JackfieldError } from '../errors.js';
 import type { Dispatcher } from '../handlers/dispatcher.js';
+import { interimText } from '../handlers/interim.js';
 import type { Params } from '../handlers/registry.js';
 import { parseContentType } from '../http/content-type.js';
 import type { RequestHead } from '../http/request-head.js';
-import type { Request } from '../plugin-api.js';
+import type { InterimResponse, Request } from '../plugin-api.js';
 import type { RequestBody } from './request-body.js';
 import type { Origin } from './transport.js';
 
 const NO_PARAMS: Params = Object.freeze(Object.create(null));
 const NO_OCTETS = Buffer.alloc(0);
 const NO_FIELDS: Readonly<Record<string, undefined>> = Object.freeze(Object.create(null));
+
+/** Sends what comes ahead of an answer. */
+export interface Informer {
+  /** @returns whether it was sent. */
+  inform(head: RequestHead, text: string): boolean;
+}
 
 export class ExchangeRequest implements Request {
   readonly head: RequestHead;
@@ -25,6 +32,7 @@ export class ExchangeRequest implements Request {
   readonly #origin: Origin;
   readonly #method: string | undefined;
   readonly #body: RequestBody | undefined;
+  readonly #informer: Informer | undefined;
   #aborts: LazyAbort | undefined;
   #query: URLSearchParams | undefined;
 
@@ -32,10 +40,18 @@ export class ExchangeRequest implements Request {
    * @param body Absent where the request has none.
    * @param method In place of the head's: how a request is forwarded under another method.
    */
-  constructor(head: RequestHead, origin: Origin, body?: RequestBody, aborts?: LazyAbort, method?: string) {
+  constructor(
+    head: RequestHead,
+    origin: Origin,
+    body?: RequestBody,
+    informer?: Informer,
+    aborts?: LazyAbort,
+    method?: string,
+  ) {
     this.head = head;
     this.#origin = origin;
     this.#body = body;
+    this.#informer = informer;
     this.#aborts = aborts;
     this.#method = method;
   }
@@ -103,9 +119,21 @@ export class ExchangeRequest implements Request {
   /** The same request under another method. Its body is one and the same: whoever reads it first has it. */
   withMethod(method: string): ExchangeRequest {
     this.#aborts ??= new LazyAbort();
-    const other = new ExchangeRequest(this.head, this.#origin, this.#body, this.#aborts, method);
+    const other = new ExchangeRequest(
+      this.head,
+      this.#origin,
+      this.#body,
+      this.#informer,
+      this.#aborts,
+      method,
+    );
     other.dispatcher = this.dispatcher;
     return other;
+  }
+
+  inform(interim: InterimResponse): boolean {
+    const text = interimText(interim);
+    return this.#informer?.inform(this.head, text) ?? false;
   }
 
   async bytes(): Promise<Buffer> {

@@ -11,6 +11,7 @@
  */
 import { Socket } from 'node:net';
 import type { Connections } from './connections.js';
+import { DirectWriter } from './direct-write.js';
 import type { Origin, Transport, TransportEvents } from './transport.js';
 
 /** As large as Node's own reads. */
@@ -67,7 +68,8 @@ function attachShared(accepted: Socket, origin: Origin, connections: Connections
   owner._handle = null;
   // Gives its place among the listening socket's connections back; the handle is no longer its own.
   accepted.destroy();
-  events = connections.open(new SocketTransport(socket, origin));
+  const direct = DirectWriter.over(handle, socket, () => events?.drained());
+  events = connections.open(new SocketTransport(socket, origin, direct));
   listen(socket, events);
   return true;
 }
@@ -87,15 +89,18 @@ class SocketTransport implements Transport {
   readonly remoteAddress: string;
   readonly protocol: Origin['protocol'];
   readonly #socket: Socket;
+  readonly #direct: DirectWriter | undefined;
 
-  constructor(socket: Socket, { remoteAddress, protocol }: Origin) {
+  constructor(socket: Socket, { remoteAddress, protocol }: Origin, direct?: DirectWriter) {
     this.#socket = socket;
+    this.#direct = direct;
     this.remoteAddress = remoteAddress;
     this.protocol = protocol;
   }
 
   write(octets: string | Uint8Array): boolean {
-    return typeof octets === 'string' ? this.#socket.write(octets, 'latin1') : this.#socket.write(octets);
+    if (typeof octets !== 'string') return this.#socket.write(octets);
+    return this.#direct?.write(octets) ?? this.#socket.write(octets, 'latin1');
   }
 
   writeAll(parts: readonly (string | Uint8Array)[]): boolean {

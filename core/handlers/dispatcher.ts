@@ -14,6 +14,7 @@ import type { MaybePromise } from '../storage/contract.js';
 import type { AllowedHosts } from './allowed-hosts.js';
 import { type Answer, errorAnswer, isExpected, toAnswer, toParts } from './answer.js';
 import { conditional } from './conditional.js';
+import { mustFit } from './hand-over.js';
 import { HttpError } from './http-error.js';
 import type { Match, Registry } from './registry.js';
 
@@ -278,10 +279,9 @@ export class Dispatcher implements DialectContext {
 /** What was returned, checked; where it carries a validator, as far as the conditions of the request let it be. */
 function answerTo(request: Request, value: ResponseValue): Answer {
   const answer = toAnswer(value);
-  // To CONNECT success means that a tunnel is open, and has no body (RFC 9110 §9.3.6). There are no tunnels here.
-  if (request.method === 'CONNECT' && answer.status < 300) {
-    const detail = 'It accepted CONNECT, and no tunnel can be opened here.';
-    throw new JackfieldError('HANDLER_ANSWER_INVALID', detail);
+  if (answer.handOver !== undefined || request.method === 'CONNECT') {
+    mustFit(request, answer);
+    return answer;
   }
   const { validators } = answer.fields;
   return validators === undefined ? answer : conditional(request, answer, validators);

@@ -146,7 +146,12 @@ export class RequestParser {
 
   /** Copies what is unread, so that the memory that was fed may be used again. */
   keep(): void {
-    this.feed(Buffer.from(this.#octets.subarray(this.#position(), this.#end)));
+    this.feed(Buffer.from(this.unread));
+  }
+
+  /** What was fed and not read; valid as long as what was fed is. */
+  get unread(): Buffer {
+    return this.#octets.subarray(this.#position(), this.#end);
   }
 
   /** Goes on to the next request; only after `complete`. */
@@ -199,7 +204,7 @@ export class RequestParser {
   #loadText(): Step {
     if (this.#text !== '') return this.#p < this.#text.length ? undefined : 'need-data';
     if (this.#at >= this.#end) return 'need-data';
-    const fresh = this.#octets.toString('latin1', this.#at, this.#end);
+    const fresh = latin1(this.#octets, this.#at, this.#end);
     this.#shift = this.#at - this.#carry.length;
     this.#text = this.#carry === '' ? fresh : this.#carry + fresh;
     this.#p = 0;
@@ -435,6 +440,17 @@ export class RequestParser {
     this.#state = 'complete';
     return undefined;
   }
+}
+
+/** `toString('latin1')` without the two calls in front of it; the types do not know it. */
+const { latin1Slice } = Buffer.prototype as unknown as { latin1Slice?: unknown };
+const latin1: (octets: Buffer, start: number, end: number) => string =
+  typeof latin1Slice === 'function'
+    ? (octets, start, end) => (octets as Buffer & SlicesLatin1).latin1Slice(start, end)
+    : (octets, start, end) => octets.toString('latin1', start, end);
+
+interface SlicesLatin1 {
+  latin1Slice(start: number, end: number): string;
 }
 
 function firstOctetFault(octet: number): ErrorCode {

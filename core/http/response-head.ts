@@ -17,6 +17,8 @@ export class FieldText {
   #status = 0;
   #date = '';
   #opening = '';
+  #length = -1;
+  #whole = '';
   #isFlat = false;
 
   /** @param hasDate Whether a Date is among them. */
@@ -31,20 +33,32 @@ export class FieldText {
    * @param date Value of the Date field; every final response carries one (RFC 9110 §6.6.1).
    */
   opening(status: number, date: string): string {
-    if (status === this.#status && date === this.#date) {
-      // Worth it from the second time on: text put together from parts is taken apart again at every write.
-      if (!this.#isFlat) {
-        this.#opening = Buffer.from(this.#opening, 'latin1').toString('latin1');
-        this.#isFlat = true;
-      }
-      return this.#opening;
-    }
+    if (status === this.#status && date === this.#date) return this.#opening;
     const dateLine = this.#hasDate ? '' : `Date: ${date}\r\n`;
     this.#status = status;
     this.#date = date;
-    this.#isFlat = false;
+    this.#length = -1;
     this.#opening = `HTTP/1.1 ${status} ${reasonPhrase(status)}\r\n${dateLine}${this.text}`;
     return this.#opening;
+  }
+
+  /**
+   * The whole head of a response on a connection that stays open, which is the same as long as bodies are as long.
+   * @param length Of the body, in octets.
+   */
+  whole(status: number, date: string, length: number): string {
+    if (length === this.#length && status === this.#status && date === this.#date) {
+      // Worth it from the second time on: text put together from parts is taken apart again at every write.
+      if (!this.#isFlat) {
+        this.#whole = Buffer.from(this.#whole, 'latin1').toString('latin1');
+        this.#isFlat = true;
+      }
+      return this.#whole;
+    }
+    this.#whole = this.opening(status, date) + headEnding(length, '');
+    this.#length = length;
+    this.#isFlat = false;
+    return this.#whole;
   }
 }
 

@@ -93,7 +93,7 @@ export class StorageDoor {
     const { prefix = '', after = 0, limit } = page;
     if (!isWhole(limit, 1)) throw new StorageError('STORAGE_PAGE_INVALID', `the limit is ${shown(limit)}.`);
     if (!isWhole(after, 0)) throw new StorageError('STORAGE_PAGE_INVALID', `the cursor is ${shown(after)}.`);
-    const fault = this.#textFault(prefix, this.#maxKeyOctets);
+    const fault = prefix === '' ? undefined : this.#textFault(prefix, this.#maxKeyOctets);
     if (fault !== undefined) throw new StorageError('STORAGE_PAGE_INVALID', `the prefix ${fault}.`);
     return guarded(() => this.#adapter.list({ prefix, after, limit }));
   }

@@ -1,6 +1,11 @@
 /** Every example, run as its first lines say. */
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { cp, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import http from 'node:http';
 import path from 'node:path';
+import type { Duplex } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import test, { type ExecutionContext } from 'ava';
 import { MAIN, ROOT, type RunningServer, runToEnd, serve } from '../repository.js';
 
@@ -109,4 +114,46 @@ test('classic: the client finds every answer of the transcript', async (t) => {
   t.true(stdout.endsWith('\n16 passed, 0 failed\n'), stdout);
   // The last case is END.
   t.is(await server.ended, 0);
+});
+
+test('upgrade: a client of another make switches to the lines, and a stop says goodbye', async (t) => {
+  const server = await example(t, 'upgrade');
+  t.deepEqual(await ask(server, 'GET', '/lines'), [426, 'Only lines/1 is spoken here.']);
+  const talk = async (): Promise<Duplex> => {
+    const asking = http.get(`${server.url}/lines`, {
+      headers: { Connection: 'Upgrade', Upgrade: 'lines/1' },
+    });
+    const [response, stream] = (await once(asking, 'upgrade')) as [http.IncomingMessage, Duplex];
+    t.is(response.headers.upgrade, 'lines/1');
+    return stream;
+  };
+  const ended = await talk();
+  ended.end('a\nb\n');
+  t.is(await text(ended), '1: a\n2: b\n');
+  const open = await talk();
+  open.write('a\n');
+  const [octets] = await once(open, 'data');
+  t.is(String(octets), '1: a\n');
+  const rest = text(open);
+  const stopping = server.stop();
+  t.is(await rest, 'goodbye\n');
+  open.end();
+  t.is(await stopping, 0);
+});
+
+test('upgrade: the report hints at its style ahead and tells its digest behind', async (t) => {
+  const server = await example(t, 'upgrade');
+  const asking = http.get(`${server.url}/report`);
+  const [[hint], [response]] = (await Promise.all([
+    once(asking, 'information'),
+    once(asking, 'response'),
+  ])) as [[http.InformationEvent], [http.IncomingMessage]];
+  t.is(hint.statusCode, 103);
+  t.is(hint.headers.link, '</report.css>; rel=preload; as=style');
+  t.is(await text(response), 'one\ntwo\nthree\n');
+  t.is(response.headers.trailer, 'Repr-Digest');
+  t.is(
+    response.trailers['repr-digest'],
+    `sha-256=:${createHash('sha256').update('one\ntwo\nthree\n').digest('base64')}:`,
+  );
 });

@@ -109,6 +109,7 @@ export function fakeRequest({
     protocol: 'http',
     host: 'localhost',
     signal: new AbortController().signal,
+    inform: () => false,
   };
 }
 

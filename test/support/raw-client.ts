@@ -131,6 +131,11 @@ export class RawClient {
     }
   }
 
+  /** Takes so many octets away unread. */
+  skip(octets: number): void {
+    this.#received = this.#received.slice(octets);
+  }
+
   /** The next response, interim ones too. @param method Of its request: an answer to HEAD has no body. */
   async response(method = 'GET'): Promise<WireResponse> {
     for (;;) {

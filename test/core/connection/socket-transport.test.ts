@@ -24,6 +24,11 @@ const body = {
     });
     handle('POST', '/copy', async (request) => ({ body: await request.bytes() }));
     handle('GET', '/large', () => 'x'.repeat(LARGE));
+    // Short text and bytes in turn: they go to the socket by different ways, and stay in order.
+    handle('GET', '/nth/:n', ({ params: { n } }) => {
+      const text = `<${n}>${'-'.repeat(3_000)}`;
+      return Number(n) % 100 === 0 ? Buffer.from(text) : text;
+    });
   },
 };
 
@@ -97,6 +102,50 @@ for (const sharedReadBuffer of [true, false]) {
       await peer.answers(20);
       t.is(peer.received.split(`\r\n\r\n${1_000 + at}`).length, 21);
     }
+  });
+
+  test(`${path}: thousands of answers to a peer that reads late arrive whole and in order`, async (t) => {
+    const { port } = await serverOf(t, config).listen();
+    const peer = await Peer.connect(t, { port, host: HOST });
+    const count = 4_000;
+    peer.socket.pause();
+    // Another connection is served in between, so that few requests come with one read and their answers are short.
+    const other = await Peer.connect(t, { port, host: HOST });
+    for (let n = 0; n < count; n++) {
+      peer.send(`GET /nth/${n} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+      if (n % 4 !== 0) continue;
+      other.received = '';
+      other.send(GET_WHO);
+      await other.answers(1);
+    }
+    peer.socket.resume();
+    await peer.until(`<${count - 1}>${'-'.repeat(3_000)}`);
+    const order = [...peer.received.matchAll(/<(\d+)>-{3000}/g)].map(([, n]) => Number(n));
+    t.deepEqual(
+      order,
+      Array.from({ length: count }, (_, n) => n),
+    );
+  });
+
+  test(`${path}: a reset of a peer that has taken nothing leaves nothing open`, async (t) => {
+    const log = new KeptLog();
+    const server = serverOf(t, config, log);
+    const { port } = await server.listen();
+    const peer = await Peer.connect(t, { port, host: HOST });
+    peer.socket.pause();
+    for (let n = 0; n < 4_000; n++) peer.send(`GET /nth/${n} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+    const other = await Peer.connect(t, { port, host: HOST });
+    for (let n = 1; n <= 50; n++) {
+      other.send(GET_WHO);
+      await other.answers(n);
+    }
+    peer.socket.resetAndDestroy();
+    other.socket.end();
+    await server.close();
+    t.deepEqual(
+      log.lines.filter(({ level }) => level === 'error'),
+      [],
+    );
   });
 
   test(`${path}: a reset in the middle costs that connection and nothing else`, async (t) => {
