@@ -177,6 +177,7 @@ export const ERRORS = {
   CASES_INVALID: row(500, 'The case file is not valid: …'),
   SERVER_UNREACHABLE: row(500, 'The server cannot be reached: …'),
   RELOAD_FAILED: row(500, 'The server keeps its old configuration: …'),
+  PROJECT_NOT_WRITTEN: row(500, 'The project cannot be written: …'),
 } as const satisfies Record<string, ErrorRow>;
 
 export type ErrorCode = keyof typeof ERRORS;

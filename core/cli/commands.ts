@@ -2,11 +2,12 @@
 import { check } from './check.js';
 import { client } from './client.js';
 import type { Command } from './command.js';
+import { newProject } from './new.js';
 import { plugins } from './plugins.js';
 import { reload } from './reload.js';
 import { schema } from './schema.js';
 import { serve } from './serve.js';
 
-export const COMMANDS: readonly Command[] = [serve, check, schema, plugins, reload, client];
+export const COMMANDS: readonly Command[] = [serve, check, schema, plugins, reload, client, newProject];
 /** What `jackfield` alone does. */
 export const DEFAULT_COMMAND: Command = serve;
