@@ -67,7 +67,7 @@ export class Adapter {
     const added = puts.filter(({ key }) => !previous.has(key)).length;
     const removed = deletes.filter((key) => previous.has(key)).length;
     if (entries.size + added - removed > this.#maxEntries) {
-      throw new StorageError('STORAGE_FULL', `It takes ${this.#maxEntries} entries.`);
+      throw new StorageError('STORAGE_FULL', `maxEntries is ${this.#maxEntries}.`);
     }
     const revision = ++this.#revision;
     for (const key of deletes) entries.delete(key);
