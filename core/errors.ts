@@ -18,6 +18,7 @@ interface ErrorRow {
 const row = (status: number, sentence: string, closes = false): ErrorRow => ({ status, closes, sentence });
 const closing = (status: number, sentence: string): ErrorRow => row(status, sentence, true);
 
+/** Every error by its code. `ERRORS.md` has cause and cure of each. */
 export const ERRORS = {
   // What a client sent: request line, RFC 9112 §3
   REQUEST_LINE_INVALID: closing(
