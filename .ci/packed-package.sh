@@ -64,17 +64,21 @@ for kind in plugin adapter server; do
 done
 (cd server-ts && npm run --silent check)
 
+echo '# the plugin of the guide, as the guide has it made'
+jackfield new plugin links --js
+cp "$root"/examples/guide/plugin*.js jackfield-plugin-links
+(cd jackfield-plugin-links && install && npm test --silent | grep -E '^[^ ] (pass|fail) [0-9]+$')
+
 # As strangers publish them: packed, and installed from what was packed.
 echo '# packages of others, found by name and by keyword'
-for folder in plugin-ts adapter-js; do
+for folder in plugin-ts adapter-js jackfield-plugin-links; do
   (cd "$folder" && npm pack --silent --pack-destination "$packed" >/dev/null)
 done
 npm pack --silent --pack-destination "$packed" "$root/.ci/packed-package/parrot" >/dev/null
 cd "$project"
-install "$packed"/jackfield-plugin-tea-*.tgz "$packed"/jackfield-adapter-tea-*.tgz "$packed"/parrot-for-jackfield-*.tgz
+install "$packed"/jackfield-plugin-{tea,links}-*.tgz "$packed"/jackfield-adapter-tea-*.tgz "$packed"/parrot-for-jackfield-*.tgz
 jackfield plugins --installed >installed.txt
-grep -E '^tea +package ' installed.txt
-grep -E '^parrot-for-jackfield +package ' installed.txt
+for name in tea links parrot-for-jackfield; do grep -E "^$name +package " installed.txt; done
 jackfield check --config others.config.json
 jackfield plugins --config others.config.json
 jackfield schema --config others.config.json --output others.schema.json

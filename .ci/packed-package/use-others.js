@@ -7,6 +7,8 @@ const [, , config, schema] = process.argv;
 await whileServing(config, async (url) => {
   assert.deepEqual(await ask(`${url}/tea/Ada`), [200, 'Good afternoon, Ada!\n']);
   assert.deepEqual(await ask(`${url}/cage/perch`, 'SAY', 'hello'), [200, 'hello hello']);
+  const refused = [422, 'An address begins with https:\n'];
+  assert.deepEqual(await ask(`${url}/go/tea`, 'LINK', 'ftp://example.com/'), refused);
   assert.deepEqual(await ask(`${url}/create`, 'POST', 'a: 1'), [200, 'a:1\r\nPost Successfully OK']);
   // The second entry is one too many for the adapter, as its option says.
   assert.equal((await ask(`${url}/create`, 'POST', 'b: 1'))[0], 507);

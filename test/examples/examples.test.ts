@@ -31,7 +31,9 @@ test('there is a test of every example here', async (t) => {
   const folders = (await readdir(inExamples(), { withFileTypes: true })).filter((found) =>
     found.isDirectory(),
   );
-  const tests = await readFile(path.join(ROOT, 'test/examples/examples.test.ts'), 'utf8');
+  const files = (await readdir(path.join(ROOT, 'test/examples'))).filter((name) => name.endsWith('.test.ts'));
+  const texts = files.map((name) => readFile(path.join(ROOT, 'test/examples', name), 'utf8'));
+  const tests = (await Promise.all(texts)).join('\n');
   for (const { name } of folders) t.true(tests.includes(`test('${name}: `), name);
 });
 
@@ -156,4 +158,25 @@ test('upgrade: the report hints at its style ahead and tells its digest behind',
     response.trailers['repr-digest'],
     `sha-256=:${createHash('sha256').update('one\ntwo\nthree\n').digest('base64')}:`,
   );
+});
+
+test('guide: each of its configurations serves what the guide tells', async (t) => {
+  const guide = (name: string): Promise<RunningServer> => serve(t, ['--config', inExamples('guide', name)]);
+  const first = await guide('first.json');
+  t.deepEqual(await ask(first, 'POST', '/create', 'tea: green'), [200, 'tea:green\r\nPost Successfully OK']);
+  t.deepEqual(await ask(first, 'DELETE', '/'), [405, 'Method not allowed']);
+  t.deepEqual(await ask(await guide('hello.json'), 'HELLO', '/you'), [200, 'hello you\n']);
+  const links = await guide('jackfield.config.json');
+  t.deepEqual(await ask(links, 'LINK', '/tea', 'http://example.com/tea'), [201, '']);
+  const { status, headers } = await fetch(`${links.url}/tea`, { redirect: 'manual' });
+  t.deepEqual([status, headers.get('location')], [302, 'http://example.com/tea']);
+  t.deepEqual(await ask(links, 'UNLINK', '/tea'), [204, '']);
+});
+
+test('guide: its plugin passes its tests', async (t) => {
+  const file = inExamples('guide/plugin.test.js');
+  const { code, stdout } = await runToEnd(process.execPath, ['--test', '--test-reporter=tap', file]);
+  t.is(code, 0, stdout);
+  t.regex(stdout, /^# fail 0$/m);
+  t.true(Number(/^# pass (\d+)$/m.exec(stdout)?.[1]) >= 10);
 });
