@@ -180,3 +180,17 @@ test('guide: its plugin passes its tests', async (t) => {
   t.regex(stdout, /^# fail 0$/m);
   t.true(Number(/^# pass (\d+)$/m.exec(stdout)?.[1]) >= 10);
 });
+
+test('hooks: every exchange goes through the stages in order, and only through its own', async (t) => {
+  const server = await example(t, 'hooks');
+  const stages: Readonly<Record<string, string>> = {
+    '/': 'request handler response',
+    '/nowhere': 'request error response',
+    '/fails': 'request handler error response',
+    '/early': 'request response',
+  };
+  for (const [path, told] of Object.entries(stages)) {
+    t.is((await fetch(server.url + path)).headers.get('x-stages'), told, path);
+  }
+  t.is((await fetch(`${server.url}/fails`)).status, 500);
+});
