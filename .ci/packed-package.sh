@@ -45,7 +45,14 @@ echo '# the command'
 PATH="$project/node_modules/.bin:$PATH"
 [ "$(jackfield --version)" = "$(node -p "require('$root/package.json').version")" ]
 cp -R "$root/examples" .
-for config in examples/*/jackfield.config.json; do jackfield check --config "$config"; done
+for config in examples/*/jackfield.config.json; do
+  # These two need a server of their own and a driver that is not installed here; the tests run them with both.
+  case $config in */postgres/* | */redis/*) continue ;; esac
+  jackfield check --config "$config"
+done
+# What the driver's absence is called, and what to do about it.
+{ jackfield check --config examples/redis/jackfield.config.json || true; } 2>&1 |
+  grep 'npm install redis.*STORAGE_DRIVER_MISSING'
 node serve.js examples/custom-method/jackfield.config.json
 
 echo '# the examples'

@@ -34,16 +34,16 @@ export function assembleServer(
   log: Log,
 ): ServerObjects {
   const server = root.createChildContainer();
-  const renew: ServerObjects['renew'] = (now, from) => {
-    // Of several values of a token the container gives out the last.
-    server.register(TOKENS.config, { useValue: now });
-    server.register(TOKENS.source, { useValue: from });
-  };
-  renew(config, source);
+  // Asked each time: the container would keep every value that a token ever had.
+  let current = { config, source };
+  server.register(TOKENS.config, { useFactory: () => current.config });
+  server.register(TOKENS.source, { useFactory: () => current.source });
   server.register(TOKENS.storage, { useValue: storage });
   server.register(TOKENS.log, { useValue: log });
   return {
-    renew,
+    renew: (now, from) => {
+      current = { config: now, source: from };
+    },
     host: server.resolve(PluginHost),
     makeInstance: (plugin: LoadedPlugin, context: PluginContext): PluginInstance => {
       if (typeof plugin.made !== 'function') return plugin.made;

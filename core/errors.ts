@@ -90,9 +90,13 @@ export const ERRORS = {
 
   // What a client asked for
   HOST_NOT_ALLOWED: row(400, 'Not allowed host: …'),
+  UNAUTHORIZED: row(401, 'Valid credentials are needed here (RFC 9110 §15.5.2).'),
+  FORBIDDEN: row(403, 'These credentials do not open this (RFC 9110 §15.5.4).'),
+  RATE_LIMITED: row(429, 'Too many requests; wait as long as Retry-After says (RFC 6585 §4).'),
   METHOD_NOT_ALLOWED: row(405, 'Method not allowed'),
   NOT_FOUND: row(404, 'Nothing is registered at this path.'),
   PARAMETER_INVALID: row(400, 'A part of the path is not UTF-8 text in percent-encoding (RFC 3986 §2.1): …'),
+  QUERY_INVALID: row(400, 'The query of this request is not understood: …'),
   BODY_ALREADY_READ: row(
     500,
     'The body of this request was read already; keep what the first read returned.',
@@ -106,6 +110,8 @@ export const ERRORS = {
     'The resource is not in the state that the condition of the request names (RFC 9110 §15.5.13).',
   ),
   RANGE_NOT_SATISFIABLE: row(416, 'No octet of the range is there (RFC 9110 §15.5.17).'),
+  ENTRY_NOT_FOUND: row(404, 'There is no entry with this key.'),
+  PARTIAL_PUT_UNSUPPORTED: row(400, 'An entry is put whole, without Content-Range (RFC 9110 §14.5).'),
   FILE_NOT_FOUND: row(404, 'There is no such file.'),
   FILE_CHANGED: row(503, 'The file changed while it was being sent; ask again.'),
 
@@ -138,10 +144,12 @@ export const ERRORS = {
   STORAGE_FULL: row(507, 'The store has no room left; nothing was changed. …'),
   STORAGE_CLOSED: row(503, 'The store is closed; nothing was changed.'),
   STORAGE_CORRUPT: row(500, 'The data is damaged and was left as it is: …'),
+  STORAGE_EDITED: row(500, 'The data was edited while changes waited to be merged into it: …'),
   STORAGE_UNREADABLE: row(500, 'The data cannot be read or written: …'),
   STORAGE_LOCKED: row(500, 'The data is in use: …'),
   STORAGE_HISTORY_GONE: row(410, 'Changes that long ago are no longer kept; list the entries anew. …'),
   STORAGE_REVISION_UNKNOWN: row(400, 'This store has not reached that revision: …'),
+  STORAGE_WATCH_MISSING: row(501, 'This store has no feed of changes: …'),
   STORAGE_DRIVER_MISSING: row(500, 'The storage adapter needs a package that is not installed: …'),
 
   // Configuration and start
@@ -177,6 +185,13 @@ export const ERRORS = {
   USAGE: row(500, '…'),
   CASES_INVALID: row(500, 'The case file is not valid: …'),
   SERVER_UNREACHABLE: row(500, 'The server cannot be reached: …'),
+  EXPORT_INVALID: row(500, 'The export is not whole or was changed: …'),
+  EXPORT_UNREADABLE: row(500, 'The export cannot be read or written: …'),
+  STORE_NOT_EMPTY: row(500, 'The target holds entries already; nothing was stored. …'),
+  STORE_DIFFERS: row(500, 'The target does not hold what was to be copied: …'),
+  STORE_CHANGED: row(500, 'The source was written to while it was copied: …'),
+  REPAIR_UNKNOWN: row(500, 'The storage adapter has no such repair: …'),
+  INTERRUPTED: row(500, 'Stopped before the end. …'),
   RELOAD_FAILED: row(500, 'The server keeps its old configuration: …'),
   PROJECT_NOT_WRITTEN: row(500, 'The project cannot be written: …'),
 } as const satisfies Record<string, ErrorRow>;

@@ -24,6 +24,8 @@ export * from './plugin-api.js';
 export type { PluginReport } from './plugin-host/plugin-unit.js';
 export type { ReloadReport } from './reload.js';
 export { createServer, type Server, type ServerOptions } from './server.js';
+/** For adapters that see every change themselves: the whole of `watch`. */
+export { ChangeFeed, type HistoryBounds, historyOptions } from './storage/change-feed.js';
 export {
   type AdapterContext,
   type AdapterDefinition,

@@ -12,6 +12,8 @@ export { JackfieldError } from './errors.js';
 export { precondition } from './handlers/conditional.js';
 export { file } from './handlers/file.js';
 export { HttpError } from './handlers/http-error.js';
+export { pathMatcher } from './handlers/path-matcher.js';
+export { logFields, type RequestState, requestState } from './handlers/request-state.js';
 export type {
   ClaimedHead,
   Dialect,
@@ -32,10 +34,13 @@ export type {
   Listing,
   MaybePromise,
   Page,
+  Supports,
+  WatchedChange,
 } from './storage/contract.js';
 
-/** The store as plugins see it: every call is checked at the core's door. */
-export interface Storage extends Pick<StorageAdapter, 'name' | 'supports' | 'get' | 'list'> {
+/** The store as plugins see it: every call is checked at the core's door. `watch` is there where `supports` says so. */
+export interface Storage
+  extends Pick<StorageAdapter, 'name' | 'supports' | 'get' | 'list' | 'watch' | 'revision'> {
   /** Without checks nothing can conflict: it is made, or it throws. */
   commit(change: Omit<Change, 'checks'> & { readonly checks?: never }): MaybePromise<Committed>;
   /** Makes the change where every check holds. */
@@ -211,6 +216,32 @@ export interface HandleOptions {
   readonly fallback?: boolean;
 }
 
+/** How an exchange ended, for `close` hooks. */
+export interface Outcome {
+  /** Of the final answer; 0 where nothing of one was sent. */
+  readonly status: number;
+  /** Octets of content handed to the socket: without the header section and without the framing of chunks. */
+  readonly contentOctets: number;
+  /** Milliseconds from the end of the header section to now. */
+  readonly durationMs: number;
+  /** The answer was handed to the socket whole; else the exchange was broken off. */
+  readonly isComplete: boolean;
+  /** The pattern of the handler that was found, of GET's where HEAD was forwarded to it; `''` where none was. */
+  readonly route: string;
+}
+
+/** What a server counts, for `stats`. */
+export interface ServerStats {
+  /** Open now, TLS handshakes under way among them. */
+  readonly connections: number;
+  /** Closed at once because of `limits.maxConnections`, since the start. */
+  readonly connectionsRefused: number;
+  /** Answered OVERLOADED before any plugin saw them, since the start. */
+  readonly requestsRefused: number;
+  /** Exchanges under way. */
+  readonly exchanges: number;
+}
+
 /**
  * Where a hook stands in an exchange. In one stage hooks run in the order in which their plugins were set up.
  * - `request`: before the registry is asked. Returning a response answers with it.
@@ -224,7 +255,7 @@ export interface Hooks {
   handler(request: Request): MaybePromise<ResponseValue | undefined | void>;
   response(request: Request, response: ResponseParts): MaybePromise<ResponseValue | undefined | void>;
   error(request: Request, error: unknown): MaybePromise<ResponseValue | undefined | void>;
-  close(request: Request): MaybePromise<void>;
+  close(request: Request, outcome: Outcome): MaybePromise<void>;
 }
 
 /** What `setup` is given. All of it may be taken apart: `setup({ handle, storage }) { … }`. */
@@ -245,6 +276,14 @@ export interface PluginContext<Options = unknown> {
   dialect(dialect: Dialect): void;
   /** What the registry answers to this request under another method; how HEAD is made from GET. */
   forward(request: Request, method: string): MaybePromise<ResponseValue>;
+  /**
+   * The methods that have a handler of their own at a path (as of `request.path`), sorted, as in the `Allow` field of a
+   * 405; `*` among them where a handler takes every method there. Without a path: every method that a handler names.
+   * To be called when the server is ready, not in `setup`.
+   */
+  allowedMethods(path?: string): readonly string[];
+  /** What the server counts; zeros until it is ready. */
+  stats(): ServerStats;
   /** The one store of the server. */
   readonly storage: Storage;
   /** Carries the plugin's name on every line. */

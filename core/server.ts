@@ -16,9 +16,10 @@ import { AllowedHosts } from './handlers/allowed-hosts.js';
 import { Dispatcher } from './handlers/dispatcher.js';
 import { type InjectRequest, type InjectResponse, readResponse, requestOctets } from './inject.js';
 import { type Log, silentLog } from './log.js';
+import type { ServerStats } from './plugin-api.js';
 import { loadPlugins } from './plugin-host/load-plugins.js';
 import type { PluginHost } from './plugin-host/plugin-host.js';
-import type { PluginReport } from './plugin-host/plugin-unit.js';
+import type { HostServer, PluginReport } from './plugin-host/plugin-unit.js';
 import { Reloader, type ReloadReport } from './reload.js';
 import { openStorage } from './storage/open-storage.js';
 import type { StorageDoor } from './storage/storage-door.js';
@@ -70,6 +71,8 @@ export interface Server {
   inject(request?: InjectRequest): Promise<InjectResponse>;
   /** Resolves when the server has stopped, whoever asked for it; rejects where `close` does. */
   readonly closed: Promise<void>;
+  /** What the store is called and what it promises; undefined until it is open. */
+  readonly storage: Pick<StorageDoor, 'name' | 'supports'> | undefined;
   /** In boot order, as far as their set-up has begun. */
   readonly plugins: readonly PluginReport[];
 }
@@ -89,7 +92,9 @@ interface Running {
   readonly reloader: Reloader;
 }
 
-class JackfieldServer implements Server {
+const NO_STATS: ServerStats = { connections: 0, connectionsRefused: 0, requestsRefused: 0, exchanges: 0 };
+
+class JackfieldServer implements Server, HostServer {
   readonly #config: ResolvedConfig;
   readonly #source: ConfigSource;
   readonly #log: Log;
@@ -119,8 +124,20 @@ class JackfieldServer implements Server {
     return this.#host?.reports ?? [];
   }
 
+  get storage(): Pick<StorageDoor, 'name' | 'supports'> | undefined {
+    return this.#running?.storage;
+  }
+
   get addresses(): readonly Address[] {
     return this.#running?.listeners.addresses ?? [];
+  }
+
+  get dispatcher(): Dispatcher | undefined {
+    return this.#running?.connections.dispatcher;
+  }
+
+  get stats(): ServerStats {
+    return this.#running?.connections.stats ?? NO_STATS;
   }
 
   async ready(): Promise<void> {
@@ -169,7 +186,7 @@ class JackfieldServer implements Server {
     return readResponse(await exchangeOctets(connections, octets));
   }
 
-  #shutdown(): void {
+  shutdown(): void {
     // The exchange that asked for it is answered first: `close` waits for it.
     this.close().catch((error: unknown) => this.#tellUnclean(error));
   }
@@ -209,7 +226,7 @@ class JackfieldServer implements Server {
       const objects = assembleServer(this.#config, this.#source, storage, this.#log);
       const { host } = objects;
       this.#host = host;
-      const contributions = await host.setUp(loaded, () => this.#shutdown(), objects.makeInstance);
+      const contributions = await host.setUp(loaded, this, objects.makeInstance);
       const dispatcher = new Dispatcher(contributions, new AllowedHosts(allowedHosts), this.#log);
       const connections = new Connections(limits, dispatcher, this.#log, this.#tap, {
         overload: Overload.of(overload, this.#log),

@@ -15,6 +15,8 @@ export interface Command {
   /** Where a flag of this command needs other words than the table has. */
   readonly flagHelp?: Readonly<Partial<Record<FlagName, string>>>;
   readonly examples: readonly string[];
+  /** A group: its commands have two words, the first of which is this name. */
+  readonly commands?: readonly Command[];
   /** @returns The exit code. */
   run(call: Call, around: Surroundings): Promise<number>;
 }
@@ -53,7 +55,7 @@ export interface Surroundings {
 /** What commands use of a server. */
 export type CommandServer = Pick<
   Server,
-  'listen' | 'addresses' | 'reload' | 'ready' | 'close' | 'closed' | 'plugins'
+  'listen' | 'addresses' | 'reload' | 'ready' | 'close' | 'closed' | 'plugins' | 'storage'
 >;
 
 export type StopSignal = 'SIGINT' | 'SIGTERM';

@@ -7,7 +7,17 @@ import { plugins } from './plugins.js';
 import { reload } from './reload.js';
 import { schema } from './schema.js';
 import { serve } from './serve.js';
+import { store } from './store/store.js';
 
-export const COMMANDS: readonly Command[] = [serve, check, schema, plugins, reload, client, newProject];
+export const COMMANDS: readonly Command[] = [
+  serve,
+  check,
+  schema,
+  plugins,
+  reload,
+  store,
+  client,
+  newProject,
+];
 /** What `jackfield` alone does. */
 export const DEFAULT_COMMAND: Command = serve;

@@ -33,6 +33,10 @@ export const FLAGS = {
   },
   watch: { type: 'boolean', help: 'reload when the configuration file changes' },
   'one-connection': { type: 'boolean', help: 'all exchanges over one connection instead of one each' },
+  from: { type: 'string', value: 'STORE', help: 'configuration file of the source, or ADAPTER:PATH' },
+  to: { type: 'string', value: 'STORE', help: 'configuration file of the target, or ADAPTER:PATH' },
+  resume: { type: 'boolean', help: 'go on behind what an interrupted run has stored' },
+  merge: { type: 'boolean', help: 'put the entries into what the target holds already' },
   verbose: { type: 'boolean', help: 'print every request as received and every answer as sent' },
   json: { type: 'boolean', help: 'print JSON, for programs' },
   debug: { type: 'boolean', help: 'show where an error arose, and log more' },
@@ -58,6 +62,10 @@ export interface FlagValues {
   readonly folder?: string;
   readonly watch?: boolean;
   readonly 'one-connection'?: boolean;
+  readonly from?: string;
+  readonly to?: string;
+  readonly resume?: boolean;
+  readonly merge?: boolean;
   readonly verbose?: boolean;
   readonly json?: boolean;
   readonly debug?: boolean;

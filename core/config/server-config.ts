@@ -101,7 +101,7 @@ export type PluginClass = new (...args: any[]) => object;
 
 /** Limits and deadlines: names carry the unit. Each leads to the error named behind its default. */
 export interface Limits {
-  /** All field lines together, the request line not among them. 16,384, node's own default: `HEADER_SECTION_TOO_LARGE`. */
+  /** All field lines and the empty line behind them, without the request line. 16,384, node's own default: `HEADER_SECTION_TOO_LARGE`. */
   readonly maxHeaderSectionOctets: number;
   /** 100 lines, more than any browser sends: `HEADER_FIELDS_TOO_MANY`. */
   readonly maxHeaderFields: number;

@@ -8,6 +8,7 @@ import { ERRORS, JackfieldError } from '../errors.js';
 import { type Answer, errorAnswer, isExpected } from '../handlers/answer.js';
 import { deriveFields } from '../handlers/answer-fields.js';
 import { type AnswerTrailers, trailerText } from '../handlers/answer-trailers.js';
+import { logFields } from '../handlers/request-state.js';
 import type { HttpClock } from '../http/http-clock.js';
 import { headEnding, type ResponseFraming } from '../http/response-head.js';
 import type { Log } from '../log.js';
@@ -98,6 +99,7 @@ export class AnswerSender {
 
   #head(exchange: Exchange, answer: Answer, framing: ResponseFraming): string {
     exchange.headSent = true;
+    exchange.status = answer.status;
     if (framing === 'close') this.isLast = true;
     const isOld = exchange.request.head.minorVersion === 0;
     if (typeof framing === 'number' && !this.isLast && !isOld)
@@ -122,9 +124,11 @@ export class AnswerSender {
     } else if (typeof body === 'string') {
       // As many octets as characters: it is ASCII and the same in latin1.
       const text = octets === body.length ? body : toLatin1(body);
+      exchange.contentOctets = octets;
       this.#outbox.text(this.#head(exchange, answer, framing) + text);
     } else {
       this.#outbox.text(this.#head(exchange, answer, framing));
+      exchange.contentOctets = octets;
       this.#outbox.octets(body as Uint8Array);
     }
     this.#events.sent(exchange, later);
@@ -140,6 +144,9 @@ export class AnswerSender {
     const told = trailers === undefined ? answer : withTrailerField(answer, trailers);
     const writer = new BodyWriter({
       sink: this.#outbox,
+      sent: (octets) => {
+        exchange.contentOctets += octets;
+      },
       body,
       sendHead: () => this.#outbox.text(this.#head(exchange, told, framing)),
       chunked: framing === 'chunked',
@@ -226,21 +233,29 @@ export class AnswerSender {
     const told = { status: answer.status, headers, contentLength: octets.length, date: new Date() };
     const written = exchange.request.head.claim!.write(told);
     this.isLast ||= written.close;
+    exchange.status = answer.status;
+    if (written.withBody) exchange.contentOctets = octets.length;
     this.#outbox.text(written.head);
     if (written.withBody) this.#outbox.octets(octets);
     this.#events.sent(exchange, later);
   }
 
-  tellTimeout({ request: { handledBy, method, path } }: Exchange): void {
+  tellTimeout({ request }: Exchange): void {
+    const { handledBy, method, path } = request;
     const { sentence } = ERRORS.HANDLER_TIMEOUT;
-    this.#services.log.error({ plugin: handledBy, method, path, code: 'HANDLER_TIMEOUT' }, sentence);
+    this.#services.log.error(
+      { plugin: handledBy, method, path, code: 'HANDLER_TIMEOUT', ...logFields.get(request) },
+      sentence,
+    );
   }
 
   /** Tells the log of a fault that the client is not told. */
-  blame({ request }: Exchange, error: unknown): void {
+  blame({ request, body }: Exchange, error: unknown): void {
     const { handledBy, dialect, method, path } = request;
-    this.#services.log.error(
-      { plugin: handledBy, dialect, method, path, err: error },
+    // The body that this answer is made of was broken off by the client: the plugin has done nothing wrong.
+    const level = body?.failure !== undefined && error === body.failure ? 'debug' : 'error';
+    this.#services.log[level](
+      { plugin: handledBy, dialect, method, path, ...logFields.get(request), err: error },
       'The answer of a plugin failed on its way.',
     );
   }

@@ -14,6 +14,8 @@ export interface BodyWriting {
   readonly body: Streamed | Uint8Array;
   /** Sends the head; called once, before the first octet of the body, unless the source fails at once. */
   readonly sendHead: () => void;
+  /** Told of octets of content that the sink was given. */
+  readonly sent?: (octets: number) => void;
   readonly chunked: boolean;
   /** What Content-Length promised. */
   readonly contentLength: number | undefined;
@@ -82,7 +84,9 @@ export class BodyWriter {
       if (chunked) sink.text(`${octets.length.toString(16)}\r\n`);
       // In pieces, so that a peer that takes a large part slowly is seen to take it.
       for (let at = 0; at < octets.length; at += pieceOctets) {
-        sink.octets(octets.length <= pieceOctets ? octets : octets.subarray(at, at + pieceOctets));
+        const piece = octets.length <= pieceOctets ? octets : octets.subarray(at, at + pieceOctets);
+        sink.octets(piece);
+        this.#writing.sent?.(piece.length);
         if (!sink.isBlocked) continue;
         await sink.room();
         if (this.#isCancelled) return;

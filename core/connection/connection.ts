@@ -85,6 +85,11 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
     this.#parser = new RequestParser(services.parserOptions);
   }
 
+  /** An exchange is under way. */
+  get isBusy(): boolean {
+    return this.#exchange !== undefined && !this.#exchange.sent;
+  }
+
   get phase(): PhaseName {
     return phaseName(this.#phase);
   }
@@ -303,6 +308,9 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
       headSent: false,
       sent: false,
       refused,
+      startedAt: dispatcher.watchesClose ? performance.now() : 0,
+      status: 0,
+      contentOctets: 0,
       continueSent: false,
     };
     this.#exchange = exchange;
@@ -503,7 +511,7 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
   #over(exchange: Exchange): void {
     if (exchange.refused) return;
     exchange.overload?.end();
-    exchange.dispatcher.closed(exchange.request);
+    exchange.dispatcher.closed(exchange);
   }
 
   #noteBlocked(): void {

@@ -5,6 +5,7 @@ import type { Dispatcher } from '../handlers/dispatcher.js';
 import { HttpClock } from '../http/http-clock.js';
 import type { ParserOptions } from '../http/parser.js';
 import type { Log } from '../log.js';
+import type { ServerStats } from '../plugin-api.js';
 import { Connection, type ConnectionServices } from './connection.js';
 import { CountedWarning } from './counted-warning.js';
 import type { Overload } from './overload.js';
@@ -95,6 +96,18 @@ export class Connections implements ConnectionServices {
 
   get isFull(): boolean {
     return this.#open.size + this.handshakes >= this.limits.maxConnections;
+  }
+
+  /** The exchanges are counted when somebody asks, so that none of them pays for it. */
+  get stats(): ServerStats {
+    let exchanges = 0;
+    for (const connection of this.#open) if (connection.isBusy) exchanges++;
+    return {
+      connections: this.#open.size + this.handshakes,
+      connectionsRefused: this.refusals.total,
+      requestsRefused: this.overload?.refused ?? 0,
+      exchanges,
+    };
   }
 
   open(transport: Transport): Connection {

@@ -25,6 +25,8 @@ export class ExchangeRequest implements Request {
   readonly head: RequestHead;
   /** The plugin that is at work, for the log: the one whose handler was found, or whose hook runs. */
   handledBy = '';
+  /** The pattern of that handler. */
+  route = '';
   /** The one that answers it, for `forward`; a reload may have put another in its place meanwhile. */
   dispatcher: Dispatcher | undefined = undefined;
   /** Filled in when the registry has found a handler. */

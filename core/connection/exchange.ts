@@ -22,6 +22,12 @@ export interface Exchange {
   sent: boolean;
   /** Turned away because of load: no plugin has seen it. */
   readonly refused: boolean;
+  /** When it began, by `performance.now()`; 0 where nobody asks. */
+  readonly startedAt: number;
+  /** Of the final answer; 0 until its head is written. */
+  status: number;
+  /** Octets of content in the outbox so far. */
+  contentOctets: number;
   /** `100 Continue` was sent (RFC 9110 §10.1.1). */
   continueSent: boolean;
 }

@@ -183,6 +183,15 @@ export function isExpected(error: unknown): boolean {
   return error instanceof JackfieldError && error.status < 500;
 }
 
+/**
+ * What a response hook made of an answer. The parts it was shown have neither the promised length nor the wish to close,
+ * so that it can replace a body without knowing of them; where it kept the body they still hold.
+ */
+export function replaceAnswer(before: Answer, by: Answer): Answer {
+  const contentLength = by.contentLength ?? (by.body === before.body ? before.contentLength : undefined);
+  return { ...by, contentLength, close: by.close || before.close };
+}
+
 /** The parts that a response hook is shown. */
 export function toParts({ status, fields: { raw }, body, handOver, trailers }: Answer): ResponseParts {
   const headers: Record<string, string | string[]> = Object.create(null);

@@ -129,6 +129,11 @@ export class Registry {
     return route?.options.maxBodyOctets;
   }
 
+  /** Whether a handler, but for fallbacks, takes methods here that nobody names. */
+  takesAnyMethod(path: string): boolean {
+    return reach(this.#anyMethod, path) !== undefined;
+  }
+
   /** The methods that have a handler of their own at this path, for the Allow field (RFC 9110 §10.2.1). */
   allowedMethods(path: string): string[] {
     const allowed = [...this.#tables]

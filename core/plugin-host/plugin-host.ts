@@ -15,6 +15,7 @@ import type { Storage } from '../plugin-api.js';
 import { TOKENS } from '../tokens.js';
 import type { LoadedPlugin } from './load-plugins.js';
 import {
+  type HostServer,
   type MakeInstance,
   noHooks,
   type PluginReport,
@@ -67,14 +68,13 @@ export class PluginHost {
   /**
    * Sets the plugins up, one after the other. Where one fails, those already up are closed before this rejects.
    * Errors: PLUGIN_SETUP_FAILED, PLUGIN_SETUP_TIMEOUT, HANDLER_REPEATED, SERVER_CLOSING.
-   * @param shutdown Asks the server to stop.
    */
   async setUp(
     plugins: readonly LoadedPlugin[],
-    shutdown: () => void,
+    server: HostServer,
     make: MakeInstance,
   ): Promise<Contributions> {
-    this.#services = this.#servicesFor(shutdown, make);
+    this.#services = this.#servicesFor(server, make);
     try {
       for (const plugin of plugins) await this.#setUpOne(plugin, this.#units, this.#services);
       return contributionsOf(this.#units);
@@ -137,7 +137,7 @@ export class PluginHost {
     return unit;
   }
 
-  #servicesFor(shutdown: () => void, make: MakeInstance): UnitServices {
+  #servicesFor(server: HostServer, make: MakeInstance): UnitServices {
     const host = this;
     return {
       get folder() {
@@ -149,7 +149,7 @@ export class PluginHost {
         return host.#setupTimeoutMs;
       },
       make,
-      shutdown,
+      server,
     };
   }
 

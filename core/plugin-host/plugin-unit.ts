@@ -2,11 +2,11 @@
 import { ExchangeRequest } from '../connection/exchange-request.js';
 import { JackfieldError } from '../errors.js';
 import { thrownAt } from '../extensions/stack-places.js';
-import type { Hook, HookTable } from '../handlers/dispatcher.js';
+import type { Dispatcher, Hook, HookTable } from '../handlers/dispatcher.js';
 import { makeRoute, type Route } from '../handlers/registry.js';
 import type { Dialect } from '../http/dialect.js';
 import type { Log } from '../log.js';
-import type { Hooks, Plugin, PluginContext, Storage } from '../plugin-api.js';
+import type { Hooks, Plugin, PluginContext, ServerStats, Storage } from '../plugin-api.js';
 import type { MaybePromise } from '../storage/contract.js';
 import { inTime } from './in-time.js';
 import { type LoadedPlugin, type PluginOrigin, tooLate } from './load-plugins.js';
@@ -34,6 +34,14 @@ export type MakeInstance = (plugin: LoadedPlugin, context: PluginContext) => Plu
 /** Only `setup` is called on it; what else a plugin has is told by its class. */
 export type PluginInstance = object & Partial<Pick<Plugin, 'setup'>>;
 
+/** What the plugins reach of their server. */
+export interface HostServer {
+  /** The one that new exchanges begin with. */
+  readonly dispatcher: Dispatcher | undefined;
+  readonly stats: ServerStats;
+  shutdown(): void;
+}
+
 /** What all units of a server share. */
 export interface UnitServices {
   readonly folder: string;
@@ -42,7 +50,7 @@ export interface UnitServices {
   /** Of a set-up, and of each function given to `onClose`; a reload may change it. */
   readonly setupTimeoutMs: number;
   readonly make: MakeInstance;
-  shutdown(): void;
+  readonly server: HostServer;
 }
 
 type MutableHooks = { [Stage in keyof HookTable]: HookTable[Stage][number][] };
@@ -110,7 +118,7 @@ export class PluginUnit {
 
   #context(): PluginContext {
     const { name, options, prefix } = this.plugin;
-    const { storage, log, folder, shutdown } = this.#services;
+    const { storage, log, folder, server } = this.#services;
     const only = (what: string): void => {
       if (!this.#isSettingUp)
         throw new TypeError(`The plugin "${name}" called ${what} after its setup had ended.`);
@@ -141,6 +149,12 @@ export class PluginUnit {
           throw new TypeError('forward takes the request that a handler was given.');
         return dispatcher.forward(request as ExchangeRequest, method);
       },
+      allowedMethods: (path) => {
+        if (server.dispatcher === undefined)
+          throw new TypeError('allowedMethods is asked when all plugins are set up, not before.');
+        return server.dispatcher.allowedMethods(path);
+      },
+      stats: () => server.stats,
       storage,
       log: log.child({ plugin: name }),
       options,
@@ -152,7 +166,7 @@ export class PluginUnit {
         // Of a setup that was given up, and still came to something that has to be closed.
         else void this.#closeOne(fn);
       },
-      shutdown,
+      shutdown: () => server.shutdown(),
     };
   }
 

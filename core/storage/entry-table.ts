@@ -5,10 +5,15 @@
  * Commits are judged in a `Draft` and changed in the table only by `apply`. An adapter in memory does both at once
  * (`commit`); a durable one writes the draft down in between.
  */
-import type { Change, CommitResult, Entry, Listing, Page } from './contract.js';
+import type { Change, CommitResult, Entry, Listing, Page, WatchedChange } from './contract.js';
 import { byCreation, byExpiry, SortedEntries } from './sorted-entries.js';
 
 const NONE: readonly string[] = [];
+
+/** Entries of one moment, in creation order. */
+export interface FrozenEntries extends Iterable<Entry> {
+  readonly size: number;
+}
 
 export class EntryTable {
   readonly #entries = new Map<string, Entry>();
@@ -31,6 +36,11 @@ export class EntryTable {
   /** The revision of the last commit. */
   get revision(): number {
     return this.#revision;
+  }
+
+  /** When the next entry expires, in milliseconds since the epoch; undefined where none does. */
+  get nextExpiry(): number | undefined {
+    return this.#expiring.first()?.expiresAt;
   }
 
   get(key: string, now?: number): Entry | undefined {
@@ -77,6 +87,26 @@ export class EntryTable {
     this.#revision = Math.max(this.#revision, draft.revision);
   }
 
+  /**
+   * Every entry in creation order as it stands at this moment, whatever is changed later; those that expired too, until
+   * `forgetExpired`.
+   */
+  freeze(): FrozenEntries {
+    const runs = this.#inOrder.freeze();
+    return {
+      size: this.#entries.size,
+      *[Symbol.iterator]() {
+        for (const run of runs) yield* run;
+      },
+    };
+  }
+
+  /** Goes on counting from here: for adapters that read their data back. */
+  reach(created: number, revision: number): void {
+    this.#created = Math.max(this.#created, created);
+    this.#revision = Math.max(this.#revision, revision);
+  }
+
   /** Takes an entry as it is, at the place that its `created` says: for adapters that read their data back. */
   set(entry: Entry): void {
     const before = this.#entries.get(entry.key);
@@ -112,10 +142,15 @@ export class EntryTable {
       gone.push(next.key);
     }
   }
-}
 
-/** How many entries of the table are read at once. */
-const PAGE = 1_000;
+  /** `forgetExpired` as a change under a revision of its own, for those who watch; undefined where nothing expired. */
+  expire(now?: number): WatchedChange | undefined {
+    const deletes = this.forgetExpired(now);
+    if (deletes.length === 0) return undefined;
+    this.#revision += 1;
+    return { revision: this.#revision, puts: [], deletes };
+  }
+}
 
 /** Commits judged one upon the other, over a table that stays as it is until the draft is applied to it. */
 export class Draft {
@@ -123,6 +158,7 @@ export class Draft {
   readonly #now: number;
   /** What stands at each changed key after the draft; undefined where the entry was deleted. */
   readonly #changed = new Map<string, Entry | undefined>();
+  readonly #changes: WatchedChange[] = [];
   #created: number;
   #revision: number;
 
@@ -138,6 +174,11 @@ export class Draft {
     return this.#changed;
   }
 
+  /** Each commit that changed something, in order, as `watch` tells it once the draft is applied. */
+  get changes(): readonly WatchedChange[] {
+    return this.#changes;
+  }
+
   get created(): number {
     return this.#created;
   }
@@ -150,25 +191,6 @@ export class Draft {
     return this.#changed.has(key) ? this.#changed.get(key) : this.#table.get(key, this.#now);
   }
 
-  /**
-   * Every entry as it stands after the draft, in creation order. The table is read page by page, so it may be used
-   * in between, but not changed.
-   */
-  *entries(): Generator<Entry, void> {
-    for (let after: number | undefined = 0; after !== undefined; ) {
-      const page: Listing = this.#table.list({ after, limit: PAGE }, this.#now);
-      for (const entry of page.entries) {
-        const standing = this.#changed.has(entry.key) ? this.#changed.get(entry.key) : entry;
-        // One that was deleted and put again stands at the end.
-        if (standing?.created === entry.created) yield standing;
-      }
-      after = page.next;
-    }
-    const isNew = (entry?: Entry) => entry !== undefined && entry.created > this.#table.created;
-    const added = [...this.#changed.values()].filter((entry) => isNew(entry)) as Entry[];
-    yield* added.sort(byCreation);
-  }
-
   commit({ checks = [], puts = [], deletes = [] }: Change): CommitResult {
     for (const { key, revision } of checks) {
       if ((this.get(key)?.revision ?? 0) !== revision) return { ok: false, conflict: key };
@@ -176,20 +198,28 @@ export class Draft {
     this.#revision += 1;
     const revision = this.#revision;
     const previous = new Map<string, Entry>();
+    const made: Entry[] = [];
+    const gone: string[] = [];
     for (const { key, value, ttlMs } of puts) {
       const before = this.get(key);
       if (before !== undefined) previous.set(key, before);
       else this.#created += 1;
       const created = before?.created ?? this.#created;
-      const entry = { key, value, created, revision };
-      this.#changed.set(key, ttlMs === undefined ? entry : { ...entry, expiresAt: this.#now + ttlMs });
+      const entry: Entry =
+        ttlMs === undefined
+          ? { key, value, created, revision }
+          : { key, value, created, revision, expiresAt: this.#now + ttlMs };
+      this.#changed.set(key, entry);
+      made.push(entry);
     }
     for (const key of deletes) {
       const before = this.get(key);
       if (before === undefined) continue;
       previous.set(key, before);
       this.#changed.set(key, undefined);
+      gone.push(key);
     }
+    if (made.length + gone.length > 0) this.#changes.push({ revision, puts: made, deletes: gone });
     return { ok: true, revision, previous };
   }
 }

@@ -2,10 +2,17 @@
 import type { ConfigSource, StorageConfig } from '../config/server-config.js';
 import type { StandardIssue } from '../config/standard-schema.js';
 import { explainIssues, knownKeysOf } from '../config/validate-config.js';
-import { JackfieldError } from '../errors.js';
+import { ERRORS, JackfieldError } from '../errors.js';
 import { thrownAt } from '../extensions/stack-places.js';
 import type { Log } from '../log.js';
-import type { AdapterContext, AdapterDefinition, StorageAdapter } from './contract.js';
+import {
+  type AdapterContext,
+  type AdapterDefinition,
+  type MaybePromise,
+  type StorageAdapter,
+  StorageError,
+  type Verification,
+} from './contract.js';
 import { asDefinition, findAdapter } from './find-adapter.js';
 import { StorageDoor } from './storage-door.js';
 
@@ -15,22 +22,62 @@ export async function openStorage(
   source: ConfigSource,
   log: Log,
 ): Promise<StorageDoor> {
-  const door = new StorageDoor(await makeAdapter(config, source, log));
-  await door.open();
+  const { door } = await makeStorage(config, source, log);
+  try {
+    await door.open();
+  } catch (error) {
+    throw withWayOut(error, door);
+  }
   return door;
 }
 
-async function makeAdapter(
+/** Whoever starts a second process over the same data wants two; that it is refused does not yet tell how to get them. */
+function withWayOut(error: unknown, { supports }: StorageDoor): unknown {
+  if (!(error instanceof StorageError) || error.code !== 'STORAGE_LOCKED' || supports.shared !== 'process')
+    return error;
+  const detail = error.message.replace(ERRORS.STORAGE_LOCKED.sentence.replace('…', ''), '');
+  return new StorageError(
+    'STORAGE_LOCKED',
+    `${detail} Several processes can share lmdb on one machine, postgres or redis on several.`,
+    { cause: error },
+  );
+}
+
+/** A store that is not open yet, and what its adapter can do with it in that state. */
+export interface MadeStorage {
+  readonly door: StorageDoor;
+  readonly verify?: () => MaybePromise<Verification>;
+  readonly repair?: Readonly<Partial<Record<'adopt' | 'discard', () => MaybePromise<string>>>>;
+}
+
+/**
+ * @param readOnly The store is only read; see `AdapterContext`.
+ * Errors: ADAPTER_UNKNOWN, ADAPTER_INVALID, ADAPTER_OPTIONS_INVALID.
+ */
+export async function makeStorage(
   { adapter, options = {} }: StorageConfig,
   source: ConfigSource,
   log: Log,
-): Promise<StorageAdapter> {
-  if (isAdapter(adapter)) return adapter;
+  readOnly = false,
+): Promise<MadeStorage> {
+  if (isAdapter(adapter)) return { door: new StorageDoor(adapter) };
   const definition =
     typeof adapter === 'string' ? await findAdapter(adapter, source) : asDefinition(adapter, 'the object');
   const validated = await validateOptions(definition, options, source);
-  const context = { folder: source.folder, log: log.child({ adapter: definition.name }) };
-  return made(definition, validated, context);
+  const context: AdapterContext = {
+    folder: source.folder,
+    log: log.child({ adapter: definition.name }),
+    ...(readOnly ? { readOnly } : {}),
+  };
+  const { verify, repair: { adopt, discard } = {} } = definition;
+  return {
+    door: new StorageDoor(made(definition, validated, context)),
+    ...(verify === undefined ? {} : { verify: () => verify.call(definition, validated, context) }),
+    repair: {
+      ...(adopt === undefined ? {} : { adopt: () => adopt(validated, context) }),
+      ...(discard === undefined ? {} : { discard: () => discard(validated, context) }),
+    },
+  };
 }
 
 function isAdapter(adapter: StorageConfig['adapter']): adapter is StorageAdapter {
@@ -44,6 +91,9 @@ const FUNCTIONS = [
   'commit',
   'close',
 ] as const satisfies readonly (keyof StorageAdapter)[];
+
+/** What an adapter that declares `watch` has too. */
+const FEED = ['watch', 'revision'] as const satisfies readonly (keyof StorageAdapter)[];
 
 /** Errors: ADAPTER_INVALID and those that the adapter throws itself. */
 function made(
@@ -62,7 +112,10 @@ function made(
     throw new JackfieldError('ADAPTER_INVALID', detail, { cause });
   }
   const parts = Object(adapter) as Readonly<Record<string, unknown>>;
-  const missing = FUNCTIONS.filter((part) => typeof parts[part] !== 'function');
+  const watches = Object(parts.supports).watch === true;
+  const missing = [...FUNCTIONS, ...(watches ? FEED : [])].filter(
+    (part) => typeof parts[part] !== 'function',
+  );
   if (missing.length === 0) return adapter as StorageAdapter;
   throw new JackfieldError(
     'ADAPTER_INVALID',

@@ -1,11 +1,13 @@
 /** Tells of every exchange which stages it went through: in the field X-Stages, and in the log when it is over. */
-import { definePlugin } from 'jackfield';
+import { definePlugin, requestState } from 'jackfield';
+
+/** @import { RequestState } from 'jackfield' */
 
 export default definePlugin({
   name: 'stages',
   setup({ handle, hook, log }) {
-    /** What a hook has to remember of a request until the next one. It goes with the request. */
-    const seen = /** @type {WeakMap<object, string[]>} */ (new WeakMap());
+    /** What a hook has to remember of a request until the next one. */
+    const seen = /** @type {RequestState<string[]>} */ (requestState());
 
     hook('request', (request) => {
       seen.set(request, ['request']);
@@ -21,8 +23,8 @@ export default definePlugin({
       const stages = [...(seen.get(request) ?? []), 'response'];
       return { ...rest, headers: { ...headers, 'X-Stages': stages.join(' ') } };
     });
-    hook('close', ({ method, path }) => {
-      log.info({ method, path }, 'It is over.');
+    hook('close', ({ method, path }, { durationMs }) => {
+      log.info({ method, path, durationMs }, 'It is over.');
     });
 
     handle('GET', '/fails', () => {

@@ -4,14 +4,20 @@ import { writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import path from 'node:path';
 import type tls from 'node:tls';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import test, { type ExecutionContext } from 'ava';
 import { plainSource } from '../../core/config/config-file.js';
 import {
   createLog,
   createServer,
   definePlugin,
+  Handle,
+  Hook,
+  inject,
   type PluginContext,
   type ServerConfig,
+  TOKENS,
 } from '../../core/index.js';
 import { ONE, TWO } from '../support/certificates.js';
 import { GET_WHO, Peer, who } from '../support/peer.js';
@@ -381,6 +387,64 @@ test('a server that closes while it reloads closes everything, once', async (t) 
     ['slow0 closed', 'a0 closed'],
   );
   await t.throwsAsync(server.reload(IN_MEMORY), { message: /This server was closed/ });
+});
+
+test('a class plugin that a reload starts is given the new configuration', async (t) => {
+  class LimitPlugin {
+    constructor(
+      @inject(TOKENS.config) readonly config: { readonly limits: { readonly maxBodyOctets: number } },
+    ) {}
+    @Handle('GET', '/limit')
+    limit(): string {
+      return String(this.config.limits.maxBodyOctets);
+    }
+  }
+  const config = (maxBodyOctets: number) => ({
+    ...IN_MEMORY,
+    limits: { maxBodyOctets },
+    plugins: [{ use: LimitPlugin, as: `limit${maxBodyOctets}` }],
+  });
+  const { server, get } = serverOf(t, config(1));
+  t.is(await get('/limit'), '1');
+  await server.reload(config(2));
+  t.is(await get('/limit'), '2');
+});
+
+test('nothing keeps what left: instances, options and configurations are free to be collected', async (t) => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const old: WeakRef<object>[] = [];
+  class Heavy {
+    static readonly plugin = {
+      options: { '~standard': { version: 1, vendor: 'test', validate: (value: unknown) => ({ value }) } },
+    };
+    constructor(@inject(TOKENS.config) config: object, @inject(TOKENS.options) options: object) {
+      old.push(new WeakRef(this), new WeakRef(config), new WeakRef(options));
+    }
+    @Handle('GET', '/heavy')
+    get(): string {
+      return 'here';
+    }
+    @Hook('response')
+    look(): void {}
+  }
+  const config = (n: number) => ({ ...IN_MEMORY, plugins: [{ use: Heavy, options: { n } }] });
+  const { server, get } = serverOf(t, config(0));
+  for (let n = 1; n <= 5; n++) {
+    t.is(await get('/heavy'), 'here');
+    await (await server.reload(config(n))).retired;
+  }
+  // The first configuration belongs to the server for as long as it lives.
+  const left = old.slice(3, -3);
+  for (let turn = 0; turn < 20 && left.some((one) => one.deref() !== undefined); turn++) {
+    await new Promise(setImmediate);
+    collect();
+  }
+  t.deepEqual(
+    left.map((one) => one.deref()),
+    left.map(() => undefined),
+  );
+  t.is(await get('/heavy'), 'here');
 });
 
 test('code is not reloaded: a plugin whose file has changed goes on as it was, and the log names the file', async (t) => {

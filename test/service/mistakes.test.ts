@@ -6,6 +6,8 @@ import { readdir } from 'node:fs/promises';
 import net from 'node:net';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { listBuiltIn } from '../../core/extensions/find-extension.js';
+import { PLUGINS } from '../../core/plugin-host/load-plugins.js';
 import { tempFolder } from '../core/temp-folder.js';
 import { ran, served, start } from '../support/served.js';
 
@@ -25,7 +27,7 @@ interface Mistake {
 const withPlugins = (...plugins: readonly unknown[]) => ({ storage: 'memory', plugins });
 const plugin = (source: string) => ({ files: { 'p.js': source }, config: withPlugins('./p.js') });
 const data = (text: string) => ({ files: { 'data.json': text }, config: {} });
-const BUILT_IN = 'Built in are classic, create, end, get, head, post, put, update';
+const BUILT_IN = `Built in are ${(await listBuiltIn(PLUGINS)).join(', ')}`;
 
 const MISTAKES: Readonly<Record<string, Mistake>> = {
   'an address of another machine': {
@@ -69,7 +71,7 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
 
   'an adapter that nobody knows': {
     config: { storage: 'memroy' },
-    says: 'No such storage adapter: "memroy" at jackfield.config.json:1:12. Did you mean "memory"? Built in are json-file, lru, memory; no package jackfield-adapter-memroy or memroy is installed in DIR or above it. [ADAPTER_UNKNOWN]',
+    says: 'No such storage adapter: "memroy" at jackfield.config.json:1:12. Did you mean "memory"? Built in are json-file, lmdb, lru, memory, postgres, redis; no package jackfield-adapter-memroy or memroy is installed in DIR or above it. [ADAPTER_UNKNOWN]',
   },
   'an option that an adapter does not have': {
     config: { storage: { adapter: 'lru', options: { maxEntires: 5 } } },
@@ -99,6 +101,15 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
     files: { 'a.js': 'export default { name: "mine", create() {} };' },
     config: { storage: './a.js' },
     says: 'This is not a storage adapter: what "mine" made is no store: it lacks open, get, list, commit, close. [ADAPTER_INVALID]',
+  },
+  'an adapter that declares a feed and has none': {
+    files: {
+      'a.js':
+        'const f = () => {}; const supports = { watch: true };\n' +
+        'export default { name: "mine", create: () => ({ supports, open: f, get: f, list: f, commit: f, close: f }) };',
+    },
+    config: { storage: './a.js' },
+    says: 'This is not a storage adapter: what "mine" made is no store: it lacks watch, revision. [ADAPTER_INVALID]',
   },
   'an adapter that never opens': {
     files: {
@@ -367,7 +378,7 @@ test('data that another server has open: the sentence names its process, and nei
   t.like(second, { code: 1, stdout: '', listened: '' });
   t.is(
     second.stderr.replace(/data\.json\.lock-\w+/, 'LOCK').replaceAll(cwd, 'DIR'),
-    `jackfield: The data is in use: DIR/data.json is opened by process ${first.server.pid}. Its lock is DIR/LOCK. [STORAGE_LOCKED]\n`,
+    `jackfield: The data is in use: DIR/data.json is opened by process ${first.server.pid}. Its lock is DIR/LOCK. Several processes can share lmdb on one machine, postgres or redis on several. [STORAGE_LOCKED]\n`,
   );
   t.is((await fetch(`${first.url}/create`, { method: 'POST', body: 'b: 2' })).status, 200);
   t.is(await (await fetch(first.url)).text(), 'The data in DB is as follows. \n\na:1\n\nb:2');

@@ -11,7 +11,7 @@ test('what is not understood is refused with one line, a suggestion and exit cod
   const sentences: Record<string, string> = {
     srve: 'Unknown command "srve"; did you mean serve? See "jackfield --help".',
     dance:
-      'Unknown command "dance"; there are serve, check, schema, plugins, reload, client, new. See "jackfield --help".',
+      'Unknown command "dance"; there are serve, check, schema, plugins, reload, store, client, new. See "jackfield --help".',
     '--prot 80': 'Unknown flag --prot; did you mean --port? See "jackfield serve --help".',
     'check --jsn': 'Unknown flag --jsn; did you mean --json? See "jackfield check --help".',
     'serve -x': 'Unknown flag -x. See "jackfield serve --help".',
@@ -329,6 +329,17 @@ test('check sets up without listening and says what is valid', async (t) => {
     plugins: 1,
     storage: 'lru',
   });
+  const supports = { durable: false, shared: 'process', bounded: true, watch: true } as const;
+  server.storage = { name: 'lru', supports };
+  t.is(
+    (await ran(['check', '-c', 'one.json'], cwd, server)).stdout,
+    'one.json is valid: 1 plugin, storage lru (not durable, evicts entries when full)\n',
+  );
+  t.deepEqual(
+    JSON.parse((await ran(['check', '--json', '-c', 'one.json'], cwd, server)).stdout).supports,
+    supports,
+  );
+  server.storage = { name: 'json-file', supports: { ...supports, durable: true, bounded: false } };
   const none = await ran(['check'], await tempFolder(t), server);
   t.is(none.stdout, 'The built-in configuration is valid: 1 plugin, storage json-file\n');
 });
