@@ -12,6 +12,7 @@ import { readConfig } from '../../core/config/config-file.js';
 import { DEFAULT_LIMITS } from '../../core/config/server-config.js';
 import { createServer } from '../../core/index.js';
 import { ROOT, readText } from '../repository.js';
+import { redisMissing, startRedis } from '../support/redis-server.js';
 
 const recipe = (name: string): string => path.join(ROOT, 'examples/recipes', name);
 
@@ -67,22 +68,45 @@ for (const file of ['nginx/nginx.conf', 'redis-two-servers/nginx.conf']) {
   });
 }
 
-test('recipes: redis-two-servers: the configuration is valid, and its ports are those that nginx knows', async (t) => {
-  const { config } = await readConfig(undefined, recipe('redis-two-servers'));
-  t.deepEqual(config.storage, {
-    adapter: 'redis',
-    options: { url: 'redis://127.0.0.1:6379', namespace: 'tea' },
-  });
-  const page = await readText('docs/recipes/redis-two-servers.md');
-  const ports = Array.from(page.matchAll(/serve --port (\d+)/g), ([, port]) => port);
-  const nginx = await readText('examples/recipes/redis-two-servers/nginx.conf');
-  const known = Array.from(nginx.matchAll(/server 127\.0\.0\.1:(\d+) /g), ([, port]) => port);
-  t.deepEqual(ports, known);
-  t.is(ports.length, 2);
+// One after the other, for the environment is that of the whole process.
+test.serial(
+  'recipes: redis-two-servers: the configuration is valid, and its ports are those that nginx knows',
+  async (t) => {
+    const { config } = await readConfig(undefined, recipe('redis-two-servers'));
+    t.deepEqual(config.storage, {
+      adapter: 'redis',
+      options: { url: 'redis://127.0.0.1:6379', namespace: 'tea' },
+    });
+    const page = await readText('docs/recipes/redis-two-servers.md');
+    const ports = Array.from(page.matchAll(/serve --port (\d+)/g), ([, port]) => port);
+    const nginx = await readText('examples/recipes/redis-two-servers/nginx.conf');
+    const known = Array.from(nginx.matchAll(/server 127\.0\.0\.1:(\d+) /g), ([, port]) => port);
+    t.deepEqual(ports, known);
+    t.is(ports.length, 2);
+  },
+);
+
+test.serial('recipes: redis-two-servers: what one server has answered the other reads', async (t) => {
+  const missing = redisMissing();
+  if (missing !== undefined) {
+    t.falsy(process.env.CI, missing);
+    return;
+  }
+  const redis = await startRedis();
+  t.teardown(() => redis.stop());
+  process.env.REDIS_URL = redis.url;
+  const { config, source } = await readConfig(undefined, recipe('redis-two-servers'));
+  const [one, other] = [0, 1].map(() => createServer({ ...config, listen: { port: 0 } }, { source }));
+  t.teardown(() => Promise.all([one!.close(), other!.close()]));
+  const headers = { Host: 'tea.example.com' };
+  const create = { method: 'POST', target: '/create', body: 'tea: green', headers };
+  t.is((await one!.inject(create)).status, 200);
+  const { text } = await other!.inject({ headers: { ...headers, Accept: 'application/json' } });
+  t.deepEqual(JSON.parse(text), { tea: 'green' });
+  t.is((await other!.inject(create)).status, 400);
 });
 
 for (const name of ['systemd', 'container']) {
-  // One after the other, for the environment is that of the whole process.
   test.serial(`recipes: ${name}: the server keeps its data in the folder that it is given`, async (t) => {
     const folder = await copyOf(t, name);
     process.env.STATE_DIRECTORY = path.join(folder);
