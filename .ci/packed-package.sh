@@ -1,49 +1,92 @@
 #!/usr/bin/env bash
 # Packs the package, installs it in an empty project and uses it there as its users do: from TypeScript, from
-# JavaScript, by its command, with the examples. Prints what it did; the first failure ends it.
+# JavaScript, by its command, with the examples, and with packages of others. Prints what it did; the first failure
+# ends it.
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 project=$(mktemp -d)
-trap 'rm -rf "$project"' EXIT
+packed=$(mktemp -d)
+made=$(mktemp -d)
+trap 'rm -rf "$project" "$packed" "$made"' EXIT
 
 cd "$root"
-npm pack --silent --pack-destination "$project" >/dev/null
+npm pack --silent --pack-destination "$packed" >/dev/null
+tarball=$(echo "$packed"/jackfield-*.tgz)
+
+install() { npm install --silent --no-audit --no-fund --prefer-offline "$@"; }
 
 cd "$project"
 echo '{ "name": "user", "private": true, "type": "module" }' >package.json
 # Types of Node are a development dependency of every TypeScript project; zod is what plugins describe options with.
 version_of() { node -p "require('$root/node_modules/$1/package.json').version"; }
-npm install --silent --no-audit --no-fund --prefer-offline \
-  ./jackfield-*.tgz "zod@$(version_of zod)" "@types/node@$(version_of @types/node)"
-rm jackfield-*.tgz
+install "$tarball" "zod@$(version_of zod)" "@types/node@$(version_of @types/node)"
 
 echo '# what is in the package'
 if find node_modules/jackfield -name '*.test.js' -path '*/dist/*' | grep .; then
   echo 'tests are packed' >&2
   exit 1
 fi
-for file in README.md CHANGELOG.md LICENSE core/ERRORS.md docs/plugins.md; do test -f "node_modules/jackfield/$file"; done
+for file in README.md CHANGELOG.md LICENSE core/ERRORS.md docs/index.md docs/plugins.md; do
+  test -f "node_modules/jackfield/$file"
+done
 
 echo '# TypeScript, all types checked, and what it compiles to'
-cp "$root"/.ci/packed-package/* .
-node "$root/node_modules/typescript/bin/tsc" -p .
+cp "$root"/.ci/packed-package/*.* .
+tsc() { node "$root/node_modules/typescript/bin/tsc" "$@"; }
+tsc -p .
 node compiled/use.js
 node compiled/use.cjs
 
+echo '# JavaScript'
+node use.js
+
 echo '# the command'
-npx --no-install jackfield --version
+PATH="$project/node_modules/.bin:$PATH"
+[ "$(jackfield --version)" = "$(node -p "require('$root/package.json').version")" ]
 cp -R "$root/examples" .
 for config in examples/*/jackfield.config.json; do
-  # These two need a server of their own and a driver that is not installed here; the tests run them with both.
-  case $config in */postgres/* | */redis/*) continue ;; esac
-  npx --no-install jackfield check --config "$config"
+  # These need a driver that is not installed here, two of them a server of its own too; the tests run them with both.
+  case $config in */lmdb/* | */postgres/* | */redis/*) continue ;; esac
+  jackfield check --config "$config"
 done
 # What the driver's absence is called, and what to do about it.
-{ npx --no-install jackfield check --config examples/redis/jackfield.config.json || true; } 2>&1 |
+{ jackfield check --config examples/redis/jackfield.config.json || true; } 2>&1 |
   grep 'npm install redis.*STORAGE_DRIVER_MISSING'
 node serve.js examples/custom-method/jackfield.config.json
 
 echo '# the examples'
 node examples/programmatic/main.js
 node --test --test-reporter=tap examples/custom-adapter/journal.test.js | grep -E '^# (pass|fail)'
+
+# In a folder of its own, so that each finds jackfield only by what it names itself: here the very file packed above.
+echo '# new: each kind in each language, installed and tested'
+cd "$made"
+for kind in plugin adapter server; do
+  for language in ts js; do
+    folder="$kind-$language"
+    jackfield new "$kind" tea --"$language" --folder "$folder" | head -1
+    (cd "$folder" && install && npm test --silent | grep -E ' (pass|fail) [0-9]+$')
+  done
+done
+(cd server-ts && npm run --silent check)
+
+echo '# the plugin of the guide, as the guide has it made'
+jackfield new plugin links --js
+cp "$root"/examples/guide/plugin*.js jackfield-plugin-links
+(cd jackfield-plugin-links && install && npm test --silent | grep -E ' (pass|fail) [0-9]+$')
+
+# As strangers publish them: packed, and installed from what was packed.
+echo '# packages of others, found by name and by keyword'
+for folder in plugin-ts adapter-js jackfield-plugin-links; do
+  (cd "$folder" && npm pack --silent --pack-destination "$packed" >/dev/null)
+done
+npm pack --silent --pack-destination "$packed" "$root/.ci/packed-package/parrot" >/dev/null
+cd "$project"
+install "$packed"/jackfield-plugin-{tea,links}-*.tgz "$packed"/jackfield-adapter-tea-*.tgz "$packed"/parrot-for-jackfield-*.tgz
+jackfield plugins --installed >installed.txt
+for name in tea links parrot-for-jackfield; do grep -E "^$name +package " installed.txt; done
+jackfield check --config others.config.json
+jackfield plugins --config others.config.json
+jackfield schema --config others.config.json --output others.schema.json
+node use-others.js others.config.json others.schema.json

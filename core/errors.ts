@@ -18,6 +18,7 @@ interface ErrorRow {
 const row = (status: number, sentence: string, closes = false): ErrorRow => ({ status, closes, sentence });
 const closing = (status: number, sentence: string): ErrorRow => row(status, sentence, true);
 
+/** Every error by its code. `ERRORS.md` has cause and cure of each. */
 export const ERRORS = {
   // What a client sent: request line, RFC 9112 §3
   REQUEST_LINE_INVALID: closing(
@@ -201,6 +202,7 @@ export const ERRORS = {
   REPAIR_UNKNOWN: row(500, 'The storage adapter has no such repair: …'),
   INTERRUPTED: row(500, 'Stopped before the end. …'),
   RELOAD_FAILED: row(500, 'The server keeps its old configuration: …'),
+  PROJECT_NOT_WRITTEN: row(500, 'The project cannot be written: …'),
 } as const satisfies Record<string, ErrorRow>;
 
 export type ErrorCode = keyof typeof ERRORS;

@@ -4,11 +4,15 @@ import {
   defineAdapter,
   definePlugin,
   type Entry,
+  Handle,
   type Handler,
   HttpError,
   type InjectResponse,
+  inject,
   type Plugin,
+  type Request,
   type ServerConfig,
+  type Storage,
   type StorageAdapter,
   StorageError,
   TOKENS,
@@ -41,6 +45,22 @@ const keys = definePlugin({
   },
 }) satisfies Plugin<{ upper: boolean }>;
 
+/** A class, its parameters filled in by tokens, its methods marked. */
+class Shelf {
+  constructor(@inject(TOKENS.storage) private readonly storage: Storage) {}
+
+  @Handle('TAKE', '/shelf/:key')
+  async take({ params: { key } }: Request<{ key: string }>): Promise<string> {
+    return (await this.storage.get(key))?.value ?? 'empty';
+  }
+
+  // @ts-expect-error a number is no answer
+  @Handle('COUNT', '/shelf')
+  count(): number {
+    return 1;
+  }
+}
+
 /** The built-in adapter behind one that counts commits. */
 const counting = defineAdapter({
   name: 'counting',
@@ -66,7 +86,7 @@ const counting = defineAdapter({
 const config: ServerConfig = {
   listen: { port: 0 },
   storage: { adapter: counting },
-  plugins: [builtInGet, 'post', 'create', { use: keys, options: { upper: true } }],
+  plugins: [builtInGet, 'post', 'create', Shelf, { use: keys, options: { upper: true } }],
 };
 const server = createServer(config);
 
@@ -80,6 +100,7 @@ equal((await create('pear: 1&plum: 2')).status, 200);
 equal((await create('apple: 3')).status, 200);
 equal((await create('fig: 4')).status, 507);
 equal((await server.inject({ method: 'LIST', target: '/keys/p' })).text, '["PEAR","PLUM"]');
+equal((await server.inject({ method: 'TAKE', target: '/shelf/apple' })).text, '3');
 const brewed = await server.inject({ method: 'BREW', target: '/coffee' });
 equal(`${brewed.status} ${brewed.text} ${brewed.headers['x-method']}`, '418 No coffee at /coffee BREW');
 

@@ -24,6 +24,13 @@ export const FLAGS = {
   },
   output: { type: 'string', value: 'FILE', help: 'the file to write' },
   installed: { type: 'boolean', help: 'list what could be configured, instead of what is' },
+  ts: { type: 'boolean', help: 'in TypeScript; the default' },
+  js: { type: 'boolean', help: 'in JavaScript' },
+  folder: {
+    type: 'string',
+    value: 'FOLDER',
+    help: 'where to; without it a new folder of the name of the package',
+  },
   watch: { type: 'boolean', help: 'reload when the configuration file changes' },
   'one-connection': { type: 'boolean', help: 'all exchanges over one connection instead of one each' },
   from: { type: 'string', value: 'STORE', help: 'configuration file of the source, or ADAPTER:PATH' },
@@ -50,6 +57,9 @@ export interface FlagValues {
   readonly control?: string;
   readonly output?: string;
   readonly installed?: boolean;
+  readonly ts?: boolean;
+  readonly js?: boolean;
+  readonly folder?: string;
   readonly watch?: boolean;
   readonly 'one-connection'?: boolean;
   readonly from?: string;

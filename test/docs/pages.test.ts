@@ -6,8 +6,8 @@ import test, { type ExecutionContext } from 'ava';
 import { MAIN, ROOT, type RunningServer, readText, runToEnd, serve } from '../repository.js';
 import { type Block, blocksOf, commandsOf, isWhatWasPrinted } from './page.js';
 
-const inDocs = (await readdir(path.join(ROOT, 'docs'))).filter((name) => name.endsWith('.md'));
-const RUN = ['README.md', ...inDocs.map((name) => `docs/${name}`)];
+const inDocs = await readdir(path.join(ROOT, 'docs'), { recursive: true });
+const RUN = ['README.md', ...inDocs.filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`)];
 const PAGES = [
   ...RUN,
   'ARCHITECTURE.md',
@@ -104,7 +104,7 @@ class Reader {
     const own = command
       .replace(/^npm install && /, '')
       .replace(/^npm start(?: -- |$)/, 'npx jackfield serve ');
-    if (/^(?:npm (?:test|install|run|pack)|cd|git clone)\b/.test(own)) return undefined;
+    if (/^(?:npm (?:test|install|run|pack|publish)|cd|git clone)\b/.test(own)) return undefined;
     const [, words] = /^npx jackfield(?: (.*))?$/.exec(own) ?? [];
     const args = words?.split(' ').filter((word) => word !== '') ?? [];
     if (own.startsWith('npx jackfield') && /^(?:serve|--config|$)/.test(args[0] ?? ''))
@@ -139,3 +139,10 @@ class Reader {
     return stdout + stderr;
   }
 }
+
+test('docs/index.md names every page under docs', async (t) => {
+  const index = await readText('docs/index.md');
+  for (const page of RUN.filter((name) => name.startsWith('docs/') && name !== 'docs/index.md')) {
+    t.true(index.includes(`](${page.slice('docs/'.length)})`), page);
+  }
+});

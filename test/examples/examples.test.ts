@@ -37,7 +37,9 @@ test('there is a test of every example here', async (t) => {
   const folders = (await readdir(inExamples(), { withFileTypes: true })).filter((found) =>
     found.isDirectory(),
   );
-  const tests = await readFile(path.join(ROOT, 'test/examples/examples.test.ts'), 'utf8');
+  const files = (await readdir(path.join(ROOT, 'test/examples'))).filter((name) => name.endsWith('.test.ts'));
+  const texts = files.map((name) => readFile(path.join(ROOT, 'test/examples', name), 'utf8'));
+  const tests = (await Promise.all(texts)).join('\n');
   for (const { name } of folders) t.true(tests.includes(`test('${name}: `), name);
 });
 
@@ -316,4 +318,39 @@ test('web: files, an application, a chat, and another server behind it', async (
     (await codes).map(([code]) => code),
     [1001, 1001],
   );
+});
+
+test('guide: each of its configurations serves what the guide tells', async (t) => {
+  const guide = (name: string): Promise<RunningServer> => serve(t, ['--config', inExamples('guide', name)]);
+  const first = await guide('first.json');
+  t.deepEqual(await ask(first, 'POST', '/create', 'tea: green'), [200, 'tea:green\r\nPost Successfully OK']);
+  t.deepEqual(await ask(first, 'DELETE', '/'), [405, 'Method not allowed']);
+  t.deepEqual(await ask(await guide('hello.json'), 'HELLO', '/you'), [200, 'hello you\n']);
+  const links = await guide('jackfield.config.json');
+  t.deepEqual(await ask(links, 'LINK', '/tea', 'http://example.com/tea'), [201, '']);
+  const { status, headers } = await fetch(`${links.url}/tea`, { redirect: 'manual' });
+  t.deepEqual([status, headers.get('location')], [302, 'http://example.com/tea']);
+  t.deepEqual(await ask(links, 'UNLINK', '/tea'), [204, '']);
+});
+
+test('guide: its plugin passes its tests', async (t) => {
+  const file = inExamples('guide/plugin.test.js');
+  const { code, stdout } = await runToEnd(process.execPath, ['--test', '--test-reporter=tap', file]);
+  t.is(code, 0, stdout);
+  t.regex(stdout, /^# fail 0$/m);
+  t.true(Number(/^# pass (\d+)$/m.exec(stdout)?.[1]) >= 10);
+});
+
+test('hooks: every exchange goes through the stages in order, and only through its own', async (t) => {
+  const server = await example(t, 'hooks');
+  const stages: Readonly<Record<string, string>> = {
+    '/': 'request handler response',
+    '/nowhere': 'request error response',
+    '/fails': 'request handler error response',
+    '/early': 'request response',
+  };
+  for (const [path, told] of Object.entries(stages)) {
+    t.is((await fetch(server.url + path)).headers.get('x-stages'), told, path);
+  }
+  t.is((await fetch(`${server.url}/fails`)).status, 500);
 });

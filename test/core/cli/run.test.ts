@@ -11,7 +11,7 @@ test('what is not understood is refused with one line, a suggestion and exit cod
   const sentences: Record<string, string> = {
     srve: 'Unknown command "srve"; did you mean serve? See "jackfield --help".',
     dance:
-      'Unknown command "dance"; there are serve, check, schema, plugins, reload, store, client. See "jackfield --help".',
+      'Unknown command "dance"; there are serve, check, schema, plugins, reload, store, client, new. See "jackfield --help".',
     '--prot 80': 'Unknown flag --prot; did you mean --port? See "jackfield serve --help".',
     'check --jsn': 'Unknown flag --jsn; did you mean --json? See "jackfield check --help".',
     'serve -x': 'Unknown flag -x. See "jackfield serve --help".',

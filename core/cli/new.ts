@@ -1,0 +1,80 @@
+/** `jackfield new`: a small project of a plugin, an adapter or a server that passes its own tests at once. */
+import { didYouMean } from '../did-you-mean.js';
+import { JackfieldError } from '../errors.js';
+import type { Command } from './command.js';
+import { isKind, KINDS, type Kind, writeProject } from './new-project.js';
+
+/** npm takes no longer name. */
+const MAX_NAME_CHARACTERS = 214;
+
+export const newProject: Command = {
+  name: 'new',
+  summary: 'write a small project with tests: a plugin or an adapter to share, or a server',
+  takes: ['plugin|adapter|server', 'NAME'],
+  flags: ['ts', 'js', 'folder'],
+  examples: [
+    'jackfield new plugin tea',
+    'jackfield new adapter shelf --js',
+    'jackfield new server tea-house',
+  ],
+  async run({ flags, given: [kind = '', name = ''] }, { stdout, cwd }) {
+    if (!isKind(kind)) throw unknownKind(kind);
+    if (flags.ts === true && flags.js === true) {
+      throw new JackfieldError('USAGE', 'A project is written in one language: --ts or --js, not both.');
+    }
+    const plainName = nameOf(kind, name);
+    const language = flags.js === true ? 'javascript' : 'typescript';
+    const { folder, packageName } = await writeProject(
+      {
+        kind,
+        language,
+        name: plainName,
+        packageName: packageNameOf(kind, plainName),
+        ...(flags.folder === undefined ? {} : { folder: flags.folder }),
+      },
+      cwd,
+    );
+    const what = `${kind === 'adapter' ? 'an' : 'a'} ${kind} in ${language === 'typescript' ? 'TypeScript' : 'JavaScript'}`;
+    stdout.write(`${folder} is written: ${packageName}, ${what}, with its tests.\n`);
+    stdout.write(`Next: ${folder === '.' ? '' : `cd ${folder} && `}npm install && npm test\n`);
+    return 0;
+  },
+};
+
+function unknownKind(kind: string): JackfieldError {
+  const meant = didYouMean(kind, KINDS);
+  const hint = meant === undefined ? `there are ${KINDS.join(', ')}.` : `did you mean ${meant}?`;
+  return new JackfieldError(
+    'USAGE',
+    `"jackfield new" makes no "${kind}"; ${hint} See "jackfield new --help".`,
+  );
+}
+
+function packageNameOf(kind: Kind, name: string): string {
+  return kind === 'server' ? name : `jackfield-${kind}-${name}`;
+}
+
+/**
+ * The plain name, as a configuration has it: `tea`, also where the whole name of the package was given.
+ * Errors: USAGE.
+ */
+function nameOf(kind: Kind, given: string): string {
+  const prefix = packageNameOf(kind, '');
+  const name = given.startsWith(prefix) ? given.slice(prefix.length) : given;
+  const tooLong = packageNameOf(kind, name).length > MAX_NAME_CHARACTERS;
+  if (/^[a-z](?:[a-z0-9._-]*[a-z0-9])?$/.test(name) && !tooLong && !isTaken(kind, name)) return name;
+  const plain = name
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, '-')
+    .replaceAll(/^[-0-9]+|-+$/g, '');
+  const hint = plain === '' || plain === name ? '' : `; did you mean ${plain}?`;
+  const sentence = isTaken(kind, name)
+    ? `A server cannot be called ${JSON.stringify(name)}, for that is a package it needs.`
+    : `A name begins with a small letter, and has small letters, digits, "-", "." and "_", not ${JSON.stringify(given)}${hint}`;
+  throw new JackfieldError('USAGE', `${sentence.replace(/(?<![.?])$/, '.')} See "jackfield new --help".`);
+}
+
+/** npm installs nothing into a project of the same name. */
+function isTaken(kind: Kind, name: string): boolean {
+  return kind === 'server' && ['jackfield', 'zod', 'typescript', 'node_modules'].includes(name);
+}

@@ -1,0 +1,34 @@
+/** Tells of every exchange which stages it went through: in the field X-Stages, and in the log when it is over. */
+import { definePlugin, requestState } from 'jackfield';
+
+/** @import { RequestState } from 'jackfield' */
+
+export default definePlugin({
+  name: 'stages',
+  setup({ handle, hook, log }) {
+    /** What a hook has to remember of a request until the next one. */
+    const seen = /** @type {RequestState<string[]>} */ (requestState());
+
+    hook('request', (request) => {
+      seen.set(request, ['request']);
+      if (request.path === '/early') return 'Nobody was asked.\n';
+    });
+    hook('handler', (request) => {
+      seen.get(request)?.push('handler');
+    });
+    hook('error', (request) => {
+      seen.get(request)?.push('error');
+    });
+    hook('response', (request, { headers, ...rest }) => {
+      const stages = [...(seen.get(request) ?? []), 'response'];
+      return { ...rest, headers: { ...headers, 'X-Stages': stages.join(' ') } };
+    });
+    hook('close', ({ method, path }, { durationMs }) => {
+      log.info({ method, path, durationMs }, 'It is over.');
+    });
+
+    handle('GET', '/fails', () => {
+      throw new Error('on purpose');
+    });
+  },
+});

@@ -1,0 +1,23 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { StorageError } from 'jackfield';
+import { storageContract } from 'jackfield/testing';
+import { Adapter } from './adapter.js';
+
+// What every adapter promises, each time over a fresh and empty store.
+storageContract(
+  (title, body) => void test(title, body),
+  () => new Adapter({ maxEntries: 10_000 }),
+);
+
+test('it takes no more entries than its option allows, and then all or nothing of a change', () => {
+  const adapter = new Adapter({ maxEntries: 1 });
+  adapter.open();
+  const puts = ['a', 'b'].map((key) => ({ key, value: '1' }));
+  assert.throws(
+    () => adapter.commit({ puts }),
+    (error) => error instanceof StorageError && error.code === 'STORAGE_FULL',
+  );
+  assert.deepEqual(adapter.list({ limit: 10 }), { entries: [] });
+  adapter.close();
+});

@@ -1,0 +1,23 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { test } from 'node:test';
+import { createServer } from 'jackfield';
+
+/**
+ * The server of the configuration file, over a store of its own, and without a socket.
+ * @param {string} file
+ */
+async function serverOf(file) {
+  const config = JSON.parse(await readFile(file, 'utf8'));
+  return createServer({ ...config, storage: 'memory' });
+}
+
+test('it greets whom the path names, and keeps what it is given', async (t) => {
+  const server = await serverOf('jackfield.config.json');
+  t.after(() => server.close());
+  const greeted = await server.inject({ method: 'GREET', target: '/Ada' });
+  assert.deepEqual([greeted.status, greeted.text], [200, 'Welcome, Ada!\n']);
+  await server.inject({ method: 'POST', target: '/create', body: 'tea: green' });
+  const { text } = await server.inject({ target: '/', headers: { Accept: 'application/json' } });
+  assert.deepEqual(JSON.parse(text), { tea: 'green' });
+});

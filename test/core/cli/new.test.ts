@@ -1,0 +1,131 @@
+/** What `jackfield new` writes and what it refuses; that the projects pass their own tests is in test/service. */
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import test from 'ava';
+import { readConfig } from '../../../core/config/config-file.js';
+import { ROOT, readText } from '../../repository.js';
+import { tempFolder } from '../temp-folder.js';
+import { ran } from './around.js';
+
+async function filesIn(folder: string): Promise<string[]> {
+  const found = await readdir(folder, { recursive: true, withFileTypes: true });
+  return found
+    .filter((one) => one.isFile())
+    .map((one) => path.relative(folder, path.join(one.parentPath, one.name)))
+    .sort();
+}
+
+test('a plugin is written in TypeScript, under the name that is looked for, and the way on is told', async (t) => {
+  const cwd = await tempFolder(t);
+  const told = [
+    'jackfield-plugin-tea is written: jackfield-plugin-tea, a plugin in TypeScript, with its tests.',
+    'Next: cd jackfield-plugin-tea && npm install && npm test',
+    '',
+  ];
+  t.deepEqual(await ran(['new', 'plugin', 'tea'], cwd), { code: 0, stdout: told.join('\n'), stderr: '' });
+  const folder = path.join(cwd, 'jackfield-plugin-tea');
+  t.deepEqual(await filesIn(folder), [
+    '.gitignore',
+    'README.md',
+    'package.json',
+    'src/plugin.ts',
+    'test/plugin.test.ts',
+    'tsconfig.json',
+  ]);
+  const { name, keywords } = JSON.parse(await readFile(path.join(folder, 'package.json'), 'utf8'));
+  t.is(name, 'jackfield-plugin-tea');
+  t.true(keywords.includes('jackfield-plugin'));
+  t.regex(await readFile(path.join(folder, 'src/plugin.ts'), 'utf8'), /name: 'tea'/);
+});
+
+test('no placeholder is left in any project, and every range is one that jackfield itself uses', async (t) => {
+  const cwd = await tempFolder(t);
+  const own = JSON.parse(await readText('package.json'));
+  for (const kind of ['plugin', 'adapter', 'server']) {
+    for (const language of ['ts', 'js']) {
+      const folder = `${kind}-${language}`;
+      t.is((await ran(['new', kind, 'tea-pot', `--${language}`, '--folder', folder], cwd)).code, 0);
+      for (const file of await filesIn(path.join(cwd, folder))) {
+        const text = await readFile(path.join(cwd, folder, file), 'utf8');
+        t.notRegex(text, /__|"\*"/, `${folder}/${file}`);
+      }
+      const { engines, dependencies, peerDependencies, devDependencies } = JSON.parse(
+        await readFile(path.join(cwd, folder, 'package.json'), 'utf8'),
+      );
+      t.deepEqual(engines, own.engines);
+      t.deepEqual(peerDependencies, kind === 'server' ? undefined : { jackfield: `^${own.version}` });
+      for (const [name, range] of Object.entries<string>({ ...dependencies, ...devDependencies })) {
+        // Made by a clone of the repository, so that is where it has jackfield from.
+        if (name === 'jackfield') t.is(path.resolve(cwd, folder, range.replace(/^file:/, '')), ROOT);
+        else t.is(range, own.dependencies[name] ?? own.devDependencies[name], name);
+      }
+    }
+  }
+});
+
+test('the configuration of a server is valid, with the plugin that stands beside it', async (t) => {
+  const cwd = await tempFolder(t);
+  await ran(['new', 'server', 'tea-house', '--js'], cwd);
+  const { config, file } = await readConfig(undefined, path.join(cwd, 'tea-house'));
+  t.is(file, 'jackfield.config.json');
+  t.deepEqual(config.plugins?.at(-1), { use: './plugins/greet.js', options: { greeting: 'Welcome' } });
+});
+
+test('the whole name of a package is as good as the plain one', async (t) => {
+  const cwd = await tempFolder(t);
+  await ran(['new', 'adapter', 'jackfield-adapter-shelf', '--js'], cwd);
+  const text = await readFile(path.join(cwd, 'jackfield-adapter-shelf/adapter.js'), 'utf8');
+  t.regex(text, /name: 'shelf'/);
+});
+
+test('a folder with something in it is refused and left as it is; .git alone does not count', async (t) => {
+  const cwd = await tempFolder(t, { 'full/notes.txt': 'mine' });
+  t.deepEqual(await ran(['new', 'plugin', 'tea', '--folder', 'full'], cwd), {
+    code: 1,
+    stdout: '',
+    stderr:
+      'jackfield: The project cannot be written: the folder full is not empty, it has notes.txt. [PROJECT_NOT_WRITTEN]\n',
+  });
+  t.deepEqual(await filesIn(path.join(cwd, 'full')), ['notes.txt']);
+  await mkdir(path.join(cwd, 'begun/.git'), { recursive: true });
+  const { code, stdout } = await ran(['new', 'plugin', 'tea', '--folder', '.'], path.join(cwd, 'begun'));
+  t.is(code, 0);
+  t.regex(stdout, /^\. is written: .*\nNext: npm install && npm test\n$/);
+});
+
+test('where a file stands in the place of the folder, that is told', async (t) => {
+  const cwd = await tempFolder(t);
+  await writeFile(path.join(cwd, 'tea-house'), '');
+  const { code, stderr } = await ran(['new', 'server', 'tea-house'], cwd);
+  t.is(code, 1);
+  t.regex(
+    stderr,
+    /^jackfield: The project cannot be written: EEXIST: .*tea-house' \[PROJECT_NOT_WRITTEN\]\n$/,
+  );
+});
+
+test('names and kinds that cannot be are refused before anything is written', async (t) => {
+  const cwd = await tempFolder(t);
+  const letters = 'A name begins with a small letter, and has small letters, digits, "-", "." and "_", not';
+  const sentences: readonly (readonly [readonly string[], string])[] = [
+    [['plugin'], '"jackfield new" needs NAME.'],
+    [[], '"jackfield new" needs plugin|adapter|server.'],
+    [['plgin', 'x'], '"jackfield new" makes no "plgin"; did you mean plugin?'],
+    [['lamp', 'x'], '"jackfield new" makes no "lamp"; there are plugin, adapter, server.'],
+    [['plugin', 'Tea Pot'], `${letters} "Tea Pot"; did you mean tea-pot?`],
+    [['plugin', '../tea'], `${letters} "../tea"; did you mean tea?`],
+    [['plugin', '.'], `${letters} ".".`],
+    [['plugin', '@me/tea'], `${letters} "@me/tea"; did you mean me-tea?`],
+    [['plugin', "it's"], `${letters} "it's"; did you mean it-s?`],
+    [['server', 'zod'], 'A server cannot be called "zod", for that is a package it needs.'],
+    [['plugin', 'x'.repeat(200)], `${letters} "${'x'.repeat(200)}".`],
+    [['plugin', 'x', '--ts', '--js'], 'A project is written in one language: --ts or --js, not both.'],
+  ];
+  for (const [given, sentence] of sentences) {
+    const { code, stdout, stderr } = await ran(['new', ...given], cwd);
+    t.deepEqual([code, stdout], [2, ''], sentence);
+    t.true(stderr.startsWith(`jackfield: ${sentence}`), stderr);
+    t.true(stderr.endsWith(' [USAGE]\n'), stderr);
+  }
+  t.deepEqual(await readdir(cwd), []);
+});

@@ -1,0 +1,153 @@
+/**
+ * The files of examples/recipes. What belongs to jackfield is run; what belongs to others is checked by their own
+ * programs where those are installed, and everywhere for its form and for what it names of jackfield.
+ */
+import { spawnSync } from 'node:child_process';
+import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
+import http from 'node:http';
+import path from 'node:path';
+import { json } from 'node:stream/consumers';
+import test, { type ExecutionContext } from 'ava';
+import { readConfig } from '../../core/config/config-file.js';
+import { DEFAULT_LIMITS } from '../../core/config/server-config.js';
+import { createServer } from '../../core/index.js';
+import { ROOT, readText } from '../repository.js';
+import { redisMissing, startRedis } from '../support/redis-server.js';
+
+const recipe = (name: string): string => path.join(ROOT, 'examples/recipes', name);
+
+/** A copy inside the repository, where the package finds itself. */
+async function copyOf(t: ExecutionContext, name: string): Promise<string> {
+  const folder = await mkdtemp(path.join(ROOT, 'dist/recipe-'));
+  t.teardown(() => rm(folder, { recursive: true }));
+  await cp(recipe(name), folder, { recursive: true });
+  return folder;
+}
+
+test('recipes: nginx: its client is who the proxy says, over a Unix socket', async (t) => {
+  const folder = await copyOf(t, 'nginx');
+  const { config, source } = await readConfig(undefined, folder);
+  const server = createServer(config, { source });
+  t.teardown(() => server.close());
+  const { socket = '' } = await server.listen();
+  // What nginx.conf has nginx set.
+  const set = (await readText('examples/recipes/nginx/nginx.conf')).matchAll(/proxy_set_header (\S+) /g);
+  t.deepEqual(
+    Array.from(set, ([, name]) => name),
+    ['Connection', 'Host', 'X-Forwarded-For', 'X-Forwarded-Proto', 'X-Forwarded-Host', 'Forwarded'],
+  );
+  const headers = {
+    Host: 'tea.example.com',
+    'X-Forwarded-For': '192.0.2.7',
+    'X-Forwarded-Proto': 'https',
+    'X-Forwarded-Host': 'tea.example.com',
+  };
+  const answer = await new Promise<http.IncomingMessage>((resolve, reject) => {
+    http.get({ socketPath: socket, path: '/who', headers }, resolve).on('error', reject);
+  });
+  t.deepEqual(await json(answer), {
+    remoteAddress: '192.0.2.7',
+    protocol: 'https',
+    host: 'tea.example.com',
+  });
+});
+
+for (const file of ['nginx/nginx.conf', 'redis-two-servers/nginx.conf']) {
+  test(`recipes: ${file} is made of directives and blocks, and passes to where the servers listen`, async (t) => {
+    const text = await readFile(recipe(file), 'utf8');
+    let depth = 0;
+    for (const line of text.split('\n').map((one) => one.replace(/(^|\s)#.*/, '').trim())) {
+      if (line === '') continue;
+      t.regex(line, /^(?:[a-z_]+(?: [^;{}]+)?(?:;| \{)|\})$/);
+      depth += Number(line.endsWith('{')) - Number(line === '}');
+      t.true(depth >= 0);
+    }
+    t.is(depth, 0);
+    const [, upstream] = /^upstream (\w+) \{/m.exec(text) ?? [];
+    t.true(text.includes(`proxy_pass http://${upstream};`));
+  });
+}
+
+// One after the other, for the environment is that of the whole process.
+test.serial(
+  'recipes: redis-two-servers: the configuration is valid, and its ports are those that nginx knows',
+  async (t) => {
+    const { config } = await readConfig(undefined, recipe('redis-two-servers'));
+    t.deepEqual(config.storage, {
+      adapter: 'redis',
+      options: { url: 'redis://127.0.0.1:6379', namespace: 'tea' },
+    });
+    const page = await readText('docs/recipes/redis-two-servers.md');
+    const ports = Array.from(page.matchAll(/serve --port (\d+)/g), ([, port]) => port);
+    const nginx = await readText('examples/recipes/redis-two-servers/nginx.conf');
+    const known = Array.from(nginx.matchAll(/server 127\.0\.0\.1:(\d+) /g), ([, port]) => port);
+    t.deepEqual(ports, known);
+    t.is(ports.length, 2);
+  },
+);
+
+test.serial('recipes: redis-two-servers: what one server has answered the other reads', async (t) => {
+  const missing = redisMissing();
+  if (missing !== undefined) {
+    t.falsy(process.env.CI, missing);
+    return;
+  }
+  const redis = await startRedis();
+  t.teardown(() => redis.stop());
+  process.env.REDIS_URL = redis.url;
+  const { config, source } = await readConfig(undefined, recipe('redis-two-servers'));
+  const [one, other] = [0, 1].map(() => createServer({ ...config, listen: { port: 0 } }, { source }));
+  t.teardown(() => Promise.all([one!.close(), other!.close()]));
+  const headers = { Host: 'tea.example.com' };
+  const create = { method: 'POST', target: '/create', body: 'tea: green', headers };
+  t.is((await one!.inject(create)).status, 200);
+  const { text } = await other!.inject({ headers: { ...headers, Accept: 'application/json' } });
+  t.deepEqual(JSON.parse(text), { tea: 'green' });
+  t.is((await other!.inject(create)).status, 400);
+});
+
+for (const name of ['systemd', 'container']) {
+  test.serial(`recipes: ${name}: the server keeps its data in the folder that it is given`, async (t) => {
+    const folder = await copyOf(t, name);
+    process.env.STATE_DIRECTORY = path.join(folder);
+    const { config, source } = await readConfig(undefined, folder);
+    const server = createServer({ ...config, listen: { port: 0 } }, { source });
+    await server.listen();
+    t.is((await server.inject({ method: 'POST', target: '/create', body: 'a: 1' })).status, 200);
+    await server.close();
+    t.deepEqual(JSON.parse(await readFile(path.join(folder, 'data.json'), 'utf8')), { a: '1' });
+  });
+}
+
+test('recipes: systemd: the unit gives the drain its time, and enough files', async (t) => {
+  const text = await readFile(recipe('systemd/tea-house.service'), 'utf8');
+  const sections = Array.from(text.matchAll(/^\[(\w+)\]$/gm), ([, name]) => name);
+  t.deepEqual(sections, ['Unit', 'Service', 'Install']);
+  for (const line of text.split('\n')) t.regex(line, /^(?:|#.*|\[\w+\]|[A-Z]\w+=.*)$/);
+  const value = (key: string): string => new RegExp(`^${key}=(.*)$`, 'm').exec(text)?.[1] ?? '';
+  t.true(Number(value('TimeoutStopSec')) * 1_000 > DEFAULT_LIMITS.shutdownTimeoutMs);
+  t.true(Number(value('LimitNOFILE')) >= DEFAULT_LIMITS.maxConnections + 64);
+  t.is(value('ExecReload'), '/bin/kill -HUP $MAINPID');
+  if (spawnSync('systemd-analyze', ['--version']).status !== 0) return;
+  const { stderr } = spawnSync('systemd-analyze', ['verify', recipe('systemd/tea-house.service')], {
+    encoding: 'utf8',
+  });
+  // The program is not installed where this test runs; of everything else nothing is to be told.
+  const told = stderr
+    .split('\n')
+    .filter((line) => line.includes('tea-house') && !line.includes('is not executable'));
+  t.deepEqual(told, []);
+});
+
+test('recipes: container: every instruction is one, lists are JSON, and the command is ours', async (t) => {
+  const text = (await readFile(recipe('container/Containerfile'), 'utf8')).replaceAll(/^#.*\n/gm, '');
+  const lines = text.split('\n').filter((line) => line !== '');
+  const known = /^(FROM|WORKDIR|COPY|RUN|USER|ENV|VOLUME|EXPOSE|CMD|HEALTHCHECK) \S/;
+  for (const line of lines) t.regex(line, known);
+  const lists = lines.filter((line) => line.includes('CMD [')).map((line) => line.replace(/^.*CMD /, ''));
+  t.is(lists.length, 2);
+  const [command, check]: string[][] = lists.map((list) => JSON.parse(list));
+  t.deepEqual(command, ['node_modules/.bin/jackfield', 'serve', '--host', '0.0.0.0']);
+  t.deepEqual(check?.slice(0, 2), ['node', '-e']);
+  t.is(spawnSync(process.execPath, ['--check', '-'], { input: check?.[2] }).status, 0);
+});

@@ -1,0 +1,43 @@
+/**
+ * Every project of `jackfield new` passes its own `npm test`, with the packages that are installed here in the place of
+ * `npm install`. One after another, for each starts several processes. That npm installs them, from the packed package, is shown by `.ci/packed-package.sh`.
+ */
+import { mkdir, readFile, symlink } from 'node:fs/promises';
+import path from 'node:path';
+import test from 'ava';
+import { tempFolder } from '../core/temp-folder.js';
+import { MAIN, ROOT, runToEnd } from '../repository.js';
+
+/** As `npm install` would leave it, but that nothing is copied or built. */
+async function install(project: string): Promise<void> {
+  const modules = path.join(project, 'node_modules');
+  await mkdir(path.join(modules, '@types'), { recursive: true });
+  await symlink(ROOT, path.join(modules, 'jackfield'));
+  for (const name of ['zod', 'typescript', '@types/node', '.bin']) {
+    await symlink(path.join(ROOT, 'node_modules', name), path.join(modules, name));
+  }
+}
+
+for (const kind of ['plugin', 'adapter', 'server']) {
+  for (const language of ['ts', 'js']) {
+    test.serial(`new ${kind} --${language}: the project passes its own tests`, async (t) => {
+      const cwd = await tempFolder(t);
+      const args = [MAIN, 'new', kind, 'tea', `--${language}`, '--folder', 'project'];
+      const made = await runToEnd(process.execPath, args, { cwd });
+      t.is(made.code, 0, made.stderr);
+      const project = path.join(cwd, 'project');
+      await install(project);
+      const { code, stdout, stderr } = await runToEnd('npm', ['test'], { cwd: project });
+      t.is(code, 0, stdout + stderr);
+      t.regex(stdout, /(?:^|[#ℹ] )fail 0$/m);
+      const [, passed] = /[#ℹ] pass (\d+)$/m.exec(stdout) ?? [];
+      t.true(Number(passed) >= { plugin: 9, adapter: 50, server: 1 }[kind]!, stdout);
+      // What would be published is there.
+      const { exports } = JSON.parse(await readFile(path.join(project, 'package.json'), 'utf8'));
+      if (kind !== 'server') {
+        const { default: made } = await import(path.join(project, exports['.']));
+        t.is(made.name, 'tea');
+      }
+    });
+  }
+}
