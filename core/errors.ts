@@ -92,6 +92,7 @@ export const ERRORS = {
   METHOD_NOT_ALLOWED: row(405, 'Method not allowed'),
   NOT_FOUND: row(404, 'Nothing is registered at this path.'),
   PARAMETER_INVALID: row(400, 'A part of the path is not UTF-8 text in percent-encoding (RFC 3986 §2.1): …'),
+  QUERY_INVALID: row(400, 'The query of this request is not understood: …'),
   BODY_ALREADY_READ: row(
     500,
     'The body of this request was read already; keep what the first read returned.',
@@ -105,6 +106,8 @@ export const ERRORS = {
     'The resource is not in the state that the condition of the request names (RFC 9110 §15.5.13).',
   ),
   RANGE_NOT_SATISFIABLE: row(416, 'No octet of the range is there (RFC 9110 §15.5.17).'),
+  ENTRY_NOT_FOUND: row(404, 'There is no entry with this key.'),
+  PARTIAL_PUT_UNSUPPORTED: row(400, 'An entry is put whole, without Content-Range (RFC 9110 §14.5).'),
   FILE_NOT_FOUND: row(404, 'There is no such file.'),
   FILE_CHANGED: row(503, 'The file changed while it was being sent; ask again.'),
 
@@ -141,6 +144,7 @@ export const ERRORS = {
   STORAGE_LOCKED: row(500, 'The data is in use: …'),
   STORAGE_HISTORY_GONE: row(410, 'Changes that long ago are no longer kept; list the entries anew. …'),
   STORAGE_REVISION_UNKNOWN: row(400, 'This store has not reached that revision: …'),
+  STORAGE_WATCH_MISSING: row(501, 'This store has no feed of changes: …'),
   STORAGE_DRIVER_MISSING: row(500, 'The storage adapter needs a package that is not installed: …'),
 
   // Configuration and start

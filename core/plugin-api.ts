@@ -29,10 +29,13 @@ export type {
   Listing,
   MaybePromise,
   Page,
+  Supports,
+  WatchedChange,
 } from './storage/contract.js';
 
-/** The store as plugins see it: every call is checked at the core's door. */
-export interface Storage extends Pick<StorageAdapter, 'name' | 'supports' | 'get' | 'list'> {
+/** The store as plugins see it: every call is checked at the core's door. `watch` is there where `supports` says so. */
+export interface Storage
+  extends Pick<StorageAdapter, 'name' | 'supports' | 'get' | 'list' | 'watch' | 'revision'> {
   /** Without checks nothing can conflict: it is made, or it throws. */
   commit(change: Omit<Change, 'checks'> & { readonly checks?: never }): MaybePromise<Committed>;
   /** Makes the change where every check holds. */

@@ -60,6 +60,8 @@ export interface Server {
   inject(request?: InjectRequest): Promise<InjectResponse>;
   /** Resolves when the server has stopped, whoever asked for it; rejects where `close` does. */
   readonly closed: Promise<void>;
+  /** What the store is called and what it promises; undefined until it is open. */
+  readonly storage: Pick<StorageDoor, 'name' | 'supports'> | undefined;
   /** In boot order, as far as their set-up has begun. */
   readonly plugins: readonly PluginReport[];
 }
@@ -106,6 +108,10 @@ class JackfieldServer implements Server, HostServer {
 
   get plugins(): readonly PluginReport[] {
     return this.#host?.reports ?? [];
+  }
+
+  get storage(): Pick<StorageDoor, 'name' | 'supports'> | undefined {
+    return this.#running?.storage;
   }
 
   get addresses(): readonly Address[] {

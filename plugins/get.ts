@@ -12,7 +12,7 @@ import {
   type Storage,
 } from '../core/plugin-api.js';
 import { preferredType } from './get/accept.js';
-import { type PageQuery, readPageQuery, targetOfNext, WHOLE_LISTING } from './get/page-query.js';
+import { type PageQuery, readPageQuery, targetOfNext, WHOLE_LISTING } from './shared/page-query.js';
 
 /** A form of the listing: what stands before, between and behind the entries. */
 interface Form {
@@ -72,7 +72,7 @@ function answer(storage: Storage, query: PageQuery, form: Form, listing: Listing
   const { headers } = form;
   if (listing.next === undefined) return { headers, body: textOf(form, listing.entries) };
   if (query.limit === undefined) return { headers, body: stream(storage, query, form, listing) };
-  const link = `<${targetOfNext(query, listing.next)}>; rel="next"`;
+  const link = `<${targetOfNext('/', query, listing.next)}>; rel="next"`;
   return { headers: { ...headers, Link: link }, body: textOf(form, listing.entries) };
 }
 

@@ -1,6 +1,7 @@
 /** Entries in memory; the least recently used goes first when full. Nothing survives the process. */
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
+import { type HistoryBounds, historyOptions } from '../core/storage/change-feed.js';
 import {
   type Change,
   type CommitResult,
@@ -10,10 +11,12 @@ import {
   type Page,
   type StorageAdapter,
   StorageError,
+  type WatchedChange,
 } from '../core/storage/contract.js';
 import { Draft, EntryTable } from '../core/storage/entry-table.js';
+import { TableFeed } from '../core/storage/table-feed.js';
 
-export interface LruOptions {
+export interface LruOptions extends HistoryBounds {
   readonly maxEntries?: number | undefined;
   readonly maxOctets?: number | undefined;
   readonly ttlMs?: number | undefined;
@@ -25,20 +28,24 @@ const DEFAULT_MAX_ENTRIES = 10_000;
 
 export class LruAdapter implements StorageAdapter {
   readonly name = 'lru';
-  readonly supports = { durable: false, shared: 'process', bounded: true, watch: false } as const;
+  readonly supports = { durable: false, shared: 'process', bounded: true, watch: true } as const;
   readonly #maxEntries: number;
   readonly #maxOctets: number;
   readonly #ttlMs: number | undefined;
-  #table: EntryTable | undefined;
+  readonly #history: HistoryBounds;
+  #opened: { readonly table: EntryTable; readonly feed: TableFeed } | undefined;
   /** Knows only the octets of each key and which was used when; the table has the entries, in creation order. */
   readonly #use: LRUCache<string, number>;
+  /** What had to go for the puts that are just being noted. */
+  #evicted: string[] = [];
 
   /** The options are told below. At least one bound is needed; without any, 10,000 entries. */
-  constructor({ maxEntries, maxOctets, ttlMs }: LruOptions = {}) {
+  constructor({ maxEntries, maxOctets, ttlMs, ...history }: LruOptions = {}) {
     this.#maxEntries =
       maxEntries ?? (maxOctets === undefined ? DEFAULT_MAX_ENTRIES : Number.POSITIVE_INFINITY);
     this.#maxOctets = maxOctets ?? Number.POSITIVE_INFINITY;
     this.#ttlMs = ttlMs;
+    this.#history = history;
     this.#use = new LRUCache({
       // 0 is no bound; room for `max` keys is set aside at once, so it cannot be a very large number instead.
       max: Number.isFinite(this.#maxEntries) ? this.#maxEntries : 0,
@@ -46,32 +53,37 @@ export class LruAdapter implements StorageAdapter {
       // lru-cache refuses a size of 0, which cannot occur: an empty value is legal, but no key is empty.
       sizeCalculation: (octets) => octets,
       dispose: (_octets, key, reason) => {
-        if (reason === 'evict') this.#table?.delete(key);
+        if (reason === 'evict') this.#evicted.push(key);
       },
     });
   }
 
   open(): void {
-    this.#table = new EntryTable();
+    const table = new EntryTable();
+    const feed = new TableFeed(table, this.#history, (keys) => {
+      for (const key of keys) this.#use.delete(key);
+    });
+    this.#opened = { table, feed };
   }
 
   get(key: string): Entry | undefined {
-    const entry = this.#opened().get(key);
+    const entry = this.#store().table.get(key);
     if (entry !== undefined) this.#use.get(key);
     return entry;
   }
 
   /** Listing is no use: who pages through a cache must not turn it over. */
   list(page: Page): Listing {
-    this.#forgetExpired();
-    return this.#opened().list(page);
+    const { table, feed } = this.#store();
+    feed.expire();
+    return table.list(page);
   }
 
   /** Errors: STORAGE_FULL where the puts of this one commit are more than the bound. */
   commit({ checks = [], puts = [], deletes = [] }: Change): CommitResult {
-    const table = this.#opened();
+    const { table, feed } = this.#store();
     const now = Date.now();
-    this.#forgetExpired(now);
+    feed.expire(now);
     const draft = new Draft(table, now);
     const result = draft.commit({ checks, puts: puts.map((put) => this.#withExpiry(put)), deletes });
     if (!result.ok) return result;
@@ -87,22 +99,37 @@ export class LruAdapter implements StorageAdapter {
     }
     table.apply(draft);
     for (const key of deletes) this.#use.delete(key);
-    // These are now the last used, so only older entries are evicted for them.
     for (const [at, { key }] of puts.entries()) this.#use.set(key, sizes[at]!);
+    const evicted = this.#evict(table);
+    feed.tell(draft.changes.map((change) => ({ ...change, deletes: [...change.deletes, ...evicted] })));
     return result;
   }
 
+  /** What is evicted for a commit is told as deleted by that commit. */
+  watch(afterRevision: number): AsyncIterable<WatchedChange> {
+    return this.#store().feed.watch(afterRevision);
+  }
+
+  revision(): number {
+    return this.#store().feed.revision;
+  }
+
   close(): void {
-    this.#table = undefined;
+    this.#opened?.feed.close();
+    this.#opened = undefined;
     this.#use.clear();
+  }
+
+  #evict(table: EntryTable): readonly string[] {
+    // An old entry that had to go for the first of the puts may be the last of them: it is there again, and stays.
+    const evicted = this.#evicted.filter((key) => !this.#use.has(key));
+    this.#evicted = [];
+    for (const key of evicted) table.delete(key);
+    return evicted;
   }
 
   #withExpiry(put: Put): Put {
     return put.ttlMs === undefined && this.#ttlMs !== undefined ? { ...put, ttlMs: this.#ttlMs } : put;
-  }
-
-  #forgetExpired(now = Date.now()): void {
-    for (const key of this.#opened().forgetExpired(now)) this.#use.delete(key);
   }
 
   #bound(): string {
@@ -112,9 +139,9 @@ export class LruAdapter implements StorageAdapter {
     return bounds.join(' and ');
   }
 
-  #opened(): EntryTable {
-    if (this.#table === undefined) throw new StorageError('STORAGE_CLOSED');
-    return this.#table;
+  #store() {
+    if (this.#opened === undefined) throw new StorageError('STORAGE_CLOSED');
+    return this.#opened;
   }
 }
 
@@ -130,6 +157,7 @@ export default defineAdapter({
     maxOctets: z.int().min(1).optional(),
     /** Milliseconds until an entry is absent again, where a put does not say so itself. Default: it stays. */
     ttlMs: z.int().min(1).optional(),
+    ...historyOptions,
   }),
   create: (options) => new LruAdapter(options),
 });

@@ -1,5 +1,6 @@
 /** Entries in memory: the reference for what the storage contract means. Nothing survives the process. */
 import { z } from 'zod';
+import { type HistoryBounds, historyOptions } from '../core/storage/change-feed.js';
 import {
   type Change,
   type CommitResult,
@@ -9,48 +10,70 @@ import {
   type Page,
   type StorageAdapter,
   StorageError,
+  type WatchedChange,
 } from '../core/storage/contract.js';
-import { EntryTable } from '../core/storage/entry-table.js';
+import { Draft, EntryTable } from '../core/storage/entry-table.js';
+import { TableFeed } from '../core/storage/table-feed.js';
 
 export class MemoryAdapter implements StorageAdapter {
   readonly name = 'memory';
-  readonly supports = { durable: false, shared: 'process', bounded: false, watch: false } as const;
-  #table: EntryTable | undefined;
+  readonly supports = { durable: false, shared: 'process', bounded: false, watch: true } as const;
+  readonly #history: HistoryBounds;
+  #opened: { readonly table: EntryTable; readonly feed: TableFeed } | undefined;
+
+  /** @param history How much of its past the store keeps for those who watch. */
+  constructor(history: HistoryBounds = {}) {
+    this.#history = history;
+  }
 
   open(): void {
-    this.#table = new EntryTable();
+    const table = new EntryTable();
+    this.#opened = { table, feed: new TableFeed(table, this.#history) };
   }
 
   get(key: string): Entry | undefined {
-    return this.#opened().get(key);
+    return this.#store().table.get(key);
   }
 
   list(page: Page): Listing {
-    const table = this.#opened();
+    const { table, feed } = this.#store();
     // A page must not cost what expired before it.
-    table.forgetExpired();
+    feed.expire();
     return table.list(page);
   }
 
   commit(change: Change): CommitResult {
-    const table = this.#opened();
+    const { table, feed } = this.#store();
     const now = Date.now();
-    table.forgetExpired(now);
-    return table.commit(change, now);
+    feed.expire(now);
+    const draft = new Draft(table, now);
+    const result = draft.commit(change);
+    table.apply(draft);
+    feed.tell(draft.changes);
+    return result;
+  }
+
+  watch(afterRevision: number): AsyncIterable<WatchedChange> {
+    return this.#store().feed.watch(afterRevision);
+  }
+
+  revision(): number {
+    return this.#store().feed.revision;
   }
 
   close(): void {
-    this.#table = undefined;
+    this.#opened?.feed.close();
+    this.#opened = undefined;
   }
 
-  #opened(): EntryTable {
-    if (this.#table === undefined) throw new StorageError('STORAGE_CLOSED');
-    return this.#table;
+  #store() {
+    if (this.#opened === undefined) throw new StorageError('STORAGE_CLOSED');
+    return this.#opened;
   }
 }
 
 export default defineAdapter({
   name: 'memory',
-  options: z.strictObject({}),
-  create: () => new MemoryAdapter(),
+  options: z.strictObject(historyOptions),
+  create: (options) => new MemoryAdapter(options),
 });

@@ -1,5 +1,6 @@
 /** `jackfield check`: everything up to listening, so that what it calls valid does start. */
 import { withDefaults } from '../config/validate-config.js';
+import type { Supports } from '../storage/contract.js';
 import type { Command } from './command.js';
 import { prepareServer } from './prepare-server.js';
 
@@ -16,15 +17,25 @@ export const check: Command = {
     await server.close();
     const { adapter } = withDefaults(loaded.config).storage;
     const storage = typeof adapter === 'string' ? adapter : adapter.name;
+    const supports = server.storage?.supports;
     if (call.flags.json === true) {
       const file = loaded.file ?? null;
-      around.stdout.write(`${JSON.stringify({ valid: true, file, plugins, storage }, null, 2)}\n`);
+      around.stdout.write(`${JSON.stringify({ valid: true, file, plugins, storage, supports }, null, 2)}\n`);
     } else {
       const subject = loaded.file ?? 'The built-in configuration';
       around.stdout.write(
-        `${subject} is valid: ${plugins} ${plugins === 1 ? 'plugin' : 'plugins'}, storage ${storage}\n`,
+        `${subject} is valid: ${plugins} ${plugins === 1 ? 'plugin' : 'plugins'}, storage ${storage}${caveats(supports)}\n`,
       );
     }
     return 0;
   },
 };
+
+/** What an operator may not expect of a store. */
+function caveats(supports: Supports | undefined): string {
+  const told = [
+    ...(supports?.durable === false ? ['not durable'] : []),
+    ...(supports?.bounded === true ? ['evicts entries when full'] : []),
+  ];
+  return told.length === 0 ? '' : ` (${told.join(', ')})`;
+}

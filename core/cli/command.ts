@@ -50,7 +50,7 @@ export interface Surroundings {
 /** What commands use of a server. */
 export type CommandServer = Pick<
   Server,
-  'listen' | 'addresses' | 'reloadCertificates' | 'ready' | 'close' | 'closed' | 'plugins'
+  'listen' | 'addresses' | 'reloadCertificates' | 'ready' | 'close' | 'closed' | 'plugins' | 'storage'
 >;
 
 export type StopSignal = 'SIGINT' | 'SIGTERM';

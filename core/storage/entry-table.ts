@@ -5,7 +5,7 @@
  * Commits are judged in a `Draft` and changed in the table only by `apply`. An adapter in memory does both at once
  * (`commit`); a durable one writes the draft down in between.
  */
-import type { Change, CommitResult, Entry, Listing, Page } from './contract.js';
+import type { Change, CommitResult, Entry, Listing, Page, WatchedChange } from './contract.js';
 import { byCreation, byExpiry, SortedEntries } from './sorted-entries.js';
 
 const NONE: readonly string[] = [];
@@ -31,6 +31,11 @@ export class EntryTable {
   /** The revision of the last commit. */
   get revision(): number {
     return this.#revision;
+  }
+
+  /** When the next entry expires, in milliseconds since the epoch; undefined where none does. */
+  get nextExpiry(): number | undefined {
+    return this.#expiring.first()?.expiresAt;
   }
 
   get(key: string, now?: number): Entry | undefined {
@@ -112,6 +117,14 @@ export class EntryTable {
       gone.push(next.key);
     }
   }
+
+  /** `forgetExpired` as a change under a revision of its own, for those who watch; undefined where nothing expired. */
+  expire(now?: number): WatchedChange | undefined {
+    const deletes = this.forgetExpired(now);
+    if (deletes.length === 0) return undefined;
+    this.#revision += 1;
+    return { revision: this.#revision, puts: [], deletes };
+  }
 }
 
 /** How many entries of the table are read at once. */
@@ -123,6 +136,7 @@ export class Draft {
   readonly #now: number;
   /** What stands at each changed key after the draft; undefined where the entry was deleted. */
   readonly #changed = new Map<string, Entry | undefined>();
+  readonly #changes: WatchedChange[] = [];
   #created: number;
   #revision: number;
 
@@ -136,6 +150,11 @@ export class Draft {
 
   get changed(): ReadonlyMap<string, Entry | undefined> {
     return this.#changed;
+  }
+
+  /** Each commit that changed something, in order, as `watch` tells it once the draft is applied. */
+  get changes(): readonly WatchedChange[] {
+    return this.#changes;
   }
 
   get created(): number {
@@ -176,20 +195,28 @@ export class Draft {
     this.#revision += 1;
     const revision = this.#revision;
     const previous = new Map<string, Entry>();
+    const made: Entry[] = [];
+    const gone: string[] = [];
     for (const { key, value, ttlMs } of puts) {
       const before = this.get(key);
       if (before !== undefined) previous.set(key, before);
       else this.#created += 1;
       const created = before?.created ?? this.#created;
-      const entry = { key, value, created, revision };
-      this.#changed.set(key, ttlMs === undefined ? entry : { ...entry, expiresAt: this.#now + ttlMs });
+      const entry: Entry =
+        ttlMs === undefined
+          ? { key, value, created, revision }
+          : { key, value, created, revision, expiresAt: this.#now + ttlMs };
+      this.#changed.set(key, entry);
+      made.push(entry);
     }
     for (const key of deletes) {
       const before = this.get(key);
       if (before === undefined) continue;
       previous.set(key, before);
       this.#changed.set(key, undefined);
+      gone.push(key);
     }
+    if (made.length + gone.length > 0) this.#changes.push({ revision, puts: made, deletes: gone });
     return { ok: true, revision, previous };
   }
 }

@@ -1,10 +1,15 @@
 /** From the `storage` part of a configuration to an open store behind its door. */
 import type { ConfigSource, StorageConfig } from '../config/server-config.js';
 import { explainIssues, knownKeysOf } from '../config/validate-config.js';
-import { JackfieldError } from '../errors.js';
+import { ERRORS, JackfieldError } from '../errors.js';
 import { thrownAt } from '../extensions/stack-places.js';
 import type { Log } from '../log.js';
-import type { AdapterContext, AdapterDefinition, StorageAdapter } from './contract.js';
+import {
+  type AdapterContext,
+  type AdapterDefinition,
+  type StorageAdapter,
+  StorageError,
+} from './contract.js';
 import { asDefinition, findAdapter } from './find-adapter.js';
 import { StorageDoor } from './storage-door.js';
 
@@ -15,8 +20,25 @@ export async function openStorage(
   log: Log,
 ): Promise<StorageDoor> {
   const door = new StorageDoor(await makeAdapter(config, source, log));
-  await door.open();
+  try {
+    await door.open();
+  } catch (error) {
+    throw withWayOut(error, door);
+  }
+  log.debug({ store: door.name, ...door.supports }, 'The store is open.');
   return door;
+}
+
+/** Whoever starts a second process over the same data wants two; that it is refused does not yet tell how to get them. */
+function withWayOut(error: unknown, { supports }: StorageDoor): unknown {
+  if (!(error instanceof StorageError) || error.code !== 'STORAGE_LOCKED' || supports.shared !== 'process')
+    return error;
+  const detail = error.message.replace(ERRORS.STORAGE_LOCKED.sentence.replace('…', ''), '');
+  return new StorageError(
+    'STORAGE_LOCKED',
+    `${detail} Several processes can share lmdb on one machine, postgres or redis on several.`,
+    { cause: error },
+  );
 }
 
 async function makeAdapter(
@@ -44,6 +66,9 @@ const FUNCTIONS = [
   'close',
 ] as const satisfies readonly (keyof StorageAdapter)[];
 
+/** What an adapter that declares `watch` has too. */
+const FEED = ['watch', 'revision'] as const satisfies readonly (keyof StorageAdapter)[];
+
 /** Errors: ADAPTER_INVALID and those that the adapter throws itself. */
 function made(
   definition: AdapterDefinition<unknown>,
@@ -61,7 +86,10 @@ function made(
     throw new JackfieldError('ADAPTER_INVALID', detail, { cause });
   }
   const parts = Object(adapter) as Readonly<Record<string, unknown>>;
-  const missing = FUNCTIONS.filter((part) => typeof parts[part] !== 'function');
+  const watches = Object(parts.supports).watch === true;
+  const missing = [...FUNCTIONS, ...(watches ? FEED : [])].filter(
+    (part) => typeof parts[part] !== 'function',
+  );
   if (missing.length === 0) return adapter as StorageAdapter;
   throw new JackfieldError(
     'ADAPTER_INVALID',

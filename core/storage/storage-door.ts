@@ -17,6 +17,7 @@ import type {
   Page,
   StorageAdapter,
   Supports,
+  WatchedChange,
 } from './contract.js';
 import { StorageError } from './contract.js';
 
@@ -41,6 +42,10 @@ export class StorageDoor {
   readonly #maxKeyOctets: number;
   readonly #maxValueOctets: number;
   #state: 'new' | 'opening' | 'open' | 'closed' = 'new';
+  /** Present where the adapter has it. Errors: STORAGE_REVISION_UNKNOWN, STORAGE_HISTORY_GONE, those of the store. */
+  readonly watch?: (afterRevision: number) => AsyncIterable<WatchedChange>;
+  /** Present where the adapter has it. */
+  readonly revision?: () => MaybePromise<number>;
 
   constructor(
     adapter: StorageAdapter,
@@ -49,6 +54,12 @@ export class StorageDoor {
     this.#adapter = adapter;
     this.#maxKeyOctets = maxKeyOctets;
     this.#maxValueOctets = maxValueOctets;
+    if (adapter.watch === undefined || adapter.revision === undefined) return;
+    this.watch = (afterRevision) => this.#watch(afterRevision);
+    this.revision = () => {
+      this.#mustBeOpen();
+      return guarded(() => adapter.revision!());
+    };
   }
 
   get name(): string {
@@ -146,6 +157,23 @@ export class StorageDoor {
     return guarded(() => this.#adapter.close());
   }
 
+  #watch(afterRevision: number): AsyncIterable<WatchedChange> {
+    this.#mustBeOpen();
+    if (!isWhole(afterRevision, 0)) {
+      throw new StorageError('STORAGE_REVISION_UNKNOWN', `${shown(afterRevision)} is no revision.`);
+    }
+    const changes = guardedNow(() => this.#adapter.watch!(afterRevision));
+    return {
+      [Symbol.asyncIterator]: () => {
+        const reader = guardedNow(() => changes[Symbol.asyncIterator]());
+        return {
+          next: async () => guarded(() => reader.next()),
+          return: async () => guarded(() => reader.return?.() ?? { done: true as const, value: undefined }),
+        };
+      },
+    };
+  }
+
   #mustBeOpen(): void {
     if (this.#state !== 'open') throw new StorageError('STORAGE_CLOSED');
   }
@@ -184,6 +212,15 @@ function checkDistinct(puts: readonly { readonly key: string }[], deletes: reado
   for (const key of [...puts.map((put) => put.key), ...deletes]) {
     if (seen.has(key)) throw new StorageError('STORAGE_CHANGE_INVALID', `${shown(key)} stands in it twice.`);
     seen.add(key);
+  }
+}
+
+/** `guarded`, for what is never a promise. */
+function guardedNow<T>(call: () => T): T {
+  try {
+    return call();
+  } catch (cause) {
+    throw storageErrorOf(cause);
   }
 }
 

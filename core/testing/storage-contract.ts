@@ -16,9 +16,12 @@ import {
   suiteOf,
   type TestFunction,
 } from './storage/harness.js';
+import { historyTests } from './storage/histories.js';
 import { lifeTests } from './storage/life.js';
 import { listingTests } from './storage/listing.js';
+import { outageTests } from './storage/outage.js';
 import { raceTests } from './storage/races.js';
+import { watchTests } from './storage/watching.js';
 
 /**
  * Hands every test of the contract to `test`.
@@ -36,5 +39,8 @@ export function storageContract(
   listingTests(suite);
   expiryTests(suite);
   raceTests(suite);
+  historyTests(suite);
+  outageTests(suite);
+  watchTests(suite);
   lifeTests(suite);
 }

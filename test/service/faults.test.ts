@@ -79,7 +79,7 @@ test('a fault while the plugins are set up is told, and the start goes on, also 
   t.is(await (await fetch(url)).text(), 'No data in DB');
   t.like(server.log[0], { level: 'error', plugin: 'hasty', err: { message: 'too early' } });
   const check = await ran(t, ['check'], cwd);
-  t.is(check.stdout, 'jackfield.config.json is valid: 2 plugins, storage memory\n');
+  t.is(check.stdout, 'jackfield.config.json is valid: 2 plugins, storage memory (not durable)\n');
   t.like(JSON.parse(check.stderr), { level: 'error', plugin: 'hasty' });
   server.kill('SIGTERM');
   t.is((await server.ended).code, 0);

@@ -21,6 +21,12 @@ export interface ContractStore {
    * one process: then it is also opened while the first still is.
    */
   reopen?(): MaybePromise<StorageAdapter>;
+  /**
+   * For stores behind a connection: makes every call fail until `mendIt`, as when the server is stopped or the network
+   * is cut. Both or neither; without them outages are not tested.
+   */
+  breakIt?(): MaybePromise<void>;
+  mendIt?(): MaybePromise<void>;
   /** Runs when the test is over and every adapter is closed. */
   cleanup?(): MaybePromise<void>;
 }
@@ -41,8 +47,17 @@ export interface OpenStore {
   close(): Promise<void>;
   /** Another store over the same data, opened; undefined where the adapter's maker offers none. */
   reopen: (() => Promise<OpenStore>) | undefined;
+  /** Undefined where the adapter's maker offers none. */
+  outage: Outage | undefined;
   /** Asks again and again until the answer is true. */
   until(what: string, holds: () => Promise<boolean>): Promise<void>;
+  /** What should come soon; rejects where it does not, so that no test waits for ever. */
+  soon<T>(what: string, coming: PromiseLike<T>): Promise<T>;
+}
+
+export interface Outage {
+  breakIt(): Promise<void>;
+  mendIt(): Promise<void>;
 }
 
 /** Registers one test of the contract. */
@@ -56,39 +71,40 @@ export function suiteOf(
   return (title, body) =>
     test(`storage contract: ${title}`, async () => {
       const made = await makeAdapter();
-      const { adapter, reopen, cleanup }: ContractStore =
-        'adapter' in made
-          ? {
-              adapter: made.adapter,
-              ...(made.reopen === undefined ? {} : { reopen: () => made.reopen!() }),
-              cleanup: () => made.cleanup?.(),
-            }
-          : { adapter: made };
+      const parts: ContractStore = 'adapter' in made ? made : { adapter: made };
+      const reopen = parts.reopen && (async () => parts.reopen!());
+      const outage = outageOf(parts);
       const opened: OpenStore[] = [];
       const open = async (one: StorageAdapter): Promise<OpenStore> => {
         await one.open();
-        const store = openStore(one, patienceMs, reopen && (async () => open(await reopen())));
+        const again = reopen && (async () => open(await reopen()));
+        const store = openStore(one, { patienceMs, reopen: again, outage });
         opened.push(store);
         return store;
       };
       try {
-        await body(await open(adapter));
+        await body(await open(parts.adapter));
       } finally {
         for (const store of opened) await store.close();
-        await cleanup?.();
+        await parts.cleanup?.();
       }
     });
 }
 
+function outageOf(parts: ContractStore): Outage | undefined {
+  if (parts.breakIt === undefined || parts.mendIt === undefined) return undefined;
+  return { breakIt: async () => parts.breakIt!(), mendIt: async () => parts.mendIt!() };
+}
+
 function openStore(
   adapter: StorageAdapter,
-  patienceMs: number,
-  reopen: (() => Promise<OpenStore>) | undefined,
+  { patienceMs, reopen, outage }: Pick<OpenStore, 'reopen' | 'outage'> & { readonly patienceMs: number },
 ): OpenStore {
   let closed = false;
   return {
     adapter,
     reopen,
+    outage,
     get: async (key) => adapter.get(key),
     list: async (page) => adapter.list(page),
     commit: async (change) => adapter.commit(change),
@@ -104,6 +120,13 @@ function openStore(
         await new Promise((resolve) => setTimeout(resolve, 5));
       }
     },
+    soon: (what, coming) =>
+      new Promise((resolve, reject) => {
+        const late = () =>
+          reject(new assert.AssertionError({ message: `${what}: not within ${patienceMs} ms` }));
+        const timer = setTimeout(late, patienceMs);
+        coming.then(resolve, reject).then(() => clearTimeout(timer));
+      }),
   };
 }
 
@@ -157,3 +180,9 @@ export const keysOf = (entries: readonly Entry[]): string[] => entries.map(({ ke
 /** Key and value of each, in order. */
 export const pairsOf = (entries: readonly Entry[]): string[][] =>
   entries.map(({ key, value }) => [key, value]);
+
+/** Something that goes on while the test does; where the test fails first, nobody hears of how it ended. */
+export function meanwhile<T>(going: Promise<T>): Promise<T> {
+  going.catch(() => {});
+  return going;
+}

@@ -63,6 +63,30 @@ export function lifeTests(suite: Suite): void {
     ]);
   });
 
+  suite('a durable store opened again has every entry as it was: `created`, `revision` and all', async (store) => {
+    if (!store.adapter.supports.durable) return;
+    await put(store, { a: '1', b: '1', c: '1' });
+    await put(store, { b: '2' });
+    await committed(store, { deletes: ['c'] });
+    await committed(store, { puts: [{ key: 'd', value: '1', ttlMs: 3_600_000 }] });
+    const before = await everything(store);
+    await store.close();
+    assert.deepEqual(await everything(await reopened(store)), before);
+  });
+
+  suite('no number is given twice, also where the entry that had it was deleted before reopening', async (store) => {
+    if (!store.adapter.supports.durable) return;
+    await put(store, { a: '1' });
+    await put(store, { b: '1' });
+    const { created } = await entryAt(store, 'b');
+    const { revision } = await committed(store, { deletes: ['b'] });
+    await store.close();
+    const again = await reopened(store);
+    const later = await put(again, { b: '1' });
+    assert.ok(later.revision > revision, `revision ${later.revision} follows ${revision}`);
+    assert.ok((await entryAt(again, 'b')).created > created);
+  });
+
   suite('numbers given after reopening are higher than those of the entries that are there', async (store) => {
     if (!store.adapter.supports.durable) return;
     await put(store, { a: '1', b: '1', c: '1' });

@@ -1,6 +1,15 @@
 /** Many commits at once: the answers must be those of some order, one behind the other. */
 import assert from 'node:assert/strict';
-import { committed, entryAt, everything, type OpenStore, put, type Suite, valueAt } from './harness.js';
+import {
+  committed,
+  entryAt,
+  everything,
+  meanwhile,
+  type OpenStore,
+  put,
+  type Suite,
+  valueAt,
+} from './harness.js';
 
 const RACERS = 64;
 const racers = Array.from({ length: RACERS }, (_, n) => `racer ${n}`);
@@ -97,7 +106,7 @@ export function raceTests(suite: Suite): void {
 
   suite('a page shows each commit whole or not at all', async (store) => {
     await put(store, { left: 'start', right: 'start' });
-    const writes = Promise.all(racers.map((value) => put(store, { left: value, right: value })));
+    const writes = meanwhile(Promise.all(racers.map((value) => put(store, { left: value, right: value }))));
     const reads = async () => {
       for (let read = 0; read < 20; read += 1) {
         const { entries } = await store.list({ limit: 10 });

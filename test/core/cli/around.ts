@@ -6,6 +6,7 @@ import type { ServerOptions } from '../../../core/server.js';
 
 /** A server of which a test decides what happens. */
 export class FakeServer implements CommandServer {
+  readonly storage: CommandServer['storage'] = undefined;
   readonly closed: Promise<void>;
   /** Ends `closed`, as close() or a plugin such as END does. */
   stop!: () => void;

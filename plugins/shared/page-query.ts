@@ -17,14 +17,8 @@ const NAMES: readonly string[] = ['prefix', 'after', 'limit'];
 
 /** A parameter that is misread could silently give the wrong entries: whatever is not understood is refused. */
 export function readPageQuery(query: URLSearchParams): PageQuery | { readonly refusal: string } {
-  for (const name of query.keys()) {
-    if (!NAMES.includes(name)) {
-      return {
-        refusal: `There is no query parameter ${JSON.stringify(name)} here, only prefix, after and limit.`,
-      };
-    }
-    if (query.getAll(name).length > 1) return { refusal: `The query parameter ${name} stands there twice.` };
-  }
+  const refusal = strangeParameter(query, NAMES);
+  if (refusal !== undefined) return { refusal };
   const prefix = query.get('prefix') ?? '';
   const after = wholeNumber(query.get('after'));
   const limit = wholeNumber(query.get('limit'));
@@ -35,15 +29,31 @@ export function readPageQuery(query: URLSearchParams): PageQuery | { readonly re
   return { prefix, ...(after === undefined ? {} : { after }), ...(limit === undefined ? {} : { limit }) };
 }
 
-/** The target of the page that follows. */
-export function targetOfNext({ prefix, limit }: PageQuery, next: number): string {
+/** The target of the page that follows, under the same path. */
+export function targetOfNext(path: string, { prefix, limit }: PageQuery, next: number): string {
   const first = prefix === '' ? '' : `prefix=${encodeURIComponent(prefix)}&`;
-  return `/?${first}after=${next}&limit=${limit}`;
+  return `${path}?${first}after=${next}&limit=${limit}`;
 }
 
-/** NaN for what is none, and for numbers too large to be told from their neighbours. */
-function wholeNumber(text: string | null): number | undefined {
-  if (text === null) return undefined;
+/** What is wrong with the names of a query, as a sentence; undefined where each is known and stands there once. */
+export function strangeParameter(query: URLSearchParams, known: readonly string[]): string | undefined {
+  for (const name of query.keys()) {
+    if (!known.includes(name)) {
+      return `There is no query parameter ${JSON.stringify(name)} here, only ${inWords(known)}.`;
+    }
+    if (query.getAll(name).length > 1) return `The query parameter ${name} stands there twice.`;
+  }
+  return undefined;
+}
+
+/** `a, b and c` */
+function inWords(names: readonly string[]): string {
+  return names.length < 2 ? names.join() : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
+}
+
+/** NaN for what is none, and for numbers too large to be told from their neighbours; undefined for nothing. */
+export function wholeNumber(text: string | null | undefined): number | undefined {
+  if (text === null || text === undefined) return undefined;
   const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
   return Number.isSafeInteger(value) ? value : Number.NaN;
 }

@@ -1,0 +1,292 @@
+/** The feed of changes, of adapters that declare one: in order, whole, without gaps, and ended in time. */
+import assert from 'node:assert/strict';
+import { StorageError, type WatchedChange } from '../../storage/contract.js';
+import { committed, entryAt, everything, meanwhile, type OpenStore, put, type Suite } from './harness.js';
+
+export function watchTests(suite: Suite): void {
+  const watching: Suite = (title, body) =>
+    suite(title, async (store) => {
+      if (store.adapter.supports.watch) await body(store);
+    });
+
+  watching('`revision` is 0 in a new store and then that of the last change', async (store) => {
+    assert.equal(await revisionOf(store), 0);
+    const { revision } = await put(store, { a: '1' });
+    assert.equal(await revisionOf(store), revision);
+    const later = await committed(store, { deletes: ['a'] });
+    assert.equal(await revisionOf(store), later.revision);
+  });
+
+  watching('a reader gets every change behind its revision, whole and in order', async (store) => {
+    const first = await put(store, { z: '1', a: '2' });
+    const [z, a] = [await entryAt(store, 'z'), await entryAt(store, 'a')];
+    const second = await committed(store, {
+      puts: [
+        { key: 'a', value: '3' },
+        { key: 'new', value: '' },
+      ],
+      deletes: ['z', 'never there'],
+    });
+    const told: WatchedChange[] = [
+      { revision: first.revision, puts: [z, a], deletes: [] },
+      {
+        revision: second.revision,
+        puts: [await entryAt(store, 'a'), await entryAt(store, 'new')],
+        deletes: ['z'],
+      },
+    ];
+    assert.deepEqual(await changesBehind(store, 0, second.revision), told);
+    assert.deepEqual(await changesBehind(store, first.revision, second.revision), told.slice(1));
+  });
+
+  watching('a reader that waits gets the change that comes', async (store) => {
+    const { revision } = await put(store, { a: '1' });
+    const reader = readerOf(store, revision);
+    const waiting = meanwhile(reader.next());
+    const later = await put(store, { a: '2' });
+    const told = { revision: later.revision, puts: [await entryAt(store, 'a')], deletes: [] };
+    assert.deepEqual(await waiting, { done: false, value: told });
+    await reader.return?.();
+  });
+
+  watching('what was told can be read', async (store) => {
+    const reader = readerOf(store, 0);
+    for (let round = 0; round < 10; round += 1) {
+      const waiting = meanwhile(reader.next());
+      const written = put(store, { a: String(round) });
+      const { value } = await waiting;
+      assert.equal((await entryAt(store, 'a')).revision, value?.revision);
+      await written;
+    }
+    await reader.return?.();
+  });
+
+  watching('a refused commit and one that changes nothing tell nothing of themselves', async (store) => {
+    const { revision } = await put(store, { a: '1' });
+    await store.commit({ checks: [{ key: 'a', revision: 0 }], puts: [{ key: 'a', value: 'no' }] });
+    await committed(store, { deletes: ['never there'] });
+    const last = await put(store, { b: '1' });
+    const changes = await changesBehind(store, revision, last.revision);
+    // A commit without changes may be told, but then as such.
+    const telling = changes.filter(({ puts, deletes }) => puts.length + deletes.length > 0);
+    assert.deepEqual(
+      telling.map(({ puts }) => puts.map(({ key }) => key)),
+      [['b']],
+    );
+  });
+
+  watching('a reader may start after the revision that any commit answered', async (store) => {
+    for (const change of [{}, { deletes: ['never there'] }, { puts: [{ key: 'a', value: '1' }] }]) {
+      const { revision } = await committed(store, change);
+      const reader = readerOf(store, revision);
+      const waiting = meanwhile(reader.next());
+      await put(store, { b: String(revision) });
+      assert.deepEqual(
+        (await waiting).value?.puts.map(({ key, value }: { key: string; value: string }) => [key, value]),
+        [['b', String(revision)]],
+      );
+      await reader.return?.();
+    }
+  });
+
+  watching(
+    'racing commits are told once each, by ascending revision, and replayed give the listing',
+    async (store) => {
+      const reader = readerOf(store, 0);
+      const keys = Array.from({ length: 6 }, (_, n) => `key ${n}`);
+      const results = await Promise.all(
+        Array.from({ length: 60 }, (_, n) =>
+          committed(store, {
+            puts: [
+              { key: keys[n % 6]!, value: String(n) },
+              { key: `own ${n}`, value: String(n) },
+            ],
+            deletes: [keys[(n + 1) % 6]!],
+          }),
+        ),
+      );
+      const last = Math.max(...results.map(({ revision }) => revision));
+      const changes = await readUntil(reader, last);
+      assert.deepEqual(
+        changes.map(({ revision }) => revision),
+        results.map(({ revision }) => revision).toSorted((one, other) => one - other),
+      );
+      const replayed = new Map<string, unknown>();
+      for (const { puts, deletes } of changes) {
+        for (const entry of puts) replayed.set(entry.key, entry);
+        for (const key of deletes) replayed.delete(key);
+      }
+      const entries = await everything(store);
+      assert.deepEqual(replayed, new Map(entries.map((entry) => [entry.key, entry])));
+    },
+  );
+
+  watching('a reader that comes and goes misses nothing and gets nothing twice', async (store) => {
+    const write = async () => {
+      for (let n = 0; n < 50; n += 1) await put(store, { [`key ${n % 7}`]: String(n) });
+    };
+    const writing = meanwhile(write());
+    const seen: string[] = [];
+    for (let revision = 0; seen.length < 50; ) {
+      const reader = readerOf(store, revision);
+      for (let take = 0; take <= seen.length % 3 && seen.length < 50; take += 1) {
+        const { value } = await reader.next();
+        assert.ok(value !== undefined, 'the feed does not end');
+        assert.ok(value.revision > revision);
+        revision = value.revision;
+        seen.push(...value.puts.map((entry: { value: string }) => entry.value));
+      }
+      await reader.return?.();
+    }
+    await writing;
+    assert.deepEqual(
+      seen,
+      Array.from({ length: 50 }, (_, n) => String(n)),
+    );
+  });
+
+  watching('each reader reads by itself, however slowly', async (store) => {
+    const [fast, slow] = [readerOf(store, 0), readerOf(store, 0)];
+    let last = 0;
+    for (let n = 0; n < 20; n += 1) last = (await put(store, { a: String(n) })).revision;
+    const expected = await readUntil(fast, last);
+    assert.equal(expected.length, 20);
+    assert.deepEqual(await readUntil(slow, last), expected);
+  });
+
+  watching(
+    'what expires is told as deleted, under a revision of its own, without any call',
+    async (store) => {
+      const { revision } = await committed(store, {
+        puts: [
+          { key: 'goes', value: '1', ttlMs: 30 },
+          { key: 'stays', value: '1' },
+        ],
+      });
+      const reader = readerOf(store, revision);
+      const { value } = await reader.next();
+      assert.deepEqual([value?.puts, value?.deletes], [[], ['goes']]);
+      assert.ok(value!.revision > revision);
+      const later = await put(store, { goes: '2' });
+      assert.ok(later.revision > value!.revision);
+      assert.deepEqual((await reader.next()).value?.puts, [await entryAt(store, 'goes')]);
+      await reader.return?.();
+    },
+  );
+
+  watching('a put of what expired comes behind the end of what stood there', async (store) => {
+    const { revision } = await committed(store, { puts: [{ key: 'a', value: '1', ttlMs: 20 }] });
+    await store.until('the entry expires', async () => (await store.get('a')) === undefined);
+    const again = await put(store, { a: '2' });
+    const changes = await changesBehind(store, revision, again.revision);
+    const events = changes.flatMap(({ puts, deletes }) => [
+      ...deletes.map((key) => `delete ${key}`),
+      ...puts.map(({ key }) => `put ${key}`),
+    ]);
+    assert.deepEqual(events, ['delete a', 'put a']);
+  });
+
+  watching('a revision that was not reached is STORAGE_REVISION_UNKNOWN', async (store) => {
+    const { revision } = await put(store, { a: '1' });
+    await assert.rejects(readerOf(store, revision + 1_000).next(), hasCode('STORAGE_REVISION_UNKNOWN'));
+  });
+
+  watching('`return` ends a `next` that waits', async (store) => {
+    const reader = readerOf(store, 0);
+    const waiting = meanwhile(reader.next());
+    await reader.return?.();
+    assert.deepEqual(await waiting, { done: true, value: undefined });
+    assert.equal((await reader.next()).done, true);
+  });
+
+  watching(
+    '`close` ends a reader that waits; afterwards `watch` fails with STORAGE_CLOSED',
+    async (store) => {
+      const waiting = meanwhile(readerOf(store, 0).next());
+      await store.close();
+      assert.equal((await waiting).done, true);
+      const late = async () => readerOf(store, 0).next();
+      await assert.rejects(late, hasCode('STORAGE_CLOSED'));
+      await assert.rejects(async () => revisionOf(store), hasCode('STORAGE_CLOSED'));
+    },
+  );
+
+  watching(
+    'after reopening a reader gets what follows its revision, or is told that it is gone',
+    async (store) => {
+      if (!store.adapter.supports.durable) return;
+      await put(store, { a: '1' });
+      const middle = await put(store, { b: '1' });
+      const last = await put(store, { c: '1' });
+      await store.close();
+      assert.ok(store.reopen, 'this adapter needs a `reopen` to be tested');
+      const again = await store.reopen();
+      assert.equal(await revisionOf(again), last.revision);
+      const changes = await changesBehind(again, middle.revision, last.revision).catch(
+        (error: unknown) => error,
+      );
+      if (changes instanceof Error) assert.ok(hasCode('STORAGE_HISTORY_GONE')(changes), String(changes));
+      else assert.deepEqual((changes as WatchedChange[])[0]?.puts, [await entryAt(again, 'c')]);
+      const reader = readerOf(again, last.revision);
+      const waiting = meanwhile(reader.next());
+      const next = await put(again, { d: '1' });
+      assert.equal((await waiting).value?.revision, next.revision);
+      await reader.return?.();
+    },
+  );
+
+  watching('adapters that share their data tell the changes of each other', async (store) => {
+    if (store.adapter.supports.shared === 'process') return;
+    assert.ok(store.reopen, 'an adapter that shares its data needs a `reopen` to be tested');
+    const other = await store.reopen();
+    const reader = readerOf(other, 0);
+    const waiting = meanwhile(reader.next());
+    const { revision } = await put(store, { a: '1' });
+    const told = { revision, puts: [await entryAt(store, 'a')], deletes: [] };
+    assert.deepEqual(await waiting, { done: false, value: told });
+    const own = await put(other, { b: '1' });
+    assert.deepEqual(
+      (await readUntil(readerOf(store, 0), own.revision)).map((change) => change.revision),
+      [revision, own.revision],
+    );
+    await reader.return?.();
+  });
+}
+
+type Reader = AsyncIterator<WatchedChange>;
+
+/** A reader of the adapter whose `next` fails where nothing comes. The time that it waits keeps the process alive. */
+function readerOf({ adapter, soon }: OpenStore, afterRevision: number): Reader {
+  assert.ok(adapter.watch, 'an adapter that declares `watch` has it');
+  const reader = adapter.watch(afterRevision)[Symbol.asyncIterator]();
+  return {
+    next: () => soon('the feed tells something', reader.next()),
+    return: async () => (await reader.return?.()) ?? { done: true, value: undefined },
+  };
+}
+
+async function revisionOf({ adapter }: OpenStore): Promise<number> {
+  assert.ok(adapter.revision, 'an adapter that declares `watch` has `revision`');
+  return adapter.revision();
+}
+
+async function changesBehind(store: OpenStore, after: number, last: number): Promise<WatchedChange[]> {
+  return readUntil(readerOf(store, after), last);
+}
+
+/** Everything up to the given revision; the reader is returned. */
+async function readUntil(reader: Reader, last: number): Promise<WatchedChange[]> {
+  const changes: WatchedChange[] = [];
+  while ((changes.at(-1)?.revision ?? 0) < last) {
+    const { done, value } = await reader.next();
+    assert.ok(done !== true, `the feed ended before revision ${last}`);
+    changes.push(value);
+  }
+  await reader.return?.();
+  return changes;
+}
+
+const hasCode =
+  (code: string) =>
+  (error: unknown): boolean =>
+    error instanceof StorageError && error.code === code;

@@ -1,0 +1,151 @@
+/**
+ * `/keys/:key`: GET, PUT and DELETE one entry under conditions; `/keys`: the entries in pages, as JSON.
+ * Source: RFC 9110 §9.3 (methods), §8.8.3 and §13.1 (ETag, If-Match, If-None-Match); RFC 8288 (Link); RFC 8594 (Sunset).
+ * Errors: ENTRY_NOT_FOUND, PRECONDITION_FAILED, QUERY_INVALID, PARTIAL_PUT_UNSUPPORTED, BODY_NOT_TEXT,
+ * CHARSET_UNSUPPORTED and those of the store.
+ */
+import { hash } from 'node:crypto';
+import {
+  type Change,
+  type Committed,
+  definePlugin,
+  type Entry,
+  JackfieldError,
+  precondition,
+  type Request,
+  type ResponseParts,
+  type Storage,
+} from '../core/plugin-api.js';
+import { readPageQuery, strangeParameter, targetOfNext, wholeNumber } from './shared/page-query.js';
+
+type KeyRequest = Request<{ readonly key: string }>;
+
+/** Entries of a page that asks for no number: with values of a few KiB some hundred KiB. */
+const DEFAULT_LIMIT = 100;
+/** 100 years: further than that no date of a header reaches with certainty, and what should stay needs no ttlMs. */
+const MAX_TTL_MS = 3_155_760_000_000;
+
+// A cache may keep it, but has to ask each time: an entry can change at any moment.
+const ASK_AGAIN = { 'Cache-Control': 'no-cache' } as const;
+
+export default definePlugin({
+  name: 'keys',
+  setup({ handle, storage }) {
+    handle('GET', '/keys', async (request) => page(storage, request));
+    handle('GET', '/keys/:key', async ({ params: { key } }) => {
+      const entry = await storage.get(key);
+      // The core answers 304 and 412 itself where an answer carries a validator.
+      if (entry !== undefined) return { headers: { ...ASK_AGAIN, ...headersOf(entry) }, body: entry.value };
+      throw new JackfieldError('ENTRY_NOT_FOUND');
+    });
+    handle('PUT', '/keys/:key', (request) => put(storage, request));
+    handle('DELETE', '/keys/:key', (request) => remove(storage, request));
+  },
+});
+
+async function page(storage: Storage, { query }: Request): Promise<ResponseParts> {
+  const asked = readPageQuery(query);
+  if ('refusal' in asked) throw new JackfieldError('QUERY_INVALID', asked.refusal);
+  const whole = { ...asked, limit: asked.limit ?? DEFAULT_LIMIT };
+  const { entries, next } = await storage.list(whole);
+  const link = next === undefined ? {} : { Link: `<${targetOfNext('/keys', whole, next)}>; rel="next"` };
+  return {
+    headers: { ...ASK_AGAIN, ...link },
+    json: {
+      entries: entries.map((entry) => ({ ...entry, etag: etagOf(entry) })),
+      next,
+    },
+  };
+}
+
+async function put(storage: Storage, request: KeyRequest): Promise<ResponseParts> {
+  const { key } = request.params;
+  const ttlMs = timeToLive(request.query);
+  if (request.headers['content-range'] !== undefined) throw new JackfieldError('PARTIAL_PUT_UNSUPPORTED');
+  const value = await valueIn(request);
+  const change = { puts: [ttlMs === undefined ? { key, value } : { key, value, ttlMs }] };
+  const { previous, revision } = await commitIf(storage, request, change);
+  const headers = { ETag: etagOf({ revision, value }) };
+  if (previous.has(key)) return { status: 204, headers };
+  return { status: 201, headers: { ...headers, Location: `/keys/${encodeURIComponent(key)}` } };
+}
+
+async function remove(storage: Storage, request: KeyRequest): Promise<ResponseParts> {
+  const { key } = request.params;
+  const refusal = strangeParameter(request.query, []);
+  if (refusal !== undefined) throw new JackfieldError('QUERY_INVALID', refusal);
+  const { previous } = await commitIf(storage, request, { deletes: [key] });
+  if (previous.has(key)) return { status: 204 };
+  throw new JackfieldError('ENTRY_NOT_FOUND');
+}
+
+/** Makes the change while the conditions of the request hold: they are judged and checked against one revision. */
+async function commitIf(
+  storage: Storage,
+  request: KeyRequest,
+  change: Omit<Change, 'checks'>,
+): Promise<Committed> {
+  const { key } = request.params;
+  const { headers } = request;
+  if (headers['if-match'] === undefined && headers['if-none-match'] === undefined) {
+    return storage.commit(change);
+  }
+  for (;;) {
+    const entry = await storage.get(key);
+    // Conditions are not asked where the answer would be 404 without them (RFC 9110 §13.2.1).
+    if (entry === undefined && change.puts === undefined) throw new JackfieldError('ENTRY_NOT_FOUND');
+    precondition(request, entry && { etag: etagOf(entry) });
+    const result = await storage.commit({ ...change, checks: [{ key, revision: entry?.revision ?? 0 }] });
+    if (result.ok) return result;
+    // Somebody was faster. That need not break the condition (`If-Match: *`), so it is judged anew; each round
+    // that fails is another commit that succeeded.
+    request.signal.throwIfAborted();
+  }
+}
+
+/**
+ * Revisions are counted per commit, so no two states of an entry share one. But a store in memory counts anew after a
+ * restart, and a client may still have what it got before: so the tag also tells the value.
+ */
+function etagOf({ revision, value }: Pick<Entry, 'revision' | 'value'>): string {
+  return `"${revision}-${hash('sha256', value, 'base64url').slice(0, 8)}"`;
+}
+
+function headersOf(entry: Entry): Record<string, string> {
+  const headers: Record<string, string> = {
+    ETag: etagOf(entry),
+    'Content-Type': 'text/plain; charset=utf-8',
+    // A value may be anything, also what a browser would take for a page of this server.
+    'X-Content-Type-Options': 'nosniff',
+  };
+  const { expiresAt } = entry;
+  // Seconds are all that an HTTP-date has; rounded up, since before then the entry may be there.
+  if (expiresAt !== undefined) headers.Sunset = new Date(Math.ceil(expiresAt / 1_000) * 1_000).toUTCString();
+  return headers;
+}
+
+function timeToLive(query: URLSearchParams): number | undefined {
+  const refusal = strangeParameter(query, ['ttlMs']);
+  if (refusal !== undefined) throw new JackfieldError('QUERY_INVALID', refusal);
+  const ttlMs = wholeNumber(query.get('ttlMs'));
+  if (ttlMs === undefined || (ttlMs >= 1 && ttlMs <= MAX_TTL_MS)) return ttlMs;
+  throw new JackfieldError(
+    'QUERY_INVALID',
+    `The query parameter ttlMs is not a whole number of milliseconds from 1 to ${MAX_TTL_MS}.`,
+  );
+}
+
+/** UTF-8, and what GET gives back is the same octets: a mark at the beginning stays too. */
+async function valueIn(request: KeyRequest): Promise<string> {
+  const charset =
+    /;\s*charset\s*=\s*"?([^\s";]*)/i.exec(request.headers['content-type'] ?? '')?.[1] ?? 'utf-8';
+  if (!/^(?:utf-?8|us-ascii)$/i.test(charset)) {
+    throw new JackfieldError('CHARSET_UNSUPPORTED', `${charset}; values are UTF-8.`);
+  }
+  const octets = await request.bytes();
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(octets);
+  } catch (cause) {
+    throw new JackfieldError('BODY_NOT_TEXT', '', { cause });
+  }
+}

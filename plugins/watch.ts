@@ -1,0 +1,83 @@
+/**
+ * GET `/watch?prefix=&after=`: the changes of the store as Server-Sent Events, from a revision on, without gaps.
+ * Source: the HTML standard, §9.2 (Server-sent events). Errors: STORAGE_WATCH_MISSING at start, QUERY_INVALID,
+ * STORAGE_REVISION_UNKNOWN, STORAGE_HISTORY_GONE and those of the store.
+ */
+import { z } from 'zod';
+import { definePlugin, JackfieldError, type Request } from '../core/plugin-api.js';
+import { strangeParameter, wholeNumber } from './shared/page-query.js';
+import { EventStream } from './watch/event-stream.js';
+
+const HEADERS = Object.freeze({
+  'Content-Type': 'text/event-stream',
+  'Cache-Control': 'no-store',
+  // nginx holds answers back to send them in larger parts, unless it is told that this one cannot wait.
+  'X-Accel-Buffering': 'no',
+});
+
+export default definePlugin({
+  name: 'watch',
+  options: z.strictObject({
+    /**
+     * Milliseconds without a change until the stream sends a sign of life, which also tells the client how far it has
+     * read. Default 15,000, as the HTML standard advises: proxies take silence of half a minute for a lost connection.
+     */
+    heartbeatMs: z.int().min(10).max(3_600_000).default(15_000),
+  }),
+  setup({ handle, storage, options, signal, log }) {
+    if (storage.watch === undefined || storage.revision === undefined) {
+      throw new JackfieldError('STORAGE_WATCH_MISSING', `"${storage.name}" keeps none.`);
+    }
+    const { watch, revision } = storage;
+    const open = new Set<EventStream>();
+    // A stop waits for answers under way, and these would never end by themselves.
+    signal.addEventListener('abort', () => {
+      for (const stream of open) void stream.return();
+    });
+
+    handle('GET', '/watch', async (request) => {
+      const { prefix, after } = readQuery(request);
+      const reached = await revision();
+      if (after !== undefined && after > reached) {
+        const detail = `${after} was asked for, ${reached} is the last.`;
+        throw new JackfieldError('STORAGE_REVISION_UNKNOWN', detail);
+      }
+      const start = after ?? reached;
+      const reader = watch(start)[Symbol.asyncIterator]();
+      const { heartbeatMs } = options;
+      const stream = new EventStream(
+        reader,
+        { revision: start, prefix, heartbeatMs },
+        {
+          failed: (error) => log.warn({ err: error }, 'A feed of changes broke off.'),
+          ended: () => open.delete(stream),
+        },
+      );
+      open.add(stream);
+      // Where something lies behind the revision, what the feed says to it comes before the head, so that it can be
+      // a status. Nothing needs to lie there, so it is not waited for any longer than a moment.
+      if (start < reached) await stream.begun();
+      if (signal.aborted || request.signal.aborted) await stream.return();
+      return { headers: HEADERS, body: stream };
+    });
+  },
+});
+
+/** `Last-Event-ID` is where a client was cut off, so it is later than the `after` that it once began with. */
+function readQuery({ query, headers }: Request): { prefix: string; after: number | undefined } {
+  const refusal = strangeParameter(query, ['prefix', 'after']);
+  if (refusal !== undefined) throw new JackfieldError('QUERY_INVALID', refusal);
+  const after = wholeNumber(query.get('after'));
+  if (Number.isNaN(after)) {
+    throw new JackfieldError('QUERY_INVALID', 'The query parameter after is not a whole number from 0 on.');
+  }
+  const lastEventId = headers['last-event-id'];
+  const last = lastEventId === '' ? undefined : wholeNumber(lastEventId);
+  if (Number.isNaN(last)) {
+    throw new JackfieldError(
+      'STORAGE_REVISION_UNKNOWN',
+      `Last-Event-ID ${JSON.stringify(lastEventId)} is none.`,
+    );
+  }
+  return { prefix: query.get('prefix') ?? '', after: last ?? after };
+}

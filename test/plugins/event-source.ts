@@ -1,0 +1,76 @@
+/** A client of Server-Sent Events that tells everything it gets, also what a browser keeps to itself. */
+
+export interface SentEvent {
+  readonly id?: string;
+  readonly event?: string;
+  readonly data?: string;
+  /** Only comments. */
+  readonly comment?: true;
+}
+
+export class EventSourceClient {
+  readonly response: Response;
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+  readonly #abort: AbortController;
+  readonly #decoder = new TextDecoder();
+  #text = '';
+  lastEventId: string | undefined;
+
+  private constructor(response: Response, abort: AbortController) {
+    this.response = response;
+    this.#abort = abort;
+    if (response.body === null) throw new Error('There is no body.');
+    this.#reader = response.body.getReader();
+  }
+
+  static async connect(url: string, lastEventId?: string): Promise<EventSourceClient> {
+    const abort = new AbortController();
+    const headers: Record<string, string> = lastEventId === undefined ? {} : { 'last-event-id': lastEventId };
+    const client = new EventSourceClient(await fetch(url, { headers, signal: abort.signal }), abort);
+    client.lastEventId = lastEventId;
+    return client;
+  }
+
+  /** undefined where the stream ended. */
+  async next(): Promise<SentEvent | undefined> {
+    for (;;) {
+      const end = this.#text.indexOf('\n\n');
+      if (end !== -1) {
+        const block = this.#text.slice(0, end);
+        this.#text = this.#text.slice(end + 2);
+        const event = parsed(block);
+        this.lastEventId = event.id ?? this.lastEventId;
+        return event;
+      }
+      const { done, value } = await this.#reader.read();
+      if (done) return undefined;
+      this.#text += this.#decoder.decode(value, { stream: true });
+    }
+  }
+
+  /** The next event of this name. */
+  async until(
+    name: string,
+  ): Promise<{ readonly id: string | undefined; readonly data: unknown } | undefined> {
+    for (;;) {
+      const event = await this.next();
+      if (event === undefined) return undefined;
+      if (event.event === name) return { id: event.id, data: JSON.parse(event.data ?? '') as unknown };
+    }
+  }
+
+  close(): void {
+    this.#abort.abort();
+  }
+}
+
+function parsed(block: string): SentEvent {
+  const event: { id?: string; event?: string; data?: string } = {};
+  for (const line of block.split('\n')) {
+    if (line.startsWith(':')) continue;
+    const [, name, value] = /^(id|event|data): ([\s\S]*)$/.exec(line) ?? [];
+    if (name !== 'id' && name !== 'event' && name !== 'data') throw new Error(`A strange line: ${line}`);
+    event[name] = value ?? '';
+  }
+  return Object.keys(event).length === 0 ? { comment: true } : event;
+}
