@@ -34,7 +34,14 @@ node compiled/use.cjs
 echo '# the command'
 npx --no-install jackfield --version
 cp -R "$root/examples" .
-for config in examples/*/jackfield.config.json; do npx --no-install jackfield check --config "$config"; done
+for config in examples/*/jackfield.config.json; do
+  # These two need a server of their own and a driver that is not installed here; the tests run them with both.
+  case $config in */postgres/* | */redis/*) continue ;; esac
+  npx --no-install jackfield check --config "$config"
+done
+# What the driver's absence is called, and what to do about it.
+{ npx --no-install jackfield check --config examples/redis/jackfield.config.json || true; } 2>&1 |
+  grep 'npm install redis.*STORAGE_DRIVER_MISSING'
 node serve.js examples/custom-method/jackfield.config.json
 
 echo '# the examples'

@@ -9,7 +9,8 @@ import type { ResolvedConfig } from './config/validate-config.js';
 import type { Log } from './log.js';
 import type { PluginContext } from './plugin-api.js';
 import type { LoadedPlugin } from './plugin-host/load-plugins.js';
-import { type MakeInstance, PluginHost, type PluginInstance } from './plugin-host/plugin-host.js';
+import { PluginHost } from './plugin-host/plugin-host.js';
+import type { MakeInstance, PluginInstance } from './plugin-host/plugin-unit.js';
 import type { StorageDoor } from './storage/storage-door.js';
 import { TOKENS } from './tokens.js';
 
@@ -22,6 +23,8 @@ export { inject, injectable } from 'tsyringe';
 export interface ServerObjects {
   readonly host: PluginHost;
   readonly makeInstance: MakeInstance;
+  /** What class plugins made from now on are given as configuration. */
+  renew(config: ResolvedConfig, source: ConfigSource): void;
 }
 
 export function assembleServer(
@@ -31,11 +34,16 @@ export function assembleServer(
   log: Log,
 ): ServerObjects {
   const server = root.createChildContainer();
-  server.register(TOKENS.config, { useValue: config });
-  server.register(TOKENS.source, { useValue: source });
+  // Asked each time: the container would keep every value that a token ever had.
+  let current = { config, source };
+  server.register(TOKENS.config, { useFactory: () => current.config });
+  server.register(TOKENS.source, { useFactory: () => current.source });
   server.register(TOKENS.storage, { useValue: storage });
   server.register(TOKENS.log, { useValue: log });
   return {
+    renew: (now, from) => {
+      current = { config: now, source: from };
+    },
     host: server.resolve(PluginHost),
     makeInstance: (plugin: LoadedPlugin, context: PluginContext): PluginInstance => {
       if (typeof plugin.made !== 'function') return plugin.made;
@@ -52,7 +60,8 @@ export function assembleServer(
       injectable()(plugin.made);
       // A registration of its own, since one that a decorator made (`@singleton()`) is shared by all servers.
       own.register(plugin.made, { useClass: plugin.made });
-      return own.resolve(plugin.made);
+      // Whether it has a setup method, and that it is a function, was seen when it was recognised.
+      return own.resolve(plugin.made) as PluginInstance;
     },
   };
 }

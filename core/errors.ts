@@ -89,6 +89,9 @@ export const ERRORS = {
 
   // What a client asked for
   HOST_NOT_ALLOWED: row(400, 'Not allowed host: …'),
+  UNAUTHORIZED: row(401, 'Valid credentials are needed here (RFC 9110 §15.5.2).'),
+  FORBIDDEN: row(403, 'These credentials do not open this (RFC 9110 §15.5.4).'),
+  RATE_LIMITED: row(429, 'Too many requests; wait as long as Retry-After says (RFC 6585 §4).'),
   METHOD_NOT_ALLOWED: row(405, 'Method not allowed'),
   NOT_FOUND: row(404, 'Nothing is registered at this path.'),
   PARAMETER_INVALID: row(400, 'A part of the path is not UTF-8 text in percent-encoding (RFC 3986 §2.1): …'),
@@ -140,6 +143,7 @@ export const ERRORS = {
   STORAGE_FULL: row(507, 'The store has no room left; nothing was changed. …'),
   STORAGE_CLOSED: row(503, 'The store is closed; nothing was changed.'),
   STORAGE_CORRUPT: row(500, 'The data is damaged and was left as it is: …'),
+  STORAGE_EDITED: row(500, 'The data was edited while changes waited to be merged into it: …'),
   STORAGE_UNREADABLE: row(500, 'The data cannot be read or written: …'),
   STORAGE_LOCKED: row(500, 'The data is in use: …'),
   STORAGE_HISTORY_GONE: row(410, 'Changes that long ago are no longer kept; list the entries anew. …'),
@@ -151,16 +155,19 @@ export const ERRORS = {
   CONFIG_UNREADABLE: row(500, 'The configuration cannot be read: …'),
   CONFIG_SYNTAX: row(500, 'The configuration is not valid JSON: …'),
   CONFIG_INVALID: row(500, 'The configuration is not valid: …'),
+  CONFIG_ENV_MISSING: row(500, 'The configuration needs an environment variable that is not set: …'),
   PLUGIN_UNKNOWN: row(500, 'No such plugin: …'),
   PLUGIN_INVALID: row(500, 'This is not a plugin: …'),
   PLUGIN_LOAD_FAILED: row(500, 'The plugin could not be loaded: …'),
   PLUGIN_OPTIONS_INVALID: row(500, 'The options of a plugin are not valid: …'),
   PLUGIN_REPEATED: row(500, 'A plugin is named twice: …'),
   PLUGIN_NEEDS_MISSING: row(500, 'A plugin needs another that is not configured: …'),
+  PLUGIN_NEEDS_VERSION: row(500, 'A plugin needs another version of another: …'),
   PLUGIN_NEEDS_CYCLE: row(500, 'Plugins need each other in a circle: …'),
   PLUGIN_SETUP_FAILED: row(500, 'A plugin failed while it was set up: …'),
   PLUGIN_SETUP_TIMEOUT: row(500, 'A plugin was not set up in time: …'),
   HANDLER_REPEATED: row(500, 'Two plugins claim the same method and path: …'),
+  RELOAD_NEEDS_RESTART: row(500, 'This change needs a restart, and nothing was changed: …'),
   ADAPTER_UNKNOWN: row(500, 'No such storage adapter: …'),
   ADAPTER_INVALID: row(500, 'This is not a storage adapter: …'),
   ADAPTER_OPTIONS_INVALID: row(500, 'The options of the storage adapter are not valid: …'),
@@ -177,6 +184,14 @@ export const ERRORS = {
   USAGE: row(500, '…'),
   CASES_INVALID: row(500, 'The case file is not valid: …'),
   SERVER_UNREACHABLE: row(500, 'The server cannot be reached: …'),
+  EXPORT_INVALID: row(500, 'The export is not whole or was changed: …'),
+  EXPORT_UNREADABLE: row(500, 'The export cannot be read or written: …'),
+  STORE_NOT_EMPTY: row(500, 'The target holds entries already; nothing was stored. …'),
+  STORE_DIFFERS: row(500, 'The target does not hold what was to be copied: …'),
+  STORE_CHANGED: row(500, 'The source was written to while it was copied: …'),
+  REPAIR_UNKNOWN: row(500, 'The storage adapter has no such repair: …'),
+  INTERRUPTED: row(500, 'Stopped before the end. …'),
+  RELOAD_FAILED: row(500, 'The server keeps its old configuration: …'),
 } as const satisfies Record<string, ErrorRow>;
 
 export type ErrorCode = keyof typeof ERRORS;
@@ -201,6 +216,18 @@ export class JackfieldError extends Error {
 
   get closes(): boolean {
     return ERRORS[this.code].closes;
+  }
+}
+
+/** Several errors told at once, so that nobody mends a configuration one error per start. Its code is that of the first. */
+export class JackfieldErrors extends JackfieldError {
+  readonly errors: readonly JackfieldError[];
+
+  /** @param errors At least one. */
+  constructor(errors: readonly JackfieldError[]) {
+    super(errors[0]?.code ?? 'CONFIG_INVALID', '', { cause: errors[0] });
+    this.errors = errors;
+    this.message = errors.map(({ message }) => message).join('\n');
   }
 }
 

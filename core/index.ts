@@ -4,7 +4,10 @@ export type {
   Limits,
   ListenConfig,
   OverloadConfig,
+  PluginClass,
   PluginEntry,
+  PluginFunction,
+  PluginReference,
   ServerConfig,
   StorageConfig,
   TlsConfig,
@@ -14,12 +17,15 @@ export type { Address } from './connection/address.js';
 export type { Tap } from './connection/transport.js';
 /** For class plugins: `constructor(@inject(TOKENS.storage) storage: Storage)`. */
 export { inject, injectable } from './container.js';
-export { ERRORS, type ErrorCode } from './errors.js';
+export { ERRORS, type ErrorCode, JackfieldErrors } from './errors.js';
 export type { InjectRequest, InjectResponse } from './inject.js';
 export { createLog, type Log, type LogLevel, silentLog } from './log.js';
 export * from './plugin-api.js';
-export type { PluginReport } from './plugin-host/plugin-host.js';
+export type { PluginReport } from './plugin-host/plugin-unit.js';
+export type { ReloadReport } from './reload.js';
 export { createServer, type Server, type ServerOptions } from './server.js';
+/** For adapters that see every change themselves: the whole of `watch`. */
+export { ChangeFeed, type HistoryBounds, historyOptions } from './storage/change-feed.js';
 export {
   type AdapterContext,
   type AdapterDefinition,

@@ -69,8 +69,10 @@ export function readResponse(octets: Buffer): InjectResponse {
     const value = line.slice(colon + 1).trim();
     headers[name] = headers[name] === undefined ? value : `${headers[name]}, ${value}`;
   }
-  // A final 100 exists only in the classic dialect, and has a Date.
-  if (status >= 100 && status < 200 && headers.date === undefined) return readResponse(rest);
+  // A final 100 exists only in the classic dialect, and has a Date. Behind 101 everything is another protocol's.
+  const isFinal =
+    status >= 200 || status < 100 || status === 101 || (status === 100 && headers.date !== undefined);
+  if (!isFinal) return readResponse(rest);
   return response(status, reason, headers, headers['transfer-encoding'] === 'chunked' ? unchunk(rest) : rest);
 }
 
@@ -84,7 +86,7 @@ function response(
   return { status, reason, headers, body, text, json: () => JSON.parse(text) };
 }
 
-/** Our own writer's chunks: neither extensions nor trailers. */
+/** Our own writer's chunks, which have no extensions; trailers are read past. */
 function unchunk(octets: Buffer): Buffer {
   const parts: Buffer[] = [];
   for (let at = 0; at < octets.length; ) {

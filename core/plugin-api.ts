@@ -1,6 +1,7 @@
 /**
  * The one door for plugins: everything a plugin may import from the core, and nothing else.
  */
+import type { Duplex } from 'node:stream';
 import type { StandardSchema } from './config/standard-schema.js';
 import type { Dialect } from './http/dialect.js';
 import type { Log } from './log.js';
@@ -11,6 +12,8 @@ export { JackfieldError } from './errors.js';
 export { precondition } from './handlers/conditional.js';
 export { file } from './handlers/file.js';
 export { HttpError } from './handlers/http-error.js';
+export { pathMatcher } from './handlers/path-matcher.js';
+export { logFields, type RequestState, requestState } from './handlers/request-state.js';
 export type {
   ClaimedHead,
   Dialect,
@@ -19,8 +22,10 @@ export type {
   DialectWrite,
   RefusedHead,
 } from './http/dialect.js';
+export { requestedProtocols } from './http/protocols.js';
 export { reasonPhrase } from './http/reason-phrases.js';
 export type { Log } from './log.js';
+export { Handle, Hook } from './plugin-host/marks.js';
 export type {
   Change,
   CommitResult,
@@ -100,18 +105,60 @@ export interface Request<Params = Readonly<Record<string, string>>> {
   readonly host: string;
   /** Aborted when the peer is gone, the handler's time is over or the server stops by force. */
   readonly signal: AbortSignal;
+  /**
+   * Tells the client something at once, ahead of the answer: `request.inform({ status: 103, headers: { Link: … } })`
+   * (RFC 9110 §15.2, RFC 8297). As often as there is something to tell.
+   * @returns false where it was not sent: to HTTP/1.0 and in dialects, which do not know interim responses, behind the
+   * beginning of the answer, and while the client takes nothing.
+   * Errors: HANDLER_ANSWER_INVALID.
+   */
+  inform(interim: InterimResponse): boolean;
+}
+
+/** A response ahead of the answer: it has no body, and the client goes on waiting. */
+export interface InterimResponse {
+  /** 102 to 199. 100 is the core's own, 101 is an answer that takes the connection over. */
+  readonly status: number;
+  /** Nothing about a body or the connection. */
+  readonly headers?: ResponseParts['headers'];
 }
 
 export type ResponseBody = string | Uint8Array | AsyncIterable<string | Uint8Array>;
 
+/** Names and values of the fields behind a body; a value may be a function, called when the body has ended. */
+export type Trailers = Readonly<Record<string, string | (() => MaybePromise<string>)>>;
+
+/**
+ * Is given the connection, whose every further octet is the plugin's: those that came behind the request are in the
+ * stream already. Back-pressure is the stream's; `end` ends our direction and leaves the client's open, `destroy`
+ * breaks the connection off, `close` tells that it is over. A stream that the client or the end of the server's drain
+ * time breaks off is destroyed with CONNECTION_LOST; an `error` that nobody listens to does no harm. No deadline of
+ * HTTP applies any more. What it throws is logged, and the connection broken off.
+ */
+export type TakeOver = (stream: Duplex) => MaybePromise<void>;
+
 export interface ResponseParts {
-  /** 200 to 599; 200 by default, 204 where there is no body and no status. */
+  /** 200 to 599; 200 by default, 204 where there is no body and no status. 101 with `takeOver` alone. */
   readonly status?: number;
   /** Names in any case; a list makes several field lines. Framing fields are the core's own. */
   readonly headers?: Readonly<Record<string, string | readonly string[]>> | Headers;
   readonly body?: ResponseBody;
   /** Instead of `body`: the value as JSON, with its content type. */
   readonly json?: unknown;
+  /**
+   * Fields behind the body (RFC 9110 §6.5), for what is only known when that has ended. Sent where the answer is
+   * chunked, which an answer with trailers to HTTP/1.1 is if it has a body; left out everywhere else. Names that are
+   * known beforehand are announced in `Trailer`; of a function that gives all of them, called when the body has ended,
+   * none is. Fields about framing, routing, conditions, authentication, caching or the content cannot be among them.
+   */
+  readonly trailers?: Trailers | (() => MaybePromise<Readonly<Record<string, string>>>);
+  /**
+   * Instead of `body`: the connection leaves HTTP behind this answer (RFC 9110 §7.8, §9.3.6). With `status: 101` and
+   * an `Upgrade` field that names a protocol which the client asked for; with 2xx to CONNECT; without `status` nothing
+   * is written, for libraries that write the answer themselves. Only where the request asks for it (`Upgrade` and
+   * `Connection: upgrade`, or CONNECT) and has come whole, its body included.
+   */
+  readonly takeOver?: TakeOver;
 }
 
 /**
@@ -157,8 +204,42 @@ export interface HandleOptions {
    * anything of the body is kept. Errors: BODY_TOO_LARGE.
    */
   readonly maxBodyOctets?: number;
+  /**
+   * What tells the present state of the resource, undefined where there is none. With it the conditions of a request
+   * that would change something (`If-Match` and the like) are evaluated before the handler runs: where they do not hold
+   * it does not, and the answer is 412 (RFC 9110 §13). Asked for requests with conditions only. GET and HEAD need no
+   * such function: there the validators of the answer count. Whoever has to be sure that nothing happens between this
+   * look and the change checks again in the change itself, as with the `checks` of `storage.commit`.
+   */
+  readonly state?: (request: Request) => MaybePromise<CurrentState | undefined>;
   /** Answer only where nothing else matches the path; such a handler does not make the path exist for others. */
   readonly fallback?: boolean;
+}
+
+/** How an exchange ended, for `close` hooks. */
+export interface Outcome {
+  /** Of the final answer; 0 where nothing of one was sent. */
+  readonly status: number;
+  /** Octets of content handed to the socket: without the header section and without the framing of chunks. */
+  readonly contentOctets: number;
+  /** Milliseconds from the end of the header section to now. */
+  readonly durationMs: number;
+  /** The answer was handed to the socket whole; else the exchange was broken off. */
+  readonly isComplete: boolean;
+  /** The pattern of the handler that was found, of GET's where HEAD was forwarded to it; `''` where none was. */
+  readonly route: string;
+}
+
+/** What a server counts, for `stats`. */
+export interface ServerStats {
+  /** Open now, TLS handshakes under way among them. */
+  readonly connections: number;
+  /** Closed at once because of `limits.maxConnections`, since the start. */
+  readonly connectionsRefused: number;
+  /** Answered OVERLOADED before any plugin saw them, since the start. */
+  readonly requestsRefused: number;
+  /** Exchanges under way. */
+  readonly exchanges: number;
 }
 
 /**
@@ -174,7 +255,7 @@ export interface Hooks {
   handler(request: Request): MaybePromise<ResponseValue | undefined | void>;
   response(request: Request, response: ResponseParts): MaybePromise<ResponseValue | undefined | void>;
   error(request: Request, error: unknown): MaybePromise<ResponseValue | undefined | void>;
-  close(request: Request): MaybePromise<void>;
+  close(request: Request, outcome: Outcome): MaybePromise<void>;
 }
 
 /** What `setup` is given. All of it may be taken apart: `setup({ handle, storage }) { … }`. */
@@ -195,6 +276,14 @@ export interface PluginContext<Options = unknown> {
   dialect(dialect: Dialect): void;
   /** What the registry answers to this request under another method; how HEAD is made from GET. */
   forward(request: Request, method: string): MaybePromise<ResponseValue>;
+  /**
+   * The methods that have a handler of their own at a path (as of `request.path`), sorted, as in the `Allow` field of a
+   * 405; `*` among them where a handler takes every method there. Without a path: every method that a handler names.
+   * To be called when the server is ready, not in `setup`.
+   */
+  allowedMethods(path?: string): readonly string[];
+  /** What the server counts; zeros until it is ready. */
+  stats(): ServerStats;
   /** The one store of the server. */
   readonly storage: Storage;
   /** Carries the plugin's name on every line. */
@@ -213,14 +302,18 @@ export interface PluginContext<Options = unknown> {
 /**
  * A plugin's life: load → validate options → order by `needs` → `setup` → listen → serve → drain → the functions
  * given to `onClose`, last plugin first. Nothing listens until every plugin is set up; when one fails, those
- * already up are closed and the server does not start.
+ * already up are closed and the server does not start. A reload keeps a plugin with the same module, name, prefix and
+ * options; another one is set up beside what runs, and one that left is closed when no exchange uses it any more.
  */
 export interface Plugin<Options = unknown> {
   /** Unique in a server; the file name of a built-in, usually the package name of others. */
   readonly name: string;
   readonly version?: string;
-  /** Names of plugins that are set up before this one. Errors: PLUGIN_NEEDS_MISSING, PLUGIN_NEEDS_CYCLE. */
-  readonly needs?: readonly string[];
+  /**
+   * Plugins that are set up before this one: `'audit'`, or with a range of versions `'audit@^1.2'`.
+   * Errors: PLUGIN_NEEDS_MISSING, PLUGIN_NEEDS_VERSION, PLUGIN_NEEDS_CYCLE.
+   */
+  readonly needs?: readonly (string | { readonly name: string; readonly range?: string })[];
   /** Any Standard Schema; `options` of the context is its output. Without one, no options are taken. */
   readonly options?: StandardSchema<unknown, Options>;
   /** Errors: PLUGIN_SETUP_FAILED (it threw), PLUGIN_SETUP_TIMEOUT (it did not return in time). */

@@ -16,8 +16,11 @@ import { AllowedHosts } from './handlers/allowed-hosts.js';
 import { Dispatcher } from './handlers/dispatcher.js';
 import { type InjectRequest, type InjectResponse, readResponse, requestOctets } from './inject.js';
 import { type Log, silentLog } from './log.js';
+import type { ServerStats } from './plugin-api.js';
 import { loadPlugins } from './plugin-host/load-plugins.js';
-import type { HostServer, PluginHost, PluginReport } from './plugin-host/plugin-host.js';
+import type { PluginHost } from './plugin-host/plugin-host.js';
+import type { HostServer, PluginReport } from './plugin-host/plugin-unit.js';
+import { Reloader, type ReloadReport } from './reload.js';
 import { openStorage } from './storage/open-storage.js';
 import type { StorageDoor } from './storage/storage-door.js';
 
@@ -56,6 +59,14 @@ export interface Server {
    * A start under way is broken off behind the plugin that is being set up. Closing twice is no error.
    */
   close(): Promise<void>;
+  /**
+   * Goes over to another configuration while it serves: no exchange fails and no connection is dropped. What is new is
+   * set up first, then everything changes at once, then what left is closed. Plugins with the same module, name, prefix
+   * and options are kept as they are. One reload at a time, in the order in which they were asked for.
+   * Errors: those of a start, RELOAD_NEEDS_RESTART; then the old configuration goes on.
+   * @param source Where the configuration came from. Default: as for `createServer`.
+   */
+  reload(config: ServerConfig, source?: ConfigSource): Promise<ReloadReport>;
   /** One exchange without a socket. */
   inject(request?: InjectRequest): Promise<InjectResponse>;
   /** Resolves when the server has stopped, whoever asked for it; rejects where `close` does. */
@@ -78,7 +89,10 @@ interface Running {
   readonly host: PluginHost;
   readonly connections: Connections;
   readonly listeners: Listeners;
+  readonly reloader: Reloader;
 }
+
+const NO_STATS: ServerStats = { connections: 0, connectionsRefused: 0, requestsRefused: 0, exchanges: 0 };
 
 class JackfieldServer implements Server, HostServer {
   readonly #config: ResolvedConfig;
@@ -122,6 +136,10 @@ class JackfieldServer implements Server, HostServer {
     return this.#running?.connections.dispatcher;
   }
 
+  get stats(): ServerStats {
+    return this.#running?.connections.stats ?? NO_STATS;
+  }
+
   async ready(): Promise<void> {
     await this.#start();
   }
@@ -153,6 +171,13 @@ class JackfieldServer implements Server, HostServer {
       this.#log.error({ err: error }, 'A certificate could not be reloaded; the one before stays in use.');
     }
     return errors.length === 0;
+  }
+
+  async reload(config: ServerConfig, source: ConfigSource = this.#source): Promise<ReloadReport> {
+    const resolved = withDefaults(validateConfig(config, source));
+    const { reloader } = await this.#start();
+    this.#mustGoOn();
+    return reloader.reload(resolved, source);
   }
 
   async inject(request: InjectRequest = {}): Promise<InjectResponse> {
@@ -198,15 +223,18 @@ class JackfieldServer implements Server, HostServer {
     const storage = await openStorage(this.#config.storage, this.#source, this.#log);
     try {
       this.#mustGoOn();
-      const { host, makeInstance } = assembleServer(this.#config, this.#source, storage, this.#log);
+      const objects = assembleServer(this.#config, this.#source, storage, this.#log);
+      const { host } = objects;
       this.#host = host;
-      const contributions = await host.setUp(loaded, this, makeInstance);
+      const contributions = await host.setUp(loaded, this, objects.makeInstance);
       const dispatcher = new Dispatcher(contributions, new AllowedHosts(allowedHosts), this.#log);
       const connections = new Connections(limits, dispatcher, this.#log, this.#tap, {
         overload: Overload.of(overload, this.#log),
         proxies: TrustedProxies.of(trustedProxies),
       });
-      this.#running = { storage, host, connections, listeners };
+      const parts = { connections, listeners, objects, log: this.#log };
+      const reloader = new Reloader(parts, this.#config, this.#source);
+      this.#running = { storage, host, connections, listeners, reloader };
       return this.#running;
     } catch (error) {
       await closeAfter(storage, (closeError) => this.#tellUnclean(closeError));
@@ -220,11 +248,14 @@ class JackfieldServer implements Server, HostServer {
     await this.#starting?.catch(() => {});
     await this.#listening?.catch(() => {});
     if (this.#running === undefined) return;
-    const { storage, host, connections, listeners } = this.#running;
+    const { storage, host, connections, listeners, reloader } = this.#running;
     listeners.stop();
     const broken = await connections.drain();
     if (broken > 0)
       this.#log.warn({ connections: broken }, 'Connections were broken off at the end of the drain time.');
+    await reloader.settled();
+    // A reload that was under way may have opened others.
+    listeners.stop();
     await host.close();
     await storage.close();
   }

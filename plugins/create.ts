@@ -1,9 +1,10 @@
 /**
  * POST `/create`: stores pairs under keys that are new; all of them or none.
  * Source: the classic protocol, rules 4 and 8. Errors: 400 for a body without valid pairs and for a key that
- * exists, 404 for another method, 415 for a multipart form, and those of the store.
+ * exists, 404 for another method, 412 for a condition on a state, 415 for a multipart form, and those of the
+ * store.
  */
-import { definePlugin, type ResponseParts } from '../core/plugin-api.js';
+import { definePlugin, precondition, type ResponseParts } from '../core/plugin-api.js';
 import { readPairs } from './shared/pairs.js';
 
 const WRONG_METHOD: ResponseParts = {
@@ -22,6 +23,8 @@ export default definePlugin({
       '/create',
       async (request) => {
         if (request.method !== 'POST') return WRONG_METHOD;
+        // The path names something to do and has no state, so If-Match never holds (RFC 9110 §13.1.1).
+        precondition(request);
         const body = await readPairs(request);
         if ('refusal' in body) return body.refusal;
 

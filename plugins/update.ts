@@ -1,15 +1,19 @@
 /**
  * PUT `/update`: stores pairs, whether their keys exist or not, and says what each replaced; all of them or none.
- * Source: the classic protocol, rules 5 and 9. Errors: 400 for a body without valid pairs, 404 for another method,
- * 415 for a multipart form, and those of the store.
+ * Source: the classic protocol, rules 5 and 9. Errors: 400 for a body without valid pairs and for Content-Range,
+ * 404 for another method, 412 for a condition on a state, 415 for a multipart form, and those of the store.
  */
-import { definePlugin, type Entry, type ResponseParts } from '../core/plugin-api.js';
+import { definePlugin, type Entry, precondition, type ResponseParts } from '../core/plugin-api.js';
 import { type Pair, readPairs } from './shared/pairs.js';
 
 const WRONG_METHOD: ResponseParts = {
   status: 404,
   headers: { Allow: 'PUT' },
   body: 'Select the appropriate method(Update mode => PUT)',
+};
+const IN_PART: ResponseParts = {
+  status: 400,
+  body: 'Pairs are stored whole; Content-Range is not understood here',
 };
 
 export default definePlugin({
@@ -21,6 +25,10 @@ export default definePlugin({
       '/update',
       async (request) => {
         if (request.method !== 'PUT') return WRONG_METHOD;
+        // A part would be taken for the whole (RFC 9110 §14.5); a classic client never sent the field to say that.
+        if (request.headers['content-range'] !== undefined && request.dialect === '') return IN_PART;
+        // The path names something to do and has no state, so If-Match never holds (RFC 9110 §13.1.1).
+        precondition(request);
         const body = await readPairs(request);
         if ('refusal' in body) return body.refusal;
 

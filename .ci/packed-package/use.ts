@@ -49,7 +49,7 @@ const counting = defineAdapter({
     let commits = 0;
     return {
       name: 'counting',
-      supports: inner.supports,
+      supports: { ...inner.supports, watch: false },
       open: () => inner.open(),
       get: (key) => inner.get(key),
       list: (page) => inner.list(page),

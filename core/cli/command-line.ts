@@ -23,16 +23,35 @@ export function readCommandLine(argv: readonly string[]): CommandLine {
     strict: false,
     tokens: true,
   });
-  const [name, ...given] = positionals;
+  const [name, ...rest] = positionals;
   const flagTokens = tokens.filter((token) => token.kind === 'option');
   // First, because what follows an unknown flag may be its value and no command at all.
-  for (const token of flagTokens) checkKnown(token, name);
-  const command = name === undefined ? DEFAULT_COMMAND : commandNamed(name);
+  for (const token of flagTokens) checkKnown(token, positionals);
+  const { command, given } = chosen(name === undefined ? DEFAULT_COMMAND : commandNamed(name), rest);
   for (const token of flagTokens) checkFlag(token, command);
   const flags = checkValues(values);
   // Help and version are answered whatever else is missing.
   if (flags.help !== true && flags.version !== true) checkGiven(command, given);
   return { command, named: name !== undefined, flags, given };
+}
+
+/** A command of a group has its name in the next word. */
+function chosen(command: Command, given: readonly string[]): { command: Command; given: readonly string[] } {
+  const [word, ...rest] = given;
+  if (command.commands === undefined || word === undefined) return { command, given };
+  const found = memberOf(command, word);
+  if (found !== undefined) return { command: found, given: rest };
+  const words = wordsOf(command);
+  const hint = suggestion(word, words) ?? `there are ${words.join(', ')}`;
+  throw usage(`Unknown command "${command.name} ${word}"; ${hint}.`, command);
+}
+
+function memberOf({ name, commands = [] }: Command, word: string): Command | undefined {
+  return commands.find((member) => member.name === `${name} ${word}`);
+}
+
+function wordsOf({ name, commands = [] }: Command): string[] {
+  return commands.map((member) => member.name.slice(name.length + 1));
 }
 
 function commandNamed(name: string): Command {
@@ -49,9 +68,10 @@ interface FlagToken {
   readonly inlineValue?: boolean | undefined;
 }
 
-function checkKnown({ name, rawName }: FlagToken, commandName: string | undefined): void {
+function checkKnown({ name, rawName }: FlagToken, [first, second = '']: readonly string[]): void {
   if (isFlag(name)) return;
-  const command = COMMANDS.find((candidate) => candidate.name === commandName) ?? DEFAULT_COMMAND;
+  const named = COMMANDS.find((candidate) => candidate.name === first) ?? DEFAULT_COMMAND;
+  const command = memberOf(named, second) ?? named;
   const taken = [...command.flags, ...COMMON_FLAGS].map((flag) => `--${flag}`);
   const hint = suggestion(rawName, taken);
   throw usage(`Unknown flag ${rawName}${hint === undefined ? '' : `; ${hint}`}.`, command);
@@ -88,6 +108,9 @@ function checkValues({ port, ...values }: Readonly<Record<string, unknown>>): Fl
 }
 
 function checkGiven(command: Command, given: readonly string[]): void {
+  if (command.commands !== undefined) {
+    throw usage(`"jackfield ${command.name}" needs one of ${wordsOf(command).join(', ')}.`, command);
+  }
   const missing = command.takes[given.length];
   if (missing !== undefined) throw usage(`"jackfield ${command.name}" needs ${missing}.`, command);
   const surplus = given[command.takes.length];

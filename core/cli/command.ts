@@ -2,6 +2,7 @@
 import type { ServerConfig } from '../config/server-config.js';
 import type { Server, ServerOptions } from '../server.js';
 import type { FlagName, FlagValues } from './flags.js';
+import type { Watched } from './watchdog.js';
 
 export interface Command {
   readonly name: string;
@@ -14,6 +15,8 @@ export interface Command {
   /** Where a flag of this command needs other words than the table has. */
   readonly flagHelp?: Readonly<Partial<Record<FlagName, string>>>;
   readonly examples: readonly string[];
+  /** A group: its commands have two words, the first of which is this name. */
+  readonly commands?: readonly Command[];
   /** @returns The exit code. */
   run(call: Call, around: Surroundings): Promise<number>;
 }
@@ -43,6 +46,8 @@ export interface Surroundings {
   };
   /** Where what nobody caught arrives: the process. */
   readonly faults: { on(fault: Fault, listener: (error: unknown) => void): unknown };
+  /** Names who holds up the event loop of the process. */
+  readonly watchdog: { watch(watched: Watched): void; stop(): void };
   /** Ends the process at once, whatever is under way. */
   exit(code: number): void;
 }
@@ -50,7 +55,7 @@ export interface Surroundings {
 /** What commands use of a server. */
 export type CommandServer = Pick<
   Server,
-  'listen' | 'addresses' | 'reloadCertificates' | 'ready' | 'close' | 'closed' | 'plugins' | 'storage'
+  'listen' | 'addresses' | 'reload' | 'ready' | 'close' | 'closed' | 'plugins' | 'storage'
 >;
 
 export type StopSignal = 'SIGINT' | 'SIGTERM';

@@ -3,8 +3,11 @@ import { check } from './check.js';
 import { client } from './client.js';
 import type { Command } from './command.js';
 import { plugins } from './plugins.js';
+import { reload } from './reload.js';
+import { schema } from './schema.js';
 import { serve } from './serve.js';
+import { store } from './store/store.js';
 
-export const COMMANDS: readonly Command[] = [serve, check, plugins, client];
+export const COMMANDS: readonly Command[] = [serve, check, schema, plugins, reload, store, client];
 /** What `jackfield` alone does. */
 export const DEFAULT_COMMAND: Command = serve;

@@ -17,7 +17,19 @@ export const FLAGS = {
   },
   host: { type: 'string', value: 'HOST', help: 'address or name, instead of the configured one' },
   port: { type: 'string', short: 'p', value: 'PORT', help: 'port, instead of the configured one' },
+  control: {
+    type: 'string',
+    value: 'FILE',
+    help: 'a Unix socket on which "jackfield reload" reaches the server',
+  },
+  output: { type: 'string', value: 'FILE', help: 'the file to write' },
+  installed: { type: 'boolean', help: 'list what could be configured, instead of what is' },
+  watch: { type: 'boolean', help: 'reload when the configuration file changes' },
   'one-connection': { type: 'boolean', help: 'all exchanges over one connection instead of one each' },
+  from: { type: 'string', value: 'STORE', help: 'configuration file of the source, or ADAPTER:PATH' },
+  to: { type: 'string', value: 'STORE', help: 'configuration file of the target, or ADAPTER:PATH' },
+  resume: { type: 'boolean', help: 'go on behind what an interrupted run has stored' },
+  merge: { type: 'boolean', help: 'put the entries into what the target holds already' },
   verbose: { type: 'boolean', help: 'print every request as received and every answer as sent' },
   json: { type: 'boolean', help: 'print JSON, for programs' },
   debug: { type: 'boolean', help: 'show where an error arose, and log more' },
@@ -35,7 +47,15 @@ export interface FlagValues {
   readonly config?: string;
   readonly host?: string;
   readonly port?: number;
+  readonly control?: string;
+  readonly output?: string;
+  readonly installed?: boolean;
+  readonly watch?: boolean;
   readonly 'one-connection'?: boolean;
+  readonly from?: string;
+  readonly to?: string;
+  readonly resume?: boolean;
+  readonly merge?: boolean;
   readonly verbose?: boolean;
   readonly json?: boolean;
   readonly debug?: boolean;

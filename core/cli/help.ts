@@ -25,17 +25,24 @@ export function generalHelp(): string {
 }
 
 export function helpOf(command: Command): string {
+  const { commands } = command;
+  const words = [command.name, ...(commands === undefined ? [] : ['COMMAND']), ...command.takes];
   return text([
-    `Usage: ${['jackfield', command.name, ...command.takes, '[FLAGS]'].join(' ')}`,
+    `Usage: ${['jackfield', ...words, '[FLAGS]'].join(' ')}`,
     '',
     `${command.summary[0]?.toUpperCase()}${command.summary.slice(1)}.`,
     '',
+    ...(commands === undefined ? [] : ['Commands:', ...columns(commands.map(row)), '']),
     'Flags:',
     ...flagLines([...command.flags, ...COMMON_FLAGS], command.flagHelp),
     '',
     command.examples.length === 1 ? 'Example:' : 'Examples:',
     ...command.examples.map((example) => `  ${example}`),
   ]);
+}
+
+function row({ name, takes, summary }: Command): readonly [string, string] {
+  return [[name, ...takes].join(' '), summary];
 }
 
 function flagLines(names: readonly FlagName[], own: Command['flagHelp'] = {}): string[] {

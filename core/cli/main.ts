@@ -2,30 +2,37 @@
 import { writeSync } from 'node:fs';
 import process from 'node:process';
 import { run } from './run.js';
+import { Watchdog } from './watchdog.js';
 
 // A reader that has gone (`jackfield plugins | head -1`) is no reason to crash, least of all for a server.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
 
-/** What Node ends with when `await` below waits for something that nothing in the process can bring about. */
+/** What Node itself ends with when a module waits for something that nothing in the process can bring about. */
 const NOTHING_LEFT = 13;
-process.on('exit', () => {
-  if (process.exitCode !== NOTHING_LEFT) return;
+const nothingLeft = (): void => {
   writeSync(
     process.stderr.fd,
     'jackfield: nothing is left that could end the wait: a plugin, an adapter or the configuration waits for a promise that nobody will settle\n',
   );
-});
+  process.exit(NOTHING_LEFT);
+};
+process.on('beforeExit', nothingLeft);
 
-const code = await run(process.argv.slice(2), {
+// Not awaited here: then Node 22 and later would tell of the module that waits, in words of their own.
+const running = run(process.argv.slice(2), {
   stdout: process.stdout,
   stderr: process.stderr,
   cwd: process.cwd(),
   loadServer: () => import('../server.js'),
   signals: process,
   faults: process,
+  watchdog: new Watchdog(),
   exit: (now) => process.exit(now),
 });
 
-// Everything is closed by now; a timer that some plugin forgot must not keep the process. What was written goes
-// out first, since writes to a pipe may be under way.
-process.stdout.write('', () => process.stderr.write('', () => process.exit(code)));
+running.then((code) => {
+  process.off('beforeExit', nothingLeft);
+  // Everything is closed by now; a timer that some plugin forgot must not keep the process. What was written goes
+  // out first, since writes to a pipe may be under way.
+  process.stdout.write('', () => process.stderr.write('', () => process.exit(code)));
+});

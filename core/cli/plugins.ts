@@ -1,5 +1,9 @@
-/** `jackfield plugins`: what is plugged in where. */
-import type { Command, CommandServer } from './command.js';
+/** `jackfield plugins`: what is plugged in where, or what could be. */
+import { readConfig } from '../config/config-file.js';
+import { listBuiltIn } from '../extensions/find-extension.js';
+import { type InstalledPackage, installedPackages } from '../extensions/installed-packages.js';
+import { PLUGINS } from '../plugin-host/load-plugins.js';
+import type { Call, Command, CommandServer, Surroundings } from './command.js';
 import { prepareServer } from './prepare-server.js';
 import { terminalText } from './terminal-text.js';
 
@@ -7,9 +11,10 @@ export const plugins: Command = {
   name: 'plugins',
   summary: 'list the plugins in the order of their set-up, with origin, version, set-up time and claims',
   takes: [],
-  flags: ['config', 'json'],
-  examples: ['jackfield plugins', 'jackfield plugins --json'],
+  flags: ['config', 'installed', 'json'],
+  examples: ['jackfield plugins', 'jackfield plugins --json', 'jackfield plugins --installed'],
   async run(call, around) {
+    if (call.flags.installed === true) return listInstalled(call, around);
     const { server } = await prepareServer(call, around, 'warn');
     await server.ready();
     const reports = server.plugins;
@@ -36,10 +41,41 @@ function table(reports: CommandServer['plugins']): string {
     report.origin,
     report.version ?? '-',
     `${report.setupMs.toFixed(1)} ms`,
-    report.claims.map(({ method, pattern }) => `${method} ${pattern}`).join(', ') || '-',
+    [
+      ...report.claims.map(({ method, pattern }) => `${method} ${pattern}`),
+      ...report.hooks.map((stage) => `hook ${stage}`),
+    ].join(', ') || '-',
   ]);
-  const all = [HEADINGS, ...rows].map((row) => row.map(terminalText));
-  const widths = HEADINGS.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
+  return columns([HEADINGS, ...rows]);
+}
+
+/** What a configuration in this folder could name: nothing is imported, so nothing can fail. */
+async function listInstalled({ flags }: Call, { cwd, stdout }: Surroundings): Promise<number> {
+  const { source } = await readConfig(flags.config, cwd);
+  const builtIn = (await listBuiltIn(PLUGINS)).map((reference) => ({ reference, origin: 'built-in' }));
+  const packages = (await installedPackages(PLUGINS, source.folder)).map(
+    (one): InstalledPackage & { origin: string } => ({ origin: 'package', ...one }),
+  );
+  const all: readonly (Partial<InstalledPackage> & { reference: string; origin: string })[] = [
+    ...builtIn,
+    ...packages,
+  ];
+  if (flags.json === true) stdout.write(`${JSON.stringify(all, null, 2)}\n`);
+  else {
+    const rows = all.map(({ reference, origin, packageName, version, description }) => [
+      reference,
+      origin,
+      packageName === undefined ? '-' : `${packageName} ${version ?? ''}`.trimEnd(),
+      description ?? '-',
+    ]);
+    stdout.write(columns([['NAME', 'ORIGIN', 'PACKAGE', 'DESCRIPTION'], ...rows]));
+  }
+  return 0;
+}
+
+function columns(rows: readonly (readonly string[])[]): string {
+  const all = rows.map((row) => row.map(terminalText));
+  const widths = (all[0] ?? []).map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
   const lines = all.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  '));
   return `${lines.map((line) => line.trimEnd()).join('\n')}\n`;
 }

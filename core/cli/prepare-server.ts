@@ -3,14 +3,19 @@ import { type LoadedConfig, readConfig } from '../config/config-file.js';
 import type { ServerConfig } from '../config/server-config.js';
 import type { Tap } from '../connection/transport.js';
 import { JackfieldError } from '../errors.js';
-import { createLog, type LogLevel } from '../log.js';
+import { createLog, type Log, type LogLevel } from '../log.js';
+import type { ReloadReport } from '../reload.js';
 import type { Call, CommandServer, Surroundings } from './command.js';
 import type { FlagValues } from './flags.js';
 import { watchFaults } from './watch-faults.js';
 
 export interface PreparedServer {
   readonly server: CommandServer;
+  /** What the server runs with: as it was read first, or as the last reload has read it. */
   readonly loaded: LoadedConfig;
+  readonly log: Log;
+  /** Reads the configuration anew, as it was read first, and has the server go over to it. */
+  reload(): Promise<ReloadReport>;
 }
 
 /**
@@ -32,7 +37,14 @@ export async function prepareServer(
     ...(tap === undefined ? {} : { tap }),
   });
   watchFaults(around.faults, log, () => server.plugins);
-  return { server, loaded };
+  const reload = async (): Promise<ReloadReport> => {
+    const now = await readConfig(flags.config ?? loaded.file, around.cwd);
+    const report = await server.reload(overridden(now.config, flags), now.source);
+    prepared.loaded = now;
+    return report;
+  };
+  const prepared = { server, loaded, log, reload };
+  return prepared;
 }
 
 /** Errors: USAGE where there are several listeners, since the flags cannot be meant for each of them. */

@@ -1,12 +1,13 @@
 /** Tells an error to the operator: a line per fault on stderr, and where it arose only when asked. */
 import { inspect } from 'node:util';
-import { type ErrorCode, JackfieldError } from '../errors.js';
+import { type ErrorCode, JackfieldError, JackfieldErrors } from '../errors.js';
 import type { Output } from './command.js';
 import { terminalText } from './terminal-text.js';
 
 /** Errors that tell several faults at once, one a line. */
 const LISTS: readonly ErrorCode[] = [
   'CONFIG_INVALID',
+  'CONFIG_ENV_MISSING',
   'PLUGIN_OPTIONS_INVALID',
   'ADAPTER_OPTIONS_INVALID',
   'CASES_INVALID',
@@ -20,7 +21,9 @@ export function reportError(error: unknown, stderr: Output, debug: boolean): num
   return error instanceof JackfieldError && error.code === 'USAGE' ? 2 : 1;
 }
 
-function linesOf(error: unknown, debug: boolean): string[] {
+/** A line for each fault, its code in brackets at the end. */
+export function linesOf(error: unknown, debug: boolean): string[] {
+  if (error instanceof JackfieldErrors) return error.errors.flatMap((one) => linesOf(one, debug));
   if (error instanceof JackfieldError) {
     const { code } = error;
     const lines = error.message.split(/\s*\n\s*/).filter((line) => line !== '');

@@ -1,32 +1,56 @@
 /** `jackfield serve`: from the configuration to the last connection. */
+import path from 'node:path';
+import { withDefaults } from '../config/validate-config.js';
 import { JackfieldError } from '../errors.js';
+import type { ReloadReport } from '../reload.js';
 import type { Command, CommandServer, StopSignal, Surroundings } from './command.js';
 import { ConsoleTap } from './console-tap.js';
 import { prepareServer } from './prepare-server.js';
+import { ReloadOnDemand } from './reload-on-demand.js';
 
 export const serve: Command = {
   name: 'serve',
   summary: 'start the server and serve until SIGTERM, SIGINT or a plugin stops it',
   takes: [],
-  flags: ['config', 'host', 'port', 'verbose'],
+  flags: ['config', 'host', 'port', 'control', 'watch', 'verbose'],
   examples: ['jackfield', 'jackfield serve --config conf/dev.json --port 8080', 'jackfield serve --verbose'],
   async run(call, around) {
     const verbose = call.flags.verbose === true;
     const tap = verbose ? new ConsoleTap((text) => around.stdout.write(text)) : undefined;
-    const { server } = await prepareServer(call, around, 'info', tap);
+    const prepared = await prepareServer(call, around, 'info', tap);
+    const { server, loaded, log } = prepared;
+    const watchLoop = (): void => {
+      const { blockedLoopMs } = withDefaults(prepared.loaded.config).limits;
+      around.watchdog.watch({ limitMs: blockedLoopMs, plugins: server.plugins });
+    };
+    const reload = async (): Promise<ReloadReport> => {
+      const report = await prepared.reload();
+      watchLoop();
+      return report;
+    };
     const stop = new StopOnSignal(server, around);
-    const renewal = new RenewOnSignal(server, around);
+    const reloads = new ReloadOnDemand(reload, log, around.signals, () => stop.now());
+    const { control, watch } = call.flags;
     try {
       await server.listen();
+      if (control !== undefined) await reloads.onRequest(path.resolve(around.cwd, control));
+      if (watch === true) {
+        if (loaded.file !== undefined) reloads.onChange(path.resolve(around.cwd, loaded.file));
+        else log.warn('There is no configuration file to watch; the built-in configuration holds.');
+      }
+      reloads.onSignal();
       for (const { url } of server.addresses) around.stdout.write(`jackfield listening on ${url}\n`);
-      renewal.begin();
+      watchLoop();
       await Promise.race([server.closed, stop.failed]);
     } catch (error) {
+      // Where it listens already, something beside it could not be opened.
+      await server.close().catch(() => {});
       // A server told to stop while it starts does not come up; that is what was asked for, by a signal or a plugin.
       if (!stop.asked && !isStop(error)) throw error;
     } finally {
       stop.dispose();
-      renewal.dispose();
+      reloads.dispose();
+      around.watchdog.stop();
     }
     await stop.done();
     tap?.end();
@@ -43,7 +67,9 @@ const STOP_SIGNALS: readonly StopSignal[] = ['SIGTERM', 'SIGINT'];
 /** The first signal stops cleanly, the second at once. */
 class StopOnSignal {
   readonly #around: Surroundings;
+  readonly #server: CommandServer;
   readonly #onSignal: () => void;
+  readonly #fail: (error: unknown) => void;
   #closing: Promise<void> | undefined;
   /** Rejects when the clean stop fails, for then the server may never say that it is closed. */
   readonly failed: Promise<never>;
@@ -55,12 +81,19 @@ class StopOnSignal {
       fail = reject;
     });
     this.failed.catch(() => {});
-    this.#onSignal = () => {
-      if (this.asked) return around.exit(1);
-      this.#closing = server.close();
-      this.#closing.catch(fail);
-    };
+    this.#onSignal = () => this.now();
+    this.#fail = fail;
+    this.#server = server;
     for (const signal of STOP_SIGNALS) around.signals.on(signal, this.#onSignal);
+  }
+
+  now(): void {
+    if (this.asked) {
+      this.#around.exit(1);
+      return;
+    }
+    this.#closing = this.#server.close();
+    this.#closing.catch(this.#fail);
   }
 
   get asked(): boolean {
@@ -74,28 +107,5 @@ class StopOnSignal {
 
   dispose(): void {
     for (const signal of STOP_SIGNALS) this.#around.signals.off(signal, this.#onSignal);
-  }
-}
-
-/** SIGHUP has new certificates read. Without TLS it keeps the meaning that the system gives it: the terminal is gone. */
-class RenewOnSignal {
-  readonly #server: CommandServer;
-  readonly #signals: Surroundings['signals'];
-  readonly #onSignal: () => void;
-
-  constructor(server: CommandServer, { signals }: Surroundings) {
-    this.#server = server;
-    this.#signals = signals;
-    // What goes wrong is in the log.
-    this.#onSignal = () => void server.reloadCertificates();
-  }
-
-  begin(): void {
-    if (this.#server.addresses.some(({ url }) => url.startsWith('https:')))
-      this.#signals.on('SIGHUP', this.#onSignal);
-  }
-
-  dispose(): void {
-    this.#signals.off('SIGHUP', this.#onSignal);
   }
 }

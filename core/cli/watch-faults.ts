@@ -7,7 +7,7 @@
 import { dirname, parse, sep } from 'node:path';
 import { stackPlaces } from '../extensions/stack-places.js';
 import type { Log } from '../log.js';
-import type { PluginReport } from '../plugin-host/plugin-host.js';
+import type { PluginReport } from '../plugin-host/plugin-unit.js';
 import type { Surroundings } from './command.js';
 
 /**
@@ -30,7 +30,18 @@ export function watchFaults(
 
 /** The plugin in whose files the error arose; undefined where its stack does not tell. */
 export function pluginOf(error: unknown, plugins: readonly PluginReport[]): string | undefined {
-  for (const { file } of stackPlaces(error)) {
+  return ownerOf(
+    stackPlaces(error).map(({ file }) => file),
+    plugins,
+  );
+}
+
+/** The plugin that the first of these files belongs to which belongs to any. */
+export function ownerOf(
+  files: readonly string[],
+  plugins: readonly Pick<PluginReport, 'name' | 'file'>[],
+): string | undefined {
+  for (const file of files) {
     const owner = plugins.find((plugin) => plugin.file !== undefined && belongs(file, plugin.file));
     if (owner !== undefined) return owner.name;
   }

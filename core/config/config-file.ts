@@ -4,11 +4,12 @@
  */
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { JackfieldError } from '../errors.js';
+import { freshUrl } from '../extensions/loaded-code.js';
+import { resolveEnvironment } from './environment.js';
 import { parseJson } from './json-document.js';
 import { type ConfigSource, DEFAULT_CONFIG, type ServerConfig } from './server-config.js';
-import { validateConfig } from './validate-config.js';
+import { faultsOf, validateConfig } from './validate-config.js';
 
 /** Looked for in this order where no file is named. */
 export const CONFIG_FILE_NAMES = [
@@ -67,10 +68,10 @@ async function parseConfig(
 ): Promise<{ value: unknown; source: ConfigSource }> {
   const text = await readText(absolute, file, 'CONFIG_UNREADABLE');
   const document = parseJson(text, file, { syntax: 'CONFIG_SYNTAX', repeated: 'CONFIG_INVALID' });
-  return {
-    value: document.value,
-    source: { folder: path.dirname(absolute), locate: document.locate },
-  };
+  const { value, environment } = resolveEnvironment(document.value, process.env, document.locate);
+  const source = { folder: path.dirname(absolute), locate: document.locate, environment };
+  await environment.settle(value, [], () => faultsOf(value, source).length);
+  return { value, source };
 }
 
 /**
@@ -115,7 +116,7 @@ async function importConfig(
 
 async function importModule(absolute: string, file: string): Promise<object> {
   try {
-    return (await import(pathToFileURL(absolute).href)) as object;
+    return (await import(await freshUrl(absolute))) as object;
   } catch (cause) {
     if (TYPESCRIPT_NAME.test(absolute) && isCode(cause, 'ERR_UNKNOWN_FILE_EXTENSION')) {
       throw new JackfieldError(

@@ -5,6 +5,7 @@
  */
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { normalisePath } from '../http/request-target.js';
 import {
   DEFAULT_CONFIG,
   DEFAULT_LIMITS,
@@ -96,6 +97,12 @@ const limits = {
     'A plugin may take this long to load and to set up; then the server does not start. At a stop, each of its ' +
       'onClose functions may take this long; then the stop goes on without it.',
   ),
+  blockedLoopMs: milliseconds(
+    'blockedLoopMs',
+    0,
+    'One piece of code may hold up the event loop this long; then the log of the command names its plugin. 0 looks ' +
+      'at nothing.',
+  ),
 } satisfies Record<keyof Limits, z.ZodType>;
 
 /** A name or address as it stands in a Host field, without its port. */
@@ -119,9 +126,16 @@ const proxyError = 'expected an address, a range such as "10.0.0.0/8", or "unix"
 const hostNameError =
   'expected a host name without scheme, port or path, such as "example.org" or "[::1]" (all hosts: "allowedHosts": "*")';
 const pluginError = 'expected a plugin name, a path, or { "use": …, "options": … }';
+const prefixError = 'expected a path prefix such as "/api": literal segments, no slash at the end';
+const asError = 'expected a name';
 const adapterError = 'expected an adapter name, a path, or { "adapter": …, "options": … }';
 
 const nameOf = (error: string) => z.string({ error }).regex(/\S/, { error });
+
+/** The beginning of a path, without anything that a pattern would read otherwise. */
+function isPrefix(text: string): boolean {
+  return /^(?:\/[^/?#\s:*][^/?#\s]*)+$/.test(text) && normalisePath(text) !== undefined;
+}
 
 /** An address, or the first of a range with the number of bits that all of the range share. */
 export function isAddressRange(text: string): boolean {
@@ -295,6 +309,17 @@ function schemaFor(plugin: z.ZodType, adapter: z.ZodType, pluginEntry: (entry: P
                 options: z
                   .unknown()
                   .meta({ description: 'Options of the plugin; its own page names them.' })
+                  .optional(),
+                prefix: z
+                  .string({ error: prefixError })
+                  .refine(isPrefix, { error: prefixError })
+                  .meta({
+                    description:
+                      'Put before every pattern that the plugin claims; its hooks see only requests under it.',
+                  })
+                  .optional(),
+                as: nameOf(asError)
+                  .meta({ description: 'Another name than its own, for a second one of the same plugin.' })
                   .optional(),
               }),
             ),

@@ -1,6 +1,7 @@
 /** What a configuration says, as a file or as an object given to `createServer`. Every part has a default. */
-import type { Plugin } from '../plugin-api.js';
-import type { AdapterDefinition, StorageAdapter } from '../storage/contract.js';
+import type { Plugin, PluginContext } from '../plugin-api.js';
+import type { AdapterDefinition, MaybePromise, StorageAdapter } from '../storage/contract.js';
+import type { Environment } from './environment.js';
 
 export interface ServerConfig {
   /** For editors; read by nothing else. */
@@ -71,19 +72,36 @@ export interface StorageConfig {
 }
 
 /** A plugin by name, package or relative path; in programs also the thing itself. */
-export type PluginEntry = PluginReference | { readonly use: PluginReference; readonly options?: unknown };
+export type PluginEntry =
+  | PluginReference
+  | {
+      readonly use: PluginReference;
+      readonly options?: unknown;
+      /** Put before every pattern that it claims, such as `/api`; its hooks see only requests there. Default: none. */
+      readonly prefix?: string;
+      /** Another name than its own, for a second one of the same. Default: what it calls itself. */
+      readonly as?: string;
+    };
 // biome-ignore lint/suspicious/noExplicitAny: a plugin of any options; they are validated by its own schema.
-export type PluginReference = string | Plugin<any> | PluginClass;
+export type PluginReference = string | Plugin<any> | PluginFunction | PluginClass;
+/** A plugin that is its `setup` alone, called after itself; its property `plugin` has the rest where there is more. */
+export interface PluginFunction {
+  // biome-ignore lint/suspicious/noExplicitAny: a plugin of any options; they are validated by its own schema.
+  (context: PluginContext<any>): MaybePromise<void>;
+  // biome-ignore lint/suspicious/noExplicitAny: as above.
+  readonly plugin?: Partial<Omit<Plugin<any>, 'setup'>>;
+}
 /**
  * A class whose constructor parameters name their tokens; resolved from the plugin's own container. What a plugin
- * tells beside `setup` stands in `static plugin`, so an instance may call its own fields as it likes.
+ * tells beside `setup` stands in `static plugin`, so an instance may call its own fields as it likes. Without `setup` it
+ * has methods marked with `@Handle` or `@Hook`.
  */
 // biome-ignore lint/suspicious/noExplicitAny: the container decides what the constructor is given.
-export type PluginClass = new (...args: any[]) => Pick<Plugin<any>, 'setup'>;
+export type PluginClass = new (...args: any[]) => object;
 
 /** Limits and deadlines: names carry the unit. Each leads to the error named behind its default. */
 export interface Limits {
-  /** All field lines together, the request line not among them. 16,384, node's own default: `HEADER_SECTION_TOO_LARGE`. */
+  /** All field lines and the empty line behind them, without the request line. 16,384, node's own default: `HEADER_SECTION_TOO_LARGE`. */
   readonly maxHeaderSectionOctets: number;
   /** 100 lines, more than any browser sends: `HEADER_FIELDS_TOO_MANY`. */
   readonly maxHeaderFields: number;
@@ -109,6 +127,11 @@ export interface Limits {
   readonly shutdownTimeoutMs: number;
   /** A plugin may take this long to load, to set up, and for each `onClose`. 10,000: `PLUGIN_SETUP_TIMEOUT`. */
   readonly setupTimeoutMs: number;
+  /**
+   * One piece of code may hold up the event loop this long; then a warning in the log of the command names its plugin.
+   * 1,000: long before a client gives up, and beyond what a busy machine does to anybody. 0 looks at nothing.
+   */
+  readonly blockedLoopMs: number;
 }
 
 export const DEFAULT_LIMITS: Limits = {
@@ -125,6 +148,7 @@ export const DEFAULT_LIMITS: Limits = {
   maxConnections: 10_000,
   shutdownTimeoutMs: 10_000,
   setupTimeoutMs: 10_000,
+  blockedLoopMs: 1_000,
 };
 
 /** Owner and group: a proxy in front mostly runs as another user, which the group lets in. */
@@ -151,4 +175,6 @@ export interface ConfigSource {
    * value where there is none; `''` for a configuration that was given as an object.
    */
   locate(path: readonly PropertyKey[], part?: 'key' | 'value'): string;
+  /** What came from environment variables; absent where nothing can. */
+  readonly environment?: Environment;
 }

@@ -27,12 +27,17 @@ import type { StandardIssue } from './standard-schema.js';
  * Errors: CONFIG_INVALID, its message one fault a line in the order of the file.
  */
 export function validateConfig(config: unknown, source: ConfigSource): ServerConfig {
+  const faults = faultsOf(config, source);
+  if (faults.length > 0) throw new JackfieldError('CONFIG_INVALID', faults.join('\n'));
+  // The schema has just told that it is one; its parts are `unknown` to zod where they may be anything.
+  return config as ServerConfig;
+}
+
+/** One sentence per fault, in the order of the file. */
+export function faultsOf(config: unknown, source: ConfigSource): string[] {
   const { error } = programSchema.safeParse(config);
   const issues: StandardIssue[] = [...(error?.issues ?? []), ...contradictionsIn(config)];
-  // The schema has just told that it is one; its parts are `unknown` to zod where they may be anything.
-  if (issues.length === 0) return config as ServerConfig;
-  const faults = explainIssues(issues, { source, path: [], schema: programSchema, value: config });
-  throw new JackfieldError('CONFIG_INVALID', faults.join('\n'));
+  return explainIssues(issues, { source, path: [], schema: programSchema, value: config });
 }
 
 /** A configuration in which nothing is left open. */
@@ -157,7 +162,7 @@ export interface ExplainedPlace {
  * The issues may come from any Standard Schema; those of zod are recognised by their shape and told better.
  */
 export function explainIssues(issues: readonly StandardIssue[], at: ExplainedPlace): string[] {
-  const faults = issues.flatMap((issue) => faultsOf(issue as ZodLikeIssue, [], at));
+  const faults = issues.flatMap((issue) => faultsOfIssue(issue as ZodLikeIssue, [], at));
   return inFileOrder(faults).map(({ location, sentence }) =>
     location === '' ? sentence : `${location}: ${sentence}`,
   );
@@ -177,14 +182,14 @@ interface Fault {
   readonly sentence: string;
 }
 
-function faultsOf(issue: ZodLikeIssue, base: readonly PropertyKey[], at: ExplainedPlace): Fault[] {
+function faultsOfIssue(issue: ZodLikeIssue, base: readonly PropertyKey[], at: ExplainedPlace): Fault[] {
   const own = [...base, ...pathOf(issue)];
   if (issue.code === 'unrecognized_keys' && Array.isArray(issue.keys)) {
     return issue.keys.map((key: unknown) => unknownKey(String(key), own, at));
   }
   if (issue.code === 'invalid_union' && Array.isArray(issue.errors)) {
     const branch = branchMeant(issue.errors as readonly (readonly ZodLikeIssue[])[]);
-    if (branch !== undefined) return branch.flatMap((inner) => faultsOf(inner, own, at));
+    if (branch !== undefined) return branch.flatMap((inner) => faultsOfIssue(inner, own, at));
   }
   const path = [...at.path, ...own];
   const name = spellPath(path);
@@ -215,17 +220,19 @@ function branchMeant(branches: readonly (readonly ZodLikeIssue[])[]): readonly Z
 }
 
 function messageOf(issue: ZodLikeIssue, own: readonly PropertyKey[], at: ExplainedPlace): string {
-  if (!('value' in at)) return issue.message;
+  const { environment } = at.source;
+  const message = environment?.redact(issue.message) ?? issue.message;
+  if (!('value' in at)) return message;
   const value = valueAt(at.value, own);
-  const found = `found ${describeValue(value)}`;
-  if (issue.message.startsWith('expected ')) return `${issue.message}, ${found}`;
+  const found = `found ${environment?.writtenAt([...at.path, ...own]) ?? describeValue(value)}`;
+  if (message.startsWith('expected ')) return `${message}, ${found}`;
   // Only zod's own words are replaced, never those that a plugin's author chose.
-  if (!/^Invalid (input|option): expected /.test(issue.message)) return issue.message;
+  if (!/^Invalid (input|option): expected /.test(message)) return message;
   if (issue.code === 'invalid_type') {
     const expected = TYPE_WORDS[String(issue.expected)] ?? String(issue.expected);
     return `expected ${expected}, ${found}`;
   }
-  if (issue.code !== 'invalid_value' || !Array.isArray(issue.values)) return issue.message;
+  if (issue.code !== 'invalid_value' || !Array.isArray(issue.values)) return message;
   const suggestion = typeof value === 'string' ? didYouMean(value, issue.values.map(String)) : undefined;
   const choice = issue.values.map((allowed: unknown) => JSON.stringify(allowed)).join(' or ');
   return `expected ${choice}, ${found}${suggestion === undefined ? '' : `; did you mean "${suggestion}"?`}`;

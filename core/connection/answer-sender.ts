@@ -4,8 +4,11 @@
  */
 import { Buffer } from 'node:buffer';
 import type { Limits } from '../config/server-config.js';
-import type { JackfieldError } from '../errors.js';
+import { ERRORS, JackfieldError } from '../errors.js';
 import { type Answer, errorAnswer, isExpected } from '../handlers/answer.js';
+import { deriveFields } from '../handlers/answer-fields.js';
+import { type AnswerTrailers, trailerText } from '../handlers/answer-trailers.js';
+import { logFields } from '../handlers/request-state.js';
 import type { HttpClock } from '../http/http-clock.js';
 import { headEnding, type ResponseFraming } from '../http/response-head.js';
 import type { Log } from '../log.js';
@@ -57,7 +60,7 @@ export class AnswerSender {
     const { body } = answer;
     if (bodyless || body === undefined || typeof body === 'string' || body instanceof Uint8Array) {
       this.#sendWhole(exchange, answer, bodyless, false);
-    } else this.#sendStream(exchange, answer, body, answer.contentLength ?? streamFraming(head.minorVersion));
+    } else this.#sendStream(exchange, answer, body, streamFraming(answer, head.minorVersion));
   }
 
   /** Answers what never became an exchange; the last answer of its connection. */
@@ -68,6 +71,26 @@ export class AnswerSender {
     this.#outbox.text(isHead ? head : head + text);
   }
 
+  /** In place of an answer that would hand the connection over. */
+  notHandedOver(exchange: Exchange, isWhole: boolean): Answer {
+    if (isWhole) return errorAnswer(new JackfieldError('SERVER_CLOSING'));
+    const error = new JackfieldError(
+      'HANDLER_ANSWER_INVALID',
+      'It takes the connection over before the body of the request is there; read it first.',
+    );
+    this.blame(exchange, error);
+    return errorAnswer(error);
+  }
+
+  /** The head behind which the connection is somebody else's: it says nothing of a body or of staying open. */
+  sendHandOver(exchange: Exchange, { status, fields }: Answer): void {
+    exchange.headSent = true;
+    // RFC 9110 §7.8: who asked for both is told to go on before it is told to switch.
+    if (exchange.request.head.section.expectsContinue && !exchange.continueSent)
+      this.#outbox.text('HTTP/1.1 100 Continue\r\n\r\n');
+    this.#outbox.text(fields.text.opening(status, this.#services.clock.date) + headEnding('none', ''));
+  }
+
   /** The peer is gone: a stream that is on its way is let go. */
   gone(): void {
     this.#underWay?.cancel();
@@ -76,6 +99,7 @@ export class AnswerSender {
 
   #head(exchange: Exchange, answer: Answer, framing: ResponseFraming): string {
     exchange.headSent = true;
+    exchange.status = answer.status;
     if (framing === 'close') this.isLast = true;
     const isOld = exchange.request.head.minorVersion === 0;
     if (typeof framing === 'number' && !this.isLast && !isOld)
@@ -100,9 +124,11 @@ export class AnswerSender {
     } else if (typeof body === 'string') {
       // As many octets as characters: it is ASCII and the same in latin1.
       const text = octets === body.length ? body : toLatin1(body);
+      exchange.contentOctets = octets;
       this.#outbox.text(this.#head(exchange, answer, framing) + text);
     } else {
       this.#outbox.text(this.#head(exchange, answer, framing));
+      exchange.contentOctets = octets;
       this.#outbox.octets(body as Uint8Array);
     }
     this.#events.sent(exchange, later);
@@ -114,19 +140,25 @@ export class AnswerSender {
     body: Streamed | Uint8Array,
     framing: ResponseFraming,
   ): void {
+    const trailers = framing === 'chunked' ? answer.trailers : undefined;
+    const told = trailers === undefined ? answer : withTrailerField(answer, trailers);
     const writer = new BodyWriter({
       sink: this.#outbox,
+      sent: (octets) => {
+        exchange.contentOctets += octets;
+      },
       body,
-      sendHead: () => this.#outbox.text(this.#head(exchange, answer, framing)),
+      sendHead: () => this.#outbox.text(this.#head(exchange, told, framing)),
       chunked: framing === 'chunked',
-      contentLength: typeof framing === 'number' ? framing : undefined,
+      trailers: trailers && (() => trailerText(trailers)),
+      contentLength: typeof framing === 'number' ? framing : answer.contentLength,
       pieceOctets: this.#services.limits.maxBufferedOctets,
-      blame: (error) => this.#blame(exchange, error),
+      blame: (error) => this.blame(exchange, error),
     });
     this.#run(exchange, writer, {
       ended: () => this.#events.sent(exchange, true),
       failed: (error) => {
-        if (writer.headSent || !isExpected(error)) this.#blame(exchange, error);
+        if (writer.headSent || !isExpected(error)) this.blame(exchange, error);
         // Without its end the message is incomplete and cannot be taken for whole (RFC 9112 §8).
         if (writer.headSent) this.#events.broken();
         else this.#replace(exchange, error);
@@ -153,7 +185,7 @@ export class AnswerSender {
         (error: unknown) => over(() => then.failed(error)),
       )
       .catch((error: unknown) => {
-        this.#blame(exchange, error);
+        this.blame(exchange, error);
         this.#events.broken();
       });
   }
@@ -180,12 +212,12 @@ export class AnswerSender {
       chunked: false,
       contentLength: answer.contentLength,
       pieceOctets: this.#services.limits.maxBufferedOctets,
-      blame: (error) => this.#blame(exchange, error),
+      blame: (error) => this.blame(exchange, error),
     });
     this.#run(exchange, writer, {
       ended: () => this.#writeInDialect(exchange, answer, collector.whole, true),
       failed: (error) => {
-        this.#blame(exchange, error);
+        this.blame(exchange, error);
         this.#events.broken();
       },
     });
@@ -201,22 +233,44 @@ export class AnswerSender {
     const told = { status: answer.status, headers, contentLength: octets.length, date: new Date() };
     const written = exchange.request.head.claim!.write(told);
     this.isLast ||= written.close;
+    exchange.status = answer.status;
+    if (written.withBody) exchange.contentOctets = octets.length;
     this.#outbox.text(written.head);
     if (written.withBody) this.#outbox.octets(octets);
     this.#events.sent(exchange, later);
   }
 
-  #blame({ request }: Exchange, error: unknown): void {
-    const { handledBy, dialect, method, path } = request;
+  tellTimeout({ request }: Exchange): void {
+    const { handledBy, method, path } = request;
+    const { sentence } = ERRORS.HANDLER_TIMEOUT;
     this.#services.log.error(
-      { plugin: handledBy, dialect, method, path, err: error },
+      { plugin: handledBy, method, path, code: 'HANDLER_TIMEOUT', ...logFields.get(request) },
+      sentence,
+    );
+  }
+
+  /** Tells the log of a fault that the client is not told. */
+  blame({ request, body }: Exchange, error: unknown): void {
+    const { handledBy, dialect, method, path } = request;
+    // The body that this answer is made of was broken off by the client: the plugin has done nothing wrong.
+    const level = body?.failure !== undefined && error === body.failure ? 'debug' : 'error';
+    this.#services.log[level](
+      { plugin: handledBy, dialect, method, path, ...logFields.get(request), err: error },
       'The answer of a plugin failed on its way.',
     );
   }
 }
 
-function streamFraming(minorVersion: 0 | 1): ResponseFraming {
-  return minorVersion === 1 ? 'chunked' : 'close';
+/** Behind a body with Content-Length there is no place for trailers (RFC 9112 §7.1.2). */
+function streamFraming({ contentLength, trailers }: Answer, minorVersion: 0 | 1): ResponseFraming {
+  if (minorVersion === 1 && trailers !== undefined) return 'chunked';
+  return contentLength ?? (minorVersion === 1 ? 'chunked' : 'close');
+}
+
+/** RFC 9110 §6.6.2: names that are known are announced. */
+function withTrailerField(answer: Answer, { names }: AnswerTrailers): Answer {
+  if (names.length === 0) return answer;
+  return { ...answer, fields: deriveFields(answer.fields, () => true, ['Trailer', names.join(', ')]) };
 }
 
 function lengthOf(body: Answer['body']): number | undefined {

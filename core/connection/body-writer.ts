@@ -14,9 +14,13 @@ export interface BodyWriting {
   readonly body: Streamed | Uint8Array;
   /** Sends the head; called once, before the first octet of the body, unless the source fails at once. */
   readonly sendHead: () => void;
+  /** Told of octets of content that the sink was given. */
+  readonly sent?: (octets: number) => void;
   readonly chunked: boolean;
   /** What Content-Length promised. */
   readonly contentLength: number | undefined;
+  /** The field lines behind a chunked body, once that has ended. */
+  readonly trailers?: (() => Promise<string>) | undefined;
   /** Octets of one write. */
   readonly pieceOctets: number;
   /** Told where the source fails at being let go. */
@@ -80,7 +84,9 @@ export class BodyWriter {
       if (chunked) sink.text(`${octets.length.toString(16)}\r\n`);
       // In pieces, so that a peer that takes a large part slowly is seen to take it.
       for (let at = 0; at < octets.length; at += pieceOctets) {
-        sink.octets(octets.length <= pieceOctets ? octets : octets.subarray(at, at + pieceOctets));
+        const piece = octets.length <= pieceOctets ? octets : octets.subarray(at, at + pieceOctets);
+        sink.octets(piece);
+        this.#writing.sent?.(piece.length);
         if (!sink.isBlocked) continue;
         await sink.room();
         if (this.#isCancelled) return;
@@ -93,7 +99,9 @@ export class BodyWriter {
       throw new JackfieldError('HANDLER_ANSWER_INVALID', detail);
     }
     this.#sendHead();
-    if (chunked) sink.text('0\r\n\r\n');
+    if (!chunked) return;
+    const trailers = (await this.#writing.trailers?.()) ?? '';
+    if (!this.#isCancelled) sink.text(`0\r\n${trailers}\r\n`);
   }
 
   async #next(source: BodySource): Promise<IteratorResult<unknown>> {

@@ -8,20 +8,24 @@
  */
 
 import type { Limits } from '../config/server-config.js';
-import { ERRORS, JackfieldError } from '../errors.js';
+import { JackfieldError } from '../errors.js';
 import { type Answer, errorAnswer, isStream } from '../handlers/answer.js';
 import type { Dispatcher } from '../handlers/dispatcher.js';
+import type { HandOver } from '../handlers/hand-over.js';
 import type { HttpClock } from '../http/http-clock.js';
 import { type ParserEvent, type ParserOptions, RequestParser } from '../http/parser.js';
+import type { RequestHead } from '../http/request-head.js';
 import type { Log } from '../log.js';
 import { AnswerSender, type SenderEvents } from './answer-sender.js';
 import { abandon } from './body-source.js';
+import { dueNow } from './deadlines.js';
 import type { Exchange } from './exchange.js';
-import { ExchangeRequest } from './exchange-request.js';
+import { ExchangeRequest, type Informer } from './exchange-request.js';
 import { Outbox } from './outbox.js';
 import type { Overload } from './overload.js';
 import { mayFollow, PHASE, type Phase, type PhaseName, phaseName } from './phases.js';
 import { type BodySource, RequestBody } from './request-body.js';
+import { TakenConnection } from './taken-connection.js';
 import type { Tap, Transport, TransportEvents } from './transport.js';
 import type { TrustedProxies } from './trusted-proxies.js';
 
@@ -43,13 +47,7 @@ export interface ConnectionServices {
   connectionClosed(connection: Connection): void;
 }
 
-/** A connection that is idle for longer gives back the memory that only serves speed. */
-const REST_AFTER_MS = 5_000;
-
-/** How long a closing connection still reads, so that the last answer is not lost to a reset (RFC 9112 §9.6). */
-const LINGER_MS = 2_000;
-
-export class Connection implements TransportEvents, SenderEvents, BodySource {
+export class Connection implements TransportEvents, SenderEvents, BodySource, Informer {
   readonly id: number;
   readonly #transport: Transport;
   readonly #services: ConnectionServices;
@@ -65,6 +63,8 @@ export class Connection implements TransportEvents, SenderEvents, BodySource {
   /** Since when the peer has taken nothing; 0 while it keeps up. */
   #blockedSince = 0;
   #exchange: Exchange | undefined;
+  /** Present once a plugin has taken the connection over: what comes from then on is its own. */
+  #taken: TakenConnection | undefined;
   #backlog: Buffer[] = [];
   #backlogOctets = 0;
   #pumping = false;
@@ -85,6 +85,11 @@ export class Connection implements TransportEvents, SenderEvents, BodySource {
     this.#parser = new RequestParser(services.parserOptions);
   }
 
+  /** An exchange is under way. */
+  get isBusy(): boolean {
+    return this.#exchange !== undefined && !this.#exchange.sent;
+  }
+
   get phase(): PhaseName {
     return phaseName(this.#phase);
   }
@@ -92,8 +97,12 @@ export class Connection implements TransportEvents, SenderEvents, BodySource {
   // What the transport tells
 
   received(octets: Buffer, length = octets.length, isShared = false): void {
-    if (this.#phase === PHASE.closed || this.#phase === PHASE.draining) return;
+    if (this.#phase >= PHASE.draining && this.#phase !== PHASE.taken) return;
     this.#services.tap?.received(this.id, octets.subarray(0, length));
+    if (this.#phase === PHASE.taken) {
+      this.#taken?.received(octets.subarray(0, length), isShared);
+      return;
+    }
     if (this.#phase === PHASE.idle) {
       this.#enter(PHASE.reading);
       this.#requestSince = this.#services.now;
@@ -118,12 +127,17 @@ export class Connection implements TransportEvents, SenderEvents, BodySource {
       this.#transport.destroy();
       return;
     }
+    if (this.#taken !== undefined) {
+      this.#taken.ended();
+      return;
+    }
     // Otherwise the pump does it when it is through.
     if (!this.#hasMore) this.#endOfInput();
   }
 
   drained(): void {
     this.#outbox.drained();
+    if (this.#taken !== undefined) return;
     this.#blockedSince = 0;
     if (this.#phase === PHASE.draining) this.#phaseSince = this.#services.now;
     this.#pump();
@@ -134,6 +148,7 @@ export class Connection implements TransportEvents, SenderEvents, BodySource {
     const exchange = this.#exchange;
     this.#enter(PHASE.closed);
     this.#sender.gone();
+    this.#taken?.closed();
     this.#outbox.drained();
     this.#backlog = [];
     if (exchange !== undefined) {
@@ -162,62 +177,24 @@ export class Connection implements TransportEvents, SenderEvents, BodySource {
 
   /** Compares the deadlines with the clock; called once per tick. */
   check(now: number): void {
-    const { limits } = this.#services;
-    const inPhase = now - this.#phaseSince;
+    if (this.#phase === PHASE.taken) return;
     this.#noteBlocked();
-    if (this.#blockedSince !== 0 && now - this.#blockedSince > limits.writeTimeoutMs) {
-      this.destroy();
-      return;
+    const due = dueNow(this.#services.limits, {
+      phase: this.#phase,
+      inPhase: now - this.#phaseSince,
+      inRequest: now - this.#requestSince,
+      blocked: this.#blockedSince === 0 ? 0 : now - this.#blockedSince,
+      isBlocked: this.#outbox.isBlocked,
+      midRequest: this.#parser.midRequest,
+      exchange: this.#exchange,
+    });
+    if (due === 'rest') this.#parser.rest();
+    else if (due === 'close') this.#close();
+    else if (due === 'break-off') this.destroy();
+    else if (due !== undefined) {
+      if (due === 'HANDLER_TIMEOUT') this.#sender.tellTimeout(this.#exchange!);
+      this.#refuse(new JackfieldError(due));
     }
-    switch (this.#phase) {
-      case PHASE.idle:
-        if (inPhase > REST_AFTER_MS) this.#parser.rest();
-        if (inPhase > limits.idleTimeoutMs) this.#close();
-        return;
-      case PHASE.reading:
-        if (!this.#parser.midRequest) {
-          if (inPhase > limits.idleTimeoutMs) this.#close();
-        } else if (now - this.#requestSince > limits.headerTimeoutMs)
-          this.#refuse(new JackfieldError('REQUEST_TIMEOUT'));
-        return;
-      case PHASE.handling:
-        this.#checkHandling(now, inPhase);
-        return;
-      case PHASE.writing:
-        this.#checkWriting(now);
-        return;
-      case PHASE.draining:
-        // As long as the last answer is on its way it is the write deadline that counts.
-        if (inPhase > LINGER_MS && !this.#outbox.isBlocked) this.destroy();
-        return;
-    }
-  }
-
-  #checkHandling(now: number, inPhase: number): void {
-    const { limits } = this.#services;
-    const exchange = this.#exchange;
-    if (exchange === undefined) return;
-    // While the body is still on its way its sender is waited for, not the handler, unless the handler holds it up.
-    if (!exchange.received && exchange.body?.isFull !== true) {
-      if (now - this.#requestSince > limits.requestTimeoutMs)
-        this.#refuse(new JackfieldError('REQUEST_TIMEOUT'));
-    } else if (inPhase > limits.handlerTimeoutMs) {
-      const { handledBy, method, path } = exchange.request;
-      this.#services.log.error(
-        { plugin: handledBy, method, path, code: 'HANDLER_TIMEOUT' },
-        ERRORS.HANDLER_TIMEOUT.sentence,
-      );
-      this.#refuse(new JackfieldError('HANDLER_TIMEOUT'));
-    }
-  }
-
-  /** The answer is chosen, and the rest of the request does not come. */
-  #checkWriting(now: number): void {
-    const exchange = this.#exchange;
-    if (exchange === undefined || exchange.received) return;
-    if (now - this.#requestSince <= this.#services.limits.requestTimeoutMs) return;
-    if (exchange.sent) this.#close();
-    else if (exchange.body?.isAwaited === true) this.#refuse(new JackfieldError('REQUEST_TIMEOUT'));
   }
 
   // Reading
@@ -227,12 +204,16 @@ export class Connection implements TransportEvents, SenderEvents, BodySource {
     if (this.#pumping) return;
     this.#pumping = true;
     try {
-      while (this.#phase !== PHASE.closed && this.#phase !== PHASE.draining && this.#step());
+      while (this.#phase < PHASE.draining && this.#step());
     } catch (error) {
       this.#fault(error);
     }
     this.#pumping = false;
     this.#outbox.flush();
+    if (this.#phase === PHASE.taken) {
+      this.#handOver();
+      return;
+    }
     this.#noteBlocked();
     this.#updateReading();
     if (this.#peerEnded && !this.#hasMore) this.#endOfInput();
@@ -314,18 +295,22 @@ export class Connection implements TransportEvents, SenderEvents, BodySource {
         : new RequestBody(this, this.#services.limits.maxBufferedOctets);
     const peer = this.#transport;
     const origin = this.#proxies === undefined ? peer : this.#proxies.originOf(peer, head.section);
-    const request = new ExchangeRequest(head, origin, body);
+    const request = new ExchangeRequest(head, origin, body, this);
     const { dispatcher, overload } = this.#services;
     const refused = overload?.isOver === true;
     const exchange: Exchange = {
       request,
       dispatcher,
+      overload,
       body,
       received: body === undefined,
       answered: false,
       headSent: false,
       sent: false,
       refused,
+      startedAt: dispatcher.watchesClose ? performance.now() : 0,
+      status: 0,
+      contentOctets: 0,
       continueSent: false,
     };
     this.#exchange = exchange;
@@ -397,6 +382,19 @@ export class Connection implements TransportEvents, SenderEvents, BodySource {
 
   // Answering
 
+  inform(head: RequestHead, text: string): boolean {
+    const exchange = this.#exchange;
+    if (exchange === undefined || exchange.request.head !== head || this.#phase >= PHASE.draining)
+      return false;
+    // HTTP/1.0 and dialects would take it for the answer (RFC 9110 §15.2).
+    if (exchange.headSent || exchange.sent || head.minorVersion === 0 || head.claim !== undefined)
+      return false;
+    if (this.#outbox.isBlocked) return false;
+    this.#outbox.text(text);
+    this.#outbox.flush();
+    return true;
+  }
+
   /** Ends the exchange under way, or the connection's reading, with an error; then closes. */
   #refuse(error: JackfieldError): void {
     const exchange = this.#exchange;
@@ -423,6 +421,10 @@ export class Connection implements TransportEvents, SenderEvents, BodySource {
       abandon(answer.body);
       return;
     }
+    if (answer.handOver !== undefined) {
+      this.#answerHandOver(exchange, answer, answer.handOver);
+      return;
+    }
     exchange.answered = true;
     if (exchange.body !== undefined && !isStream(answer.body)) exchange.body.discard();
     if (this.#mustClose(exchange, answer)) this.#sender.isLast = true;
@@ -432,6 +434,32 @@ export class Connection implements TransportEvents, SenderEvents, BodySource {
     } catch (error) {
       this.#fault(error);
     }
+  }
+
+  /** The answer behind which the pump hands the connection over, or why it cannot be. */
+  #answerHandOver(exchange: Exchange, answer: Answer, { takeOver, writesHead }: HandOver): void {
+    // Where the body ends and the other protocol begins is only known of a request that is here whole.
+    const isWhole = exchange.received || this.#takeBody(exchange) === 'complete';
+    if (!isWhole || this.#services.isStopping) {
+      this.#answer(exchange, this.#sender.notHandedOver(exchange, isWhole));
+      return;
+    }
+    exchange.answered = true;
+    this.#enter(PHASE.taken);
+    if (writesHead) this.#sender.sendHandOver(exchange, answer);
+    this.#taken = new TakenConnection(this.#transport, this.#outbox, takeOver, (error) =>
+      this.#sender.blame(exchange, error),
+    );
+    exchange.sent = true;
+    this.#over(exchange);
+  }
+
+  /** With everything that came behind the request. */
+  #handOver(): void {
+    const early = [Buffer.from(this.#parser.unread), ...this.#backlog];
+    this.#parser.feed(Buffer.alloc(0));
+    this.#backlog = [];
+    this.#taken?.begin(early, this.#peerEnded, this.#paused);
   }
 
   /** Reads past what is left of the request as far as it is here; says whether the connection can go on. */
@@ -482,8 +510,8 @@ export class Connection implements TransportEvents, SenderEvents, BodySource {
 
   #over(exchange: Exchange): void {
     if (exchange.refused) return;
-    this.#services.overload?.end();
-    exchange.dispatcher.closed(exchange.request);
+    exchange.overload?.end();
+    exchange.dispatcher.closed(exchange);
   }
 
   #noteBlocked(): void {

@@ -1,9 +1,11 @@
 /** All connections of a server: their common clock, their number, their common end. */
+import { isDeepStrictEqual } from 'node:util';
 import type { Limits } from '../config/server-config.js';
 import type { Dispatcher } from '../handlers/dispatcher.js';
 import { HttpClock } from '../http/http-clock.js';
 import type { ParserOptions } from '../http/parser.js';
 import type { Log } from '../log.js';
+import type { ServerStats } from '../plugin-api.js';
 import { Connection, type ConnectionServices } from './connection.js';
 import { CountedWarning } from './counted-warning.js';
 import type { Overload } from './overload.js';
@@ -21,8 +23,9 @@ export interface ConnectionsOptions {
 }
 
 export class Connections implements ConnectionServices {
-  readonly limits: Limits;
-  readonly parserOptions: ParserOptions;
+  limits: Limits;
+  /** Of connections that open from now on. */
+  parserOptions: ParserOptions;
   readonly clock = new HttpClock();
   readonly log: Log;
   readonly tap: Tap | undefined;
@@ -32,10 +35,10 @@ export class Connections implements ConnectionServices {
   isStopping = false;
   /** Connections whose TLS handshake is under way; they count among the open ones. */
   handshakes = 0;
-  readonly refusals: CountedWarning;
+  refusals: CountedWarning;
   readonly acceptFailures: CountedWarning;
-  readonly overload: Overload | undefined;
-  readonly proxies: TrustedProxies | undefined;
+  overload: Overload | undefined;
+  proxies: TrustedProxies | undefined;
   readonly #open = new Set<Connection>();
   #accepted = 0;
   #ticking: NodeJS.Timeout | undefined;
@@ -43,21 +46,48 @@ export class Connections implements ConnectionServices {
 
   constructor(limits: Limits, dispatcher: Dispatcher, log: Log, tap?: Tap, options: ConnectionsOptions = {}) {
     this.limits = limits;
-    this.parserOptions = {
-      ...limits,
-      claim: (head) => this.dispatcher.claim(head),
-      bodyLimit: (head) => this.dispatcher.bodyLimit(head),
-    };
+    this.parserOptions = this.#parserOptionsFor(limits);
     this.dispatcher = dispatcher;
     this.log = log;
     this.tap = tap;
     this.overload = options.overload;
     this.proxies = options.proxies;
-    this.refusals = new CountedWarning(
-      log,
-      `Connections were refused: ${limits.maxConnections} are open, which is limits.maxConnections.`,
-    );
+    this.refusals = this.#refusalsFor(limits);
     this.acceptFailures = new CountedWarning(log, 'Connections could not be accepted.');
+  }
+
+  /**
+   * What a reload changes, at once: the next exchange of every connection begins with the new dispatcher. Deadlines
+   * hold for open connections too; limits of the parser, and whom to believe as a proxy, for those to come.
+   */
+  reconfigure(limits: Limits, dispatcher: Dispatcher, { overload, proxies }: ConnectionsOptions): void {
+    this.dispatcher = dispatcher;
+    this.proxies = proxies;
+    if (overload !== this.overload) this.overload?.stop();
+    this.overload = overload;
+    if (isDeepStrictEqual(limits, this.limits)) return;
+    this.limits = limits;
+    this.parserOptions = this.#parserOptionsFor(limits);
+    this.refusals.stop();
+    this.refusals = this.#refusalsFor(limits);
+    if (this.#ticking === undefined) return;
+    clearInterval(this.#ticking);
+    this.#startTicking();
+  }
+
+  #parserOptionsFor(limits: Limits): ParserOptions {
+    return {
+      ...limits,
+      claim: (head) => this.dispatcher.claim(head),
+      bodyLimit: (head) => this.dispatcher.bodyLimit(head),
+    };
+  }
+
+  #refusalsFor({ maxConnections }: Limits): CountedWarning {
+    return new CountedWarning(
+      this.log,
+      `Connections were refused: ${maxConnections} are open, which is limits.maxConnections.`,
+    );
   }
 
   get size(): number {
@@ -66,6 +96,18 @@ export class Connections implements ConnectionServices {
 
   get isFull(): boolean {
     return this.#open.size + this.handshakes >= this.limits.maxConnections;
+  }
+
+  /** The exchanges are counted when somebody asks, so that none of them pays for it. */
+  get stats(): ServerStats {
+    let exchanges = 0;
+    for (const connection of this.#open) if (connection.isBusy) exchanges++;
+    return {
+      connections: this.#open.size + this.handshakes,
+      connectionsRefused: this.refusals.total,
+      requestsRefused: this.overload?.refused ?? 0,
+      exchanges,
+    };
   }
 
   open(transport: Transport): Connection {

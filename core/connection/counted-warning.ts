@@ -19,6 +19,11 @@ export class CountedWarning {
     this.#message = message;
   }
 
+  /** Since the start. */
+  get total(): number {
+    return this.#total;
+  }
+
   /** @param fields Of the latest, for the line. */
   count(fields: Readonly<Record<string, unknown>> = {}): void {
     this.#count++;

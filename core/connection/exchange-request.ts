@@ -2,10 +2,12 @@
 import { isUtf8 } from 'node:buffer';
 import { TextDecoder } from 'node:util';
 import { JackfieldError } from '../errors.js';
+import type { Dispatcher } from '../handlers/dispatcher.js';
+import { interimText } from '../handlers/interim.js';
 import type { Params } from '../handlers/registry.js';
 import { parseContentType } from '../http/content-type.js';
 import type { RequestHead } from '../http/request-head.js';
-import type { Request } from '../plugin-api.js';
+import type { InterimResponse, Request } from '../plugin-api.js';
 import type { RequestBody } from './request-body.js';
 import type { Origin } from './transport.js';
 
@@ -13,15 +15,26 @@ const NO_PARAMS: Params = Object.freeze(Object.create(null));
 const NO_OCTETS = Buffer.alloc(0);
 const NO_FIELDS: Readonly<Record<string, undefined>> = Object.freeze(Object.create(null));
 
+/** Sends what comes ahead of an answer. */
+export interface Informer {
+  /** @returns whether it was sent. */
+  inform(head: RequestHead, text: string): boolean;
+}
+
 export class ExchangeRequest implements Request {
   readonly head: RequestHead;
-  /** The plugin whose handler was found, for the log. */
+  /** The plugin that is at work, for the log: the one whose handler was found, or whose hook runs. */
   handledBy = '';
+  /** The pattern of that handler. */
+  route = '';
+  /** The one that answers it, for `forward`; a reload may have put another in its place meanwhile. */
+  dispatcher: Dispatcher | undefined = undefined;
   /** Filled in when the registry has found a handler. */
   params: Params = NO_PARAMS;
   readonly #origin: Origin;
   readonly #method: string | undefined;
   readonly #body: RequestBody | undefined;
+  readonly #informer: Informer | undefined;
   #aborts: LazyAbort | undefined;
   #query: URLSearchParams | undefined;
 
@@ -29,10 +42,18 @@ export class ExchangeRequest implements Request {
    * @param body Absent where the request has none.
    * @param method In place of the head's: how a request is forwarded under another method.
    */
-  constructor(head: RequestHead, origin: Origin, body?: RequestBody, aborts?: LazyAbort, method?: string) {
+  constructor(
+    head: RequestHead,
+    origin: Origin,
+    body?: RequestBody,
+    informer?: Informer,
+    aborts?: LazyAbort,
+    method?: string,
+  ) {
     this.head = head;
     this.#origin = origin;
     this.#body = body;
+    this.#informer = informer;
     this.#aborts = aborts;
     this.#method = method;
   }
@@ -100,7 +121,21 @@ export class ExchangeRequest implements Request {
   /** The same request under another method. Its body is one and the same: whoever reads it first has it. */
   withMethod(method: string): ExchangeRequest {
     this.#aborts ??= new LazyAbort();
-    return new ExchangeRequest(this.head, this.#origin, this.#body, this.#aborts, method);
+    const other = new ExchangeRequest(
+      this.head,
+      this.#origin,
+      this.#body,
+      this.#informer,
+      this.#aborts,
+      method,
+    );
+    other.dispatcher = this.dispatcher;
+    return other;
+  }
+
+  inform(interim: InterimResponse): boolean {
+    const text = interimText(interim);
+    return this.#informer?.inform(this.head, text) ?? false;
   }
 
   async bytes(): Promise<Buffer> {

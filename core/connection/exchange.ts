@@ -1,12 +1,15 @@
 /** One request and its answer, as far as they are. */
 import type { Dispatcher } from '../handlers/dispatcher.js';
 import type { ExchangeRequest } from './exchange-request.js';
+import type { Overload } from './overload.js';
 import type { RequestBody } from './request-body.js';
 
 export interface Exchange {
   readonly request: ExchangeRequest;
   /** The one that began it also ends it, whatever a reload has put in its place. */
   readonly dispatcher: Dispatcher;
+  /** Where it is counted; a reload may have put another in its place. */
+  readonly overload: Overload | undefined;
   /** Absent where the request has none. */
   readonly body: RequestBody | undefined;
   /** The request has arrived whole. */
@@ -19,6 +22,12 @@ export interface Exchange {
   sent: boolean;
   /** Turned away because of load: no plugin has seen it. */
   readonly refused: boolean;
+  /** When it began, by `performance.now()`; 0 where nobody asks. */
+  readonly startedAt: number;
+  /** Of the final answer; 0 until its head is written. */
+  status: number;
+  /** Octets of content in the outbox so far. */
+  contentOctets: number;
   /** `100 Continue` was sent (RFC 9110 §10.1.1). */
   continueSent: boolean;
 }

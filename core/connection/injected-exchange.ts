@@ -30,6 +30,7 @@ class MemoryTransport implements Transport {
   resume(): void {}
 
   end(): void {
+    queueMicrotask(() => this.connection?.drained());
     this.destroy();
   }
 

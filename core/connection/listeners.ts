@@ -3,7 +3,7 @@ import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import path from 'node:path';
 import type { SecureContextOptions } from 'node:tls';
-import type { TlsConfig } from '../config/server-config.js';
+import { isDeepStrictEqual } from 'node:util';
 import type { ListenerConfig } from '../config/validate-config.js';
 import { JackfieldError } from '../errors.js';
 import { type Address, hostAndPort } from './address.js';
@@ -19,22 +19,33 @@ const FREE_PORT_ATTEMPTS = 5;
 type TcpConfig = Extract<ListenerConfig, { kind: 'tcp' }>;
 type UnixConfig = Extract<ListenerConfig, { kind: 'unix' }>;
 
-export class Listeners {
-  readonly #configs: readonly ListenerConfig[];
-  readonly #folder: string;
-  readonly #listeners: Listener[] = [];
-  #addresses: Address[] = [];
-  /** By the configuration that names the files. */
-  readonly #tls: Map<TlsConfig, { material: SecureContextOptions; listeners: Listener[] }>;
+/** One entry of the configuration, with what it became. */
+interface Held {
+  config: ListenerConfig;
+  /** Present where it speaks TLS. */
+  material: SecureContextOptions | undefined;
+  readonly listeners: Listener[];
+  addresses: readonly Address[];
+}
 
-  private constructor(
-    configs: readonly ListenerConfig[],
-    folder: string,
-    tls: readonly (readonly [TlsConfig, SecureContextOptions])[],
-  ) {
-    this.#configs = configs;
+/** Other listeners than before; nothing has changed yet. */
+export interface ListenersChange {
+  /** Listens where nothing listened before, beside what there is. Errors: those of `listen`; then nothing has changed. */
+  open(): Promise<void>;
+  /** From now on these are the listeners of the server. Those that left accept no more; open connections go on. */
+  commit(): void;
+  /** Stops what was opened for it. */
+  undo(): void;
+}
+
+export class Listeners {
+  #folder: string;
+  #held: readonly Held[];
+  #connections: Connections | undefined;
+
+  private constructor(folder: string, held: readonly Held[]) {
     this.#folder = folder;
-    this.#tls = new Map(tls.map(([config, material]) => [config, { material, listeners: [] }]));
+    this.#held = held;
   }
 
   /**
@@ -43,16 +54,12 @@ export class Listeners {
    * Errors: TLS_UNREADABLE, TLS_INVALID.
    */
   static async prepare(configs: readonly ListenerConfig[], folder: string): Promise<Listeners> {
-    const secure = configs.flatMap((config) => (config.kind === 'tcp' ? (config.tls ?? []) : []));
-    const tls = await Promise.all(
-      secure.map(async (config) => [config, await loadTls(config, folder)] as const),
-    );
-    return new Listeners(configs, folder, tls);
+    return new Listeners(folder, await Promise.all(configs.map((config) => heldFor(config, folder))));
   }
 
   /** Empty until all of them listen. */
   get addresses(): readonly Address[] {
-    return this.#addresses;
+    return this.#connections === undefined ? [] : this.#held.flatMap(({ addresses }) => addresses);
   }
 
   /**
@@ -60,24 +67,14 @@ export class Listeners {
    * nothing listens.
    */
   async listen(connections: Connections): Promise<readonly Address[]> {
-    const addresses: Address[] = [];
-    try {
-      for (const config of this.#configs) {
-        if (config.kind === 'unix') addresses.push(await this.#listenAtPath(config, connections));
-        else addresses.push(...(await this.#listenAtHost(config, connections)));
-      }
-    } catch (error) {
-      this.stop();
-      throw error;
-    }
-    this.#addresses = addresses;
-    return addresses;
+    await this.#openAll(this.#held, connections);
+    this.#connections = connections;
+    return this.addresses;
   }
 
   /** Accepts no more; open connections go on. */
   stop(): void {
-    for (const listener of this.#listeners) listener.stop();
-    this.#listeners.length = 0;
+    stopAll(this.#held);
   }
 
   /**
@@ -87,17 +84,72 @@ export class Listeners {
    */
   async reloadCertificates(): Promise<unknown[]> {
     const outcomes = await Promise.allSettled(
-      Array.from(this.#tls, async ([config, held]) => {
-        const material = await loadTls(config, this.#folder);
-        for (const listener of held.listeners) listener.renewTls(material);
-        held.material = material;
-      }),
+      this.#held.map(async (held) => renew(held, await materialFor(held.config, this.#folder))),
     );
     return outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason as unknown] : []));
   }
 
-  async #listenAtPath(config: UnixConfig, connections: Connections): Promise<Address> {
-    const socket = path.resolve(this.#folder, config.path);
+  /**
+   * A listener whose address stays is kept, with new certificates where it speaks TLS.
+   * Errors: TLS_UNREADABLE, TLS_INVALID, RELOAD_NEEDS_RESTART where it would have to be another kind of listener.
+   */
+  async change(configs: readonly ListenerConfig[], folder: string): Promise<ListenersChange> {
+    const free = new Set(this.#held);
+    const opened: Held[] = [];
+    const renewals: (() => void)[] = [];
+    const held: Held[] = [];
+    for (const config of configs) {
+      const same = [...free].find((one) => placeOf(one.config, this.#folder) === placeOf(config, folder));
+      if (same === undefined) {
+        const fresh = await heldFor(config, folder);
+        opened.push(fresh);
+        held.push(fresh);
+        continue;
+      }
+      refuseOtherKind(same.config, config);
+      free.delete(same);
+      const material = await materialFor(config, folder);
+      renewals.push(() => {
+        same.config = config;
+        renew(same, material);
+      });
+      held.push(same);
+    }
+    return {
+      open: async () => {
+        if (this.#connections !== undefined) await this.#openAll(opened, this.#connections, folder);
+      },
+      commit: () => {
+        for (const renewal of renewals) renewal();
+        stopAll([...free]);
+        this.#held = held;
+        this.#folder = folder;
+      },
+      undo: () => stopAll(opened),
+    };
+  }
+
+  async #openAll(entries: readonly Held[], connections: Connections, folder = this.#folder): Promise<void> {
+    try {
+      for (const held of entries) {
+        held.addresses =
+          held.config.kind === 'unix'
+            ? [await this.#listenAtPath(held, held.config, folder, connections)]
+            : await this.#listenAtHost(held, held.config, connections);
+      }
+    } catch (error) {
+      stopAll(entries);
+      throw error;
+    }
+  }
+
+  async #listenAtPath(
+    held: Held,
+    config: UnixConfig,
+    folder: string,
+    connections: Connections,
+  ): Promise<Address> {
+    const socket = path.resolve(folder, config.path);
     checkLength(socket);
     const listen = async (): Promise<Listener> => {
       const { sharedReadBuffer } = config;
@@ -112,19 +164,18 @@ export class Listeners {
         throw socketError(again, socket);
       });
     });
-    this.#listeners.push(listener);
+    held.listeners.push(listener);
     await setMode(socket, config.mode);
     return { host: '', port: 0, url: `unix:${socket}`, socket };
   }
 
-  async #listenAtHost(config: TcpConfig, connections: Connections): Promise<Address[]> {
+  async #listenAtHost(held: Held, config: TcpConfig, connections: Connections): Promise<Address[]> {
     const hosts = await addressesOf(config);
     for (let attempt = 1; ; attempt++) {
       const bound: Listener[] = [];
       try {
-        const addresses = await this.#bind(config, hosts, connections, bound);
-        this.#listeners.push(...bound);
-        if (config.tls !== undefined) this.#tls.get(config.tls)?.listeners.push(...bound);
+        const addresses = await this.#bind(config, hosts, held.material, connections, bound);
+        held.listeners.push(...bound);
         return addresses;
       } catch (error) {
         for (const listener of bound) listener.stop();
@@ -140,8 +191,9 @@ export class Listeners {
    * @param bound Gets each listener as soon as it listens.
    */
   async #bind(
-    { host: name, port: wanted, tls, sharedReadBuffer }: TcpConfig,
+    { host: name, port: wanted, sharedReadBuffer }: TcpConfig,
     hosts: readonly string[],
+    tls: SecureContextOptions | undefined,
     connections: Connections,
     bound: Listener[],
   ): Promise<Address[]> {
@@ -153,7 +205,7 @@ export class Listeners {
       const listener = new Listener(connections, {
         isUnix: false,
         sharedReadBuffer,
-        tls: tls && this.#tls.get(tls)?.material,
+        tls,
       });
       try {
         const found = await listener.listen({ host, port });
@@ -173,6 +225,45 @@ export class Listeners {
     if (addresses.length === 0) throw portError(missing, name, wanted);
     return addresses;
   }
+}
+
+async function heldFor(config: ListenerConfig, folder: string): Promise<Held> {
+  return { config, material: await materialFor(config, folder), listeners: [], addresses: [] };
+}
+
+async function materialFor(
+  config: ListenerConfig,
+  folder: string,
+): Promise<SecureContextOptions | undefined> {
+  return config.kind === 'tcp' && config.tls !== undefined ? loadTls(config.tls, folder) : undefined;
+}
+
+function renew(held: Held, material: SecureContextOptions | undefined): void {
+  held.material = material;
+  if (material !== undefined) for (const listener of held.listeners) listener.renewTls(material);
+}
+
+function stopAll(entries: readonly Held[]): void {
+  for (const { listeners } of entries) for (const listener of listeners.splice(0)) listener.stop();
+}
+
+/** Two configurations of one place cannot listen at the same time. */
+function placeOf(config: ListenerConfig, folder: string): string {
+  return config.kind === 'unix' ? path.resolve(folder, config.path) : hostAndPort(config.host, config.port);
+}
+
+/** Errors: RELOAD_NEEDS_RESTART. */
+function refuseOtherKind(one: ListenerConfig, other: ListenerConfig): void {
+  const kindOf = (config: ListenerConfig): unknown[] =>
+    config.kind === 'unix'
+      ? [config.mode, config.sharedReadBuffer]
+      : [config.tls !== undefined, config.sharedReadBuffer];
+  if (isDeepStrictEqual(kindOf(one), kindOf(other))) return;
+  const where = one.kind === 'unix' ? one.path : hostAndPort(one.host, one.port);
+  throw new JackfieldError(
+    'RELOAD_NEEDS_RESTART',
+    `the listener at ${where} would change "tls", "socketMode" or "sharedReadBuffer" while it listens. Restart the server, or take the change of "listen" back.`,
+  );
 }
 
 /** What a name stands for, each address once. Errors: ADDRESS_NOT_AVAILABLE. */

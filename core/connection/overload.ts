@@ -45,6 +45,11 @@ export class Overload {
       : undefined;
   }
 
+  /** Requests that were turned away. */
+  get refused(): number {
+    return this.#refusals.total;
+  }
+
   /** Asked at the head of every request. */
   get isOver(): boolean {
     return this.#inFlight >= this.#limits.maxInFlight || this.#loopDelayMs > this.#limits.maxLoopDelayMs;

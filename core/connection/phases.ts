@@ -14,6 +14,8 @@ export const PHASE = {
   /** Our direction is ended; what still comes is thrown away (RFC 9112 §9.6). */
   draining: 16,
   closed: 32,
+  /** A plugin has the connection; nothing on it is HTTP any more (RFC 9110 §7.8). */
+  taken: 64,
 } as const;
 
 export type PhaseName = keyof typeof PHASE;
@@ -23,16 +25,17 @@ export type Phase = (typeof PHASE)[PhaseName];
 export const TRANSITIONS: { readonly [From in PhaseName]: readonly PhaseName[] } = {
   idle: ['reading', 'handling', 'draining', 'closed'],
   reading: ['idle', 'handling', 'draining', 'closed'],
-  handling: ['writing', 'draining', 'closed'],
+  handling: ['writing', 'taken', 'draining', 'closed'],
   writing: ['idle', 'reading', 'handling', 'draining', 'closed'],
   draining: ['closed'],
   closed: [],
+  taken: ['closed'],
 };
 
 const NAMES = Object.keys(PHASE) as PhaseName[];
 
 /** By the number of the phase: the bits of those that may follow. */
-const FOLLOWING = new Uint8Array(PHASE.closed + 1);
+const FOLLOWING = new Uint8Array(PHASE.taken + 1);
 for (const from of NAMES) {
   for (const to of TRANSITIONS[from]) FOLLOWING[PHASE[from]]! |= PHASE[to];
 }

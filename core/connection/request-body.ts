@@ -70,6 +70,11 @@ export class RequestBody implements AsyncIterable<Uint8Array> {
     this.#wake();
   }
 
+  /** What the connection failed it with. */
+  get failure(): JackfieldError | undefined {
+    return this.#error;
+  }
+
   /** The exchange is over: what still comes is thrown away. */
   discard(): void {
     this.#discarding = true;

@@ -7,6 +7,7 @@ import { basename, dirname, extname, isAbsolute, join, resolve } from 'node:path
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { didYouMean } from '../did-you-mean.js';
 import { type ErrorCode, JackfieldError } from '../errors.js';
+import { noteImport } from './loaded-code.js';
 import { packageEntry, packageJson } from './package-entry.js';
 import { syntaxPlace, thrownAt } from './stack-places.js';
 
@@ -16,6 +17,8 @@ export interface ExtensionKind {
   readonly folder: 'plugins' | 'storage-adapters';
   /** How packages of this kind are called; in a configuration the prefix may be left out. */
   readonly packagePrefix: string;
+  /** What packages of this kind have among the keywords of their package.json. */
+  readonly keyword: string;
   readonly unknown: ErrorCode;
   readonly unloadable: ErrorCode;
 }
@@ -46,6 +49,7 @@ export async function findExtension(
 ): Promise<Extension> {
   const named = location === '' ? JSON.stringify(reference) : `${JSON.stringify(reference)} at ${location}`;
   const found = await fileOf(kind, reference, folder, named);
+  if (found.origin !== 'built-in') await noteImport(found.file);
   return { ...found, exported: await importedFrom(kind, found.file, named) };
 }
 
@@ -85,7 +89,7 @@ async function fileOf(
   }
   const builtIn = await builtInFiles(kind);
   const own = builtIn.get(reference);
-  if (own !== undefined) return { origin: 'built-in', file: own };
+  if (own !== undefined) return { origin: 'built-in', file: own, ...(await ownVersion()) };
   const wellNamed = NAME.test(reference) && !reference.split('/').includes('..');
   if (wellNamed) {
     const file =
@@ -124,6 +128,13 @@ async function whyUnknown(
   const packages = `no package ${kind.packagePrefix}${reference} or ${reference} is installed in ${folder} or above it`;
   const rest = wellNamed ? packages : 'a file is named with ./ in front';
   return `${named}.${suggestion} Built in are ${builtIn.sort().join(', ')}; ${rest}.`;
+}
+
+let told: Promise<{ version?: string }> | undefined;
+/** What is built in has the version of jackfield, which does not change while it runs. */
+function ownVersion(): Promise<{ version?: string }> {
+  told ??= versionOf(fileURLToPath(import.meta.url));
+  return told;
 }
 
 /** The version in the nearest package.json. */

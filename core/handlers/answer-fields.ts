@@ -6,6 +6,7 @@ import { isEntityTag } from '../http/entity-tag.js';
 import { parseHttpDate } from '../http/http-date.js';
 import { isToken } from '../http/octets.js';
 import type { Validators } from '../http/preconditions.js';
+import { isProtocolList } from '../http/protocols.js';
 import { FieldText, formatFields } from '../http/response-head.js';
 import type { ResponseParts } from '../plugin-api.js';
 import { invalid } from './invalid-answer.js';
@@ -54,6 +55,7 @@ function checkFields(headers: ResponseParts['headers'], type: string | undefined
   let hasDate = false;
   let etag: string | undefined;
   let modified: string | undefined;
+  let upgrades = false;
   const take = (name: string, value: string): void => {
     const lower = checkField(name, value);
     if (lower === 'content-length') contentLength = checkRepeatedLength(contentLength, value);
@@ -63,6 +65,7 @@ function checkFields(headers: ResponseParts['headers'], type: string | undefined
     else if (lower === 'date') hasDate = true;
     else if (lower === 'etag') etag = value;
     else if (lower === 'last-modified') modified = value;
+    else if (lower === 'upgrade') upgrades = checkUpgrade(value);
   };
   for (const [name, value] of entriesOf(headers)) {
     if (Array.isArray(value)) for (const one of value) take(name, one);
@@ -77,7 +80,7 @@ function checkFields(headers: ResponseParts['headers'], type: string | undefined
         toValidators(etag, modified, !(headers instanceof Headers));
   return {
     raw,
-    text: new FieldText(formatFields(raw), hasDate),
+    text: toText(raw, hasDate, upgrades),
     contentLength,
     close,
     defaultType,
@@ -113,13 +116,20 @@ export function deriveFields(
 ): AnswerFields {
   const raw: string[] = [];
   let hasDate = false;
+  let upgrades = false;
   for (let at = 0; at < fields.raw.length; at += 2) {
     const name = fields.raw[at]!.toLowerCase();
     hasDate ||= name === 'date';
+    upgrades ||= name === 'upgrade';
     if (keeps(name)) raw.push(fields.raw[at]!, fields.raw[at + 1]!);
   }
   raw.push(...more);
-  return { ...fields, raw, text: new FieldText(formatFields(raw), hasDate), contentLength: undefined };
+  return { ...fields, raw, text: toText(raw, hasDate, upgrades), contentLength: undefined };
+}
+
+/** Whoever sends Upgrade says so in Connection too (RFC 9110 §7.8). */
+function toText(raw: readonly string[], hasDate: boolean, upgrades: boolean): FieldText {
+  return new FieldText(formatFields(upgrades ? [...raw, 'Connection', 'upgrade'] : raw), hasDate);
 }
 
 function checkRepeatedLength(before: string | undefined, value: string): string {
@@ -142,13 +152,13 @@ function entriesOf(headers: ResponseParts['headers']): Iterable<[string, string 
 const FIELD_VALUE = /^(?![ \t])[\t\x20-\x7e\x80-\xff]*(?<![ \t])$/;
 
 /** @returns the name in lower case. */
-function checkField(name: string, value: unknown): string {
+export function checkField(name: string, value: unknown): string {
   if (!isToken(name)) throw invalid(`Its field name ${JSON.stringify(name)} is not a token (RFC 9110 §5.1).`);
   if (typeof value !== 'string' || !FIELD_VALUE.test(value)) {
     throw invalid(`The value of its field ${name} is not one line of latin1 text: ${JSON.stringify(value)}.`);
   }
   const lower = name.toLowerCase();
-  if (lower === 'transfer-encoding' || lower === 'trailer' || lower === 'upgrade' || lower === 'keep-alive') {
+  if (lower === 'transfer-encoding' || lower === 'trailer' || lower === 'keep-alive') {
     throw invalid(`It sets ${name}, which is the connection's own.`);
   }
   return lower;
@@ -157,8 +167,15 @@ function checkField(name: string, value: unknown): string {
 function checkConnection(value: string): boolean {
   const option = value.trim().toLowerCase();
   if (option === 'close') return true;
-  if (option === 'keep-alive') return false;
+  // Said by the core wherever there is an Upgrade.
+  if (option === 'keep-alive' || option === 'upgrade') return false;
   throw invalid(`Its Connection field says ${JSON.stringify(value)}; a handler may only ask for "close".`);
+}
+
+function checkUpgrade(value: string): true {
+  if (!isProtocolList(value))
+    throw invalid(`Its Upgrade field is ${JSON.stringify(value)}; it lists protocols (RFC 9110 §7.8).`);
+  return true;
 }
 
 /** One Content-Type and nothing else: what most answers need. */

@@ -6,6 +6,8 @@ import { expectErrors, isTaken } from '../connection/body-source.js';
 import { JackfieldError } from '../errors.js';
 import type { ResponseBody, ResponseParts, ResponseValue } from '../plugin-api.js';
 import { type AnswerFields, checkedFields, onlyType } from './answer-fields.js';
+import { type AnswerTrailers, toTrailers } from './answer-trailers.js';
+import { type HandOver, toHandOver } from './hand-over.js';
 import { HttpError } from './http-error.js';
 import { invalid } from './invalid-answer.js';
 import { endToEndHeaders, isWebResponse } from './web-response.js';
@@ -18,6 +20,9 @@ export interface Answer {
   readonly contentLength: number | undefined;
   /** The plugin or the error wants the connection closed behind this answer. */
   readonly close: boolean;
+  /** The connection leaves HTTP behind this answer. Plain answers have no such key, nor the next. */
+  readonly handOver?: HandOver;
+  readonly trailers?: AnswerTrailers;
 }
 
 const TEXT = 'text/plain; charset=utf-8';
@@ -41,13 +46,41 @@ export function toAnswer(value: ResponseValue): Answer {
 }
 
 function fromParts(parts: ResponseParts): Answer {
+  let isPlain = true;
   for (const name in parts) {
-    if (name !== 'status' && name !== 'headers' && name !== 'body' && name !== 'json') {
+    if (name === 'status' || name === 'headers' || name === 'body' || name === 'json') continue;
+    if (name !== 'trailers' && name !== 'takeOver') {
       throw invalid(
-        `Its answer has a part "${name}"; there are status, headers, body and json. For JSON return { json: … }.`,
+        `Its answer has a part "${name}"; there are status, headers, body, json, trailers and takeOver. For JSON return { json: … }.`,
       );
     }
+    isPlain = false;
   }
+  return isPlain ? plain(parts) : special(parts);
+}
+
+/** What most answers are not: the connection is taken over behind it, or its body has trailers. */
+function special({ takeOver, trailers, ...parts }: ResponseParts): Answer {
+  if (takeOver !== undefined)
+    return toHandOver(takeOver, trailers === undefined ? parts : { ...parts, trailers });
+  const answer = plain(parts);
+  if (trailers === undefined) return answer;
+  const checkedTrailers = toTrailers(trailers);
+  const { body } = answer;
+  // Without content there is nothing that trailers could stand behind.
+  if (body === undefined) return answer;
+  if (typeof body !== 'string' && !(body instanceof Uint8Array))
+    return { ...answer, trailers: checkedTrailers };
+  const octets = Buffer.from(body as string);
+  return { ...answer, body: only(octets), contentLength: octets.length, trailers: checkedTrailers };
+}
+
+/** A whole body as one that comes bit by bit: those are chunked. */
+async function* only(octets: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
+  yield octets;
+}
+
+function plain(parts: ResponseParts): Answer {
   if (parts.body !== undefined && parts.json !== undefined)
     throw invalid('Its answer has both a body and json.');
   const body = parts.json === undefined ? parts.body : toJson(parts.json);
@@ -103,6 +136,9 @@ function checked(
     throw invalid(`A ${status} answer has no body (RFC 9110 §6.4.1).`);
   }
   const fields = checkedFields(headers, type);
+  if (status === 426 && !fields.raw.some((name, at) => at % 2 === 0 && name.toLowerCase() === 'upgrade')) {
+    throw invalid('A 426 answer names in its Upgrade field what it wants (RFC 9110 §15.5.22).');
+  }
   const contentLength =
     fields.contentLength === undefined ? undefined : checkLength(fields.contentLength, content);
   return { status, fields, body: bodyless ? undefined : content, contentLength, close: fields.close };
@@ -147,8 +183,17 @@ export function isExpected(error: unknown): boolean {
   return error instanceof JackfieldError && error.status < 500;
 }
 
+/**
+ * What a response hook made of an answer. The parts it was shown have neither the promised length nor the wish to close,
+ * so that it can replace a body without knowing of them; where it kept the body they still hold.
+ */
+export function replaceAnswer(before: Answer, by: Answer): Answer {
+  const contentLength = by.contentLength ?? (by.body === before.body ? before.contentLength : undefined);
+  return { ...by, contentLength, close: by.close || before.close };
+}
+
 /** The parts that a response hook is shown. */
-export function toParts({ status, fields: { raw }, body }: Answer): ResponseParts {
+export function toParts({ status, fields: { raw }, body, handOver, trailers }: Answer): ResponseParts {
   const headers: Record<string, string | string[]> = Object.create(null);
   for (let at = 0; at < raw.length; at += 2) {
     const name = raw[at]!.toLowerCase();
@@ -156,5 +201,10 @@ export function toParts({ status, fields: { raw }, body }: Answer): ResponsePart
     const before = headers[name];
     headers[name] = before === undefined ? value : [before, value].flat();
   }
-  return body === undefined ? { status, headers } : { status, headers, body };
+  if (handOver !== undefined) {
+    const { takeOver, writesHead } = handOver;
+    return writesHead ? { status, headers, takeOver } : { takeOver };
+  }
+  const parts = body === undefined ? { status, headers } : { status, headers, body };
+  return trailers === undefined ? parts : { ...parts, trailers: trailers.given };
 }

@@ -4,6 +4,7 @@
  * Law of this file: `dispatch` never throws and never rejects. Whatever a plugin does, an answer comes of it, and what
  * a plugin did wrong is in the log under its name.
  */
+import type { Exchange } from '../connection/exchange.js';
 import type { ExchangeRequest } from '../connection/exchange-request.js';
 import { JackfieldError } from '../errors.js';
 import type { ClaimedHead, Dialect, DialectContext, RefusedHead } from '../http/dialect.js';
@@ -12,10 +13,12 @@ import type { Log } from '../log.js';
 import type { Hooks, Request, ResponseValue } from '../plugin-api.js';
 import type { MaybePromise } from '../storage/contract.js';
 import type { AllowedHosts } from './allowed-hosts.js';
-import { type Answer, errorAnswer, isExpected, toAnswer, toParts } from './answer.js';
+import { type Answer, errorAnswer, isExpected, replaceAnswer, toAnswer, toParts } from './answer.js';
 import { conditional } from './conditional.js';
+import { mustFit } from './hand-over.js';
 import { HttpError } from './http-error.js';
 import type { Match, Registry } from './registry.js';
+import { logFields } from './request-state.js';
 
 export type Stage = keyof Hooks;
 
@@ -41,12 +44,19 @@ export class Dispatcher implements DialectContext {
   readonly #allowedHosts: AllowedHosts;
   readonly #log: Log;
   readonly #hasHooks: boolean;
+  /** Whether somebody wants to know how exchanges end. */
+  readonly watchesClose: boolean;
+  /** Exchanges that began here and are not over. */
+  #inFlight = 0;
+  #idle: Promise<void> | undefined;
+  #whenIdle: (() => void) | undefined;
 
   constructor(contributions: Contributions, allowedHosts: AllowedHosts, log: Log) {
     this.#contributions = contributions;
     this.#allowedHosts = allowedHosts;
     this.#log = log;
     const { request, handler, response } = contributions.hooks;
+    this.watchesClose = contributions.hooks.close.length > 0;
     this.#hasHooks = request.length + handler.length + response.length > 0;
   }
 
@@ -62,6 +72,14 @@ export class Dispatcher implements DialectContext {
 
   hasHandler(method: string, path: string): boolean {
     return this.#contributions.registry.find(method, path) !== undefined;
+  }
+
+  /** For plugins; see `PluginContext`. */
+  allowedMethods(path?: string): readonly string[] {
+    const { registry } = this.#contributions;
+    if (path === undefined) return [...registry.methods].sort();
+    const allowed = registry.allowedMethods(path);
+    return registry.takesAnyMethod(path) ? ['*', ...allowed] : allowed;
   }
 
   /** Offers a refused head to the dialects in the order in which they were registered. */
@@ -90,6 +108,8 @@ export class Dispatcher implements DialectContext {
 
   /** Answers at once where nothing on the way waits. */
   dispatch(request: ExchangeRequest): MaybePromise<Answer> {
+    this.#inFlight++;
+    request.dispatcher = this;
     try {
       const value = this.#hasHooks ? this.#withHooks(request) : this.#handle(request);
       if (!isPromise(value)) return value;
@@ -104,14 +124,31 @@ export class Dispatcher implements DialectContext {
     const forwarded = request.withMethod(method);
     const match = this.#find(forwarded);
     forwarded.params = match.params;
+    request.route = match.route.pattern.text;
     return match.route.handler(forwarded);
   }
 
-  /** Tells the `close` hooks that an exchange is over. */
-  closed(request: Request): void {
+  /** Resolves when every exchange that began here is over; for one that a reload has replaced, so none begins any more. */
+  idle(): Promise<void> {
+    this.#idle ??= new Promise((resolve) => {
+      this.#whenIdle = resolve;
+      if (this.#inFlight === 0) resolve();
+    });
+    return this.#idle;
+  }
+
+  /** Tells the `close` hooks that an exchange is over. Called once for each that was dispatched. */
+  closed(exchange: Exchange): void {
+    if (this.watchesClose) this.#tellClosed(exchange);
+    if (--this.#inFlight === 0) this.#whenIdle?.();
+  }
+
+  #tellClosed({ request, status, contentOctets, startedAt, sent }: Exchange): void {
+    const durationMs = performance.now() - startedAt;
+    const outcome = { status, contentOctets, durationMs, isComplete: sent, route: request.route };
     for (const { plugin, fn } of this.#contributions.hooks.close) {
       try {
-        const result = fn(request);
+        const result = fn(request, outcome);
         if (isPromise(result))
           result.then(undefined, (error: unknown) => this.#blame(plugin, error, request));
       } catch (error) {
@@ -159,6 +196,7 @@ export class Dispatcher implements DialectContext {
   #call({ route, params }: Match, request: ExchangeRequest): MaybePromise<Answer> {
     request.params = params;
     request.handledBy = route.plugin;
+    request.route = route.pattern.text;
     try {
       const value = route.handler(request);
       if (!isPromise(value)) return answerTo(request, value);
@@ -187,7 +225,7 @@ export class Dispatcher implements DialectContext {
     }
     for (const { plugin, fn } of this.#contributions.hooks.response) {
       const replaced = await this.#runHook(plugin, request, () => fn(request, toParts(answer!)));
-      if (replaced !== undefined) answer = replaced;
+      if (replaced !== undefined) answer = replaceAnswer(answer, replaced);
     }
     return answer;
   }
@@ -202,12 +240,17 @@ export class Dispatcher implements DialectContext {
 
   async #runHook(
     plugin: string,
-    request: Request,
+    request: ExchangeRequest,
     run: () => MaybePromise<ResponseValue | undefined | void>,
   ): Promise<Answer | undefined> {
+    // It is this plugin that is waited for, and whose answer it is where it gives one.
+    const before = request.handledBy;
+    request.handledBy = plugin;
     try {
       const value = await run();
-      return value === undefined ? undefined : answerTo(request, value as ResponseValue);
+      if (value !== undefined) return answerTo(request, value as ResponseValue);
+      request.handledBy = before;
+      return undefined;
     } catch (error) {
       throw blamed(plugin, error);
     }
@@ -246,18 +289,21 @@ export class Dispatcher implements DialectContext {
     return this.#tell(request, culprit, error);
   }
 
-  #blame(plugin: string, error: unknown, { method, path }: Request): void {
-    this.#log.error({ plugin, method, path, err: error }, 'A plugin failed while it handled a request.');
+  #blame(plugin: string, error: unknown, request: Request): void {
+    const { method, path } = request;
+    this.#log.error(
+      { plugin, method, path, ...logFields.get(request), err: error },
+      'A plugin failed while it handled a request.',
+    );
   }
 }
 
 /** What was returned, checked; where it carries a validator, as far as the conditions of the request let it be. */
 function answerTo(request: Request, value: ResponseValue): Answer {
   const answer = toAnswer(value);
-  // To CONNECT success means that a tunnel is open, and has no body (RFC 9110 §9.3.6). There are no tunnels here.
-  if (request.method === 'CONNECT' && answer.status < 300) {
-    const detail = 'It accepted CONNECT, and no tunnel can be opened here.';
-    throw new JackfieldError('HANDLER_ANSWER_INVALID', detail);
+  if (answer.handOver !== undefined || request.method === 'CONNECT') {
+    mustFit(request, answer);
+    return answer;
   }
   const { validators } = answer.fields;
   return validators === undefined ? answer : conditional(request, answer, validators);

@@ -9,6 +9,7 @@
 import { JackfieldError } from '../errors.js';
 import { isToken } from '../http/octets.js';
 import type { HandleOptions, Handler } from '../plugin-api.js';
+import { whileConditionsHold } from './guarded.js';
 import { type Pattern, parsePattern } from './pattern.js';
 
 export type Params = Readonly<Record<string, string>>;
@@ -43,7 +44,9 @@ export function makeRoute(
       `maxBodyOctets of ${method} ${pattern} is no whole number of octets: ${maxBodyOctets}.`,
     );
   }
-  return { plugin, method, pattern: parsePattern(pattern), handler, options };
+  const { state } = options;
+  const guarded = state === undefined ? handler : whileConditionsHold(handler, state);
+  return { plugin, method, pattern: parsePattern(pattern), handler: guarded, options };
 }
 
 export interface Match {
@@ -124,6 +127,11 @@ export class Registry {
     const table = this.#tables.get(method) ?? this.#anyMethod;
     const route = reach(table, path) ?? (table.fallbacks && reach(table.fallbacks, path));
     return route?.options.maxBodyOctets;
+  }
+
+  /** Whether a handler, but for fallbacks, takes methods here that nobody names. */
+  takesAnyMethod(path: string): boolean {
+    return reach(this.#anyMethod, path) !== undefined;
   }
 
   /** The methods that have a handler of their own at this path, for the Allow field (RFC 9110 §10.2.1). */

@@ -16,7 +16,7 @@ export class HeaderSection {
   /** Of the Host field; undefined where there is none. */
   readonly host: string | undefined;
   readonly framing: Framing;
-  /** Whether the connection stays open behind this exchange as far as the client says (RFC 9112 §9.3). */
+  /** Whether the connection stays open behind this exchange, as far as the request tells (RFC 9112 §9.3). */
   readonly persistent: boolean;
   /** The client waits for `100 Continue` before it sends the body (RFC 9110 §10.1.1). */
   readonly expectsContinue: boolean;
@@ -71,7 +71,8 @@ export class HeaderSection {
           });
     this.host = host;
     this.framing = typeof framing === 'string' ? NO_FRAMING : framing;
-    this.persistent = connection === '' ? minorVersion === 1 : isPersistent(connection, minorVersion);
+    const wantsMore = connection === '' ? minorVersion === 1 : isPersistent(connection, minorVersion);
+    this.persistent = wantsMore && !(this.framing.kind === 'chunked' && this.framing.isOdd);
     // An HTTP/1.0 client does not know expectations; RFC 9110 §10.1.1 has its field ignored.
     const expectations = expect === '' || minorVersion === 0 ? NO_ELEMENTS : listElements(expect);
     const unmet = expectations.some((expectation) => expectation !== '100-continue');

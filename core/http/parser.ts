@@ -146,7 +146,12 @@ export class RequestParser {
 
   /** Copies what is unread, so that the memory that was fed may be used again. */
   keep(): void {
-    this.feed(Buffer.from(this.#octets.subarray(this.#position(), this.#end)));
+    this.feed(Buffer.from(this.unread));
+  }
+
+  /** What was fed and not read; valid as long as what was fed is. */
+  get unread(): Buffer {
+    return this.#octets.subarray(this.#position(), this.#end);
   }
 
   /** Goes on to the next request; only after `complete`. */

@@ -1,79 +1,52 @@
 /**
  * The second half of a plugin's life: set up in order, each with its own context; closed in reverse order, also when
- * one of them fails half way.
+ * one of them fails half way. A reload sets up what is new beside what runs, and closes what left when the last
+ * exchange that began with it is over.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { inject, injectable } from 'tsyringe';
 import type { ConfigSource, Limits } from '../config/server-config.js';
 import type { ResolvedConfig } from '../config/validate-config.js';
-import { ExchangeRequest } from '../connection/exchange-request.js';
 import { JackfieldError } from '../errors.js';
-import { thrownAt } from '../extensions/stack-places.js';
-import type { Contributions, Dispatcher, Hook, HookTable } from '../handlers/dispatcher.js';
-import { makeRoute, Registry, type Route } from '../handlers/registry.js';
-import type { Dialect } from '../http/dialect.js';
+import type { Contributions } from '../handlers/dispatcher.js';
+import { Registry } from '../handlers/registry.js';
 import type { Log } from '../log.js';
-import type { Hooks, Plugin, PluginContext, Storage } from '../plugin-api.js';
-import type { MaybePromise } from '../storage/contract.js';
+import type { Storage } from '../plugin-api.js';
 import { TOKENS } from '../tokens.js';
-import { inTime } from './in-time.js';
-import { type LoadedPlugin, type PluginOrigin, tooLate } from './load-plugins.js';
+import type { LoadedPlugin } from './load-plugins.js';
+import {
+  type HostServer,
+  type MakeInstance,
+  noHooks,
+  type PluginReport,
+  PluginUnit,
+  type UnitServices,
+} from './plugin-unit.js';
 
-/** What `jackfield plugins` shows of a plugin. */
-export interface PluginReport {
-  readonly name: string;
-  readonly origin: PluginOrigin;
-  /** The module it came from, absolute; absent for an object given by a program. */
-  readonly file?: string;
-  readonly version?: string;
-  readonly claims: readonly { readonly method: string; readonly pattern: string }[];
-  readonly setupMs: number;
+/** Other plugins than before, all of them up; nothing has changed yet for exchanges. */
+export interface PluginChange {
+  readonly contributions: Contributions;
+  readonly started: readonly PluginUnit[];
+  readonly kept: readonly PluginUnit[];
+  readonly left: readonly PluginUnit[];
+  /** From now on these are the plugins of the server. Those that left are still to be closed. */
+  commit(): void;
+  /** Closes what was set up for it. */
+  undo(): Promise<void>;
 }
-
-/** Makes an instance of a class plugin, in a container of its own. */
-export type MakeInstance = (plugin: LoadedPlugin, context: PluginContext) => PluginInstance;
-
-/** Only `setup` is called on it; what else a plugin has is told by its class. */
-export type PluginInstance = Pick<Plugin, 'setup'>;
-
-/** What the plugins reach of their server. */
-export interface HostServer {
-  readonly dispatcher: Dispatcher | undefined;
-  shutdown(): void;
-}
-
-type GrowingReport = { -readonly [Part in keyof PluginReport]: PluginReport[Part] };
-
-function emptyReport({ name, origin, file, version }: LoadedPlugin): GrowingReport {
-  return {
-    name,
-    origin,
-    ...(file === '' ? {} : { file }),
-    ...(version === undefined ? {} : { version }),
-    claims: [],
-    setupMs: 0,
-  };
-}
-
-interface Closer {
-  readonly plugin: string;
-  readonly fn: () => MaybePromise<void>;
-}
-
-type MutableHooks = { [Stage in keyof HookTable]: HookTable[Stage][number][] };
 
 @injectable()
 export class PluginHost {
-  readonly #limits: Limits;
-  readonly #source: ConfigSource;
+  #folder: string;
   readonly #storage: Storage;
   readonly #log: Log;
-  readonly #stopping = new AbortController();
-  readonly #closers: Closer[] = [];
-  #isClosed = false;
-  readonly #routes: Route[] = [];
-  readonly #hooks: MutableHooks = { request: [], handler: [], response: [], error: [], close: [] };
-  readonly #dialects: Dialect[] = [];
-  readonly #reports: GrowingReport[] = [];
+  #setupTimeoutMs: number;
+  #isStopping = false;
+  /** In boot order; while the server starts, as far as it has come. */
+  #units: PluginUnit[] = [];
+  /** Set up by a reload that has not come to its end. */
+  #pending: PluginUnit[] = [];
+  #services: UnitServices | undefined;
 
   constructor(
     @inject(TOKENS.config) config: ResolvedConfig,
@@ -81,15 +54,15 @@ export class PluginHost {
     @inject(TOKENS.storage) storage: Storage,
     @inject(TOKENS.log) log: Log,
   ) {
-    this.#limits = config.limits;
-    this.#source = source;
+    this.#setupTimeoutMs = config.limits.setupTimeoutMs;
+    this.#folder = source.folder;
     this.#storage = storage;
     this.#log = log;
   }
 
   /** In boot order; of a plugin that is being set up its claims are still to come. */
   get reports(): readonly PluginReport[] {
-    return this.#reports;
+    return this.#units.map(({ report }) => report);
   }
 
   /**
@@ -101,121 +74,132 @@ export class PluginHost {
     server: HostServer,
     make: MakeInstance,
   ): Promise<Contributions> {
+    this.#services = this.#servicesFor(server, make);
     try {
-      for (const plugin of plugins) {
-        if (this.#stopping.signal.aborted) throw new JackfieldError('SERVER_CLOSING');
-        await this.#setUpOne(plugin, server, make);
-      }
-      return { registry: new Registry(this.#routes), hooks: this.#hooks, dialects: this.#dialects };
+      for (const plugin of plugins) await this.#setUpOne(plugin, this.#units, this.#services);
+      return contributionsOf(this.#units);
     } catch (error) {
       await this.close();
       throw error;
     }
   }
 
-  async #setUpOne(plugin: LoadedPlugin, server: HostServer, make: MakeInstance): Promise<void> {
-    const started = performance.now();
-    const routesBefore = this.#routes.length;
-    const report = emptyReport(plugin);
-    this.#reports.push(report);
-    const life = { isSettingUp: true };
-    const context = this.#contextOf(plugin, server, life);
-    const named = plugin.location === '' ? `"${plugin.name}"` : `"${plugin.name}" at ${plugin.location}`;
-    try {
-      const instance = typeof plugin.made === 'function' ? make(plugin, context) : plugin.made;
-      const { setupTimeoutMs } = this.#limits;
-      await inTime(instance.setup(context), setupTimeoutMs, () => tooLate(named, setupTimeoutMs));
-    } catch (cause) {
-      if (cause instanceof JackfieldError && cause.code === 'PLUGIN_SETUP_TIMEOUT') throw cause;
-      const reason = cause instanceof Error ? cause.message : String(cause);
-      throw new JackfieldError('PLUGIN_SETUP_FAILED', `${named}${thrownAt(cause, plugin.file)}: ${reason}`, {
-        cause,
-      });
-    } finally {
-      life.isSettingUp = false;
+  /**
+   * Sets up those plugins that are not up already just so: the same module, name, prefix and options.
+   * Errors: as `setUp`; then nothing has changed.
+   */
+  async change(
+    plugins: readonly LoadedPlugin[],
+    { setupTimeoutMs }: Limits,
+    folder: string,
+  ): Promise<PluginChange> {
+    if (this.#services === undefined) throw new TypeError('There is nothing to change before the set-up.');
+    const was = { setupTimeoutMs: this.#setupTimeoutMs, folder: this.#folder };
+    this.#setupTimeoutMs = setupTimeoutMs;
+    this.#folder = folder;
+    const before = this.#units;
+    const started: PluginUnit[] = [];
+    this.#pending = started;
+    const kept = new Map<LoadedPlugin, PluginUnit>();
+    for (const plugin of plugins) {
+      const same = before.find((unit) => isSame(unit.plugin, plugin));
+      if (same !== undefined) kept.set(plugin, same);
     }
-    report.claims = this.#routes
-      .slice(routesBefore)
-      .map(({ method, pattern }) => ({ method, pattern: pattern.text }));
-    report.setupMs = performance.now() - started;
+    const undo = async (): Promise<void> => {
+      this.#pending = [];
+      await closeInTurn(started);
+      this.#setupTimeoutMs = was.setupTimeoutMs;
+      this.#folder = was.folder;
+    };
+    try {
+      const units: PluginUnit[] = [];
+      for (const plugin of plugins)
+        units.push(kept.get(plugin) ?? (await this.#setUpOne(plugin, started, this.#services)));
+      const contributions = contributionsOf(units);
+      const stays = new Set(kept.values());
+      const left = before.filter((unit) => !stays.has(unit));
+      const commit = (): void => {
+        this.#units = units;
+        this.#pending = [];
+      };
+      return { contributions, started, kept: [...stays], left, commit, undo };
+    } catch (error) {
+      await undo();
+      throw error;
+    }
   }
 
-  #contextOf(
-    { name, options }: LoadedPlugin,
-    server: HostServer,
-    life: { isSettingUp: boolean },
-  ): PluginContext {
-    const only = (what: string): void => {
-      if (!life.isSettingUp)
-        throw new TypeError(`The plugin "${name}" called ${what} after its setup had ended.`);
-    };
+  async #setUpOne(plugin: LoadedPlugin, among: PluginUnit[], services: UnitServices): Promise<PluginUnit> {
+    this.mustGoOn();
+    const unit = new PluginUnit(plugin, services);
+    among.push(unit);
+    await unit.setUp();
+    return unit;
+  }
+
+  #servicesFor(server: HostServer, make: MakeInstance): UnitServices {
+    const host = this;
     return {
-      handle: (method, pattern, handler, routeOptions) => {
-        only('handle');
-        this.#routes.push(makeRoute(name, method, pattern, handler as Route['handler'], routeOptions));
-      },
-      hook: (stage, fn) => {
-        only('hook');
-        this.#addHook(name, stage, fn);
-      },
-      dialect: (dialect) => {
-        only('dialect');
-        this.#dialects.push(dialect);
-      },
-      forward: (request, method) => {
-        if (server.dispatcher === undefined || !(request instanceof ExchangeRequest)) {
-          throw new TypeError('forward takes the request that a handler was given.');
-        }
-        return server.dispatcher.forward(request, method);
+      get folder() {
+        return host.#folder;
       },
       storage: this.#storage,
-      log: this.#log.child({ plugin: name }),
-      options,
-      signal: this.#stopping.signal,
-      folder: this.#source.folder,
-      onClose: (fn) => {
-        if (typeof fn !== 'function') throw new TypeError('onClose takes a function.');
-        if (!this.#isClosed) this.#closers.push({ plugin: name, fn });
-        // Of a setup that was given up, and still came to something that has to be closed.
-        else void this.#closeOne({ plugin: name, fn });
+      log: this.#log,
+      get setupTimeoutMs() {
+        return host.#setupTimeoutMs;
       },
-      shutdown: () => server.shutdown(),
+      make,
+      server,
     };
   }
 
-  #addHook<Stage extends keyof Hooks>(plugin: string, stage: Stage, fn: Hooks[Stage]): void {
-    if (!Object.hasOwn(this.#hooks, stage)) {
-      throw new TypeError(
-        `There is no hook "${String(stage)}"; there are ${Object.keys(this.#hooks).join(', ')}.`,
-      );
-    }
-    if (typeof fn !== 'function') throw new TypeError(`The hook "${stage}" is not a function.`);
-    (this.#hooks[stage] as Hook<Stage>[]).push({ plugin, fn });
+  /** Errors: SERVER_CLOSING. */
+  mustGoOn(): void {
+    if (this.#isStopping) throw new JackfieldError('SERVER_CLOSING');
   }
 
   /** Tells the plugins that the server begins to stop. */
   announceStop(): void {
-    this.#stopping.abort(new JackfieldError('SERVER_CLOSING'));
+    this.#isStopping = true;
+    for (const unit of [...this.#units, ...this.#pending]) unit.announceStop();
   }
 
-  /**
-   * Runs what was given to `onClose`, the last first. A closer that fails, or takes longer than `setupTimeoutMs`, is
-   * logged and keeps none of the others.
-   */
+  /** Closes all that is up, the last first. */
   async close(): Promise<void> {
     this.announceStop();
-    this.#isClosed = true;
-    for (const closer of this.#closers.splice(0).reverse()) await this.#closeOne(closer);
+    await closeInTurn(this.#units);
   }
+}
 
-  async #closeOne({ plugin, fn }: Closer): Promise<void> {
-    const { setupTimeoutMs } = this.#limits;
-    const late = new Error(`It took longer than ${setupTimeoutMs} ms.`);
-    try {
-      await inTime(fn(), setupTimeoutMs, () => late);
-    } catch (error) {
-      if (error === late) this.#log.error({ plugin, setupTimeoutMs }, 'A plugin was not closed in time.');
-      else this.#log.error({ plugin, err: error }, 'A plugin failed while it was closed.');
-    }
+/** Closes plugins in the reverse of the order in which they stand. */
+export async function closeInTurn(units: readonly PluginUnit[]): Promise<void> {
+  for (const unit of units.toReversed()) await unit.close();
+}
+
+/** Errors: HANDLER_REPEATED. */
+function contributionsOf(units: readonly PluginUnit[]): Contributions {
+  const hooks = noHooks();
+  for (const { hooks: own } of units) {
+    hooks.request.push(...own.request);
+    hooks.handler.push(...own.handler);
+    hooks.response.push(...own.response);
+    hooks.error.push(...own.error);
+    hooks.close.push(...own.close);
   }
+  return {
+    registry: new Registry(units.flatMap(({ routes }) => routes)),
+    hooks,
+    dialects: units.flatMap(({ dialects }) => dialects),
+  };
+}
+
+/** Whether what runs as the one is what the other asks for. */
+function isSame(one: LoadedPlugin, other: LoadedPlugin): boolean {
+  return (
+    one.exported === other.exported &&
+    one.name === other.name &&
+    one.prefix === other.prefix &&
+    // Of schemas and instances among the options only the very same are equal, which is meant.
+    isDeepStrictEqual(one.givenOptions, other.givenOptions)
+  );
 }

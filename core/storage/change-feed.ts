@@ -80,7 +80,7 @@ export class ChangeFeed {
       this.#octets += octetsOf(change);
     }
     // Before the history is cut: who waits has read all that came before, and must not miss any of these.
-    for (const reader of [...this.#waiting]) reader.serve();
+    if (this.#waiting.size > 0) for (const reader of [...this.#waiting]) reader.serve();
     this.#cut();
   }
 
@@ -136,7 +136,7 @@ export class ChangeFeed {
       this.#first += 1;
     }
     // Dropped ones are let go in large steps: to shift an array at every commit would cost its length each time.
-    if (this.#first >= 256 && this.#first * 4 >= this.#history.length) {
+    if (this.#first >= 256 && this.#first * 2 >= this.#history.length) {
       this.#history = this.#history.slice(this.#first);
       this.#first = 0;
     }

@@ -126,7 +126,23 @@ export interface AdapterContext {
   /** The folder that relative paths in options start from: the one of the configuration file. Absolute. */
   readonly folder: string;
   readonly log: Log;
+  /**
+   * The store is only read, as a source of `jackfield store export` and `migrate` is: an adapter that can then writes
+   * nothing at all, makes no store where there is none and leaves what has expired where it is.
+   */
+  readonly readOnly?: boolean;
 }
+
+/** What an adapter found where it checked its own data. */
+export interface Verification {
+  /** A sentence for each; empty where all is well. */
+  readonly faults: readonly string[];
+  /** What else is worth telling, by name. */
+  readonly notes?: Readonly<Record<string, string | number | boolean>>;
+}
+
+/** Mends a store that is not open. @returns A sentence that says what was done. */
+export type Repair<Options> = (options: Options, context: AdapterContext) => MaybePromise<string>;
 
 /** The default export of an adapter's module. */
 export interface AdapterDefinition<Options = unknown> {
@@ -135,6 +151,20 @@ export interface AdapterDefinition<Options = unknown> {
   readonly options?: StandardSchema<unknown, Options>;
   /** Makes the adapter; it opens nothing yet. */
   create(options: Options, context: AdapterContext): StorageAdapter;
+  /**
+   * For `jackfield store verify`: checks the data as only the adapter knows it, before the store is opened and its
+   * entries are read through the contract. It changes nothing. A store that cannot be checked at all is an error.
+   */
+  verify?(options: Options, context: AdapterContext): MaybePromise<Verification>;
+  /**
+   * Ways out of a store that is refused for what stands there, each named by its command, `jackfield store adopt` and
+   * `jackfield store discard`: to take the data as it is, or to go back to what was written last. Nothing is thrown
+   * away without a copy.
+   */
+  readonly repair?: {
+    readonly adopt?: Repair<Options>;
+    readonly discard?: Repair<Options>;
+  };
 }
 
 /** Only adds types: the object is returned as it is. */

@@ -10,6 +10,11 @@ import { byCreation, byExpiry, SortedEntries } from './sorted-entries.js';
 
 const NONE: readonly string[] = [];
 
+/** Entries of one moment, in creation order. */
+export interface FrozenEntries extends Iterable<Entry> {
+  readonly size: number;
+}
+
 export class EntryTable {
   readonly #entries = new Map<string, Entry>();
   readonly #inOrder = new SortedEntries(byCreation);
@@ -82,6 +87,26 @@ export class EntryTable {
     this.#revision = Math.max(this.#revision, draft.revision);
   }
 
+  /**
+   * Every entry in creation order as it stands at this moment, whatever is changed later; those that expired too, until
+   * `forgetExpired`.
+   */
+  freeze(): FrozenEntries {
+    const runs = this.#inOrder.freeze();
+    return {
+      size: this.#entries.size,
+      *[Symbol.iterator]() {
+        for (const run of runs) yield* run;
+      },
+    };
+  }
+
+  /** Goes on counting from here: for adapters that read their data back. */
+  reach(created: number, revision: number): void {
+    this.#created = Math.max(this.#created, created);
+    this.#revision = Math.max(this.#revision, revision);
+  }
+
   /** Takes an entry as it is, at the place that its `created` says: for adapters that read their data back. */
   set(entry: Entry): void {
     const before = this.#entries.get(entry.key);
@@ -127,9 +152,6 @@ export class EntryTable {
   }
 }
 
-/** How many entries of the table are read at once. */
-const PAGE = 1_000;
-
 /** Commits judged one upon the other, over a table that stays as it is until the draft is applied to it. */
 export class Draft {
   readonly #table: EntryTable;
@@ -167,25 +189,6 @@ export class Draft {
 
   get(key: string): Entry | undefined {
     return this.#changed.has(key) ? this.#changed.get(key) : this.#table.get(key, this.#now);
-  }
-
-  /**
-   * Every entry as it stands after the draft, in creation order. The table is read page by page, so it may be used
-   * in between, but not changed.
-   */
-  *entries(): Generator<Entry, void> {
-    for (let after: number | undefined = 0; after !== undefined; ) {
-      const page: Listing = this.#table.list({ after, limit: PAGE }, this.#now);
-      for (const entry of page.entries) {
-        const standing = this.#changed.has(entry.key) ? this.#changed.get(entry.key) : entry;
-        // One that was deleted and put again stands at the end.
-        if (standing?.created === entry.created) yield standing;
-      }
-      after = page.next;
-    }
-    const isNew = (entry?: Entry) => entry !== undefined && entry.created > this.#table.created;
-    const added = [...this.#changed.values()].filter((entry) => isNew(entry)) as Entry[];
-    yield* added.sort(byCreation);
   }
 
   commit({ checks = [], puts = [], deletes = [] }: Change): CommitResult {

@@ -4,9 +4,10 @@ import { JackfieldError } from '../errors.js';
 import { type ExtensionKind, findExtension, listBuiltIn } from '../extensions/find-extension.js';
 import type { AdapterDefinition } from './contract.js';
 
-const ADAPTERS: ExtensionKind = {
+export const ADAPTERS: ExtensionKind = {
   folder: 'storage-adapters',
   packagePrefix: 'jackfield-adapter-',
+  keyword: 'jackfield-adapter',
   unknown: 'ADAPTER_UNKNOWN',
   unloadable: 'ADAPTER_INVALID',
 };

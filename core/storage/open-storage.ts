@@ -1,5 +1,6 @@
 /** From the `storage` part of a configuration to an open store behind its door. */
 import type { ConfigSource, StorageConfig } from '../config/server-config.js';
+import type { StandardIssue } from '../config/standard-schema.js';
 import { explainIssues, knownKeysOf } from '../config/validate-config.js';
 import { ERRORS, JackfieldError } from '../errors.js';
 import { thrownAt } from '../extensions/stack-places.js';
@@ -7,8 +8,10 @@ import type { Log } from '../log.js';
 import {
   type AdapterContext,
   type AdapterDefinition,
+  type MaybePromise,
   type StorageAdapter,
   StorageError,
+  type Verification,
 } from './contract.js';
 import { asDefinition, findAdapter } from './find-adapter.js';
 import { StorageDoor } from './storage-door.js';
@@ -19,13 +22,12 @@ export async function openStorage(
   source: ConfigSource,
   log: Log,
 ): Promise<StorageDoor> {
-  const door = new StorageDoor(await makeAdapter(config, source, log));
+  const { door } = await makeStorage(config, source, log);
   try {
     await door.open();
   } catch (error) {
     throw withWayOut(error, door);
   }
-  log.debug({ store: door.name, ...door.supports }, 'The store is open.');
   return door;
 }
 
@@ -41,17 +43,41 @@ function withWayOut(error: unknown, { supports }: StorageDoor): unknown {
   );
 }
 
-async function makeAdapter(
+/** A store that is not open yet, and what its adapter can do with it in that state. */
+export interface MadeStorage {
+  readonly door: StorageDoor;
+  readonly verify?: () => MaybePromise<Verification>;
+  readonly repair?: Readonly<Partial<Record<'adopt' | 'discard', () => MaybePromise<string>>>>;
+}
+
+/**
+ * @param readOnly The store is only read; see `AdapterContext`.
+ * Errors: ADAPTER_UNKNOWN, ADAPTER_INVALID, ADAPTER_OPTIONS_INVALID.
+ */
+export async function makeStorage(
   { adapter, options = {} }: StorageConfig,
   source: ConfigSource,
   log: Log,
-): Promise<StorageAdapter> {
-  if (isAdapter(adapter)) return adapter;
+  readOnly = false,
+): Promise<MadeStorage> {
+  if (isAdapter(adapter)) return { door: new StorageDoor(adapter) };
   const definition =
     typeof adapter === 'string' ? await findAdapter(adapter, source) : asDefinition(adapter, 'the object');
   const validated = await validateOptions(definition, options, source);
-  const context = { folder: source.folder, log: log.child({ adapter: definition.name }) };
-  return made(definition, validated, context);
+  const context: AdapterContext = {
+    folder: source.folder,
+    log: log.child({ adapter: definition.name }),
+    ...(readOnly ? { readOnly } : {}),
+  };
+  const { verify, repair: { adopt, discard } = {} } = definition;
+  return {
+    door: new StorageDoor(made(definition, validated, context)),
+    ...(verify === undefined ? {} : { verify: () => verify.call(definition, validated, context) }),
+    repair: {
+      ...(adopt === undefined ? {} : { adopt: () => adopt(validated, context) }),
+      ...(discard === undefined ? {} : { discard: () => discard(validated, context) }),
+    },
+  };
 }
 
 function isAdapter(adapter: StorageConfig['adapter']): adapter is StorageAdapter {
@@ -111,15 +137,13 @@ async function validateOptions(
       `${location === '' ? '' : `${location}: `}"${name}" takes no options.`,
     );
   }
-  const result = await schema['~standard'].validate(value);
+  const validate = async () => await schema['~standard'].validate(value);
+  const explain = (issues: readonly StandardIssue[] = []): string[] =>
+    explainIssues(issues, { source, path, knownKeys: knownKeysOf(schema), schema, value });
+  await source.environment?.settle(value, path, async () => explain((await validate()).issues).length);
+  const result = await validate();
   if (result.issues === undefined) return result.value;
-  const faults = explainIssues(result.issues, {
-    source,
-    path,
-    knownKeys: knownKeysOf(schema),
-    schema,
-    value,
-  });
+  const faults = explain(result.issues);
   throw new JackfieldError(
     'ADAPTER_OPTIONS_INVALID',
     faults.map((fault) => `adapter "${name}": ${fault}`).join('\n'),

@@ -24,6 +24,8 @@ export class SortedEntries {
   readonly #order: Order;
   /** None is empty. */
   readonly #runs: Entry[][] = [];
+  /** Runs that somebody reads as they were: each is copied before it is changed. */
+  #frozen: Set<Entry[]> | undefined;
 
   constructor(order: Order) {
     this.#order = order;
@@ -32,7 +34,7 @@ export class SortedEntries {
   /** Puts the entry at its place, instead of the one that stands there. */
   set(entry: Entry): void {
     const runAt = this.#runOf(entry);
-    const run = this.#runs[runAt];
+    const run = this.#own(runAt);
     if (run === undefined) {
       this.#runs.push([entry]);
       return;
@@ -40,7 +42,10 @@ export class SortedEntries {
     const at = this.#firstFrom(run, entry);
     const standing = run[at];
     if (standing !== undefined && this.#order(standing, entry) === 0) run[at] = entry;
-    else if (run.length < MAX_RUN) run.splice(at, 0, entry);
+    else if (run.length < MAX_RUN) {
+      if (at === run.length) run.push(entry);
+      else run.splice(at, 0, entry);
+    }
     // What comes last opens a new run, which leaves full runs behind where entries only ever come at the end.
     else if (at === run.length) this.#runs.splice(runAt + 1, 0, [entry]);
     else {
@@ -51,13 +56,13 @@ export class SortedEntries {
 
   delete(place: Place): void {
     const runAt = this.#runOf(place);
-    const run = this.#runs[runAt];
+    const run = this.#own(runAt);
     if (run === undefined) return;
     const at = this.#firstFrom(run, place);
     const standing = run[at];
     if (standing === undefined || this.#order(standing, place) !== 0) return;
     run.splice(at, 1);
-    const before = this.#runs[runAt - 1];
+    const before = this.#own(runAt - 1);
     if (run.length === 0) this.#runs.splice(runAt, 1);
     // Without this, a store that shrank would keep a run for every entry that is left.
     else if (before !== undefined && before.length + run.length <= MAX_RUN / 2) {
@@ -68,6 +73,12 @@ export class SortedEntries {
 
   first(): Entry | undefined {
     return this.#runs[0]?.[0];
+  }
+
+  /** The entries as they stand at this moment, for as long as the reader likes; costs a pointer for each run. */
+  freeze(): readonly (readonly Entry[])[] {
+    this.#frozen = new Set(this.#runs);
+    return [...this.#runs];
   }
 
   /** The entries behind this place, whether or not one stands there. Do not change the order while you read. */
@@ -86,10 +97,21 @@ export class SortedEntries {
     }
   }
 
+  /** The run, to be changed. */
+  #own(runAt: number): Entry[] | undefined {
+    const run = this.#runs[runAt];
+    if (run === undefined || this.#frozen?.delete(run) !== true) return run;
+    const own = run.slice();
+    this.#runs[runAt] = own;
+    return own;
+  }
+
   /** The index of the last run that begins at or before this place; the first run where none does. */
   #runOf(place: Place): number {
     let low = 0;
     let high = this.#runs.length;
+    // Most entries come in at the end.
+    if (high > 1 && this.#order(this.#runs[high - 1]![0]!, place) <= 0) return high - 1;
     while (high - low > 1) {
       const middle = (low + high) >>> 1;
       if (this.#order(this.#runs[middle]![0]!, place) <= 0) low = middle;

@@ -1,4 +1,6 @@
-/** The contract kits, for the tests of plugins and adapters: `import { storageContract } from 'jackfield/testing'`. */
+/** The contract kits, for the tests of plugins and adapters: `import { storageContract, testPlugin } from 'jackfield/testing'`. */
+
+export { type PluginContractOptions, pluginContract } from './plugin-contract.js';
 export type {
   ContractStore,
   MakeAdapter,
@@ -6,3 +8,4 @@ export type {
   TestFunction,
 } from './storage/harness.js';
 export { storageContract } from './storage-contract.js';
+export { type LogLine, type TestedPlugin, type TestPluginOptions, testPlugin } from './test-plugin.js';

@@ -4,10 +4,12 @@
  */
 import { dirname } from 'node:path';
 import { StorageError } from '../../core/storage/contract.js';
-import { codeOf, type FileStat, type FileSystem, type NewFile, statOrNone } from './file-system.js';
+import { codeOf, type FileStat, type FileSystem, type OpenFile, statOrNone } from './file-system.js';
 
 /** What may be written at once, so that a large file does not hold up the event loop. */
-const PIECE_CHARACTERS = 262_144;
+const PIECE_CHARACTERS = 65_536;
+
+const SYNC_EVERY_OCTETS = 16_777_216;
 
 /** A file of ours that nobody has to read but its owner; who wants it otherwise changes the mode, which is kept. */
 const NEW_FILE_MODE = 0o600;
@@ -35,7 +37,7 @@ export async function prepare(
 ): Promise<Prepared> {
   const temporary = `${path}.tmp`;
   const abandon = () => files.unlink(temporary).catch(() => {});
-  let file: NewFile | undefined;
+  let file: OpenFile | undefined;
   try {
     const standing = await statOrNone(files, path);
     // A leftover of a crash, or a link that somebody put there: gone, not written through.
@@ -43,9 +45,15 @@ export async function prepare(
     file = await files.create(temporary);
     await file.dress(standing ?? { ...(await files.stat(temporary)), mode: NEW_FILE_MODE });
     let size = 0;
+    let unsynced = 0;
     for (const piece of pieces) {
-      await writeWhole(file, piece);
+      await writeWhole(file, piece, size);
       size += piece.length;
+      unsynced += piece.length;
+      if (unsynced < SYNC_EVERY_OCTETS) continue;
+      // A large file that is synced only at its end would hold up the syncs of the journal for as long.
+      await synced(file);
+      unsynced = 0;
     }
     await synced(file);
     const closing = file;
@@ -70,7 +78,7 @@ async function publish(files: FileSystem, temporary: string, path: string): Prom
   }
 }
 
-async function synced(file: NewFile): Promise<void> {
+async function synced(file: OpenFile): Promise<void> {
   try {
     await file.sync();
   } catch (cause) {
@@ -81,9 +89,9 @@ async function synced(file: NewFile): Promise<void> {
 }
 
 /** A write may take fewer octets than it was given, most of all where the disk is nearly full. */
-async function writeWhole(file: NewFile, octets: Uint8Array): Promise<void> {
+export async function writeWhole(file: OpenFile, octets: Uint8Array, at: number): Promise<void> {
   for (let done = 0; done < octets.length; ) {
-    const written = await file.write(octets.subarray(done));
+    const written = await file.write(octets.subarray(done), at + done);
     if (written === 0) throw Object.assign(new Error('no octet more could be written'), { code: 'ENOSPC' });
     done += written;
   }
@@ -101,7 +109,7 @@ export function* piecesOf(lines: Iterable<string>): Generator<Uint8Array, void> 
   yield Buffer.from(text);
 }
 
-function isFull(cause: unknown): boolean {
+export function isFull(cause: unknown): boolean {
   return ['ENOSPC', 'EDQUOT', 'EFBIG'].includes(codeOf(cause));
 }
 

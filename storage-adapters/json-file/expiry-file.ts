@@ -1,34 +1,21 @@
 /**
- * When entries expire, kept beside the data, because the data file is the user's and holds nothing of ours.
+ * When entries expire, as the first format of this adapter kept it: a file beside the data, read once and then taken
+ * over into the base (`base.ts`).
  *
- * The file names, by the hash of its content, the data it belongs to. It is written before the data and then holds
- * two sections: for the data that is about to come and for the data that still stands. So whichever of the two a
- * crash leaves, its expiry is known. A data file that is neither was edited by hand; for that, the first section
- * counts where key and value are still the same.
+ * The file names, by the hash of its content, the data it belongs to: the data that was about to be written and the
+ * data that stood before. A data file that is neither was edited by hand; for that, the first section counts where
+ * key and value are still the same.
  */
-import { createHash } from 'node:crypto';
-import type { Entry } from '../../core/storage/contract.js';
+import { valueMark } from './base.js';
 import { corrupt, textOf } from './json-text.js';
 
-/** The expiry of the entries of one data file. */
+/** Key, `valueMark` and the milliseconds since the epoch from which on the entry is absent. */
+type ExpiryRow = readonly [key: string, mark: string, expiresAt: number];
+
+/** The expiry of the entries of one data file, known by its SHA-256 in hex. */
 export interface ExpirySection {
-  /** SHA-256 of the data file, in hex. */
   readonly data: string;
   readonly rows: readonly ExpiryRow[];
-}
-
-/** Key, `valueMark` and the milliseconds since the epoch from which on the entry is absent. */
-export type ExpiryRow = readonly [key: string, mark: string, expiresAt: number];
-
-export function* expiryLines(sections: readonly ExpirySection[]): Generator<string, void> {
-  for (const { data, rows } of sections) {
-    yield `${JSON.stringify({ data })}\n`;
-    for (const row of rows) yield `${JSON.stringify(row)}\n`;
-  }
-}
-
-export function expiryRow({ key, value }: Entry, expiresAt: number): ExpiryRow {
-  return [key, valueMark(value), expiresAt];
 }
 
 /** Errors: STORAGE_CORRUPT. */
@@ -52,7 +39,7 @@ export function expiryIn(octets: Uint8Array, file: string): ExpirySection[] {
 /** Tells when each entry of the data expires. */
 export function expiryOf(
   sections: readonly ExpirySection[],
-  data: string,
+  data: string | null,
 ): (key: string, value: string) => number | undefined {
   const own = sections.find((section) => section.data === data);
   const rows = new Map((own ?? sections[0])?.rows.map((row) => [row[0], row]));
@@ -61,11 +48,6 @@ export function expiryOf(
     if (row === undefined) return undefined;
     return own !== undefined || row[1] === valueMark(value) ? row[2] : undefined;
   };
-}
-
-/** Enough of a hash to tell an edited value from the one that was to expire. */
-function valueMark(value: string): string {
-  return createHash('sha256').update(value).digest('hex').slice(0, 16);
 }
 
 function parsed(line: string): unknown {

@@ -8,6 +8,7 @@
 export class GroupCommit<Work, Answer> {
   readonly #perform: (group: readonly Work[]) => Promise<readonly Answer[]>;
   #gathering: Member<Work, Answer>[] = [];
+  #between: (() => Promise<void>)[] = [];
   #running: Promise<void> | undefined;
 
   /** @param perform Answers in the order of the group; where it rejects, every member of the group does. */
@@ -22,6 +23,14 @@ export class GroupCommit<Work, Answer> {
     });
   }
 
+  /** Does something while no group is in flight. */
+  between<T>(job: () => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#between.push(() => job().then(resolve, reject));
+      this.#running ??= this.#run();
+    });
+  }
+
   /** Resolves when nothing is in flight and nothing waits. */
   async settled(): Promise<void> {
     await this.#running;
@@ -30,8 +39,10 @@ export class GroupCommit<Work, Answer> {
   async #run(): Promise<void> {
     // What other sockets ask for in this turn of the event loop joins the first group.
     await new Promise((resolve) => setImmediate(resolve));
-    while (this.#gathering.length > 0) {
+    while (this.#gathering.length + this.#between.length > 0) {
+      for (const job of this.#between.splice(0)) await job();
       const group = this.#gathering;
+      if (group.length === 0) continue;
       this.#gathering = [];
       try {
         const answers = await this.#perform(group.map(({ work }) => work));

@@ -2,7 +2,9 @@
  * The text form of the data: one JSON object of strings, an entry a line, in creation order.
  *
  * `JSON.parse` will not do for reading: it puts keys that look like indexes first, merges repeated keys and knows
- * no positions. So the object is read here entry by entry, and `JSON.parse` reads the strings.
+ * no positions. So the object is read here entry by entry, over the octets: a string cut from a text of the whole
+ * file would keep all of that in memory, and no string holds more than 512 MiB. `JSON.parse` reads the strings that
+ * have escapes.
  */
 import { isUtf8 } from 'node:buffer';
 import { StorageError } from '../../core/storage/contract.js';
@@ -12,18 +14,40 @@ export function lineOf(key: string, value: string): string {
   return `  ${JSON.stringify(key)}: ${JSON.stringify(value)}`;
 }
 
-/**
- * The pairs of the object, in the order of the file.
- * Errors: STORAGE_CORRUPT with `file:line:column` and what to do.
- * @param file Its name, for errors.
- */
+/** The pairs of the object, in the order of the file. Errors: those of `readPairs`. */
 export function pairsIn(octets: Uint8Array, file: string): Map<string, string> {
-  return new Reader(textOf(octets, file), file).object();
+  const pairs = new Map<string, string>();
+  readPairs(octets, file, (key, value) => {
+    if (pairs.has(key)) return false;
+    pairs.set(key, value);
+    return true;
+  });
+  return pairs;
+}
+
+/**
+ * Gives each pair of the object to `take`, in the order of the file.
+ * @param take False where it has this key already.
+ * @param file Its name, for errors.
+ * Errors: STORAGE_CORRUPT with `file:line:column` and what to do.
+ */
+export function readPairs(
+  octets: Uint8Array,
+  file: string,
+  take: (key: string, value: string) => boolean,
+): void {
+  mustBeUtf8(octets, file);
+  new Reader(octets, file, take).object();
 }
 
 /** UTF-8, where a byte order mark is no part of the text. Errors: STORAGE_CORRUPT. */
 export function textOf(octets: Uint8Array, file: string): string {
-  if (isUtf8(octets)) return new TextDecoder().decode(octets);
+  mustBeUtf8(octets, file);
+  return new TextDecoder().decode(octets);
+}
+
+function mustBeUtf8(octets: Uint8Array, file: string): void {
+  if (isUtf8(octets)) return;
   const lax = new TextDecoder('utf-8', { ignoreBOM: true }).decode(octets);
   const again = Buffer.from(lax);
   const wrongAt = again.findIndex((octet, at) => octet !== octets[at]);
@@ -37,76 +61,97 @@ export function corrupt(file: string, text: string, at: number, sentence: string
   return new StorageError('STORAGE_CORRUPT', `${file}:${line}:${at - lineStart + 1}: ${sentence}`);
 }
 
-const WHITE_SPACE = /[ \t\n\r]*/y;
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const SLASH = 0x2f;
+const COLON = 0x3a;
+const BACKSLASH = 0x5c;
+const OPENING = 0x7b;
+const CLOSING = 0x7d;
+
 /** The beginnings of values that are JSON, but not strings. */
-const OTHER_VALUE = /-?\d|true|false|null|[[{]/y;
+const OTHER_VALUE = /^(?:-?\d|true|false|null|[[{])/;
 
 class Reader {
-  readonly #text: string;
+  readonly #octets: Buffer;
   readonly #file: string;
+  readonly #take: (key: string, value: string) => boolean;
   #at = 0;
 
-  constructor(text: string, file: string) {
-    this.#text = text;
+  constructor(octets: Uint8Array, file: string, take: (key: string, value: string) => boolean) {
+    this.#octets = Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength);
     this.#file = file;
+    this.#take = take;
+    if (octets[0] === 0xef && octets[1] === 0xbb && octets[2] === 0xbf) this.#at = 3;
   }
 
-  object(): Map<string, string> {
-    const pairs = new Map<string, string>();
+  object(): void {
     this.#skipWhiteSpace();
-    if (this.#at === this.#text.length) {
+    if (this.#at === this.#octets.length) {
       this.#fail('the file is empty. Write {} for a store without entries, or remove the file.');
     }
-    this.#take('{', 'the data is one JSON object; here it begins with something else.');
+    this.#expect(OPENING, 'the data is one JSON object; here it begins with something else.');
     this.#skipWhiteSpace();
-    if (this.#text[this.#at] === '}') this.#at += 1;
+    if (this.#octets[this.#at] === CLOSING) this.#at += 1;
     else {
-      do this.#pair(pairs);
+      do this.#pair();
       while (this.#goesOn());
     }
     this.#skipWhiteSpace();
-    if (this.#at < this.#text.length) this.#fail('something follows the end of the object. Remove it.');
-    return pairs;
+    if (this.#at < this.#octets.length) this.#fail('something follows the end of the object. Remove it.');
   }
 
-  #pair(pairs: Map<string, string>): void {
+  #pair(): void {
     this.#skipWhiteSpace();
     const keyAt = this.#at;
-    if (this.#text[keyAt] === '}') this.#fail('the comma before this } has to go.');
+    if (this.#octets[keyAt] === CLOSING) this.#fail('the comma before this } has to go.');
     const key = this.#string('a key in double quotes is missing here.');
     if (key === '') this.#fail('an entry needs a key that is not empty.', keyAt);
-    if (pairs.has(key))
-      this.#fail(`the key ${JSON.stringify(key)} stands twice. Keep one of the two.`, keyAt);
+    const keyEnd = this.#at;
     this.#skipWhiteSpace();
-    this.#take(':', 'a colon is missing between key and value.');
+    this.#expect(COLON, 'a colon is missing between key and value.');
     this.#skipWhiteSpace();
-    OTHER_VALUE.lastIndex = this.#at;
-    if (OTHER_VALUE.test(this.#text)) this.#fail('values are strings. Put this one in double quotes.');
-    pairs.set(key, this.#string('a value in double quotes is missing here.'));
+    if (this.#octets[this.#at] !== QUOTE) {
+      const next = this.#octets.toString('latin1', this.#at, this.#at + 5);
+      if (OTHER_VALUE.test(next)) this.#fail('values are strings. Put this one in double quotes.');
+    }
+    const value = this.#string('a value in double quotes is missing here.');
+    if (this.#take(key, value)) return;
+    const literal = this.#octets.toString('utf8', keyAt, keyEnd);
+    this.#fail(`the key ${JSON.stringify(JSON.parse(literal))} stands twice. Keep one of the two.`, keyAt);
   }
 
   /** Whether a comma says that another pair follows. */
   #goesOn(): boolean {
     this.#skipWhiteSpace();
-    const next = this.#text[this.#at];
-    if (next !== ',' && next !== '}') this.#fail('a comma or the closing } is missing here.');
+    const next = this.#octets[this.#at];
+    if (next !== COMMA && next !== CLOSING) this.#fail('a comma or the closing } is missing here.');
     this.#at += 1;
-    return next === ',';
+    return next === COMMA;
   }
 
   #string(otherwise: string): string {
+    const octets = this.#octets;
     const start = this.#at;
-    if (this.#text[start] !== '"') this.#fail(otherwise);
-    let end = start;
-    do {
-      end = this.#text.indexOf('"', end + 1);
-      if (end === -1) this.#fail('this string has no closing double quote.');
-    } while (this.#isEscaped(end));
+    if (octets[start] !== QUOTE) this.#fail(otherwise);
+    let isPlain = true;
+    let isAscii = true;
+    let end = start + 1;
+    for (; octets[end] !== QUOTE; end += 1) {
+      if (end >= octets.length) this.#fail('this string has no closing double quote.', start);
+      const octet = octets[end]!;
+      if (octet >= 0x80) isAscii = false;
+      else if (octet === BACKSLASH) {
+        isPlain = false;
+        end += 1;
+      } else if (octet < 0x20) isPlain = false;
+    }
     this.#at = end + 1;
-    const literal = this.#text.slice(start, end + 1);
+    if (isPlain)
+      return isAscii ? octets.toString('latin1', start + 1, end) : octets.toString('utf8', start + 1, end);
     let string: unknown;
     try {
-      string = JSON.parse(literal);
+      string = JSON.parse(octets.toString('utf8', start, end + 1));
     } catch {
       this.#fail('this string holds a line break, another control character or an unknown escape.', start);
     }
@@ -116,26 +161,22 @@ class Reader {
     return string;
   }
 
-  /** Whether an odd number of backslashes stands before. */
-  #isEscaped(quoteAt: number): boolean {
-    let at = quoteAt;
-    while (this.#text[at - 1] === '\\') at -= 1;
-    return (quoteAt - at) % 2 === 1;
-  }
-
-  #take(character: string, otherwise: string): void {
-    if (this.#text[this.#at] !== character) this.#fail(otherwise);
+  #expect(octet: number, otherwise: string): void {
+    if (this.#octets[this.#at] !== octet) this.#fail(otherwise);
     this.#at += 1;
   }
 
   #skipWhiteSpace(): void {
-    WHITE_SPACE.lastIndex = this.#at;
-    WHITE_SPACE.test(this.#text);
-    this.#at = WHITE_SPACE.lastIndex;
-    if (this.#text[this.#at] === '/') this.#fail('JSON has no comments. Remove it.');
+    for (;;) {
+      const octet = this.#octets[this.#at];
+      if (octet === SLASH) this.#fail('JSON has no comments. Remove it.');
+      if (octet !== 0x20 && octet !== 0x0a && octet !== 0x0d && octet !== 0x09) return;
+      this.#at += 1;
+    }
   }
 
   #fail(sentence: string, at = this.#at): never {
-    throw corrupt(this.#file, this.#text, at, sentence);
+    const before = new TextDecoder().decode(this.#octets.subarray(0, at));
+    throw corrupt(this.#file, before, before.length, sentence);
   }
 }

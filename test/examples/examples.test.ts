@@ -1,8 +1,18 @@
 /** Every example, run as its first lines say. */
-import { cp, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import http from 'node:http';
 import path from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Duplex } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import test, { type ExecutionContext } from 'ava';
 import { MAIN, ROOT, type RunningServer, runToEnd, serve } from '../repository.js';
+import { postgresMissing, startPostgres } from '../support/postgres-server.js';
+import { redisMissing, startRedis } from '../support/redis-server.js';
 
 const inExamples = (...names: string[]): string => path.join(ROOT, 'examples', ...names);
 
@@ -49,6 +59,28 @@ test('custom-method: SHOUT answers as its options say, PURGE forgets an entry', 
   t.deepEqual(await ask(server, 'GET', '/'), [200, 'No data in DB']);
 });
 
+test('keys: counters that many raise lose no step', async (t) => {
+  const server = await example(t, 'keys');
+  const script = inExamples('keys/counter.js');
+  const runs = await Promise.all([1, 2].map(() => runToEnd(process.execPath, [script, server.url])));
+  for (const { code, stderr } of runs) t.is(code, 0, stderr);
+  t.deepEqual(await ask(server, 'GET', '/keys/counter'), [200, '20']);
+});
+
+test('watch: the mirror lists once, then follows', async (t) => {
+  const server = await example(t, 'watch');
+  await ask(server, 'PUT', '/keys/a', '1');
+  const child = spawn(process.execPath, [inExamples('watch/mirror.js'), server.url]);
+  t.teardown(() => child.kill('SIGKILL'));
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const next = async () => (await lines.next()).value as unknown;
+  t.is(await next(), '1 entries');
+  await ask(server, 'PUT', '/keys/a', '2');
+  t.is(await next(), 'a = 2');
+  await ask(server, 'DELETE', '/keys/a');
+  t.is(await next(), 'a is gone');
+});
+
 test('custom-adapter: entries are in the file when the server starts again', async (t) => {
   // A copy, so that its data is not left among the examples; inside the repository, where the package finds itself.
   const folder = await mkdtemp(path.join(ROOT, 'dist/example-'));
@@ -70,6 +102,23 @@ test('custom-adapter: it keeps the contract of all adapters', async (t) => {
   t.is(code, 0, stdout);
   t.regex(stdout, /^# fail 0$/m);
   t.true(Number(/^# pass (\d+)$/m.exec(stdout)?.[1]) > 40);
+});
+
+test('lmdb: two servers share one store, and it is there when they start again', async (t) => {
+  const folder = await mkdtemp(path.join(ROOT, 'dist/example-'));
+  t.teardown(() => rm(folder, { recursive: true }));
+  await cp(inExamples('lmdb/jackfield.config.json'), path.join(folder, 'jackfield.config.json'));
+  const args = ['--config', path.join(folder, 'jackfield.config.json')];
+  const servers = [await serve(t, args), await serve(t, args)] as const;
+  const [one, other] = servers;
+  t.deepEqual(await ask(one, 'POST', '/create', 'a: 1&b: 2'), [200, 'a:1\r\nb:2\r\nPost Successfully OK']);
+  t.deepEqual(await ask(other, 'GET', '/'), [200, 'The data in DB is as follows. \n\na:1\n\nb:2']);
+  t.is((await ask(other, 'PUT', '/update', 'a: 3'))[0], 200);
+  t.deepEqual(await ask(one, 'GET', '/'), [200, 'The data in DB is as follows. \n\na:3\n\nb:2']);
+  for (const server of servers) t.is(await server.stop(), 0);
+  const again = await serve(t, args);
+  t.deepEqual(await ask(again, 'GET', '/'), [200, 'The data in DB is as follows. \n\na:3\n\nb:2']);
+  t.is(await again.stop(), 0);
 });
 
 test('programmatic: the program prints what it was answered', async (t) => {
@@ -101,6 +150,73 @@ test('class-plugin: the class is given its options and counts by method', async 
   t.deepEqual((await ask(server, 'GET', '/tally'))[0], 404);
 });
 
+test('batteries: who may do what, and how it is told', async (t) => {
+  const { url } = await example(t, 'batteries');
+  const ali = `Basic ${Buffer.from('ali:open sesame').toString('base64')}`;
+  const monitor = 'Bearer example-token-of-the-documentation';
+  const request = (method: string, target: string, headers: Record<string, string> = {}, body?: string) =>
+    fetch(url + target, { method, headers, ...(body === undefined ? {} : { body }) });
+  t.is(await (await request('GET', '/health/ready')).text(), '{"status":"ready","storage":"ok"}');
+  t.is((await request('GET', '/')).status, 200);
+  t.is((await request('POST', '/create', {}, 'a: 1')).status, 401);
+  t.is((await request('POST', '/create', { Authorization: monitor }, 'a: 1')).status, 403);
+  t.is((await request('POST', '/create', { Authorization: ali }, 'a: 1')).status, 200);
+  t.is((await request('POST', '/create', { Authorization: ali }, 'b: 1')).status, 200);
+  t.is((await request('POST', '/create', { Authorization: ali }, 'c: 1')).status, 200);
+  const limited = await request('POST', '/create', { Authorization: ali }, 'd: 1');
+  t.is(limited.status, 429);
+  t.is(limited.headers.get('RateLimit-Policy'), '"writes";q=5;w=3600');
+  const who = await request('WHOAMI', '/', { Authorization: ali });
+  t.deepEqual(await who.json(), { name: 'ali', roles: ['writer'], request: who.headers.get('X-Request-Id') });
+  t.is((await request('GET', '/metrics', { Authorization: ali })).status, 403);
+  t.regex(
+    await (await request('GET', '/metrics', { Authorization: monitor })).text(),
+    /^jackfield_requests_total\{/m,
+  );
+  const preflight = { Origin: 'http://localhost:3000', 'Access-Control-Request-Method': 'POST' };
+  t.is((await request('OPTIONS', '/create', preflight)).headers.get('Access-Control-Allow-Methods'), 'POST');
+  t.is((await request('OPTIONS', '/create', { Authorization: ali })).headers.get('Allow'), 'OPTIONS, POST');
+});
+
+/** Two servers of one example, over a server of the test's own: what one stores the other has. */
+async function sharedExample(t: ExecutionContext, name: string, own: string): Promise<void> {
+  const folder = await mkdtemp(path.join(ROOT, 'dist/example-'));
+  t.teardown(() => rm(folder, { recursive: true }));
+  const config = path.join(folder, 'jackfield.config.json');
+  const text = await readFile(inExamples(name, 'jackfield.config.json'), 'utf8');
+  const [address = ''] = /"(?:postgres|redis):\/\/[^"]*"/.exec(text) ?? [];
+  t.true(address !== '');
+  await writeFile(config, text.replace(address, JSON.stringify(own)));
+  const [one, other] = [await serve(t, ['--config', config]), await serve(t, ['--config', config])];
+  t.deepEqual(await ask(one, 'POST', '/create', 'a: 1'), [200, 'a:1\r\nPost Successfully OK']);
+  t.deepEqual(await ask(other, 'POST', '/create', 'a: 2'), [400, 'The key already exists!']);
+  t.deepEqual(await ask(other, 'GET', '/'), [200, 'The data in DB is as follows. \n\na:1']);
+  t.is(await one.stop(), 0);
+  t.is(await other.stop(), 0);
+}
+
+test('postgres: two servers share their entries', async (t) => {
+  const missing = postgresMissing();
+  if (missing !== undefined) {
+    t.pass(missing);
+    return;
+  }
+  const server = await startPostgres();
+  t.teardown(() => server.stop());
+  await sharedExample(t, 'postgres', server.url());
+});
+
+test('redis: two servers share their entries', async (t) => {
+  const missing = redisMissing();
+  if (missing !== undefined) {
+    t.falsy(process.env.CI, missing);
+    return;
+  }
+  const server = await startRedis();
+  t.teardown(() => server.stop());
+  await sharedExample(t, 'redis', server.url);
+});
+
 test('classic: the client finds every answer of the transcript', async (t) => {
   const server = await example(t, 'classic');
   const cases = inExamples('classic/cases.json');
@@ -109,4 +225,46 @@ test('classic: the client finds every answer of the transcript', async (t) => {
   t.true(stdout.endsWith('\n16 passed, 0 failed\n'), stdout);
   // The last case is END.
   t.is(await server.ended, 0);
+});
+
+test('upgrade: a client of another make switches to the lines, and a stop says goodbye', async (t) => {
+  const server = await example(t, 'upgrade');
+  t.deepEqual(await ask(server, 'GET', '/lines'), [426, 'Only lines/1 is spoken here.']);
+  const talk = async (): Promise<Duplex> => {
+    const asking = http.get(`${server.url}/lines`, {
+      headers: { Connection: 'Upgrade', Upgrade: 'lines/1' },
+    });
+    const [response, stream] = (await once(asking, 'upgrade')) as [http.IncomingMessage, Duplex];
+    t.is(response.headers.upgrade, 'lines/1');
+    return stream;
+  };
+  const ended = await talk();
+  ended.end('a\nb\n');
+  t.is(await text(ended), '1: a\n2: b\n');
+  const open = await talk();
+  open.write('a\n');
+  const [octets] = await once(open, 'data');
+  t.is(String(octets), '1: a\n');
+  const rest = text(open);
+  const stopping = server.stop();
+  t.is(await rest, 'goodbye\n');
+  open.end();
+  t.is(await stopping, 0);
+});
+
+test('upgrade: the report hints at its style ahead and tells its digest behind', async (t) => {
+  const server = await example(t, 'upgrade');
+  const asking = http.get(`${server.url}/report`);
+  const [[hint], [response]] = (await Promise.all([
+    once(asking, 'information'),
+    once(asking, 'response'),
+  ])) as [[http.InformationEvent], [http.IncomingMessage]];
+  t.is(hint.statusCode, 103);
+  t.is(hint.headers.link, '</report.css>; rel=preload; as=style');
+  t.is(await text(response), 'one\ntwo\nthree\n');
+  t.is(response.headers.trailer, 'Repr-Digest');
+  t.is(
+    response.trailers['repr-digest'],
+    `sha-256=:${createHash('sha256').update('one\ntwo\nthree\n').digest('base64')}:`,
+  );
 });

@@ -18,8 +18,8 @@ test('every built-in plugin and adapter has a door of its own', async (t) => {
   }
 });
 
-test('every built-in plugin and adapter stands in the tables of the README', async (t) => {
-  const readme = await readText('README.md');
+test('every built-in plugin and adapter stands in the tables of the README, or in that of the batteries', async (t) => {
+  const readme = (await readText('README.md')) + (await readText('docs/batteries.md'));
   for (const name of [...(await listBuiltIn(PLUGINS)), ...(await listBuiltInAdapters())]) {
     t.regex(readme, new RegExp(`^\\| \`${name}\``, 'm'));
   }

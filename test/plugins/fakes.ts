@@ -54,6 +54,8 @@ export function setUp<Options>(
     hook: () => {},
     dialect: (dialect) => dialects.push(dialect),
     forward: (request, method) => ({ status: 200, body: `${method} ${request.path}` }),
+    allowedMethods: () => [],
+    stats: () => ({ connections: 0, connectionsRefused: 0, requestsRefused: 0, exchanges: 0 }),
     storage,
     log: silentLog,
     options: validated.value,
@@ -109,6 +111,7 @@ export function fakeRequest({
     protocol: 'http',
     host: 'localhost',
     signal: new AbortController().signal,
+    inform: () => false,
   };
 }
 

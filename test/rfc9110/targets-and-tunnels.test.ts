@@ -33,7 +33,7 @@ test('§7.4: an https target on a connection without TLS is answered 421, an htt
   t.is((await server.inject({ target: 'http://127.0.0.1/' })).text, '/');
 });
 
-test('§9.3.6: success to CONNECT would open a tunnel, so a handler cannot answer it; a refusal it can', async (t) => {
+test('§9.3.6: success to CONNECT would open a tunnel, so a handler cannot answer it without one; a refusal it can', async (t) => {
   const server = probed(t);
   const connect = { method: 'CONNECT', target: '127.0.0.1:80' };
   t.is((await server.inject(connect)).status, 500);

@@ -394,3 +394,24 @@ test('§6.3: a fault in a body that nobody reads closes behind the answer', asyn
   t.is(await client.closed(), '');
   t.is(ran(), 0);
 });
+
+test('§6.1: empty elements around chunked are ignored, and nothing behind such a body is served', async (t) => {
+  for (const codings of [', chunked', 'chunked,', ',\t, chunked ,']) {
+    const { connect } = await serve(t, {
+      plugins: [handlers({ 'POST /': async (incoming) => incoming.text() })],
+    });
+    const client = await connect();
+    const smuggled = request('GET /probe');
+    client.send(request('POST /', [`Transfer-Encoding: ${codings}`], '5\r\nhello\r\n0\r\n\r\n') + smuggled);
+    const response = await client.response();
+    t.is(response.body, 'hello', codings);
+    t.is(field(response, 'connection'), 'close');
+    t.is(await client.closed(), '');
+  }
+});
+
+test('§6.1: empty elements alone, too many of them or on HTTP/1.0 are refused and close', async (t) => {
+  for (const codings of [',', ', ,', `${','.repeat(5)}chunked`, 'chunked,,chunked'])
+    await isRefused(t, request('POST /', [`Transfer-Encoding: ${codings}`], '0\r\n\r\n'), 400);
+  await isRefused(t, request('POST / HTTP/1.0', ['Transfer-Encoding: ,chunked'], '0\r\n\r\n'), 400);
+});

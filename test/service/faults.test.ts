@@ -85,6 +85,36 @@ test('a fault while the plugins are set up is told, and the start goes on, also 
   t.is((await server.ended).code, 0);
 });
 
+test('a timer that throws behind a hook of any stage or behind the close names its plugin, and nothing else is harmed', async (t) => {
+  const cwd = await tempFolder(t, {
+    'jackfield.config.json': JSON.stringify({ storage: 'memory', plugins: ['get', './hooked.js'] }),
+    'hooked.js': `export default { name: 'hooked', setup({ handle, hook, onClose }) {
+      const late = (stage) => void setImmediate(() => { throw new Error('late in ' + stage); });
+      for (const stage of ['request', 'handler', 'response', 'error', 'close'])
+        hook(stage, ({ query }) => { if (query.get('stage') === stage) late(stage); });
+      handle('GET', '/fine', () => 'fine');
+      handle('GET', '/failing', () => { throw new Error('at once'); });
+      onClose(async () => { late('the end'); await new Promise((resolve) => setTimeout(resolve, 20)); });
+    } };`,
+  });
+  const { server, url } = await served(t, cwd);
+  const blamed = () =>
+    server.log
+      .filter(({ level }) => level === 'error')
+      .map(({ plugin, err }) => `${plugin}: ${(err as { message: string }).message}`);
+  for (const stage of ['request', 'handler', 'response', 'close']) {
+    t.is(await (await fetch(`${url}/fine?stage=${stage}`)).text(), 'fine');
+    await server.until(new RegExp(`late in ${stage}`), 'stderr');
+    t.is(blamed().at(-1), `hooked: late in ${stage}`);
+  }
+  t.is((await fetch(`${url}/failing?stage=error`)).status, 500);
+  await server.until(/late in error/, 'stderr');
+  t.deepEqual(blamed().slice(-2), ['hooked: at once', 'hooked: late in error']);
+  server.kill('SIGTERM');
+  t.is((await server.ended).code, 0);
+  t.is(blamed().at(-1), 'hooked: late in the end');
+});
+
 test('createServer itself installs nothing global', async (t) => {
   const counts = () => process.eventNames().map((name) => [name, process.listenerCount(name)]);
   const before = counts();

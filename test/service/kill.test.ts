@@ -17,7 +17,7 @@ test('with many writers, SIGKILL at a random moment loses no acknowledged entry,
   const acknowledged: string[] = [];
   for (let round = 0; round < ROUNDS; round += 1) {
     const { server, url } = await served(t, cwd);
-    await holdsAll(t, url, cwd, acknowledged);
+    await holdsAll(t, url, acknowledged);
 
     const enough = acknowledged.length + Math.floor(Math.random() * 60);
     const kill = (): void => {
@@ -48,16 +48,23 @@ test('with many writers, SIGKILL at a random moment loses no acknowledged entry,
       JSON.parse(readFileSync(path.join(cwd, 'data.json'), 'utf8'));
   }
   const { server, url } = await served(t, cwd);
-  await holdsAll(t, url, cwd, acknowledged);
+  await holdsAll(t, url, acknowledged);
   t.true(acknowledged.length > ROUNDS);
   // What the last kill may have left half written goes with the next change.
   t.is((await fetch(`${url}/create`, { method: 'POST', body: 'last: one' })).status, 200);
   server.kill('SIGTERM');
   t.is((await server.ended).code, 0);
-  t.deepEqual((await readdir(cwd)).toSorted(), ['data.json', 'jackfield.config.json']);
+  // A last record that was cut in two by a kill is kept aside.
+  const left = (await readdir(cwd)).filter((name) => !name.includes('.torn-')).toSorted();
+  t.deepEqual(
+    left.map((name) => name.replace(/\d+$/, 'N')),
+    ['data.json', 'data.json.base.N', 'data.json.journal.N', 'jackfield.config.json'],
+  );
+  const file = Object.keys(JSON.parse(await readFile(path.join(cwd, 'data.json'), 'utf8')) as object);
+  for (const key of acknowledged) t.true(file.includes(key), `${key} is in the file`);
 });
 
-async function holdsAll(t: ExecutionContext, url: string, cwd: string, acknowledged: readonly string[]) {
+async function holdsAll(t: ExecutionContext, url: string, acknowledged: readonly string[]) {
   const answer = await fetch(url, { headers: { accept: 'application/json' } });
   const text = await answer.text();
   // The keys do not look like indexes, so JSON.parse keeps their order.
@@ -79,13 +86,6 @@ async function holdsAll(t: ExecutionContext, url: string, cwd: string, acknowled
     const own = keys.filter((key) => key.split('-')[1] === String(writer));
     t.deepEqual(own, own.toSorted());
   }
-  if (keys.length === 0) return;
-  const file = await readFile(path.join(cwd, 'data.json'), 'utf8');
-  t.deepEqual(
-    Object.entries(JSON.parse(file)),
-    [...entries],
-    'the file is what is served, in the same order',
-  );
 }
 
 test('killed while it starts, over and over, the service still starts and has all data', async (t) => {
@@ -119,7 +119,8 @@ test('killed while it starts, over and over, the service still starts and has al
   server.kill('SIGTERM');
   t.is((await server.ended).code, 0);
   t.deepEqual(
-    (await readdir(cwd)).filter((name) => name.startsWith('data')),
-    ['data.json'],
+    (await readdir(cwd)).filter((name) => name.startsWith('data')).map((name) => name.replace(/\d+$/, 'N')),
+    ['data.json', 'data.json.base.N', 'data.json.journal.N'],
   );
+  t.is(await readFile(path.join(cwd, 'data.json'), 'utf8'), '{\n  "a": "1",\n  "b": "2"\n}\n');
 });

@@ -6,6 +6,8 @@ import { readdir } from 'node:fs/promises';
 import net from 'node:net';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { listBuiltIn } from '../../core/extensions/find-extension.js';
+import { PLUGINS } from '../../core/plugin-host/load-plugins.js';
 import { tempFolder } from '../core/temp-folder.js';
 import { ran, served, start } from '../support/served.js';
 
@@ -25,7 +27,7 @@ interface Mistake {
 const withPlugins = (...plugins: readonly unknown[]) => ({ storage: 'memory', plugins });
 const plugin = (source: string) => ({ files: { 'p.js': source }, config: withPlugins('./p.js') });
 const data = (text: string) => ({ files: { 'data.json': text }, config: {} });
-const BUILT_IN = 'Built in are classic, create, end, get, head, post, put, update';
+const BUILT_IN = `Built in are ${(await listBuiltIn(PLUGINS)).join(', ')}`;
 
 const MISTAKES: Readonly<Record<string, Mistake>> = {
   'an address of another machine': {
@@ -69,7 +71,7 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
 
   'an adapter that nobody knows': {
     config: { storage: 'memroy' },
-    says: 'No such storage adapter: "memroy" at jackfield.config.json:1:12. Did you mean "memory"? Built in are json-file, lru, memory; no package jackfield-adapter-memroy or memroy is installed in DIR or above it. [ADAPTER_UNKNOWN]',
+    says: 'No such storage adapter: "memroy" at jackfield.config.json:1:12. Did you mean "memory"? Built in are json-file, lmdb, lru, memory, postgres, redis; no package jackfield-adapter-memroy or memroy is installed in DIR or above it. [ADAPTER_UNKNOWN]',
   },
   'an option that an adapter does not have': {
     config: { storage: { adapter: 'lru', options: { maxEntires: 5 } } },
@@ -99,6 +101,15 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
     files: { 'a.js': 'export default { name: "mine", create() {} };' },
     config: { storage: './a.js' },
     says: 'This is not a storage adapter: what "mine" made is no store: it lacks open, get, list, commit, close. [ADAPTER_INVALID]',
+  },
+  'an adapter that declares a feed and has none': {
+    files: {
+      'a.js':
+        'const f = () => {}; const supports = { watch: true };\n' +
+        'export default { name: "mine", create: () => ({ supports, open: f, get: f, list: f, commit: f, close: f }) };',
+    },
+    config: { storage: './a.js' },
+    says: 'This is not a storage adapter: what "mine" made is no store: it lacks watch, revision. [ADAPTER_INVALID]',
   },
   'an adapter that never opens': {
     files: {
@@ -156,9 +167,73 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
     ...plugin('export const name = "p";'),
     says: 'This is not a plugin: ./p.js at jackfield.config.json:1:32 has no default export. Export default definePlugin({ name, setup }). [PLUGIN_INVALID]',
   },
-  'a plugin that exports a function': {
-    ...plugin('export default function p() {}'),
-    says: 'This is not a plugin: ./p.js at jackfield.config.json:1:32 is a function. Export { name, setup } or a class with a setup method. [PLUGIN_INVALID]',
+  'a plugin that is a function without a name': {
+    ...plugin('export default () => {};'),
+    says: 'This is not a plugin: ./p.js at jackfield.config.json:1:32 is a function without a name. Give it one, or a static "plugin" with a name. [PLUGIN_INVALID]',
+  },
+  'a plugin that is a class without a name': {
+    ...plugin('export default class { setup() {} }'),
+    says: 'This is not a plugin: ./p.js at jackfield.config.json:1:32 is a class without a name. Give it one, or a static "plugin" with a name. [PLUGIN_INVALID]',
+  },
+  'a plugin that is a class which does nothing': {
+    ...plugin('export default class Tally { set_up() {} }'),
+    says: 'This is not a plugin: ./p.js at jackfield.config.json:1:32 is a class without a setup method and without methods marked with @Handle or @Hook. [PLUGIN_INVALID]',
+  },
+  'a plugin whose needs are none': {
+    ...plugin('export default { name: "p", needs: ["audit@"], setup() {} };'),
+    says: 'This is not a plugin: ./p.js at jackfield.config.json:1:32 has needs that are no list of names, such as "audit" or "audit@^1.2". A plugin is { name, setup } and may have version, needs and options. [PLUGIN_INVALID]',
+  },
+  'a plugin that needs a version which is no range': {
+    ...plugin('export default { name: "p", needs: ["get@soon"], setup() {} };'),
+    config: withPlugins('./p.js', 'get'),
+    says: 'This is not a plugin: "p" needs "get" in the version "soon", which is no range. Write one such as "^1.2". [PLUGIN_INVALID]',
+  },
+  'a plugin that needs a later version of another': {
+    files: {
+      'p.js': 'export default { name: "p", needs: [{ name: "audit", range: "^1.2" }], setup() {} };',
+      'audit.js': 'export default { name: "audit", version: "1.1.9", setup() {} };',
+    },
+    config: withPlugins('./p.js', './audit.js'),
+    says: 'A plugin needs another version of another: "p" needs "audit" ^1.2, and "audit" at jackfield.config.json:1:41 is 1.1.9. Use versions of both that fit together. [PLUGIN_NEEDS_VERSION]',
+  },
+  'a plugin that needs a version of one which tells none': {
+    files: {
+      'p.js': 'export default { name: "p", needs: ["audit@^1.2"], setup() {} };',
+      'audit.js': 'export default { name: "audit", setup() {} };',
+    },
+    config: withPlugins('./p.js', './audit.js'),
+    says: 'A plugin needs another version of another: "p" needs "audit" ^1.2, and "audit" at jackfield.config.json:1:41 tells no version. Use versions of both that fit together. [PLUGIN_NEEDS_VERSION]',
+  },
+  'several plugins that cannot be loaded, all at once': {
+    files: { 'p.js': 'export default {};\nthrow new Error("no way");\n' },
+    config: withPlugins('gte', { use: 'end', options: { form: 1 } }, './p.js', './q.js'),
+    says:
+      `No such plugin: "gte" at jackfield.config.json:1:32. Did you mean "get"? ${BUILT_IN}; no package jackfield-plugin-gte or gte is installed in DIR or above it. [PLUGIN_UNKNOWN]\n` +
+      'The options of a plugin are not valid: plugin "end": jackfield.config.json:1:62: unknown key "form" in plugins[1].options; did you mean "from"? [PLUGIN_OPTIONS_INVALID]\n' +
+      'The plugin could not be loaded: "./p.js" at jackfield.config.json:1:73, thrown at DIR/p.js:2:7: no way [PLUGIN_LOAD_FAILED]\n' +
+      'No such plugin: "./q.js" at jackfield.config.json:1:82. Did you mean "./p.js"? There is no file DIR/q.js. [PLUGIN_UNKNOWN]',
+  },
+  'a prefix that is none': {
+    config: withPlugins({ use: 'get', prefix: '/api/' }),
+    says: 'The configuration is not valid: jackfield.config.json:1:54: plugins[0].prefix: expected a path prefix such as "/api": literal segments, no slash at the end, found "/api/" [CONFIG_INVALID]',
+  },
+  'a wire dialect under a prefix': {
+    config: withPlugins({ use: 'classic', prefix: '/api' }),
+    says: /^A plugin failed while it was set up: "classic" at jackfield\.config\.json:1:39.*: A wire dialect has no paths of its own, so it cannot be put under a prefix\. \[PLUGIN_SETUP_FAILED\]$/,
+  },
+  'a second plugin under a prefix, without a name of its own': {
+    config: withPlugins('get', { use: 'get', prefix: '/api' }),
+    says: 'A plugin is named twice: "get" at jackfield.config.json:1:32 and jackfield.config.json:1:45. Name it once, or give one of the two another name with "as". [PLUGIN_REPEATED]',
+  },
+  'environment variables that are not set': {
+    config: { storage: '${env:JACKFIELD_NO_STORE}', plugins: ['${env:JACKFIELD_NO_PLUGIN}'] },
+    says:
+      'The configuration needs an environment variable that is not set: jackfield.config.json:1:12: JACKFIELD_NO_STORE. Set it, or write "${env:JACKFIELD_NO_STORE:-default}". [CONFIG_ENV_MISSING]\n' +
+      'jackfield.config.json:1:51: JACKFIELD_NO_PLUGIN. Set it, or write "${env:JACKFIELD_NO_PLUGIN:-default}". [CONFIG_ENV_MISSING]',
+  },
+  'a reference to the environment that is not well written': {
+    config: { storage: '${env:MY STORE}' },
+    says: 'The configuration is not valid: jackfield.config.json:1:12: "${env:MY STORE}" is not "${env:NAME}" or "${env:NAME:-default}" [CONFIG_INVALID]',
   },
   'a plugin without a setup function': {
     ...plugin('export default { name: "p", set_up() {} };'),
@@ -208,7 +283,7 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
   },
   'a plugin that is named twice': {
     config: withPlugins('get', { use: 'get' }),
-    says: 'A plugin is named twice: "get" at jackfield.config.json:1:32 and jackfield.config.json:1:45. Name it once. [PLUGIN_REPEATED]',
+    says: 'A plugin is named twice: "get" at jackfield.config.json:1:32 and jackfield.config.json:1:45. Name it once, or give one of the two another name with "as". [PLUGIN_REPEATED]',
   },
   'two plugins that claim the same': {
     ...plugin('export default { name: "p", setup({ handle }) { handle("GET", "/", () => ""); } };'),

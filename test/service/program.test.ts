@@ -193,14 +193,14 @@ test('a class plugin that cannot be made, or is none, is told what it lacks', as
       class {
         setup(): void {}
       },
-      /^This is not a plugin: the object is a class without a name\. Give it one\. A plugin is \{ name, setup \}/,
+      /^This is not a plugin: the object is a class without a name\. Give it one, or a static "plugin" with a name\.$/,
     ],
     [
       class Needy {
         static plugin = { needs: 'get' };
         setup(): void {}
       },
-      /^This is not a plugin: the object has needs that are no list of names\./,
+      /^This is not a plugin: the object has needs that are no list of names, such as/,
     ],
     [
       class Typed {

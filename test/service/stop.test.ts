@@ -121,8 +121,8 @@ for (const [name, stop] of Object.entries(STOPS)) {
     t.deepEqual(told.toSorted(), ['closed', 'opening', 'told to stop', 'waiting']);
     t.is(told.at(-1), 'closed');
     t.deepEqual(
-      (await readdir(cwd)).filter((file) => file.startsWith('data')),
-      ['data.json'],
+      (await readdir(cwd)).filter((file) => file.startsWith('data')).map((file) => file.replace(/\d+$/, 'N')),
+      ['data.json', 'data.json.base.N', 'data.json.journal.N'],
     );
     t.is(await readFile(`${cwd}/data.json`, 'utf8'), '{\n  "gate": "passed"\n}\n');
   });

@@ -26,7 +26,7 @@ interface Case {
 
 const cases: readonly Case[] = JSON.parse(await readFile(CASES, 'utf8'));
 
-for (const adapter of ['memory', 'lru', 'json-file']) {
+for (const adapter of ['memory', 'lru', 'json-file', 'lmdb']) {
   for (const flags of [[], ['--one-connection']]) {
     test(`on ${adapter} ${flags.length === 0 ? 'with one connection per exchange' : 'over one connection'} the client passes all sixteen cases, and END ends the server`, async (t) => {
       const cwd = await tempFolder(t, { 'jackfield.config.json': JSON.stringify({ storage: adapter }) });

@@ -110,3 +110,53 @@ test('options are strict', async (t) => {
     t.truthy((await check(options))?.issues, JSON.stringify(options));
   }
 });
+
+async function changesBehind(adapter: LruAdapter, after: number): Promise<unknown[]> {
+  const changes: unknown[] = [];
+  for await (const { revision, puts, deletes } of adapter.watch(after)) {
+    changes.push([revision, puts.map(({ key }) => key), deletes]);
+    if (revision === adapter.revision()) break;
+  }
+  return changes;
+}
+
+test('what is evicted for a commit is told as deleted by that commit', async (t) => {
+  const adapter = opened({ maxEntries: 2 });
+  for (const key of ['a', 'b', 'c']) put(adapter, key);
+  adapter.commit({
+    puts: [
+      { key: 'd', value: 'x' },
+      { key: 'e', value: 'x' },
+    ],
+  });
+  t.deepEqual(await changesBehind(adapter, 2), [
+    [3, ['c'], ['a']],
+    [4, ['d', 'e'], ['b', 'c']],
+  ]);
+});
+
+test('an old entry that is put anew in a full store is not evicted for what is put before it', async (t) => {
+  const adapter = opened({ maxEntries: 2 });
+  put(adapter, 'old');
+  put(adapter, 'other');
+  adapter.commit({
+    puts: [
+      { key: 'new', value: '1' },
+      { key: 'old', value: '2' },
+    ],
+  });
+  t.is(adapter.get('old')?.value, '2');
+  t.is(adapter.get('new')?.value, '1');
+  t.is(adapter.get('other'), undefined);
+  t.deepEqual(await changesBehind(adapter, 2), [[3, ['new', 'old'], ['other']]]);
+});
+
+test('history is as long as the options say', async (t) => {
+  const adapter = opened({ maxEntries: 10, historyChanges: 2 });
+  for (const key of ['a', 'b', 'c']) put(adapter, key);
+  t.deepEqual(await changesBehind(adapter, 1), [
+    [2, ['b'], []],
+    [3, ['c'], []],
+  ]);
+  await t.throwsAsync(changesBehind(adapter, 0), { code: 'STORAGE_HISTORY_GONE' });
+});

@@ -1,9 +1,9 @@
 /** Preloaded into a process: tells every port that it listens on to descriptor 3, however short the time. */
-import { EventEmitter } from 'node:events';
 import { writeSync } from 'node:fs';
 import net from 'node:net';
 
 const WITNESS_FD = 3;
+const emit = net.Server.prototype.emit;
 
 net.Server.prototype.emit = function (this: net.Server, event: string | symbol, ...args: unknown[]) {
   if (event === 'listening') {
@@ -11,5 +11,5 @@ net.Server.prototype.emit = function (this: net.Server, event: string | symbol, 
     // A path is the lock of a data file, which no client reaches.
     if (typeof address === 'object' && address !== null) writeSync(WITNESS_FD, `${address.port}\n`);
   }
-  return EventEmitter.prototype.emit.call(this, event, ...args);
+  return Reflect.apply(emit, this, [event, ...args]);
 };

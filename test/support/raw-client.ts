@@ -131,6 +131,11 @@ export class RawClient {
     }
   }
 
+  /** Takes so many octets away unread. */
+  skip(octets: number): void {
+    this.#received = this.#received.slice(octets);
+  }
+
   /** The next response, interim ones too. @param method Of its request: an answer to HEAD has no body. */
   async response(method = 'GET'): Promise<WireResponse> {
     for (;;) {
@@ -256,11 +261,6 @@ export interface ServeOptions {
   readonly allowedHosts?: readonly string[] | '*';
 }
 
-/**
- * Which of the two read paths is taken: `JACKFIELD_READ_PATH=portable npm test` runs everything over the other one.
- */
-const sharedReadBuffer = process.env.JACKFIELD_READ_PATH !== 'portable';
-
 /** A server that listens, with its clients; all of it is gone when the test is over. */
 export async function serve(
   t: ExecutionContext,
@@ -269,7 +269,7 @@ export async function serve(
   const log: LogLine[] = [];
   const server = createServer(
     {
-      listen: { port: 0, sharedReadBuffer },
+      listen: { port: 0 },
       storage: 'memory',
       plugins: [...plugins, probe],
       limits: { shutdownTimeoutMs: 0, ...limits },

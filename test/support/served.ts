@@ -4,6 +4,7 @@ import { EventEmitter, once } from 'node:events';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { ExecutionContext } from 'ava';
+import { NODE_OPTIONS } from './read-path.js';
 
 // From dist/test/support.
 const MAIN = path.resolve(import.meta.dirname, '../../core/cli/main.js');
@@ -86,7 +87,7 @@ export function start(t: ExecutionContext, argv: readonly string[], cwd: string)
   const child = spawn(process.execPath, ['--import', WITNESS, MAIN, ...argv], {
     cwd,
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
-    env: { ...process.env, NODE_OPTIONS: '' },
+    env: { ...process.env, NODE_OPTIONS },
   });
   const running = new Running(child);
   t.teardown(async () => {

@@ -29,7 +29,7 @@ const CASES: readonly Case[] = JSON.parse(
 const REQUESTS = CASES.map(({ request: { method, host, path: segment, body } }) =>
   classicRequest(method, `${host}/${segment}`, body),
 );
-const ADAPTERS = ['memory', 'lru', 'json-file'];
+const ADAPTERS = ['memory', 'lru', 'json-file', 'lmdb'];
 
 /** What the client is sent, answer by answer; `undefined` for a connection that closes instead. */
 type Transcript = readonly (string | undefined)[];
@@ -101,7 +101,8 @@ async function played(
 ): Promise<Transcript> {
   const folder = mkdtempSync(path.join(tmpdir(), 'jackfield-'));
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
-  const options = adapter === 'json-file' ? { path: path.join(folder, 'data.json') } : {};
+  const onDisk = ['json-file', 'lmdb'].includes(adapter);
+  const options = onDisk ? { path: path.join(folder, 'data.json') } : {};
   const server = createServer({ listen: { port: 0 }, storage: { adapter, options } });
   t.teardown(() => server.close());
 

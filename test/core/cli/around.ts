@@ -6,7 +6,7 @@ import type { ServerOptions } from '../../../core/server.js';
 
 /** A server of which a test decides what happens. */
 export class FakeServer implements CommandServer {
-  readonly storage: CommandServer['storage'] = undefined;
+  storage: CommandServer['storage'] = undefined;
   readonly closed: Promise<void>;
   /** Ends `closed`, as close() or a plugin such as END does. */
   stop!: () => void;
@@ -27,9 +27,9 @@ export class FakeServer implements CommandServer {
     return { host: '', port: 0, url: 'unused' };
   }
 
-  async reloadCertificates(): Promise<boolean> {
-    this.calls.push('reloadCertificates');
-    return true;
+  async reload(_config: ServerConfig): ReturnType<CommandServer['reload']> {
+    this.calls.push('reload');
+    return { started: [], kept: [], left: [], changedFiles: [], retired: Promise.resolve() };
   }
 
   async ready(): Promise<void> {
@@ -86,6 +86,7 @@ export function start(
     }),
     signals,
     faults: new EventEmitter(),
+    watchdog: { watch() {}, stop() {} },
     exit: (code) => exits.push(code),
   }).then((code) => ({ code, ...out }));
   const printed = async (text: string): Promise<void> => {

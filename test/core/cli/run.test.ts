@@ -1,3 +1,5 @@
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import test from 'ava';
 import { COMMANDS } from '../../../core/cli/commands.js';
 import { FLAGS } from '../../../core/cli/flags.js';
@@ -8,7 +10,8 @@ import { FakeServer, ran, start } from './around.js';
 test('what is not understood is refused with one line, a suggestion and exit code 2', async (t) => {
   const sentences: Record<string, string> = {
     srve: 'Unknown command "srve"; did you mean serve? See "jackfield --help".',
-    dance: 'Unknown command "dance"; there are serve, check, plugins, client. See "jackfield --help".',
+    dance:
+      'Unknown command "dance"; there are serve, check, schema, plugins, reload, store, client. See "jackfield --help".',
     '--prot 80': 'Unknown flag --prot; did you mean --port? See "jackfield serve --help".',
     'check --jsn': 'Unknown flag --jsn; did you mean --json? See "jackfield check --help".',
     'serve -x': 'Unknown flag -x. See "jackfield serve --help".',
@@ -86,23 +89,50 @@ test('there is a ready line for every address', async (t) => {
   });
 });
 
-test('SIGHUP has certificates read again where there are any, and is left alone elsewhere', async (t) => {
+test('SIGHUP has the configuration read again, as the flags change it, and says how it went in the log', async (t) => {
   const server = new FakeServer();
-  server.addresses = [{ host: '::1', port: 10_000, url: 'https://[::1]:10000' }];
-  const { printed, signals, finished } = start([], await tempFolder(t), server);
+  const given: unknown[] = [];
+  let reloaded = (): void => {};
+  server.reload = async (config) => {
+    given.push(config);
+    reloaded();
+    return { started: [], kept: [], left: [], changedFiles: [], retired: Promise.resolve() };
+  };
+  const cwd = await tempFolder(t, { 'jackfield.config.json': '{ "allowedHosts": ["a"] }' });
+  const { printed, signals, finished } = start(['--port', '8080'], cwd, server);
   await printed('listening');
+  await writeFile(path.join(cwd, 'jackfield.config.json'), '{ "allowedHosts": ["b"] }');
+  const first = new Promise<void>((resolve) => {
+    reloaded = resolve;
+  });
   signals.emit('SIGHUP');
-  t.deepEqual(server.calls, ['listen', 'reloadCertificates']);
+  await first;
+  t.deepEqual(given, [{ allowedHosts: ['b'], listen: { port: 8080 } }]);
   server.stop();
   await finished;
   t.is(signals.listenerCount('SIGHUP'), 0);
+});
 
-  const plain = new FakeServer();
-  const other = start([], await tempFolder(t), plain);
-  await other.printed('listening');
-  t.is(other.signals.listenerCount('SIGHUP'), 0);
-  plain.stop();
-  await other.finished;
+test('reload without --control says what it needs', async (t) => {
+  const { code, stderr } = await ran(['reload'], await tempFolder(t));
+  t.deepEqual(
+    [code, stderr],
+    [
+      2,
+      'jackfield: "jackfield reload" needs --control FILE, as it was given to "jackfield serve"; a server without it reloads on SIGHUP. See "jackfield reload --help". [USAGE]\n',
+    ],
+  );
+});
+
+test('reload where no server listens says so', async (t) => {
+  const { code, stderr } = await ran(['reload', '--control', 'no.sock'], await tempFolder(t));
+  t.deepEqual(
+    [code, stderr],
+    [
+      1,
+      'jackfield: The server cannot be reached: no.sock: no server listens there; it is the FILE of "jackfield serve --control FILE". [SERVER_UNREACHABLE]\n',
+    ],
+  );
 });
 
 test('--host and --port take the place of one listener, a Unix socket too, but not of several', async (t) => {
@@ -265,7 +295,12 @@ test('an error of one fault stays one line, whatever it quotes', async (t) => {
   t.is(stderr, 'jackfield: A plugin failed while it was set up: a b\\x1b[2J [PLUGIN_SETUP_FAILED]\n');
 });
 
-const report = { origin: 'built-in', claims: [{ method: 'GET', pattern: '/' }], setupMs: 0.25 } as const;
+const report = {
+  origin: 'built-in',
+  claims: [{ method: 'GET', pattern: '/' }],
+  setupMs: 0.25,
+  hooks: [],
+} as const;
 
 test('check sets up without listening and says what is valid', async (t) => {
   const cwd = await tempFolder(t, {
@@ -294,6 +329,17 @@ test('check sets up without listening and says what is valid', async (t) => {
     plugins: 1,
     storage: 'lru',
   });
+  const supports = { durable: false, shared: 'process', bounded: true, watch: true } as const;
+  server.storage = { name: 'lru', supports };
+  t.is(
+    (await ran(['check', '-c', 'one.json'], cwd, server)).stdout,
+    'one.json is valid: 1 plugin, storage lru (not durable, evicts entries when full)\n',
+  );
+  t.deepEqual(
+    JSON.parse((await ran(['check', '--json', '-c', 'one.json'], cwd, server)).stdout).supports,
+    supports,
+  );
+  server.storage = { name: 'json-file', supports: { ...supports, durable: true, bounded: false } };
   const none = await ran(['check'], await tempFolder(t), server);
   t.is(none.stdout, 'The built-in configuration is valid: 1 plugin, storage json-file\n');
 });
@@ -303,17 +349,64 @@ test('plugins prints a table in the order of set-up, or JSON', async (t) => {
   const server = new FakeServer();
   server.plugins = [
     { name: 'get', ...report },
-    { name: 'shout', origin: 'file', version: '1.2.3', claims: [], setupMs: 12 },
+    { name: 'shout', origin: 'file', version: '1.2.3', claims: [], hooks: ['close', 'error'], setupMs: 12 },
   ];
   t.is(
     (await ran(['plugins'], cwd, server)).stdout,
     '#  NAME   ORIGIN    VERSION  SET-UP   CLAIMS\n' +
       '1  get    built-in  -        0.3 ms   GET /\n' +
-      '2  shout  file      1.2.3    12.0 ms  -\n',
+      '2  shout  file      1.2.3    12.0 ms  hook close, hook error\n',
   );
   t.deepEqual(server.calls, ['ready', 'close']);
   t.deepEqual(JSON.parse((await ran(['plugins', '--json'], cwd, server)).stdout), [
     { order: 1, name: 'get', ...report },
-    { order: 2, name: 'shout', origin: 'file', version: '1.2.3', claims: [], setupMs: 12 },
+    {
+      order: 2,
+      name: 'shout',
+      origin: 'file',
+      version: '1.2.3',
+      claims: [],
+      hooks: ['close', 'error'],
+      setupMs: 12,
+    },
   ]);
+});
+
+test('plugins --installed lists what could be configured, without importing any of it', async (t) => {
+  const cwd = await tempFolder(t, {
+    'node_modules/jackfield-plugin-audit/package.json':
+      '{ "name": "jackfield-plugin-audit", "version": "1.2.3", "description": "Who did what." }',
+    'node_modules/@acme/tracer/package.json':
+      '{ "name": "@acme/tracer", "version": "2.0.0", "keywords": ["jackfield-plugin"] }',
+    'node_modules/other/package.json': '{ "name": "other" }',
+    'node_modules/broken/package.json': '{',
+    'inner/jackfield.config.json': '{}',
+    'inner/node_modules/jackfield-plugin-audit/package.json':
+      '{ "name": "jackfield-plugin-audit", "version": "1.3.0" }',
+  });
+  const table = await ran(['plugins', '--installed'], cwd);
+  const rows = table.stdout.split('\n').map((line) => line.split(/ {2,}/));
+  t.deepEqual(rows[0], ['NAME', 'ORIGIN', 'PACKAGE', 'DESCRIPTION']);
+  t.true(rows.some((row) => row.join('|') === 'get|built-in|-|-'));
+  t.deepEqual(rows.slice(-3), [
+    ['@acme/tracer', 'package', '@acme/tracer 2.0.0', '-'],
+    ['audit', 'package', 'jackfield-plugin-audit 1.2.3', 'Who did what.'],
+    [''],
+  ]);
+  // The nearest of several counts, as it does when it is loaded.
+  const inner = await ran(['plugins', '--installed', '--json', '-c', 'inner/jackfield.config.json'], cwd);
+  t.deepEqual(JSON.parse(inner.stdout).at(-1), {
+    origin: 'package',
+    reference: 'audit',
+    packageName: 'jackfield-plugin-audit',
+    version: '1.3.0',
+  });
+});
+
+test('--watch without a file to watch says so in the log', async (t) => {
+  const server = new FakeServer();
+  const { printed, finished } = start(['serve', '--watch'], await tempFolder(t), server);
+  await printed('listening');
+  server.stop();
+  t.regex((await finished).stderr, /"level":"warn".*There is no configuration file to watch;/);
 });

@@ -347,6 +347,27 @@ for (const [what, body] of Object.entries(endings)) {
   });
 }
 
+test('a client that breaks off the body that its answer is made of is nobody’s fault', async (t) => {
+  const served = await faultyServer(t, ({ body }) => body);
+  for (const breakOff of [
+    (client: RawClient) => client.end(),
+    (client: RawClient) => client.send('no chunk'),
+    (client: RawClient) => client.send('fffffff\r\n'),
+  ]) {
+    const client = await served.connect();
+    client.send(request('POST /', ['Transfer-Encoding: chunked'], '3\r\nabc\r\n'));
+    await client.receive('abc');
+    breakOff(client);
+    await client.closed();
+    t.false(client.unread.endsWith('0\r\n\r\n'), 'no false end');
+    await isAlive(t, served);
+  }
+  t.deepEqual(
+    served.log.filter(({ level }) => level === 'error'),
+    [],
+  );
+});
+
 test('more than its Content-Length never reaches the client', async (t) => {
   const served = await faultyServer(t, endings['gives more than its Content-Length']!);
   const client = await served.connect();
@@ -534,12 +555,72 @@ test('a close hook that throws or rejects harms nothing and is named', async (t)
   }
 });
 
-test('a hook that hangs is answered 503', async (t) => {
-  const served = await serve(t, {
-    limits: { handlerTimeoutMs: 50 },
-    plugins: [plugin('faulty', ({ hook }) => hook('request', () => new Promise(() => {})))],
+for (const stage of [...stages, 'error'] as const) {
+  test(`at the stage ${stage} a hook that hangs is answered 503, and it is named and nobody else`, async (t) => {
+    const served = await serve(t, {
+      limits: { handlerTimeoutMs: 50 },
+      plugins: [
+        plugin('innocent', ({ handle, hook }) => {
+          hook('request', () => {});
+          handle('GET', '/', () => {
+            if (stage === 'error') throw new HttpError(404, 'not here');
+            return 'fine';
+          });
+        }),
+        plugin('faulty', ({ hook }) =>
+          hook(stage, (({ path }: Request) => (path === '/' ? new Promise(() => {}) : undefined)) as never),
+        ),
+        plugin('behind', ({ hook }) => hook(stage, () => {})),
+      ],
+    });
+    const client = await served.connect();
+    client.send(request('GET /'));
+    t.is((await client.response()).status, 503);
+    t.is(await client.closed(), '');
+    await isAlive(t, served);
+    t.deepEqual(
+      served.log.map(({ plugin: name, code }) => [name, code]),
+      [['faulty', 'HANDLER_TIMEOUT']],
+    );
   });
-  t.is((await served.get('/probe')).status, 503);
+}
+
+test('a stream that a response hook puts in place of an answer is the hook’s own when it fails', async (t) => {
+  const served = await serve(t, {
+    plugins: [
+      plugin('innocent', ({ handle }) => handle('GET', '/', () => 'fine')),
+      plugin('faulty', ({ hook }) =>
+        hook('response', ({ path }) =>
+          path === '/'
+            ? {
+                body: (async function* () {
+                  yield 'beginning';
+                  throw new Error('midway');
+                })(),
+              }
+            : undefined,
+        ),
+      ),
+    ],
+  });
+  await isCut(t, served);
+});
+
+test('a handler that answers twice is answered once', async (t) => {
+  const served = await faultyServer(t, () =>
+    anything(
+      thenable((resolve, reject) => {
+        resolve('first');
+        resolve('second');
+        reject(new Error('third'));
+      }),
+    ),
+  );
+  const client = await served.connect();
+  client.send(request('GET /') + request('GET /probe'));
+  t.is((await client.response()).body, 'first');
+  t.is((await client.response()).body, 'alive');
+  t.deepEqual(served.log, []);
 });
 
 // Dialects

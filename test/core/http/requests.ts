@@ -144,7 +144,11 @@ const chunkedBody: fc.Arbitrary<Body> = fc
     fc.array(fieldOf(token, fieldValue), { maxLength: 2 }),
   )
   .map(([field, chunks, ext, trailers]) => ({
-    ...{ field, body: chunks.map(({ data }) => data).join(''), framing: { kind: 'chunked' as const } },
+    ...{
+      field,
+      body: chunks.map(({ data }) => data).join(''),
+      framing: { kind: 'chunked' as const, isOdd: false },
+    },
     trailers: trailers.flatMap(({ name, value }) => [name, value]),
     coded: `${chunks.map(({ coded }) => coded).join('')}0${ext}\r\n${trailers.map(({ line }) => line).join('')}\r\n`,
   }));

@@ -150,3 +150,28 @@ test('a page deep in a large store looks at about as many entries as it lists', 
 function entry(created: number): Entry {
   return { key: `key ${created}`, value: '', created, revision: created };
 }
+
+test('frozen entries stay as they were, whatever is put and deleted afterwards', (t) => {
+  // More than a run of entries, so that runs are split, joined and dropped.
+  const step = fc.record({ key: fc.nat(1_500).map(String), put: fc.boolean(), freeze: fc.nat(40) });
+  fc.assert(
+    fc.property(fc.array(step, { minLength: 100, maxLength: 2_000, size: 'max' }), (steps) => {
+      const table = new EntryTable();
+      table.commit({ puts: Array.from({ length: 1_200 }, (_, n) => ({ key: String(n), value: '' })) });
+      const frozen: { entries: Iterable<Entry>; size: number; copy: Entry[] }[] = [];
+      for (const { key, put, freeze } of steps) {
+        if (freeze === 0) {
+          const entries = table.freeze();
+          frozen.push({ entries, size: entries.size, copy: table.list({ limit: 10_000 }).entries });
+        }
+        table.commit(put ? { puts: [{ key, value: key }] } : { deletes: [key] });
+      }
+      for (const { entries, size, copy } of frozen) {
+        t.deepEqual([...entries], copy);
+        t.is(size, copy.length);
+      }
+    }),
+    { numRuns: 25 },
+  );
+  t.pass();
+});

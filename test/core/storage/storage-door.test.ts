@@ -217,6 +217,33 @@ test('before it is open and after it is closed every call is STORAGE_CLOSED', as
   t.is(await door.close(), undefined, 'closing twice is no error');
 });
 
+test('a feed is there where the adapter has one, and only while the store is open', async (t) => {
+  t.is(withFunctions({}).watch, undefined);
+  t.is(withFunctions({}).revision, undefined);
+  const door = new StorageDoor(new MemoryAdapter());
+  const closed = { instanceOf: StorageError, code: 'STORAGE_CLOSED' };
+  t.throws(() => door.watch?.(0), closed);
+  t.throws(() => door.revision?.(), closed);
+  door.open();
+  t.is(door.revision?.(), 0);
+  door.close();
+  t.throws(() => door.watch?.(0), closed);
+});
+
+test('a feed is asked only for what is a revision, and fails by a code', async (t) => {
+  const door = withFunctions({
+    revision: () => 1,
+    watch: () => ({ [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(new Error('lost')) }) }),
+  });
+  door.open();
+  for (const revision of [-1, 1.5, Number.NaN, '1' as never]) {
+    t.throws(() => door.watch?.(revision), { code: 'STORAGE_REVISION_UNKNOWN' });
+  }
+  const reader = door.watch?.(0)[Symbol.asyncIterator]();
+  await t.throwsAsync(async () => reader?.next(), { code: 'STORAGE_UNAVAILABLE', message: /lost/ });
+  t.deepEqual(await reader?.return?.(), { done: true, value: undefined });
+});
+
 test('a store that could not be opened stays closed and may be tried again', async (t) => {
   let ready = false;
   const door = withFunctions({

@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import test from 'ava';
 import type { JsonFileAdapter } from '../../../storage-adapters/json-file/json-file.js';
 import { freshFolder, onDisk, opened, outcomeOf, puts } from './helpers.js';
@@ -8,19 +8,47 @@ const HOUR_MS = 3_600_000;
 const session = (value: string, ttlMs = HOUR_MS) => ({ puts: [{ key: 'session', value, ttlMs }] });
 const expiryOf = (adapter: JsonFileAdapter, key = 'session') => adapter.get(key)?.expiresAt;
 
-test("the data file stays the user's; expiry is kept beside it, and only while there is any", async (t) => {
+test("the data file stays the user's, with no word about expiry", async (t) => {
   const { path } = await freshFolder(t);
   const adapter = await opened(t, { path });
   await adapter.commit(puts({ a: '1' }));
-  t.false(existsSync(`${path}.expiry`));
   await adapter.commit(session('x'));
-  t.deepEqual(onDisk(path), [
-    ['a', '1'],
-    ['session', 'x'],
-  ]);
-  t.true(existsSync(`${path}.expiry`));
-  await adapter.commit({ deletes: ['session'] });
-  t.false(existsSync(`${path}.expiry`));
+  await adapter.checkpoint();
+  t.is(await readFile(path, 'utf8'), '{\n  "a": "1",\n  "session": "x"\n}\n');
+});
+
+test('data and expiry of the first format are taken over, and the expiry file goes when that is safe', async (t) => {
+  const { folder, path } = await freshFolder(t);
+  const data = '{\n  "a": "1",\n  "session": "x",\n  "other": "x"\n}\n';
+  const hash = createHash('sha256').update(data).digest('hex');
+  const mark = createHash('sha256').update('x').digest('hex').slice(0, 16);
+  const later = Date.now() + HOUR_MS;
+  await writeFile(path, data);
+  // The section of the data that was to come, then that of the data that stands.
+  await writeFile(
+    `${path}.expiry`,
+    `{"data":"00"}\n["other","${mark}",${later}]\n{"data":"${hash}"}\n["session","${mark}",${later}]\n`,
+  );
+  for (let starts = 0; starts < 3; starts += 1) {
+    const adapter = await opened(t, { path });
+    t.is(expiryOf(adapter), later);
+    t.is(expiryOf(adapter, 'other'), undefined);
+    t.deepEqual(
+      (await adapter.list({ limit: 9 })).entries.map(({ key, created, revision }) => [
+        key,
+        created,
+        revision,
+      ]),
+      [
+        ['a', 1, 1],
+        ['session', 2, 1],
+        ['other', 3, 1],
+      ],
+    );
+    await adapter.close();
+    t.is(await readFile(path, 'utf8'), data, 'the data is not touched');
+    t.false((await readdir(folder)).includes('data.json.expiry'));
+  }
 });
 
 test('expiry is known again after a restart, whatever was written after it', async (t) => {
@@ -64,7 +92,7 @@ test('a value edited by hand does not expire, its neighbours still do', async (t
   t.is(typeof expiryOf(again, 'other'), 'number');
 });
 
-test('what expired while the server was stopped is absent, and leaves the file with the next commit', async (t) => {
+test('what expired while the server was stopped is absent, and leaves the file', async (t) => {
   const { path } = await freshFolder(t);
   const adapter = await opened(t, { path });
   await adapter.commit(session('x', 1));
@@ -73,6 +101,7 @@ test('what expired while the server was stopped is absent, and leaves the file w
   const again = await opened(t, { path });
   t.is(again.get('session'), undefined);
   await again.commit(puts({ b: '1' }));
+  await again.checkpoint();
   t.deepEqual(onDisk(path), [
     ['a', '1'],
     ['b', '1'],

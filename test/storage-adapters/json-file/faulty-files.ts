@@ -2,8 +2,8 @@
 import { basename } from 'node:path';
 import {
   type FileSystem,
-  type NewFile,
   nodeFileSystem,
+  type OpenFile,
 } from '../../../storage-adapters/json-file/file-system.js';
 
 export type When = 'before' | 'after';
@@ -18,6 +18,8 @@ export class FaultyFiles implements FileSystem {
   faultOf: (operation: string, number: number) => Fault = () => undefined;
   /** Room for this many octets more. */
   room = Number.POSITIVE_INFINITY;
+  /** A write takes no more octets than this. */
+  mostAtOnce = Number.POSITIVE_INFINITY;
 
   async #do<T>(operation: string, perform: () => Promise<T>): Promise<T> {
     const fault = this.faultOf(operation, this.done.length);
@@ -40,34 +42,38 @@ export class FaultyFiles implements FileSystem {
   realPath = (path: string) => nodeFileSystem.realPath(path);
   readLink = (path: string) => nodeFileSystem.readLink(path);
 
-  create = async (path: string): Promise<NewFile> => {
+  create = (path: string) => this.#opened('create', path, () => nodeFileSystem.create(path));
+  open = (path: string) => this.#opened('open', path, () => nodeFileSystem.open(path));
+
+  async #opened(how: string, path: string, open: () => Promise<OpenFile>): Promise<OpenFile> {
     const name = basename(path);
-    let made: NewFile | undefined;
-    const create = async () => {
-      made = await nodeFileSystem.create(path);
+    let made: OpenFile | undefined;
+    const file = await this.#do(`${how} ${name}`, async () => {
+      made = await open();
       return made;
-    };
-    const file = await this.#do(`create ${name}`, create).catch(async (error: unknown) => {
+    }).catch(async (error: unknown) => {
       await made?.close();
       throw error;
     });
     return {
-      write: (octets) =>
+      write: (octets, at) =>
         this.#do(`write ${name}`, async () => {
           // A disk that is nearly full takes what it has room for, and says so only by the number.
-          const taken = Math.min(octets.length, this.room);
+          const taken = Math.min(octets.length, this.room, this.mostAtOnce);
           this.room -= taken;
-          return taken === 0 ? 0 : file.write(octets.subarray(0, taken));
+          return taken === 0 ? 0 : file.write(octets.subarray(0, taken), at);
         }),
+      truncate: (size) => this.#do(`truncate ${name}`, () => file.truncate(size)),
       dress: (like) => this.#do(`dress ${name}`, () => file.dress(like)),
       sync: () => this.#do(`sync ${name}`, () => file.sync()),
+      syncData: () => this.#do(`sync ${name}`, () => file.syncData()),
       // Closed in any case, or the test would leak descriptors.
       close: async () => {
         await file.close();
         await this.#do(`close ${name}`, async () => {});
       },
     };
-  };
+  }
 }
 
 function failure(code: string, operation: string): Error {

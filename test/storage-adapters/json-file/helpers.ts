@@ -9,8 +9,10 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { ExecutionContext } from 'ava';
 import { type Change, type Entry, StorageError } from '../../../core/storage/contract.js';
+import { nodeFileSystem } from '../../../storage-adapters/json-file/file-system.js';
 import { JsonFileAdapter, type JsonFileOptions } from '../../../storage-adapters/json-file/json-file.js';
 import { pairsIn } from '../../../storage-adapters/json-file/json-text.js';
+import { recover } from '../../../storage-adapters/json-file/recovery.js';
 
 /** A fresh folder that goes with the test, and the data file to be in it. */
 export async function freshFolder(t: ExecutionContext): Promise<{ folder: string; path: string }> {
@@ -38,6 +40,12 @@ export async function entriesOf(adapter: JsonFileAdapter): Promise<Entry[]> {
 /** The entries as pairs, as `onDisk` gives them. */
 export async function pairsOf(adapter: JsonFileAdapter): Promise<string[][]> {
   return (await entriesOf(adapter)).map(({ key, value }) => [key, value]);
+}
+
+/** The pairs that a start at this moment would find, in the data file and its journals. */
+export async function storedIn(path: string): Promise<string[][]> {
+  const { table } = await recover(nodeFileSystem, path);
+  return Array.from(table.freeze(), ({ key, value }) => [key, value]);
 }
 
 /** The pairs in the data file, which must be whole; none where there is no file. */

@@ -1,20 +1,36 @@
-import { chmod, mkdir, readdir, readFile, readlink, stat, symlink, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import {
+  chmod,
+  copyFile,
+  mkdir,
+  readdir,
+  readFile,
+  readlink,
+  stat,
+  symlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import test from 'ava';
 import { createLog, silentLog } from '../../../core/log.js';
-import { nodeFileSystem } from '../../../storage-adapters/json-file/file-system.js';
 import jsonFile, { JsonFileAdapter } from '../../../storage-adapters/json-file/json-file.js';
-import { freshFolder, onDisk, opened, outcomeOf, pairsOf, puts } from './helpers.js';
+import { FaultyFiles } from './faulty-files.js';
+import { entriesOf, freshFolder, onDisk, opened, outcomeOf, pairsOf, puts, storedIn } from './helpers.js';
 
 test('the file is the data, pretty-printed, in creation order, with nothing else in it', async (t) => {
   const { folder, path } = await freshFolder(t);
   const adapter = await opened(t, { path });
   for (const key of ['10', '9', 'a']) await adapter.commit(puts({ [key]: `"${key}"` }));
+  await adapter.checkpoint();
   t.is(await readFile(path, 'utf8'), '{\n  "10": "\\"10\\"",\n  "9": "\\"9\\"",\n  "a": "\\"a\\""\n}\n');
   await adapter.commit({ deletes: ['10', '9', 'a'] });
-  t.is(await readFile(path, 'utf8'), '{}\n');
   await adapter.close();
-  t.deepEqual(await readdir(folder), ['data.json'], 'no lock, no temporary file');
+  t.is(await readFile(path, 'utf8'), '{}\n');
+  t.deepEqual(
+    (await readdir(folder)).map((name) => name.replace(/\d+$/, 'N')),
+    ['data.json', 'data.json.base.N', 'data.json.journal.N'],
+    'no lock, no temporary file',
+  );
 });
 
 test('a file written by hand is the data, in its order', async (t) => {
@@ -32,7 +48,7 @@ test('a store without a file is empty, and reading makes no file', async (t) => 
   const { folder, path } = await freshFolder(t);
   const adapter = await opened(t, { path });
   t.is(adapter.get('a'), undefined);
-  await adapter.commit({ deletes: ['a'] });
+  t.like(await adapter.commit({ checks: [{ key: 'a', revision: 1 }], deletes: ['a'] }), { ok: false });
   await adapter.close();
   t.deepEqual(await readdir(folder), []);
 });
@@ -75,9 +91,15 @@ test('a new file is for its owner alone; the mode of an existing one is kept', a
   const { path } = await freshFolder(t);
   const adapter = await opened(t, { path });
   await adapter.commit(puts({ a: '1' }));
-  t.is((await stat(path)).mode & 0o777, 0o600);
+  await adapter.checkpoint();
+  const files = await readdir(dirname(path));
+  t.true(files.length >= 3);
+  for (const name of files) {
+    if (!name.includes('.lock-')) t.is((await stat(join(dirname(path), name))).mode & 0o777, 0o600, name);
+  }
   await chmod(path, 0o664);
   await adapter.commit(puts({ a: '2' }));
+  await adapter.checkpoint();
   t.is((await stat(path)).mode & 0o777, 0o664);
 });
 
@@ -99,7 +121,10 @@ test('a symbolic link is written through, also one to a file that is still to be
     t.deepEqual(onDisk(real), [['a', value]]);
   }
   t.is(await readlink(path), 'elsewhere/more');
-  t.deepEqual(await readdir(join(folder, 'elsewhere')), ['more', 'real.json']);
+  t.deepEqual(
+    (await readdir(join(folder, 'elsewhere'))).map((name) => name.replace(/\d+$/, 'N')),
+    ['more', 'real.json', 'real.json.base.N', 'real.json.journal.N'],
+  );
 });
 
 test('a link in a circle is STORAGE_UNREADABLE', async (t) => {
@@ -117,6 +142,7 @@ test('a leftover temporary file is ignored and replaced, also where it is a link
   const adapter = await opened(t, { path });
   t.deepEqual(await pairsOf(adapter), [['a', '1']]);
   await adapter.commit(puts({ a: '2' }));
+  await adapter.checkpoint();
   t.deepEqual(onDisk(path), [['a', '2']]);
   t.is(await readFile(join(folder, 'victim'), 'utf8'), 'untouched');
 });
@@ -126,10 +152,17 @@ test('an edit while the server runs is kept aside with a warning, and the server
   const lines: string[] = [];
   const adapter = await opened(t, { path, log: createLog((line) => lines.push(line)) });
   await adapter.commit(puts({ a: '1' }));
+  await adapter.checkpoint();
   await adapter.commit(puts({ b: '1' }));
-  t.deepEqual(lines, [], 'our own writes are no edits');
+  await adapter.checkpoint();
+  const now = new Date();
+  await utimes(path, now, now);
+  await adapter.commit(puts({ b: '1' }));
+  await adapter.checkpoint();
+  t.deepEqual(lines, [], 'our own writes are no edits, nor is a file that was only touched');
   await writeFile(path, '{"mine": "precious"}');
   await adapter.commit(puts({ b: '2' }));
+  await adapter.checkpoint();
   t.deepEqual(onDisk(path), [
     ['a', '1'],
     ['b', '2'],
@@ -139,6 +172,7 @@ test('an edit while the server runs is kept aside with a warning, and the server
   t.is(lines.length, 1);
   t.true(lines[0]?.includes('"level":"warn"') && lines[0].includes(kept ?? '?'), lines[0]);
   await adapter.commit(puts({ b: '3' }));
+  await adapter.checkpoint();
   t.is(lines.length, 1, 'said once');
 });
 
@@ -147,24 +181,23 @@ test('a file that appears where there was none is kept aside too', async (t) => 
   const adapter = await opened(t, { path });
   await writeFile(path, '{"mine": "precious"}');
   await adapter.commit(puts({ a: '1' }));
+  await adapter.checkpoint();
   t.deepEqual(onDisk(path), [['a', '1']]);
   t.is((await readdir(folder)).filter((name) => name.includes('.edited-')).length, 1);
 });
 
-test('commits of one moment share one write', async (t) => {
+test('commits of one moment share one write and one sync', async (t) => {
   const { path } = await freshFolder(t);
-  let renames = 0;
-  const files = {
-    ...nodeFileSystem,
-    rename: (from: string, to: string) => {
-      if (to === path) renames += 1;
-      return nodeFileSystem.rename(from, to);
-    },
-  };
+  const files = new FaultyFiles();
   const adapter = await opened(t, { path, files });
+  await adapter.commit(puts({ first: 'x' }));
+  const before = files.done.length;
   await Promise.all(Array.from({ length: 100 }, (_, n) => adapter.commit(puts({ [`key ${n}`]: 'x' }))));
-  t.is(renames, 1);
-  t.is(onDisk(path).length, 100);
+  t.deepEqual(
+    files.done.slice(before).filter((operation) => !operation.startsWith('stat')),
+    ['write data.json.journal.1', 'sync data.json.journal.1'],
+  );
+  t.is((await storedIn(path)).length, 101);
 });
 
 test('closing makes and answers every commit that came before, and only then gives the lock back', async (t) => {
@@ -187,29 +220,135 @@ test('closing makes and answers every commit that came before, and only then giv
 
 test('a commit is read only once it is on disk', async (t) => {
   const { path } = await freshFolder(t);
+  const files = new FaultyFiles();
+  const adapter = await opened(t, { path, files });
+  await adapter.commit(puts({ a: '1' }));
+  const seen: string[] = [];
+  files.faultOf = (operation) => {
+    // Asked right before the operation is done.
+    if (/^(write|sync) .*journal/.test(operation)) seen.push(`${operation}: ${adapter.get('a')?.value}`);
+    return undefined;
+  };
+  await adapter.commit(puts({ a: '2' }));
+  t.deepEqual(seen, ['write data.json.journal.1: 1', 'sync data.json.journal.1: 1']);
+  t.is(adapter.get('a')?.value, '2');
+});
+
+test('created and revision are the same after a restart, clean or not, and go on from there', async (t) => {
+  const { folder, path } = await freshFolder(t);
+  const adapter = new JsonFileAdapter({ path });
+  await adapter.open();
+  for (const key of ['a', 'b', 'c', '10', '9']) await adapter.commit(puts({ [key]: 'x' }));
+  await adapter.commit({ ...puts({ b: 'y', d: 'z' }), deletes: ['a'] });
+  await adapter.checkpoint();
+  await adapter.commit(puts({ c: 'y', a: 'again' }));
+  await adapter.commit({ deletes: ['never there'] });
+  const entries = await entriesOf(adapter);
+  const revision = adapter.revision();
+  t.is(revision, 8);
+  // As a kill would leave it.
+  await mkdir(join(folder, 'killed'));
+  for (const name of await readdir(folder)) {
+    if (/\.json$|\.(base|journal)\.\d+$/.test(name))
+      await copyFile(join(folder, name), join(folder, 'killed', name));
+  }
+  await adapter.close();
+  for (const again of [path, join(folder, 'killed', 'data.json')]) {
+    const reopened = await opened(t, { path: again });
+    t.deepEqual(await entriesOf(reopened), entries);
+    t.is(reopened.revision(), revision);
+    t.like(await reopened.commit(puts({ new: '1' })), { revision: 9 });
+    t.is(reopened.get('new')?.created, 8);
+  }
+});
+
+test('entries of a file edited while the server was stopped get revisions and places that nobody had', async (t) => {
+  const { path } = await freshFolder(t);
+  const adapter = new JsonFileAdapter({ path });
+  await adapter.open();
+  for (const key of ['a', 'b']) await adapter.commit(puts({ [key]: 'x' }));
+  await adapter.commit({ deletes: ['b'] });
+  await adapter.close();
+  await writeFile(path, '{"b": "mine", "a": "x"}');
+  const lines: string[] = [];
+  const again = await opened(t, { path, log: createLog((line) => lines.push(line)) });
+  t.deepEqual(await entriesOf(again), [
+    { key: 'b', value: 'mine', created: 3, revision: 4 },
+    { key: 'a', value: 'x', created: 4, revision: 4 },
+  ]);
+  t.true(lines.some((line) => line.includes('edited while the server was stopped')));
+  await again.close();
+  const third = await opened(t, { path });
+  t.is(third.get('a')?.revision, 4, 'and keep them');
+});
+
+test('who watches sees what the journal still has from before a kill, and is told where it has no more', async (t) => {
+  const { folder, path } = await freshFolder(t);
   const adapter = await opened(t, { path });
   await adapter.commit(puts({ a: '1' }));
-  const commit = adapter.commit(puts({ a: '2' }));
-  let reads = 0;
-  let done = false;
-  void commit.then(() => {
-    done = true;
-  });
-  while (!done) {
-    // Whatever is read stands in the file at that moment.
-    const [[, value] = []] = onDisk(path);
-    if (adapter.get('a')?.value === '2') t.is(value, '2');
-    reads += 1;
-    await new Promise((resolve) => setImmediate(resolve));
+  await adapter.checkpoint();
+  await adapter.commit(puts({ b: '1' }));
+  await adapter.commit({ deletes: ['a'] });
+  const copy = join(folder, 'copy');
+  await mkdir(copy);
+  for (const name of await readdir(folder)) {
+    if (/\.json$|\.(base|journal)\.\d+$/.test(name)) await copyFile(join(folder, name), join(copy, name));
   }
-  t.true(reads > 0);
-  t.is(adapter.get('a')?.value, '2');
+  const again = await opened(t, { path: join(copy, 'data.json') });
+  const changes = again.watch(1)[Symbol.asyncIterator]();
+  t.deepEqual((await changes.next()).value, {
+    revision: 2,
+    puts: [{ key: 'b', value: '1', created: 2, revision: 2 }],
+    deletes: [],
+  });
+  t.deepEqual((await changes.next()).value, { revision: 3, puts: [], deletes: ['a'] });
+  await t.throwsAsync(async () => again.watch(0)[Symbol.asyncIterator]().next(), {
+    code: 'STORAGE_HISTORY_GONE',
+  });
+});
+
+test('how much is kept for those who watch is an option', async (t) => {
+  const { path } = await freshFolder(t);
+  for (let starts = 0; starts < 2; starts += 1) {
+    const adapter = await opened(t, { path, historyChanges: 2 });
+    const before = adapter.revision();
+    for (const value of ['1', '2', '3']) await adapter.commit(puts({ a: value }));
+    const first = (after: number) => adapter.watch(after)[Symbol.asyncIterator]().next();
+    await t.throwsAsync(first(before), { code: 'STORAGE_HISTORY_GONE' });
+    t.like((await first(before + 1)).value, { revision: before + 2 });
+    await adapter.close();
+  }
+});
+
+test('the journal is merged into the file when it has outgrown it, and when nothing was written for a while', async (t) => {
+  const { path } = await freshFolder(t);
+  for (const checkpoints of [
+    { minOctets: 1_000, idleMs: 1_000_000_000 },
+    { minOctets: 1_000_000_000, idleMs: 1 },
+  ]) {
+    let merged: () => void = () => {};
+    const done = new Promise<void>((resolve) => {
+      merged = resolve;
+    });
+    const files = new FaultyFiles();
+    files.faultOf = (operation) => {
+      if (operation === 'rename data.json.tmp') merged();
+      return undefined;
+    };
+    const adapter = await opened(t, { path, files, checkpoints });
+    await Promise.all([
+      done,
+      ...Array.from({ length: 100 }, (_, n) => adapter.commit(puts({ [`key ${n}`]: 'x' }))),
+    ]);
+    await adapter.close();
+    t.is(onDisk(path).length, 100);
+  }
 });
 
 test('the path of the options starts at the folder of the configuration', async (t) => {
   const { folder } = await freshFolder(t);
   const validated = await jsonFile.options?.['~standard'].validate({});
-  t.deepEqual(validated, { value: { path: 'data.json' } });
+  t.like(validated, { value: { path: 'data.json' } });
   const adapter = jsonFile.create({ path: './mine.json' }, { folder, log: silentLog });
   await adapter.open();
   await adapter.commit(puts({ a: '1' }));

@@ -1,48 +1,102 @@
 /**
- * A folder in memory that knows what a power failure would leave: contents are safe when the file was synced, names
- * when the folder was. In between anything may have reached the disk.
+ * A folder in memory that knows what a power failure would leave. Contents are safe when the file was synced, names
+ * when the folder was. Of what was not synced anything may have reached the disk: of the names every choice of the
+ * changes; of a file its changes up to any one of them, the last also in part, or with a hole where the rest of it
+ * should be.
  */
-import type { FileStat, FileSystem, NewFile } from '../../../storage-adapters/json-file/file-system.js';
+import type { FileStat, FileSystem, OpenFile } from '../../../storage-adapters/json-file/file-system.js';
+
+type Change = { readonly at: number; readonly octets: Uint8Array } | { readonly size: number };
 
 interface Inode {
   readonly id: string;
   content: Uint8Array;
   synced: Uint8Array;
+  /** What was done to it since it was synced. */
+  unsynced: Change[];
   changes: number;
 }
+
+type NameChange =
+  | { readonly do: 'set'; readonly name: string; readonly inode: Inode }
+  | { readonly do: 'remove'; readonly name: string }
+  | { readonly do: 'rename'; readonly from: string; readonly to: string; readonly inode: Inode };
 
 type Names = Map<string, Inode>;
 
 export class ModelFiles implements FileSystem {
   #names: Names = new Map();
-  /** The names as they were after each change since the folder was synced, the synced ones first. */
-  #unsynced: Names[] = [new Map()];
+  #synced: Names = new Map();
+  #unsynced: NameChange[] = [];
   #inodes = 0;
+  /** Called behind every operation that changes something. */
+  afterEach: () => void = () => {};
+  /** Asked before every operation; an error that it gives is thrown, and nothing done. */
+  faultOf: (operation: string, path: string) => Error | undefined = () => undefined;
 
-  /** Every state that a power failure at this moment may leave. */
-  afterPowerFailure(): ModelFiles[] {
+  static of(contents: Readonly<Record<string, Uint8Array>>): ModelFiles {
+    const files = new ModelFiles();
+    for (const [name, content] of Object.entries(contents)) files.#put(name, content);
+    files.#synced = new Map(files.#names);
+    return files;
+  }
+
+  contents(): Record<string, Uint8Array> {
+    return Object.fromEntries([...this.#names].map(([name, { content }]) => [name, content]));
+  }
+
+  /** Every state that a power failure at this moment may leave, without those that are the same. */
+  afterPowerFailure(seen = new Set<string>()): ModelFiles[] {
     const states: ModelFiles[] = [];
-    for (const names of this.#unsynced) {
-      for (const keep of [
-        ({ synced }: Inode) => synced,
-        ({ content }: Inode) => content,
-        ({ content }: Inode) => content.subarray(0, content.length / 2),
-      ]) {
-        const state = new ModelFiles();
-        for (const [name, inode] of names) {
-          const content = inode.content === inode.synced ? inode.content : keep(inode);
-          state.#put(name, content);
+    for (const names of this.#possibleNames()) {
+      const inodes = [...new Set(names.values())];
+      const open = inodes.filter(({ unsynced }) => unsynced.length > 0);
+      const choices: Map<Inode, Uint8Array>[] = [new Map()];
+      // Each of those in every state, beside the others as a whole kept or lost.
+      for (const inode of open) {
+        for (const content of possibleContents(inode)) {
+          for (const rest of ['content', 'synced'] as const) {
+            choices.push(new Map(open.map((other) => [other, other === inode ? content : other[rest]])));
+          }
         }
-        state.#unsynced = [new Map(state.#names)];
-        states.push(state);
+      }
+      for (const choice of open.length === 0 ? choices : choices.slice(1)) {
+        const state: Record<string, Uint8Array> = {};
+        for (const [name, inode] of names) state[name] = choice.get(inode) ?? inode.content;
+        const key = Object.entries(state)
+          .map(([name, content]) => `${name}:${Buffer.from(content).toString('latin1')}`)
+          .sort()
+          .join('\0');
+        if (seen.has(key)) continue;
+        seen.add(key);
+        states.push(ModelFiles.of(state));
       }
     }
     return states;
   }
 
+  *#possibleNames(): Generator<Names, void> {
+    const changes = this.#unsynced;
+    // Of more changes than this, only the last are taken in every combination.
+    const fixed = Math.max(0, changes.length - 7);
+    for (let choice = 0; choice < 2 ** (changes.length - fixed); choice += 1) {
+      const names = new Map(this.#synced);
+      for (const [at, change] of changes.entries()) {
+        if (at >= fixed && (choice & (1 << (at - fixed))) === 0) continue;
+        if (change.do === 'set') names.set(change.name, change.inode);
+        else if (change.do === 'remove') names.delete(change.name);
+        else {
+          names.delete(change.from);
+          names.set(change.to, change.inode);
+        }
+      }
+      yield names;
+    }
+  }
+
   #put(name: string, content: Uint8Array): Inode {
     this.#inodes += 1;
-    const inode: Inode = { id: String(this.#inodes), content, synced: content, changes: 0 };
+    const inode: Inode = { id: String(this.#inodes), content, synced: content, unsynced: [], changes: 0 };
     this.#names.set(name, inode);
     return inode;
   }
@@ -53,8 +107,14 @@ export class ModelFiles implements FileSystem {
     return inode;
   }
 
-  #renamed(): void {
-    this.#unsynced.push(new Map(this.#names));
+  async #do<T>(operation: string, path: string, perform: () => T): Promise<T> {
+    // As with real files, nothing is done before whoever asked goes on.
+    await undefined;
+    const fault = this.faultOf(operation, path);
+    if (fault !== undefined) throw fault;
+    const result = perform();
+    this.afterEach();
+    return result;
   }
 
   async read(path: string): Promise<Uint8Array> {
@@ -67,46 +127,78 @@ export class ModelFiles implements FileSystem {
   }
 
   async list(): Promise<string[]> {
-    return [...this.#names.keys()];
+    return [...this.#names.keys()].map((path) => path.replace(/.*\//, ''));
   }
 
-  async create(path: string): Promise<NewFile> {
-    if (this.#names.has(path)) throw failure('EEXIST');
-    const inode = this.#put(path, new Uint8Array());
-    this.#renamed();
-    return {
-      async write(octets) {
-        inode.content = Buffer.concat([inode.content, octets]);
-        inode.changes += 1;
-        return octets.length;
-      },
-      async dress() {},
-      async sync() {
+  create(path: string): Promise<OpenFile> {
+    return this.#do('create', path, () => {
+      if (this.#names.has(path)) throw failure('EEXIST');
+      const inode = this.#put(path, new Uint8Array());
+      this.#unsynced.push({ do: 'set', name: path, inode });
+      return this.#opened(path, inode);
+    });
+  }
+
+  open(path: string): Promise<OpenFile> {
+    return this.#do('open', path, () => this.#opened(path, this.#inodeOf(path)));
+  }
+
+  #opened(path: string, inode: Inode): OpenFile {
+    const change = (made: Change) => {
+      inode.unsynced.push(made);
+      inode.content = changed(inode.content, made);
+      inode.changes += 1;
+    };
+    const sync = () =>
+      this.#do('sync', path, () => {
         inode.synced = inode.content;
-      },
+        inode.unsynced = [];
+      });
+    return {
+      write: (octets, at) =>
+        this.#do('write', path, () => {
+          change({ at, octets: Uint8Array.from(octets) });
+          return octets.length;
+        }),
+      truncate: (size) => this.#do('truncate', path, () => change({ size })),
+      async dress() {},
+      sync,
+      syncData: sync,
       async close() {},
     };
   }
 
-  async rename(from: string, to: string): Promise<void> {
-    this.#names.set(to, this.#inodeOf(from));
-    this.#names.delete(from);
-    this.#renamed();
+  rename(from: string, to: string): Promise<void> {
+    return this.#do('rename', to, () => {
+      const inode = this.#inodeOf(from);
+      this.#names.set(to, inode);
+      this.#names.delete(from);
+      this.#unsynced.push({ do: 'rename', from, to, inode });
+    });
   }
 
-  async link(existing: string, name: string): Promise<void> {
-    this.#names.set(name, this.#inodeOf(existing));
-    this.#renamed();
+  link(existing: string, name: string): Promise<void> {
+    return this.#do('link', name, () => {
+      if (this.#names.has(name)) throw failure('EEXIST');
+      const inode = this.#inodeOf(existing);
+      this.#names.set(name, inode);
+      this.#unsynced.push({ do: 'set', name, inode });
+    });
   }
 
-  async unlink(path: string): Promise<void> {
-    this.#inodeOf(path);
-    this.#names.delete(path);
-    this.#renamed();
+  unlink(path: string): Promise<void> {
+    return this.#do('unlink', path, () => {
+      this.#inodeOf(path);
+      this.#names.delete(path);
+      this.#unsynced.push({ do: 'remove', name: path });
+    });
   }
 
-  async syncFolder(): Promise<void> {
-    this.#unsynced = [new Map(this.#names)];
+  syncFolder(path: string): Promise<void> {
+    return this.#do('syncFolder', path, () => {
+      this.#synced = new Map(this.#names);
+      this.#unsynced = [];
+    });
   }
 
   async realPath(path: string): Promise<string> {
@@ -118,6 +210,38 @@ export class ModelFiles implements FileSystem {
   }
 }
 
-function failure(code: string): Error {
+function changed(content: Uint8Array, change: Change): Uint8Array {
+  if ('size' in change) return content.subarray(0, change.size);
+  const { at, octets } = change;
+  const size = Math.max(content.length, at + octets.length);
+  const result = new Uint8Array(size);
+  result.set(content);
+  result.set(octets, at);
+  return result;
+}
+
+function* possibleContents({ synced, unsynced }: Inode): Generator<Uint8Array, void> {
+  yield synced;
+  let content = synced;
+  for (const change of unsynced) {
+    if ('octets' in change) {
+      const { at, octets } = change;
+      // Octet by octet where it is short; else a choice of places.
+      const step = Math.max(1, Math.floor(octets.length / 150));
+      for (let length = 1; length < octets.length; length += step) {
+        yield changed(content, { at, octets: octets.subarray(0, length) });
+      }
+      const half = Math.floor(octets.length / 2);
+      // The size is known already, the content not yet; or the second half came first.
+      yield changed(content, { at, octets: new Uint8Array(octets.length) });
+      yield changed(content, { at, octets: Uint8Array.from(octets, (octet, n) => (n < half ? 0 : octet)) });
+      yield changed(content, { at, octets: Uint8Array.from(octets, (octet, n) => (n < half ? octet : 0)) });
+    }
+    content = changed(content, change);
+    yield content;
+  }
+}
+
+export function failure(code: string): Error {
   return Object.assign(new Error(code), { code });
 }

@@ -1,13 +1,14 @@
 /**
  * A program, not a test: opens the data file and says so, then writes keys from a number on and prints each that was
  * acknowledged. Arguments: the path; the first number, `hold` to only keep the file open until stdin ends, or `leave` to come
- * to the end of the program without closing.
+ * to the end of the program without closing; `merging` to make checkpoints all the time.
  */
 import { writeSync } from 'node:fs';
 import { JsonFileAdapter } from '../../../storage-adapters/json-file/json-file.js';
 
-const [path = '', first = 'hold'] = process.argv.slice(2);
-const adapter = new JsonFileAdapter({ path });
+const [path = '', first = 'hold', how] = process.argv.slice(2);
+const checkpoints = how === 'merging' ? { minOctets: 1, idleMs: 1 } : undefined;
+const adapter = new JsonFileAdapter({ path, ...(checkpoints === undefined ? {} : { checkpoints }) });
 // Synchronous, so that a line is out before anything else happens.
 const say = (line: string) => writeSync(1, `${line}\n`);
 
@@ -27,12 +28,19 @@ if (first === 'hold') {
     for (;;) {
       const key = String(next);
       next += 1;
-      await adapter.commit({
+      const put = adapter.commit({
         puts: [
           { key, value: `value of ${key}` },
           { key: `${key} too`, value: key },
         ],
       });
+      try {
+        await put;
+      } catch (error) {
+        say(`failed: ${error instanceof Error ? error.message : error}`);
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        continue;
+      }
       say(key);
     }
   };

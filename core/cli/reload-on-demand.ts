@@ -1,0 +1,98 @@
+/**
+ * What has a serving command reload: SIGHUP, the control socket of `jackfield reload`, and with `--watch` a change of
+ * the configuration file. Whoever asked, one reload runs at a time and its outcome is in the log.
+ */
+import { closeSync, type FSWatcher, openSync, watch } from 'node:fs';
+import path from 'node:path';
+import type { Log } from '../log.js';
+import type { ReloadReport } from '../reload.js';
+import type { Surroundings } from './command.js';
+import { type ControlAnswer, ReloadControl } from './reload-control.js';
+import { linesOf } from './report-error.js';
+
+/** An editor writes a file in several steps; what comes within this is one change. */
+const SETTLE_MS = 100;
+
+export class ReloadOnDemand {
+  readonly #reload: () => Promise<ReloadReport>;
+  readonly #log: Log;
+  readonly #signals: Surroundings['signals'];
+  readonly #onSignal: () => void;
+  #control: ReloadControl | undefined;
+  #watcher: FSWatcher | undefined;
+  #settling: NodeJS.Timeout | undefined;
+
+  /**
+   * @param reload Reads the configuration and hands it to the server.
+   * @param hangUp What SIGHUP means where the terminal of the command is gone.
+   */
+  constructor(
+    reload: () => Promise<ReloadReport>,
+    log: Log,
+    signals: Surroundings['signals'],
+    hangUp: () => void,
+  ) {
+    this.#reload = reload;
+    this.#log = log;
+    this.#signals = signals;
+    const hadTerminal = hasTerminal();
+    // The system sends the same signal to those whose terminal is closed, and they are to end.
+    this.#onSignal = () => (hadTerminal && !hasTerminal() ? hangUp() : void this.now());
+  }
+
+  onSignal(): void {
+    this.#signals.on('SIGHUP', this.#onSignal);
+  }
+
+  /** Errors: SOCKET_IN_USE, SOCKET_UNAVAILABLE. */
+  async onRequest(socket: string): Promise<void> {
+    this.#control = await ReloadControl.listen(socket, () => this.now());
+  }
+
+  /** @param file Absolute. Its folder is watched, since editors put a new file in the place of the old one. */
+  onChange(file: string): void {
+    const name = path.basename(file);
+    this.#watcher = watch(path.dirname(file), (_event, changed) => {
+      if (changed !== null && changed !== name) return;
+      clearTimeout(this.#settling);
+      this.#settling = setTimeout(() => void this.now(), SETTLE_MS);
+    }).on('error', (error) => this.#log.error({ err: error }, 'The configuration file cannot be watched.'));
+  }
+
+  /** Never rejects. */
+  async now(): Promise<ControlAnswer> {
+    try {
+      const { started, kept, left, changedFiles } = await this.#reload();
+      const lines = [
+        `reloaded: ${counted(started, 'started')}, ${counted(kept, 'kept')}, ${counted(left, 'closed')}`,
+      ];
+      for (const file of changedFiles)
+        lines.push(`${file} has changed, and code is not reloaded: restart to run it`);
+      return { ok: true, lines };
+    } catch (error) {
+      this.#log.error({ err: error }, 'The configuration was not reloaded; the one before goes on.');
+      return { ok: false, lines: linesOf(error, false) };
+    }
+  }
+
+  dispose(): void {
+    this.#signals.off('SIGHUP', this.#onSignal);
+    this.#control?.stop();
+    this.#watcher?.close();
+    clearTimeout(this.#settling);
+  }
+}
+
+function counted(names: readonly string[], what: string): string {
+  return names.length === 0 ? `none ${what}` : `${names.length} ${what} (${names.join(', ')})`;
+}
+
+/** Whether this process belongs to a terminal that is still there. */
+function hasTerminal(): boolean {
+  try {
+    closeSync(openSync('/dev/tty', 'r'));
+    return true;
+  } catch {
+    return false;
+  }
+}

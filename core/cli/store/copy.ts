@@ -1,0 +1,157 @@
+/**
+ * Copies entries into a store, page by page, and reads them back: what `import` and `migrate` share.
+ *
+ * A page is one commit, so an interrupted copy leaves the beginning of its source and nothing else, and can be gone on
+ * with (`resume`): what the target holds is held against the source, and what follows is copied.
+ */
+import { JackfieldError } from '../../errors.js';
+import type { Entry } from '../../storage/contract.js';
+import type { StorageDoor } from '../../storage/storage-door.js';
+import { entriesOf, pagesOf } from './pages.js';
+import { differenceOf, Tally, type Totals } from './tally.js';
+
+type Copied = Pick<Entry, 'key' | 'value' | 'expiresAt'>;
+
+/** A commit holds no more than this. */
+const COMMIT_ENTRIES = 1_000;
+const COMMIT_CHARACTERS = 1_048_576;
+
+export interface CopyOptions {
+  readonly resume: boolean;
+  readonly merge: boolean;
+  readonly signal: AbortSignal;
+  /** @param entries How many are behind it. */
+  progress(doing: 'copied' | 'checked', entries: number): void;
+}
+
+export interface Copy extends Totals {
+  /** How many of them the target held already. */
+  readonly resumed: number;
+}
+
+/**
+ * @param source The same entries in the same order each time it is called.
+ * Errors: STORE_NOT_EMPTY, STORE_DIFFERS, those of the source and of the target.
+ */
+export async function copyInto(
+  target: StorageDoor,
+  source: () => AsyncIterable<Copied>,
+  options: CopyOptions,
+): Promise<Copy> {
+  const isEmpty = (await target.list({ limit: 1 })).entries.length === 0;
+  if (!isEmpty && !options.resume && !options.merge) {
+    throw new JackfieldError(
+      'STORE_NOT_EMPTY',
+      'Go on with an interrupted copy with --resume, or put the entries into what is there with --merge.',
+    );
+  }
+  const copy = new CopyRun(target, options);
+  const entries = source()[Symbol.asyncIterator]();
+  try {
+    if (options.resume && !isEmpty) await copy.resumeOn(entries);
+    await copy.rest(entries);
+  } finally {
+    await entries.return?.();
+  }
+  const totals = copy.finish();
+  if (options.merge) await mustHold(target, source(), options);
+  else await mustBeSame(target, totals, options);
+  return totals;
+}
+
+class CopyRun {
+  readonly #target: StorageDoor;
+  readonly #options: CopyOptions;
+  readonly #tally = new Tally();
+  #resumed = 0;
+
+  constructor(target: StorageDoor, options: CopyOptions) {
+    this.#target = target;
+    this.#options = options;
+  }
+
+  /** Passes over what the target holds. Errors: STORE_DIFFERS. */
+  async resumeOn(source: AsyncIterator<Copied>): Promise<void> {
+    for await (const there of entriesOf(pagesOf(this.#target, this.#options.signal))) {
+      for (;;) {
+        const { done, value: next } = await source.next();
+        if (done === true) throw differs(there.key, 'is not in the source');
+        if (next.key === there.key && next.value === there.value) {
+          this.#tally.add(next);
+          this.#resumed += 1;
+          break;
+        }
+        // What has expired since is missing in the target, and rightly so.
+        const expired = next.expiresAt !== undefined && next.expiresAt <= Date.now();
+        if (!expired) throw differs(there.key, `stands where the source has ${quoted(next.key)}`);
+      }
+      this.#options.progress('checked', this.#tally.count);
+    }
+  }
+
+  async rest(source: AsyncIterator<Copied>): Promise<void> {
+    let page: Copied[] = [];
+    let characters = 0;
+    for (let next = await source.next(); next.done !== true; next = await source.next()) {
+      page.push(next.value);
+      characters += next.value.value.length;
+      if (page.length < COMMIT_ENTRIES && characters < COMMIT_CHARACTERS) continue;
+      await this.#store(page);
+      [page, characters] = [[], 0];
+    }
+    await this.#store(page);
+  }
+
+  finish(): Copy {
+    return { ...this.#tally.finish(), resumed: this.#resumed };
+  }
+
+  async #store(page: readonly Copied[]): Promise<void> {
+    this.#options.signal.throwIfAborted();
+    const now = Date.now();
+    const live = page.filter(({ expiresAt }) => expiresAt === undefined || expiresAt > now);
+    if (live.length === 0) return;
+    const puts = live.map(({ key, value, expiresAt }) =>
+      expiresAt === undefined ? { key, value } : { key, value, ttlMs: Math.ceil(expiresAt - now) },
+    );
+    await this.#target.commit({ puts });
+    for (const entry of live) this.#tally.add(entry);
+    this.#options.progress('copied', this.#tally.count);
+  }
+}
+
+/** Errors: STORE_DIFFERS. */
+async function mustBeSame(target: StorageDoor, copied: Totals, options: CopyOptions): Promise<void> {
+  const tally = new Tally();
+  for await (const page of pagesOf(target, options.signal)) {
+    for (const entry of page) tally.add(entry);
+    options.progress('checked', tally.count);
+  }
+  const difference = differenceOf(copied, tally.finish(), Date.now());
+  if (difference !== undefined) throw new JackfieldError('STORE_DIFFERS', difference);
+}
+
+/** Errors: STORE_DIFFERS. */
+async function mustHold(
+  target: StorageDoor,
+  source: AsyncIterable<Copied>,
+  { signal, progress }: CopyOptions,
+): Promise<void> {
+  let checked = 0;
+  for await (const { key, value, expiresAt } of source) {
+    signal.throwIfAborted();
+    const there = await target.get(key);
+    const expired = expiresAt !== undefined && expiresAt <= Date.now();
+    if (there?.value !== value && !expired) throw differs(key, 'has another value than the source');
+    checked += 1;
+    progress('checked', checked);
+  }
+}
+
+function differs(key: string, how: string): JackfieldError {
+  return new JackfieldError('STORE_DIFFERS', `${quoted(key)} ${how}.`);
+}
+
+function quoted(key: string): string {
+  return JSON.stringify(key.length > 40 ? `${key.slice(0, 40)}…` : key);
+}

@@ -1,0 +1,119 @@
+/** `jackfield store export`: every entry as a line of JSON, to a file or to stdout. */
+import { once } from 'node:events';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { JackfieldError } from '../../errors.js';
+import type { StorageDoor } from '../../storage/storage-door.js';
+import type { Command, Output } from '../command.js';
+import { ExportWriter } from './export-file.js';
+import { configuredStore } from './named-store.js';
+import { pagesOf } from './pages.js';
+import { Progress } from './progress.js';
+import { stoppable, withOpen } from './stoppable.js';
+
+export const exportStore: Command = {
+  name: 'store export',
+  summary: 'write all entries to a file of JSON lines, or to stdout with "-"',
+  takes: ['FILE'],
+  flags: ['config', 'json'],
+  flagHelp: { json: 'print JSON about the export, for programs' },
+  examples: ['jackfield store export backup.ndjson', 'jackfield store export - | gzip > backup.ndjson.gz'],
+  async run({ flags, given: [file = ''] }, around) {
+    const store = await configuredStore(flags, around, true);
+    const toStdout = file === '-';
+    const progress = new Progress(around.stderr);
+    const done = await stoppable(around, (signal) =>
+      withOpen(store.door, () => {
+        const write = (sink: Sink) => writeExport(store.door, sink, signal, progress);
+        return toStdout ? write(sinkOf(around.stdout)) : intoFile(resolve(around.cwd, file), write);
+      }),
+    ).finally(() => progress.end());
+    if (done.changedMeanwhile) {
+      around.stderr.write(
+        'jackfield: the store was written to meanwhile; the export has each entry as it stood when its page was read\n',
+      );
+    }
+    // On stdout stands the export itself.
+    if (toStdout) return 0;
+    if (flags.json === true) around.stdout.write(`${JSON.stringify({ file, ...done }, null, 2)}\n`);
+    else around.stdout.write(`${done.entries} entries exported to ${file}, SHA-256 ${done.sha256}\n`);
+    return 0;
+  },
+};
+
+type Sink = (text: string) => Promise<void>;
+
+interface Exported {
+  readonly entries: number;
+  readonly sha256: string;
+  readonly changedMeanwhile: boolean;
+}
+
+async function writeExport(
+  door: StorageDoor,
+  sink: Sink,
+  signal: AbortSignal,
+  progress: Progress,
+): Promise<Exported> {
+  const writer = new ExportWriter();
+  const before = await door.revision?.();
+  await sink(writer.header(door.name));
+  let entries = 0;
+  for await (const page of pagesOf(door, signal)) {
+    await sink(writer.page(page));
+    entries += page.length;
+    progress.tell('exported', entries);
+  }
+  signal.throwIfAborted();
+  const { line, sha256 } = writer.trailer();
+  await sink(line);
+  return { entries, sha256, changedMeanwhile: (await door.revision?.()) !== before };
+}
+
+/** The file is there when it is whole and on disk; one that stood there before stays until then. */
+async function intoFile<T>(path: string, write: (sink: Sink) => Promise<T>): Promise<T> {
+  const partial = `${path}.partial-${process.pid}`;
+  const file = await guarded(() => open(partial, 'wx'));
+  try {
+    const result = await write((text) => guarded(() => file.writeFile(text)));
+    await guarded(() => sealed(file, partial, path));
+    return result;
+  } catch (error) {
+    await file.close().catch(() => {});
+    await rm(partial, { force: true });
+    throw error;
+  }
+}
+
+async function sealed(file: FileHandle, partial: string, path: string): Promise<void> {
+  await file.sync();
+  await file.close();
+  await rename(partial, path);
+  const folder = await open(dirname(path), 'r');
+  await folder.sync().finally(() => folder.close());
+}
+
+/** Errors: EXPORT_UNREADABLE. */
+async function guarded<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (cause) {
+    throw new JackfieldError('EXPORT_UNREADABLE', cause instanceof Error ? cause.message : String(cause), {
+      cause,
+    });
+  }
+}
+
+/** Waits for a reader that is slower than the store. */
+function sinkOf(output: Output): Sink {
+  return async (text) => {
+    if (output.write(text) !== false || !isStream(output)) return;
+    if (!output.destroyed) await Promise.race([once(output, 'drain'), once(output, 'close')]);
+    // A reader that has gone (`… | head -1`) will not take the rest.
+    if (output.destroyed) throw new JackfieldError('INTERRUPTED', 'The reader of stdout has gone.');
+  };
+}
+
+function isStream(output: Output): output is NodeJS.WritableStream & { readonly destroyed: boolean } {
+  return 'once' in output && 'destroyed' in output;
+}

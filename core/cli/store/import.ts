@@ -1,0 +1,86 @@
+/** `jackfield store import`: checks an export to its end, then puts its entries into a store and reads them back. */
+import { createReadStream, createWriteStream } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { JackfieldError } from '../../errors.js';
+import type { Command } from '../command.js';
+import { copyInto } from './copy.js';
+import { readExport } from './export-file.js';
+import { configuredStore } from './named-store.js';
+import { Progress } from './progress.js';
+import { printCopy } from './report-copy.js';
+import { stoppable, withOpen } from './stoppable.js';
+
+export const importStore: Command = {
+  name: 'store import',
+  summary: 'check an export and put its entries into the store, in their order; "-" reads stdin',
+  takes: ['FILE'],
+  flags: ['config', 'resume', 'merge', 'json'],
+  examples: ['jackfield store import backup.ndjson', 'jackfield store import backup.ndjson --resume'],
+  async run({ flags, given: [file = ''] }, around) {
+    const store = await configuredStore(flags, around, false);
+    const progress = new Progress(around.stderr);
+    const copy = await stoppable(around, (signal) =>
+      asFile(file === '-' ? undefined : resolve(around.cwd, file), signal, async (path) => {
+        // To its end, with count and hash, before anything is stored.
+        let checked = 0;
+        for await (const _ of readExport(octetsOf(path, signal))) progress.tell('read', ++checked);
+        return withOpen(store.door, () =>
+          copyInto(store.door, () => readExport(octetsOf(path, signal)), {
+            resume: flags.resume === true,
+            merge: flags.merge === true,
+            signal,
+            progress: (doing, entries) => progress.tell(doing, entries),
+          }),
+        );
+      }),
+    ).finally(() => progress.end());
+    printCopy(copy, { from: file, to: store.called }, flags, around.stdout);
+    return 0;
+  },
+};
+
+/** Errors: EXPORT_UNREADABLE. */
+async function* octetsOf(path: string, signal: AbortSignal): AsyncGenerator<Buffer, void> {
+  const stream = createReadStream(path, { highWaterMark: 262_144 });
+  try {
+    for await (const piece of stream) {
+      signal.throwIfAborted();
+      // Without an encoding it gives buffers.
+      yield piece as Buffer;
+    }
+  } catch (cause) {
+    if (cause instanceof JackfieldError) throw cause;
+    throw new JackfieldError('EXPORT_UNREADABLE', cause instanceof Error ? cause.message : String(cause), {
+      cause,
+    });
+  }
+}
+
+/** Stdin can be read only once, so it goes through a file that is removed again. */
+async function asFile<T>(
+  path: string | undefined,
+  signal: AbortSignal,
+  work: (path: string) => Promise<T>,
+): Promise<T> {
+  if (path !== undefined) return work(path);
+  const folder = await mkdtemp(join(tmpdir(), 'jackfield-import-'));
+  try {
+    const copy = join(folder, 'export.ndjson');
+    await pipeline(process.stdin, createWriteStream(copy, { mode: 0o600 }), { signal }).catch(
+      (cause: unknown) => {
+        signal.throwIfAborted();
+        throw new JackfieldError(
+          'EXPORT_UNREADABLE',
+          cause instanceof Error ? cause.message : String(cause),
+          { cause },
+        );
+      },
+    );
+    return await work(copy);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}

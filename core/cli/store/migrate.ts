@@ -1,0 +1,51 @@
+/** `jackfield store migrate`: from one store into another. The source is only read. */
+import { JackfieldError } from '../../errors.js';
+import type { Command } from '../command.js';
+import { copyInto } from './copy.js';
+import { storeNamed } from './named-store.js';
+import { entriesOf, pagesOf } from './pages.js';
+import { Progress } from './progress.js';
+import { printCopy } from './report-copy.js';
+import { stoppable, withOpen } from './stoppable.js';
+
+export const migrate: Command = {
+  name: 'store migrate',
+  summary: 'copy all entries of one store into another, in their order, and read them back',
+  takes: [],
+  flags: ['from', 'to', 'resume', 'merge', 'json'],
+  examples: [
+    'jackfield store migrate --from json-file:data.json --to lmdb:data.lmdb',
+    'jackfield store migrate --from conf/old.json --to conf/new.json --resume',
+  ],
+  async run({ flags }, around) {
+    const { from, to } = flags;
+    if (from === undefined || to === undefined) {
+      const missing = from === undefined ? '--from' : '--to';
+      throw new JackfieldError(
+        'USAGE',
+        `"jackfield store migrate" needs ${missing}. See "jackfield store migrate --help".`,
+      );
+    }
+    const source = await storeNamed(from, flags, around, true);
+    const target = await storeNamed(to, flags, around, false);
+    const progress = new Progress(around.stderr);
+    const copy = await stoppable(around, (signal) =>
+      withOpen(source.door, () =>
+        withOpen(target.door, async () => {
+          const before = await source.door.revision?.();
+          const copied = await copyInto(target.door, () => entriesOf(pagesOf(source.door, signal)), {
+            resume: flags.resume === true,
+            merge: flags.merge === true,
+            signal,
+            progress: (doing, entries) => progress.tell(doing, entries),
+          });
+          const after = await source.door.revision?.();
+          if (after === before) return copied;
+          throw new JackfieldError('STORE_CHANGED', `its revision went from ${before} to ${after}.`);
+        }),
+      ),
+    ).finally(() => progress.end());
+    printCopy(copy, { from, to }, flags, around.stdout);
+    return 0;
+  },
+};

@@ -1,0 +1,59 @@
+/** From what the command line says to a store: a configuration file, or an adapter and its path. */
+import { plainSource, readConfig } from '../../config/config-file.js';
+import type { ConfigSource, StorageConfig } from '../../config/server-config.js';
+import { withDefaults } from '../../config/validate-config.js';
+import { createLog } from '../../log.js';
+import { type MadeStorage, makeStorage } from '../../storage/open-storage.js';
+import type { Surroundings } from '../command.js';
+import type { FlagValues } from '../flags.js';
+
+export interface NamedStore extends MadeStorage {
+  /** As a sentence calls it. */
+  readonly called: string;
+}
+
+/** `lmdb:./data`, `json-file:data.json`; a letter alone would be a drive. */
+const INLINE = /^([a-z][a-z0-9@/_-]+):(.*)$/is;
+
+/** The store of the configuration that `--config` names. Errors: those of reading it and of making an adapter. */
+export async function configuredStore(
+  flags: FlagValues,
+  around: Surroundings,
+  readOnly: boolean,
+): Promise<NamedStore> {
+  const { config, source } = await readConfig(flags.config, around.cwd);
+  return made(withDefaults(config).storage, source, flags, around, readOnly);
+}
+
+/**
+ * @param reference A configuration file; or `ADAPTER:PATH`, the path relative to the current folder; or, where the
+ *   adapter takes a URL, the URL (`postgres://…`, `redis://…`).
+ */
+export async function storeNamed(
+  reference: string,
+  flags: FlagValues,
+  around: Surroundings,
+  readOnly: boolean,
+): Promise<NamedStore> {
+  const [, adapter, rest = ''] = INLINE.exec(reference) ?? [];
+  if (adapter === undefined) return configuredStore({ ...flags, config: reference }, around, readOnly);
+  const options = rest.startsWith('//')
+    ? { url: reference }
+    : rest.includes('://')
+      ? { url: rest }
+      : { path: rest };
+  const storage = rest === '' ? { adapter } : { adapter, options };
+  return made(storage, plainSource(around.cwd), flags, around, readOnly);
+}
+
+async function made(
+  storage: StorageConfig,
+  source: ConfigSource,
+  flags: FlagValues,
+  { stderr }: Surroundings,
+  readOnly: boolean,
+): Promise<NamedStore> {
+  const log = createLog((line) => stderr.write(line), flags.debug === true ? 'debug' : 'warn');
+  const store = await makeStorage(storage, source, log, readOnly);
+  return { ...store, called: store.door.name };
+}

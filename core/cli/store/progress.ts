@@ -1,0 +1,30 @@
+/** How far a long command is: one line that writes over itself, on a terminal only. */
+import type { Output } from '../command.js';
+
+const EVERY_MS = 100;
+
+export class Progress {
+  readonly #output: Output;
+  readonly #shown: boolean;
+  #last = 0;
+  #width = 0;
+
+  constructor(output: Output) {
+    this.#output = output;
+    this.#shown = 'isTTY' in output && output.isTTY === true;
+  }
+
+  tell(doing: string, entries: number): void {
+    if (!this.#shown || Date.now() - this.#last < EVERY_MS) return;
+    this.#last = Date.now();
+    const text = `${entries} entries ${doing}`;
+    this.#output.write(`\r${text.padEnd(this.#width)}`);
+    this.#width = text.length;
+  }
+
+  /** Takes the line away, before anything else is written. */
+  end(): void {
+    if (this.#width > 0) this.#output.write(`\r${' '.repeat(this.#width)}\r`);
+    this.#width = 0;
+  }
+}

@@ -1,0 +1,38 @@
+/** `jackfield store adopt` and `discard`: the ways out that an adapter brings for a store that it refuses to open. */
+import { JackfieldError } from '../../errors.js';
+import type { Command } from '../command.js';
+import { terminalText } from '../terminal-text.js';
+import { configuredStore } from './named-store.js';
+
+export const adopt = repair(
+  'adopt',
+  'take the data as it stands, where the adapter refuses it as edited or torn',
+);
+export const discard = repair(
+  'discard',
+  'go back to what the store wrote last, where the adapter refuses what stands there',
+);
+
+function repair(name: 'adopt' | 'discard', summary: string): Command {
+  return {
+    name: `store ${name}`,
+    summary,
+    takes: [],
+    flags: ['config', 'json'],
+    examples: [`jackfield store ${name}`, `jackfield store ${name} --config conf/live.json`],
+    async run({ flags }, around) {
+      const { repair: own, called } = await configuredStore(flags, around, false);
+      const mend = own?.[name];
+      if (mend === undefined) {
+        throw new JackfieldError('REPAIR_UNKNOWN', `"${called}" does not offer "${name}".`);
+      }
+      const done = await mend();
+      around.stdout.write(
+        flags.json === true
+          ? `${JSON.stringify({ store: called, done }, null, 2)}\n`
+          : `${terminalText(done)}\n`,
+      );
+      return 0;
+    },
+  };
+}

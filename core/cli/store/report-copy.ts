@@ -1,0 +1,20 @@
+/** What `import` and `migrate` say at their end. */
+import type { Output } from '../command.js';
+import type { FlagValues } from '../flags.js';
+import { terminalText } from '../terminal-text.js';
+import type { Copy } from './copy.js';
+
+export function printCopy(
+  { count, expiring, resumed, sha256 }: Copy,
+  { from, to }: { readonly from: string; readonly to: string },
+  { json }: FlagValues,
+  stdout: Output,
+): void {
+  const report = { from, to, entries: count, expiring, resumed, sha256 };
+  const already = resumed === 0 ? '' : ` (${resumed} of them were there already)`;
+  stdout.write(
+    json === true
+      ? `${JSON.stringify(report, null, 2)}\n`
+      : `${terminalText(`${count} entries copied from ${from} to ${to}${already} and read back, SHA-256 ${sha256}`)}\n`,
+  );
+}

@@ -1,0 +1,45 @@
+/** What every command over a whole store needs: the store closed behind it, and an end by signal that leaves no half. */
+import { JackfieldError } from '../../errors.js';
+import type { StorageDoor } from '../../storage/storage-door.js';
+import type { StopSignal, Surroundings } from '../command.js';
+
+const SIGNALS: readonly StopSignal[] = ['SIGINT', 'SIGTERM'];
+
+/**
+ * The first signal aborts, so that files and stores are closed in order; the second ends the process.
+ * Errors: INTERRUPTED, and those of the work.
+ */
+export async function stoppable<T>(
+  { signals, exit }: Surroundings,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const stop = new AbortController();
+  const listeners = SIGNALS.map((name) => {
+    const listener = () => {
+      if (stop.signal.aborted) exit(1);
+      stop.abort(new JackfieldError('INTERRUPTED', `It was ended by ${name}.`));
+    };
+    signals.on(name, listener);
+    return () => signals.off(name, listener);
+  });
+  try {
+    return await work(stop.signal);
+  } finally {
+    for (const off of listeners) off();
+  }
+}
+
+/** Opens the store, and closes it however the work ends. */
+export async function withOpen<T>(door: StorageDoor, work: () => Promise<T>): Promise<T> {
+  await door.open();
+  let result: T;
+  try {
+    result = await work();
+  } catch (error) {
+    // The first error is the one to tell.
+    await Promise.resolve(door.close()).catch(() => {});
+    throw error;
+  }
+  await door.close();
+  return result;
+}

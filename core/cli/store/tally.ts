@@ -1,0 +1,73 @@
+/** Counts and hashes entries, so that two stores can be held against each other without keeping either. */
+import { createHash } from 'node:crypto';
+import type { Entry } from '../../storage/contract.js';
+
+type Pair = Pick<Entry, 'key' | 'value' | 'expiresAt'>;
+
+export class Tally {
+  readonly #staying = createHash('sha256');
+  readonly #expiring = createHash('sha256');
+  #count = 0;
+  #expiringCount = 0;
+  #firstExpiry = Number.POSITIVE_INFINITY;
+
+  /** In creation order. */
+  add({ key, value, expiresAt }: Pair): void {
+    this.#count += 1;
+    if (expiresAt !== undefined) {
+      this.#expiringCount += 1;
+      this.#firstExpiry = Math.min(this.#firstExpiry, expiresAt);
+    }
+    const hash = expiresAt === undefined ? this.#staying : this.#expiring;
+    // The lengths keep the two apart: "ab" and "c" are not "a" and "bc".
+    hash
+      .update(`${Buffer.byteLength(key)} ${Buffer.byteLength(value)} `)
+      .update(key)
+      .update(value);
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  get expiring(): number {
+    return this.#expiringCount;
+  }
+
+  /** @returns SHA-256 of the entries without expiry. Ends the tally. */
+  finish(): Totals {
+    return {
+      count: this.#count,
+      expiring: this.#expiringCount,
+      firstExpiry: this.#firstExpiry,
+      sha256: this.#staying.digest('hex'),
+      expiringSha256: this.#expiring.digest('hex'),
+    };
+  }
+}
+
+export interface Totals {
+  readonly count: number;
+  readonly expiring: number;
+  /** Milliseconds since the epoch; infinite where nothing expires. */
+  readonly firstExpiry: number;
+  readonly sha256: string;
+  readonly expiringSha256: string;
+}
+
+/**
+ * What differs, as the end of a sentence. What stays has to be the same to the octet; so has what expires, unless some
+ * of it has by now: then there can only be less of it.
+ */
+export function differenceOf(copied: Totals, readBack: Totals, now: number): string | undefined {
+  const staying = (totals: Totals) => totals.count - totals.expiring;
+  if (staying(copied) !== staying(readBack)) {
+    return `${staying(copied)} entries were copied and ${staying(readBack)} can be read back.`;
+  }
+  if (copied.sha256 !== readBack.sha256) {
+    return `the hash of what was copied is ${copied.sha256}, that of what can be read back ${readBack.sha256}.`;
+  }
+  const same = copied.expiring === readBack.expiring && copied.expiringSha256 === readBack.expiringSha256;
+  if (same || (copied.firstExpiry <= now && readBack.expiring <= copied.expiring)) return undefined;
+  return `${copied.expiring} entries that expire were copied, and not the same ${readBack.expiring} can be read back.`;
+}

@@ -1,0 +1,110 @@
+/** `jackfield store verify`: what the adapter checks itself, then every entry as the contract gives it. */
+import type { Entry } from '../../storage/contract.js';
+import type { StorageDoor } from '../../storage/storage-door.js';
+import type { Command, Output } from '../command.js';
+import { terminalText } from '../terminal-text.js';
+import { configuredStore } from './named-store.js';
+import { pagesOf } from './pages.js';
+import { Progress } from './progress.js';
+import { stoppable, withOpen } from './stoppable.js';
+
+/** More of them say no more. */
+const MOST_FAULTS = 20;
+
+export const verify: Command = {
+  name: 'store verify',
+  summary:
+    'read the whole store and check that what it gives agrees with itself; exit code 1 where it does not',
+  takes: [],
+  flags: ['config', 'json'],
+  examples: ['jackfield store verify', 'jackfield store verify --config conf/live.json --json'],
+  async run({ flags }, around) {
+    const store = await configuredStore(flags, around, true);
+    const own = await store.verify?.();
+    const faults = [...(own?.faults ?? [])];
+    const progress = new Progress(around.stderr);
+    let entries: number | null = null;
+    // What the adapter finds damaged is not opened: it would be refused, or worse.
+    if (faults.length === 0) {
+      entries = await stoppable(around, (signal) =>
+        withOpen(store.door, () => readThrough(store.door, faults, signal, progress)),
+      ).finally(() => progress.end());
+    }
+    const report = {
+      store: store.called,
+      sound: faults.length === 0,
+      entries,
+      faults,
+      notes: own?.notes ?? {},
+    };
+    if (flags.json === true) around.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
+    else print(report, around.stdout);
+    return report.sound ? 0 : 1;
+  },
+};
+
+interface Report {
+  readonly store: string;
+  readonly entries: number | null;
+  readonly faults: readonly string[];
+  readonly notes: Readonly<Record<string, unknown>>;
+}
+
+function print({ store, entries, faults, notes }: Report, stdout: Output): void {
+  for (const fault of faults) stdout.write(`FAULT ${terminalText(fault)}\n`);
+  for (const [name, value] of Object.entries(notes)) stdout.write(`${terminalText(`${name}: ${value}`)}\n`);
+  const count = faults.length;
+  if (count === 0) stdout.write(`${store} is sound: ${entries} ${entries === 1 ? 'entry' : 'entries'}\n`);
+  else stdout.write(`${store} is not sound: ${count} ${count === 1 ? 'fault' : 'faults'}\n`);
+}
+
+async function readThrough(
+  door: StorageDoor,
+  faults: string[],
+  signal: AbortSignal,
+  progress: Progress,
+): Promise<number> {
+  const fault = (sentence: string) => {
+    if (faults.length < MOST_FAULTS) faults.push(sentence);
+    else if (faults.length === MOST_FAULTS) faults.push('And more.');
+  };
+  const before = await door.revision?.();
+  let [entries, created, newest] = [0, 0, 0];
+  for await (const page of pagesOf(door, signal)) {
+    for (const entry of page) {
+      entries += 1;
+      if (entry.created <= created) fault(`${quoted(entry.key)} is not listed in creation order.`);
+      created = entry.created;
+      newest = Math.max(newest, entry.revision);
+      // Keys are unique where each entry is the one that its key gives.
+      const difference = await differenceAt(door, entry, before);
+      if (difference !== undefined) fault(difference);
+    }
+    progress.tell('checked', entries);
+  }
+  const after = await door.revision?.();
+  if (after !== undefined && newest > after) {
+    fault(`An entry has revision ${newest}, and the store has reached ${after}.`);
+  }
+  return entries;
+}
+
+async function differenceAt(
+  door: StorageDoor,
+  entry: Entry,
+  before: number | undefined,
+): Promise<string | undefined> {
+  const given = await door.get(entry.key);
+  const same = (['value', 'created', 'revision', 'expiresAt'] as const).every(
+    (part) => given?.[part] === entry[part],
+  );
+  if (same) return undefined;
+  if (given === undefined && entry.expiresAt !== undefined && entry.expiresAt <= Date.now()) return undefined;
+  // Others may write meanwhile, where the store is shared; a store with a feed tells whether they did.
+  if (before !== undefined && (await door.revision?.()) !== before) return undefined;
+  return `${quoted(entry.key)} is listed otherwise than its key gives it.`;
+}
+
+function quoted(key: string): string {
+  return JSON.stringify(key.length > 40 ? `${key.slice(0, 40)}…` : key);
+}

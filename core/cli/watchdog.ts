@@ -1,0 +1,58 @@
+/**
+ * Names the plugin that holds up the event loop, while it does: a thread of its own notices that the main one shows no
+ * sign of life, and asks the debugger of Node where that one stands. So an endless loop is named too, and exchanges pay
+ * nothing for it: there is one timer a few times a second.
+ *
+ * Only the serving command has one; a program that makes servers decides for itself what threads its process has.
+ */
+import { url as debuggerUrl } from 'node:inspector';
+import { Worker } from 'node:worker_threads';
+import type { PluginReport } from '../plugin-host/plugin-unit.js';
+
+/** What the thread is told: at first, and whenever a reload changes it. */
+export interface Watched {
+  /** How long the main thread may be silent, in milliseconds; 0 for ever. */
+  readonly limitMs: number;
+  readonly plugins: readonly Pick<PluginReport, 'name' | 'file'>[];
+}
+
+/** How often in one limit a sign of life is given, and looked for. */
+export const SIGNS_PER_LIMIT = 4;
+export const LEAST_PERIOD_MS = 5;
+
+export class Watchdog {
+  readonly #signs = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+  #thread: Worker | undefined;
+  #living: NodeJS.Timeout | undefined;
+
+  /** From now on; again with what a reload has changed. */
+  watch({ limitMs, plugins }: Watched): void {
+    clearInterval(this.#living);
+    // Whoever debugs stops the loop on purpose.
+    if (limitMs === 0 || debuggerUrl() !== undefined) {
+      this.stop();
+      return;
+    }
+    if (this.#thread === undefined) {
+      const file = new URL('./watchdog-thread.js', import.meta.url);
+      // No flags of ours: a loader or a profiler is meant for the main thread.
+      this.#thread = new Worker(file, { workerData: this.#signs, execArgv: [] });
+      this.#thread.unref();
+      // Without it the server is none the worse.
+      this.#thread.on('error', () => this.stop());
+    }
+    const period = Math.max(LEAST_PERIOD_MS, limitMs / SIGNS_PER_LIMIT);
+    this.#living = setInterval(() => Atomics.add(this.#signs, 0, 1), period).unref();
+    const told: Watched = {
+      limitMs,
+      plugins: plugins.map(({ name, file }) => (file === undefined ? { name } : { name, file })),
+    };
+    this.#thread.postMessage(told);
+  }
+
+  stop(): void {
+    clearInterval(this.#living);
+    void this.#thread?.terminate();
+    this.#thread = undefined;
+  }
+}

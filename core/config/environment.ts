@@ -1,0 +1,168 @@
+/**
+ * `${env:NAME}` in the strings of a configuration file, so that secrets stay out of it. `${env:NAME:-default}` has a
+ * default for a variable that is not set or empty; `$${env:` stands for itself. Keys are taken as they are written.
+ *
+ * What came from the environment is never shown: errors say which variable it was. A string that is one variable and
+ * nothing else becomes a number or a boolean where the configuration is valid only so.
+ */
+import { JackfieldError } from '../errors.js';
+import type { MaybePromise } from '../storage/contract.js';
+
+export type Variables = Readonly<Record<string, string | undefined>>;
+
+/** A string that came from the environment, whole or in part. */
+interface EnvironmentString {
+  readonly path: readonly PropertyKey[];
+  /** As it is told in errors: `${env:NAME}`, or the text around it. */
+  readonly written: string;
+  /** What no error may show. */
+  readonly secrets: readonly string[];
+  /** Nothing but one variable. */
+  readonly whole: boolean;
+}
+
+const REFERENCE = /\$?\$\{env:([^}]*)\}?/g;
+const INSIDE = /^([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?$/s;
+/** Shorter ones stand in any text, and hiding them would only make it unreadable. */
+const SHORTEST_SECRET = 4;
+
+export class Environment {
+  readonly #strings = new Map<string, EnvironmentString>();
+
+  add(string: EnvironmentString): void {
+    this.#strings.set(keyOf(string.path), string);
+  }
+
+  /** How the string at this path is told; undefined where it did not come from the environment. */
+  writtenAt(path: readonly PropertyKey[]): string | undefined {
+    return this.#strings.get(keyOf(path))?.written;
+  }
+
+  /** A text without anything that came from the environment. */
+  redact(text: string): string {
+    let redacted = text;
+    for (const { secrets, written } of this.#strings.values()) {
+      for (const secret of secrets) {
+        if (secret.length >= SHORTEST_SECRET) redacted = redacted.replaceAll(secret, () => written);
+      }
+    }
+    return redacted;
+  }
+
+  /**
+   * Turns strings into numbers and booleans where that makes a value less wrong, in place.
+   * @param base Where the value stands in the configuration.
+   * @param faults How many faults the value has as it is.
+   */
+  async settle(
+    value: unknown,
+    base: readonly PropertyKey[],
+    faults: () => MaybePromise<number>,
+  ): Promise<void> {
+    const candidates = [...this.#strings.values()].filter(
+      ({ path, whole }) => whole && path.length > base.length && base.every((key, at) => path[at] === key),
+    );
+    if (candidates.length === 0) return;
+    let least = await faults();
+    for (const { path } of candidates) {
+      if (least === 0) return;
+      const inner = path.slice(base.length);
+      const owner = inner.slice(0, -1).reduce<unknown>((at, key) => Reflect.get(Object(at), key), value);
+      const key = inner.at(-1)!;
+      const text: unknown = Reflect.get(Object(owner), key);
+      const converted = typeof text === 'string' ? asPlain(text) : undefined;
+      if (converted === undefined) continue;
+      Reflect.set(Object(owner), key, converted);
+      const left = await faults();
+      if (left < least) least = left;
+      else Reflect.set(Object(owner), key, text);
+    }
+  }
+}
+
+function keyOf(path: readonly PropertyKey[]): string {
+  return JSON.stringify(path.map(String));
+}
+
+function asPlain(text: string): number | boolean | undefined {
+  if (text === 'true' || text === 'false') return text === 'true';
+  return /^-?(?:0|[1-9]\d*)(?:\.\d+)?$/.test(text) ? Number(text) : undefined;
+}
+
+/**
+ * Puts the values of variables into a value that was just parsed, in place.
+ * @param locate `file:line:column` of what stands at a path.
+ * Errors: CONFIG_ENV_MISSING, one line for each variable; CONFIG_INVALID where a reference is not well written.
+ */
+export function resolveEnvironment(
+  value: unknown,
+  variables: Variables,
+  locate: (path: readonly PropertyKey[]) => string,
+): { readonly value: unknown; readonly environment: Environment } {
+  const environment = new Environment();
+  const missing: string[] = [];
+  const broken: string[] = [];
+  const resolve = (text: string, path: readonly PropertyKey[]): string => {
+    const secrets: string[] = [];
+    const resolved = text.replace(REFERENCE, (found: string, inside: string) => {
+      if (found.startsWith('$$')) return found.slice(1);
+      const [, name, fallback] = INSIDE.exec(inside) ?? [];
+      if (name === undefined || !found.endsWith('}')) {
+        broken.push(
+          `${locate(path)}: ${JSON.stringify(found)} is not "\${env:NAME}" or "\${env:NAME:-default}"`,
+        );
+        return found;
+      }
+      const set = variables[name];
+      if (set !== undefined && (set !== '' || fallback === undefined)) {
+        secrets.push(set);
+        return set;
+      }
+      if (fallback === undefined) missing.push(`${locate(path)}: ${name}`);
+      return fallback ?? '';
+    });
+    if (resolved !== text && !isEscapeOnly(text)) {
+      const whole = /^\$\{env:[^}]*\}$/.test(text);
+      environment.add({ path, written: text, secrets, whole });
+    }
+    return resolved;
+  };
+  const resolved = replaceStrings(value, [], resolve);
+  if (broken.length > 0) throw new JackfieldError('CONFIG_INVALID', broken.join('\n'));
+  if (missing.length > 0) {
+    throw new JackfieldError(
+      'CONFIG_ENV_MISSING',
+      missing
+        .map((one) => `${one}. Set it, or write "\${env:${one.split(': ').at(-1)}:-default}".`)
+        .join('\n'),
+    );
+  }
+  return { value: resolved, environment };
+}
+
+function isEscapeOnly(text: string): boolean {
+  return !/(?<!\$)\$\{env:/.test(text);
+}
+
+function replaceStrings(
+  value: unknown,
+  path: readonly PropertyKey[],
+  resolve: (text: string, path: readonly PropertyKey[]) => string,
+): unknown {
+  if (typeof value === 'string') return value.includes('${env:') ? resolve(value, path) : value;
+  if (typeof value !== 'object' || value === null) return value;
+  // An own `__proto__` of a parsed file is redefined, never assigned.
+  for (const key of Object.keys(value)) {
+    const at = Array.isArray(value) ? Number(key) : key;
+    const inner: unknown = Object.getOwnPropertyDescriptor(value, key)?.value;
+    const replaced = replaceStrings(inner, [...path, at], resolve);
+    if (replaced !== inner)
+      Object.defineProperty(value, key, {
+        value: replaced,
+        enumerable: true,
+        configurable: true,
+        writable: true,
+      });
+  }
+  return value;
+}

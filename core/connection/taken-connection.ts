@@ -1,0 +1,142 @@
+/**
+ * A connection that has left HTTP, as the stream that a plugin is given: what the peer sends can be read from it, what
+ * is written to it goes to the peer, with back-pressure both ways.
+ *
+ * Law of this file: whatever the plugin does with its stream, it harms no other connection.
+ */
+import { Duplex } from 'node:stream';
+import { JackfieldError } from '../errors.js';
+import type { TakeOver } from '../plugin-api.js';
+import type { Outbox } from './outbox.js';
+import type { Transport } from './transport.js';
+
+export class TakenConnection {
+  readonly #stream: TakenStream;
+  readonly #takeOver: TakeOver;
+  readonly #blame: (error: unknown) => void;
+  #hasBegun = false;
+
+  /** @param blame Told what the plugin fails with. */
+  constructor(transport: Transport, outbox: Outbox, takeOver: TakeOver, blame: (error: unknown) => void) {
+    this.#stream = new TakenStream(transport, outbox);
+    // An error that nobody listens to would end the process.
+    this.#stream.on('error', () => {});
+    this.#takeOver = takeOver;
+    this.#blame = blame;
+  }
+
+  /**
+   * Hands the stream to the plugin; once, however often it is called.
+   * @param early What came before.
+   * @param isPaused Whether the transport was told to wait.
+   */
+  begin(early: readonly Buffer[], hasEnded: boolean, isPaused: boolean): void {
+    if (this.#hasBegun) return;
+    this.#hasBegun = true;
+    this.#guard(() => {
+      if (isPaused) this.#stream.holdsPeer = true;
+      for (const octets of early) this.#stream.deliver(octets);
+      if (hasEnded) this.#stream.deliverEnd();
+      const done = this.#takeOver(this.#stream);
+      if (done instanceof Promise) done.catch((error: unknown) => this.#failed(error));
+    });
+  }
+
+  /** @param isShared The octets are only valid during the call. */
+  received(octets: Buffer, isShared: boolean): void {
+    this.#guard(() => this.#stream.deliver(isShared ? Buffer.from(octets) : octets));
+  }
+
+  /** The peer has ended its direction; ours stays open. */
+  ended(): void {
+    this.#guard(() => this.#stream.deliverEnd());
+  }
+
+  /** Nothing can be read or written any more. */
+  closed(): void {
+    // With both directions ended, the stream comes to its own end when the plugin has read it.
+    if (!this.#stream.isThrough) this.#stream.destroy(new JackfieldError('CONNECTION_LOST'));
+  }
+
+  /** Listeners of the plugin run within these calls, and what they throw would fall on the server. */
+  #guard(call: () => void): void {
+    try {
+      call();
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  #failed(error: unknown): void {
+    this.#blame(error);
+    this.#stream.destroy();
+  }
+}
+
+class TakenStream extends Duplex {
+  readonly #transport: Transport;
+  readonly #outbox: Outbox;
+  /** The transport was told to wait until somebody reads. */
+  holdsPeer = false;
+  #peerEnded = false;
+  #ended = false;
+
+  constructor(transport: Transport, outbox: Outbox) {
+    super({ allowHalfOpen: true });
+    this.#transport = transport;
+    this.#outbox = outbox;
+  }
+
+  /** Whether both directions have ended and everything was handed over. */
+  get isThrough(): boolean {
+    return this.#peerEnded && this.#ended && !this.#outbox.isBlocked;
+  }
+
+  deliver(octets: Buffer): void {
+    if (octets.length === 0 || this.destroyed || this.push(octets) || this.holdsPeer) return;
+    this.holdsPeer = true;
+    this.#transport.pause();
+  }
+
+  deliverEnd(): void {
+    this.#peerEnded = true;
+    if (!this.destroyed) this.push(null);
+  }
+
+  override _read(): void {
+    if (!this.holdsPeer) return;
+    this.holdsPeer = false;
+    this.#transport.resume();
+  }
+
+  override _write(octets: Buffer, _encoding: BufferEncoding, done: (error?: Error) => void): void {
+    this.#outbox.octets(octets);
+    this.#send(done);
+  }
+
+  override _writev(parts: { readonly chunk: Buffer }[], done: (error?: Error) => void): void {
+    for (const { chunk } of parts) this.#outbox.octets(chunk);
+    this.#send(done);
+  }
+
+  override _final(done: (error?: Error) => void): void {
+    this.#ended = true;
+    this.#outbox.end();
+    this.#whenRoom(done);
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.#transport.destroy();
+    done(error);
+  }
+
+  #send(done: () => void): void {
+    this.#outbox.flush();
+    this.#whenRoom(done);
+  }
+
+  #whenRoom(done: () => void): void {
+    if (this.#outbox.isBlocked) void this.#outbox.room().then(() => done());
+    else done();
+  }
+}

@@ -1,0 +1,60 @@
+/**
+ * What could be configured: packages beside the configuration or above it that are called like a plugin or an adapter,
+ * or say so among their keywords.
+ */
+import { readdir, readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { ExtensionKind } from './find-extension.js';
+import { packageJson } from './package-entry.js';
+
+export interface InstalledPackage {
+  /** As a configuration names it: without the prefix of its kind, where it has that. */
+  readonly reference: string;
+  /** As npm knows it. */
+  readonly packageName: string;
+  readonly version?: string;
+  readonly description?: string;
+}
+
+/** Each once, the nearest of several, sorted by name. Nothing of them is imported. */
+export async function installedPackages(
+  { packagePrefix, keyword }: ExtensionKind,
+  folder: string,
+): Promise<InstalledPackage[]> {
+  const found = new Map<string, InstalledPackage>();
+  for (let at = folder; ; at = dirname(at)) {
+    for (const name of await namesIn(join(at, 'node_modules'))) {
+      if (found.has(name)) continue;
+      const told = await describe(join(at, 'node_modules', name));
+      const { keywords, version, description } = told ?? {};
+      const isOne = name.startsWith(packagePrefix) || (Array.isArray(keywords) && keywords.includes(keyword));
+      if (told === undefined || !isOne) continue;
+      found.set(name, {
+        reference: name.startsWith(packagePrefix) ? name.slice(packagePrefix.length) : name,
+        packageName: name,
+        ...(typeof version === 'string' ? { version } : {}),
+        ...(typeof description === 'string' ? { description } : {}),
+      });
+    }
+    if (at === dirname(at)) break;
+  }
+  return [...found.values()].sort((a, b) => (a.reference < b.reference ? -1 : 1));
+}
+
+async function describe(home: string): Promise<Readonly<Record<string, unknown>> | undefined> {
+  const text = await readFile(join(home, 'package.json'), 'utf8').catch(() => undefined);
+  return text === undefined ? undefined : packageJson(text);
+}
+
+/** Of all packages in a `node_modules`, those with a scope as `@scope/name`. */
+async function namesIn(modules: string): Promise<string[]> {
+  const names = (await readdir(modules).catch(() => [])).filter((name) => !name.startsWith('.'));
+  const nested = await Promise.all(
+    names.map(async (name) =>
+      name.startsWith('@')
+        ? (await readdir(join(modules, name)).catch(() => [])).map((inner) => `${name}/${inner}`)
+        : [name],
+    ),
+  );
+  return nested.flat();
+}

@@ -1,0 +1,31 @@
+/** Handlers whose `state` is known: conditions are evaluated before they run, RFC 9110 §13.2. */
+import type { HandleOptions, Handler, Request } from '../plugin-api.js';
+import { precondition } from './conditional.js';
+
+/** Of GET and HEAD the answer tells the state; the others select or change nothing (§13.2.1). */
+const UNCONDITIONAL = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'CONNECT']);
+
+export function whileConditionsHold(handler: Handler, state: NonNullable<HandleOptions['state']>): Handler {
+  return (request) => {
+    if (UNCONDITIONAL.has(request.method) || !hasCondition(request)) return handler(request);
+    const current = state(request);
+    if (!(current instanceof Promise)) {
+      precondition(request, current);
+      return handler(request);
+    }
+    return current.then((settled) => {
+      precondition(request, settled);
+      return handler(request);
+    });
+  };
+}
+
+/** If-Modified-Since concerns GET and HEAD alone (§13.1.3), If-Range only a Range (§13.1.5). */
+function hasCondition({ headers, dialect }: Request): boolean {
+  if (dialect !== '') return false;
+  return (
+    headers['if-match'] !== undefined ||
+    headers['if-none-match'] !== undefined ||
+    headers['if-unmodified-since'] !== undefined
+  );
+}

@@ -1,0 +1,67 @@
+/**
+ * Answers behind which the connection leaves HTTP: 101 to a client that asks for another protocol (RFC 9110 §7.8), 2xx
+ * to CONNECT (§9.3.6). Everything that makes one invalid is found here, but for a body that has not come yet.
+ */
+import { protocolsOf, requestedProtocols } from '../http/protocols.js';
+import type { Request, ResponseParts, TakeOver } from '../plugin-api.js';
+import type { Answer } from './answer.js';
+import { checkedFields } from './answer-fields.js';
+import { invalid } from './invalid-answer.js';
+
+export interface HandOver {
+  readonly takeOver: TakeOver;
+  /** Whether the core writes the head; otherwise whoever takes over does. */
+  readonly writesHead: boolean;
+}
+
+/** @param parts The others of the answer. */
+export function toHandOver(takeOver: unknown, parts: Omit<ResponseParts, 'takeOver'>): Answer {
+  if (typeof takeOver !== 'function') throw invalid(`Its takeOver is ${typeof takeOver} and not a function.`);
+  for (const name of ['body', 'json', 'trailers'] as const) {
+    if (parts[name] !== undefined) throw invalid(`Its answer has both takeOver and ${name}.`);
+  }
+  const { status, headers } = parts;
+  const writesHead = status !== undefined;
+  if (!writesHead && headers !== undefined)
+    throw invalid('It takes the connection over without a status, so its headers would never be sent.');
+  if (writesHead && status !== 101 && !isSuccess(status))
+    throw invalid(`Nothing is taken over behind ${status}: 101, or 2xx to CONNECT, or no status at all.`);
+  const fields = checkedFields(headers, undefined);
+  // The function is the plugin's own; that it takes a stream cannot be seen.
+  const handOver = { takeOver: takeOver as TakeOver, writesHead };
+  return { status: status ?? 101, fields, body: undefined, contentLength: undefined, close: false, handOver };
+}
+
+/** Holds what only the request tells against the answer. Errors: HANDLER_ANSWER_INVALID. */
+export function mustFit(request: Request, { status, fields, handOver }: Answer): void {
+  const isConnect = request.method === 'CONNECT';
+  if (handOver === undefined) {
+    // To CONNECT success means that a tunnel is open, and has no body.
+    if (isConnect && isSuccess(status))
+      throw invalid('It accepted CONNECT without takeOver, so there is no tunnel (RFC 9110 §9.3.6).');
+    return;
+  }
+  if (request.dialect !== '') throw invalid('In a dialect no connection can be taken over.');
+  if (isConnect) {
+    if (handOver.writesHead && !isSuccess(status))
+      throw invalid('CONNECT is accepted with 2xx, not with 101.');
+    return;
+  }
+  if (handOver.writesHead && status !== 101)
+    throw invalid(`A ${status} answer takes over nothing but CONNECT.`);
+  const asked = requestedProtocols(request);
+  if (asked.length === 0)
+    throw invalid('It takes the connection over, and the client did not ask for that (RFC 9110 §7.8).');
+  if (!handOver.writesHead) return;
+  const at = fields.raw.findIndex((name, place) => place % 2 === 0 && name.toLowerCase() === 'upgrade');
+  const chosen = at === -1 ? [] : protocolsOf(fields.raw[at + 1]!);
+  if (chosen.length === 0)
+    throw invalid('A 101 answer names the protocol in its Upgrade field (RFC 9110 §7.8).');
+  const other = chosen.find((protocol) => !asked.includes(protocol));
+  if (other !== undefined)
+    throw invalid(`It switches to ${other}, which the client did not name (RFC 9110 §7.8).`);
+}
+
+function isSuccess(status: number): boolean {
+  return Number.isInteger(status) && status >= 200 && status < 300;
+}

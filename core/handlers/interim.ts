@@ -1,0 +1,18 @@
+/** Responses ahead of the answer, RFC 9110 §15.2: a head without a body. */
+
+import { reasonPhrase } from '../http/reason-phrases.js';
+import { formatFields } from '../http/response-head.js';
+import type { InterimResponse } from '../plugin-api.js';
+import { checkedFields } from './answer-fields.js';
+import { invalid } from './invalid-answer.js';
+
+/** @returns it as it goes over the wire. Errors: HANDLER_ANSWER_INVALID. */
+export function interimText({ status, headers }: InterimResponse): string {
+  if (!Number.isInteger(status) || status < 102 || status > 199)
+    throw invalid(`The status of an interim response is 102 to 199; this one is ${String(status)}.`);
+  const { raw, contentLength, close } = checkedFields(headers, undefined);
+  if (contentLength !== undefined) throw invalid('An interim response has no body (RFC 9110 §8.6).');
+  if (close || raw.some((name, at) => at % 2 === 0 && name.toLowerCase() === 'upgrade'))
+    throw invalid('An interim response says nothing of its connection.');
+  return `HTTP/1.1 ${status} ${reasonPhrase(status)}\r\n${formatFields(raw)}\r\n`;
+}

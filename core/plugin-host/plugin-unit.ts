@@ -1,0 +1,210 @@
+/** One plugin that is set up: its context, what it contributed, and what has to be done when it is closed. */
+import { ExchangeRequest } from '../connection/exchange-request.js';
+import { JackfieldError } from '../errors.js';
+import { thrownAt } from '../extensions/stack-places.js';
+import type { Dispatcher, Hook, HookTable } from '../handlers/dispatcher.js';
+import { makeRoute, type Route } from '../handlers/registry.js';
+import type { Dialect } from '../http/dialect.js';
+import type { Log } from '../log.js';
+import type { Hooks, Plugin, PluginContext, ServerStats, Storage } from '../plugin-api.js';
+import type { MaybePromise } from '../storage/contract.js';
+import { inTime } from './in-time.js';
+import { type LoadedPlugin, type PluginOrigin, tooLate } from './load-plugins.js';
+import { plugMarked } from './marks.js';
+import { scopedClaims, scopedHook } from './scope.js';
+
+/** What `jackfield plugins` shows of a plugin. */
+export interface PluginReport {
+  readonly name: string;
+  readonly origin: PluginOrigin;
+  /** The module it came from, absolute; absent for an object given by a program. */
+  readonly file?: string;
+  readonly version?: string;
+  /** Of the configuration; absent where there is none. */
+  readonly prefix?: string;
+  readonly claims: readonly { readonly method: string; readonly pattern: string }[];
+  /** The stages of its hooks, each once. */
+  readonly hooks: readonly string[];
+  readonly setupMs: number;
+}
+
+/** Makes an instance of a class plugin, in a container of its own. */
+export type MakeInstance = (plugin: LoadedPlugin, context: PluginContext) => PluginInstance;
+
+/** Only `setup` is called on it; what else a plugin has is told by its class. */
+export type PluginInstance = object & Partial<Pick<Plugin, 'setup'>>;
+
+/** What the plugins reach of their server. */
+export interface HostServer {
+  /** The one that new exchanges begin with. */
+  readonly dispatcher: Dispatcher | undefined;
+  readonly stats: ServerStats;
+  shutdown(): void;
+}
+
+/** What all units of a server share. */
+export interface UnitServices {
+  readonly folder: string;
+  readonly storage: Storage;
+  readonly log: Log;
+  /** Of a set-up, and of each function given to `onClose`; a reload may change it. */
+  readonly setupTimeoutMs: number;
+  readonly make: MakeInstance;
+  readonly server: HostServer;
+}
+
+type MutableHooks = { [Stage in keyof HookTable]: HookTable[Stage][number][] };
+
+export function noHooks(): MutableHooks {
+  return { request: [], handler: [], response: [], error: [], close: [] };
+}
+
+export class PluginUnit {
+  readonly plugin: LoadedPlugin;
+  readonly routes: Route[] = [];
+  readonly hooks: MutableHooks = noHooks();
+  readonly dialects: Dialect[] = [];
+  readonly #services: UnitServices;
+  readonly #stopping = new AbortController();
+  readonly #closers: (() => MaybePromise<void>)[] = [];
+  #isSettingUp = true;
+  #isClosed = false;
+  #setupMs = 0;
+
+  constructor(plugin: LoadedPlugin, services: UnitServices) {
+    this.plugin = plugin;
+    this.#services = services;
+  }
+
+  get report(): PluginReport {
+    const { name, origin, file, version, prefix } = this.plugin;
+    return {
+      name,
+      origin,
+      ...(file === '' ? {} : { file }),
+      ...(version === undefined ? {} : { version }),
+      ...(prefix === '' ? {} : { prefix }),
+      // Of one that is being set up they are still to come.
+      claims: this.#isSettingUp
+        ? []
+        : this.routes.map(({ method, pattern }) => ({ method, pattern: pattern.text })),
+      hooks: Object.entries(this.hooks).flatMap(([stage, { length }]) => (length > 0 ? [stage] : [])),
+      setupMs: this.#setupMs,
+    };
+  }
+
+  /** Errors: PLUGIN_SETUP_FAILED, PLUGIN_SETUP_TIMEOUT. What was opened is to be closed by `close`, also then. */
+  async setUp(): Promise<void> {
+    const started = performance.now();
+    const { plugin } = this;
+    const { make, setupTimeoutMs } = this.#services;
+    const named = plugin.location === '' ? `"${plugin.name}"` : `"${plugin.name}" at ${plugin.location}`;
+    try {
+      const context = this.#context();
+      const instance = typeof plugin.made === 'function' ? make(plugin, context) : plugin.made;
+      if (typeof plugin.made === 'function') plugMarked(instance, context);
+      await inTime(instance.setup?.(context), setupTimeoutMs, () => tooLate(named, setupTimeoutMs));
+    } catch (cause) {
+      if (cause instanceof JackfieldError && cause.code === 'PLUGIN_SETUP_TIMEOUT') throw cause;
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      throw new JackfieldError('PLUGIN_SETUP_FAILED', `${named}${thrownAt(cause, plugin.file)}: ${reason}`, {
+        cause,
+      });
+    } finally {
+      this.#isSettingUp = false;
+    }
+    this.#setupMs = performance.now() - started;
+  }
+
+  #context(): PluginContext {
+    const { name, options, prefix } = this.plugin;
+    const { storage, log, folder, server } = this.#services;
+    const only = (what: string): void => {
+      if (!this.#isSettingUp)
+        throw new TypeError(`The plugin "${name}" called ${what} after its setup had ended.`);
+    };
+    return {
+      handle: (method, pattern, handler, routeOptions) => {
+        only('handle');
+        // Checked as the plugin wrote it, so that its sentence speaks of that.
+        makeRoute(name, method, pattern, handler as Route['handler'], routeOptions);
+        for (const claim of scopedClaims(prefix, pattern, handler as Route['handler'])) {
+          this.routes.push(makeRoute(name, method, claim.pattern, claim.handler, routeOptions));
+        }
+      },
+      hook: (stage, fn) => {
+        only('hook');
+        this.#addHook(stage, fn);
+      },
+      dialect: (dialect) => {
+        only('dialect');
+        if (prefix !== '')
+          throw new TypeError('A wire dialect has no paths of its own, so it cannot be put under a prefix.');
+        this.dialects.push(dialect);
+      },
+      forward: (request, method) => {
+        // The one that the exchange began with, whatever a reload has put in its place.
+        const dispatcher = request instanceof ExchangeRequest ? request.dispatcher : undefined;
+        if (dispatcher === undefined)
+          throw new TypeError('forward takes the request that a handler was given.');
+        return dispatcher.forward(request as ExchangeRequest, method);
+      },
+      allowedMethods: (path) => {
+        if (server.dispatcher === undefined)
+          throw new TypeError('allowedMethods is asked when all plugins are set up, not before.');
+        return server.dispatcher.allowedMethods(path);
+      },
+      stats: () => server.stats,
+      storage,
+      log: log.child({ plugin: name }),
+      options,
+      signal: this.#stopping.signal,
+      folder,
+      onClose: (fn) => {
+        if (typeof fn !== 'function') throw new TypeError('onClose takes a function.');
+        if (!this.#isClosed) this.#closers.push(fn);
+        // Of a setup that was given up, and still came to something that has to be closed.
+        else void this.#closeOne(fn);
+      },
+      shutdown: () => server.shutdown(),
+    };
+  }
+
+  #addHook<Stage extends keyof Hooks>(stage: Stage, fn: Hooks[Stage]): void {
+    if (!Object.hasOwn(this.hooks, stage)) {
+      throw new TypeError(
+        `There is no hook "${String(stage)}"; there are ${Object.keys(this.hooks).join(', ')}.`,
+      );
+    }
+    if (typeof fn !== 'function') throw new TypeError(`The hook "${stage}" is not a function.`);
+    const { name, prefix } = this.plugin;
+    (this.hooks[stage] as Hook<Stage>[]).push({ plugin: name, fn: scopedHook(prefix, fn) });
+  }
+
+  /** Tells the plugin that its end is near: the server stops, or it leaves the configuration. */
+  announceStop(): void {
+    this.#stopping.abort(new JackfieldError('SERVER_CLOSING'));
+  }
+
+  /**
+   * Runs what was given to `onClose`, the last first. A closer that fails, or takes longer than `setupTimeoutMs`, is
+   * logged and keeps none of the others.
+   */
+  async close(): Promise<void> {
+    this.announceStop();
+    this.#isClosed = true;
+    for (const closer of this.#closers.splice(0).reverse()) await this.#closeOne(closer);
+  }
+
+  async #closeOne(fn: () => MaybePromise<void>): Promise<void> {
+    const { setupTimeoutMs, log } = this.#services;
+    const { name: plugin } = this.plugin;
+    const late = new Error(`It took longer than ${setupTimeoutMs} ms.`);
+    try {
+      await inTime(fn(), setupTimeoutMs, () => late);
+    } catch (error) {
+      if (error === late) log.error({ plugin, setupTimeoutMs }, 'A plugin was not closed in time.');
+      else log.error({ plugin, err: error }, 'A plugin failed while it was closed.');
+    }
+  }
+}

@@ -1,0 +1,106 @@
+/** What a module exports, recognised as a plugin: an object, a function, or a class. */
+import type { PluginClass } from '../config/server-config.js';
+import { JackfieldError } from '../errors.js';
+import type { Plugin, PluginContext } from '../plugin-api.js';
+import type { MaybePromise } from '../storage/contract.js';
+import { hasMarks } from './marks.js';
+import { type Need, readNeed } from './plugin-needs.js';
+
+/** What a plugin tells of itself, and how it is made. */
+export interface Recognised {
+  readonly told: Omit<Plugin, 'setup' | 'needs'>;
+  readonly needs: readonly Need[];
+  readonly made: Plugin | PluginClass;
+}
+
+const SHAPE = 'A plugin is { name, setup } and may have version, needs and options';
+
+/** Errors: PLUGIN_INVALID. */
+export function recognise(exported: unknown, reference: string, location: string): Recognised {
+  const where = location === '' ? reference : `${reference} at ${location}`;
+  const invalid = (what: string): JackfieldError => new JackfieldError('PLUGIN_INVALID', `${where} ${what}.`);
+  if (typeof exported === 'function') return recogniseFunction(exported, invalid);
+  if (typeof exported !== 'object' || exported === null)
+    throw invalid('has no default export. Export default definePlugin({ name, setup })');
+  const { setup } = exported as { setup?: unknown };
+  const fault = faultIn(exported) ?? (typeof setup === 'function' ? undefined : 'has no setup function');
+  if (fault !== undefined) throw invalid(`${fault}. ${SHAPE}`);
+  const made = exported as Plugin;
+  return { told: made, needs: needsOf(made), made };
+}
+
+/** A class, or `setup` itself. What an object has beside `setup` stands in its property `plugin`. */
+function recogniseFunction(
+  exported: { readonly name: string; readonly prototype?: unknown },
+  invalid: (what: string) => JackfieldError,
+): Recognised {
+  const isClass = looksLikeClass(exported);
+  const kind = isClass ? 'class' : 'function';
+  const told = describeFunction(exported);
+  const fault = faultIn(told);
+  if (fault === 'has no name')
+    throw invalid(`is a ${kind} without a name. Give it one, or a static "plugin" with a name`);
+  if (fault !== undefined) throw invalid(`${fault}. ${SHAPE}`);
+  // Checked by `faultIn`, part by part.
+  const described = told as Omit<Plugin, 'setup'>;
+  const needs = needsOf(described);
+  if (!isClass) {
+    const setup = exported as unknown as (context: PluginContext) => MaybePromise<void>;
+    return { told: described, needs, made: { ...described, setup: (context) => setup(context) } };
+  }
+  const made = exported as unknown as PluginClass;
+  if (hasSetup(exported) || hasMarks(exported)) return { told: described, needs, made };
+  throw invalid('is a class without a setup method and without methods marked with @Handle or @Hook');
+}
+
+function hasSetup({ prototype }: { readonly prototype?: unknown }): boolean {
+  return typeof Object(prototype).setup === 'function';
+}
+
+function looksLikeClass(exported: { readonly prototype?: unknown }): boolean {
+  // Compiled to an old JavaScript a class is a function, but it has methods.
+  return (
+    /^class\b/.test(Function.prototype.toString.call(exported)) || hasSetup(exported) || hasMarks(exported)
+  );
+}
+
+/**
+ * Without `static plugin` a class or function is called after itself. Where it is exported without a name, JavaScript
+ * calls it "default".
+ */
+function describeFunction(made: { readonly name: string }): Partial<Record<keyof Plugin, unknown>> {
+  const told: unknown = Reflect.get(made, 'plugin');
+  const kebab = made.name.replace(/Plugin$/, '').replace(/(?<=[a-z0-9])(?=[A-Z])/g, '-');
+  const name = made.name === 'default' ? '' : kebab.toLowerCase();
+  return { name, ...(typeof told === 'object' ? told : {}) };
+}
+
+/** What is wrong with what a plugin tells of itself. */
+function faultIn(told: Partial<Record<keyof Plugin, unknown>>): string | undefined {
+  const { name, version, needs, options } = told;
+  if (typeof name !== 'string' || name === '') return 'has no name';
+  if (version !== undefined && typeof version !== 'string') return 'has a version that is no string';
+  if (needs !== undefined && !isListOfNeeds(needs))
+    return 'has needs that are no list of names, such as "audit" or "audit@^1.2"';
+  if (options !== undefined && !isSchema(options)) return 'has options that are no Standard Schema';
+  return undefined;
+}
+
+function isListOfNeeds(needs: unknown): boolean {
+  return Array.isArray(needs) && needs.every((need) => readNeed(need) !== undefined);
+}
+
+function needsOf({ needs = [] }: Pick<Plugin, 'needs'>): readonly Need[] {
+  return needs.flatMap((need) => readNeed(need) ?? []);
+}
+
+function isSchema(options: unknown): boolean {
+  // Some schemas (ArkType's) are functions.
+  if (Object(options) !== options) return false;
+  const standard: unknown = Reflect.get(options as object, '~standard');
+  return (
+    typeof standard === 'object' &&
+    standard !== null &&
+    typeof Reflect.get(standard, 'validate') === 'function'
+  );
+}

@@ -1,0 +1,160 @@
+/**
+ * From the configuration that a server runs to another one, without an exchange or a connection that fails. Everything
+ * that can go wrong is done before anything changes: what is new is read, set up and listened on beside what runs. Then
+ * all of it changes in one step, between two exchanges, and what left is closed when nobody uses it any more.
+ */
+import { isDeepStrictEqual } from 'node:util';
+import type { ConfigSource } from './config/server-config.js';
+import type { ResolvedConfig } from './config/validate-config.js';
+import type { Connections, ConnectionsOptions } from './connection/connections.js';
+import type { Listeners } from './connection/listeners.js';
+import { Overload } from './connection/overload.js';
+import { TrustedProxies } from './connection/trusted-proxies.js';
+import type { ServerObjects } from './container.js';
+import { JackfieldError } from './errors.js';
+import { hasChanged } from './extensions/loaded-code.js';
+import { AllowedHosts } from './handlers/allowed-hosts.js';
+import { Dispatcher } from './handlers/dispatcher.js';
+import type { Log } from './log.js';
+import { inTime } from './plugin-host/in-time.js';
+import { loadPlugins } from './plugin-host/load-plugins.js';
+import { closeInTurn, type PluginChange } from './plugin-host/plugin-host.js';
+import type { PluginUnit } from './plugin-host/plugin-unit.js';
+
+/** What a reload did, plugins by name. */
+export interface ReloadReport {
+  /** New, or with another prefix or other options than before. */
+  readonly started: readonly string[];
+  /** With the instance that they had. */
+  readonly kept: readonly string[];
+  /** Closed when the exchanges that began with them are over. */
+  readonly left: readonly string[];
+  /** Modules that are not on the disk any more as they run: code is not reloaded, this takes a restart. */
+  readonly changedFiles: readonly string[];
+  /** Resolves when those that left are closed. Never rejects. */
+  readonly retired: Promise<void>;
+}
+
+/** What a server is made of, as far as a reload changes it. */
+export interface Reloadable {
+  readonly connections: Connections;
+  readonly listeners: Listeners;
+  readonly objects: ServerObjects;
+  readonly log: Log;
+}
+
+export class Reloader {
+  readonly #parts: Reloadable;
+  #config: ResolvedConfig;
+  #source: ConfigSource;
+  /** Those that exchanges may still be under way with, and the present one. */
+  readonly #dispatchers = new Set<Dispatcher>();
+  readonly #retiring = new Set<Promise<void>>();
+  /** One reload at a time: the next begins where this one ended. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(parts: Reloadable, config: ResolvedConfig, source: ConfigSource) {
+    this.#parts = parts;
+    this.#config = config;
+    this.#source = source;
+    this.#dispatchers.add(parts.connections.dispatcher);
+  }
+
+  /** Errors: RELOAD_NEEDS_RESTART and those of a start; then the old configuration goes on. */
+  reload(config: ResolvedConfig, source: ConfigSource): Promise<ReloadReport> {
+    const next = this.#last.then(() => this.#reload(config, source));
+    this.#last = next.catch(() => {});
+    return next;
+  }
+
+  /** Waits until no reload is under way and everything that left is closed. */
+  async settled(): Promise<void> {
+    await this.#last;
+    await Promise.all(this.#retiring);
+  }
+
+  async #reload(config: ResolvedConfig, source: ConfigSource): Promise<ReloadReport> {
+    const { objects, listeners, connections, log } = this.#parts;
+    refuseRestart(this.#config, config);
+    const listening = await listeners.change(config.listen, source.folder);
+    const loaded = await loadPlugins(config.plugins, source, config.limits.setupTimeoutMs);
+    objects.renew(config, source);
+    let change: PluginChange | undefined;
+    let dispatcher: Dispatcher;
+    let services: ConnectionsOptions;
+    try {
+      change = await objects.host.change(loaded, config.limits, source.folder);
+      await listening.open();
+      dispatcher = new Dispatcher(change.contributions, new AllowedHosts(config.allowedHosts), log);
+      const proxies = TrustedProxies.of(config.trustedProxies);
+      objects.host.mustGoOn();
+      const isSameLoad = isDeepStrictEqual(config.overload, this.#config.overload);
+      services = { proxies, overload: isSameLoad ? connections.overload : Overload.of(config.overload, log) };
+    } catch (error) {
+      listening.undo();
+      await change?.undo();
+      objects.renew(this.#config, this.#source);
+      throw error;
+    }
+    // The one step. Nothing in it waits or fails, so no exchange sees half of it.
+    change.commit();
+    listening.commit();
+    connections.reconfigure(config.limits, dispatcher, services);
+    this.#config = config;
+    this.#source = source;
+    const retired = this.#retire(change.left, config.limits.shutdownTimeoutMs);
+    this.#dispatchers.add(dispatcher);
+    return { ...(await this.#report(change)), retired };
+  }
+
+  /** Waits for every exchange that began before; one of them may have been forwarded to any plugin since. */
+  #retire(left: readonly PluginUnit[], timeoutMs: number): Promise<void> {
+    const before = [...this.#dispatchers];
+    // A stream without an end is told by the signal of its plugin that it is time.
+    for (const unit of left) unit.announceStop();
+    const work = async (): Promise<void> => {
+      const idle = Promise.all(
+        before.map(async (dispatcher) => {
+          await dispatcher.idle();
+          this.#dispatchers.delete(dispatcher);
+        }),
+      );
+      const late = new Error();
+      await inTime(idle, timeoutMs, () => late).catch(() => {
+        if (left.length === 0) return;
+        const plugins = left.map(({ plugin }) => plugin.name);
+        this.#parts.log.warn({ plugins, timeoutMs }, 'Plugins are closed while exchanges still use them.');
+      });
+      await closeInTurn(left);
+    };
+    const retired = work();
+    this.#retiring.add(retired);
+    void retired.then(() => this.#retiring.delete(retired));
+    return retired;
+  }
+
+  async #report({ started, kept, left }: PluginChange): Promise<Omit<ReloadReport, 'retired'>> {
+    const { log } = this.#parts;
+    const changed = await Promise.all(
+      [...started, ...kept].map(async ({ plugin: { name, file } }) =>
+        file !== '' && (await hasChanged(file)) ? [{ plugin: name, file }] : [],
+      ),
+    );
+    for (const one of changed.flat())
+      log.warn(one, 'The file of a plugin has changed, and its code is not reloaded. Restart to run it.');
+    const names = (units: readonly PluginUnit[]): string[] => units.map(({ plugin }) => plugin.name);
+    const told = { started: names(started), kept: names(kept), left: names(left) };
+    log.info(told, 'The configuration was reloaded.');
+    return { ...told, changedFiles: changed.flat().map(({ file }) => file) };
+  }
+}
+
+/** Errors: RELOAD_NEEDS_RESTART. */
+function refuseRestart({ storage: now }: ResolvedConfig, { storage: then }: ResolvedConfig): void {
+  const isSame = now.adapter === then.adapter && isDeepStrictEqual(now.options, then.options);
+  if (isSame) return;
+  throw new JackfieldError(
+    'RELOAD_NEEDS_RESTART',
+    '"storage" would change, and plugins that stay hold on to the store that they were given. Restart the server, or take the change of "storage" back.',
+  );
+}

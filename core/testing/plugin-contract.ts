@@ -1,0 +1,123 @@
+/**
+ * What every plugin promises, whatever it does, as tests for any runner: options that are checked, a set-up that shares
+ * nothing, an end that leaves nothing open. A whole test file with AVA:
+ *
+ * ```ts
+ * pluginContract((title, body) => test(title, async (t) => { await body(); t.pass(); }), shout, {
+ *   options: { mark: '?' },
+ *   wrong: [{ mark: 1 }],
+ * });
+ * ```
+ */
+import assert from 'node:assert/strict';
+import type { PluginReference } from '../config/server-config.js';
+import { type ErrorCode, JackfieldError } from '../errors.js';
+import { definePlugin } from '../plugin-api.js';
+import type { TestFunction } from './storage/harness.js';
+import { type TestedPlugin, type TestPluginOptions, testPlugin } from './test-plugin.js';
+
+export interface PluginContractOptions extends TestPluginOptions {
+  /** Options that it has to refuse, each alone a mistake. Default: none. */
+  readonly wrong?: readonly unknown[];
+  /** It registers a wire dialect, which has no paths, so that it cannot be put under a prefix. Default: false. */
+  readonly hasDialect?: boolean;
+}
+
+/** No plugin has an option of this name. */
+const UNKNOWN_OPTION = 'an option that nobody knows';
+
+/** Hands every test of the contract to `test`. */
+export function pluginContract(
+  test: TestFunction,
+  plugin: PluginReference,
+  { wrong = [], hasDialect = false, ...given }: PluginContractOptions = {},
+): void {
+  const suite = (title: string, body: () => Promise<void>): void => test(`plugin contract: ${title}`, body);
+  const setUp = (more: TestPluginOptions = {}): Promise<TestedPlugin> =>
+    testPlugin(plugin, { ...given, ...more });
+
+  suite('it is set up, has a name, and closes without an error in the log', async () => {
+    const tested = await setUp();
+    assert.match(tested.report.name, /\S/);
+    await tested.close();
+    noErrors(tested);
+  });
+
+  suite('an option that it does not know is refused', async () => {
+    await refuses(
+      () => setUp({ options: { ...Object(given.options), [UNKNOWN_OPTION]: true } }),
+      'PLUGIN_OPTIONS_INVALID',
+    );
+  });
+
+  for (const [at, options] of wrong.entries()) {
+    suite(`the wrong options ${at + 1} are refused`, () =>
+      refuses(() => setUp({ options }), 'PLUGIN_OPTIONS_INVALID'));
+  }
+
+  suite('two servers have it at once, and the end of one is none for the other', async () => {
+    const [one, other] = [await setUp(), await setUp()];
+    await one.close();
+    assert.deepEqual(one.report.claims, other.report.claims);
+    for (const { method, pattern } of other.report.claims) {
+      // Whatever it answers to that: it is there, and nothing of it has failed.
+      const { status } = await other.inject({
+        method: method === '*' ? 'GET' : method,
+        target: pathOf(pattern),
+      });
+      assert.notEqual(status, 500, `${method} ${pattern}`);
+    }
+    await other.close();
+    noErrors(other);
+  });
+
+  suite('it can be set up again when it was closed', async () => {
+    await (await setUp()).close();
+    const again = await setUp();
+    await again.close();
+    noErrors(again);
+  });
+
+  suite('it is closed where another plugin fails behind it', async () => {
+    const failing = definePlugin({
+      name: 'failing',
+      setup() {
+        throw new Error('no way');
+      },
+    });
+    await refuses(() => setUp({ with: [...(given.with ?? []), failing] }), 'PLUGIN_SETUP_FAILED');
+    const again = await setUp();
+    await again.close();
+  });
+
+  if (hasDialect) return;
+  suite('under a prefix it claims nothing outside', async () => {
+    const tested = await setUp({ prefix: '/under/a/prefix' });
+    for (const { pattern } of tested.report.claims) assert.match(pattern, /^\/under\/a\/prefix(\/|$)/);
+    await tested.close();
+  });
+}
+
+async function refuses(start: () => Promise<TestedPlugin>, code: ErrorCode): Promise<void> {
+  let tested: TestedPlugin;
+  try {
+    tested = await start();
+  } catch (error) {
+    assert.equal(error instanceof JackfieldError ? error.code : error, code);
+    return;
+  }
+  await tested.close();
+  assert.fail(`It was taken, but is to be refused with ${code}.`);
+}
+
+function noErrors({ log }: TestedPlugin): void {
+  assert.deepEqual(
+    log.filter(({ level }) => level === 'error'),
+    [],
+  );
+}
+
+/** A path that the pattern matches. */
+function pathOf(pattern: string): string {
+  return pattern === '*' ? '/' : pattern.replaceAll(/:\w+/g, 'x').replace(/\*$/, 'x');
+}

@@ -1,0 +1,97 @@
+/**
+ * One plugin, set up without a socket: what it answers, what it logs, what it claims.
+ *
+ * ```js
+ * const { inject, storage, log, close } = await testPlugin(shout, { options: { mark: '?' } });
+ * ```
+ */
+import { plainSource } from '../config/config-file.js';
+import type { PluginEntry, PluginReference, ServerConfig } from '../config/server-config.js';
+import type { InjectRequest, InjectResponse } from '../inject.js';
+import { createLog } from '../log.js';
+import { definePlugin, type Storage } from '../plugin-api.js';
+import { loadPlugin } from '../plugin-host/load-plugins.js';
+import type { PluginReport } from '../plugin-host/plugin-unit.js';
+import { createServer } from '../server.js';
+
+export interface TestPluginOptions {
+  /** Of the plugin, as a configuration would have them. */
+  readonly options?: unknown;
+  /** As in a configuration. Default: `memory`. */
+  readonly storage?: ServerConfig['storage'];
+  /** The path prefix of the plugin. Default: none. */
+  readonly prefix?: string;
+  /** Plugins beside it, those that it needs for example. */
+  readonly with?: readonly PluginEntry[];
+  /** Where relative paths start. Default: the working folder. Absolute. */
+  readonly folder?: string;
+  readonly limits?: ServerConfig['limits'];
+}
+
+/** A line of the log: `level`, `time`, `message` and its fields. */
+export type LogLine = Readonly<Record<string, unknown>>;
+
+export interface TestedPlugin {
+  /** One exchange. Any host is allowed. */
+  inject(request?: InjectRequest): Promise<InjectResponse>;
+  /** The store of the plugin, to put into it what it should find, and to see what it left. */
+  readonly storage: Storage;
+  /** What the plugin, and the server about it, have logged so far, from `debug` on. */
+  readonly log: readonly LogLine[];
+  /** What it claims, how it is called. */
+  readonly report: PluginReport;
+  /** Stops the plugin as a server does. */
+  close(): Promise<void>;
+}
+
+/** Errors: those of a server's start. What was up is closed then. */
+export async function testPlugin(
+  plugin: PluginReference,
+  {
+    options,
+    storage = 'memory',
+    prefix,
+    with: others = [],
+    folder = process.cwd(),
+    limits,
+  }: TestPluginOptions = {},
+): Promise<TestedPlugin> {
+  const source = plainSource(folder);
+  const lines: LogLine[] = [];
+  let store: Storage | undefined;
+  const probe = definePlugin({
+    name: 'jackfield-test-probe',
+    setup(context) {
+      store = context.storage;
+    },
+  });
+  const entry = {
+    use: plugin,
+    ...(options === undefined ? {} : { options }),
+    ...(prefix === undefined ? {} : { prefix }),
+  };
+  // Loaded to know its name; a module is imported once anyway.
+  const { name } = await loadPlugin(entry, 0, source);
+  const server = createServer(
+    {
+      allowedHosts: '*',
+      storage,
+      plugins: [probe, entry, ...others],
+      ...(limits === undefined ? {} : { limits }),
+    },
+    {
+      source,
+      log: createLog((line) => lines.push(JSON.parse(line) as LogLine), 'debug'),
+    },
+  );
+  await server.ready();
+  const report = server.plugins.find((one) => one.name === name);
+  if (store === undefined || report === undefined) throw new TypeError('The plugin was not set up.');
+  return {
+    inject: (request) => server.inject(request),
+    storage: store,
+    log: lines,
+    report,
+    close: () => server.close(),
+  };
+}

@@ -1,0 +1,33 @@
+/**
+ * GET /lines with `Upgrade: lines/1`: from then on the connection counts the lines that it is sent. Errors: 426 without
+ * the upgrade.
+ */
+import { createInterface } from 'node:readline';
+import { definePlugin, requestedProtocols } from 'jackfield';
+
+const PROTOCOL = 'lines/1';
+
+export default definePlugin({
+  name: 'lines',
+  setup({ handle, signal }) {
+    handle('GET', '/lines', (request) => {
+      if (!requestedProtocols(request).includes(PROTOCOL)) {
+        return { status: 426, headers: { Upgrade: PROTOCOL }, body: `Only ${PROTOCOL} is spoken here.` };
+      }
+      return {
+        status: 101,
+        headers: { Upgrade: PROTOCOL },
+        // Whoever takes a connection over also ends it: when the client does, and when the server stops.
+        takeOver: async (stream) => {
+          signal.addEventListener('abort', () => stream.end('goodbye\n'), { once: true });
+          let count = 0;
+          for await (const line of createInterface({ input: stream })) {
+            count += 1;
+            if (stream.writable) stream.write(`${count}: ${line}\n`);
+          }
+          stream.end();
+        },
+      };
+    });
+  },
+});

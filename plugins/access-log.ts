@@ -1,0 +1,127 @@
+/**
+ * Writes a line about every exchange: JSON, or one of the two formats of Apache.
+ * Source: Apache's mod_log_config for `common` and `combined`. Errors: PLUGIN_SETUP_FAILED where the file cannot be
+ * opened. Requests that the parser refuses, and those turned away because of load, are no exchange of any plugin and
+ * have no line.
+ */
+import path from 'node:path';
+import pino from 'pino';
+import { z } from 'zod';
+import { definePlugin, type Outcome, pathMatcher, type Request } from '../core/plugin-api.js';
+import { combined, common } from './access-log/apache.js';
+import { LogSink } from './access-log/log-sink.js';
+import { type Redaction, redactQuery } from './access-log/redact-query.js';
+import { identity } from './shared/identity.js';
+import { requestId } from './shared/request-id.js';
+import { patternSchema, TOKEN } from './shared/rules.js';
+
+const fieldName = z.string().regex(TOKEN, { error: 'expected the name of a field' });
+
+export default definePlugin({
+  name: 'access-log',
+  options: z.strictObject({
+    /** `json`, or what programs for Apache's logs read: `common`, or `combined` with `Referer` and `User-Agent`. */
+    format: z.enum(['json', 'common', 'combined']).default('json'),
+    /**
+     * Where the lines go. A file is appended to and opened anew on SIGHUP, which is what logrotate sends; its folder must
+     * exist. Its path is relative to the folder of the configuration.
+     */
+    destination: z
+      .union([z.enum(['stdout', 'stderr']), z.strictObject({ file: z.string().min(1) })])
+      .default('stdout'),
+    /** Who may read a file that is made, in octal as for `chmod`. Lines tell of people: not everybody by default. */
+    mode: z
+      .string()
+      .regex(/^[0-7]{3}$/, { error: 'expected three octal digits' })
+      .default('640'),
+    /** Fields of requests that a JSON line has too, under `headers`. */
+    headers: z.array(fieldName).default([]),
+    /** Of these fields only it is told that they were there. */
+    redactHeaders: z.array(fieldName).default(['Authorization', 'Proxy-Authorization', 'Cookie']),
+    /** Whether values of the query are replaced by `***`, in `Referer` too: all, or those of the parameters named. */
+    redactQuery: z.union([z.boolean(), z.array(z.string())]).default(false),
+    /** Paths, as patterns, that have no line: those of probes, perhaps. */
+    skip: z.array(patternSchema).default([]),
+    /** Octets that wait to be written; what comes while there are as many is dropped, counted and told in the log. */
+    maxBufferedOctets: z.int().min(1_024).max(1_073_741_824).default(16_777_216),
+  }),
+  async setup({ hook, folder, log, onClose, options }) {
+    const { destination, mode, maxBufferedOctets } = options;
+    const sink = new LogSink({ maxBufferedOctets, mode: Number.parseInt(mode, 8), log });
+    onClose(() => sink.close());
+    await sink.open(typeof destination === 'string' ? destination : path.resolve(folder, destination.file));
+
+    const isSkipped = options.skip.map((pattern) => pathMatcher(pattern));
+    const write = options.format === 'json' ? jsonWriter(sink, options) : apacheWriter(sink, options);
+    hook('close', (request, outcome) => {
+      if (!isSkipped.some((matches) => matches(request.path))) write(request, outcome);
+    });
+  },
+});
+
+/** What JSON lets stand, and a terminal may obey or a program take for the end of a line. */
+const UNSAFE = /[\x7f-\x9f\u2028\u2029]/g;
+
+type Write = (request: Request, outcome: Outcome) => void;
+
+interface WriterOptions {
+  readonly format: 'json' | 'common' | 'combined';
+  readonly headers: readonly string[];
+  readonly redactHeaders: readonly string[];
+  readonly redactQuery: Redaction;
+}
+
+function apacheWriter(sink: LogSink, options: WriterOptions): Write {
+  const line = options.format === 'common' ? common : combined;
+  return (request, outcome) => {
+    const { referer } = request.headers;
+    const text = line({
+      request,
+      outcome,
+      target: redactQuery(request.target, options.redactQuery),
+      referrer: referer && redactQuery(referer, options.redactQuery),
+      user: identity(request)?.name,
+      at: new Date(Date.now() - outcome.durationMs),
+    });
+    sink.write(`${text}\n`);
+  };
+}
+
+function jsonWriter(sink: LogSink, options: WriterOptions): Write {
+  const lines = pino(
+    { base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (level) => ({ level }) } },
+    { write: (line) => sink.write(line.replaceAll(UNSAFE, asEscape)) },
+  );
+  const redacted = new Set(options.redactHeaders.map((name) => name.toLowerCase()));
+  const extra = options.headers.map((name) => name.toLowerCase());
+  return (request, { status, contentOctets, durationMs, isComplete }) => {
+    const { method, target, headers, httpVersion, remoteAddress, host, dialect } = request;
+    const shown = extra.flatMap((name): [string, string][] => {
+      const value = headers[name];
+      return value === undefined ? [] : [[name, redacted.has(name) ? '***' : value]];
+    });
+    lines.info({
+      remoteAddress,
+      user: identity(request)?.name,
+      requestId: requestId(request),
+      method,
+      target: redactQuery(target, options.redactQuery),
+      httpVersion,
+      dialect: dialect === '' ? undefined : dialect,
+      host,
+      status,
+      contentOctets,
+      durationMs: Math.round(durationMs * 1_000) / 1_000,
+      // Only where it is remarkable.
+      aborted: isComplete ? undefined : true,
+      referrer: headers.referer && redactQuery(headers.referer, options.redactQuery),
+      userAgent: headers['user-agent'],
+      headers: extra.length === 0 ? undefined : Object.fromEntries(shown),
+    });
+  };
+}
+
+/** These characters stand within strings only, where an escape means the same. */
+function asEscape(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+}

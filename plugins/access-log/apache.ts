@@ -1,0 +1,66 @@
+/**
+ * Lines as of Apache's LogFormat `%h - %u %t "%r" %>s %b`, and with `"%{Referer}i" "%{User-Agent}i"` behind it.
+ *
+ * Law of this file: nothing that a client sent leaves its place. Quotes, backslashes, control characters and everything
+ * beyond ASCII are escaped as Apache does it (`\"`, `\\`, `\xhh`); outside of quotes, spaces too.
+ */
+import type { Outcome, Request } from '../../core/plugin-api.js';
+
+export interface Told {
+  readonly request: Request;
+  readonly outcome: Outcome;
+  readonly target: string;
+  readonly referrer: string | undefined;
+  readonly user: string | undefined;
+  /** When the request came. */
+  readonly at: Date;
+}
+
+/** What nginx writes where the client went before it was answered; programs for these formats expect a number. */
+const CLIENT_GONE = 499;
+
+export function common({ request, outcome, target, user, at }: Told): string {
+  const { remoteAddress, method, httpVersion } = request;
+  const { status, contentOctets } = outcome;
+  const line = quoted(`${method} ${target} HTTP/${httpVersion}`);
+  return [
+    bare(remoteAddress),
+    '-',
+    bare(user),
+    `[${timeOf(at)}]`,
+    line,
+    status === 0 ? CLIENT_GONE : status,
+    contentOctets === 0 ? '-' : contentOctets,
+  ].join(' ');
+}
+
+export function combined(told: Told): string {
+  return `${common(told)} ${quoted(told.referrer)} ${quoted(told.request.headers['user-agent'])}`;
+}
+
+function quoted(text: string | undefined): string {
+  return `"${text === undefined || text === '' ? '-' : text.replaceAll(/["\\]|[^\x20-\x7e]+/g, escaped)}"`;
+}
+
+function bare(text: string | undefined): string {
+  return text === undefined || text === '' ? '-' : text.replaceAll(/["\\]|[^\x21-\x7e]+/g, escaped);
+}
+
+function escaped(text: string): string {
+  if (text === '"' || text === '\\') return `\\${text}`;
+  // Values of fields are latin1, an octet a character; a name from the configuration may be more.
+  const isLatin1 = /^[\0-\xff]*$/.test(text);
+  return Array.from(
+    Buffer.from(text, isLatin1 ? 'latin1' : 'utf8'),
+    (octet) => `\\x${octet.toString(16).padStart(2, '0')}`,
+  ).join('');
+}
+
+const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+
+/** `10/Oct/2000:13:55:36 +0000`: always in UTC, so that lines of two machines can be compared. */
+function timeOf(at: Date): string {
+  const two = (number: number): string => String(number).padStart(2, '0');
+  const day = `${two(at.getUTCDate())}/${MONTHS[at.getUTCMonth()]}/${at.getUTCFullYear()}`;
+  return `${day}:${two(at.getUTCHours())}:${two(at.getUTCMinutes())}:${two(at.getUTCSeconds())} +0000`;
+}

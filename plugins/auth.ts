@@ -1,0 +1,113 @@
+/**
+ * Lets in whom it knows: bearer tokens and Basic passwords, by rules for methods and paths.
+ * Source: RFC 9110 §11, RFC 7617 (Basic), RFC 6750 (Bearer). Errors: UNAUTHORIZED, FORBIDDEN; OVERLOADED while too
+ * many passwords wait to be checked. What an unknown name is answered, and how fast, does not differ from a wrong password.
+ */
+import { z } from 'zod';
+import { definePlugin, type Request } from '../core/plugin-api.js';
+import { credentialsOf } from './auth/credentials.js';
+import { Passwords } from './auth/passwords.js';
+import { isPasswordHash } from './auth/scrypt.js';
+import { Tokens } from './auth/tokens.js';
+import { type Identity, setIdentity } from './shared/identity.js';
+import { refusal } from './shared/refusal.js';
+import { methodSchema, patternSchema, ruleFinder } from './shared/rules.js';
+
+export { hashPassword } from './auth/scrypt.js';
+export { hashToken, newToken } from './auth/tokens.js';
+export { type Identity, identity } from './shared/identity.js';
+
+const identitySchema = z.strictObject({
+  /** Without a colon, which ends the name in Basic (RFC 7617 §2). */
+  name: z.string().regex(/^[^:\p{Cc}]+$/u, { error: 'expected a name without ":" and control characters' }),
+  // The sentences about these two do not begin with "expected": what was found could be a secret, and is not shown.
+  /** What `hashPassword` made of the password: `$scrypt$ln=15,r=8,p=3$…$…`. */
+  password: z
+    .string()
+    .refine(isPasswordHash, {
+      error: 'this is not "$scrypt$ln=…,r=…,p=…$salt$hash", as hashPassword makes it',
+    })
+    .optional(),
+  /** What `hashToken` made of each token, `sha256:` and 64 hexadecimal digits. */
+  tokens: z
+    .array(
+      z.string().regex(/^sha256:[0-9a-f]{64}$/, {
+        error: 'this is not "sha256:" and 64 hexadecimal digits, as hashToken makes it',
+      }),
+    )
+    .default([]),
+  /** What rules ask for. */
+  roles: z.array(z.string().min(1)).default([]),
+});
+
+const ruleSchema = z.strictObject({
+  /** The methods that it is for; GET means HEAD too. Without, all. */
+  methods: z.array(methodSchema).min(1).optional(),
+  /** A pattern as of `handle`; `*` is everything. */
+  path: patternSchema.default('*'),
+  /** `anyone`, credentials are not looked at; `identified`; or a list of roles of which an identity needs one. */
+  allow: z.union([z.enum(['anyone', 'identified']), z.array(z.string().min(1)).min(1)]),
+});
+
+export default definePlugin({
+  name: 'auth',
+  options: z.strictObject({
+    /** What the dialogue of a browser shows. */
+    realm: z
+      .string()
+      .regex(/^[\x20-\x21\x23-\x5b\x5d-\x7e]+$/, {
+        error: 'expected ASCII text without quotes and backslashes',
+      })
+      .default('jackfield'),
+    /** Whom it knows. */
+    identities: z
+      .array(identitySchema)
+      .min(1)
+      .refine((all) => new Set(all.map(({ name }) => name)).size === all.length, {
+        error: 'expected each name once',
+      }),
+    /** Who may do what. The first rule that fits decides; where none fits, whoever is identified may. */
+    rules: z.array(ruleSchema).default([]),
+    /** Seconds for which a password that was right is not checked again; 0 checks it at every request. */
+    cacheSeconds: z.int().min(0).max(86_400).default(300),
+    /** Passwords checked at a time; each takes a thread and, with the usual cost, 32 MiB. */
+    maxChecks: z.int().min(1).max(64).default(2),
+    /** Passwords that wait to be checked; beyond that the answer is 503 OVERLOADED. */
+    maxWaiting: z.int().min(0).max(10_000).default(50),
+  }),
+  setup({ hook, options }) {
+    const { realm, identities, rules } = options;
+    const find = ruleFinder(rules);
+    const tokens = new Tokens(identities);
+    const passwords = new Passwords(identities, options);
+    // Both names of a scheme that nobody could use would only be tried in vain.
+    const basic = passwords.isEmpty ? [] : [`Basic realm="${realm}", charset="UTF-8"`];
+    const bearer = tokens.isEmpty ? [] : [`Bearer realm="${realm}"`];
+    const noToken = tokens.isEmpty ? [] : [`Bearer realm="${realm}", error="invalid_token"`];
+
+    async function identify({ headers }: Request): Promise<Identity> {
+      const given = credentialsOf(headers.authorization);
+      const found =
+        given?.scheme === 'bearer'
+          ? tokens.find(given.token)
+          : given?.scheme === 'basic'
+            ? await passwords.find(given.name, given.password)
+            : undefined;
+      if (found !== undefined && given !== undefined)
+        return { name: found.name, roles: found.roles, scheme: given.scheme };
+      // RFC 6750 §3.1: only who has shown a token is told that it is none.
+      const challenges = given?.scheme === 'bearer' ? [...noToken, ...basic] : [...bearer, ...basic];
+      throw refusal('UNAUTHORIZED', challenges.length === 0 ? {} : { 'WWW-Authenticate': challenges });
+    }
+
+    hook('request', (request) => {
+      const allow = find(request)?.allow ?? 'identified';
+      if (allow === 'anyone') return undefined;
+      return identify(request).then((found) => {
+        setIdentity(request, found);
+        if (typeof allow === 'string' || found.roles.some((role) => allow.includes(role))) return undefined;
+        throw refusal('FORBIDDEN', {});
+      });
+    });
+  },
+});

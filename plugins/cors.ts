@@ -1,0 +1,127 @@
+/**
+ * Lets web pages of other origins use this server: answers the preflight of browsers and adds the fields that let a
+ * page read an answer.
+ * Source: the Fetch Standard (https://fetch.spec.whatwg.org/#http-cors-protocol) and Private Network Access. Errors:
+ * none; a page that is not allowed gets an answer without these fields, which its browser keeps from it.
+ */
+import { z } from 'zod';
+import { definePlugin, type Request, type ResponseParts } from '../core/plugin-api.js';
+import { isOrigin, originMatcher } from './cors/origins.js';
+import { vary } from './cors/vary.js';
+import { methodSchema, TOKEN } from './shared/rules.js';
+
+const fieldName = z.string().regex(TOKEN, { error: 'expected the name of a field' });
+
+const originSchema = z.union([
+  z.string().refine(isOrigin, {
+    error:
+      'expected an origin as browsers send it: scheme, host, port unless usual, no path ("https://a.example")',
+  }),
+  z.strictObject({
+    /** A regular expression; the whole origin has to match. Dots are written `\\.` */
+    pattern: z.string().refine(isRegExp, { error: 'expected a regular expression' }),
+  }),
+]);
+
+export default definePlugin({
+  name: 'cors',
+  options: z
+    .strictObject({
+      /**
+       * Whose pages may read answers: a list of origins and of patterns for them, or `"*"` for everybody's, which cannot
+       * go with credentials. `"null"` in the list is the origin of files and sandboxed frames, which anyone can have.
+       */
+      origins: z.union([z.literal('*'), z.array(originSchema).min(1)]),
+      /** Whether pages may send cookies and `Authorization`. */
+      credentials: z.boolean().default(false),
+      /** The methods that pages may use. Without, those that the path has. */
+      methods: z.array(methodSchema).min(1).optional(),
+      /** The field names that pages may send beside the few that are always allowed, or `"any"` that they ask for. */
+      headers: z.union([z.literal('any'), z.array(fieldName)]).default(['Content-Type']),
+      /** The field names of answers that pages may read beside the few that are always allowed. */
+      exposedHeaders: z.array(fieldName).default([]),
+      /** Seconds for which a browser keeps the answer to a preflight. Chrome keeps none longer than 7,200. */
+      maxAgeSeconds: z.int().min(0).max(86_400).default(600),
+      /** Whether public pages may reach this server where it is in a private network. */
+      privateNetwork: z.boolean().default(false),
+    })
+    .refine(({ origins, credentials }) => origins !== '*' || !credentials, {
+      path: ['credentials'],
+      error: 'with origins "*" every page of the web could act for your users; name the origins instead',
+    }),
+  setup({ hook, allowedMethods, options }) {
+    const { origins, credentials, exposedHeaders } = options;
+    const isAllowed = origins === '*' ? () => true : originMatcher(origins);
+    const exposed = exposedHeaders.join(', ');
+
+    /** The fields that every answer to an allowed origin has. */
+    const allowing = (origin = '*'): Record<string, string> => ({
+      'access-control-allow-origin': origins === '*' ? '*' : origin,
+      ...(credentials ? { 'access-control-allow-credentials': 'true' } : {}),
+    });
+
+    hook('request', (request) => {
+      const { origin } = request.headers;
+      const method = request.headers['access-control-request-method'];
+      if (request.method !== 'OPTIONS' || request.dialect !== '') return undefined;
+      if (origin === undefined || method === undefined) return undefined;
+      // Answered here whether the path has OPTIONS or not, and before anybody asks who it is: preflights have no
+      // credentials (Fetch §3.3.5). What `response` adds to every answer is added to this one too.
+      return { status: 204, headers: isAllowed(origin) ? preflight(request, method) : {} };
+    });
+
+    function preflight({ path, headers }: Request, asked: string): Record<string, string> {
+      const methods = options.methods ?? methodsAt(path, asked);
+      const wanted = headers['access-control-request-headers'] ?? '';
+      const fields = options.headers === 'any' ? wanted : options.headers.join(', ');
+      const isNear = options.privateNetwork && headers['access-control-request-private-network'] === 'true';
+      return {
+        ...(methods.length === 0 ? {} : { 'access-control-allow-methods': methods.join(', ') }),
+        ...(isListOfNames(fields) ? { 'access-control-allow-headers': fields } : {}),
+        'access-control-max-age': String(options.maxAgeSeconds),
+        ...(isNear ? { 'access-control-allow-private-network': 'true' } : {}),
+      };
+    }
+
+    function methodsAt(path: string, asked: string): readonly string[] {
+      const methods = allowedMethods(path);
+      if (!methods.includes('*')) return methods;
+      return TOKEN.test(asked) ? [asked] : [];
+    }
+
+    hook('response', (request, response): ResponseParts | undefined => {
+      if (request.dialect !== '') return undefined;
+      const { origin } = request.headers;
+      // For everybody it is the same whoever asks, so that a cache may give it to anyone.
+      const isAllowedOne = origins === '*' || (origin !== undefined && isAllowed(origin));
+      const isPreflight = request.method === 'OPTIONS' && 'access-control-request-method' in request.headers;
+      // `response.headers` of a hook is always a plain object with names in lower case.
+      const before = response.headers as Readonly<Record<string, string | readonly string[]>>;
+      return {
+        ...response,
+        headers: {
+          ...before,
+          ...(isAllowedOne ? allowing(origin) : {}),
+          ...(isAllowedOne && !isPreflight && exposed !== ''
+            ? { 'access-control-expose-headers': exposed }
+            : {}),
+          // A cache must not give one origin what another was answered, nor what came without one.
+          ...(origins === '*' ? {} : { vary: vary(before.vary, 'Origin') }),
+        },
+      };
+    });
+  },
+});
+
+function isListOfNames(text: string): boolean {
+  return text !== '' && text.split(',').every((name) => TOKEN.test(name.trim()));
+}
+
+function isRegExp(pattern: string): boolean {
+  try {
+    new RegExp(pattern, 'u');
+    return true;
+  } catch {
+    return false;
+  }
+}

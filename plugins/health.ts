@@ -1,0 +1,55 @@
+/**
+ * Tells orchestrators and load balancers how the server does: `live` while it answers at all, `ready` while it should
+ * get requests, which is not while it stops, nor while its store does not answer.
+ * Source: the probes of Kubernetes. Errors: 503 where it is not ready.
+ */
+import { z } from 'zod';
+import { definePlugin, type ResponseParts } from '../core/plugin-api.js';
+import { StoreProbe } from './health/store-probe.js';
+import { patternSchema } from './shared/rules.js';
+
+const HEADERS = Object.freeze({ 'Content-Type': 'application/json', 'Cache-Control': 'no-store' });
+const told = (status: number, report: unknown): ResponseParts => ({
+  status,
+  headers: HEADERS,
+  body: JSON.stringify(report),
+});
+
+export default definePlugin({
+  name: 'health',
+  options: z.strictObject({
+    /** Where it is asked whether the process is alive. */
+    livePath: patternSchema.default('/health/live'),
+    /** Where it is asked whether requests should be sent here. */
+    readyPath: patternSchema.default('/health/ready'),
+    /** Whether to be ready the store has to answer. */
+    storage: z.boolean().default(true),
+    /** Milliseconds within which the store has to answer. Shorter than the usual second or more of a probe. */
+    storageTimeoutMs: z.int().min(1).max(60_000).default(800),
+    /** Milliseconds for which an answer of the store holds, so that many probes are one question. */
+    cacheMs: z.int().min(0).max(60_000).default(1_000),
+  }),
+  setup({ handle, storage, signal, log, options }) {
+    const probe = new StoreProbe(storage, options);
+    let wasReady = true;
+
+    const readiness = async (): Promise<ResponseParts> => {
+      if (signal.aborted) return told(503, { status: 'stopping' });
+      if (!options.storage) return told(200, { status: 'ready' });
+      const failure = await probe.failure();
+      if (wasReady !== (failure === undefined)) {
+        wasReady = !wasReady;
+        if (wasReady) log.info('The store answers again: ready.');
+        else log.warn({ storage: failure }, 'The store does not answer: not ready.');
+      }
+      return failure === undefined
+        ? told(200, { status: 'ready', storage: 'ok' })
+        : told(503, { status: 'not ready', storage: failure });
+    };
+
+    for (const method of ['GET', 'HEAD']) {
+      handle(method, options.livePath, () => told(200, { status: 'live' }));
+      handle(method, options.readyPath, readiness);
+    }
+  },
+});

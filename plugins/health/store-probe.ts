@@ -1,0 +1,50 @@
+/** Asks the store for an entry, at most one question at a time however many want to know. */
+import { JackfieldError, type Storage } from '../../core/plugin-api.js';
+
+/** No entry: what is asked is whether there is an answer. */
+const KEY = 'jackfield:health';
+
+export interface StoreProbeOptions {
+  readonly storageTimeoutMs: number;
+  readonly cacheMs: number;
+}
+
+export class StoreProbe {
+  readonly #storage: Pick<Storage, 'get'>;
+  readonly #options: StoreProbeOptions;
+  /** The question under way; one that hangs is not asked again. */
+  #asked: Promise<string | undefined> | undefined;
+  #last: { readonly at: number; readonly failure: string | undefined } | undefined;
+
+  constructor(storage: Pick<Storage, 'get'>, options: StoreProbeOptions) {
+    this.#storage = storage;
+    this.#options = options;
+  }
+
+  /** Undefined where the store answers, else the code of its error, or `TIMEOUT`. */
+  async failure(): Promise<string | undefined> {
+    if (this.#last !== undefined && performance.now() - this.#last.at < this.#options.cacheMs)
+      return this.#last.failure;
+    this.#asked ??= this.#ask().finally(() => {
+      this.#asked = undefined;
+    });
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<string>((resolve) => {
+      timer = setTimeout(resolve, this.#options.storageTimeoutMs, 'TIMEOUT');
+    });
+    const failure = await Promise.race([this.#asked, late]);
+    clearTimeout(timer);
+    this.#last = { at: performance.now(), failure };
+    return failure;
+  }
+
+  async #ask(): Promise<string | undefined> {
+    try {
+      await this.#storage.get(KEY);
+      return undefined;
+    } catch (error) {
+      // Its sentence may hold addresses that are nobody's business.
+      return error instanceof JackfieldError ? error.code : 'STORAGE_UNAVAILABLE';
+    }
+  }
+}

@@ -1,0 +1,111 @@
+/**
+ * Answers Prometheus and whatever else reads its text format with what the server does.
+ * Source: the exposition format 0.0.4 (https://prometheus.io/docs/instrumenting/exposition_formats/). Errors: none of
+ * its own. Whoever reaches the path reads the numbers: see `auth`.
+ */
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { z } from 'zod';
+import { definePlugin, JackfieldError } from '../core/plugin-api.js';
+import { countProcess } from './metrics/process.js';
+import { patternSchema } from './shared/rules.js';
+
+/** Methods that are told by their name though nobody may have registered them. */
+const USUAL = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH'];
+
+export default definePlugin({
+  name: 'metrics',
+  options: z.strictObject({
+    /** Where the numbers are. */
+    path: patternSchema.default('/metrics'),
+    /** Bounds of the histogram of durations, in seconds, ascending. */
+    buckets: z
+      .array(z.number().positive())
+      .min(1)
+      .max(50)
+      .refine((bounds) => bounds.every((bound, at) => at === 0 || bound > bounds[at - 1]!), {
+        error: 'expected numbers of which each is more than the one before',
+      })
+      .default([0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]),
+    /** Whether to tell of the process too: delay of the event loop, memory, CPU time. */
+    process: z.boolean().default(true),
+  }),
+  setup({ handle, hook, stats, allowedMethods, onClose, options }) {
+    // One of its own: the library's global one would mix the servers of a process.
+    const registers = [new Registry()];
+    const [registry] = registers as [Registry];
+
+    const requests = new Counter({
+      name: 'jackfield_requests_total',
+      help: 'Exchanges that ended, by method, route and status; "aborted" where no answer was sent.',
+      labelNames: ['method', 'route', 'status'],
+      registers,
+    });
+    const durations = new Histogram({
+      name: 'jackfield_request_duration_seconds',
+      help: 'From the end of the header section until the answer was handed to the socket.',
+      labelNames: ['method', 'route'],
+      buckets: options.buckets,
+      registers,
+    });
+    const failures = new Counter({
+      name: 'jackfield_storage_errors_total',
+      help: 'Requests that ended in an error of the store, by its code.',
+      labelNames: ['code'],
+      registers,
+    });
+
+    /** What the server counts itself is read when somebody asks. */
+    const gauge = (name: string, help: string, read: () => number): void => {
+      const made: Gauge = new Gauge({ name, help, registers, collect: () => made.set(read()) });
+    };
+    const counter = (name: string, help: string, read: () => number): void => {
+      const made: Counter = new Counter({
+        name,
+        help,
+        registers,
+        collect: () => {
+          made.reset();
+          made.inc(read());
+        },
+      });
+    };
+    gauge('jackfield_exchanges', 'Exchanges under way, this one included.', () => stats().exchanges);
+    gauge('jackfield_connections', 'Connections that are open.', () => stats().connections);
+    counter(
+      'jackfield_connections_refused_total',
+      'Connections closed at once because of limits.maxConnections.',
+      () => stats().connectionsRefused,
+    );
+    counter(
+      'jackfield_requests_refused_total',
+      'Requests turned away because of load before any plugin saw them.',
+      () => stats().requestsRefused,
+    );
+    if (options.process) onClose(countProcess(registers));
+
+    // Clients choose methods and paths; how many series there are must not be theirs to choose.
+    let known: ReadonlySet<string> | undefined;
+    const methodOf = (method: string): string => {
+      known ??= new Set([...USUAL, ...allowedMethods()]);
+      return known.has(method) ? method : 'other';
+    };
+
+    hook('close', (request, { status, route, durationMs }) => {
+      const labels = { method: methodOf(request.method), route: route === '' ? 'none' : route };
+      requests.inc({ ...labels, status: status === 0 ? 'aborted' : status });
+      durations.observe(labels, durationMs / 1_000);
+    });
+    hook('error', (_request, error) => {
+      if (error instanceof JackfieldError && error.code.startsWith('STORAGE_'))
+        failures.inc({ code: error.code });
+    });
+    handle('GET', options.path, async () => {
+      // Other plugins may have come and gone since.
+      known = undefined;
+      return {
+        headers: { 'Content-Type': registry.contentType, 'Cache-Control': 'no-store' },
+        body: await registry.metrics(),
+      };
+    });
+  },
+});

@@ -1,0 +1,122 @@
+/**
+ * Lets every client send so many requests in so much time, all servers of a shared store counting together.
+ * Source: RFC 6585 §4 (429), RFC 9110 §10.2.3 (Retry-After), draft-ietf-httpapi-ratelimit-headers-10 (RateLimit and
+ * RateLimit-Policy). Errors: RATE_LIMITED; those of the store where `whenStoreFails` is `closed`.
+ */
+import { z } from 'zod';
+import { definePlugin, JackfieldError, requestState } from '../core/plugin-api.js';
+import type { Standing } from './rate-limit/bucket.js';
+import { clientKey } from './rate-limit/client-key.js';
+import { MemoryBuckets } from './rate-limit/memory-buckets.js';
+import { SharedBuckets } from './rate-limit/shared-buckets.js';
+import { refusal } from './shared/refusal.js';
+import { methodSchema, patternSchema, ruleFinder, TOKEN } from './shared/rules.js';
+
+const ruleSchema = z.strictObject({
+  /** Stands in the fields that clients read; buckets of two rules are two. */
+  name: z.string().regex(/^[a-z0-9-]{1,32}$/, { error: 'expected 1 to 32 of a-z, 0-9 and "-"' }),
+  /** The methods that it is for; GET means HEAD too. Without, all. */
+  methods: z.array(methodSchema).min(1).optional(),
+  /** A pattern as of `handle`; `*` is everything. */
+  path: patternSchema.default('*'),
+  /** Requests that a client may send at once, and as many again within each window; `none` limits nothing. */
+  limit: z.union([z.int().min(1).max(1_000_000_000), z.literal('none')]),
+  /** Seconds in which an empty bucket is full again. */
+  windowSeconds: z.int().min(1).max(2_592_000).default(60),
+});
+
+export default definePlugin({
+  name: 'rate-limit',
+  options: z.strictObject({
+    /** The first rule that fits a request counts it; where none fits, it is not counted. */
+    rules: z
+      .array(ruleSchema)
+      .min(1)
+      .refine((rules) => new Set(rules.map(({ name }) => name)).size === rules.length, {
+        error: 'expected each name once',
+      })
+      .default([{ name: 'default', path: '*', limit: 100, windowSeconds: 60 }]),
+    /**
+     * What a client is recognised by: its address (of IPv6 the /64), or a field of its requests, such as one with an API
+     * key. Clients choose their fields: where nobody in front checks it, one that changes it has no limit.
+     */
+    key: z
+      .union([
+        z.literal('address'),
+        z.strictObject({ header: z.string().regex(TOKEN, { error: 'expected the name of a field' }) }),
+      ])
+      .default('address'),
+    /** Where buckets are: in the store if several servers can share it, else in memory (`auto`); or always in `memory`. */
+    buckets: z.enum(['auto', 'memory']).default('auto'),
+    /** Buckets in memory; beyond that those not used for longest are forgotten, which makes them full. */
+    maxBuckets: z.int().min(1).max(10_000_000).default(10_000),
+    /**
+     * What becomes of requests while the store fails: `open`, they pass as far as buckets in memory allow, because a limit
+     * should not be what ends the service; `closed`, they are answered 503.
+     */
+    whenStoreFails: z.enum(['open', 'closed']).default('open'),
+    /** Milliseconds that a request waits for the store. */
+    storeTimeoutMs: z.int().min(1).max(60_000).default(500),
+    /** What keys of buckets in the store begin with. */
+    keyPrefix: z.string().min(1).max(256).default('jackfield:rate-limit:'),
+  }),
+  setup({ hook, storage, log, options }) {
+    const { rules, key, buckets, maxBuckets, whenStoreFails } = options;
+    const find = ruleFinder(rules);
+    const header = typeof key === 'string' ? undefined : key.header.toLowerCase();
+    const inMemory = new MemoryBuckets(maxBuckets);
+    const isShared = buckets === 'auto' && storage.supports.shared !== 'process';
+    const inStore = isShared ? new SharedBuckets(storage, options) : undefined;
+    const told = requestState<Readonly<Record<string, string>>>();
+    let isFailing = false;
+
+    async function takeShared(shared: SharedBuckets, bucket: string, limit: Limit): Promise<Standing> {
+      try {
+        const standing = await shared.take(bucket, limit);
+        isFailing = false;
+        return standing;
+      } catch (error) {
+        if (!isFailing) log.error({ err: error, whenStoreFails }, 'The store of the rate limit fails.');
+        isFailing = true;
+        if (whenStoreFails === 'open') return inMemory.take(bucket, limit);
+        throw error instanceof JackfieldError
+          ? error
+          : new JackfieldError('STORAGE_UNAVAILABLE', '', { cause: error });
+      }
+    }
+
+    hook('request', (request) => {
+      const rule = find(request);
+      if (rule === undefined || rule.limit === 'none') return undefined;
+      const limit: Limit = { name: rule.name, limit: rule.limit, windowSeconds: rule.windowSeconds };
+      const bucket = `${rule.name}:${clientKey(request, header)}`;
+      const judge = (standing: Standing): undefined => {
+        told.set(request, fieldsOf(limit, standing));
+        if (!standing.isAllowed)
+          throw refusal('RATE_LIMITED', { 'Retry-After': String(standing.retryInSeconds) });
+      };
+      // Buckets in memory answer at once, and then so do we.
+      if (inStore === undefined) return judge(inMemory.take(bucket, limit));
+      return takeShared(inStore, bucket, limit).then(judge);
+    });
+
+    hook('response', (request, response) => {
+      const fields = told.get(request);
+      return fields && { ...response, headers: { ...response.headers, ...fields } };
+    });
+  },
+});
+
+interface Limit {
+  readonly name: string;
+  readonly limit: number;
+  readonly windowSeconds: number;
+}
+
+/** Structured fields (RFC 9651): a quoted string with parameters. */
+function fieldsOf({ name, limit, windowSeconds }: Limit, { remaining, fullInSeconds }: Standing) {
+  return {
+    'ratelimit-policy': `"${name}";q=${limit};w=${windowSeconds}`,
+    ratelimit: `"${name}";r=${remaining};t=${fullInSeconds}`,
+  };
+}

@@ -1,0 +1,147 @@
+/**
+ * Buckets in the store, for servers that share one. A bucket is an entry that expires when it is full.
+ *
+ * What a client sends cannot be turned into as much work for the store: of one bucket there is one commit under way in
+ * this process, which takes for all requests that came meanwhile; who is known to have an empty bucket is not asked about;
+ * and a store that failed is left alone for a while.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { LRUCache } from 'lru-cache';
+import type { Storage } from '../../core/plugin-api.js';
+import { type Bucket, draw, type Limit, msUntilFull, type Standing, standing } from './bucket.js';
+
+export interface SharedBucketsOptions {
+  readonly maxBuckets: number;
+  readonly storeTimeoutMs: number;
+  readonly keyPrefix: string;
+}
+
+/** Conflicts come from other servers that draw from the same bucket; each time one of them has got on. */
+const ATTEMPTS = 10;
+/** How long a store that failed is left alone. */
+const REST_MS = 1_000;
+
+/**
+ * So many servers draw from one bucket that this one does not get to it: the store is well, and it is one client that sends
+ * more than it should.
+ */
+const CROWDED: Standing = { isAllowed: false, remaining: 0, fullInSeconds: 1, retryInSeconds: 1 };
+
+type Drawn = ReturnType<typeof draw>;
+
+interface Waiting {
+  resolve(standing: Standing): void;
+  reject(error: unknown): void;
+}
+
+export class SharedBuckets {
+  readonly #storage: Pick<Storage, 'get' | 'commit'>;
+  readonly #options: SharedBucketsOptions;
+  readonly #waiting = new Map<string, Waiting[]>();
+  /** Empty buckets, as they were when they were found so. */
+  readonly #empty: LRUCache<string, Bucket>;
+  #failure: { readonly until: number; readonly error: unknown } | undefined;
+
+  constructor(storage: Pick<Storage, 'get' | 'commit'>, options: SharedBucketsOptions) {
+    this.#storage = storage;
+    this.#options = options;
+    this.#empty = new LRUCache({ max: options.maxBuckets });
+  }
+
+  /** Rejects where the store does not answer, with its error. */
+  take(key: string, limit: Limit): Promise<Standing> {
+    if (this.#failure !== undefined && performance.now() < this.#failure.until)
+      return Promise.reject(this.#failure.error);
+    const empty = this.#empty.get(key);
+    if (empty !== undefined) {
+      const { bucket, taken } = draw(empty, limit, Date.now(), 1);
+      if (taken === 0) return Promise.resolve(standing(bucket, limit, false));
+      this.#empty.delete(key);
+    }
+    return new Promise((resolve, reject) => {
+      const waiting = this.#waiting.get(key);
+      if (waiting !== undefined) {
+        waiting.push({ resolve, reject });
+        return;
+      }
+      this.#waiting.set(key, [{ resolve, reject }]);
+      void this.#serve(key, limit);
+    });
+  }
+
+  async #serve(key: string, limit: Limit): Promise<void> {
+    for (;;) {
+      const batch = this.#waiting.get(key)?.splice(0) ?? [];
+      if (batch.length === 0) break;
+      try {
+        const drawn = await this.#inTime(this.#draw(key, limit, batch.length));
+        this.#failure = undefined;
+        if (drawn === undefined) {
+          for (const { resolve } of batch) resolve(CROWDED);
+          continue;
+        }
+        const { bucket, taken } = drawn;
+        if (taken < batch.length) this.#empty.set(key, bucket);
+        batch.forEach(({ resolve }, at) => {
+          // Each is told what was left behind its own token.
+          const left = { ...bucket, tokens: bucket.tokens + Math.max(0, taken - at - 1) };
+          resolve(standing(left, limit, at < taken));
+        });
+      } catch (error) {
+        this.#failure = { until: performance.now() + REST_MS, error };
+        for (const { reject } of batch) reject(error);
+      }
+    }
+    this.#waiting.delete(key);
+  }
+
+  /** Undefined where others were faster every time. */
+  async #draw(name: string, limit: Limit, wanted: number): Promise<Drawn | undefined> {
+    const key = this.#options.keyPrefix + name;
+    for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+      const entry = await this.#storage.get(key);
+      const drawn = draw(entry && parse(entry.value, limit), limit, Date.now(), wanted);
+      if (drawn.taken === 0) return drawn;
+      const { ok } = await this.#storage.commit({
+        checks: [{ key, revision: entry?.revision ?? 0 }],
+        puts: [
+          {
+            key,
+            value: JSON.stringify(drawn.bucket),
+            ttlMs: Math.max(1, Math.ceil(msUntilFull(drawn.bucket, limit))),
+          },
+        ],
+      });
+      if (ok) return drawn;
+      // So that servers that met once do not go on meeting.
+      await sleep(Math.random() * attempt * 2);
+    }
+    return undefined;
+  }
+
+  async #inTime<T>(work: Promise<T>): Promise<T> {
+    const { storeTimeoutMs } = this.#options;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      const error = new Error(`The store did not answer within ${storeTimeoutMs} ms.`);
+      timer = setTimeout(() => reject(error), storeTimeoutMs);
+    });
+    try {
+      return await Promise.race([work, late]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+/** Whoever may write to the store can have written anything: what is no bucket of ours is a full one. */
+function parse(value: string, { limit }: Limit): Bucket | undefined {
+  try {
+    const { tokens, at }: { tokens?: unknown; at?: unknown } = JSON.parse(value) ?? {};
+    const isBucket = Number.isFinite(tokens) && Number.isFinite(at);
+    if (!isBucket || typeof tokens !== 'number' || typeof at !== 'number' || tokens < 0) return undefined;
+    return { tokens: Math.min(tokens, limit), at };
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,52 @@
+/**
+ * Gives every request an id that answers, log lines and other plugins carry.
+ * Source: the `X-Request-Id` field that proxies and services have in use (no RFC). Errors: none of its own.
+ */
+import { randomUUID } from 'node:crypto';
+import { z } from 'zod';
+import { definePlugin, type Request } from '../core/plugin-api.js';
+import { requestId, setRequestId } from './shared/request-id.js';
+import { TOKEN } from './shared/rules.js';
+
+export { requestId, requestLog } from './shared/request-id.js';
+
+/** What other programs make ids of. Nothing in it can break a log line, a header or a query out of its frame. */
+const ID = /^[A-Za-z0-9._~:@+/=-]{1,128}$/;
+
+export default definePlugin({
+  name: 'request-id',
+  options: z.strictObject({
+    /** The field that carries the id, in answers and in the requests of clients that are believed. */
+    header: z.string().regex(TOKEN, { error: 'expected the name of a field' }).default('X-Request-Id'),
+    /**
+     * Whose ids are taken over: `nobody`'s, `anyone`'s, or those of clients with these addresses, as
+     * `request.remoteAddress` has them (`unix` is a Unix socket). Behind a proxy that sets the field itself `anyone` is
+     * right, as long as nothing else reaches the server. An id is 1 to 128 letters, digits and `._~:@+/=-`; any other
+     * is replaced.
+     */
+    acceptFrom: z.union([z.enum(['nobody', 'anyone']), z.array(z.string().min(1))]).default('nobody'),
+  }),
+  setup({ hook, options: { header, acceptFrom } }) {
+    const name = header.toLowerCase();
+    const isBelieved = ({ remoteAddress }: Request): boolean => {
+      if (typeof acceptFrom === 'string') return acceptFrom === 'anyone';
+      return acceptFrom.includes(remoteAddress === '' ? 'unix' : remoteAddress);
+    };
+
+    const identify = (request: Request): string => {
+      const known = requestId(request);
+      if (known !== undefined) return known;
+      const given = request.headers[name] ?? '';
+      const id = isBelieved(request) && ID.test(given) ? given : randomUUID();
+      setRequestId(request, id);
+      return id;
+    };
+
+    hook('request', (request) => void identify(request));
+    // A request to a host that is not allowed meets only this one.
+    hook('response', (request, response) => ({
+      ...response,
+      headers: { ...response.headers, [name]: identify(request) },
+    }));
+  },
+});

@@ -1,0 +1,35 @@
+/** Rules that are for some methods and paths, as options of plugins have them. The first that fits holds. */
+import { z } from 'zod';
+import { pathMatcher, type Request } from '../../core/plugin-api.js';
+
+/** A token, RFC 9110 §5.6.2. */
+export const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+
+/** A path pattern, as `handle` takes it. */
+export const patternSchema = z.string().check((context) => {
+  try {
+    pathMatcher(context.value);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    context.issues.push({ code: 'custom', input: context.value, message });
+  }
+});
+
+export const methodSchema = z.string().regex(TOKEN, { error: 'expected a method, in its case' });
+
+/** What every rule has. */
+export interface Rule {
+  readonly methods?: readonly string[] | undefined;
+  readonly path: string;
+}
+
+/** Finds the first rule that fits a request. A rule for GET is one for HEAD too, which is answered with what GET has. */
+export function ruleFinder<R extends Rule>(rules: readonly R[]): (request: Request) => R | undefined {
+  const compiled = rules.map((rule) => {
+    const methods = rule.methods && new Set(rule.methods);
+    if (methods?.has('GET')) methods.add('HEAD');
+    return { rule, methods, isAt: pathMatcher(rule.path) };
+  });
+  return ({ method, path }) =>
+    compiled.find(({ methods, isAt }) => (methods === undefined || methods.has(method)) && isAt(path))?.rule;
+}

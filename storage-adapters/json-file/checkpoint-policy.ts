@@ -1,0 +1,89 @@
+/**
+ * When the journal is merged into the data file. That costs as much as the data, so it has to be earned: by as many
+ * octets of journal, or by a pause that is the longer the more data there is.
+ */
+
+/** Below this a checkpoint is never made for the sake of the journal's size. */
+const MIN_JOURNAL_OCTETS = 1_048_576;
+
+/**
+ * A second of silence per mebibyte of data, so that who writes now and then has no more than 1 MiB/s written for it;
+ * but where there is little, hardly longer than a person needs to look into the file.
+ */
+const IDLE_MS = 100;
+const OCTETS_PER_IDLE = 104_858;
+const MAX_IDLE_MS = 600_000;
+
+export interface Sizes {
+  /** Octets of the journals that the data file does not have. */
+  readonly journal: number;
+  readonly data: number;
+}
+
+export class CheckpointPolicy {
+  readonly #make: () => Promise<void>;
+  readonly #sizes: () => Sizes;
+  readonly #idleMs: number;
+  readonly #minOctets: number;
+  #timer: NodeJS.Timeout | undefined;
+  #running: Promise<void> | undefined;
+  /** After one that failed the journal has to grow this far before the next. */
+  #retryAt = 0;
+  #isStopped = false;
+
+  constructor(
+    make: () => Promise<void>,
+    sizes: () => Sizes,
+    { idleMs = IDLE_MS, minOctets = MIN_JOURNAL_OCTETS }: { idleMs?: number; minOctets?: number } = {},
+  ) {
+    this.#make = make;
+    this.#sizes = sizes;
+    this.#idleMs = idleMs;
+    this.#minOctets = minOctets;
+  }
+
+  /** Called when something was written. */
+  noticed(): void {
+    if (this.#running !== undefined || this.#isStopped) return;
+    const { journal, data } = this.#sizes();
+    if (journal === 0) return;
+    if (journal > Math.max(this.#minOctets, data, this.#retryAt)) {
+      void this.run().catch(() => {});
+      return;
+    }
+    if (this.#timer === undefined) {
+      const delay = Math.min(this.#idleMs * Math.max(1, data / OCTETS_PER_IDLE), MAX_IDLE_MS);
+      this.#timer = setTimeout(() => {
+        this.#timer = undefined;
+        void this.run().catch(() => {});
+      }, delay).unref();
+    } else this.#timer.refresh();
+  }
+
+  /** One at a time; who asks for one while it runs gets the next. */
+  async run(): Promise<void> {
+    while (this.#running !== undefined) await this.#running.catch(() => {});
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#running = this.#make();
+    try {
+      await this.#running;
+      this.#retryAt = 0;
+    } catch (error) {
+      const { journal, data } = this.#sizes();
+      this.#retryAt = journal + Math.max(this.#minOctets, data);
+      throw error;
+    } finally {
+      this.#running = undefined;
+    }
+    this.noticed();
+  }
+
+  /** No more of its own accord; resolves when none runs. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    await this.#running?.catch(() => {});
+  }
+}

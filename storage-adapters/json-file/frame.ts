@@ -1,0 +1,90 @@
+/**
+ * The lines of a journal: a header, then a frame for each commit. What they hold is told in FORMAT.md.
+ *
+ * The checksum begins with the salt of its journal, so that no line of another journal, which the disk may give back
+ * behind the end of this one, is taken for one of ours.
+ */
+import { crc32 } from 'node:zlib';
+import type { Entry, WatchedChange } from '../../core/storage/contract.js';
+
+/** One commit as the journal holds it. */
+export interface Frame {
+  /** The revision of the commit. One more than that of the frame before. */
+  readonly sequence: number;
+  /** The last sequence that was on disk already when this frame was written. */
+  readonly durable: number;
+  readonly change: WatchedChange;
+}
+
+export interface JournalHeader {
+  readonly salt: number;
+  /** The sequence before the first frame. */
+  readonly after: number;
+  /** The highest `created` given before the first frame. */
+  readonly created: number;
+}
+
+/** `put` has key, value, `created` and, where the entry expires, when. */
+interface Body {
+  readonly put?: readonly (readonly [string, string, number, number?])[];
+  readonly delete?: readonly string[];
+}
+
+export const LINE_END = 0x0a;
+
+export function frameLine(change: WatchedChange, durable: number, salt: number): string {
+  const { revision, puts, deletes } = change;
+  const body: { put?: unknown[]; delete?: readonly string[] } = {};
+  if (puts.length > 0) {
+    body.put = puts.map(({ key, value, created, expiresAt }) =>
+      expiresAt === undefined ? [key, value, created] : [key, value, created, expiresAt],
+    );
+  }
+  if (deletes.length > 0) body.delete = deletes;
+  const text = `${revision} ${durable} ${JSON.stringify(body)}`;
+  return `${hex(crc32(text, salt))} ${text}\n`;
+}
+
+/** The frame of a line without its end; undefined where it is none. */
+export function frameIn(line: Buffer, salt: number): Frame | undefined {
+  if (line.length < 15 || line[8] !== 0x20) return undefined;
+  if (hex(crc32(line.subarray(9), salt)) !== line.toString('latin1', 0, 8)) return undefined;
+  const sequenceEnd = line.indexOf(0x20, 9);
+  const durableEnd = line.indexOf(0x20, sequenceEnd + 1);
+  if (sequenceEnd === -1 || durableEnd === -1) return undefined;
+  const sequence = Number(line.toString('latin1', 9, sequenceEnd));
+  const durable = Number(line.toString('latin1', sequenceEnd + 1, durableEnd));
+  // What bears our checksum was written by us, so its form needs no second look.
+  const { put = [], delete: deletes = [] } = JSON.parse(line.toString('utf8', durableEnd + 1)) as Body;
+  const puts = put.map(([key, value, created, expiresAt]): Entry => {
+    const entry = { key, value, created, revision: sequence };
+    return expiresAt === undefined ? entry : { ...entry, expiresAt };
+  });
+  return { sequence, durable, change: { revision: sequence, puts, deletes } };
+}
+
+/** Always as long, so that a journal too short for it is known to hold no frame. */
+export function headerLine({ salt, after, created }: JournalHeader): string {
+  const text = `jackfield-journal 1 salt=${hex(salt)} after=${digits(after)} created=${digits(created)}`;
+  return `${text} crc=${hex(crc32(text))}\n`;
+}
+
+export const HEADER_OCTETS = headerLine({ salt: 0, after: 0, created: 0 }).length;
+
+const HEADER =
+  /^(jackfield-journal 1 salt=([0-9a-f]{8}) after=(\d{16}) created=(\d{16})) crc=([0-9a-f]{8})\n$/;
+
+export function headerIn(octets: Buffer): JournalHeader | undefined {
+  const [, text = '', salt = '', after, created, sum] =
+    HEADER.exec(octets.toString('latin1', 0, HEADER_OCTETS)) ?? [];
+  if (text === '' || hex(crc32(text)) !== sum) return undefined;
+  return { salt: Number.parseInt(salt, 16), after: Number(after), created: Number(created) };
+}
+
+export function hex(number: number): string {
+  return number.toString(16).padStart(8, '0');
+}
+
+function digits(number: number): string {
+  return String(number).padStart(16, '0');
+}

@@ -1,0 +1,131 @@
+/**
+ * The journal that commits are appended to, a batch at a time: written in full, synced, and only then acknowledged.
+ *
+ * After a failed sync nothing more is asked of the descriptor: the kernel may have dropped what it could not write
+ * and report success the next time.
+ */
+import { randomBytes } from 'node:crypto';
+import { dirname } from 'node:path';
+import { StorageError, type WatchedChange } from '../../core/storage/contract.js';
+import { DiskFault, isFull, notWritten, piecesOf, reasonOf, writeWhole } from './durable-file.js';
+import type { FileSystem, OpenFile } from './file-system.js';
+import { frameLine, HEADER_OCTETS, headerLine, type JournalHeader } from './frame.js';
+import { journalPath } from './store-files.js';
+
+export class Journal {
+  readonly path: string;
+  readonly number: number;
+  readonly #file: OpenFile;
+  readonly #salt: number;
+  /** Where the next batch goes; all before it is on disk. */
+  #size: number;
+  /** The last sequence on disk. */
+  #durable: number;
+
+  private constructor(
+    path: string,
+    number: number,
+    file: OpenFile,
+    salt: number,
+    size: number,
+    durable: number,
+  ) {
+    this.path = path;
+    this.number = number;
+    this.#file = file;
+    this.#salt = salt;
+    this.#size = size;
+    this.#durable = durable;
+  }
+
+  /**
+   * Makes an empty journal, on disk with its name.
+   * @param path Of the data file.
+   * Errors: STORAGE_FULL, STORAGE_UNAVAILABLE.
+   */
+  static async create(
+    files: FileSystem,
+    path: string,
+    number: number,
+    { after, created }: Omit<JournalHeader, 'salt'>,
+  ): Promise<Journal> {
+    const name = journalPath(path, number);
+    let file: OpenFile | undefined;
+    try {
+      const salt = randomBytes(4).readUInt32BE();
+      file = await files.create(name);
+      await writeWhole(file, Buffer.from(headerLine({ salt, after, created })), 0);
+      await file.sync();
+      await files.syncFolder(dirname(path));
+      return new Journal(name, number, file, salt, HEADER_OCTETS, after);
+    } catch (cause) {
+      await file?.close().catch(() => {});
+      // One that is left over is empty, and recovery passes over it.
+      if (file !== undefined) await files.unlink(name).catch(() => {});
+      throw notWritten(name, cause);
+    }
+  }
+
+  /** Goes on with a journal that was read, and cut behind its last good frame. Errors: STORAGE_UNREADABLE. */
+  static async reopen(
+    files: FileSystem,
+    path: string,
+    number: number,
+    { salt, size, last }: { readonly salt: number; readonly size: number; readonly last: number },
+  ): Promise<Journal> {
+    const name = journalPath(path, number);
+    return new Journal(name, number, await files.open(name), salt, size, last);
+  }
+
+  /** Octets of all frames. */
+  get framesOctets(): number {
+    return this.#size - HEADER_OCTETS;
+  }
+
+  /**
+   * Errors: STORAGE_FULL (nothing changed, and it may be tried again); STORAGE_OUTCOME_UNKNOWN, as a `DiskFault`.
+   * @param changes By ascending revision, each one more than that before.
+   */
+  async append(changes: readonly WatchedChange[]): Promise<void> {
+    let size = this.#size;
+    try {
+      for (const piece of piecesOf(this.#linesOf(changes))) {
+        await writeWhole(this.#file, piece, size);
+        size += piece.length;
+      }
+    } catch (cause) {
+      if (!isFull(cause)) throw this.#unknown('a write failed', cause);
+      await this.#cutBack();
+      throw new StorageError('STORAGE_FULL', `${this.path}: ${reasonOf(cause)}.`, { cause });
+    }
+    try {
+      await this.#file.syncData();
+    } catch (cause) {
+      throw this.#unknown('a sync failed', cause);
+    }
+    this.#size = size;
+    this.#durable = changes.at(-1)?.revision ?? this.#durable;
+  }
+
+  *#linesOf(changes: readonly WatchedChange[]): Generator<string, void> {
+    for (const change of changes) yield frameLine(change, this.#durable, this.#salt);
+  }
+
+  async close(): Promise<void> {
+    await this.#file.close().catch(() => {});
+  }
+
+  /** Nothing of a refused batch may be there after a power failure, in front of what is written in its place. */
+  async #cutBack(): Promise<void> {
+    try {
+      await this.#file.truncate(this.#size);
+      await this.#file.syncData();
+    } catch (cause) {
+      throw this.#unknown('what was written of a refused change could not be cut off', cause);
+    }
+  }
+
+  #unknown(what: string, cause: unknown): DiskFault {
+    return new DiskFault('STORAGE_OUTCOME_UNKNOWN', `${this.path}: ${what}: ${reasonOf(cause)}.`, { cause });
+  }
+}

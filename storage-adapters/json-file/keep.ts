@@ -1,0 +1,77 @@
+/** Copies of what recovery takes away or refuses, so that a person can look at it. */
+import { basename, dirname } from 'node:path';
+import type { AdapterContext } from '../../core/storage/contract.js';
+import { unreadable } from './data-path.js';
+import { reasonOf, writeWhole } from './durable-file.js';
+import { codeOf, type FileSystem, type OpenFile } from './file-system.js';
+import type { Continued } from './recovery.js';
+import { journalPath, readOrNone } from './store-files.js';
+
+type Log = AdapterContext['log'] | undefined;
+
+/** Writes octets to a new file beside the given one, on disk with its name. @returns Its path. */
+export async function keepOctets(
+  files: FileSystem,
+  path: string,
+  what: string,
+  octets: Uint8Array,
+): Promise<string> {
+  const time = new Date().toISOString().replace(/[-:]|\..*/g, '');
+  let file: OpenFile | undefined;
+  let kept = '';
+  for (let number = 1; file === undefined; number += 1) {
+    kept = `${path}.${what}-${time}${number === 1 ? '' : `-${number}`}`;
+    file = await files.create(kept).catch((error: unknown) => {
+      if (codeOf(error) !== 'EEXIST') throw error;
+      return undefined;
+    });
+  }
+  try {
+    await writeWhole(file, octets, 0);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await files.syncFolder(dirname(path));
+  return kept;
+}
+
+/** Cuts off a torn tail, when a copy of it is safe. Errors: STORAGE_UNREADABLE. */
+export async function keepTail(
+  files: FileSystem,
+  path: string,
+  { number, size, tail }: Continued,
+  log: Log,
+): Promise<void> {
+  const journal = journalPath(path, number);
+  try {
+    const kept = await keepOctets(files, journal, 'torn', tail ?? new Uint8Array());
+    const file = await files.open(journal);
+    try {
+      await file.truncate(size);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    log?.warn(
+      { file: journal, offset: size, octets: tail?.length, kept },
+      'The last record of the journal was not whole, so nobody was told that it is stored. It is cut off and kept aside.',
+    );
+  } catch (cause) {
+    throw unreadable(journal, cause);
+  }
+}
+
+/** One copy of a damaged file, however often the server is started over it. That it cannot be made changes nothing. */
+export async function keepDamaged(files: FileSystem, path: string, log: Log): Promise<void> {
+  try {
+    const names = await files.list(dirname(path));
+    if (names.some((name) => name.startsWith(`${basename(path)}.damaged-`))) return;
+    const octets = await readOrNone(files, path);
+    if (octets === undefined) return;
+    const kept = await keepOctets(files, path, 'damaged', octets);
+    log?.error({ file: path, kept }, 'A copy of the damaged file is kept.');
+  } catch (error) {
+    log?.error({ file: path }, `No copy of the damaged file could be made: ${reasonOf(error)}.`);
+  }
+}

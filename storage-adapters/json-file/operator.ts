@@ -1,0 +1,175 @@
+/**
+ * What an operator may do with a store while no server has it: look whether it is sound, and decide where the server
+ * refused to (STORAGE_EDITED, STORAGE_CORRUPT). Each function takes the lock of the data file for as long.
+ */
+import { dirname, resolve } from 'node:path';
+import { StorageError } from '../../core/storage/contract.js';
+import { EntryTable } from '../../core/storage/entry-table.js';
+import { checkpoint } from './checkpoint.js';
+import { realDataPath } from './data-path.js';
+import { lockFile } from './file-lock.js';
+import { type FileSystem, nodeFileSystem } from './file-system.js';
+import { type Frame, HEADER_OCTETS, headerIn } from './frame.js';
+import { Journal } from './journal.js';
+import { salvage } from './read-journal.js';
+import { expiryFor, readBases, readData, readKnown, readUnknown, recover } from './recovery.js';
+import {
+  basePath,
+  expiryPath,
+  journalPath,
+  keepAs,
+  numberedFiles,
+  readOrNone,
+  remove,
+} from './store-files.js';
+
+export interface OperatorOptions {
+  readonly files?: FileSystem;
+}
+
+export interface StoreReport {
+  /** The real path of the data file. */
+  readonly path: string;
+  /** `known`: as the server wrote it; `edited` since; `foreign`: never written by it; `new`: there is nothing. */
+  readonly origin: 'new' | 'known' | 'foreign' | 'edited';
+  readonly entries: number;
+  readonly revision: number;
+  readonly dataOctets: number;
+  /** Commits in journals that the data file does not have yet, and the octets of their records. */
+  readonly journalCommits: number;
+  readonly journalOctets: number;
+  /** Octets of a last record that is not whole, which the next start cuts off; 0 where there is none. */
+  readonly tornOctets: number;
+}
+
+export type Verdict =
+  | { readonly sound: true; readonly report: StoreReport }
+  | { readonly sound: false; readonly code: string; readonly problem: string };
+
+/** Reads everything as a start would, and changes nothing. Errors: STORAGE_LOCKED, STORAGE_UNREADABLE. */
+export async function verify(path: string, options: OperatorOptions = {}): Promise<Verdict> {
+  try {
+    return { sound: true, report: await stats(path, options) };
+  } catch (error) {
+    if (!(error instanceof StorageError)) throw error;
+    if (error.code !== 'STORAGE_CORRUPT' && error.code !== 'STORAGE_EDITED') throw error;
+    return { sound: false, code: error.code, problem: error.message };
+  }
+}
+
+/** Errors: STORAGE_LOCKED, STORAGE_UNREADABLE, STORAGE_CORRUPT, STORAGE_EDITED. */
+export function stats(path: string, options: OperatorOptions = {}): Promise<StoreReport> {
+  return locked(path, options, async (real, files) => {
+    const { origin, table, data, journal, replayed, olderOctets } = await recover(files, real);
+    const size = journal === undefined ? 0 : Math.max(0, journal.size - HEADER_OCTETS);
+    return {
+      path: real,
+      origin,
+      entries: table.size,
+      revision: table.revision,
+      dataOctets: data.octets?.length ?? 0,
+      journalCommits: replayed,
+      journalOctets: olderOctets + size,
+      tornOctets: journal?.tail?.length ?? 0,
+    };
+  });
+}
+
+export interface Decided {
+  readonly entries: number;
+  /** Commits of the journal that were made on top of the data file. */
+  readonly commits: number;
+  /** Where all that was replaced is kept. */
+  readonly kept: readonly string[];
+}
+
+/**
+ * Takes the data file as it is, and makes every whole commit of the journals on top of it.
+ * Errors: STORAGE_LOCKED, STORAGE_UNREADABLE, STORAGE_CORRUPT (of the data file), STORAGE_FULL, STORAGE_UNAVAILABLE.
+ */
+export function adopt(path: string, options: OperatorOptions = {}): Promise<Decided> {
+  return locked(path, options, (real, files) => decide(real, files, 'adopt'));
+}
+
+/** Takes the data file as it is, and nothing else. Errors: those of `adopt`. */
+export function discard(path: string, options: OperatorOptions = {}): Promise<Decided> {
+  return locked(path, options, (real, files) => decide(real, files, 'discard'));
+}
+
+async function locked<T>(
+  path: string,
+  { files = nodeFileSystem }: OperatorOptions,
+  act: (real: string, files: FileSystem) => Promise<T>,
+): Promise<T> {
+  const real = await realDataPath(resolve(path), files);
+  const lock = await lockFile(real, files);
+  try {
+    return await act(real, files);
+  } finally {
+    await lock.release();
+  }
+}
+
+async function decide(path: string, files: FileSystem, how: 'adopt' | 'discard'): Promise<Decided> {
+  const data = await readData(files, path);
+  const { journals, bases: numbers, next } = await numberedFiles(files, path);
+  const bases = await readBases(files, path, numbers);
+  const table = new EntryTable();
+  const known = bases.findLast(({ base }) => base !== undefined && base.data === data.hash);
+  if (known?.base !== undefined) readKnown(data, known.base, path, table);
+  for (const { base } of bases) if (base !== undefined) table.reach(base.created, base.revision);
+  const frames = new Map<number, Frame>();
+  for (const number of journals) {
+    const octets = (await readOrNone(files, journalPath(path, number))) ?? Buffer.alloc(0);
+    const header = headerIn(octets);
+    if (header !== undefined) table.reach(header.created, header.after);
+    salvage(octets, (frame) => {
+      if (known === undefined || number >= known.number) frames.set(frame.sequence, frame);
+      for (const { created } of frame.change.puts) table.reach(created, frame.sequence);
+      table.reach(0, frame.sequence);
+    });
+  }
+  if (known === undefined) {
+    const last = bases.findLast(({ base }) => base !== undefined)?.base;
+    readUnknown(data, path, table, await expiryFor(files, path, data, last));
+  } else table.reach(0, table.revision + 1);
+  const taken =
+    how === 'adopt' ? [...frames.values()].sort((one, other) => one.sequence - other.sequence) : [];
+  for (const { change } of taken) make(table, change);
+
+  const kept: string[] = [];
+  const replaced = [
+    ...(data.octets === undefined ? [] : [path]),
+    ...journals.map((number) => journalPath(path, number)),
+    ...numbers.map((number) => basePath(path, number)),
+  ];
+  for (const file of replaced) kept.push(await keepAs(files, file, `before-${how}`));
+  await files.syncFolder(dirname(path));
+  const { created, revision } = table;
+  const journal = await Journal.create(files, path, next, { after: revision, created });
+  await journal.close();
+  const entries = table.freeze();
+  await checkpoint(
+    path,
+    { number: next, entries, created, revision },
+    {
+      files,
+      mustBeLocked: async () => {},
+      keepEdit: async () => {},
+      stands: () => {},
+    },
+  );
+  await remove(files, [expiryPath(path)]);
+  return { entries: entries.size, commits: taken.length, kept };
+}
+
+/** A commit of another past: it is made now, under a revision that nobody was ever given. */
+function make(table: EntryTable, { puts, deletes }: Frame['change']): void {
+  const revision = table.revision + 1;
+  for (const entry of puts) {
+    const created = table.get(entry.key, 0)?.created ?? table.created + 1;
+    table.set({ ...entry, created, revision });
+  }
+  for (const key of deletes) table.delete(key);
+  table.reach(0, revision);
+}

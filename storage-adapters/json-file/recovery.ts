@@ -1,0 +1,338 @@
+/**
+ * What the files on disk mean. Only reads; what has to be put right is told in the result and done by `Store`.
+ *
+ * The base whose hash is that of the data file tells where the data stands, and the journals from its number on hold
+ * what was committed since. All verdicts about what a crash, an edit or damage left are made here.
+ */
+import { createHash } from 'node:crypto';
+import { ChangeFeed, type HistoryBounds } from '../../core/storage/change-feed.js';
+import { StorageError } from '../../core/storage/contract.js';
+import { EntryTable } from '../../core/storage/entry-table.js';
+import { type Base, BaseRows, baseIn, expiringIn, valueMark } from './base.js';
+import { unreadable } from './data-path.js';
+import { expiryIn, expiryOf } from './expiry-file.js';
+import { type FileStat, type FileSystem, statOrNone } from './file-system.js';
+import { type Frame, HEADER_OCTETS, headerIn } from './frame.js';
+import { readPairs } from './json-text.js';
+import { type JournalReading, readJournal } from './read-journal.js';
+import { basePath, expiryPath, journalPath, numberedFiles, readOrNone } from './store-files.js';
+
+/** A journal that commits go on being appended to. */
+export interface Continued {
+  readonly number: number;
+  readonly salt: number;
+  /** Octets up to which it is good. */
+  readonly size: number;
+  readonly last: number;
+  /** Set where something is behind the good octets. */
+  readonly tail: Buffer | undefined;
+}
+
+export interface Recovered {
+  /**
+   * `new`: there is nothing yet. `known`: the data is as we wrote it. `foreign`: data that we never wrote, or that
+   * the first format of this adapter did. `edited`: somebody changed it while the server was stopped.
+   */
+  readonly origin: 'new' | 'known' | 'foreign' | 'edited';
+  readonly table: EntryTable;
+  /** The changes since the base, as far as they are kept. */
+  readonly feed: ChangeFeed;
+  readonly data: DataRead;
+  /** Present where the origin is `known`. */
+  readonly journal: Continued | undefined;
+  /** The number of the base that counts. */
+  readonly base: number | undefined;
+  /** Files that mean nothing any more. */
+  readonly stale: readonly string[];
+  /** The next number for a journal and its base. */
+  readonly next: number;
+  /** Octets of frames in journals before the one that is gone on with. */
+  readonly olderOctets: number;
+  /** How many commits were found in journals. */
+  readonly replayed: number;
+}
+
+export interface DataRead {
+  readonly octets: Buffer | undefined;
+  readonly stat: FileStat | undefined;
+  /** SHA-256 in hex; null where there is no file. */
+  readonly hash: string | null;
+}
+
+const HASHED_OCTETS = 67_108_864;
+
+/** Acknowledged data is damaged. */
+export class DamageError extends StorageError {
+  readonly path: string;
+
+  constructor(path: string, detail: string) {
+    super(
+      'STORAGE_CORRUPT',
+      `${path}: ${detail} \`adopt\` takes what is whole, \`discard\` takes none of it.`,
+    );
+    this.path = path;
+  }
+}
+
+export interface NumberedBase {
+  readonly number: number;
+  /** Undefined where the file is damaged. */
+  readonly base: Base | undefined;
+}
+
+/** Errors: STORAGE_UNREADABLE, STORAGE_CORRUPT (of a journal or base: `DamageError`), STORAGE_EDITED. */
+export async function recover(files: FileSystem, path: string, bounds?: HistoryBounds): Promise<Recovered> {
+  const data = await readData(files, path);
+  const { journals, bases: numbers, next, temporary } = await list(files, path);
+  const bases = await readBases(files, path, numbers);
+  const all = [
+    ...journals.map((number) => journalPath(path, number)),
+    ...numbers.map((number) => basePath(path, number)),
+    ...temporary,
+  ];
+  const known = bases.findLast(({ base }) => base !== undefined && base.data === data.hash);
+  if (known?.base === undefined) {
+    const found = await unfamiliar(files, path, data, journals, bases, bounds);
+    return {
+      ...found,
+      data,
+      journal: undefined,
+      base: undefined,
+      stale: all,
+      next,
+      olderOctets: 0,
+      replayed: 0,
+    };
+  }
+
+  const table = new EntryTable();
+  readKnown(data, known.base, path, table);
+  const feed = new ChangeFeed(known.base.revision, bounds);
+  let replayed = 0;
+  const take = ({ change }: Frame) => {
+    applyFrame(table, change);
+    feed.tell(change.puts.length + change.deletes.length > 0 ? [change] : [], change.revision);
+    replayed += 1;
+  };
+  const chain = journals.filter((number) => number >= known.number);
+  const journal = await replay(files, path, known.number, chain, table, take);
+  const kept = [basePath(path, known.number)];
+  for (const number of chain) if (number <= journal.number) kept.push(journalPath(path, number));
+  const stale = all.filter((file) => !kept.includes(file));
+  const { olderOctets } = journal;
+  return {
+    origin: 'known',
+    table,
+    feed,
+    data,
+    journal,
+    base: known.number,
+    stale,
+    next,
+    olderOctets,
+    replayed,
+  };
+}
+
+export async function readData(files: FileSystem, path: string): Promise<DataRead> {
+  let stat: FileStat | undefined;
+  try {
+    // Looked at before it is read: an edit in between then counts as one that we do not know.
+    stat = await statOrNone(files, path);
+  } catch (cause) {
+    throw unreadable(path, cause);
+  }
+  if (stat !== undefined && stat.kind !== 'file') {
+    throw new StorageError('STORAGE_UNREADABLE', `${path} is a ${stat.kind}, not a file.`);
+  }
+  const octets = await readOrNone(files, path);
+  return { octets, stat, hash: octets === undefined ? null : hashOf(octets) };
+}
+
+/** In pieces: a hash takes less than 2 GiB at once. */
+function hashOf(octets: Buffer): string {
+  const hash = createHash('sha256');
+  for (let at = 0; at < octets.length; at += HASHED_OCTETS)
+    hash.update(octets.subarray(at, at + HASHED_OCTETS));
+  return hash.digest('hex');
+}
+
+export async function readBases(
+  files: FileSystem,
+  path: string,
+  numbers: readonly number[],
+): Promise<NumberedBase[]> {
+  const bases: NumberedBase[] = [];
+  for (const number of numbers) {
+    const octets = await readOrNone(files, basePath(path, number));
+    if (octets !== undefined) bases.push({ number, base: baseIn(octets) });
+  }
+  return bases;
+}
+
+/** Takes the entries of data that a base belongs to. */
+export function readKnown({ octets }: DataRead, base: Base, path: string, table: EntryTable): void {
+  const rows = new BaseRows(base);
+  if (octets !== undefined) {
+    readPairs(octets, path, (key, value) => {
+      rows.next();
+      const { created, revision, expiresAt } = rows;
+      if (expiresAt === undefined) table.set({ key, value, created, revision });
+      else table.set({ key, value, created, revision, expiresAt });
+      return true;
+    });
+  }
+  table.reach(base.created, base.revision);
+}
+
+/** Takes the entries of data that no base knows: each is new, and all came with one commit. */
+export function readUnknown(
+  { octets }: DataRead,
+  path: string,
+  table: EntryTable,
+  expiry: (key: string, value: string) => number | undefined,
+): void {
+  const revision = table.revision + 1;
+  let { created } = table;
+  if (octets !== undefined) {
+    readPairs(octets, path, (key, value) => {
+      // At moment 0 nothing has expired.
+      if (table.get(key, 0) !== undefined) return false;
+      created += 1;
+      const expiresAt = expiry(key, value);
+      if (expiresAt === undefined) table.set({ key, value, created, revision });
+      else table.set({ key, value, created, revision, expiresAt });
+      return true;
+    });
+  }
+  table.reach(created, revision);
+}
+
+function applyFrame(table: EntryTable, { puts, deletes, revision }: Frame['change']): void {
+  for (const entry of puts) table.set(entry);
+  for (const key of deletes) table.delete(key);
+  table.reach(0, revision);
+}
+
+/** Makes the commits of the journals; the last of them is gone on with. Errors: `DamageError`. */
+async function replay(
+  files: FileSystem,
+  path: string,
+  first: number,
+  chain: readonly number[],
+  table: EntryTable,
+  take: (frame: Frame) => void,
+): Promise<Continued & { readonly olderOctets: number }> {
+  let continued: Continued | undefined;
+  let olderOctets = 0;
+  for (const number of chain) {
+    const file = journalPath(path, number);
+    const octets = (await readOrNone(files, file)) ?? Buffer.alloc(0);
+    const header = headerIn(octets);
+    // Its making was interrupted, so it never held a commit. The first one was whole before its base was made.
+    if (header === undefined && octets.length <= HEADER_OCTETS && number !== first) continue;
+    if (header !== undefined) {
+      const reached = table.revision;
+      // Made for a checkpoint that was given up; what came then is in the one before.
+      if (header.after < reached && octets.length === HEADER_OCTETS) continue;
+      if (header.after > reached) {
+        const lacking = continued === undefined ? first : continued.number;
+        throw new DamageError(
+          journalPath(path, lacking),
+          `record ${reached + 1} at offset ${continued?.size ?? 0} is missing: journal ${number} follows record ${header.after}.`,
+        );
+      }
+      if (header.after < reached) {
+        throw new DamageError(
+          file,
+          `record ${header.after + 1} at offset ${HEADER_OCTETS} stands in an earlier journal too.`,
+        );
+      }
+    }
+    const reading = readJournal(octets, take);
+    if (reading.header === undefined || reading.verdict === 'damaged')
+      throw damaged(file, reading, table.revision);
+    const {
+      goodOctets: size,
+      last,
+      header: { salt },
+    } = reading;
+    if (continued !== undefined) olderOctets += continued.size - HEADER_OCTETS;
+    const tail = reading.verdict === 'torn' ? octets.subarray(size) : undefined;
+    continued = { number, salt, size, last, tail };
+  }
+  if (continued?.number === undefined || chain[0] !== first) {
+    throw new DamageError(
+      journalPath(path, first),
+      `record ${table.revision + 1} at offset 0: the file is missing.`,
+    );
+  }
+  return { ...continued, olderOctets };
+}
+
+function damaged(file: string, { goodOctets, problem }: JournalReading, reached: number): DamageError {
+  return new DamageError(file, `record ${reached + 1} at offset ${goodOctets} is damaged: ${problem}.`);
+}
+
+async function unfamiliar(
+  files: FileSystem,
+  path: string,
+  data: DataRead,
+  journals: readonly number[],
+  bases: readonly NumberedBase[],
+  bounds: HistoryBounds | undefined,
+): Promise<Pick<Recovered, 'origin' | 'table' | 'feed'>> {
+  const broken = bases.find(({ base }) => base === undefined);
+  if (broken !== undefined) {
+    throw new DamageError(basePath(path, broken.number), 'the file is not as it was written.');
+  }
+  const table = new EntryTable();
+  for (const number of journals) {
+    const octets = (await readOrNone(files, journalPath(path, number))) ?? Buffer.alloc(0);
+    const header = headerIn(octets);
+    if (octets.length > HEADER_OCTETS) throw await edited(path, data, journalPath(path, number));
+    if (header !== undefined) table.reach(header.created, header.after);
+  }
+  for (const { base } of bases) if (base !== undefined) table.reach(base.created, base.revision);
+  const last = bases.at(-1)?.base;
+  if (data.octets === undefined && last === undefined) {
+    return { origin: 'new', table, feed: new ChangeFeed(table.revision, bounds) };
+  }
+  readUnknown(data, path, table, await expiryFor(files, path, data, last));
+  const origin = last === undefined ? 'foreign' : 'edited';
+  return { origin, table, feed: new ChangeFeed(table.revision, bounds) };
+}
+
+/** When entries of data that no base knows expire. */
+export async function expiryFor(
+  files: FileSystem,
+  path: string,
+  { hash }: DataRead,
+  last: Base | undefined,
+): Promise<(key: string, value: string) => number | undefined> {
+  if (last === undefined) {
+    const octets = await readOrNone(files, expiryPath(path));
+    return expiryOf(octets === undefined ? [] : expiryIn(octets, expiryPath(path)), hash);
+  }
+  const expiring = expiringIn(last);
+  return (key, value) => {
+    const known = expiring.get(key);
+    return known !== undefined && known.mark === valueMark(value) ? known.expiresAt : undefined;
+  };
+}
+
+async function edited(path: string, { octets }: DataRead, journal: string): Promise<StorageError> {
+  return new StorageError(
+    'STORAGE_EDITED',
+    `${path} was ${octets === undefined ? 'removed' : 'changed'} since the server wrote it, and ${journal} holds commits that are not in it. ` +
+      '`adopt` takes the file with these commits on top, `discard` takes the file alone.',
+  );
+}
+
+async function list(files: FileSystem, path: string) {
+  try {
+    return await numberedFiles(files, path);
+  } catch (cause) {
+    throw unreadable(path, cause);
+  }
+}

@@ -1,0 +1,73 @@
+/** The names of the files beside the data, and which of them are there. */
+import { basename, dirname, join } from 'node:path';
+import { unreadable } from './data-path.js';
+import { ignoreAbsent } from './durable-file.js';
+import { codeOf, type FileSystem } from './file-system.js';
+
+export const journalPath = (path: string, number: number): string => `${path}.journal.${number}`;
+/** What the journal of the same number begins on. */
+export const basePath = (path: string, number: number): string => `${path}.base.${number}`;
+/** Where files of the first format keep when entries expire. */
+export const expiryPath = (path: string): string => `${path}.expiry`;
+
+/** The numbers of the files that are there, ascending. */
+export interface Numbered {
+  readonly journals: readonly number[];
+  readonly bases: readonly number[];
+  /** Higher than any. */
+  readonly next: number;
+  /** Paths of contents that were being written, and never came to stand under their name. */
+  readonly temporary: readonly string[];
+}
+
+export async function numberedFiles(files: FileSystem, path: string): Promise<Numbered> {
+  const names = await files.list(dirname(path));
+  const numbers = (prefix: string) =>
+    names
+      .filter((name) => name.startsWith(prefix) && /^[1-9]\d{0,14}$/.test(name.slice(prefix.length)))
+      .map((name) => Number(name.slice(prefix.length)))
+      .sort((one, other) => one - other);
+  const journals = numbers(`${basename(path)}.journal.`);
+  const bases = numbers(`${basename(path)}.base.`);
+  const temporary = names
+    .filter(
+      (name) =>
+        name.startsWith(`${basename(path)}.`) &&
+        /^\.(?:base\.\d+\.)?tmp$/.test(name.slice(basename(path).length)),
+    )
+    .map((name) => join(dirname(path), name));
+  return { journals, bases, temporary, next: Math.max(0, journals.at(-1) ?? 0, bases.at(-1) ?? 0) + 1 };
+}
+
+/** Errors: STORAGE_UNREADABLE. */
+export async function readOrNone(files: FileSystem, path: string): Promise<Buffer | undefined> {
+  try {
+    const octets = await files.read(path);
+    return Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw unreadable(path, error);
+  }
+}
+
+export async function remove(files: FileSystem, paths: readonly string[]): Promise<void> {
+  for (const path of paths) await files.unlink(path).catch(ignoreAbsent);
+}
+
+/**
+ * Gives a file a second name, so that it stays where the first goes. `link`, unlike `rename`, hits no other file.
+ * @param what What it is kept as: `edited` makes `data.json.edited-20261126T120000`.
+ * @returns The second name.
+ */
+export async function keepAs(files: FileSystem, path: string, what: string): Promise<string> {
+  const time = new Date().toISOString().replace(/[-:]|\..*/g, '');
+  for (let number = 1; ; number += 1) {
+    const kept = `${path}.${what}-${time}${number === 1 ? '' : `-${number}`}`;
+    try {
+      await files.link(path, kept);
+      return kept;
+    } catch (error) {
+      if (codeOf(error) !== 'EEXIST' || number > 1_000) throw error;
+    }
+  }
+}

@@ -1,0 +1,334 @@
+/**
+ * The entries with their files: recovered once, then changed by groups of commits. A group is written to the journal,
+ * synced, applied to the table and then answered, so reads see committed data only.
+ */
+import { dirname } from 'node:path';
+import type { ChangeFeed, HistoryBounds } from '../../core/storage/change-feed.js';
+import {
+  type AdapterContext,
+  type Change,
+  type CommitResult,
+  StorageError,
+  type WatchedChange,
+} from '../../core/storage/contract.js';
+import { Draft, type EntryTable } from '../../core/storage/entry-table.js';
+import { ExpiryTimer } from '../../core/storage/expiry-timer.js';
+import { prepareBase } from './base.js';
+import { type Cut, checkpoint } from './checkpoint.js';
+import { CheckpointPolicy } from './checkpoint-policy.js';
+import { DiskFault, notWritten, reasonOf } from './durable-file.js';
+import type { FileLock } from './file-lock.js';
+import { type FileStat, type FileSystem, statOrNone } from './file-system.js';
+import { GroupCommit } from './group-commit.js';
+import { Journal } from './journal.js';
+import { keepDamaged, keepTail } from './keep.js';
+import { DamageError, type Recovered, readData, recover } from './recovery.js';
+import { basePath, expiryPath, keepAs, remove } from './store-files.js';
+
+export interface StoreParts {
+  readonly files: FileSystem;
+  readonly lock: FileLock;
+  readonly log?: AdapterContext['log'] | undefined;
+  readonly history?: HistoryBounds | undefined;
+  /** For tests: when checkpoints are made. */
+  readonly checkpoints?: { readonly idleMs?: number; readonly minOctets?: number } | undefined;
+}
+
+/** A change to judge; undefined where only what expired is to be noticed. */
+type Work = Change | undefined;
+const NOTHING: CommitResult = { ok: true, revision: 0, previous: new Map() };
+
+export class Store {
+  readonly table: EntryTable;
+  readonly feed: ChangeFeed;
+  readonly #path: string;
+  readonly #parts: StoreParts;
+  readonly #commits = new GroupCommit<Work, CommitResult>((group) => this.#write(group));
+  readonly #policy: CheckpointPolicy;
+  readonly #expiry = new ExpiryTimer(() => void this.#commits.add(undefined).catch(() => {}));
+  /** Made with the first commit where there is nothing yet. */
+  #journal: Journal | undefined;
+  /** Octets of journals before the current one that the data file does not have. */
+  #olderOctets: number;
+  /** The number of the base that the data file belongs to. */
+  #base: number;
+  #next: number;
+  /** The data file as we last read or wrote it; undefined where there was none. */
+  #known: FileStat | undefined;
+  #hash: string | null;
+  /** Keys that expired and left the table, and are not in the journal yet. */
+  #expired: string[] = [];
+  #isFull = false;
+  /** Set when the data on disk may be another's, or other than we think: nothing more is written. */
+  #fault: StorageError | undefined;
+
+  private constructor(path: string, parts: StoreParts, found: Recovered) {
+    this.#path = path;
+    this.#parts = parts;
+    this.table = found.table;
+    this.feed = found.feed;
+    this.#next = found.next;
+    this.#base = found.base ?? 0;
+    this.#known = found.data.stat;
+    this.#hash = found.data.hash;
+    this.#olderOctets = found.olderOctets;
+    const sizes = () => ({ journal: this.#journalOctets, data: this.#known?.size ?? 0 });
+    this.#policy = new CheckpointPolicy(() => this.#checkpoint(), sizes, parts.checkpoints);
+  }
+
+  /** Errors: STORAGE_UNREADABLE, STORAGE_CORRUPT, STORAGE_EDITED, STORAGE_FULL, STORAGE_UNAVAILABLE. */
+  static async open(path: string, parts: StoreParts): Promise<Store> {
+    const { files, log } = parts;
+    try {
+      const found = await recover(files, path, parts.history);
+      const store = new Store(path, parts, found);
+      await store.#settle(found);
+      store.#expiry.arm(store.table.nextExpiry);
+      store.#policy.noticed();
+      return store;
+    } catch (error) {
+      if (error instanceof DamageError) await keepDamaged(files, error.path, log);
+      throw error;
+    }
+  }
+
+  /** Why nothing is written any more; undefined while all is well. */
+  get fault(): StorageError | undefined {
+    return this.#fault;
+  }
+
+  commit(change: Change): Promise<CommitResult> {
+    return this.#commits.add(change);
+  }
+
+  /** Merges the journal into the data file now. */
+  async checkpoint(): Promise<void> {
+    await this.#policy.run();
+  }
+
+  /** Commits that came before are still made; then the data file has them all. */
+  async close(): Promise<void> {
+    this.#expiry.stop();
+    await this.#policy.stop();
+    await this.#commits.settled();
+    // One that fails takes nothing away: the journal has it all.
+    if (this.#fault === undefined) await this.#checkpoint().catch(() => {});
+    this.feed.close();
+    await this.#journal?.close();
+  }
+
+  get #journalOctets(): number {
+    return this.#olderOctets + (this.#journal?.framesOctets ?? 0);
+  }
+
+  /** Puts right what recovery found, so that commits can follow. */
+  async #settle(found: Recovered): Promise<void> {
+    const { files, log } = this.#parts;
+    const { origin, journal, stale } = found;
+    if (journal !== undefined) {
+      if (journal.tail !== undefined) await keepTail(files, this.#path, journal, log);
+      this.#journal = await Journal.reopen(files, this.#path, journal.number, journal);
+    } else if (origin !== 'new') await this.#begin();
+    if (origin === 'edited') {
+      const what = found.data.octets === undefined ? 'removed' : 'edited';
+      log?.warn(
+        { file: this.#path },
+        `The data file was ${what} while the server was stopped, and is taken as it is.`,
+      );
+    }
+    if (stale.length > 0) await remove(files, stale);
+    if (origin !== 'new') await remove(files, [expiryPath(this.#path)]);
+    if (found.replayed > 0) {
+      log?.info({ file: this.#path, commits: found.replayed }, 'Commits were recovered from the journal.');
+    }
+  }
+
+  /** A journal and its base for the data as it stands. */
+  async #begin(): Promise<void> {
+    const { files } = this.#parts;
+    const number = this.#takeNumber();
+    const { created, revision } = this.table;
+    const entries = this.table.freeze();
+    const journal = await Journal.create(files, this.#path, number, { after: revision, created });
+    try {
+      const header = { data: this.#hash, entries: entries.size, created, revision };
+      const base = await prepareBase(files, basePath(this.#path, number), header, entries);
+      await base.publish();
+    } catch (error) {
+      await journal.close();
+      // Whether or not the base stands: no commit is in its journal, so the data is what it was.
+      throw error instanceof DiskFault
+        ? new StorageError('STORAGE_UNAVAILABLE', reasonOf(error), { cause: error })
+        : error;
+    }
+    this.#journal = journal;
+    this.#base = number;
+  }
+
+  #takeNumber(): number {
+    this.#next += 1;
+    return this.#next - 1;
+  }
+
+  async #write(group: readonly Work[]): Promise<readonly CommitResult[]> {
+    if (this.#fault !== undefined) throw refusal(this.#fault);
+    const { table } = this;
+    const now = Date.now();
+    this.#expired.push(...table.forgetExpired(now));
+    const draft = new Draft(table, now);
+    const changes: WatchedChange[] = [];
+    const expired = this.#expired;
+    if (expired.length > 0) {
+      // Takes a revision of its own.
+      const { revision } = draft.commit({}) as { revision: number };
+      changes.push({ revision, puts: [], deletes: expired });
+    }
+    const results = group.map((change) => {
+      if (change === undefined) return NOTHING;
+      const result = draft.commit(change);
+      if (result.ok) changes.push(told(draft, change, result));
+      return result;
+    });
+    try {
+      if (changes.length > 0) {
+        await this.#mustBeLocked();
+        if (this.#journal === undefined) await this.#begin();
+        await this.#journal!.append(changes);
+      }
+    } catch (error) {
+      this.#failed(error);
+      throw error;
+    }
+    if (this.#isFull) {
+      this.#isFull = false;
+      this.#parts.log?.info({ file: this.#path }, 'There is room again; the store takes changes.');
+    }
+    this.#expired = [];
+    table.apply(draft);
+    this.feed.tell(
+      changes.filter(({ puts, deletes }) => puts.length + deletes.length > 0),
+      table.revision,
+    );
+    this.#expiry.arm(table.nextExpiry);
+    this.#policy.noticed();
+    return results;
+  }
+
+  #failed(error: unknown): void {
+    const { log } = this.#parts;
+    if (!(error instanceof StorageError)) return;
+    if (error instanceof DiskFault || error.code === 'STORAGE_LOCKED') {
+      this.#fault = error;
+      log?.error({ err: error }, 'The data cannot be written any more until the store is opened anew.');
+    } else if (error.code === 'STORAGE_FULL' && !this.#isFull) {
+      this.#isFull = true;
+      log?.error(
+        { err: error },
+        'There is no room for changes; the store only reads until a write finds some.',
+      );
+    }
+  }
+
+  async #checkpoint(): Promise<void> {
+    const { files, log } = this.#parts;
+    try {
+      const cut = await this.#commits.between(() => this.#cut());
+      if (cut === undefined) return;
+      await checkpoint(this.#path, cut, {
+        files,
+        mustBeLocked: () => this.#mustBeLocked(),
+        keepEdit: () => this.#keepEdit(),
+        stands: (stat, hash) => {
+          this.#known = stat;
+          this.#hash = hash;
+          this.#base = cut.number;
+        },
+      });
+      this.#olderOctets = 0;
+    } catch (error) {
+      log?.error(
+        { err: error, file: this.#path },
+        'The journal could not be merged into the data file; it is kept.',
+      );
+      throw error;
+    }
+  }
+
+  /** A new journal takes over, between two groups of commits. Undefined where there is nothing to merge. */
+  async #cut(): Promise<Cut | undefined> {
+    const standing = this.#journal;
+    if (this.#fault !== undefined || standing === undefined) return undefined;
+    const { created, revision } = this.table;
+    if (standing.framesOctets === 0) {
+      if (standing.number === this.#base) return undefined;
+      // The checkpoint that it was made for has failed, and nothing came since.
+      return { number: standing.number, created, revision, entries: this.table.freeze() };
+    }
+    await this.#mustBeLocked();
+    const number = this.#takeNumber();
+    const next = await Journal.create(this.#parts.files, this.#path, number, { after: revision, created });
+    this.#olderOctets += standing.framesOctets;
+    this.#journal = next;
+    await standing.close();
+    return { number, created, revision, entries: this.table.freeze() };
+  }
+
+  /** Whoever edits the file while we run loses nothing, though the server's own data goes on. */
+  async #keepEdit(): Promise<void> {
+    const { files, log } = this.#parts;
+    const standing = await statOrNone(files, this.#path);
+    if (isSame(standing, this.#known)) return;
+    if (standing === undefined) {
+      log?.warn({ file: this.#path }, 'The data file was removed while the server ran; it is written again.');
+      return;
+    }
+    // Touched, or copied back as it was.
+    if ((await readData(files, this.#path)).hash === this.#hash) return;
+    const kept = await keepAs(files, this.#path, 'edited');
+    await files.syncFolder(dirname(this.#path));
+    log?.warn(
+      { file: this.#path, kept },
+      'The data file was edited while the server ran; the edit is kept under another name and not used.',
+    );
+  }
+
+  /** Another process may have the data otherwise. Errors: STORAGE_LOCKED, STORAGE_UNAVAILABLE. */
+  async #mustBeLocked(): Promise<void> {
+    const isHeld = await this.#parts.lock.isHeld().catch((cause: unknown) => {
+      throw notWritten(this.#path, cause);
+    });
+    if (isHeld) return;
+    throw new StorageError(
+      'STORAGE_LOCKED',
+      `the lock of ${this.#path} was removed, so another process may have it.`,
+    );
+  }
+}
+
+/** A commit as the journal and those who watch are told it. */
+function told(
+  draft: Draft,
+  { puts = [], deletes = [] }: Change,
+  result: CommitResult & { ok: true },
+): WatchedChange {
+  return {
+    revision: result.revision,
+    puts: puts.map(({ key }) => draft.get(key)!),
+    deletes: deletes.filter((key) => result.previous.has(key)),
+  };
+}
+
+/** Whether it is the same file with the same content, as far as can be told without reading it. */
+function isSame(one: FileStat | undefined, other: FileStat | undefined): boolean {
+  return one?.id === other?.id && one?.mtimeNs === other?.mtimeNs && one?.size === other?.size;
+}
+
+/** What commits are told after a fault: a code that says that nothing was changed, and what happened before. */
+function refusal(fault: StorageError): StorageError {
+  if (fault.code === 'STORAGE_LOCKED') return fault;
+  return new StorageError(
+    'STORAGE_UNAVAILABLE',
+    `Nothing is written since this happened, until the store is opened anew: ${fault.message}`,
+    { cause: fault },
+  );
+}

@@ -1,0 +1,49 @@
+/** From what LMDB and the system say to errors of the contract. */
+import { StorageError } from '../../core/storage/contract.js';
+
+/** An error that can go from one thread to another. */
+export interface Fault {
+  readonly code: ConstructorParameters<typeof StorageError>[0];
+  readonly detail: string;
+}
+
+/** ENOSPC, EDQUOT and EFBIG; ENOMEM where the map cannot grow; MDB_MAP_FULL. */
+const FULL = [28, 122, 27, 12, -30792];
+const FULL_TEXT = /MDB_MAP_FULL|No space left|[Dd]isk quota|File too large|Cannot allocate memory/;
+/** MDB_PAGE_NOTFOUND, MDB_CORRUPTED, MDB_VERSION_MISMATCH, MDB_INVALID. */
+const CORRUPT = [-30797, -30796, -30794, -30793];
+const CORRUPT_TEXT = /MDB_(?:PAGE_NOTFOUND|CORRUPTED|VERSION_MISMATCH|INVALID)/;
+
+function isFull(error: unknown): boolean {
+  return FULL.includes(numberOf(error)) || FULL_TEXT.test(textOf(error));
+}
+
+/** While writing, what is neither a full disk nor damage leaves it open what the disk holds. */
+export function faultOf(error: unknown, during: 'reading' | 'writing'): Fault {
+  const detail = textOf(error);
+  if (error instanceof StorageError) return { code: error.code as Fault['code'], detail: detailOf(error) };
+  if (CORRUPT.includes(numberOf(error)) || CORRUPT_TEXT.test(detail))
+    return { code: 'STORAGE_CORRUPT', detail };
+  if (during === 'reading') return { code: 'STORAGE_UNREADABLE', detail };
+  return { code: isFull(error) ? 'STORAGE_FULL' : 'STORAGE_OUTCOME_UNKNOWN', detail };
+}
+
+export function errorOf({ code, detail }: Fault, cause?: unknown): StorageError {
+  return new StorageError(code, detail, cause === undefined ? undefined : { cause });
+}
+
+function numberOf(error: unknown): number {
+  return error instanceof Error && 'code' in error && typeof error.code === 'number'
+    ? error.code
+    : Number.NaN;
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** The sentence of the table is put before it again where the error is made anew. */
+function detailOf(error: StorageError): string {
+  const bare = new StorageError(error.code as Fault['code']).message;
+  return error.message.startsWith(bare) ? error.message.slice(bare.length).trimStart() : error.message;
+}

@@ -1,0 +1,225 @@
+/**
+ * Entries in LMDB, a memory-mapped B+ tree: one machine, more data than memory, several processes at once. An
+ * answered commit is on disk. What is in the folder: `FORMAT.md`.
+ *
+ * Reads answer at once, from the map. Commits go to a thread of their own, which waits for the disk and for the other
+ * processes.
+ */
+import { resolve } from 'node:path';
+import { z } from 'zod';
+import {
+  type Change,
+  type CommitResult,
+  defineAdapter,
+  type Entry,
+  type Listing,
+  type Page,
+  type StorageAdapter,
+  StorageError,
+  type WatchedChange,
+} from '../../core/storage/contract.js';
+import type { HistoryLimits } from './change-batch.js';
+import { changeFeed } from './change-feed.js';
+import { checkInOtherProcess } from './check.js';
+import { inspectFolder, markFolder } from './data-folder.js';
+import { type Databases, type Driver, openDatabases, readCounters, readEntry } from './databases.js';
+import { errorOf, faultOf } from './faults.js';
+import { listPage } from './listing.js';
+import { Wakeup } from './wakeup.js';
+import { Writer } from './writer.js';
+
+/** Octets that LMDB takes as a key with pages of 4 KiB. */
+const MAX_KEY_OCTETS = 1_978;
+/** `setTimeout` takes no more; a longer wait is begun anew. */
+const LONGEST_TIMEOUT_MS = 2_147_483_647;
+
+export interface LmdbOptions extends Partial<HistoryLimits> {
+  /** The folder. Absolute. */
+  readonly path: string;
+  readonly pollMs?: number;
+  /** Nothing is written, not even what has expired forgotten. */
+  readonly readOnly?: boolean;
+}
+
+export class LmdbAdapter implements StorageAdapter {
+  readonly name = 'lmdb';
+  readonly supports = { durable: true, shared: 'machine', bounded: false, watch: true } as const;
+  readonly #path: string;
+  readonly #readOnly: boolean;
+  readonly #limits: HistoryLimits;
+  readonly #loadDriver: () => Promise<Driver>;
+  readonly #wakeup: Wakeup;
+  #databases: Databases | undefined;
+  #writer: Writer | undefined;
+  #expiryTimer: NodeJS.Timeout | undefined;
+
+  constructor(
+    { path, pollMs = 50, historyChanges = 10_000, historyOctets = 16_777_216, readOnly = false }: LmdbOptions,
+    loadDriver: () => Promise<Driver> = () => import('lmdb'),
+  ) {
+    this.#path = path;
+    this.#readOnly = readOnly;
+    this.#limits = { historyChanges, historyOctets };
+    this.#loadDriver = loadDriver;
+    this.#wakeup = new Wakeup(pollMs);
+  }
+
+  async open(): Promise<void> {
+    const driver = await this.#driver();
+    const { fresh, short } = await inspectFolder(this.#path, this.#readOnly);
+    // Rare, and only another process can be asked: one that reads beyond the end of the file is killed.
+    if (short) await this.#mustBeWhole();
+    try {
+      if (!this.#readOnly) {
+        const data = { path: this.#path, ...this.#limits };
+        this.#writer = await Writer.open(data, {
+          batchDone: (nextExpiry) => {
+            this.#databases?.root.resetReadTxn();
+            this.#wakeup.wake();
+            this.#sweepAt(nextExpiry);
+          },
+        });
+      }
+      this.#databases = openDatabases(driver, { path: this.#path, readOnly: this.#readOnly });
+      readCounters(this.#databases);
+      if (fresh && !this.#readOnly) await markFolder(this.#path);
+    } catch (cause) {
+      await this.#closeAll();
+      throw cause instanceof StorageError ? cause : errorOf(faultOf(cause, 'reading'), cause);
+    }
+    this.#writer?.sweep();
+  }
+
+  get(key: string): Entry | undefined {
+    const octets = Buffer.from(key);
+    if (octets.length > MAX_KEY_OCTETS) return undefined;
+    const entry = this.#read((databases) => readEntry(databases, octets));
+    return entry?.expiresAt !== undefined && entry.expiresAt <= Date.now() ? undefined : entry;
+  }
+
+  list(page: Page): Listing {
+    return this.#read((databases) => listPage(databases, page, Date.now()));
+  }
+
+  commit(change: Change): Promise<CommitResult> {
+    if (this.#databases === undefined) return Promise.reject(new StorageError('STORAGE_CLOSED'));
+    if (this.#writer === undefined) {
+      return Promise.reject(new StorageError('STORAGE_UNAVAILABLE', 'It was opened only to be read.'));
+    }
+    for (const { key } of change.puts ?? []) {
+      const octets = Buffer.byteLength(key);
+      if (octets <= MAX_KEY_OCTETS) continue;
+      const detail = `LMDB takes keys of up to ${MAX_KEY_OCTETS} octets, and this one has ${octets}.`;
+      return Promise.reject(new StorageError('STORAGE_KEY_INVALID', detail));
+    }
+    return this.#writer.commit(change);
+  }
+
+  watch(afterRevision: number): AsyncIterable<WatchedChange> {
+    if (this.#databases === undefined) throw new StorageError('STORAGE_CLOSED');
+    const wakeup = this.#wakeup;
+    return changeFeed(
+      {
+        read: (reading) => this.#read(reading),
+        changed: (signal) => wakeup.changed(signal),
+        get closed() {
+          return wakeup.closed;
+        },
+      },
+      afterRevision,
+    );
+  }
+
+  revision(): number {
+    return this.#read((databases) => readCounters(databases).revision);
+  }
+
+  async close(): Promise<void> {
+    clearTimeout(this.#expiryTimer);
+    await this.#closeAll();
+  }
+
+  async #closeAll(): Promise<void> {
+    this.#wakeup.close();
+    const databases = this.#databases;
+    this.#databases = undefined;
+    await this.#writer?.close();
+    this.#writer = undefined;
+    await databases?.root.close();
+  }
+
+  /**
+   * The driver keeps one snapshot for a whole turn of the event loop. Another process may have answered a write since
+   * it was taken, so each read takes a new one; within one reading all is of one moment.
+   */
+  #read<T>(reading: (databases: Databases) => T): T {
+    const databases = this.#databases;
+    if (databases === undefined) throw new StorageError('STORAGE_CLOSED');
+    try {
+      databases.root.resetReadTxn();
+      return reading(databases);
+    } catch (cause) {
+      if (cause instanceof StorageError) throw cause;
+      throw errorOf(faultOf(cause, 'reading'), cause);
+    }
+  }
+
+  /** Expired entries are absent from every answer at once; this tells watchers and gives back the room. */
+  #sweepAt(moment: number | undefined): void {
+    clearTimeout(this.#expiryTimer);
+    if (moment === undefined || this.#databases === undefined) return;
+    const waitMs = Math.min(Math.max(moment - Date.now(), 0) + 1, LONGEST_TIMEOUT_MS);
+    this.#expiryTimer = setTimeout(() => this.#writer?.sweep(), waitMs).unref();
+  }
+
+  async #mustBeWhole(): Promise<void> {
+    const [fault] = (await checkInOtherProcess(this.#path)).faults;
+    if (fault !== undefined) throw new StorageError('STORAGE_CORRUPT', fault);
+  }
+
+  async #driver(): Promise<Driver> {
+    try {
+      return await this.#loadDriver();
+    } catch (cause) {
+      const missing = cause instanceof Error && 'code' in cause && cause.code === 'ERR_MODULE_NOT_FOUND';
+      const reason = cause instanceof Error ? cause.message.split('\n', 1)[0] : String(cause);
+      const detail = missing
+        ? 'lmdb. Run "npm install lmdb" where jackfield is installed.'
+        : `lmdb is there and cannot be loaded: ${reason}`;
+      throw new StorageError('STORAGE_DRIVER_MISSING', detail, { cause });
+    }
+  }
+}
+
+export default defineAdapter({
+  name: 'lmdb',
+  options: z.strictObject({
+    /**
+     * The folder, relative to the one of the configuration; made where it is missing. Default `data.lmdb`. It must be
+     * on a disk of this machine: LMDB cannot share a file over a network. Errors: STORAGE_UNREADABLE, STORAGE_CORRUPT.
+     */
+    path: z.string().min(1).default('data.lmdb'),
+    /**
+     * Milliseconds between two looks for what other processes wrote, while a feed of changes waits: LMDB tells nobody,
+     * and watching its file misses writes to the map. Default 50: hardly noticed by a reader, and a look takes
+     * microseconds. Changes of this process are told at once.
+     */
+    pollMs: z.int().min(1).max(60_000).default(50),
+    /**
+     * Commits that a feed of changes can go back. Default 10,000, minutes of a busy store; what is older is
+     * STORAGE_HISTORY_GONE.
+     */
+    historyChanges: z.int().min(1).default(10_000),
+    /**
+     * Octets that the kept commits may have together, values included. Default 16,777,216, so that large values do not
+     * double the store; the last commit is kept whatever its size.
+     */
+    historyOctets: z.int().min(1).default(16_777_216),
+  }),
+  create: ({ path, ...options }, { folder, readOnly = false }) =>
+    new LmdbAdapter({ ...options, readOnly, path: resolve(folder, path) }),
+  async verify({ path }, { folder }) {
+    const { faults, entries } = await checkInOtherProcess(resolve(folder, path));
+    return { faults, notes: { 'entries read by lmdb itself': entries } };
+  },
+});

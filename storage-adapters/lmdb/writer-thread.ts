@@ -1,0 +1,97 @@
+/**
+ * A thread of its own for write transactions: LMDB waits in them for other processes and for the disk, and the event
+ * loop must not. One message is one batch; its answer goes out when the transaction is on disk.
+ */
+import { parentPort, workerData } from 'node:worker_threads';
+import * as driver from 'lmdb';
+import type { Change, CommitResult } from '../../core/storage/contract.js';
+import { ChangeBatch, type HistoryLimits } from './change-batch.js';
+import { BEHIND_LAST, type Databases, FIRST, openDatabases } from './databases.js';
+import { type Fault, faultOf } from './faults.js';
+import { hasNoRoom } from './room.js';
+
+export interface WriterData extends HistoryLimits {
+  readonly path: string;
+}
+
+/** `close` is the last one. */
+export type Request = { readonly changes: readonly Change[] } | 'close';
+
+export type Verdict = { readonly result: CommitResult } | { readonly fault: Fault };
+
+export type Answer =
+  | { readonly is: 'open' }
+  | { readonly is: 'not-open'; readonly fault: Fault }
+  | {
+      readonly is: 'done';
+      /** In the order of the changes. */
+      readonly verdicts: readonly Verdict[];
+      /** Milliseconds since the epoch. */
+      readonly nextExpiry?: number;
+    };
+
+// This file runs as a thread, where there is a port.
+const port = parentPort!;
+const data = workerData as WriterData;
+
+const say = (answer: Answer) => port.postMessage(answer);
+
+try {
+  const databases = openDatabases(driver, data);
+  port.on('message', (request: Request) => {
+    if (request === 'close') void databases.root.close().then(() => port.close());
+    else say({ is: 'done', verdicts: verdictsOn(databases, request.changes), ...expiryAhead(databases) });
+  });
+  say({ is: 'open' });
+} catch (error) {
+  say({ is: 'not-open', fault: faultOf(error, 'reading') });
+}
+
+function verdictsOn(databases: Databases, changes: readonly Change[]): readonly Verdict[] {
+  try {
+    return inOneTransaction(databases, changes).map((result) => ({ result }));
+  } catch (error) {
+    const fault = writeFaultOf(databases, error);
+    // What has no room must not take those with it that have.
+    if (fault.code === 'STORAGE_FULL' && changes.length > 1) {
+      return changes.flatMap((change) => verdictsOn(databases, [change]));
+    }
+    return changes.length === 0 ? [{ fault }] : changes.map(() => ({ fault }));
+  }
+}
+
+/** Returns when the transaction is on disk, and throws where it was not made. */
+function inOneTransaction({ root, ...tables }: Databases, changes: readonly Change[]): CommitResult[] {
+  return root.transactionSync(() => {
+    const batch = new ChangeBatch({ root, ...tables }, data, Date.now());
+    batch.forgetExpired();
+    const results = changes.map((change) => batch.commit(change));
+    batch.finish();
+    return results;
+  });
+}
+
+/**
+ * A disk that is full leaves the store as it was, unless it was the very last page that could not be written: then
+ * LMDB refuses every further transaction, and what the disk holds is not known.
+ */
+function writeFaultOf({ root, meta }: Databases, error: unknown): Fault {
+  const fault = faultOf(error, 'writing');
+  const full =
+    fault.code === 'STORAGE_FULL' || (fault.code === 'STORAGE_OUTCOME_UNKNOWN' && hasNoRoom(data.path));
+  if (!full) return fault;
+  try {
+    root.transactionSync(() => meta.getKeysCount({ limit: 1 }));
+    return { code: 'STORAGE_FULL', detail: `There is no room for it in ${data.path}.` };
+  } catch {
+    return { ...fault, code: 'STORAGE_OUTCOME_UNKNOWN' };
+  }
+}
+
+function expiryAhead({ root, expiry }: Databases): { nextExpiry?: number } {
+  root.resetReadTxn();
+  for (const key of expiry.getKeys({ start: FIRST, end: BEHIND_LAST, limit: 1 })) {
+    return { nextExpiry: Buffer.from(key).readDoubleBE(0) };
+  }
+  return {};
+}

@@ -1,0 +1,124 @@
+/**
+ * The feed: changes are written to a table by the transaction that makes them and read from there. LISTEN is only
+ * what wakes readers; a notification that is lost costs them a few seconds and never a change.
+ */
+import type pg from 'pg';
+import { type AdapterContext, StorageError, type WatchedChange } from '../../core/storage/contract.js';
+import { PolledFeed } from '../../core/storage/polled-feed.js';
+import type { Database } from './database.js';
+import { changeOf } from './rows.js';
+import type { Namespace } from './tables.js';
+import { channelOf } from './transaction.js';
+
+/** One statement, so one moment: what is reached, what is kept and what follows belong together. */
+const FOLLOWING = `
+SELECT n.revision AS reached, n.history, c.revision, c.change
+FROM jackfield_namespaces n LEFT JOIN LATERAL (
+  SELECT revision, change FROM jackfield_changes
+  WHERE namespace = n.id AND revision > $2 ORDER BY revision LIMIT 32
+) c ON true
+WHERE n.id = $1 ORDER BY c.revision`;
+
+const TRIM = `
+WITH locked AS (SELECT id, revision - $2 AS until FROM jackfield_namespaces WHERE id = $1 FOR UPDATE),
+gone AS (
+  DELETE FROM jackfield_changes c USING locked WHERE c.namespace = locked.id AND c.revision <= locked.until
+)
+UPDATE jackfield_namespaces n SET history = locked.until
+FROM locked WHERE n.id = locked.id AND locked.until > n.history`;
+
+/** Should a notification be lost with its connection. */
+const LOOK_AGAIN_MS = 5_000;
+const FIRST_PAUSE_MS = 100;
+const LONGEST_PAUSE_MS = 5_000;
+
+export class PostgresFeed {
+  readonly #database: Database;
+  readonly #id: number;
+  readonly #keep: number;
+  readonly #log: AdapterContext['log'];
+  readonly #feed = new PolledFeed((after) => this.#following(after));
+  /** Commits since changes were last trimmed. */
+  #untrimmed = 0;
+  #listener: pg.Client | undefined;
+  #timers: NodeJS.Timeout[] = [];
+  #pauseMs = FIRST_PAUSE_MS;
+  #isListening = false;
+
+  /** @param keep How many revisions back a reader may begin. */
+  constructor(database: Database, { id }: Namespace, keep: number, log: AdapterContext['log']) {
+    this.#database = database;
+    this.#id = id;
+    this.#keep = keep;
+    this.#log = log;
+  }
+
+  watch(afterRevision: number): AsyncIterable<WatchedChange> {
+    if (!this.#isListening) {
+      this.#isListening = true;
+      this.#timers.push(setInterval(() => this.#feed.wake(), LOOK_AGAIN_MS).unref());
+      void this.#listen();
+    }
+    return this.#feed.watch(afterRevision);
+  }
+
+  /** Trims what is behind the bound, once in a while: a tenth more than asked for may be kept. */
+  made(commits: number): void {
+    this.#untrimmed += commits;
+    if (this.#untrimmed < Math.max(1, this.#keep / 10)) return;
+    this.#untrimmed = 0;
+    this.#database.query(TRIM, [this.#id, this.#keep]).catch((error: Error) => {
+      this.#log.warn({ reason: error.message }, 'old changes could not be trimmed; it is tried again');
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#feed.close();
+    for (const timer of this.#timers) clearTimeout(timer);
+    await this.#listener?.end().catch(() => {});
+  }
+
+  async #following(after: number): Promise<WatchedChange[]> {
+    const rows = await this.#database.query(FOLLOWING, [this.#id, after]);
+    const reached = Number(rows[0]?.reached ?? 0);
+    const history = Number(rows[0]?.history ?? 0);
+    if (after > reached) {
+      throw new StorageError('STORAGE_REVISION_UNKNOWN', `${after} was asked for, ${reached} is the last.`);
+    }
+    if (after < history) {
+      throw new StorageError(
+        'STORAGE_HISTORY_GONE',
+        `Those behind revision ${after} were asked for; those behind ${history} are kept.`,
+      );
+    }
+    return rows.filter(({ revision }) => revision !== null).map(changeOf);
+  }
+
+  /** Connects and listens; where that breaks, again after a pause that grows. */
+  async #listen(): Promise<void> {
+    if (this.#feed.isClosed) return;
+    const listener = this.#database.lone();
+    this.#listener = listener;
+    let isOver = false;
+    const over = (cause?: Error) => {
+      if (isOver) return;
+      isOver = true;
+      listener.end().catch(() => {});
+      if (this.#feed.isClosed) return;
+      this.#log.warn({ reason: cause?.message ?? 'it ended' }, 'lost the connection that watches PostgreSQL');
+      this.#timers = this.#timers.slice(0, 1);
+      this.#timers.push(setTimeout(() => void this.#listen(), this.#pauseMs).unref());
+      this.#pauseMs = Math.min(this.#pauseMs * 2, LONGEST_PAUSE_MS);
+    };
+    listener.on('error', over).on('end', () => over());
+    listener.on('notification', () => this.#feed.wake());
+    try {
+      await listener.connect();
+      await listener.query(`LISTEN ${channelOf(this.#id)}`);
+      this.#pauseMs = FIRST_PAUSE_MS;
+      this.#feed.wake();
+    } catch (cause) {
+      over(cause instanceof Error ? cause : new Error(String(cause)));
+    }
+  }
+}

@@ -1,0 +1,100 @@
+/** The feed: the commit script writes each change to a stream. A connection of its own waits there and wakes readers. */
+import { type AdapterContext, StorageError, type WatchedChange } from '../../core/storage/contract.js';
+import { PolledFeed } from '../../core/storage/polled-feed.js';
+import { readFailure } from './failures.js';
+import { type Driver, Link, type LinkOptions } from './link.js';
+import { changeOf, type Keys, strings } from './packed.js';
+import { FOLLOWING } from './scripts.js';
+
+const BLOCK_MS = 2_000;
+const AT_ONCE = '32';
+
+export class RedisFeed {
+  readonly #link: Link;
+  readonly #keys: Keys;
+  readonly #waiter: Link;
+  readonly #feed = new PolledFeed((after) => this.#following(after));
+  #isWaiting = false;
+
+  constructor(
+    link: Link,
+    keys: Keys,
+    driver: Driver,
+    options: LinkOptions,
+    context: Pick<AdapterContext, 'log'>,
+  ) {
+    this.#link = link;
+    this.#keys = keys;
+    this.#waiter = new Link(driver, options, keys.changes, context, () => this.#feed.wake());
+  }
+
+  watch(afterRevision: number): AsyncIterable<WatchedChange> {
+    if (!this.#isWaiting) {
+      this.#isWaiting = true;
+      void this.#wait();
+    }
+    return this.#feed.watch(afterRevision);
+  }
+
+  /** The connection is there again: what was missed meanwhile can be read. */
+  wake(): void {
+    this.#feed.wake();
+  }
+
+  close(): void {
+    this.#feed.close();
+    this.#waiter.close();
+  }
+
+  async #following(after: number): Promise<WatchedChange[]> {
+    const { numbers, changes } = this.#keys;
+    const answer = await this.#link
+      .run(FOLLOWING, [numbers, changes], [String(after), AT_ONCE])
+      .catch((cause) => {
+        throw readFailure(cause);
+      });
+    const [reached = '0', told = '0', beforeFirst = '', ...flat] = strings(answer);
+    if (after > Number(reached)) {
+      throw new StorageError('STORAGE_REVISION_UNKNOWN', `${after} was asked for, ${reached} is the last.`);
+    }
+    // Where nothing is kept, everything up to the last one told is gone.
+    const gone = beforeFirst === '' ? told : beforeFirst;
+    if (after < Number(gone)) {
+      throw new StorageError(
+        'STORAGE_HISTORY_GONE',
+        `Those behind revision ${after} were asked for; those behind ${gone} are kept.`,
+      );
+    }
+    const following: WatchedChange[] = [];
+    for (let at = 0; at < flat.length; at += 2) following.push(changeOf(flat[at]!, flat[at + 1]!));
+    return following;
+  }
+
+  async #wait(): Promise<void> {
+    await this.#waiter.openInTime();
+    const { changes, numbers } = this.#keys;
+    let last: string | undefined;
+    while (!this.#feed.isClosed) {
+      try {
+        if (last === undefined) {
+          // A failover may have taken the numbers back, so they are asked for anew after every silence.
+          last = `${String((await this.#waiter.send(['HGET', numbers, 'revision'])) ?? 0)}-1`;
+          this.#feed.wake();
+        }
+        const block = ['XREAD', 'COUNT', '1', 'BLOCK', String(BLOCK_MS), 'STREAMS', changes, last];
+        last = lastId(await this.#waiter.send(block, BLOCK_MS));
+        if (last !== undefined) this.#feed.wake();
+      } catch {
+        last = undefined;
+        // The link connects again by itself; this only keeps from asking it in a tight circle meanwhile.
+        await new Promise((resolve) => setTimeout(resolve, 50).unref());
+      }
+    }
+  }
+}
+
+/** Of `[[stream, [[id, fields]]]]`; undefined where nothing came. */
+function lastId(answer: unknown): string | undefined {
+  const id: unknown = Array.isArray(answer) ? answer[0]?.[1]?.[0]?.[0] : undefined;
+  return typeof id === 'string' ? id : undefined;
+}

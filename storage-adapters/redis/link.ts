@@ -1,0 +1,237 @@
+/**
+ * One connection to a server or a cluster, which is made anew when it breaks. The driver's own reconnecting is off:
+ * it would send again what it had queued, and a commit must be sent once.
+ */
+import { type AdapterContext, StorageError } from '../../core/storage/contract.js';
+import { isMisplaced, Refusal, reasonOf, Unreachable } from './failures.js';
+import type { Script } from './scripts.js';
+
+export interface LinkOptions {
+  readonly urls: readonly string[];
+  readonly cluster: boolean;
+  readonly connectTimeoutMs: number;
+  readonly commandTimeoutMs: number;
+}
+
+interface Client {
+  connect(): Promise<unknown>;
+  destroy(): void;
+  on(event: string, listener: (cause: unknown) => void): unknown;
+}
+
+/** What is used of the driver, in all its versions that we take. */
+export interface Driver {
+  createClient(options: object): Client & { sendCommand(args: readonly string[]): Promise<unknown> };
+  createCluster(options: object): Client & {
+    sendCommand(key: string, isReadOnly: boolean, args: readonly string[]): Promise<unknown>;
+  };
+  readonly ErrorReply: abstract new (...given: never[]) => Error;
+}
+
+type Arguments = readonly string[];
+interface Connection {
+  send(args: Arguments): Promise<unknown>;
+  destroy(): void;
+}
+
+const FIRST_PAUSE_MS = 50;
+const LONGEST_PAUSE_MS = 1_000;
+
+/** Errors: STORAGE_DRIVER_MISSING. */
+export async function loadDriver(load: () => Promise<unknown>): Promise<Driver> {
+  try {
+    // What `import('redis')` gives; the adapter's own types are not to depend on those of an optional package.
+    return (await load()) as Driver;
+  } catch (cause) {
+    if (!(cause instanceof Error) || !('code' in cause) || cause.code !== 'ERR_MODULE_NOT_FOUND') throw cause;
+    const detail = '"redis" needs the package redis. Run "npm install redis".';
+    throw new StorageError('STORAGE_DRIVER_MISSING', detail, { cause });
+  }
+}
+
+export class Link {
+  readonly #driver: Driver;
+  readonly #options: LinkOptions;
+  /** In a cluster the node that has this key is asked. */
+  readonly #key: string;
+  readonly #log: AdapterContext['log'];
+  readonly #reconnected: () => void;
+  #connection: Connection | undefined;
+  #lastFailure: unknown = new Error('not connected yet');
+  #isClosed = false;
+  #pause: { readonly timer: NodeJS.Timeout; readonly over: () => void } | undefined;
+
+  constructor(
+    driver: Driver,
+    options: LinkOptions,
+    key: string,
+    { log }: Pick<AdapterContext, 'log'>,
+    reconnected: () => void = () => {},
+  ) {
+    this.#driver = driver;
+    this.#options = options;
+    this.#key = key;
+    this.#log = log;
+    this.#reconnected = reconnected;
+  }
+
+  /** Rejects where the server cannot be reached now. */
+  async open(): Promise<void> {
+    try {
+      this.#connection = await this.#connect();
+    } catch (error) {
+      // An address that cannot be read is a property of its error, password and all.
+      const cause =
+        error instanceof Error && 'input' in error ? new Error(`the address: ${error.message}`) : error;
+      throw new StorageError('STORAGE_UNAVAILABLE', reasonOf(cause), { cause });
+    }
+  }
+
+  /** Connects, and where that fails goes on trying. */
+  async openInTime(): Promise<void> {
+    await this.#reconnect();
+  }
+
+  /**
+   * @param extraMs How much longer than usual the answer may take.
+   * Errors: Unreachable, Refusal.
+   */
+  async send(args: Arguments, extraMs = 0): Promise<unknown> {
+    const connection = this.#connection;
+    if (connection === undefined) throw new Unreachable(false, this.#lastFailure);
+    try {
+      return await inTime(connection.send(args), this.#options.commandTimeoutMs + extraMs);
+    } catch (cause) {
+      if (cause instanceof this.#driver.ErrorReply) {
+        if (isMisplaced(cause.message)) this.#replace(connection, cause);
+        throw new Refusal(cause.message, { cause });
+      }
+      this.#replace(connection, cause);
+      throw new Unreachable(!isUnsent(cause), cause);
+    }
+  }
+
+  /** Runs a script by its hash; a server that does not know it is sent the text. */
+  async run({ text, sha }: Script, keys: Arguments, args: Arguments): Promise<unknown> {
+    const rest = [String(keys.length), ...keys, ...args];
+    try {
+      return await this.send(['EVALSHA', sha, ...rest]);
+    } catch (error) {
+      if (!(error instanceof Refusal) || !error.message.startsWith('NOSCRIPT')) throw error;
+      return this.send(['EVAL', text, ...rest]);
+    }
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#connection?.destroy();
+    this.#connection = undefined;
+    if (this.#pause !== undefined) {
+      clearTimeout(this.#pause.timer);
+      this.#pause.over();
+    }
+  }
+
+  #replace(broken: Connection, cause: unknown): void {
+    if (this.#connection !== broken) return;
+    this.#connection = undefined;
+    this.#lastFailure = cause;
+    broken.destroy();
+    if (this.#isClosed) return;
+    this.#log.warn({ reason: reasonOf(cause) }, 'lost the connection to Redis');
+    void this.#reconnect();
+  }
+
+  async #reconnect(): Promise<void> {
+    for (let pauseMs = FIRST_PAUSE_MS; !this.#isClosed; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
+      try {
+        const connection = await this.#connect();
+        if (this.#isClosed) connection.destroy();
+        else this.#connection = connection;
+        this.#reconnected();
+        return;
+      } catch (cause) {
+        this.#lastFailure = cause;
+        await new Promise<void>((resolve) => {
+          this.#pause = { timer: setTimeout(resolve, pauseMs).unref(), over: resolve };
+        });
+      }
+    }
+  }
+
+  async #connect(): Promise<Connection> {
+    const { urls, cluster, connectTimeoutMs } = this.#options;
+    const common = {
+      RESP: 2,
+      disableOfflineQueue: true,
+      maintNotifications: 'disabled',
+      socket: { connectTimeout: connectTimeoutMs, reconnectStrategy: false },
+    };
+    const { client, send } = cluster ? this.#cluster(urls, common) : this.#single(urls[0]!, common);
+    const connection: Connection = {
+      send,
+      destroy: () => {
+        // It may throw where it had given up by itself.
+        try {
+          client.destroy();
+        } catch {}
+      },
+    };
+    // What is told while it connects says more than what `connect` rejects with.
+    let first: unknown;
+    const failed = (cause: unknown) => {
+      first ??= cause;
+      this.#replace(connection, cause);
+    };
+    client.on('error', failed);
+    client.on('node-error', failed);
+    try {
+      await inTime(client.connect(), connectTimeoutMs);
+    } catch (cause) {
+      connection.destroy();
+      throw first ?? cause;
+    }
+    return connection;
+  }
+
+  #single(url: string, common: object): { client: Client; send: Connection['send'] } {
+    const client = this.#driver.createClient({ ...common, url });
+    return { client, send: (args) => client.sendCommand(args) };
+  }
+
+  /** Nodes that the cluster tells of itself take user, password and TLS from the first address. */
+  #cluster(urls: readonly string[], common: { readonly socket: object }) {
+    const { username, password, protocol } = new URL(urls[0]!);
+    const client = this.#driver.createCluster({
+      RESP: 2,
+      rootNodes: urls.map((url) => ({ url })),
+      defaults: {
+        ...common,
+        ...(username === '' ? {} : { username: decodeURIComponent(username) }),
+        ...(password === '' ? {} : { password: decodeURIComponent(password) }),
+        socket: { ...common.socket, ...(protocol === 'rediss:' ? { tls: true } : {}) },
+      },
+      minimizeConnections: true,
+    });
+    return { client, send: (args: Arguments) => client.sendCommand(this.#key, false, args) };
+  }
+}
+
+/** Whether it is certain that the command did not leave. */
+function isUnsent(cause: unknown): boolean {
+  if (!(cause instanceof Error)) return false;
+  if ('syscall' in cause && cause.syscall === 'connect') return true;
+  return ['ClientOfflineError', 'ClientClosedError'].includes(cause.constructor.name);
+}
+
+async function inTime<T>(coming: Promise<T>, timeoutMs: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
+  });
+  try {
+    return await Promise.race([coming, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

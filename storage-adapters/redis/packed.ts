@@ -1,0 +1,62 @@
+/** Entries and changes as they lie in Redis; `FORMAT.md` has the grammar. */
+import type { Entry, WatchedChange } from '../../core/storage/contract.js';
+
+export interface Keys {
+  readonly entries: string;
+  readonly order: string;
+  readonly expiry: string;
+  readonly numbers: string;
+  readonly changes: string;
+}
+
+/** In braces stands what a cluster takes the slot from, so all keys of a namespace lie on one node. */
+export function keysOf(namespace: string): Keys {
+  const key = (name: string) => `jackfield:{${namespace}}:${name}`;
+  return {
+    entries: key('entries'),
+    order: key('order'),
+    expiry: key('expiry'),
+    numbers: key('numbers'),
+    changes: key('changes'),
+  };
+}
+
+const HEAD = /^(\d+) (\d+) (\d+) /;
+
+export function entryOf(key: string, packed: string): Entry {
+  const head = HEAD.exec(packed);
+  if (head === null) throw new TypeError('a packed entry begins with three numbers');
+  const [{ length }, created, revision, expiresAt] = [
+    head[0],
+    Number(head[1]),
+    Number(head[2]),
+    Number(head[3]),
+  ];
+  const entry = { key, value: packed.slice(length), created, revision };
+  return expiresAt === 0 ? entry : { ...entry, expiresAt };
+}
+
+/** `key, packed, key, packed, …` */
+export function entriesOf(flat: readonly string[]): Entry[] {
+  const entries: Entry[] = [];
+  for (let at = 0; at < flat.length; at += 2) entries.push(entryOf(flat[at]!, flat[at + 1]!));
+  return entries;
+}
+
+export const expires = (packed: string): boolean => HEAD.exec(packed)?.[3] !== '0';
+
+export function changeOf(revision: string, json: string): WatchedChange {
+  // Written by the commit script alone.
+  const parts = JSON.parse(json) as readonly (readonly ['p', string, string] | readonly ['d', string])[];
+  return {
+    revision: Number(revision),
+    puts: parts.flatMap((part) => (part[0] === 'p' ? [entryOf(part[1], part[2])] : [])),
+    deletes: parts.flatMap((part) => (part[0] === 'd' ? [part[1]] : [])),
+  };
+}
+
+/** The answer of a script, all of it strings. */
+export function strings(answer: unknown): string[] {
+  if (!Array.isArray(answer)) throw new TypeError('a script answers with a list');
+  return answer.map(String);
+}

@@ -1,0 +1,199 @@
+/**
+ * Entries in Redis or Valkey, alone or as a cluster, shared by any number of servers. What an answered commit survives
+ * is as the server is configured: `docs/redis.md`. Keys and their contents: `FORMAT.md`.
+ */
+import { z } from 'zod';
+import {
+  type AdapterContext,
+  type Change,
+  type CommitResult,
+  defineAdapter,
+  type Entry,
+  type Listing,
+  type Page,
+  type StorageAdapter,
+  StorageError,
+  type WatchedChange,
+} from '../../core/storage/contract.js';
+import { Commits } from './commits.js';
+import { readFailure } from './failures.js';
+import { RedisFeed } from './feed.js';
+import { Link, loadDriver } from './link.js';
+import { listPage } from './listing.js';
+import { entryOf, expires, keysOf } from './packed.js';
+import { GET } from './scripts.js';
+import { inspect } from './server-settings.js';
+
+// The sentence is ours, so that no error shows what was found: it holds a password.
+const url = z.string().regex(/^rediss?:\/\//, 'must begin with redis:// or rediss://');
+
+const options = z.strictObject({
+  /**
+   * `redis://user:password@host:port/database`, `rediss://` for TLS; for a cluster one of its nodes, or a list of
+   * some in case that one is down. No default. It is never logged.
+   */
+  url: z.union(
+    [url, z.array(url).min(1)],
+    'must be one address or a list of them, each with redis:// or rediss://',
+  ),
+  /** Whose entries these are: servers with the same namespace share them. Letters, digits, `.`, `_`, `-`; 1 to 64. */
+  namespace: z
+    .string()
+    .regex(/^[\w.-]{1,64}$/)
+    .default('default'),
+  /** The address is that of a cluster. Default: where it is a list. */
+  cluster: z.boolean().optional(),
+  /** Milliseconds until a connection must stand. Default 3,000. Then STORAGE_UNAVAILABLE. */
+  connectTimeoutMs: z.int().min(1).max(2_147_483_647).default(3_000),
+  /**
+   * Milliseconds until an answer must be there. Default 5,000: less than the 10 seconds that a handler has. Then
+   * STORAGE_UNAVAILABLE, or STORAGE_OUTCOME_UNKNOWN for a commit.
+   */
+  commandTimeoutMs: z.int().min(1).max(1_000_000_000).default(5_000),
+  /** Milliseconds between two looks for what expired. Default 1,000. Expired entries are absent at once all the same. */
+  sweepIntervalMs: z.int().min(10).max(2_147_483_647).default(1_000),
+  /**
+   * How many changes are kept for those who watch, with their values. Default 10,000; Redis trims in steps, so some
+   * more. Readers further behind get STORAGE_HISTORY_GONE.
+   */
+  historyChanges: z.int().min(1).max(1_000_000_000).default(10_000),
+  /**
+   * Answers a commit only when it is on the server's disk (WAITAOF, Redis 7.2 or Valkey, with `appendonly yes`).
+   * Default false: what `appendfsync` says holds. Errors: STORAGE_UNREADABLE where the server has no WAITAOF.
+   */
+  waitForDisk: z.boolean().default(false),
+  /**
+   * Whether an answered commit is on disk, where the server does not let its configuration be read. Default false. It
+   * is only what is declared; it changes nothing.
+   */
+  durable: z.boolean().default(false),
+});
+
+export type RedisOptions = z.input<typeof options>;
+
+interface Opened {
+  readonly link: Link;
+  readonly commits: Commits;
+  readonly feed: RedisFeed;
+  readonly sweeper: NodeJS.Timeout;
+}
+
+export class RedisAdapter implements StorageAdapter {
+  readonly name = 'redis';
+  readonly #options: z.output<typeof options>;
+  readonly #context: Pick<AdapterContext, 'log'>;
+  readonly #load: () => Promise<unknown>;
+  #isDurable: boolean;
+  #opened: Opened | undefined;
+  /** Reads under way; commits have their own account. */
+  readonly #underWay = new Set<Promise<unknown>>();
+
+  /** @param load Gives the driver; for tests. */
+  constructor(
+    given: RedisOptions,
+    context: Pick<AdapterContext, 'log'>,
+    load: () => Promise<unknown> = () => import('redis'),
+  ) {
+    this.#options = options.parse(given);
+    this.#context = context;
+    this.#load = load;
+    this.#isDurable = this.#options.durable;
+  }
+
+  /** `durable` is only known when it is open: it is as the server is configured. */
+  get supports() {
+    return { durable: this.#isDurable, shared: 'cluster', bounded: false, watch: true } as const;
+  }
+
+  /** Errors: STORAGE_DRIVER_MISSING, STORAGE_UNAVAILABLE, STORAGE_UNREADABLE. */
+  async open(): Promise<void> {
+    const { url: given, cluster, namespace, waitForDisk, historyChanges, sweepIntervalMs } = this.#options;
+    const driver = await loadDriver(this.#load);
+    const urls = typeof given === 'string' ? [given] : given;
+    const linkOptions = { ...this.#options, urls, cluster: cluster ?? typeof given !== 'string' };
+    const keys = keysOf(namespace);
+    const link = new Link(driver, linkOptions, keys.entries, this.#context, () => feed.wake());
+    const feed = new RedisFeed(link, keys, driver, linkOptions, this.#context);
+    // WAITAOF holds up everything behind it on its connection.
+    const writer = waitForDisk ? new Link(driver, linkOptions, keys.entries, this.#context) : link;
+    try {
+      await link.open();
+      if (writer !== link) await writer.open();
+      const { isDurable } = await inspect(link, keys, this.#options);
+      this.#isDurable = isDurable;
+    } catch (cause) {
+      link.close();
+      writer.close();
+      throw readFailure(cause);
+    }
+    if (!this.#isDurable)
+      this.#context.log.info('answered commits may be lost with the Redis server: see docs/redis.md');
+    const commits = new Commits(writer, keys, { historyChanges, waitForDisk });
+    // An outage is told by the calls that meet it; here it only means to look again later.
+    const sweep = () => commits.sweep().catch(() => {});
+    this.#opened = { link, commits, feed, sweeper: setInterval(sweep, sweepIntervalMs).unref() };
+  }
+
+  async get(key: string): Promise<Entry | undefined> {
+    const { link } = this.#mustBeOpen();
+    const { entries } = keysOf(this.#options.namespace);
+    return this.#reading(async () => {
+      let packed = await link.send(['HGET', entries, key]);
+      // Only the server can say whether it is over; most entries stay, and theirs is the shorter way.
+      if (typeof packed === 'string' && expires(packed)) packed = await link.run(GET, [entries], [key]);
+      return typeof packed === 'string' ? entryOf(key, packed) : undefined;
+    });
+  }
+
+  async list(page: Page): Promise<Listing> {
+    const { link } = this.#mustBeOpen();
+    return this.#reading(() => listPage(link, keysOf(this.#options.namespace), page));
+  }
+
+  /** Errors: STORAGE_UNAVAILABLE, STORAGE_FULL; STORAGE_OUTCOME_UNKNOWN where the answer to a commit was lost. */
+  async commit(change: Change): Promise<CommitResult> {
+    return this.#mustBeOpen().commits.commit(change);
+  }
+
+  watch(afterRevision: number): AsyncIterable<WatchedChange> {
+    return this.#mustBeOpen().feed.watch(afterRevision);
+  }
+
+  async revision(): Promise<number> {
+    const { link } = this.#mustBeOpen();
+    const { numbers } = keysOf(this.#options.namespace);
+    return this.#reading(async () => Number((await link.send(['HGET', numbers, 'revision'])) ?? 0));
+  }
+
+  async close(): Promise<void> {
+    const opened = this.#opened;
+    if (opened === undefined) return;
+    this.#opened = undefined;
+    clearInterval(opened.sweeper);
+    opened.feed.close();
+    await Promise.allSettled([...this.#underWay, opened.commits.idle()]);
+    opened.commits.close();
+    opened.link.close();
+  }
+
+  #reading<T>(read: () => Promise<T>): Promise<T> {
+    const result = read().catch((cause: unknown) => {
+      throw readFailure(cause);
+    });
+    this.#underWay.add(result);
+    const settled = () => void this.#underWay.delete(result);
+    result.then(settled, settled);
+    return result;
+  }
+
+  #mustBeOpen(): Opened {
+    if (this.#opened === undefined) throw new StorageError('STORAGE_CLOSED');
+    return this.#opened;
+  }
+}
+
+export default defineAdapter({
+  name: 'redis',
+  options,
+  create: (given, context) => new RedisAdapter(given, context),
+});

@@ -1,0 +1,198 @@
+/**
+ * What runs inside the server, each script whole and alone. An entry is packed as
+ * `created revision expiresAt value` (expiresAt 0: it stays), so that a script needs only the head of it. Time is the
+ * server's, the one clock that all who share the data have; scripts replicate what they did, not how.
+ *
+ * The law of the commit: everything is read and judged before the first write, because nothing undoes what a script
+ * has written. A server without memory refuses the first write of a script and no later one.
+ */
+import { createHash } from 'node:crypto';
+
+export interface Script {
+  readonly text: string;
+  readonly sha: string;
+}
+
+const script = (text: string): Script => ({ text, sha: createHash('sha1').update(text).digest('hex') });
+
+const NOW = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local function isOver(packed)
+  local expiresAt = tonumber(string.match(packed, '^%d+ %d+ (%d+) '))
+  return expiresAt > 0 and expiresAt <= now
+end
+`;
+
+/**
+ * KEYS: entries, order, expiry, numbers, changes. ARGV: changes kept, entries swept at the most, 1 to commit or 0 only
+ * to sweep; then three counts, each with what it counts: checks (key, revision), puts (key, value, ttlMs or 0), deletes.
+ * Answers `ok, revision, key, packed, …` with what stood there before, or `conflict, key`.
+ */
+export const COMMIT = script(`${NOW}
+local entries, order, expiry, numbers, changes = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local at = 0
+local function argument()
+  at = at + 1
+  return ARGV[at]
+end
+local function text(number) return string.format('%.0f', number) end
+
+local keep, mostSwept, commits = argument(), argument(), argument() == '1'
+local counted = redis.call('HMGET', numbers, 'created', 'revision', 'told')
+local created, revision, told = tonumber(counted[1] or 0), tonumber(counted[2] or 0), tonumber(counted[3] or 0)
+
+local found, expired, isExpired = {}, {}, {}
+local function expire(key)
+  if not isExpired[key] then
+    isExpired[key] = true
+    expired[#expired + 1] = key
+  end
+end
+local function standing(key)
+  if found[key] == nil then
+    local packed = redis.call('HGET', entries, key)
+    if packed and isOver(packed) then
+      expire(key)
+      packed = false
+    end
+    found[key] = packed
+  end
+  return found[key]
+end
+
+for _ = 1, tonumber(argument()) do
+  local key, wanted = argument(), argument()
+  local packed = standing(key)
+  if (packed and string.match(packed, '^%d+ (%d+) ') or '0') ~= wanted then return {'conflict', key} end
+end
+local puts, deletes = {}, {}
+for n = 1, tonumber(argument()) do
+  puts[n] = {argument(), argument(), tonumber(argument())}
+  standing(puts[n][1])
+end
+for n = 1, tonumber(argument()) do
+  deletes[n] = argument()
+  standing(deletes[n])
+end
+for _, key in ipairs(redis.call('ZRANGEBYSCORE', expiry, '-inf', text(now), 'LIMIT', 0, mostSwept)) do expire(key) end
+
+local function remove(key)
+  redis.call('HDEL', entries, key)
+  redis.call('ZREM', order, key)
+  redis.call('ZREM', expiry, key)
+end
+local function tell(what)
+  redis.call('XADD', changes, 'MAXLEN', '~', keep, text(revision) .. '-1', 'before', text(told), 'change', cjson.encode(what))
+  told = revision
+end
+
+if #expired > 0 then
+  revision = revision + 1
+  local what = {}
+  for n, key in ipairs(expired) do
+    remove(key)
+    what[n] = {'d', key}
+  end
+  tell(what)
+end
+
+local answer = {'ok'}
+if commits then
+  revision = revision + 1
+  answer[2] = text(revision)
+  local what = {}
+  for _, put in ipairs(puts) do
+    local key, value, ttl = put[1], put[2], put[3]
+    local before = found[key]
+    local born
+    if before then
+      born = string.match(before, '^(%d+) ')
+      answer[#answer + 1] = key
+      answer[#answer + 1] = before
+    else
+      created = created + 1
+      born = text(created)
+    end
+    local expiresAt = ttl > 0 and text(now + ttl) or '0'
+    local packed = born .. ' ' .. text(revision) .. ' ' .. expiresAt .. ' ' .. value
+    redis.call('HSET', entries, key, packed)
+    if not before then redis.call('ZADD', order, born, key) end
+    if ttl > 0 then
+      redis.call('ZADD', expiry, expiresAt, key)
+    elseif before and string.match(before, '^%d+ %d+ (%d+) ') ~= '0' then
+      redis.call('ZREM', expiry, key)
+    end
+    what[#what + 1] = {'p', key, packed}
+  end
+  for _, key in ipairs(deletes) do
+    if found[key] then
+      answer[#answer + 1] = key
+      answer[#answer + 1] = found[key]
+      remove(key)
+      what[#what + 1] = {'d', key}
+    end
+  end
+  if #what > 0 then tell(what) end
+end
+if commits or #expired > 0 then
+  redis.call('HSET', numbers, 'format', '1', 'created', text(created), 'revision', text(revision), 'told', text(told))
+end
+return answer
+`);
+
+/** KEYS: entries. ARGV: key. Answers the packed entry, or nothing. For entries that expire; others need no script. */
+export const GET = script(`${NOW}
+local packed = redis.call('HGET', KEYS[1], ARGV[1])
+if packed and not isOver(packed) then return packed end
+return false
+`);
+
+/**
+ * KEYS: entries, order, numbers. ARGV: after, entries wanted, prefix, entries looked at and octets at the most.
+ * Answers `revision, the created of the last one looked at or '' where nothing follows, key, packed, …`.
+ */
+export const LIST = script(`${NOW}
+local after, wanted, prefix = ARGV[1], tonumber(ARGV[2]), ARGV[3]
+local mostSeen, mostOctets = tonumber(ARGV[4]), tonumber(ARGV[5])
+if prefix == '' then mostSeen = math.min(mostSeen, wanted) end
+local members = redis.call('ZRANGEBYSCORE', KEYS[2], '(' .. after, '+inf', 'WITHSCORES', 'LIMIT', 0, string.format('%.0f', mostSeen))
+local answer = {redis.call('HGET', KEYS[3], 'revision') or '0', ''}
+local octets, count = 0, 0
+for n = 1, #members, 2 do
+  local key = members[n]
+  if string.sub(key, 1, #prefix) == prefix then
+    local packed = redis.call('HGET', KEYS[1], key)
+    if packed and not isOver(packed) then
+      answer[#answer + 1] = key
+      answer[#answer + 1] = packed
+      octets = octets + #packed
+      count = count + 1
+    end
+  end
+  if count == wanted or octets > mostOctets then
+    answer[2] = members[n + 1]
+    return answer
+  end
+end
+if #members == 2 * mostSeen then answer[2] = members[#members] end
+return answer
+`);
+
+/**
+ * KEYS: numbers, changes. ARGV: after, changes at the most. Answers
+ * `revision reached, revision told, the one before the first that is kept or '', revision, change, …`.
+ */
+export const FOLLOWING = script(`
+local counted = redis.call('HMGET', KEYS[1], 'revision', 'told')
+local first = redis.call('XRANGE', KEYS[2], '-', '+', 'COUNT', 1)[1]
+local answer = {counted[1] or '0', counted[2] or '0', first and first[2][2] or ''}
+for _, entry in ipairs(redis.call('XRANGE', KEYS[2], ARGV[1] .. '-2', '+', 'COUNT', ARGV[2])) do
+  answer[#answer + 1] = string.match(entry[1], '^%d+')
+  answer[#answer + 1] = entry[2][4]
+end
+return answer
+`);
+
+/** KEYS: any of the namespace, so that in a cluster the node that has it answers. */
+export const MEMORY = script(`return redis.call('INFO', 'memory')`);

@@ -1,0 +1,74 @@
+/** What the server is, as far as it lets us ask. */
+import { StorageError } from '../../core/storage/contract.js';
+import { Refusal } from './failures.js';
+import type { Link } from './link.js';
+import type { Keys } from './packed.js';
+import { MEMORY } from './scripts.js';
+
+/** Errors: STORAGE_UNREADABLE; those of the link. */
+export async function inspect(
+  link: Link,
+  { entries, numbers }: Keys,
+  { waitForDisk, durable }: { readonly waitForDisk: boolean; readonly durable: boolean },
+): Promise<{ isDurable: boolean }> {
+  const format = await link.send(['HGET', numbers, 'format']);
+  if (format !== null && format !== '1') {
+    throw new StorageError(
+      'STORAGE_UNREADABLE',
+      `The entries in Redis have format ${String(format)}; this jackfield reads format 1.`,
+    );
+  }
+  await refuseEviction(link, entries);
+  const [appendOnly, sync] = [await setting(link, 'appendonly'), await setting(link, 'appendfsync')];
+  if (waitForDisk) {
+    await mustHaveWaitAof(link, appendOnly);
+    return { isDurable: true };
+  }
+  if (appendOnly === undefined || sync === undefined) return { isDurable: durable };
+  return { isDurable: appendOnly === 'yes' && sync === 'always' };
+}
+
+/** Undefined where the server does not tell: many that are rented out forbid CONFIG. */
+async function setting(link: Link, name: string): Promise<string | undefined> {
+  try {
+    const answer = await link.send(['CONFIG', 'GET', name]);
+    return Array.isArray(answer) && typeof answer[1] === 'string' ? answer[1] : undefined;
+  } catch (error) {
+    if (error instanceof Refusal) return undefined;
+    throw error;
+  }
+}
+
+/** A policy over all keys does not evict an entry: it evicts all entries of a namespace at once, or only their order. */
+async function refuseEviction(link: Link, key: string): Promise<void> {
+  let memory: string;
+  try {
+    memory = String(await link.run(MEMORY, [key], []));
+  } catch (error) {
+    if (error instanceof Refusal) return;
+    throw error;
+  }
+  const policy = /^maxmemory_policy:(\S+)/m.exec(memory)?.[1] ?? '';
+  const bound = Number(/^maxmemory:(\d+)/m.exec(memory)?.[1] ?? 0);
+  if (bound === 0 || !policy.startsWith('allkeys')) return;
+  throw new StorageError(
+    'STORAGE_UNREADABLE',
+    `Redis evicts any key when its memory is full (maxmemory-policy ${policy}), and with it all entries; set noeviction.`,
+  );
+}
+
+async function mustHaveWaitAof(link: Link, appendOnly: string | undefined): Promise<void> {
+  try {
+    await link.send(['WAITAOF', '0', '0', '1']);
+  } catch (cause) {
+    if (!(cause instanceof Refusal)) throw cause;
+    throw new StorageError(
+      'STORAGE_UNREADABLE',
+      `waitForDisk needs WAITAOF of Redis 7.2 or Valkey: ${cause.message}`,
+      { cause },
+    );
+  }
+  if (appendOnly === 'no') {
+    throw new StorageError('STORAGE_UNREADABLE', 'waitForDisk needs a Redis with appendonly yes.');
+  }
+}

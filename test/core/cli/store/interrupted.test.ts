@@ -1,0 +1,83 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import test from 'ava';
+import { LmdbAdapter } from '../../../../storage-adapters/lmdb/lmdb.js';
+import { MAIN } from '../../../repository.js';
+import { tempFolder } from '../../temp-folder.js';
+import { committed, configOf, entriesOf, pairsOf, store, succeeded, within } from './stores.js';
+
+test('a migration killed midway leaves a beginning of its source, and is gone on with', async (t) => {
+  const folder = await tempFolder(t);
+  const puts = Array.from({ length: 30_000 }, (_, n) => ({ key: `key ${n}`, value: `value ${n}` }));
+  await committed(folder, 'lmdb:from', { puts });
+  const args = ['migrate', '--from', 'lmdb:from', '--to', 'lmdb:to'];
+  const watched = new LmdbAdapter({ path: join(folder, 'to') });
+  await watched.open();
+  const child = spawn(process.execPath, [MAIN, 'store', ...args], { cwd: folder, stdio: 'ignore' });
+  const ended = once(child, 'close');
+  const reader = watched.watch(0)[Symbol.asyncIterator]();
+  await reader.next();
+  child.kill('SIGKILL');
+  await ended;
+  await reader.return?.();
+  await watched.close();
+
+  const half = await pairsOf(folder, 'lmdb:to');
+  t.true(half.length > 0);
+  t.deepEqual(
+    half,
+    puts.slice(0, half.length).map(({ key, value }) => [key, value]),
+  );
+  t.regex((await store(folder, ...args)).stderr, /\[STORE_NOT_EMPTY\]\n$/);
+  const { stdout, ...run } = await store(folder, ...args, '--resume', '--json');
+  succeeded(t, { stdout, ...run });
+  t.like(JSON.parse(stdout), { entries: 30_000, resumed: half.length });
+  const pairs = (await entriesOf(folder, 'lmdb:to')).map(({ key, value }) => ({ key, value }));
+  t.deepEqual(pairs, puts);
+});
+
+test('an export goes through a pipe into an import, however slowly it is read', async (t) => {
+  const folder = await tempFolder(t, { 'from.json': configOf('lmdb:from'), 'to.json': configOf('lmdb:to') });
+  const puts = Array.from({ length: 2_000 }, (_, n) => ({ key: `key ${n}`, value: 'x'.repeat(1_000) }));
+  await committed(folder, 'lmdb:from', { puts });
+  const piped = (argv: string[]) => spawn(process.execPath, [MAIN, 'store', ...argv], { cwd: folder });
+  const source = piped(['export', '-', '--config', 'from.json']);
+  const target = piped(['import', '-', '--config', 'to.json']);
+  source.stdout.pipe(target.stdin);
+  const [[from], [to]] = await Promise.all([once(source, 'close'), once(target, 'close')]);
+  t.deepEqual([from, to], [0, 0]);
+  const pairs = (await entriesOf(folder, 'lmdb:to')).map(({ key, value }) => ({ key, value }));
+  t.true(JSON.stringify(pairs) === JSON.stringify(puts));
+});
+
+test('an export whose reader goes away ends', async (t) => {
+  const folder = await tempFolder(t, { 'jackfield.config.json': configOf('lmdb:from') });
+  const puts = Array.from({ length: 5_000 }, (_, n) => ({ key: `key ${n}`, value: 'x'.repeat(1_000) }));
+  await committed(folder, 'lmdb:from', { puts });
+  const source = spawn(process.execPath, [MAIN, 'store', 'export', '-'], { cwd: folder });
+  await once(source.stdout, 'data');
+  source.stdout.destroy();
+  const [code] = await once(source, 'close');
+  t.is(code, 1);
+});
+
+test('a store larger than the heap is exported, imported and migrated', async (t) => {
+  const folder = await tempFolder(t, { 'from.json': configOf('lmdb:from'), 'to.json': configOf('lmdb:to') });
+  const value = 'x'.repeat(1_000_000);
+  await within(folder, 'lmdb:from', async (door) => {
+    for (let n = 0; n < 80; n += 1) await door.commit({ puts: [{ key: `key ${n}`, value }] });
+  });
+  for (const argv of [
+    ['export', 'all.ndjson', '--config', 'from.json'],
+    ['import', 'all.ndjson', '--config', 'to.json'],
+    ['migrate', '--from', 'lmdb:from', '--to', 'lmdb:copy'],
+    ['verify', '--config', 'to.json'],
+  ]) {
+    const child = spawn(process.execPath, ['--max-old-space-size=40', MAIN, 'store', ...argv], {
+      cwd: folder,
+      stdio: 'ignore',
+    });
+    t.deepEqual(await once(child, 'close'), [0, null], argv[0]);
+  }
+});

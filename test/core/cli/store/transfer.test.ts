@@ -1,0 +1,189 @@
+import { existsSync } from 'node:fs';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import test from 'ava';
+import fc from 'fast-check';
+import { tempFolder } from '../../temp-folder.js';
+import { start } from '../around.js';
+import { committed, configOf, entriesOf, pairsOf, store, succeeded, within } from './stores.js';
+
+const text = fc.string({ unit: 'binary', maxLength: 40 });
+const pairs = fc.uniqueArray(fc.tuple(fc.string({ unit: 'binary', minLength: 1, maxLength: 40 }), text), {
+  selector: ([key]) => key,
+  maxLength: 12,
+});
+/** Keys that trip objects, file formats and terminals. */
+const HOSTILE: [string, string][] = [
+  '__proto__',
+  '10',
+  '9',
+  '\u2028',
+  'a\nb',
+  '\0',
+  '\u{10ffff}',
+  '"',
+  '{"key":1}',
+].map((key) => [key, `value of ${key}`]);
+
+test('any keys and values go from json-file through an export into lmdb and back, in their order', async (t) => {
+  const property = fc.asyncProperty(pairs, async (given) => {
+    const folder = await tempFolder(t, {
+      'from.json': configOf('json-file:data.json'),
+      'to.json': configOf('lmdb:store'),
+    });
+    const puts = given.map(([key, value]) => ({ key, value }));
+    await committed(folder, 'json-file:data.json', { puts });
+    succeeded(t, await store(folder, 'export', 'all.ndjson', '--config', 'from.json'));
+    succeeded(t, await store(folder, 'import', 'all.ndjson', '--config', 'to.json'));
+    t.deepEqual(await pairsOf(folder, 'lmdb:store'), given);
+    succeeded(t, await store(folder, 'migrate', '--from', 'to.json', '--to', 'json-file:back.json'));
+    t.deepEqual(await pairsOf(folder, 'json-file:back.json'), given);
+  });
+  await fc.assert(property, { numRuns: 8, examples: [[HOSTILE], [[]]], endOnFailure: true });
+});
+
+test('an order of creation that is not that of the changes is kept, and so is expiry', async (t) => {
+  const folder = await tempFolder(t);
+  await within(folder, 'lmdb:from', async (door) => {
+    for (const key of ['c', 'a', 'b']) await door.commit({ puts: [{ key, value: '1', ttlMs: 3_600_000 }] });
+    await door.commit({ puts: [{ key: 'c', value: '2' }], deletes: ['a'] });
+    await door.commit({ puts: [{ key: 'a', value: '3' }] });
+  });
+  succeeded(t, await store(folder, 'migrate', '--from', 'lmdb:from', '--to', 'json-file:to.json'));
+  t.deepEqual(await pairsOf(folder, 'json-file:to.json'), [
+    ['c', '2'],
+    ['b', '1'],
+    ['a', '3'],
+  ]);
+  const expiry = async (named: string) => (await entriesOf(folder, named)).map(({ expiresAt }) => expiresAt);
+  const [before, after] = [await expiry('lmdb:from'), await expiry('json-file:to.json')];
+  t.deepEqual(
+    after.map((moment) => moment === undefined),
+    [true, false, true],
+  );
+  t.true(Math.abs((after[1] ?? 0) - (before[1] ?? 0)) < 1_800_000, 'about the same moment');
+});
+
+test('a migration of 100,000 entries arrives whole and leaves its source as it was', async (t) => {
+  const folder = await tempFolder(t);
+  const given = Array.from({ length: 100_000 }, (_, n): [string, string] => [
+    `key ${n * 7_919}`,
+    `value ${n}`,
+  ]);
+  await writeFile(join(folder, 'data.json'), JSON.stringify(Object.fromEntries(given)));
+  const before = await readFile(join(folder, 'data.json'));
+  const run = await store(folder, 'migrate', '--from', 'json-file:data.json', '--to', 'lmdb:store', '--json');
+  succeeded(t, run);
+  t.like(JSON.parse(run.stdout), { entries: 100_000, expiring: 0, resumed: 0 });
+  t.true(before.equals(await readFile(join(folder, 'data.json'))));
+  // Compared as text: a difference of 100,000 pairs is not to be printed.
+  t.true(JSON.stringify(await pairsOf(folder, 'lmdb:store')) === JSON.stringify(given));
+  const files = await readFile(join(folder, 'store/data.mdb'));
+  const out = await store(folder, 'migrate', '--from', 'lmdb:store', '--to', 'lmdb:other', '--json');
+  succeeded(t, out);
+  t.is(JSON.parse(out.stdout).sha256, JSON.parse(run.stdout).sha256);
+  t.true(files.equals(await readFile(join(folder, 'store/data.mdb'))), 'not an octet of the source');
+});
+
+test('an export that was tampered with is refused before anything is stored', async (t) => {
+  const folder = await tempFolder(t, { 'jackfield.config.json': configOf('lmdb:store') });
+  await committed(folder, 'lmdb:store', { puts: [{ key: 'price', value: '100' }] });
+  succeeded(t, await store(folder, 'export', 'all.ndjson'));
+  const whole = await readFile(join(folder, 'all.ndjson'), 'utf8');
+  await writeFile(join(folder, 'tampered.ndjson'), whole.replace('"100"', '"999"'));
+  await writeFile(join(folder, 'to.json'), configOf('lmdb:other'));
+  const { code, stderr } = await store(folder, 'import', 'tampered.ndjson', '--config', 'to.json');
+  t.is(code, 1);
+  t.regex(stderr, /SHA-256 does not hold.* \[EXPORT_INVALID\]\n$/);
+  t.false(existsSync(join(folder, 'other')));
+});
+
+test('a target that holds entries is refused; --merge puts into it, --resume only goes on with its own', async (t) => {
+  const folder = await tempFolder(t);
+  await committed(folder, 'lmdb:from', {
+    puts: ['a', 'b', 'c'].map((key) => ({ key, value: `new ${key}` })),
+  });
+  await committed(folder, 'lmdb:to', { puts: ['x', 'b'].map((key) => ({ key, value: `old ${key}` })) });
+  const migrate = (...flags: string[]) =>
+    store(folder, 'migrate', '--from', 'lmdb:from', '--to', 'lmdb:to', ...flags);
+  const before = await entriesOf(folder, 'lmdb:to');
+  t.regex((await migrate()).stderr, /\[STORE_NOT_EMPTY\]\n$/);
+  t.regex((await migrate('--resume')).stderr, /"x" stands where the source has "a"\. \[STORE_DIFFERS\]\n$/);
+  t.deepEqual(await entriesOf(folder, 'lmdb:to'), before);
+  succeeded(t, await migrate('--merge'));
+  t.deepEqual(await pairsOf(folder, 'lmdb:to'), [
+    ['x', 'old x'],
+    ['b', 'new b'],
+    ['a', 'new a'],
+    ['c', 'new c'],
+  ]);
+});
+
+test('a signal ends an export without leaving half a file, and keeps the one that was there', async (t) => {
+  const folder = await tempFolder(t, {
+    'jackfield.config.json': configOf('lmdb:store'),
+    'all.ndjson': 'the one before',
+  });
+  const puts = Array.from({ length: 20_000 }, (_, n) => ({ key: `key ${n}`, value: 'x'.repeat(50) }));
+  await committed(folder, 'lmdb:store', { puts });
+  const { finished, signals, exits } = start(['store', 'export', 'all.ndjson'], folder);
+  while (signals.listenerCount('SIGINT') === 0) await new Promise((resolve) => setImmediate(resolve));
+  signals.emit('SIGINT');
+  const { code, stderr } = await finished;
+  t.is(code, 1);
+  t.is(stderr, 'jackfield: Stopped before the end. It was ended by SIGINT. [INTERRUPTED]\n');
+  t.deepEqual(exits, []);
+  t.deepEqual((await readdir(folder)).toSorted(), ['all.ndjson', 'jackfield.config.json', 'store']);
+  t.is(await readFile(join(folder, 'all.ndjson'), 'utf8'), 'the one before');
+  t.is(signals.listenerCount('SIGINT'), 0);
+});
+
+test('an export goes to stdout with nothing else, also from an empty store in memory', async (t) => {
+  const folder = await tempFolder(t, { 'jackfield.config.json': '{"storage":"memory"}' });
+  const { code, stdout, stderr } = await store(folder, 'export', '-');
+  t.is(code, 0);
+  t.is(stderr, '');
+  const lines = stdout.trimEnd().split('\n');
+  t.like(JSON.parse(lines[0] ?? ''), { jackfield: 'store-export', version: 1, adapter: 'memory' });
+  t.is(JSON.parse(lines[1] ?? '').entries, 0);
+  t.is(lines.length, 2);
+});
+
+test('files that cannot be read or written are EXPORT_UNREADABLE', async (t) => {
+  const folder = await tempFolder(t, { 'jackfield.config.json': '{"storage":"memory"}' });
+  t.regex((await store(folder, 'export', 'no/such/folder')).stderr, /\[EXPORT_UNREADABLE\]\n$/);
+  t.regex((await store(folder, 'import', 'nothing.ndjson')).stderr, /\[EXPORT_UNREADABLE\]\n$/);
+});
+
+/** A store whose revision moves whenever it is asked for, as one does that others write to. */
+const BUSY = `
+let revision = 0;
+export default {
+  name: 'busy',
+  create: () => ({
+    name: 'busy',
+    supports: { durable: false, shared: 'machine', bounded: false, watch: true },
+    open() {},
+    get: () => undefined,
+    list: () => ({ entries: [{ key: 'a', value: '1', created: 1, revision: 1 }] }),
+    commit() {},
+    watch() {},
+    revision: () => ++revision,
+    close() {},
+  }),
+};
+`;
+
+test('a source that is written to meanwhile fails a migration, and is told behind an export', async (t) => {
+  const folder = await tempFolder(t, {
+    'busy.js': BUSY,
+    'package.json': '{"type":"module"}',
+    'jackfield.config.json': '{"storage":"./busy.js"}',
+  });
+  const migrated = await store(folder, 'migrate', '--from', 'jackfield.config.json', '--to', 'lmdb:to');
+  t.is(migrated.code, 1);
+  t.regex(migrated.stderr, /\[STORE_CHANGED\]\n$/);
+  const exported = await store(folder, 'export', 'all.ndjson');
+  t.is(exported.code, 0);
+  t.regex(exported.stderr, /^jackfield: the store was written to meanwhile; [^\n]*\n$/);
+});

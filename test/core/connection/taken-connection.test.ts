@@ -1,0 +1,328 @@
+/** What becomes of a connection that a plugin has taken over. */
+import { once } from 'node:events';
+import type { Duplex } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import test, { type ExecutionContext } from 'ava';
+import { WebSocket, WebSocketServer } from 'ws';
+import { createLog } from '../../../core/log.js';
+import type { Request, TakeOver } from '../../../core/plugin-api.js';
+import { createServer } from '../../../core/server.js';
+import { ONE } from '../../support/certificates.js';
+import { handlers, plugin, type RawClient, request, type Served, serve } from '../../support/raw-client.js';
+
+const ASKS = ['Connection: Upgrade', 'Upgrade: x'];
+
+interface Taken {
+  readonly served: Served;
+  readonly client: RawClient;
+  readonly stream: Duplex;
+  readonly incoming: Request;
+}
+
+/** A connection that was taken over, from both ends. */
+async function taken(t: ExecutionContext, limits = {}): Promise<Taken> {
+  let tell: (both: { stream: Duplex; incoming: Request }) => void = () => {};
+  const both = new Promise<{ stream: Duplex; incoming: Request }>((resolve) => {
+    tell = resolve;
+  });
+  const served = await serve(t, {
+    limits,
+    plugins: [
+      handlers({
+        'GET /x': (incoming) => ({
+          status: 101,
+          headers: { Upgrade: 'x' },
+          takeOver: (stream) => tell({ stream, incoming }),
+        }),
+      }),
+    ],
+  });
+  const client = await served.connect();
+  client.send(request('GET /x', ASKS));
+  await client.response();
+  return { served, client, ...(await both) };
+}
+
+test('a client that sends and is not read from is held up, and nothing is lost', async (t) => {
+  const { client, stream } = await taken(t);
+  const octets = 8_000_000;
+  client.send('x'.repeat(octets));
+  client.end();
+  await once(stream, 'readable');
+  // The rest waits with the client and the kernel.
+  while (stream.readableLength < stream.readableHighWaterMark) await once(stream, 'readable');
+  // As many reads as all of it would take.
+  for (let turns = 0; turns < 500; turns += 1) await new Promise(setImmediate);
+  t.true(stream.readableLength < 200_000, `${stream.readableLength}`);
+  t.true(client.unsent > 0);
+  let heard = 0;
+  for await (const piece of stream) heard += (piece as Buffer).length;
+  t.is(heard, octets);
+});
+
+test('a client that does not read holds the plugin up, and no deadline of HTTP breaks that off', async (t) => {
+  const { client, stream, served } = await taken(t, {
+    writeTimeoutMs: 40,
+    idleTimeoutMs: 40,
+    handlerTimeoutMs: 40,
+  });
+  client.stopReading();
+  let written = 0;
+  for (let turns = 0; turns < 50 && written < 100_000_000; turns += 1) {
+    if (!stream.writableNeedDrain) {
+      stream.write(Buffer.alloc(65_536));
+      written += 65_536;
+      turns = 0;
+    }
+    await new Promise(setImmediate);
+  }
+  t.true(written < 100_000_000);
+  t.true(stream.writableNeedDrain);
+  // Several ticks of the deadlines pass while another connection is closed by one of them.
+  const idle = await served.connect();
+  await idle.closed();
+  const again = await served.connect();
+  await again.closed();
+  t.false(stream.destroyed);
+});
+
+test('a client that resets destroys the stream, and the signal of the request tells', async (t) => {
+  const { client, stream, incoming } = await taken(t);
+  client.reset();
+  const [error] = await once(stream, 'error');
+  t.is((error as { code?: string }).code, 'CONNECTION_LOST');
+  t.true(incoming.signal.aborted);
+  t.true(stream.destroyed);
+});
+
+test('a stream that is destroyed breaks the connection off', async (t) => {
+  const { client, stream } = await taken(t);
+  stream.destroy(new Error('nobody listens to this one'));
+  t.is(await client.closed(), '');
+});
+
+test('what fails once the connection is taken is in the log with its plugin, and harms no other', async (t) => {
+  const fails: Readonly<Record<string, TakeOver>> = {
+    '/throws': () => {
+      throw new Error('a');
+    },
+    '/rejects': async () => {
+      throw new Error('b');
+    },
+    '/listener': (stream) => {
+      stream.on('data', () => {
+        throw new Error('c');
+      });
+    },
+  };
+  const { connect, get, log } = await serve(t, {
+    plugins: [
+      handlers({
+        'GET /:how': ({ path }) => ({
+          status: 101,
+          headers: { Upgrade: 'x' },
+          takeOver: fails[path] ?? (() => {}),
+        }),
+      }),
+    ],
+  });
+  for (const [at, path] of Object.keys(fails).entries()) {
+    const client = await connect();
+    client.send(request(`GET ${path}`, ASKS));
+    await client.response();
+    // Not with the request: what listeners throw at octets that waited falls on the process, as with any late throw.
+    await new Promise(setImmediate);
+    client.send('octets');
+    t.is(await client.closed(), '', path);
+    t.is(log.length, at + 1, path);
+    t.is(log[at]?.plugin, 'handlers');
+  }
+  t.is((await get('/probe')).body, 'alive');
+});
+
+test('a stop tells the plugin, waits for the stream within the drain time, and then breaks it off', async (t) => {
+  for (const ends of [true, false]) {
+    let broken: unknown;
+    const told = plugin('told', ({ handle, signal }) => {
+      handle('GET', '/x', () => ({
+        status: 101,
+        headers: { Upgrade: 'x' },
+        takeOver: (stream) => {
+          stream.on('error', (error) => {
+            broken = error;
+          });
+          if (!ends) return;
+          stream.resume();
+          signal.addEventListener('abort', () => stream.end('bye'));
+        },
+      }));
+    });
+    const { server, connect } = await serve(t, {
+      plugins: [told],
+      limits: { shutdownTimeoutMs: ends ? 60_000 : 20 },
+    });
+    const client = await connect();
+    client.send(request('GET /x', ASKS));
+    await client.response();
+    const closing = server.close();
+    t.is(await client.closed(), ends ? 'bye' : '');
+    client.end();
+    await closing;
+    t.is((broken as { code?: string } | undefined)?.code, ends ? undefined : 'CONNECTION_LOST');
+  }
+});
+
+test('a server that stops takes nothing over any more', async (t) => {
+  let go: () => void = () => {};
+  const waiting = new Promise<void>((resolve) => {
+    go = resolve;
+  });
+  const { server, connect } = await serve(t, {
+    limits: { shutdownTimeoutMs: 60_000 },
+    plugins: [
+      handlers({
+        'GET /x': async () => {
+          await waiting;
+          return { status: 101, headers: { Upgrade: 'x' }, takeOver: () => t.fail() };
+        },
+      }),
+    ],
+  });
+  const client = await connect();
+  client.send(request('GET /probe') + request('GET /x', ASKS));
+  await client.response();
+  const closing = server.close();
+  go();
+  t.is((await client.response()).status, 503);
+  client.end();
+  await closing;
+});
+
+test('hooks see the answer that takes over, and what they add to its head is sent', async (t) => {
+  const closed: string[] = [];
+  const { connect } = await serve(t, {
+    plugins: [
+      plugin('hooks', ({ hook }) => {
+        hook('response', (_request, response) => ({
+          ...response,
+          headers: { ...response.headers, 'X-Seen': '1' },
+        }));
+        hook('close', ({ path }) => void closed.push(path));
+      }),
+      handlers({
+        'GET /x': () => ({ status: 101, headers: { Upgrade: 'x' }, takeOver: (stream) => void stream.end() }),
+      }),
+    ],
+  });
+  const client = await connect();
+  client.send(request('GET /x', ASKS));
+  t.deepEqual((await client.response()).fields.get('x-seen'), ['1']);
+  client.end();
+  await client.closed();
+  t.deepEqual(closed, ['/x']);
+});
+
+test('the tap sees the octets of both directions', async (t) => {
+  const seen = { received: '', sent: '' };
+  const server = createServer(
+    {
+      listen: { port: 0 },
+      storage: 'memory',
+      plugins: [
+        handlers({
+          'GET /x': () => ({ takeOver: (stream) => void stream.end('HTTP/1.1 101 By itself\r\n\r\nbye') }),
+        }),
+      ],
+    },
+    {
+      tap: {
+        received: (_connection, octets) => {
+          seen.received += Buffer.from(octets).toString('latin1');
+        },
+        sent: (_connection, octets) => {
+          seen.sent += Buffer.from(octets).toString('latin1');
+        },
+      },
+    },
+  );
+  t.teardown(() => server.close());
+  const injected = await server.inject({ target: '/x', headers: { Connection: 'upgrade', Upgrade: 'x' } });
+  t.is(injected.reason, 'By itself');
+  t.is(seen.sent, 'HTTP/1.1 101 By itself\r\n\r\nbye');
+  t.true(seen.received.endsWith('\r\n\r\n'));
+});
+
+test('inject: the client has ended, and what the plugin says until it ends is the body', async (t) => {
+  const server = createServer({
+    storage: 'memory',
+    plugins: [
+      handlers({
+        'GET /x': () => ({
+          status: 101,
+          headers: { Upgrade: 'x' },
+          takeOver: async (stream) => {
+            await pipeline(
+              stream,
+              async function* (octets) {
+                yield 'said: ';
+                yield* octets;
+              },
+              stream,
+            );
+          },
+        }),
+      }),
+    ],
+  });
+  t.teardown(() => server.close());
+  const response = await server.inject({ target: '/x', headers: { Connection: 'upgrade', Upgrade: 'x' } });
+  t.is(response.status, 101);
+  t.is(response.headers.upgrade, 'x');
+  t.is(response.text, 'said: ');
+});
+
+for (const secure of [false, true]) {
+  test(`a WebSocket server of the package ws works on it, ${secure ? 'over TLS' : 'in the clear'}`, async (t) => {
+    const sockets = new WebSocketServer({ noServer: true });
+    const lines: string[] = [];
+    const server = createServer(
+      {
+        listen: { port: 0, ...(secure ? { tls: ONE } : {}) },
+        storage: 'memory',
+        limits: { shutdownTimeoutMs: 60_000 },
+        plugins: [
+          plugin('chat', ({ handle, signal }) => {
+            handle('GET', '/chat', ({ method, target, headers }) => ({
+              takeOver: (stream) => {
+                // ws reads these three and nothing else of a request.
+                const incoming = { method, url: target, headers } as never;
+                sockets.handleUpgrade(incoming, stream, Buffer.alloc(0), (socket) => {
+                  socket.on('message', (data, isBinary) => socket.send(data, { binary: isBinary }));
+                  signal.addEventListener('abort', () => socket.close(1001));
+                });
+              },
+            }));
+          }),
+        ],
+      },
+      { log: createLog((line) => void lines.push(line)) },
+    );
+    t.teardown(() => server.close());
+    const { port } = await server.listen();
+    const client = new WebSocket(`${secure ? 'wss' : 'ws'}://127.0.0.1:${port}/chat`, {
+      rejectUnauthorized: false,
+      perMessageDeflate: true,
+    });
+    await once(client, 'open');
+    for (const sent of ['hello', 'é'.repeat(70_000), 'x'.repeat(1_000_000)]) {
+      client.send(sent);
+      const [data] = await once(client, 'message');
+      t.is(String(data), sent);
+    }
+    const over = once(client, 'close');
+    const closing = server.close();
+    t.is((await over)[0], 1001);
+    await closing;
+    t.deepEqual(lines, []);
+  });
+}

@@ -1,0 +1,471 @@
+/** Going over to another configuration while it serves: what is kept, started and closed, and what happens when it fails. */
+import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import net from 'node:net';
+import path from 'node:path';
+import type tls from 'node:tls';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import test, { type ExecutionContext } from 'ava';
+import { plainSource } from '../../core/config/config-file.js';
+import {
+  createLog,
+  createServer,
+  definePlugin,
+  Handle,
+  Hook,
+  inject,
+  type PluginContext,
+  type ServerConfig,
+  TOKENS,
+} from '../../core/index.js';
+import { ONE, TWO } from '../support/certificates.js';
+import { GET_WHO, Peer, who } from '../support/peer.js';
+import { tempFolder } from './temp-folder.js';
+
+/** A plugin that writes down its life, with an instance that can be told from others. */
+function lively(name: string, life: string[], setup?: (context: PluginContext<{ n?: number }>) => unknown) {
+  return definePlugin<{ n?: number }>({
+    name,
+    options: {
+      '~standard': { version: 1, vendor: 'test', validate: (value) => ({ value: value as object }) },
+    },
+    async setup(context) {
+      const { n = 0 } = context.options;
+      life.push(`${name}${n} up`);
+      context.onClose(() => void life.push(`${name}${n} closed`));
+      context.signal.addEventListener('abort', () => life.push(`${name}${n} told`));
+      let asked = 0;
+      context.handle('GET', `/${name}`, () => `${name}${n} ${++asked}`);
+      await setup?.(context);
+    },
+  });
+}
+
+const IN_MEMORY = { listen: { port: 0 }, storage: 'memory' } as const;
+
+function serverOf(t: ExecutionContext, config: ServerConfig) {
+  const lines: Record<string, unknown>[] = [];
+  const log = createLog((line) => lines.push(JSON.parse(line)));
+  const server = createServer({ ...IN_MEMORY, ...config }, { log });
+  t.teardown(() => server.close().catch(() => {}));
+  const get = async (target: string) => (await server.inject({ target })).text;
+  return { server, lines, get };
+}
+
+/** Something to wait for, and what ends the wait. */
+function gate() {
+  let open = (): void => {};
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { opened, open };
+}
+
+test('a plugin with the same module, name, prefix and options keeps its instance; others are started and closed', async (t) => {
+  const life: string[] = [];
+  const [a, b, c] = [lively('a', life), lively('b', life), lively('c', life)];
+  const { server, get } = serverOf(t, { plugins: [a, { use: b, options: { n: 1 } }] });
+  t.is(await get('/a'), 'a0 1');
+  const report = await server.reload({
+    ...IN_MEMORY,
+    plugins: [c, { use: b, options: { n: 2 } }, { use: a }],
+  });
+  await report.retired;
+  t.like(report, { started: ['c', 'b'], kept: ['a'], left: ['b'], changedFiles: [] });
+  t.deepEqual(life, ['a0 up', 'b1 up', 'c0 up', 'b2 up', 'b1 told', 'b1 closed']);
+  t.is(await get('/a'), 'a0 2');
+  t.is(await get('/b'), 'b2 1');
+  t.deepEqual(
+    server.plugins.map(({ name }) => name),
+    ['c', 'b', 'a'],
+  );
+  await server.close();
+  t.deepEqual(life.slice(-6), ['c0 told', 'b2 told', 'a0 told', 'a0 closed', 'b2 closed', 'c0 closed']);
+});
+
+test('another prefix or another name is another instance', async (t) => {
+  const life: string[] = [];
+  const a = lively('a', life);
+  const { server, get } = serverOf(t, { plugins: [a] });
+  await server.ready();
+  await (await server.reload({ ...IN_MEMORY, plugins: [{ use: a, prefix: '/x' }] })).retired;
+  t.is(await get('/x/a'), 'a0 1');
+  t.like(await server.inject({ target: '/a' }), { status: 404 });
+  await (await server.reload({ ...IN_MEMORY, plugins: [{ use: a, prefix: '/x', as: 'z' }] })).retired;
+  t.deepEqual(
+    life.filter((line) => line.endsWith('up')),
+    ['a0 up', 'a0 up', 'a0 up'],
+  );
+});
+
+const FAILURES: Readonly<
+  Record<
+    string,
+    { readonly plugin: (context: PluginContext<{ n?: number }>) => unknown; readonly code: string }
+  >
+> = {
+  'a set-up that throws': {
+    plugin: () => {
+      throw new Error('no way');
+    },
+    code: 'PLUGIN_SETUP_FAILED',
+  },
+  'a set-up that hangs': { plugin: () => new Promise(() => {}), code: 'PLUGIN_SETUP_TIMEOUT' },
+  'a claim that another plugin has': {
+    plugin: ({ handle }) => handle('GET', '/a', () => ''),
+    code: 'HANDLER_REPEATED',
+  },
+};
+
+for (const [what, { plugin, code }] of Object.entries(FAILURES)) {
+  test(`${what}: the old configuration goes on, what was up for the new one is closed`, async (t) => {
+    const life: string[] = [];
+    const [a, b, bad] = [lively('a', life), lively('b', life), lively('bad', life, plugin)];
+    const { server, get } = serverOf(t, { plugins: [a] });
+    t.is(await get('/a'), 'a0 1');
+    await t.throwsAsync(
+      server.reload({
+        ...IN_MEMORY,
+        allowedHosts: ['example.org'],
+        limits: { setupTimeoutMs: 50 },
+        plugins: [a, b, bad],
+      }),
+      { code },
+    );
+    t.deepEqual(
+      life.filter((line) => !line.endsWith('told')),
+      ['a0 up', 'b0 up', 'bad0 up', 'bad0 closed', 'b0 closed'],
+    );
+    t.is(await get('/a'), 'a0 2');
+    t.deepEqual(
+      server.plugins.map(({ name }) => name),
+      ['a'],
+    );
+    // And a later one is none the worse for it.
+    t.like(await server.reload({ ...IN_MEMORY, plugins: [a, b] }), { started: ['b'], kept: ['a'], left: [] });
+  });
+}
+
+test('what is not valid, or no plugin, changes nothing', async (t) => {
+  const { server, get } = serverOf(t, { plugins: [lively('a', [])] });
+  t.is(await get('/a'), 'a0 1');
+  const wrong = { ...IN_MEMORY, plugins: 'none' } as unknown as ServerConfig;
+  await t.throwsAsync(server.reload(wrong), { code: 'CONFIG_INVALID' });
+  await t.throwsAsync(server.reload({ ...IN_MEMORY, plugins: ['no-such-plugin'] }), {
+    code: 'PLUGIN_UNKNOWN',
+  });
+  t.is(await get('/a'), 'a0 2');
+});
+
+test('another store needs a restart, and so does another kind of listener at the same place', async (t) => {
+  const life: string[] = [];
+  const { server } = serverOf(t, { plugins: [lively('a', life)] });
+  await server.listen();
+  await t.throwsAsync(server.reload({ ...IN_MEMORY, storage: 'lru' }), {
+    code: 'RELOAD_NEEDS_RESTART',
+    message:
+      'This change needs a restart, and nothing was changed: "storage" would change, and plugins that stay hold on to the store that they were given. Restart the server, or take the change of "storage" back.',
+  });
+  await t.throwsAsync(server.reload({ ...IN_MEMORY, listen: { port: 0, sharedReadBuffer: false } }), {
+    code: 'RELOAD_NEEDS_RESTART',
+    message:
+      'This change needs a restart, and nothing was changed: the listener at 127.0.0.1:0 would change "tls", "socketMode" or "sharedReadBuffer" while it listens. Restart the server, or take the change of "listen" back.',
+  });
+  t.deepEqual(life, ['a0 up']);
+});
+
+test('a plugin that left is closed when the last exchange that began with it is over, and not before', async (t) => {
+  const life: string[] = [];
+  const [begun, answer] = [gate(), gate()];
+  const slow = lively('slow', life, ({ handle, hook }) => {
+    handle('GET', '/wait', async () => {
+      begun.open();
+      await answer.opened;
+      return life.includes('slow0 closed') ? 'too late' : 'in time';
+    });
+    hook('close', ({ path: asked }) => void life.push(`${asked} over`));
+  });
+  const { server, get } = serverOf(t, { plugins: [slow] });
+  const waiting = get('/wait');
+  await begun.opened;
+  const { retired, left } = await server.reload({ ...IN_MEMORY, plugins: [] });
+  t.deepEqual(left, ['slow']);
+  // Nobody else gets to it any more.
+  t.is((await server.inject({ target: '/wait' })).status, 405);
+  // And a second reload does not forget it.
+  await server.reload({ ...IN_MEMORY, plugins: [lively('other', life)] });
+  t.deepEqual(life, ['slow0 up', 'slow0 told', 'other0 up']);
+  answer.open();
+  t.is(await waiting, 'in time');
+  await retired;
+  t.deepEqual(life.slice(3), ['/wait over', 'slow0 closed']);
+});
+
+test('a plugin that left is closed after shutdownTimeoutMs although an exchange still uses it, which is told', async (t) => {
+  const life: string[] = [];
+  const [begun, answer] = [gate(), gate()];
+  const slow = lively('slow', life, ({ handle }) => {
+    handle('GET', '/wait', async () => {
+      begun.open();
+      await answer.opened;
+      return 'still answered';
+    });
+  });
+  const { server, lines, get } = serverOf(t, { plugins: [slow] });
+  const waiting = get('/wait');
+  await begun.opened;
+  const { retired } = await server.reload({ ...IN_MEMORY, limits: { shutdownTimeoutMs: 20 }, plugins: [] });
+  await retired;
+  t.deepEqual(life, ['slow0 up', 'slow0 told', 'slow0 closed']);
+  t.like(
+    lines.find(({ level }) => level === 'warn'),
+    { plugins: ['slow'], message: 'Plugins are closed while exchanges still use them.' },
+  );
+  answer.open();
+  t.is(await waiting, 'still answered');
+});
+
+test('an exchange that began before a reload forwards to the plugins that it began with', async (t) => {
+  const [begun, go] = [gate(), gate()];
+  const front = definePlugin({
+    name: 'front',
+    setup({ handle, forward }) {
+      handle('ASK', '/who', async (request) => {
+        begun.open();
+        await go.opened;
+        return forward(request, 'GET');
+      });
+    },
+  });
+  const who = (name: string) =>
+    definePlugin({ name, setup: ({ handle }) => handle('GET', '/who', () => name) });
+  const { server } = serverOf(t, { plugins: [front, who('old')] });
+  const asking = server.inject({ method: 'ASK', target: '/who' });
+  await begun.opened;
+  await server.reload({ ...IN_MEMORY, plugins: [front, who('new')] });
+  go.open();
+  t.is((await asking).text, 'old');
+  t.is((await server.inject({ method: 'ASK', target: '/who' })).text, 'new');
+});
+
+test('allowed hosts, limits, overload and trusted proxies change at once', async (t) => {
+  const echo = definePlugin({
+    name: 'echo',
+    setup({ handle }) {
+      handle('ECHO', '/', async (request) => `${request.remoteAddress} ${await request.text()}`);
+    },
+  });
+  const { server } = serverOf(t, { plugins: [echo] });
+  const ask = (host: string, body = 'x') =>
+    server.inject({ method: 'ECHO', headers: { host, 'x-forwarded-for': '192.0.2.7' }, body });
+  t.like(await ask('127.0.0.1'), { status: 200, text: '127.0.0.1 x' });
+  await server.reload({
+    ...IN_MEMORY,
+    plugins: [echo],
+    allowedHosts: ['example.org'],
+    limits: { maxBodyOctets: 3 },
+    trustedProxies: ['127.0.0.1'],
+    overload: { maxInFlight: 1 },
+  });
+  t.is((await ask('127.0.0.1')).status, 400);
+  t.like(await ask('example.org'), { status: 200, text: '192.0.2.7 x' });
+  t.is((await ask('example.org', 'four')).status, 413);
+  const both = await Promise.all([ask('example.org'), ask('example.org')]);
+  t.deepEqual(both.map(({ status }) => status).sort(), [200, 503]);
+  await server.reload({ ...IN_MEMORY, plugins: [echo], allowedHosts: '*' });
+  t.like(await ask('anything.example', 'four'), { status: 200, text: '127.0.0.1 four' });
+});
+
+test('a new listener is opened and one that left is closed, its open connections go on', async (t) => {
+  const folder = await tempFolder(t);
+  const source = plainSource(folder);
+  const a = lively('a', []);
+  const { server } = serverOf(t, { plugins: [a] });
+  const { port } = await server.listen();
+  const socket = net.connect(port, '127.0.0.1');
+  t.teardown(() => void socket.destroy());
+  const ask = async (over: net.Socket): Promise<string> => {
+    over.write('GET /a HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    const [octets]: Buffer[] = await once(over, 'data');
+    return String(octets);
+  };
+  t.true((await ask(socket)).endsWith('a0 1'));
+  const listen = [{ socket: 'new.sock' }];
+  await server.reload({ ...IN_MEMORY, listen, plugins: [a] }, source);
+  t.deepEqual(
+    server.addresses.map(({ url }) => url),
+    [`unix:${path.join(folder, 'new.sock')}`],
+  );
+  t.true((await ask(socket)).endsWith('a0 2'));
+  const other = net.connect(path.join(folder, 'new.sock'));
+  t.teardown(() => void other.destroy());
+  t.true((await ask(other)).endsWith('a0 3'));
+  const refused = net.connect(port, '127.0.0.1');
+  const [error]: NodeJS.ErrnoException[] = await once(refused, 'error');
+  t.is(error?.code, 'ECONNREFUSED');
+});
+
+test('certificates are those of the new configuration for connections to come; a wrong one changes nothing', async (t) => {
+  const subjectOf = ({ socket }: Peer): string =>
+    String((socket as tls.TLSSocket).getPeerCertificate().subject.CN);
+  const config = (secrets: typeof ONE | typeof TWO | { cert: string; key: string }) => ({
+    ...IN_MEMORY,
+    listen: { port: 0, tls: secrets },
+    plugins: [who],
+  });
+  const { server } = serverOf(t, config(ONE));
+  const { port } = await server.listen();
+  const open = await Peer.secure(t, { port });
+  await server.reload(config(TWO));
+  t.is(subjectOf(await Peer.secure(t, { port })), 'jackfield test two');
+  await t.throwsAsync(server.reload(config({ cert: ONE.cert, key: TWO.key })), { code: 'TLS_INVALID' });
+  await t.throwsAsync(server.reload({ ...config(ONE), listen: { port: 0 } }), {
+    code: 'RELOAD_NEEDS_RESTART',
+  });
+  t.is(subjectOf(await Peer.secure(t, { port })), 'jackfield test two');
+  open.send(GET_WHO);
+  t.deepEqual(await open.answers(1), ['200']);
+  t.is(subjectOf(open), 'jackfield test one');
+});
+
+test('a listener that cannot be opened changes nothing', async (t) => {
+  const life: string[] = [];
+  const taken = net.createServer().listen(0, '127.0.0.1');
+  await once(taken, 'listening');
+  t.teardown(() => void taken.close());
+  const { port } = taken.address() as net.AddressInfo;
+  const [a, b] = [lively('a', life), lively('b', life)];
+  const { server, get } = serverOf(t, { plugins: [a] });
+  const first = await server.listen();
+  await t.throwsAsync(server.reload({ ...IN_MEMORY, listen: [{ port: 0 }, { port }], plugins: [b] }), {
+    code: 'PORT_IN_USE',
+  });
+  t.deepEqual(
+    life.filter((line) => line.startsWith('b')),
+    ['b0 up', 'b0 told', 'b0 closed'],
+  );
+  t.is(await get('/a'), 'a0 1');
+  t.deepEqual(server.addresses, [first]);
+});
+
+test('reloads asked for at once run one after the other; the last one holds', async (t) => {
+  const life: string[] = [];
+  const plugins = Array.from({ length: 5 }, (_, at) =>
+    lively(`p${at}`, life, () => new Promise(setImmediate)),
+  );
+  const { server } = serverOf(t, { plugins: [] });
+  await server.ready();
+  const reports = await Promise.all(
+    plugins.map((plugin) => server.reload({ ...IN_MEMORY, plugins: [plugin] })),
+  );
+  await Promise.all(reports.map(({ retired }) => retired));
+  t.deepEqual(
+    server.plugins.map(({ name }) => name),
+    ['p4'],
+  );
+  t.deepEqual(
+    life.filter((line) => line.endsWith('closed')),
+    ['p00 closed', 'p10 closed', 'p20 closed', 'p30 closed'],
+  );
+});
+
+test('a server that closes while it reloads closes everything, once', async (t) => {
+  const life: string[] = [];
+  const hold = gate();
+  const [a, slow] = [lively('a', life), lively('slow', life, () => hold.opened)];
+  const { server } = serverOf(t, { plugins: [a] });
+  await server.ready();
+  const reloading = server.reload({ ...IN_MEMORY, plugins: [slow] });
+  while (!life.includes('slow0 up')) await new Promise(setImmediate);
+  const closing = server.close();
+  hold.open();
+  await t.throwsAsync(reloading, { code: 'SERVER_CLOSING' });
+  await closing;
+  t.deepEqual(
+    life.filter((line) => line.endsWith('closed')),
+    ['slow0 closed', 'a0 closed'],
+  );
+  await t.throwsAsync(server.reload(IN_MEMORY), { message: /This server was closed/ });
+});
+
+test('a class plugin that a reload starts is given the new configuration', async (t) => {
+  class LimitPlugin {
+    constructor(
+      @inject(TOKENS.config) readonly config: { readonly limits: { readonly maxBodyOctets: number } },
+    ) {}
+    @Handle('GET', '/limit')
+    limit(): string {
+      return String(this.config.limits.maxBodyOctets);
+    }
+  }
+  const config = (maxBodyOctets: number) => ({
+    ...IN_MEMORY,
+    limits: { maxBodyOctets },
+    plugins: [{ use: LimitPlugin, as: `limit${maxBodyOctets}` }],
+  });
+  const { server, get } = serverOf(t, config(1));
+  t.is(await get('/limit'), '1');
+  await server.reload(config(2));
+  t.is(await get('/limit'), '2');
+});
+
+test('nothing keeps what left: instances, options and configurations are free to be collected', async (t) => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const old: WeakRef<object>[] = [];
+  class Heavy {
+    static readonly plugin = {
+      options: { '~standard': { version: 1, vendor: 'test', validate: (value: unknown) => ({ value }) } },
+    };
+    constructor(@inject(TOKENS.config) config: object, @inject(TOKENS.options) options: object) {
+      old.push(new WeakRef(this), new WeakRef(config), new WeakRef(options));
+    }
+    @Handle('GET', '/heavy')
+    get(): string {
+      return 'here';
+    }
+    @Hook('response')
+    look(): void {}
+  }
+  const config = (n: number) => ({ ...IN_MEMORY, plugins: [{ use: Heavy, options: { n } }] });
+  const { server, get } = serverOf(t, config(0));
+  for (let n = 1; n <= 5; n++) {
+    t.is(await get('/heavy'), 'here');
+    await (await server.reload(config(n))).retired;
+  }
+  // The first configuration belongs to the server for as long as it lives.
+  const left = old.slice(3, -3);
+  for (let turn = 0; turn < 20 && left.some((one) => one.deref() !== undefined); turn++) {
+    await new Promise(setImmediate);
+    collect();
+  }
+  t.deepEqual(
+    left.map((one) => one.deref()),
+    left.map(() => undefined),
+  );
+  t.is(await get('/heavy'), 'here');
+});
+
+test('code is not reloaded: a plugin whose file has changed goes on as it was, and the log names the file', async (t) => {
+  const code = (text: string) =>
+    `export default { name: 'p', setup({ handle }) { handle('GET', '/', () => '${text}'); } };`;
+  const folder = await tempFolder(t, { 'package.json': '{ "type": "module" }', 'p.js': code('old') });
+  const file = path.join(folder, 'p.js');
+  const { server, lines, get } = serverOf(t, { plugins: [file] });
+  t.is(await get('/'), 'old');
+  await writeFile(file, code('new'));
+  const report = await server.reload({ ...IN_MEMORY, plugins: [file] });
+  t.like(report, { kept: ['p'], changedFiles: [file] });
+  t.is(await get('/'), 'old');
+  t.like(
+    lines.find(({ level }) => level === 'warn'),
+    {
+      plugin: 'p',
+      file,
+      message: 'The file of a plugin has changed, and its code is not reloaded. Restart to run it.',
+    },
+  );
+  await writeFile(file, code('old'));
+  t.deepEqual((await server.reload({ ...IN_MEMORY, plugins: [file] })).changedFiles, []);
+});

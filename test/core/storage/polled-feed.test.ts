@@ -1,0 +1,109 @@
+import test from 'ava';
+import { StorageError, type WatchedChange } from '../../../core/storage/contract.js';
+import { PolledFeed } from '../../../core/storage/polled-feed.js';
+
+const change = (revision: number): WatchedChange => ({ revision, puts: [], deletes: [`key ${revision}`] });
+
+/** A history that a test adds to, and a feed over it. */
+function over(history: WatchedChange[]) {
+  const state = { reads: 0, failure: undefined as unknown };
+  const feed = new PolledFeed(async (after) => {
+    state.reads += 1;
+    if (state.failure !== undefined) throw state.failure;
+    return history.filter(({ revision }) => revision > after).slice(0, 2);
+  });
+  const reader = (after = 0) => feed.watch(after)[Symbol.asyncIterator]();
+  return { feed, state, reader };
+}
+
+/** Lets everything happen that needs no timer. */
+const settled = () => new Promise((resolve) => setImmediate(resolve));
+
+test('a reader gets what follows its revision, however much is read at once, and then what comes', async (t) => {
+  const history = [1, 2, 3, 4, 5].map(change);
+  const { feed, reader } = over(history);
+  const one = reader(1);
+  for (const revision of [2, 3, 4, 5]) t.is((await one.next()).value?.revision, revision);
+  const waiting = one.next();
+  await settled();
+  history.push(change(6));
+  feed.wake();
+  t.is((await waiting).value?.revision, 6);
+});
+
+test('a wake-up between the look and the sleep is not slept through', async (t) => {
+  const history: WatchedChange[] = [];
+  const feed: PolledFeed = new PolledFeed(async (after) => {
+    const seen = history.filter(({ revision }) => revision > after);
+    if (history.length === 0) {
+      history.push(change(1));
+      feed.wake();
+    }
+    return seen;
+  });
+  t.is((await feed.watch(0)[Symbol.asyncIterator]().next()).value?.revision, 1);
+});
+
+test('wake-ups for nothing tell nothing', async (t) => {
+  const history = [change(1)];
+  const { feed, reader, state } = over(history);
+  const waiting = reader(1).next();
+  for (let wake = 0; wake < 3; wake += 1) {
+    await settled();
+    feed.wake();
+  }
+  await settled();
+  t.true(state.reads >= 3);
+  history.push(change(2));
+  feed.wake();
+  t.is((await waiting).value?.revision, 2);
+});
+
+test('calls of `next` that do not wait for each other are answered in order', async (t) => {
+  const { reader } = over([1, 2, 3].map(change));
+  const one = reader();
+  const results = await Promise.all([one.next(), one.next(), one.next()]);
+  t.deepEqual(
+    results.map(({ value }) => value?.revision),
+    [1, 2, 3],
+  );
+});
+
+test('an outage is an error to who begins, and waited for by who has read', async (t) => {
+  const history = [change(1)];
+  const { feed, reader, state } = over(history);
+  const one = reader();
+  await one.next();
+  state.failure = new StorageError('STORAGE_UNAVAILABLE');
+  await t.throwsAsync(reader().next(), { code: 'STORAGE_UNAVAILABLE' });
+  const waiting = one.next();
+  feed.wake();
+  await settled();
+  history.push(change(2));
+  state.failure = undefined;
+  feed.wake();
+  t.is((await waiting).value?.revision, 2);
+});
+
+test('other errors end the reader', async (t) => {
+  const { feed, reader, state } = over([change(1)]);
+  const one = reader();
+  await one.next();
+  const waiting = one.next();
+  state.failure = new StorageError('STORAGE_HISTORY_GONE');
+  feed.wake();
+  await t.throwsAsync(waiting, { code: 'STORAGE_HISTORY_GONE' });
+  t.true((await one.next()).done);
+});
+
+test('`return` and `close` end a `next` that waits', async (t) => {
+  const { feed, reader } = over([]);
+  const [one, other] = [reader(), reader()];
+  const [first, second] = [one.next(), other.next()];
+  await settled();
+  await one.return?.();
+  t.true((await first).done);
+  feed.close();
+  t.true((await second).done);
+  t.true((await other.next()).done);
+});

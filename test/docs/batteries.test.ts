@@ -1,0 +1,66 @@
+/** docs/batteries.md, held to the options of the plugins it tells of. */
+import test from 'ava';
+import { z } from 'zod';
+import { DEFAULT_CONFIG } from '../../core/config/server-config.js';
+import { listBuiltIn } from '../../core/extensions/find-extension.js';
+import type { Plugin } from '../../core/plugin-api.js';
+import { PLUGINS } from '../../core/plugin-host/load-plugins.js';
+import { readText } from '../repository.js';
+
+interface JsonSchema {
+  readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly items?: JsonSchema;
+  readonly default?: unknown;
+}
+
+/** `name` → what its cell of the column "Default" says; those of lists of objects as `list[].name`. */
+function expectedRows({ properties = {} }: JsonSchema, prefix = ''): [string, string][] {
+  return Object.entries(properties).flatMap(([name, schema]): [string, string][] => [
+    [prefix + name, schema.default === undefined ? '' : JSON.stringify(schema.default)],
+    ...(schema.items === undefined ? [] : expectedRows(schema.items, `${prefix}${name}[].`)),
+  ]);
+}
+
+/** The rows of the table of options in a section. */
+function toldRows(section: string): [string, string][] {
+  const table = section.split('| Option | Default | Means |\n')[1]?.split('\n\n')[0];
+  if (table === undefined) return [];
+  return table
+    .trimEnd()
+    .split('\n')
+    .slice(1)
+    .map((row) => {
+      const [, name = '', told = '', means = ''] = row
+        .split(/(?<!\\)\|/)
+        .map((cell) => cell.trim().replace(/^`(.*)`$/, '$1'));
+      if (means === '') throw new Error(`No meaning: ${row}`);
+      return [name, told];
+    });
+}
+
+const page = await readText('docs/batteries.md');
+const sections = new Map(
+  page.split(/^## /m).map((part) => [part.slice(0, part.indexOf('\n')), part.slice(part.indexOf('\n'))]),
+);
+const ON = new Set<unknown>(DEFAULT_CONFIG.plugins);
+const told = (await listBuiltIn(PLUGINS)).filter((name) => sections.has(name));
+
+test('it tells of these plugins, of which none is on by default', (t) => {
+  const listed = Array.from(page.matchAll(/^\| `([a-z-]+)` \| [^|]+ \|$/gm), ([, name]) => name);
+  t.deepEqual(listed.sort(), told);
+  t.true(told.length >= 8);
+  t.deepEqual(
+    told.filter((name) => ON.has(name)),
+    [],
+  );
+});
+
+for (const name of told) {
+  test(`the section of ${name} tells every option and no other, with its default`, async (t) => {
+    const { default: plugin }: { default: Plugin } = await import(`jackfield/plugins/${name}`);
+    // All that are built in use zod, which is more than the Standard Schema that the interface asks for.
+    const options = (plugin.options ?? z.strictObject({})) as unknown as z.ZodType;
+    const schema = z.toJSONSchema(options, { io: 'input', unrepresentable: 'any' }) as JsonSchema;
+    t.deepEqual(toldRows(sections.get(name) ?? ''), expectedRows(schema));
+  });
+}

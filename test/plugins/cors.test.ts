@@ -1,0 +1,202 @@
+import test, { type ExecutionContext } from 'ava';
+import { DEFAULT_CONFIG } from '../../core/config/server-config.js';
+import { definePlugin } from '../../core/plugin-api.js';
+import { originMatcher } from '../../plugins/cors/origins.js';
+import { vary } from '../../plugins/cors/vary.js';
+import { type Server, served } from './served.js';
+
+const ORIGIN = 'https://a.example';
+
+const pages = definePlugin({
+  name: 'pages',
+  setup({ handle }) {
+    handle('GET', '/vary', () => ({ headers: { Vary: 'Accept' }, body: 'x' }));
+    handle('PURGE', '/keys/:key', () => '');
+    handle('*', '/any', ({ method }) => method);
+  },
+});
+
+const withOptions = (t: ExecutionContext, options: object): Promise<Server> =>
+  served(t, { plugins: [{ use: 'cors', options }, ...DEFAULT_CONFIG.plugins, pages] });
+
+const preflight = (server: Server, headers: Record<string, string> = {}, target = '/') =>
+  server.inject({
+    method: 'OPTIONS',
+    target,
+    headers: { Origin: ORIGIN, 'Access-Control-Request-Method': 'GET', ...headers },
+  });
+
+/** The fields of the protocol, by what follows `access-control-`. */
+function fieldsOf({
+  headers,
+}: {
+  headers: Readonly<Record<string, string | undefined>>;
+}): Record<string, string | undefined> {
+  const found = Object.entries(headers).filter(([name]) => name.startsWith('access-control-'));
+  return Object.fromEntries(found.map(([name, value]) => [name.slice('access-control-'.length), value]));
+}
+
+test('a page of an origin in the list may read answers, errors too', async (t) => {
+  const server = await withOptions(t, {
+    origins: ['https://b.example', ORIGIN],
+    exposedHeaders: ['X-A', 'X-B'],
+  });
+  for (const target of ['/', '/none']) {
+    const answer = await server.inject({ target, headers: { Origin: ORIGIN } });
+    t.deepEqual(fieldsOf(answer), { 'allow-origin': ORIGIN, 'expose-headers': 'X-A, X-B' }, target);
+    t.is(answer.headers.vary?.includes('Origin'), true, target);
+  }
+});
+
+test('other origins, and requests without one, get no such field, and Vary all the same', async (t) => {
+  const server = await withOptions(t, { origins: [ORIGIN] });
+  const others = [
+    'https://b.example',
+    'http://a.example',
+    'https://a.example:444',
+    'https://a.example.evil.test',
+    'null',
+    'https://A.example',
+    `${ORIGIN}/`,
+  ];
+  for (const headers of [{}, ...others.map((Origin) => ({ Origin }))]) {
+    const answer = await server.inject({ target: '/create', headers });
+    t.deepEqual(fieldsOf(answer), {}, JSON.stringify(headers));
+    t.is(answer.headers.vary, 'Origin', JSON.stringify(headers));
+  }
+});
+
+test('two origins in one field are no origin', async (t) => {
+  const server = await withOptions(t, { origins: [ORIGIN] });
+  const answer = await server.inject({ headers: { Origin: [ORIGIN, 'https://evil.test'] } });
+  t.deepEqual(fieldsOf(answer), {});
+});
+
+test('with * everybody may, and answers are the same for all', async (t) => {
+  const server = await withOptions(t, { origins: '*' });
+  for (const headers of [{}, { Origin: ORIGIN }]) {
+    const answer = await server.inject({ target: '/create', headers });
+    t.deepEqual(fieldsOf(answer), { 'allow-origin': '*' });
+    t.is(answer.headers.vary, undefined);
+  }
+});
+
+test('a preflight is answered with what the path has', async (t) => {
+  const server = await withOptions(t, { origins: [ORIGIN] });
+  const answer = await preflight(server, { 'Access-Control-Request-Method': 'PURGE' }, '/keys/a');
+  t.is(answer.status, 204);
+  t.is(answer.body.length, 0);
+  t.deepEqual(fieldsOf(answer), {
+    'allow-origin': ORIGIN,
+    'allow-methods': 'PURGE',
+    'allow-headers': 'Content-Type',
+    'max-age': '600',
+  });
+  t.is(answer.headers.vary, 'Origin');
+  t.is(
+    fieldsOf(await preflight(server, { 'Access-Control-Request-Method': 'LIST' }, '/any'))['allow-methods'],
+    'LIST',
+  );
+  t.is(fieldsOf(await preflight(server, {}, '/none'))['allow-methods'], undefined);
+});
+
+test('a preflight of another origin is answered without a word about what is allowed', async (t) => {
+  const answer = await preflight(await withOptions(t, { origins: [ORIGIN] }), {
+    Origin: 'https://evil.test',
+  });
+  t.is(answer.status, 204);
+  t.deepEqual(fieldsOf(answer), {});
+});
+
+test('methods, headers, age, credentials and the private network are as the options say', async (t) => {
+  const server = await withOptions(t, {
+    origins: [ORIGIN],
+    credentials: true,
+    methods: ['GET', 'FROBNICATE'],
+    headers: ['X-A', 'Authorization'],
+    maxAgeSeconds: 5,
+    privateNetwork: true,
+  });
+  t.deepEqual(fieldsOf(await preflight(server, { 'Access-Control-Request-Private-Network': 'true' })), {
+    'allow-origin': ORIGIN,
+    'allow-credentials': 'true',
+    'allow-methods': 'GET, FROBNICATE',
+    'allow-headers': 'X-A, Authorization',
+    'max-age': '5',
+    'allow-private-network': 'true',
+  });
+  t.is(fieldsOf(await preflight(server))['allow-private-network'], undefined);
+  t.deepEqual(fieldsOf(await server.inject({ headers: { Origin: ORIGIN } })), {
+    'allow-origin': ORIGIN,
+    'allow-credentials': 'true',
+  });
+});
+
+test('without privateNetwork nobody is let into it', async (t) => {
+  const server = await withOptions(t, { origins: [ORIGIN] });
+  const answer = await preflight(server, { 'Access-Control-Request-Private-Network': 'true' });
+  t.is(fieldsOf(answer)['allow-private-network'], undefined);
+});
+
+test('headers any allows what is asked for, if it is a list of names', async (t) => {
+  const server = await withOptions(t, { origins: [ORIGIN], headers: 'any' });
+  const allowed = async (asked: string) =>
+    fieldsOf(await preflight(server, { 'Access-Control-Request-Headers': asked }))['allow-headers'];
+  t.is(await allowed('x-a, x-b'), 'x-a, x-b');
+  for (const asked of ['', 'a b', 'a,,b', 'a;b', '"a"', 'ä']) t.is(await allowed(asked), undefined, asked);
+});
+
+test('OPTIONS without the fields of a preflight is no preflight', async (t) => {
+  const server = await withOptions(t, { origins: [ORIGIN] });
+  t.is(
+    (await server.inject({ method: 'OPTIONS', target: '/any', headers: { Origin: ORIGIN } })).text,
+    'OPTIONS',
+  );
+  t.is((await server.inject({ method: 'OPTIONS', target: '/any' })).text, 'OPTIONS');
+});
+
+test('a pattern has to match the whole origin', (t) => {
+  const isAllowed = originMatcher([{ pattern: 'https://[a-z]+\\.a\\.example|http://localhost:\\d+' }]);
+  for (const good of ['https://www.a.example', 'http://localhost:3000']) t.true(isAllowed(good), good);
+  for (const bad of [
+    'https://www.a.example.evil.test',
+    'https://evil.test/https://www.a.example',
+    'xhttps://www.a.example',
+    'http://localhost:3000.evil.test',
+    'https://www.a.example\n',
+    'https://www-a.example',
+  ])
+    t.false(isAllowed(bad), bad);
+});
+
+test('Vary keeps what is there, and has Origin once', async (t) => {
+  const server = await withOptions(t, { origins: [ORIGIN] });
+  t.is((await server.inject({ target: '/vary' })).headers.vary, 'Accept, Origin');
+  t.is(vary(undefined, 'Origin'), 'Origin');
+  t.is(vary('accept, ORIGIN', 'Origin'), 'accept, ORIGIN');
+  t.is(vary(['Accept', 'Cookie'], 'Origin'), 'Accept, Cookie, Origin');
+  t.is(vary('*', 'Origin'), '*');
+});
+
+test('* with credentials is refused at start, with what to do', async (t) => {
+  const error = await t.throwsAsync(withOptions(t, { origins: '*', credentials: true }));
+  t.like(error, { code: 'PLUGIN_OPTIONS_INVALID' });
+  t.regex(error?.message ?? '', /credentials: with origins .*name the origins/);
+});
+
+test('what is no origin is refused at start, since it would never match', async (t) => {
+  for (const origins of [
+    [],
+    ['https://a.example/'],
+    ['a.example'],
+    ['https://a.example:443'],
+    ['https://A.example'],
+    ['*'],
+    [{ pattern: '(' }],
+    undefined,
+  ]) {
+    const error = await t.throwsAsync(withOptions(t, { origins }));
+    t.like(error, { code: 'PLUGIN_OPTIONS_INVALID' }, JSON.stringify(origins));
+  }
+  await t.notThrowsAsync(withOptions(t, { origins: ['null', 'capacitor://localhost', 'http://[::1]:8080'] }));
+});

@@ -1,0 +1,160 @@
+import test, { type ExecutionContext } from 'ava';
+import { createLog } from '../../core/log.js';
+import { createServer } from '../../core/server.js';
+import { defineAdapter, type Entry, type MaybePromise, StorageError } from '../../core/storage/contract.js';
+import { StoreProbe } from '../../plugins/health/store-probe.js';
+import { request, serve } from '../support/raw-client.js';
+import { served } from './served.js';
+
+/** A store whose `get` does as the test says. */
+function storeWith(get: () => MaybePromise<Entry | undefined>) {
+  return defineAdapter({
+    name: 'told',
+    create: () => ({
+      name: 'told',
+      supports: { durable: false, shared: 'process', bounded: false, watch: false },
+      open() {},
+      get,
+      list: () => ({ entries: [] }),
+      commit: () => ({ ok: true, revision: 1, previous: new Map() }),
+      close() {},
+    }),
+  });
+}
+
+test('live and ready answer GET and HEAD, and are not cached', async (t) => {
+  const server = await served(t, { plugins: ['health'] });
+  const live = await server.inject({ target: '/health/live' });
+  t.deepEqual(
+    [live.status, live.json(), live.headers['content-type']],
+    [200, { status: 'live' }, 'application/json'],
+  );
+  t.is(live.headers['cache-control'], 'no-store');
+  const ready = await server.inject({ target: '/health/ready' });
+  t.deepEqual([ready.status, ready.json()], [200, { status: 'ready', storage: 'ok' }]);
+  for (const target of ['/health/live', '/health/ready']) {
+    const { status, body } = await server.inject({ method: 'HEAD', target });
+    t.deepEqual([status, body.length], [200, 0], target);
+  }
+  t.is((await server.inject({ method: 'POST', target: '/health/live' })).status, 405);
+});
+
+test('a request that comes while the server stops finds it alive and not ready', async (t) => {
+  for (const [target, status, state] of [
+    ['/health/ready', 503, 'stopping'],
+    ['/health/live', 200, 'live'],
+  ] as const) {
+    const { connect, server } = await serve(t, {
+      plugins: ['health'],
+      limits: { shutdownTimeoutMs: 20_000 },
+    });
+    const client = await connect();
+    const octets = request(`GET ${target}`);
+    client.send(octets.slice(0, 20));
+    // Its beginning has to have arrived, or the connection counts as idle and closes.
+    const other = await connect();
+    other.send(request('GET /probe'));
+    await other.response();
+    other.destroy();
+    const closing = server.close();
+    client.send(octets.slice(20));
+    const answer = await client.response();
+    t.is(answer.status, status);
+    t.deepEqual(JSON.parse(answer.body), { status: state });
+    client.destroy();
+    await closing;
+  }
+});
+
+async function withStore(
+  t: ExecutionContext,
+  get: () => MaybePromise<Entry | undefined>,
+  options: object = {},
+) {
+  const lines: { level: string; message: string }[] = [];
+  const server = createServer(
+    { storage: { adapter: storeWith(get) }, plugins: [{ use: 'health', options }] },
+    { log: createLog((line) => void lines.push(JSON.parse(line))) },
+  );
+  t.teardown(() => server.close());
+  await server.ready();
+  return { server, lines };
+}
+
+test('a store that fails makes it not ready, with the code and without its secrets; then ready again', async (t) => {
+  let isDown = true;
+  const get = () => {
+    if (isDown) throw new StorageError('STORAGE_UNAVAILABLE', 'postgres://user:secret@db/');
+    return undefined;
+  };
+  const { server, lines } = await withStore(t, get, { cacheMs: 0 });
+  for (let at = 0; at < 3; at++) {
+    const down = await server.inject({ target: '/health/ready' });
+    t.deepEqual([down.status, down.json()], [503, { status: 'not ready', storage: 'STORAGE_UNAVAILABLE' }]);
+  }
+  t.is((await server.inject({ target: '/health/live' })).status, 200);
+  isDown = false;
+  t.is((await server.inject({ target: '/health/ready' })).status, 200);
+  t.deepEqual(
+    lines.map(({ level }) => level),
+    ['warn', 'info'],
+  );
+});
+
+test('a store that hangs is not waited for, and not asked again while it hangs', async (t) => {
+  let asked = 0;
+  const get = () => {
+    asked++;
+    return new Promise<undefined>(() => {});
+  };
+  const { server } = await withStore(t, get, { storageTimeoutMs: 1, cacheMs: 0 });
+  for (let at = 0; at < 5; at++) {
+    const { status, text } = await server.inject({ target: '/health/ready' });
+    t.deepEqual([status, text], [503, '{"status":"not ready","storage":"TIMEOUT"}']);
+  }
+  t.is(asked, 1);
+});
+
+test('many probes are one question', async (t) => {
+  let asked = 0;
+  const get = async () => {
+    asked++;
+    await new Promise((resolve) => setImmediate(resolve));
+    return undefined;
+  };
+  const { server } = await withStore(t, get, { cacheMs: 60_000 });
+  await Promise.all(Array.from({ length: 50 }, () => server.inject({ target: '/health/ready' })));
+  await server.inject({ target: '/health/ready' });
+  t.is(asked, 1);
+});
+
+test('a probe whose store throws at once asks it again next time', async (t) => {
+  let asked = 0;
+  const get = (): undefined => {
+    asked++;
+    throw new StorageError('STORAGE_CLOSED');
+  };
+  const probe = new StoreProbe({ get }, { storageTimeoutMs: 1_000, cacheMs: 0 });
+  t.is(await probe.failure(), 'STORAGE_CLOSED');
+  t.is(await probe.failure(), 'STORAGE_CLOSED');
+  t.is(asked, 2);
+});
+
+test('without storage the store is not asked', async (t) => {
+  const get = (): never => t.fail() as never;
+  const { server } = await withStore(t, get, { storage: false });
+  t.is((await server.inject({ target: '/health/ready' })).text, '{"status":"ready"}');
+});
+
+test('the paths can be others', async (t) => {
+  const server = await served(t, {
+    plugins: [{ use: 'health', options: { livePath: '/up', readyPath: '/go' } }],
+  });
+  t.is((await server.inject({ target: '/up' })).status, 200);
+  t.is((await server.inject({ target: '/go' })).status, 200);
+  t.is((await server.inject({ target: '/health/live' })).status, 404);
+  for (const options of [{ livePath: 'up' }, { storageTimeoutMs: 0 }, { cacheMs: 0.5 }, { path: '/' }]) {
+    const error = await t.throwsAsync(served(t, { plugins: [{ use: 'health', options }] }));
+    t.like(error, { code: 'PLUGIN_OPTIONS_INVALID' });
+  }
+});

@@ -1,0 +1,64 @@
+import test from 'ava';
+import { DEFAULT_CONFIG } from '../../core/config/server-config.js';
+import { definePlugin } from '../../core/plugin-api.js';
+import { type RawClient, serve } from '../support/raw-client.js';
+import { served } from './served.js';
+
+const more = definePlugin({
+  name: 'more',
+  setup({ handle }) {
+    handle('PURGE', '/keys/:key', () => '');
+    handle('GET', '/keys/:key', () => '');
+    handle('OPTIONS', '/own', () => ({ status: 200, body: 'mine' }));
+    handle('GET', '/own', () => '');
+    handle('*', '/all/*', ({ method }) => `all ${method}`);
+  },
+});
+
+const plugins = [...DEFAULT_CONFIG.plugins, 'options', more];
+
+test('OPTIONS of a path tells the methods that it has', async (t) => {
+  const server = await served(t, { plugins });
+  for (const [target, allow] of [
+    ['/', 'END, GET, HEAD, OPTIONS'],
+    ['/create', 'OPTIONS, POST'],
+    ['/update', 'OPTIONS, PUT'],
+    ['/keys/a', 'GET, HEAD, OPTIONS, PURGE'],
+    ['/keys/a?b=c', 'GET, HEAD, OPTIONS, PURGE'],
+  ]) {
+    const { status, headers, body } = await server.inject({ method: 'OPTIONS', target: target! });
+    t.deepEqual([status, headers.allow, body.length], [204, allow, 0], target);
+  }
+});
+
+test('OPTIONS * tells the methods of the server', async (t) => {
+  const { connect } = await serve(t, { plugins: ['get', 'head', 'options', more] });
+  const client: RawClient = await connect();
+  client.send('OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  const { status, fields } = await client.response();
+  t.is(status, 204);
+  t.deepEqual(fields.get('allow'), ['GET, HEAD, OPTIONS, PURGE']);
+});
+
+test('whoever registered OPTIONS, by name or with every method, answers it', async (t) => {
+  const server = await served(t, { plugins });
+  t.is((await server.inject({ method: 'OPTIONS', target: '/own' })).text, 'mine');
+  t.is((await server.inject({ method: 'OPTIONS', target: '/all/a' })).text, 'all OPTIONS');
+  // Where somebody has registered it, handlers of registered methods are not asked for paths that are not theirs.
+  t.is((await server.inject({ method: 'OPTIONS', target: '/create' })).headers.allow, 'OPTIONS, POST');
+});
+
+test('a path that has no method at all is 404', async (t) => {
+  const server = await served(t, { plugins });
+  for (const target of ['/none', '/keys', '/keys/', '/__proto__', '/%2e%2e'])
+    t.is((await server.inject({ method: 'OPTIONS', target })).status, 404, target);
+});
+
+test('without the plugin OPTIONS is 405', async (t) => {
+  t.is((await (await served(t)).inject({ method: 'OPTIONS' })).status, 405);
+});
+
+test('it takes no options of its own', async (t) => {
+  const error = await t.throwsAsync(served(t, { plugins: [{ use: 'options', options: { a: 1 } }] }));
+  t.like(error, { code: 'PLUGIN_OPTIONS_INVALID' });
+});

@@ -1,0 +1,370 @@
+import test, { type ExecutionContext } from 'ava';
+import fc from 'fast-check';
+import { createLog } from '../../core/log.js';
+import { createServer } from '../../core/server.js';
+import { defineAdapter, type StorageAdapter, StorageError } from '../../core/storage/contract.js';
+import { StorageDoor } from '../../core/storage/storage-door.js';
+import { draw, standing } from '../../plugins/rate-limit/bucket.js';
+import { addressKey } from '../../plugins/rate-limit/client-key.js';
+import { MemoryBuckets } from '../../plugins/rate-limit/memory-buckets.js';
+import { SharedBuckets } from '../../plugins/rate-limit/shared-buckets.js';
+import memory from '../../storage-adapters/memory.js';
+import { RawClient, request } from '../support/raw-client.js';
+import { type Server, served } from './served.js';
+
+/** A window so long that nothing comes back while a test runs. */
+const DAY = 86_400;
+const three = { name: 'three', limit: 3, windowSeconds: DAY };
+
+const withOptions = (t: ExecutionContext, options: object = { rules: [three] }): Promise<Server> =>
+  served(t, { plugins: [{ use: 'rate-limit', options }, 'get', 'head', 'post', 'create'] });
+
+async function statuses(
+  server: Server,
+  times: number,
+  asked: Parameters<Server['inject']>[0] = {},
+): Promise<number[]> {
+  const found: number[] = [];
+  for (let at = 0; at < times; at++) found.push((await server.inject(asked)).status);
+  return found;
+}
+
+test('requests beyond the limit are 429, with the fields that say when to come again', async (t) => {
+  const server = await withOptions(t);
+  const first = await server.inject();
+  t.is(first.headers['ratelimit-policy'], `"three";q=3;w=${DAY}`);
+  t.is(first.headers.ratelimit, `"three";r=2;t=${DAY / 3}`);
+  t.is(first.headers['retry-after'], undefined);
+  t.deepEqual(await statuses(server, 2), [200, 200]);
+  const refused = await server.inject();
+  t.is(refused.status, 429);
+  t.is(refused.text, 'Too many requests; wait as long as Retry-After says (RFC 6585 §4).');
+  const [, left, full] = /^"three";r=(\d+);t=(\d+)$/.exec(refused.headers.ratelimit ?? '') ?? [];
+  t.is(left, '0');
+  const wait = Number(refused.headers['retry-after']);
+  t.true(wait > 0 && wait <= DAY / 3 && wait <= Number(full));
+});
+
+test('errors and HEAD are counted and told as well', async (t) => {
+  const server = await withOptions(t);
+  t.regex((await server.inject({ target: '/none' })).headers.ratelimit ?? '', /r=2/);
+  t.regex((await server.inject({ method: 'HEAD' })).headers.ratelimit ?? '', /r=1/);
+});
+
+test('the first rule that fits counts, each rule with buckets of its own; none does not count', async (t) => {
+  const server = await withOptions(t, {
+    rules: [
+      { name: 'free', path: '/free/*', limit: 'none' },
+      { name: 'writes', methods: ['POST'], limit: 1, windowSeconds: DAY },
+      { name: 'reads', methods: ['GET'], path: '/', limit: 2, windowSeconds: DAY },
+    ],
+  });
+  t.deepEqual(
+    await statuses(server, 3, { method: 'POST', target: '/create', body: 'a: 1' }),
+    [200, 429, 429],
+  );
+  t.deepEqual(await statuses(server, 3), [200, 200, 429]);
+  t.deepEqual(await statuses(server, 3, { target: '/free/a' }), [404, 404, 404]);
+  const uncounted = await server.inject({ target: '/other' });
+  t.deepEqual([uncounted.status, uncounted.headers.ratelimit], [404, undefined]);
+});
+
+test('clients are told apart by a header where that is asked for, and by address without it', async (t) => {
+  const server = await withOptions(t, { rules: [three], key: { header: 'X-Api-Key' } });
+  for (const key of ['a', 'b', 'x'.repeat(5_000)])
+    t.deepEqual(await statuses(server, 4, { headers: { 'X-Api-Key': key } }), [200, 200, 200, 429]);
+  t.deepEqual(await statuses(server, 4), [200, 200, 200, 429]);
+});
+
+test('an IPv6 client is its /64, an IPv4 client its address', (t) => {
+  for (const [address, key] of [
+    ['192.0.2.1', '192.0.2.1'],
+    ['::ffff:192.0.2.1', '192.0.2.1'],
+    ['2001:db8::1', '2001:db8:0:0::/64'],
+    ['2001:db8:0:0:ffff:ffff:ffff:ffff', '2001:db8:0:0::/64'],
+    ['2001:DB8:0:1::1', '2001:db8:0:1::/64'],
+    ['2001:db8:1:2:3::', '2001:db8:1:2::/64'],
+    ['::1', '0:0:0:0::/64'],
+    ['::', '0:0:0:0::/64'],
+    ['1::', '1:0:0:0::/64'],
+    ['64:ff9b::192.0.2.1', '64:ff9b:0:0::/64'],
+    ['1:2:3::192.0.2.1', '1:2:3:0::/64'],
+    ['fe80::1%eth0', 'fe80:0:0:0::/64'],
+    ['', 'unix'],
+    ['unknown', 'unknown'],
+    ['_hidden', '_hidden'],
+  ] as const)
+    t.is(addressKey(address), key, address);
+});
+
+test('a bucket never gives more than its limit at once, nor more than twice that in a window', (t) => {
+  const limit = { limit: 5, windowSeconds: 10 };
+  const steps = fc.array(
+    fc.record({ after: fc.integer({ min: 0, max: 4_000 }), wanted: fc.integer({ min: 1, max: 9 }) }),
+  );
+  fc.assert(
+    fc.property(steps, (all) => {
+      let bucket: Parameters<typeof draw>[0];
+      let now = 1_000_000;
+      const taken: [at: number, taken: number][] = [];
+      for (const { after, wanted } of all) {
+        now += after;
+        const drawn = draw(bucket, limit, now, wanted);
+        bucket = drawn.bucket;
+        if (drawn.taken > 5 || drawn.taken > wanted || bucket.tokens < 0 || bucket.tokens > 5) return false;
+        taken.push([now, drawn.taken]);
+      }
+      return taken.every(([from]) => {
+        const within = taken.filter(([at]) => at >= from && at < from + 10_000);
+        return within.reduce((sum, [, one]) => sum + one, 0) <= 10;
+      });
+    }),
+  );
+  t.pass();
+});
+
+test('a bucket fills evenly, and Retry-After is when the next request passes', (t) => {
+  const limit = { limit: 2, windowSeconds: 10 };
+  const { bucket } = draw(undefined, limit, 0, 2);
+  t.deepEqual(standing(bucket, limit, true), {
+    isAllowed: true,
+    remaining: 0,
+    fullInSeconds: 10,
+    retryInSeconds: 5,
+  });
+  t.is(draw(bucket, limit, 4_999, 1).taken, 0);
+  t.is(draw(bucket, limit, 5_000, 1).taken, 1);
+  t.is(draw(bucket, limit, 60_000, 9).taken, 2);
+});
+
+test('clocks that are apart give nothing twice, and none can lock a client out', (t) => {
+  const limit = { limit: 2, windowSeconds: 10 };
+  const ahead = draw(undefined, limit, 3_000, 2).bucket;
+  const behind = draw(ahead, limit, 0, 1);
+  t.is(behind.taken, 0);
+  t.is(draw(behind.bucket, limit, 3_000, 1).taken, 0);
+  t.is(draw({ tokens: 0, at: 1e15 }, limit, 0, 1).taken, 1);
+});
+
+test('buckets in memory are bounded', (t) => {
+  const buckets = new MemoryBuckets(2);
+  const limit = { limit: 1, windowSeconds: DAY };
+  for (const key of ['a', 'b', 'a', 'b']) buckets.take(key, limit);
+  t.false(buckets.take('a', limit).isAllowed);
+  buckets.take('c', limit);
+  t.true(buckets.take('b', limit).isAllowed);
+});
+
+// Through a store
+
+/** A store in memory that says that others share it, and counts what it is asked. */
+class SharedStore {
+  readonly #adapter: StorageAdapter;
+  calls = 0;
+  fails: (() => Promise<never>) | undefined;
+
+  constructor() {
+    this.#adapter = memory.create({}, { folder: '/', log: createLog(() => {}) });
+  }
+
+  readonly definition = defineAdapter({
+    name: 'shared',
+    create: (): StorageAdapter => {
+      const call = async <T>(work: () => T): Promise<Awaited<T>> => {
+        this.calls++;
+        if (this.fails !== undefined) return this.fails();
+        // Each call in a turn of its own, so that others come in between.
+        await new Promise((resolve) => setImmediate(resolve));
+        return await work();
+      };
+      return {
+        name: 'shared',
+        supports: { ...this.#adapter.supports, shared: 'cluster', watch: false },
+        open: () => this.#adapter.open(),
+        get: (key) => call(() => this.#adapter.get(key)),
+        list: (page) => call(() => this.#adapter.list(page)),
+        commit: (change) => call(() => this.#adapter.commit(change)),
+        close: () => {},
+      };
+    },
+  });
+}
+
+async function sharing(
+  t: ExecutionContext,
+  store: SharedStore,
+  options: object,
+): Promise<{ server: Server; log: string[] }> {
+  const log: string[] = [];
+  const server = createServer(
+    {
+      storage: { adapter: store.definition },
+      plugins: [{ use: 'rate-limit', options }, 'get'],
+      limits: { shutdownTimeoutMs: 0 },
+    },
+    { log: createLog((line) => void log.push(JSON.parse(line).message)) },
+  );
+  t.teardown(() => server.close());
+  await server.ready();
+  return { server, log };
+}
+
+test('servers of one store let a client have its limit once, however they race', async (t) => {
+  const store = new SharedStore();
+  const rules = [{ name: 'shared', path: '/limited', limit: 20, windowSeconds: DAY }];
+  const servers = [
+    await sharing(t, store, { rules }),
+    await sharing(t, store, { rules }),
+    await sharing(t, store, { rules }),
+  ];
+  const answers = await Promise.all(
+    Array.from({ length: 90 }, (_, at) => servers[at % 3]!.server.inject({ target: '/limited' })),
+  );
+  const passed = answers.filter(({ status }) => status === 404);
+  t.is(passed.length, 20);
+  t.is(answers.filter(({ status }) => status === 429).length, 70);
+  // Each of those that passed was told another number of what is left.
+  t.is(new Set(passed.map(({ headers }) => headers.ratelimit?.split(';')[1])).size, 20);
+  t.true(store.calls < 90, `${store.calls} calls of the store for 90 requests`);
+});
+
+test('a client whose bucket is empty is no work for the store', async (t) => {
+  const store = new SharedStore();
+  const { server } = await sharing(t, store, { rules: [three] });
+  await statuses(server, 4, { target: '/none' });
+  const before = store.calls;
+  t.deepEqual([...new Set(await statuses(server, 50, { target: '/none' }))], [429]);
+  t.is(store.calls, before);
+});
+
+test('a bucket in the store expires when it is full', async (t) => {
+  const store = new SharedStore();
+  const { server } = await sharing(t, store, { rules: [three], keyPrefix: 'limits/' });
+  await server.inject({ target: '/none' });
+  const entry = await store.definition
+    .create({}, { folder: '/', log: createLog(() => {}) })
+    .get('limits/three:127.0.0.1');
+  t.true(entry !== undefined && entry.expiresAt !== undefined);
+  t.true((entry?.expiresAt ?? 0) <= Date.now() + (DAY / 3) * 1_000 + 1);
+});
+
+test('while the store fails requests are counted in memory by default, and that is told once', async (t) => {
+  const store = new SharedStore();
+  const { server, log } = await sharing(t, store, { rules: [three] });
+  store.fails = async () => {
+    throw new StorageError('STORAGE_UNAVAILABLE', 'no route to host');
+  };
+  t.deepEqual(await statuses(server, 5, { target: '/none' }), [404, 404, 404, 429, 429]);
+  t.deepEqual(log, ['The store of the rate limit fails.']);
+  t.is(store.calls, 1, 'a store that failed is left alone for a while');
+});
+
+test('closed means 503 while the store fails', async (t) => {
+  const store = new SharedStore();
+  const { server } = await sharing(t, store, { rules: [three], whenStoreFails: 'closed' });
+  store.fails = async () => {
+    throw new StorageError('STORAGE_UNAVAILABLE', 'no route to host');
+  };
+  t.deepEqual(await statuses(server, 3, { target: '/none' }), [503, 503, 503]);
+});
+
+test('a store that hangs is not waited for', async (t) => {
+  const store = new SharedStore();
+  for (const [whenStoreFails, status] of [
+    ['open', 404],
+    ['closed', 503],
+  ] as const) {
+    const { server } = await sharing(t, store, { rules: [three], storeTimeoutMs: 1, whenStoreFails });
+    store.fails = () => new Promise<never>(() => {});
+    t.is((await server.inject({ target: '/none' })).status, status);
+  }
+});
+
+test('what others wrote in place of a bucket neither breaks it nor gives more than the limit', async (t) => {
+  const adapter = memory.create({}, { folder: '/', log: createLog(() => {}) });
+  const door = new StorageDoor(adapter);
+  await door.open();
+  const buckets = new SharedBuckets(door, { maxBuckets: 10, storeTimeoutMs: 10_000, keyPrefix: 'p:' });
+  const nasty = [
+    '',
+    'null',
+    '[]',
+    '"a"',
+    '{',
+    '{"tokens":1e999,"at":0}',
+    '{"tokens":-5,"at":0}',
+    '{"tokens":999,"at":0}',
+    '{"tokens":"3","at":null}',
+    `{"tokens":0,"at":${Number.MAX_SAFE_INTEGER}}`,
+  ];
+  for (const [at, value] of nasty.entries()) {
+    await door.commit({ puts: [{ key: `p:${at}`, value }] });
+    const told = await buckets.take(String(at), three);
+    t.like(told, { isAllowed: true, remaining: 2 }, value);
+  }
+});
+
+test('a bucket that others are always faster at refuses for a second, and is no failure of the store', async (t) => {
+  let conflicts = 0;
+  const storage = {
+    get: () => undefined,
+    commit: () => {
+      conflicts++;
+      return { ok: false as const, conflict: 'p:a' };
+    },
+  };
+  // The door's `commit` without checks cannot conflict, which its type says; this one only ever gets checks.
+  const buckets = new SharedBuckets(storage as unknown as StorageDoor, {
+    maxBuckets: 10,
+    storeTimeoutMs: 60_000,
+    keyPrefix: 'p:',
+  });
+  const told = await Promise.all([buckets.take('a', three), buckets.take('a', three)]);
+  for (const standing of told) t.like(standing, { isAllowed: false, retryInSeconds: 1 });
+  t.true(conflicts >= 10);
+});
+
+test('with buckets in memory a shared store is not asked', async (t) => {
+  const store = new SharedStore();
+  const { server } = await sharing(t, store, { rules: [three], buckets: 'memory' });
+  t.deepEqual(await statuses(server, 4, { target: '/none' }), [404, 404, 404, 429]);
+  t.is(store.calls, 0);
+});
+
+test('a request that is refused does not cost its connection', async (t) => {
+  const server = createServer({
+    listen: { port: 0 },
+    storage: 'memory',
+    plugins: [
+      { use: 'rate-limit', options: { rules: [{ name: 'one', limit: 1, windowSeconds: DAY }] } },
+      'get',
+    ],
+  });
+  t.teardown(() => server.close());
+  const client = await RawClient.connect((await server.listen()).port);
+  client.send(request('GET /').repeat(3));
+  const found: number[] = [];
+  for (let at = 0; at < 3; at++) found.push((await client.response()).status);
+  t.deepEqual(found, [200, 429, 429]);
+  client.destroy();
+});
+
+test('options that are none are refused', async (t) => {
+  for (const options of [
+    { rules: [] },
+    { rules: [{ name: 'A', limit: 1 }] },
+    { rules: [{ name: 'a' }] },
+    { rules: [{ name: 'a', limit: 0 }] },
+    { rules: [three, three] },
+    { rules: [{ name: 'a', limit: 1, path: 'a' }] },
+    { key: 'header' },
+    { key: { header: 'a b' } },
+    { whenStoreFails: 'maybe' },
+    { max: 5 },
+  ])
+    t.like(
+      await t.throwsAsync(withOptions(t, options)),
+      { code: 'PLUGIN_OPTIONS_INVALID' },
+      JSON.stringify(options),
+    );
+});

@@ -1,0 +1,113 @@
+import test, { type ExecutionContext } from 'ava';
+import { createLog } from '../../core/log.js';
+import { definePlugin } from '../../core/plugin-api.js';
+import { createServer } from '../../core/server.js';
+import { requestId, requestLog } from '../../plugins/request-id.js';
+import { type Server, served } from './served.js';
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+
+/** Answers with the id that a handler sees. */
+const echo = definePlugin({
+  name: 'echo',
+  setup({ handle, log }) {
+    handle('GET', '/id', (request) => `${requestId(request)}`);
+    handle('GET', '/fail', () => {
+      throw new Error('on purpose');
+    });
+    handle('GET', '/log', (request) => {
+      requestLog(request, log).info('from the handler');
+      return '';
+    });
+  },
+});
+
+const withOptions = (t: ExecutionContext, options: object = {}): Promise<Server> =>
+  served(t, { plugins: [{ use: 'request-id', options }, echo, 'head'] });
+
+async function idFor(server: Server, given: string): Promise<string | undefined> {
+  const { headers } = await server.inject({ target: '/id', headers: { 'X-Request-Id': given } });
+  return headers['x-request-id'];
+}
+
+test('every request has an id of its own, the same for handler and answer', async (t) => {
+  const server = await withOptions(t);
+  const first = await server.inject({ target: '/id' });
+  t.regex(first.text, UUID);
+  t.is(first.headers['x-request-id'], first.text);
+  const second = await server.inject({ target: '/id' });
+  t.not(second.text, first.text);
+});
+
+test('answers to HEAD, errors and refused hosts have one too', async (t) => {
+  const server = await withOptions(t);
+  for (const request of [
+    { method: 'HEAD', target: '/id' },
+    { target: '/none' },
+    { target: '/fail' },
+    { target: '/id', headers: { Host: 'evil.example' } },
+  ]) {
+    const { headers } = await server.inject(request);
+    t.regex(headers['x-request-id'] ?? '', UUID, JSON.stringify(request));
+  }
+});
+
+test('the id of a client is not believed by default', async (t) => {
+  t.regex((await idFor(await withOptions(t), 'chosen-by-client')) ?? '', UUID);
+});
+
+test('acceptFrom anyone takes over a good id, and replaces every other', async (t) => {
+  const server = await withOptions(t, { acceptFrom: 'anyone' });
+  for (const good of ['a', '7b2e-44', 'Root=1-67891233-abcdef012345678912345678', 'x'.repeat(128)])
+    t.is(await idFor(server, good), good);
+  for (const bad of ['', 'x'.repeat(129), 'a b', 'a"b', 'a\\nb', 'a,b', 'ä', '<b>', '$jndi', 'a\tb'])
+    t.regex((await idFor(server, bad)) ?? '', UUID, bad);
+  const twice = await server.inject({ target: '/id', headers: { 'X-Request-Id': ['a', 'b'] } });
+  t.regex(twice.text, UUID);
+});
+
+test('acceptFrom a list believes these addresses and no other', async (t) => {
+  t.is(await idFor(await withOptions(t, { acceptFrom: ['10.0.0.1', '127.0.0.1'] }), 'mine'), 'mine');
+  t.regex((await idFor(await withOptions(t, { acceptFrom: ['10.0.0.1', 'unix'] }), 'mine')) ?? '', UUID);
+});
+
+test('header names another field', async (t) => {
+  const server = await withOptions(t, { header: 'X-Trace', acceptFrom: 'anyone' });
+  const { headers, text } = await server.inject({
+    target: '/id',
+    headers: { 'x-trace': 'abc', 'x-request-id': 'no' },
+  });
+  t.is(text, 'abc');
+  t.is(headers['x-trace'], 'abc');
+  t.is(headers['x-request-id'], undefined);
+});
+
+test('lines of the core and of requestLog carry the id', async (t) => {
+  const lines: Record<string, unknown>[] = [];
+  const server = createServer(
+    { storage: 'memory', plugins: ['request-id', echo] },
+    { log: createLog((line) => void lines.push(JSON.parse(line))) },
+  );
+  t.teardown(() => server.close());
+  const failed = await server.inject({ target: '/fail' });
+  const logged = await server.inject({ target: '/log' });
+  t.deepEqual(
+    lines.map(({ plugin, requestId: id }) => [plugin, id]),
+    [
+      ['echo', failed.headers['x-request-id']],
+      ['echo', logged.headers['x-request-id']],
+    ],
+  );
+});
+
+test('options that are none are refused', async (t) => {
+  for (const options of [
+    { header: 'a b' },
+    { header: '' },
+    { acceptFrom: 'everyone' },
+    { acceptfrom: 'anyone' },
+  ]) {
+    const error = await t.throwsAsync(withOptions(t, options));
+    t.like(error, { code: 'PLUGIN_OPTIONS_INVALID' }, JSON.stringify(options));
+  }
+});

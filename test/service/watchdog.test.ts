@@ -1,0 +1,79 @@
+/** Who holds up the event loop is named in the log while it does, also where it never ends. */
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import test from 'ava';
+import { tempFolder } from '../core/temp-folder.js';
+import { served } from '../support/served.js';
+
+const FILES = {
+  'package.json': '{ "type": "module" }',
+  // Nothing in these loops waits, so only another thread can see them.
+  'spinner.js': `import { existsSync } from 'node:fs';
+export default {
+  name: 'spinner',
+  setup({ handle, folder }) {
+    handle('GET', '/until', function spinUntil({ query }) {
+      while (!existsSync(folder + '/' + query.get('file')));
+      return 'done';
+    });
+    handle('GET', '/later', async function spinLater() {
+      await null;
+      await new Promise(setImmediate);
+      while (!existsSync(folder + '/later'));
+      return 'done';
+    });
+    handle('GET', '/forever', () => { for (;;); });
+  },
+};`,
+  'jackfield.config.json': JSON.stringify({
+    storage: 'memory',
+    limits: { blockedLoopMs: 100 },
+    plugins: ['get', { use: './spinner.js', as: 'whirl' }],
+  }),
+};
+
+test('a plugin that blocks the loop is named with the line, and when it goes on that is told too', async (t) => {
+  const cwd = await tempFolder(t, FILES);
+  const { server, url } = await served(t, cwd);
+  const answer = fetch(`${url}/until?file=flag`);
+  await server.until(/holds up the event loop/, 'stderr');
+  const [warning] = server.log;
+  t.like(warning, {
+    level: 'warn',
+    plugin: 'whirl',
+    message: 'A plugin holds up the event loop; nobody else is served meanwhile.',
+  });
+  t.true(Number(warning?.blockedMs) >= 100);
+  const at = warning?.at as string[];
+  t.true(
+    at.some((place) => place.startsWith(`spinUntil (${path.join(cwd, 'spinner.js')}:6:`)),
+    at.join('\n'),
+  );
+  await writeFile(path.join(cwd, 'flag'), '');
+  t.is(await (await answer).text(), 'done');
+  await server.until(/The event loop goes on\./, 'stderr');
+  t.like(server.log[1], { level: 'warn', plugin: 'whirl' });
+});
+
+test('also behind an await, when no handler is being called, and also after a reload', async (t) => {
+  const cwd = await tempFolder(t, FILES);
+  const { server, url } = await served(t, cwd);
+  const config = FILES['jackfield.config.json'].replace('whirl', 'gyre');
+  await writeFile(path.join(cwd, 'jackfield.config.json'), config);
+  server.kill('SIGHUP');
+  await server.until(/was reloaded/, 'stderr');
+  const answer = fetch(`${url}/later`);
+  await server.until(/holds up the event loop/, 'stderr');
+  t.like(server.log.at(-1), { plugin: 'gyre' });
+  await writeFile(path.join(cwd, 'later'), '');
+  t.is(await (await answer).text(), 'done');
+});
+
+test('a loop without an end is named although the process never gets to do anything again', async (t) => {
+  const { server, url } = await served(t, await tempFolder(t, FILES));
+  fetch(`${url}/forever`).catch(() => {});
+  await server.until(/holds up the event loop/, 'stderr');
+  t.like(server.log[0], { plugin: 'whirl' });
+  server.kill('SIGKILL');
+  await server.ended;
+});

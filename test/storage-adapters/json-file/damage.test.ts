@@ -1,0 +1,157 @@
+/** One octet of a journal flipped, cut off or doubled, at every place: each gets the right verdict. */
+import test, { type ExecutionContext } from 'ava';
+import type { WatchedChange } from '../../../core/storage/contract.js';
+import { frameLine, HEADER_OCTETS, headerLine } from '../../../storage-adapters/json-file/frame.js';
+import { readJournal } from '../../../storage-adapters/json-file/read-journal.js';
+
+const SALT = 0x1234abcd;
+const change = (revision: number): WatchedChange => ({
+  revision,
+  puts:
+    revision % 3 === 0
+      ? []
+      : [{ key: `k${revision}`, value: `"é\n${revision}`, created: revision, revision }],
+  deletes: revision % 3 === 2 ? ['gone'] : [],
+});
+/** The batches, by the revisions of their commits; each was on disk before the next was written. */
+const BATCHES = [[1], [2, 3], [4], [5, 6, 7], [8]];
+
+const lines: string[] = [headerLine({ salt: SALT, after: 0, created: 0 })];
+for (const [at, batch] of BATCHES.entries()) {
+  const durable = BATCHES[at - 1]?.at(-1) ?? 0;
+  for (const revision of batch) lines.push(frameLine(change(revision), durable, SALT));
+}
+const whole = Buffer.from(lines.join(''));
+/** `ends[n]` is where the frame with sequence n ends; `ends[0]` the header. */
+const ends: number[] = [];
+for (let at = 0, line = 0; line < lines.length; line += 1) {
+  at += Buffer.byteLength(lines[line]!);
+  ends.push(at);
+}
+const LAST = 8;
+const LAST_BATCH = 8;
+
+/** The sequence of the frame that this octet is of; 0 for the header. */
+const sequenceAt = (at: number) => ends.findIndex((end) => at < end);
+const read = (octets: Buffer) => {
+  const found: number[] = [];
+  const reading = readJournal(octets, (frame) => found.push(frame.sequence));
+  return { ...reading, found };
+};
+const upTo = (last: number) => Array.from({ length: last }, (_, at) => at + 1);
+
+/** Whether the frames before this one were taken, and whether it is known that it had been on disk. */
+function judged(
+  t: ExecutionContext,
+  octets: Buffer,
+  sequence: number,
+  what: string,
+  isKnown = sequence < LAST_BATCH,
+): void {
+  const { verdict, found, goodOctets } = read(octets);
+  t.is(verdict, isKnown ? 'damaged' : 'torn', what);
+  t.deepEqual(found, upTo(sequence - 1), what);
+  t.is(goodOctets, ends[sequence - 1] ?? 0, what);
+}
+
+test('the journal itself is whole', (t) => {
+  const { verdict, found } = read(whole);
+  t.is(verdict, 'whole');
+  t.deepEqual(found, upTo(LAST));
+});
+
+for (const mask of [0x01, 0x20, 0x80, 0xff]) {
+  test(`an octet flipped by ${mask} is damage where its record is known to have been stored, else a torn tail`, (t) => {
+    for (let at = HEADER_OCTETS; at < whole.length; at += 1) {
+      const octets = Buffer.from(whole);
+      octets[at] = whole[at]! ^ mask;
+      judged(t, octets, sequenceAt(at), `octet ${at}`);
+    }
+    for (let at = 0; at < HEADER_OCTETS; at += 1) {
+      const octets = Buffer.from(whole);
+      octets[at] = whole[at]! ^ mask;
+      t.is(read(octets).verdict, 'damaged', `octet ${at} of the header`);
+      t.deepEqual(read(octets).found, []);
+    }
+  });
+}
+
+test('every octet made a line end, or a line end made something else', (t) => {
+  for (let at = HEADER_OCTETS; at < whole.length; at += 1) {
+    const octets = Buffer.from(whole);
+    octets[at] = octets[at] === 0x0a ? 0x20 : 0x0a;
+    judged(t, octets, sequenceAt(at), `octet ${at}`);
+  }
+});
+
+test('an octet taken out, and the rest moved up', (t) => {
+  for (let at = HEADER_OCTETS; at < whole.length; at += 1) {
+    const octets = Buffer.concat([whole.subarray(0, at), whole.subarray(at + 1)]);
+    judged(t, octets, sequenceAt(at), `octet ${at}`);
+  }
+});
+
+test('an octet doubled', (t) => {
+  for (let at = HEADER_OCTETS; at < whole.length; at += 1) {
+    const octets = Buffer.concat([whole.subarray(0, at + 1), whole.subarray(at)]);
+    const sequence = sequenceAt(at);
+    // A line end twice leaves its own record whole, and the empty line in front of the next.
+    if (whole[at] !== 0x0a) judged(t, octets, sequence, `octet ${at}`);
+    else if (sequence < LAST) judged(t, octets, sequence + 1, `line end ${at}`);
+    else t.is(read(octets).verdict, 'torn');
+  }
+});
+
+test('cut at any octet, it is what was whole before, and never damage: a crash leaves the same', (t) => {
+  for (let size = HEADER_OCTETS; size < whole.length; size += 1) {
+    const { verdict, found } = read(whole.subarray(0, size));
+    const last = sequenceAt(size) - 1;
+    t.deepEqual(found, upTo(last), `cut at ${size}`);
+    t.is(verdict, ends.includes(size) ? 'whole' : 'torn', `cut at ${size}`);
+  }
+  for (let size = 0; size < HEADER_OCTETS; size += 1) t.is(read(whole.subarray(0, size)).verdict, 'torn');
+});
+
+test('a record that stands twice is damage: no crash writes one again', (t) => {
+  for (let sequence = 1; sequence <= LAST; sequence += 1) {
+    const line = whole.subarray(ends[sequence - 1], ends[sequence]);
+    for (let behind = sequence; behind <= LAST; behind += 1) {
+      const octets = Buffer.concat([whole.subarray(0, ends[behind]), line, whole.subarray(ends[behind])]);
+      const { verdict, found } = read(octets);
+      t.is(verdict, 'damaged', `${sequence} behind ${behind}`);
+      t.deepEqual(found, upTo(behind));
+    }
+  }
+});
+
+test('a stretch of zeros, as a disk leaves it, is judged like any damage', (t) => {
+  for (let at = HEADER_OCTETS; at < whole.length; at += 7) {
+    const octets = Buffer.from(whole);
+    octets.fill(0, at, Math.min(at + 16, whole.length));
+    // Where they reach into the last record too, nothing is left that knows.
+    judged(t, octets, sequenceAt(at), `zeros at ${at}`, at + 16 <= ends[LAST - 1]!);
+  }
+});
+
+test('records of another journal are none of this one', (t) => {
+  const others = Buffer.from(frameLine(change(9), 8, SALT + 1));
+  const { verdict, found } = read(Buffer.concat([whole, others]));
+  t.is(verdict, 'torn');
+  t.deepEqual(found, upTo(LAST));
+});
+
+test('a value that looks like a record proves nothing', (t) => {
+  const bait = frameLine(change(100), 99, SALT + 1).trimEnd();
+  const text = [
+    headerLine({ salt: SALT, after: 0, created: 0 }),
+    frameLine(
+      { revision: 1, puts: [{ key: 'k', value: bait, created: 1, revision: 1 }], deletes: [] },
+      0,
+      SALT,
+    ),
+  ].join('');
+  const octets = Buffer.from(text);
+  t.is(read(octets).verdict, 'whole');
+  for (let size = HEADER_OCTETS + 1; size < octets.length; size += 1)
+    t.is(read(octets.subarray(0, size)).verdict, 'torn');
+});

@@ -1,0 +1,37 @@
+import test from 'ava';
+import { entriesOf, freshPath, opened, otherProcess } from './helpers.js';
+
+test('processes killed at any moment have lost nothing that they acknowledged, and halved nothing', async (t) => {
+  const path = await freshPath(t);
+  const acknowledged = new Set<string>();
+  for (let round = 0; round < 8; round += 1) {
+    const writers = [0, 1].map((at) => otherProcess(t, path, 'write', `${round}.${at}`));
+    for (const writer of writers) t.is(await writer.line(), 'opened');
+    for (const writer of writers) {
+      const enough = 1 + Math.floor(Math.random() * 30);
+      for (let lines = 0; lines < enough; lines += 1) acknowledged.add((await writer.line()) ?? '');
+      // The other one goes on writing while this one dies.
+      writer.kill('SIGKILL');
+      for (let line = await writer.line(); line !== undefined; line = await writer.line())
+        acknowledged.add(line);
+      await writer.ended;
+    }
+  }
+  const adapter = await opened(t, { path });
+  const entries = entriesOf(adapter);
+  const values = new Map(entries.map(({ key, value }) => [key, value]));
+  for (const key of acknowledged) {
+    t.is(values.get(key), `value of ${key}`, `${key} was acknowledged`);
+    t.is(values.get(`${key} too`), key, `${key} was acknowledged`);
+  }
+  for (const key of values.keys()) {
+    const whole = key.endsWith(' too') ? values.has(key.slice(0, -4)) : values.has(`${key} too`);
+    t.true(whole, `${key} is half a commit`);
+  }
+  const created = entries.map((entry) => entry.created);
+  t.deepEqual(
+    created,
+    Array.from({ length: entries.length }, (_, at) => at + 1),
+  );
+  t.is(adapter.revision(), entries.length / 2);
+});

@@ -1,0 +1,41 @@
+/** Helpers of the tests of outages. */
+import { inspect } from 'node:util';
+import type { ExecutionContext } from 'ava';
+import { createLog, type Log } from '../../core/log.js';
+import type { StorageAdapter } from '../../core/storage/contract.js';
+import { type CuttableProxy, startProxy } from '../support/proxy.js';
+
+/** A log whose lines can be read. */
+export function readableLog(): { readonly log: Log; readonly lines: string[] } {
+  const lines: string[] = [];
+  return { log: createLog((line) => lines.push(line)), lines };
+}
+
+export async function proxyFor(t: ExecutionContext, target: number | string): Promise<CuttableProxy> {
+  const proxy = await startProxy(target);
+  t.teardown(() => proxy.close());
+  return proxy;
+}
+
+/** Opened, and closed when the test is over. */
+export async function opened<A extends StorageAdapter>(t: ExecutionContext, adapter: A): Promise<A> {
+  await adapter.open();
+  t.teardown(() => adapter.close());
+  return adapter;
+}
+
+export async function codeOf(call: () => unknown): Promise<unknown> {
+  try {
+    await call();
+    return 'no error';
+  } catch (error) {
+    return error instanceof Error && 'code' in error ? error.code : error;
+  }
+}
+
+export const put = (key: string, value = 'x') => ({ puts: [{ key, value }] });
+
+/** Everything that an error carries, its causes and hidden properties included. */
+export function textsOf(error: unknown): string {
+  return inspect(error, { depth: 10, showHidden: true });
+}

@@ -1,0 +1,66 @@
+/**
+ * A server in a process of its own, started by `measured.ts`: it tells its log, and on request what it holds. Runs with
+ * `--expose-gc`. The one argument is its configuration.
+ */
+import { setTimeout as rest } from 'node:timers/promises';
+import type { ServerConfig } from '../../core/config/server-config.js';
+import { createLog } from '../../core/log.js';
+import { definePlugin } from '../../core/plugin-api.js';
+import { createServer } from '../../core/server.js';
+import type { Held, Told } from './measured.js';
+
+const PIECE = 'x'.repeat(8_192);
+
+const measured = definePlugin({
+  name: 'measured',
+  setup({ handle }) {
+    handle('GET', '/marker/:at', ({ params }) => `marker ${params.at}`);
+    handle('POST', '/echo', (request) => request.text());
+    handle('POST', '/copy', (request) => ({ body: request.body }));
+    handle('POST', '/ignore', () => 'not read');
+    handle('FROB', '/marker/:at', ({ params }) => ({ json: { at: params.at } }));
+    handle('GET', '/stream', async function* () {
+      for (let piece = 0; piece < 16; piece++) yield PIECE;
+    });
+    handle('GET', '/endless', async function* () {
+      for (;;) yield PIECE;
+    });
+    handle('GET', '/later', async () => {
+      await rest(1);
+      return 'later';
+    });
+    handle('GET', '/hang', () => new Promise<string>(() => {}));
+    handle('GET', '/throw', () => {
+      throw new Error('on purpose');
+    });
+  },
+});
+
+const config = JSON.parse(process.argv[2]!) as ServerConfig;
+const tell = (told: Told): unknown => process.send?.(told);
+const server = createServer(
+  { listen: { port: 0 }, storage: 'memory', ...config, plugins: [measured, ...(config.plugins ?? [])] },
+  { log: createLog((line) => tell({ log: JSON.parse(line) as Record<string, unknown> })) },
+);
+
+/** After a turn of the loop, so that what is over is let go of. */
+async function held(): Promise<Held> {
+  await rest(20);
+  globalThis.gc?.();
+  await rest(0);
+  globalThis.gc?.();
+  const { heapUsed, arrayBuffers, external, rss } = process.memoryUsage();
+  const sockets = process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length;
+  return { heap: heapUsed + Math.max(external, arrayBuffers), rss, sockets };
+}
+
+process.on('message', async (wanted) => {
+  if (wanted === 'held') tell({ held: await held() });
+  else {
+    // What is open from here on keeps the process alive, and that is seen from outside.
+    await server.close();
+    process.disconnect();
+  }
+});
+
+tell({ port: (await server.listen()).port });

@@ -1,0 +1,155 @@
+/** Redis for tests, from the `redis-server` of the machine: a server of its own in a temporary folder. */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import net from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+export interface RedisServer {
+  readonly port: number;
+  readonly url: string;
+  /** kill -9 */
+  kill(): Promise<void>;
+  start(): Promise<void>;
+  stop(): Promise<void>;
+  /** One command, as `redis-cli` would send it; the answer as it comes over the wire. */
+  ask(...command: readonly string[]): Promise<string>;
+}
+
+/** Why there is none on this machine; undefined where there is one. In CI there has to be one. */
+export function redisMissing(): string | undefined {
+  try {
+    execFileSync('redis-server', ['--version'], { stdio: 'ignore' });
+    return undefined;
+  } catch {
+    return 'Redis is left out: no redis-server is installed';
+  }
+}
+
+/** @param settings As on the command line: `['--appendonly', 'yes']`. */
+export async function startRedis(settings: readonly string[] = []): Promise<RedisServer> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'jackfield-redis-'));
+  let port = 0;
+  let child: ChildProcess | undefined;
+  const ended = async () => {
+    if (child !== undefined && child.exitCode === null && child.signalCode === null)
+      await once(child, 'close');
+  };
+  const start = async () => {
+    // Somebody else may take the port in between; then another one is tried.
+    for (let attempt = 1; ; attempt += 1) {
+      const wanted = port === 0 ? await freePort() : port;
+      const args = [
+        '--port',
+        String(wanted),
+        '--bind',
+        '127.0.0.1',
+        '--dir',
+        folder,
+        '--save',
+        '',
+        ...settings,
+      ];
+      child = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'inherit'] });
+      const log = await readyOrEnded(child);
+      if (log === undefined) {
+        port = wanted;
+        return;
+      }
+      if (attempt === 5) throw new Error(`Redis ended: ${log}`);
+    }
+  };
+  await start();
+  return {
+    get port() {
+      return port;
+    },
+    get url() {
+      return `redis://127.0.0.1:${port}`;
+    },
+    start,
+    async kill() {
+      child?.kill('SIGKILL');
+      await ended();
+    },
+    async stop() {
+      child?.kill('SIGKILL');
+      await ended();
+      await rm(folder, { recursive: true, force: true });
+    },
+    ask: (...command) => ask(port, command),
+  };
+}
+
+/** What it said where it ended. */
+function readyOrEnded(child: ChildProcess): Promise<string | undefined> {
+  let log = '';
+  return new Promise((resolve) => {
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      log += text;
+      if (text.includes('Ready to accept connections')) resolve(undefined);
+    });
+    child.once('close', () => resolve(log));
+  });
+}
+
+async function freePort(): Promise<number> {
+  for (;;) {
+    const server = net.createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const address = server.address();
+    server.close();
+    await once(server, 'close');
+    // A cluster takes the port 10,000 above as well.
+    if (address !== null && typeof address === 'object' && address.port < 55_000) return address.port;
+  }
+}
+
+/** Until the answer is a whole line or bulk; enough for commands that set and tell. */
+async function ask(port: number, command: readonly string[]): Promise<string> {
+  const socket = net.connect(port, '127.0.0.1').setEncoding('utf8');
+  const parts = command.map((part) => `$${Buffer.byteLength(part)}\r\n${part}\r\n`);
+  socket.write(`*${command.length}\r\n${parts.join('')}*1\r\n$4\r\nQUIT\r\n`);
+  let answer = '';
+  for await (const text of socket) answer += text;
+  return answer.replace(/\+OK\r\n$/, '');
+}
+
+/** Three masters, each with a third of the slots. */
+export async function startRedisCluster(): Promise<{
+  readonly nodes: readonly RedisServer[];
+  stop(): Promise<void>;
+}> {
+  const settings = [
+    '--cluster-enabled',
+    'yes',
+    '--cluster-node-timeout',
+    '2000',
+    '--appendonly',
+    'yes',
+    '--appendfsync',
+    'always',
+  ];
+  const nodes = [await startRedis(settings), await startRedis(settings), await startRedis(settings)];
+  const slots = 16_384;
+  for (const [at, node] of nodes.entries()) {
+    const from = Math.ceil((at * slots) / nodes.length);
+    const to = Math.ceil(((at + 1) * slots) / nodes.length) - 1;
+    await node.ask('CLUSTER', 'ADDSLOTSRANGE', String(from), String(to));
+    await node.ask('CLUSTER', 'SET-CONFIG-EPOCH', String(at + 1));
+  }
+  for (const node of nodes.slice(1)) await node.ask('CLUSTER', 'MEET', '127.0.0.1', String(nodes[0]!.port));
+  for (const node of nodes) {
+    for (let info = ''; !(info.includes('cluster_state:ok') && info.includes('cluster_known_nodes:3')); ) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      info = await node.ask('CLUSTER', 'INFO');
+    }
+  }
+  return {
+    nodes,
+    async stop() {
+      await Promise.all(nodes.map((node) => node.stop()));
+    },
+  };
+}

@@ -1,0 +1,48 @@
+/** Tests that need a server which may not be there: started before them, stopped behind them, left out in one line. */
+import type { TestFn } from 'ava';
+import { type PostgresServer, postgresMissing, startPostgres } from './postgres-server.js';
+import { type RedisServer, redisMissing, startRedis } from './redis-server.js';
+
+/** Counts, so that each test has entries of its own in one server. */
+let namespaces = 0;
+export const freshNamespace = (): string => `test-${process.pid}-${++namespaces}`;
+
+/** @param define Registers the tests; called only where there is a server. */
+export function withPostgres(
+  test: TestFn,
+  define: (server: () => PostgresServer) => void,
+  settings: readonly string[] = [],
+): void {
+  const missing = postgresMissing();
+  if (missing !== undefined) {
+    test(missing, (t) => t.pass());
+    return;
+  }
+  let server: PostgresServer | undefined;
+  test.before('PostgreSQL starts', async () => {
+    server = await startPostgres(settings);
+  });
+  test.after.always('PostgreSQL stops', () => server?.stop());
+  define(() => server!);
+}
+
+/** In CI a missing server is a failure: there it is installed. */
+export function withRedis(
+  test: TestFn,
+  define: (server: () => RedisServer) => void,
+  settings: readonly string[] = DURABLE,
+): void {
+  const missing = redisMissing();
+  if (missing !== undefined) {
+    test(missing, (t) => t.falsy(process.env.CI, missing));
+    return;
+  }
+  let server: RedisServer | undefined;
+  test.before('Redis starts', async () => {
+    server = await startRedis(settings);
+  });
+  test.after.always('Redis stops', () => server?.stop());
+  define(() => server!);
+}
+
+export const DURABLE = ['--appendonly', 'yes', '--appendfsync', 'always'];
