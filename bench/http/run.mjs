@@ -11,7 +11,9 @@ import { connect } from 'node:net';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { costOf, HERE, median, residentOctets, start } from './measure.mjs';
+import { costOf, median, residentOctets, start } from '../measure.mjs';
+
+const HERE = import.meta.dirname;
 
 const SERVERS = {
   jackfield: { command: [process.execPath, 'servers/jackfield.mjs'] },
@@ -58,7 +60,7 @@ const scenarios = values.scenario.split(',');
 
 /** Octets of resident memory per connection that has had one exchange and then rests. */
 async function idleCost(name) {
-  const { child, port } = await start(SERVERS[name]);
+  const { child, port } = await start({ cwd: HERE, ...SERVERS[name] });
   const sockets = [];
   try {
     const open = () =>
@@ -109,7 +111,12 @@ for (const key of scenarios) {
           .push(
             key === 'idle'
               ? await idleCost(name)
-              : await costOf(SERVERS[name], scenario, values.connections, Number(values.seconds)),
+              : await costOf(
+                  { cwd: HERE, ...SERVERS[name] },
+                  scenario,
+                  values.connections,
+                  Number(values.seconds),
+                ),
           );
       } catch (error) {
         console.error(`${name}: ${error.message}`);

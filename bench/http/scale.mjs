@@ -6,13 +6,14 @@
  * Needs wrk and taskset, and an open file limit above 10,100 (`ulimit -n`).
  */
 import { parseArgs } from 'node:util';
-import { costOf, median } from './measure.mjs';
+import { costOf, median } from '../measure.mjs';
 
 const { values } = parseArgs({
   options: { rounds: { type: 'string', default: '3' }, seconds: { type: 'string', default: '3' } },
 });
 const server = (routes) => ({
   command: [process.execPath, 'servers/jackfield.mjs'],
+  cwd: import.meta.dirname,
   env: { ROUTES: String(routes) },
 });
 
@@ -38,7 +39,7 @@ await table('connections', CONNECTIONS, (connections) =>
   costOf(server(0), { path: '/' }, connections, seconds),
 );
 // What the event loop and the kernel take of it: the same without parsing anything.
-const canned = { command: [process.execPath, 'servers/canned-net.mjs'] };
+const canned = { command: [process.execPath, 'servers/canned-net.mjs'], cwd: import.meta.dirname };
 await table('connections, canned net', CONNECTIONS, (connections) =>
   costOf(canned, { path: '/' }, connections, seconds),
 );

@@ -1,14 +1,13 @@
 /** Starting a server on core 0, loading it from core 1, reading what it cost. */
 import { execFileSync, spawn } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 
-export const HERE = import.meta.dirname;
 const TICK_US = 1_000_000 / Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
 
 /** The server's program prints its port. */
-export async function start({ command, env = {} }) {
+export async function start({ command, cwd, env = {} }) {
   const child = spawn('taskset', ['-c', '0', ...command], {
-    cwd: HERE,
+    cwd,
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
@@ -19,22 +18,18 @@ export async function start({ command, env = {} }) {
   return { child, port };
 }
 
-/** utime and stime of all threads, in microseconds. */
+/** utime and stime of all threads, also of those that have ended, in microseconds. */
 export function cpuMicroseconds(pid) {
-  let ticks = 0;
-  for (const task of readdirSync(`/proc/${pid}/task`)) {
-    const stat = readFileSync(`/proc/${pid}/task/${task}/stat`, 'utf8');
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    ticks += Number(fields[11]) + Number(fields[12]);
-  }
-  return ticks * TICK_US;
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) * TICK_US;
 }
 
 export const residentOctets = (pid) =>
   Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) * 1024;
 
 /** @returns how many requests were answered. */
-function load(port, path, script, connections, seconds) {
+export function load(port, path, script, connections, seconds) {
   const url = `http://127.0.0.1:${port}${path}`;
   const args = ['-c', '1', 'wrk', '-t1', `-c${connections}`, `-d${seconds}`, ...script, url];
   return new Promise((resolve, reject) => {
