@@ -273,7 +273,7 @@ test('upgrade: the report hints at its style ahead and tells its digest behind',
 });
 
 test('web: files, an application, a chat, and another server behind it', async (t) => {
-  const behind = await serve(t, []);
+  const behind = await serve(t, ['--config', inExamples('custom-method', 'jackfield.config.json')]);
   // A copy that names the port of the other server, which here is any; inside the repository, as above.
   const folder = await mkdtemp(path.join(ROOT, 'dist/example-'));
   t.teardown(() => rm(folder, { recursive: true }));
