@@ -105,7 +105,9 @@ export async function verification(path: string): Promise<Verification> {
     faults: [],
     notes: {
       ...(origin === 'edited' ? { 'edited by hand since the server wrote it': true } : {}),
-      'commits in the journal that the file does not have yet': journalCommits,
+      ...(journalCommits > 0
+        ? { 'commits in the journal that the file does not have yet': journalCommits }
+        : {}),
       ...(tornOctets > 0 ? { 'octets of a torn record, which the next start puts aside': tornOctets } : {}),
     },
   };
