@@ -2,7 +2,7 @@
 import { withDefaults } from '../config/validate-config.js';
 import type { Supports } from '../storage/contract.js';
 import type { Command } from './command.js';
-import { prepareServer } from './prepare-server.js';
+import { readyServer } from './store-in-use.js';
 
 export const check: Command = {
   name: 'check',
@@ -11,16 +11,23 @@ export const check: Command = {
   flags: ['config', 'json'],
   examples: ['jackfield check', 'jackfield check --config conf/live.json'],
   async run(call, around) {
-    const { server, loaded } = await prepareServer(call, around, 'warn');
-    await server.ready();
+    const { server, loaded, isStoreInUse } = await readyServer(call, around);
     const plugins = server.plugins.length;
     await server.close();
+    const supports = server.storage?.supports;
     const { adapter } = withDefaults(loaded.config).storage;
     const storage = typeof adapter === 'string' ? adapter : adapter.name;
-    const supports = server.storage?.supports;
     if (call.flags.json === true) {
       const file = loaded.file ?? null;
-      around.stdout.write(`${JSON.stringify({ valid: true, file, plugins, storage, supports }, null, 2)}\n`);
+      const report = {
+        valid: true,
+        file,
+        plugins,
+        storage,
+        supports,
+        ...(isStoreInUse ? { isStoreInUse } : {}),
+      };
+      around.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
     } else {
       const subject = loaded.file ?? 'The built-in configuration';
       around.stdout.write(

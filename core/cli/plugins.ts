@@ -4,7 +4,7 @@ import { listBuiltIn } from '../extensions/find-extension.js';
 import { type InstalledPackage, installedPackages } from '../extensions/installed-packages.js';
 import { PLUGINS } from '../plugin-host/load-plugins.js';
 import type { Call, Command, CommandServer, Surroundings } from './command.js';
-import { prepareServer } from './prepare-server.js';
+import { readyServer } from './store-in-use.js';
 import { terminalText } from './terminal-text.js';
 
 export const plugins: Command = {
@@ -15,8 +15,7 @@ export const plugins: Command = {
   examples: ['jackfield plugins', 'jackfield plugins --json', 'jackfield plugins --installed'],
   async run(call, around) {
     if (call.flags.installed === true) return listInstalled(call, around);
-    const { server } = await prepareServer(call, around, 'warn');
-    await server.ready();
+    const { server } = await readyServer(call, around);
     const reports = server.plugins;
     await server.close();
     around.stdout.write(call.flags.json === true ? json(reports) : table(reports));

@@ -5,15 +5,18 @@ import type { Tap } from '../connection/transport.js';
 import { JackfieldError } from '../errors.js';
 import { createLog, type Log, type LogLevel } from '../log.js';
 import type { ReloadReport } from '../reload.js';
+import type { StorageAdapter } from '../storage/contract.js';
 import type { Call, CommandServer, Surroundings } from './command.js';
 import type { FlagValues } from './flags.js';
 import { watchFaults } from './watch-faults.js';
 
 export interface PreparedServer {
-  readonly server: CommandServer;
+  server: CommandServer;
   /** What the server runs with: as it was read first, or as the last reload has read it. */
   readonly loaded: LoadedConfig;
   readonly log: Log;
+  /** Makes the server anew, over another store. */
+  standIn(adapter: StorageAdapter): void;
   /** Reads the configuration anew, as it was read first, and has the server go over to it. */
   reload(): Promise<ReloadReport>;
 }
@@ -31,19 +34,23 @@ export async function prepareServer(
   const loaded = await readConfig(flags.config, around.cwd);
   const log = createLog((line) => around.stderr.write(line), flags.debug === true ? 'debug' : level);
   const { createServer } = await around.loadServer();
-  const server = createServer(overridden(loaded.config, flags), {
-    source: loaded.source,
-    log,
-    ...(tap === undefined ? {} : { tap }),
-  });
-  watchFaults(around.faults, log, () => server.plugins);
+  const make = (config: ServerConfig) =>
+    createServer(overridden(config, flags), {
+      source: loaded.source,
+      log,
+      ...(tap === undefined ? {} : { tap }),
+    });
+  const standIn = (adapter: StorageAdapter) => {
+    prepared.server = make({ ...loaded.config, storage: { adapter } });
+  };
   const reload = async (): Promise<ReloadReport> => {
     const now = await readConfig(flags.config ?? loaded.file, around.cwd);
-    const report = await server.reload(overridden(now.config, flags), now.source);
+    const report = await prepared.server.reload(overridden(now.config, flags), now.source);
     prepared.loaded = now;
     return report;
   };
-  const prepared = { server, loaded, log, reload };
+  const prepared = { server: make(loaded.config), loaded, log, standIn, reload };
+  watchFaults(around.faults, log, () => prepared.server.plugins);
   return prepared;
 }
 

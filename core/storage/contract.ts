@@ -157,9 +157,9 @@ export interface AdapterDefinition<Options = unknown> {
    */
   verify?(options: Options, context: AdapterContext): MaybePromise<Verification>;
   /**
-   * Ways out of a store that is refused for what stands there, each named by its command, `jackfield store adopt` and
-   * `jackfield store discard`: to take the data as it is, or to go back to what was written last. Nothing is thrown
-   * away without a copy.
+   * Ways out of a store that is refused for what stands there, each named by its command. `jackfield store adopt` takes
+   * the data as it stands and makes what was logged beside it and is whole on top; `jackfield store discard` takes the
+   * data as it stands alone. Nothing is thrown away without a copy, and a store that can be opened is left as it is.
    */
   readonly repair?: {
     readonly adopt?: Repair<Options>;

@@ -33,14 +33,23 @@ export async function openStorage(
 
 /** Whoever starts a second process over the same data wants two; that it is refused does not yet tell how to get them. */
 function withWayOut(error: unknown, { supports }: StorageDoor): unknown {
-  if (!(error instanceof StorageError) || error.code !== 'STORAGE_LOCKED' || supports.shared !== 'process')
-    return error;
-  const detail = error.message.replace(ERRORS.STORAGE_LOCKED.sentence.replace('…', ''), '');
-  return new StorageError(
-    'STORAGE_LOCKED',
-    `${detail} Several processes can share lmdb on one machine, postgres or redis on several.`,
-    { cause: error },
+  // Asked only where it is locked: an adapter of somebody else may say nothing of itself.
+  if (!isLocked(error) || supports.shared !== 'process') return error;
+  return explainLocked(
+    error,
+    'Several processes can share lmdb on one machine, postgres or redis on several.',
   );
+}
+
+function isLocked(error: unknown): error is StorageError {
+  return error instanceof StorageError && error.code === 'STORAGE_LOCKED';
+}
+
+/** The error with a sentence more where it is STORAGE_LOCKED; else as it is. */
+export function explainLocked(error: unknown, wayOut: string): unknown {
+  if (!isLocked(error)) return error;
+  const detail = error.message.replace(ERRORS.STORAGE_LOCKED.sentence.replace('…', ''), '');
+  return new StorageError('STORAGE_LOCKED', `${detail} ${wayOut}`, { cause: error });
 }
 
 /** A store that is not open yet, and what its adapter can do with it in that state. */

@@ -46,7 +46,7 @@ interface Place {
  * Errors: STORAGE_LOCKED, which names the other process; STORAGE_UNREADABLE.
  */
 export async function lockFile(path: string, files: FileSystem): Promise<FileLock> {
-  const beside: Place = { folder: dirname(path), prefix: `${basename(path)}.lock-` };
+  const beside = besides(path);
   // Every process must come to the same answer here, so it rests on the path alone.
   if (Buffer.byteLength(hidden(join(beside.folder, uniqueName(beside)))) > MAX_SOCKET_PATH) {
     return lockIn(elsewhere(path), path, files);
@@ -60,6 +60,26 @@ export async function lockFile(path: string, files: FileSystem): Promise<FileLoc
       cause: error,
     });
   }
+}
+
+/**
+ * For who only reads. Where the folder takes no socket because nothing may be written there, it is only looked whether
+ * somebody has the data: who could start to write meanwhile is another user, or there is nobody.
+ * Errors: those of `lockFile`.
+ */
+export async function lockToRead(path: string, files: FileSystem): Promise<FileLock> {
+  try {
+    return await lockFile(path, files);
+  } catch (error) {
+    const cause = error instanceof StorageError ? error.cause : undefined;
+    if (!['EACCES', 'EROFS'].includes(codeOf(cause))) throw error;
+  }
+  await mustBeFirst(undefined, besides(path), path, files);
+  return { isHeld: async () => true, release: async () => {} };
+}
+
+function besides(path: string): Place {
+  return { folder: dirname(path), prefix: `${basename(path)}.lock-` };
 }
 
 /** Where the folder of the data has no room for a socket. */
@@ -99,9 +119,12 @@ async function lockIn(place: Place, path: string, files: FileSystem): Promise<Fi
   }
 }
 
-/** Errors: STORAGE_LOCKED. */
+/**
+ * @param own The name of the own socket; without one nothing is removed either.
+ * Errors: STORAGE_LOCKED.
+ */
 async function mustBeFirst(
-  own: string,
+  own: string | undefined,
   { folder, prefix }: Place,
   path: string,
   files: FileSystem,
@@ -115,11 +138,11 @@ async function mustBeFirst(
     if ((await statOrNone(files, other))?.kind !== 'socket') continue;
     for (let owner = await ownerOf(other); ; owner = await ownerOf(other)) {
       if (owner.state === 'dead') {
-        await files.unlink(other).catch(ignoreAbsent);
+        if (own !== undefined) await files.unlink(other).catch(ignoreAbsent);
         break;
       }
       // Of several that are only looking yet, the first by name goes on and waits for the others to give way.
-      if (owner.state === 'opened' || name < own) {
+      if (owner.state === 'opened' || (own !== undefined && name < own)) {
         throw new StorageError(
           'STORAGE_LOCKED',
           `${path} is opened by ${told(owner.pid)}. Its lock is ${other}.`,

@@ -21,14 +21,18 @@ import {
   type WatchedChange,
 } from '../../core/storage/contract.js';
 import { realDataPath } from './data-path.js';
-import { type FileLock, lockFile } from './file-lock.js';
+import { type FileLock, lockFile, lockToRead } from './file-lock.js';
 import { type FileSystem, nodeFileSystem } from './file-system.js';
+import { adoptRefused, discardRefused, verification } from './operator.js';
+import { ReadOnlyStore } from './read-only.js';
 import { Store, type StoreParts } from './store.js';
 
 export interface JsonFileOptions extends HistoryBounds {
   /** Absolute, or relative to the working directory. */
   readonly path: string;
   readonly log?: AdapterContext['log'];
+  /** Nothing is written beside the lock, and there must be a store. */
+  readonly readOnly?: boolean | undefined;
   /** For tests: every operation on files goes through it. */
   readonly files?: FileSystem;
   /** For tests: how the file is kept from other processes. */
@@ -41,7 +45,7 @@ export class JsonFileAdapter implements StorageAdapter {
   readonly name = 'json-file';
   readonly supports = { durable: true, shared: 'process', bounded: false, watch: true } as const;
   readonly #options: JsonFileOptions;
-  #opened: { readonly store: Store; readonly lock: FileLock } | undefined;
+  #opened: { readonly store: Store | ReadOnlyStore; readonly lock: FileLock } | undefined;
   #isClosed = true;
 
   constructor(options: JsonFileOptions) {
@@ -52,15 +56,18 @@ export class JsonFileAdapter implements StorageAdapter {
     const {
       path,
       log,
+      readOnly = false,
       files = nodeFileSystem,
-      lock: lockWith = lockFile,
+      lock: lockWith = readOnly ? lockToRead : lockFile,
       checkpoints,
       ...history
     } = this.#options;
     const real = await realDataPath(path, files);
     const lock = await lockWith(real, files);
     try {
-      const store = await Store.open(real, { files, lock, log, checkpoints, history });
+      const store = readOnly
+        ? await ReadOnlyStore.open(files, real, history)
+        : await Store.open(real, { files, lock, log, checkpoints, history });
       this.#opened = { store, lock };
       this.#isClosed = false;
     } catch (error) {
@@ -109,7 +116,7 @@ export class JsonFileAdapter implements StorageAdapter {
     await lock.release();
   }
 
-  #store(): Store {
+  #store(): Store | ReadOnlyStore {
     if (this.#opened === undefined || this.#isClosed) throw new StorageError('STORAGE_CLOSED');
     return this.#opened.store;
   }
@@ -124,6 +131,11 @@ export default defineAdapter({
     path: z.string().min(1).default('data.json'),
     ...historyOptions,
   }),
-  create: ({ path, ...history }, { folder, log }) =>
-    new JsonFileAdapter({ path: resolve(folder, path), log, ...history }),
+  create: ({ path, ...history }, { folder, log, readOnly }) =>
+    new JsonFileAdapter({ path: resolve(folder, path), log, readOnly, ...history }),
+  verify: ({ path }, { folder }) => verification(resolve(folder, path)),
+  repair: {
+    adopt: ({ path }, { folder }) => adoptRefused(resolve(folder, path)),
+    discard: ({ path }, { folder }) => discardRefused(resolve(folder, path)),
+  },
 });

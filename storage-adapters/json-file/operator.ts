@@ -3,11 +3,11 @@
  * refused to (STORAGE_EDITED, STORAGE_CORRUPT). Each function takes the lock of the data file for as long.
  */
 import { dirname, resolve } from 'node:path';
-import { StorageError } from '../../core/storage/contract.js';
+import { StorageError, type Verification } from '../../core/storage/contract.js';
 import { EntryTable } from '../../core/storage/entry-table.js';
 import { checkpoint } from './checkpoint.js';
 import { realDataPath } from './data-path.js';
-import { lockFile } from './file-lock.js';
+import { type FileLock, lockFile, lockToRead } from './file-lock.js';
 import { type FileSystem, nodeFileSystem } from './file-system.js';
 import { type Frame, HEADER_OCTETS, headerIn } from './frame.js';
 import { Journal } from './journal.js';
@@ -59,7 +59,7 @@ export async function verify(path: string, options: OperatorOptions = {}): Promi
 
 /** Errors: STORAGE_LOCKED, STORAGE_UNREADABLE, STORAGE_CORRUPT, STORAGE_EDITED. */
 export function stats(path: string, options: OperatorOptions = {}): Promise<StoreReport> {
-  return locked(path, options, async (real, files) => {
+  return locked(path, options, lockToRead, async (real, files) => {
     const { origin, table, data, journal, replayed, olderOctets } = await recover(files, real);
     const size = journal === undefined ? 0 : Math.max(0, journal.size - HEADER_OCTETS);
     return {
@@ -88,21 +88,75 @@ export interface Decided {
  * Errors: STORAGE_LOCKED, STORAGE_UNREADABLE, STORAGE_CORRUPT (of the data file), STORAGE_FULL, STORAGE_UNAVAILABLE.
  */
 export function adopt(path: string, options: OperatorOptions = {}): Promise<Decided> {
-  return locked(path, options, (real, files) => decide(real, files, 'adopt'));
+  return locked(path, options, lockFile, (real, files) => decide(real, files, 'adopt'));
 }
 
 /** Takes the data file as it is, and nothing else. Errors: those of `adopt`. */
 export function discard(path: string, options: OperatorOptions = {}): Promise<Decided> {
-  return locked(path, options, (real, files) => decide(real, files, 'discard'));
+  return locked(path, options, lockFile, (real, files) => decide(real, files, 'discard'));
+}
+
+/** For `jackfield store verify`. Errors: STORAGE_LOCKED, STORAGE_UNREADABLE. */
+export async function verification(path: string): Promise<Verification> {
+  const verdict = await verify(path);
+  if (!verdict.sound) return { faults: [verdict.problem] };
+  const { origin, journalCommits, tornOctets } = verdict.report;
+  return {
+    faults: [],
+    notes: {
+      ...(origin === 'edited' ? { 'edited by hand since the server wrote it': true } : {}),
+      ...(journalCommits > 0
+        ? { 'commits in the journal that the file does not have yet': journalCommits }
+        : {}),
+      ...(tornOctets > 0 ? { 'octets of a torn record, which the next start puts aside': tornOctets } : {}),
+    },
+  };
+}
+
+/** For `jackfield store adopt`: acts only where a start is refused. Errors: those of `adopt`. */
+export function adoptRefused(path: string): Promise<string> {
+  return decideRefused(path, 'adopt');
+}
+
+/** For `jackfield store discard`: acts only where a start is refused. Errors: those of `discard`. */
+export function discardRefused(path: string): Promise<string> {
+  return decideRefused(path, 'discard');
+}
+
+function decideRefused(path: string, how: 'adopt' | 'discard'): Promise<string> {
+  return locked(path, {}, lockFile, async (real, files) => {
+    // What a server that was killed left is no reason: the next start takes it all.
+    if (!(await isRefused(real, files)))
+      return `${real} can be opened as it is; there is nothing to decide, and nothing was changed.`;
+    const { entries, commits, kept } = await decide(real, files, how);
+    const made = how === 'adopt' ? ` with ${counted(commits, 'commit')} of the journal on top` : '';
+    return `${real} is taken as it stands${made}: ${counted(entries, 'entry')}. What was there is kept as ${kept.join(', ')}.`;
+  });
+}
+
+async function isRefused(path: string, files: FileSystem): Promise<boolean> {
+  try {
+    await recover(files, path);
+    return false;
+  } catch (error) {
+    if (error instanceof StorageError && ['STORAGE_CORRUPT', 'STORAGE_EDITED'].includes(error.code))
+      return true;
+    throw error;
+  }
+}
+
+function counted(count: number, noun: 'commit' | 'entry'): string {
+  return `${count} ${count === 1 ? noun : { commit: 'commits', entry: 'entries' }[noun]}`;
 }
 
 async function locked<T>(
   path: string,
   { files = nodeFileSystem }: OperatorOptions,
+  lockWith: (path: string, files: FileSystem) => Promise<FileLock>,
   act: (real: string, files: FileSystem) => Promise<T>,
 ): Promise<T> {
   const real = await realDataPath(resolve(path), files);
-  const lock = await lockFile(real, files);
+  const lock = await lockWith(real, files);
   try {
     return await act(real, files);
   } finally {

@@ -68,7 +68,7 @@ export class DamageError extends StorageError {
   constructor(path: string, detail: string) {
     super(
       'STORAGE_CORRUPT',
-      `${path}: ${detail} \`adopt\` takes what is whole, \`discard\` takes none of it.`,
+      `${path}: ${detail} "jackfield store adopt" takes what is whole, "jackfield store discard" takes none of it.`,
     );
     this.path = path;
   }
@@ -325,7 +325,7 @@ async function edited(path: string, { octets }: DataRead, journal: string): Prom
   return new StorageError(
     'STORAGE_EDITED',
     `${path} was ${octets === undefined ? 'removed' : 'changed'} since the server wrote it, and ${journal} holds commits that are not in it. ` +
-      '`adopt` takes the file with these commits on top, `discard` takes the file alone.',
+      '"jackfield store adopt" takes the file with these commits on top, "jackfield store discard" takes the file alone.',
   );
 }
 

@@ -2,9 +2,11 @@
  * A thread of its own for write transactions: LMDB waits in them for other processes and for the disk, and the event
  * loop must not. One message is one batch; its answer goes out when the transaction is on disk.
  */
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import * as driver from 'lmdb';
-import type { Change, CommitResult } from '../../core/storage/contract.js';
+import { type Change, type CommitResult, StorageError } from '../../core/storage/contract.js';
 import { ChangeBatch, type HistoryLimits } from './change-batch.js';
 import { BEHIND_LAST, type Databases, FIRST, openDatabases } from './databases.js';
 import { type Fault, faultOf } from './faults.js';
@@ -36,8 +38,12 @@ const data = workerData as WriterData;
 
 const say = (answer: Answer) => port.postMessage(answer);
 
+/** Device and inode of the file that is mapped. */
+let mapped: string | undefined;
+
 try {
   const databases = openDatabases(driver, data);
+  mapped = fileId();
   port.on('message', (request: Request) => {
     if (request === 'close') void databases.root.close().then(() => port.close());
     else say({ is: 'done', verdicts: verdictsOn(databases, request.changes), ...expiryAhead(databases) });
@@ -60,8 +66,24 @@ function verdictsOn(databases: Databases, changes: readonly Change[]): readonly 
   }
 }
 
+/** Undefined where there is none. */
+function fileId(): string | undefined {
+  const file = statSync(join(data.path, 'data.mdb'), { throwIfNoEntry: false });
+  return file && `${file.dev}:${file.ino}`;
+}
+
+/** LMDB goes on writing to a file that has lost its name, and nobody would find there what was stored. */
+function mustHaveItsName(): void {
+  if (fileId() === mapped) return;
+  throw new StorageError(
+    'STORAGE_UNAVAILABLE',
+    `${data.path}/data.mdb was removed or replaced while it was open; nothing is written until the server is started again.`,
+  );
+}
+
 /** Returns when the transaction is on disk, and throws where it was not made. */
 function inOneTransaction({ root, ...tables }: Databases, changes: readonly Change[]): CommitResult[] {
+  mustHaveItsName();
   return root.transactionSync(() => {
     const batch = new ChangeBatch({ root, ...tables }, data, Date.now());
     batch.forgetExpired();

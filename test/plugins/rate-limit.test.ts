@@ -9,6 +9,7 @@ import { addressKey } from '../../plugins/rate-limit/client-key.js';
 import { MemoryBuckets } from '../../plugins/rate-limit/memory-buckets.js';
 import { SharedBuckets } from '../../plugins/rate-limit/shared-buckets.js';
 import memory from '../../storage-adapters/memory.js';
+import { tempFolder } from '../core/temp-folder.js';
 import { RawClient, request } from '../support/raw-client.js';
 import { type Server, served } from './served.js';
 
@@ -367,4 +368,22 @@ test('options that are none are refused', async (t) => {
       { code: 'PLUGIN_OPTIONS_INVALID' },
       JSON.stringify(options),
     );
+});
+
+test('two servers over one lmdb let a client have its limit once, and its buckets are under their prefix', async (t) => {
+  const storage = { adapter: 'lmdb', options: { path: await tempFolder(t) } };
+  const rules = [{ name: 'shared', path: '/limited', limit: 20, windowSeconds: DAY }];
+  const plugins = [{ use: 'rate-limit', options: { rules, storeTimeoutMs: 60_000 } }, 'get', 'keys'];
+  const servers = [await served(t, { storage, plugins }), await served(t, { storage, plugins })];
+  const answers = await Promise.all(
+    Array.from({ length: 60 }, (_, at) => servers[at % 2]!.inject({ target: '/limited' })),
+  );
+  t.is(answers.filter(({ status }) => status === 404).length, 20);
+  t.is(answers.filter(({ status }) => status === 429).length, 40);
+  const { text } = await servers[0]!.inject({ target: '/keys?prefix=jackfield%3Arate-limit%3A' });
+  const { entries } = JSON.parse(text);
+  t.deepEqual(
+    entries.map(({ key }: { key: string }) => key),
+    ['jackfield:rate-limit:shared:127.0.0.1'],
+  );
 });

@@ -151,3 +151,26 @@ test('--help and --version are answered on stdout, whatever else is wrong here',
   const version = await ran(t, ['--version'], cwd);
   t.like(version, { code: 0, stdout: `${JSON.parse(manifest).version}\n`, stderr: '', listened: '' });
 });
+
+test('check and plugins beside a server that has the store for itself do all but look at its data', async (t) => {
+  const plugins = [...DEFAULTS, 'watch'];
+  const cwd = await tempFolder(t, { 'jackfield.config.json': JSON.stringify({ plugins }) });
+  const { server, url } = await served(t, cwd);
+  t.is((await fetch(`${url}/create`, { method: 'POST', body: 'a: 1' })).status, 200);
+  const locks = async () => (await readdir(cwd)).filter((name) => name.includes('.lock-'));
+  const before = await locks();
+  const check = await ran(t, ['check'], cwd);
+  t.is(check.stdout, 'jackfield.config.json is valid: 9 plugins, storage json-file\n');
+  t.is(check.code, 0);
+  t.regex(
+    check.stderr,
+    new RegExp(
+      `^jackfield: note: .*process ${server.pid}.*\\[STORAGE_LOCKED\\]\njackfield: note: .*not looked at`,
+    ),
+  );
+  const { stdout } = await ran(t, ['check', '--json'], cwd);
+  t.like(JSON.parse(stdout), { isStoreInUse: true, supports: { durable: true, watch: true } });
+  t.regex((await ran(t, ['plugins'], cwd)).stdout, /GET \/watch/);
+  t.deepEqual(await locks(), before);
+  t.is(await (await fetch(`${url}/`)).text(), 'The data in DB is as follows. \n\na:1');
+});

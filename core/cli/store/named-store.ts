@@ -3,7 +3,8 @@ import { plainSource, readConfig } from '../../config/config-file.js';
 import type { ConfigSource, StorageConfig } from '../../config/server-config.js';
 import { withDefaults } from '../../config/validate-config.js';
 import { createLog } from '../../log.js';
-import { type MadeStorage, makeStorage } from '../../storage/open-storage.js';
+import type { MaybePromise } from '../../storage/contract.js';
+import { explainLocked, type MadeStorage, makeStorage } from '../../storage/open-storage.js';
 import type { Surroundings } from '../command.js';
 import type { FlagValues } from '../flags.js';
 
@@ -54,6 +55,23 @@ async function made(
   readOnly: boolean,
 ): Promise<NamedStore> {
   const log = createLog((line) => stderr.write(line), flags.debug === true ? 'debug' : 'warn');
-  const store = await makeStorage(storage, source, log, readOnly);
-  return { ...store, called: store.door.name };
+  const { door, verify, repair: { adopt, discard } = {} } = await makeStorage(storage, source, log, readOnly);
+  return {
+    door,
+    called: door.name,
+    ...(verify === undefined ? {} : { verify: () => unlocked(verify) }),
+    repair: {
+      ...(adopt === undefined ? {} : { adopt: () => unlocked(adopt) }),
+      ...(discard === undefined ? {} : { discard: () => unlocked(discard) }),
+    },
+  };
+}
+
+/** Calls what takes the store for this command alone, and tells a way out where another process has it. */
+export async function unlocked<T>(call: () => MaybePromise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    throw explainLocked(error, 'Stop the server first, then run this command and start it again.');
+  }
 }

@@ -6,11 +6,11 @@ import { configuredStore } from './named-store.js';
 
 export const adopt = repair(
   'adopt',
-  'take the data as it stands, where the adapter refuses it as edited or torn',
+  'take data that is refused as edited or damaged, with all that is whole of what was logged after it',
 );
 export const discard = repair(
   'discard',
-  'go back to what the store wrote last, where the adapter refuses what stands there',
+  'take data that is refused as edited or damaged, without what was logged after it',
 );
 
 function repair(name: 'adopt' | 'discard', summary: string): Command {

@@ -2,6 +2,7 @@
 import { JackfieldError } from '../../errors.js';
 import type { StorageDoor } from '../../storage/storage-door.js';
 import type { StopSignal, Surroundings } from '../command.js';
+import { unlocked } from './named-store.js';
 
 const SIGNALS: readonly StopSignal[] = ['SIGINT', 'SIGTERM'];
 
@@ -31,7 +32,7 @@ export async function stoppable<T>(
 
 /** Opens the store, and closes it however the work ends. */
 export async function withOpen<T>(door: StorageDoor, work: () => Promise<T>): Promise<T> {
-  await door.open();
+  await unlocked(() => door.open());
   let result: T;
   try {
     result = await work();

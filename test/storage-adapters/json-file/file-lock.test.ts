@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { elsewhere } from '../../../storage-adapters/json-file/file-lock.js';
+import { nodeFileSystem } from '../../../storage-adapters/json-file/file-system.js';
 import { JsonFileAdapter } from '../../../storage-adapters/json-file/json-file.js';
 import { freshFolder, opened, otherProcess, outcomeOf, puts, storedIn } from './helpers.js';
 
@@ -117,4 +118,21 @@ test('an adapter that was never closed does not keep the process from ending', a
   t.is(await other.line(), undefined);
   await other.ended;
   await opened(t, { path });
+});
+
+test('where nothing may be written, who only reads is let in, unless somebody has the data', async (t) => {
+  const { path } = await freshFolder(t);
+  await writeFile(path, '{"a": "1"}');
+  const files = {
+    ...nodeFileSystem,
+    rename: () => Promise.reject(Object.assign(new Error('read-only file system'), { code: 'EROFS' })),
+  };
+  const reader = new JsonFileAdapter({ path, files, readOnly: true });
+  await reader.open();
+  t.is(reader.get('a')?.value, '1');
+  t.is(await outcomeOf(() => reader.commit(puts({ a: '2' }))), 'STORAGE_UNAVAILABLE');
+  await reader.close();
+  t.is(await outcomeOf(() => new JsonFileAdapter({ path, files }).open()), 'STORAGE_UNREADABLE');
+  await opened(t, { path });
+  t.is(await outcomeOf(() => new JsonFileAdapter({ path, files, readOnly: true }).open()), 'STORAGE_LOCKED');
 });

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import test from 'ava';
 import { silentLog } from '../../../core/log.js';
@@ -125,4 +125,17 @@ test('the record that FORMAT.md shows is the one that is written', async (t) => 
   const entry = { key: 'a', value: '1', created: 1, revision: 1 };
   t.deepEqual(encodeEntry(Buffer.from('a'), entry), record);
   t.deepEqual(decodeEntry(Buffer.from('a'), record), entry);
+});
+
+test('nothing is acknowledged into a file that was removed or replaced while it was open', async (t) => {
+  const path = await freshPath(t);
+  const adapter = await opened(t, { path });
+  await put(adapter, 'a', '1');
+  await rm(path, { recursive: true });
+  t.is(await outcomeOf(() => put(adapter, 'a', '2')), 'STORAGE_UNAVAILABLE');
+  const second = await opened(t, { path });
+  t.is(second.get('a'), undefined);
+  t.is(await outcomeOf(() => put(second, 'a', '3')), 'ok');
+  t.is(await outcomeOf(() => put(adapter, 'a', '4')), 'STORAGE_UNAVAILABLE');
+  t.is(second.get('a')?.value, '3');
 });

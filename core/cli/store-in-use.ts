@@ -1,0 +1,93 @@
+/**
+ * For commands that set everything up and serve nothing, beside a server that has the store for itself: an empty store
+ * in memory stands in for it.
+ */
+
+import { withDefaults } from '../config/validate-config.js';
+import type {
+  Change,
+  CommitResult,
+  Entry,
+  Listing,
+  Page,
+  StorageAdapter,
+  WatchedChange,
+} from '../storage/contract.js';
+import { StorageError } from '../storage/contract.js';
+import { Draft, EntryTable } from '../storage/entry-table.js';
+import { makeStorage } from '../storage/open-storage.js';
+import { TableFeed } from '../storage/table-feed.js';
+import type { Call, Surroundings } from './command.js';
+import { type PreparedServer, prepareServer } from './prepare-server.js';
+import { linesOf } from './report-error.js';
+import { terminalText } from './terminal-text.js';
+
+export interface ReadyServer extends PreparedServer {
+  /** The store could not be opened, since another process has it. */
+  readonly isStoreInUse: boolean;
+}
+
+/** A server with all plugins set up, that listens nowhere. Errors: those of a start, but for STORAGE_LOCKED. */
+export async function readyServer(call: Call, around: Surroundings): Promise<ReadyServer> {
+  const prepared = await prepareServer(call, around, 'warn');
+  try {
+    await prepared.server.ready();
+    return { ...prepared, isStoreInUse: false };
+  } catch (error) {
+    if (!(error instanceof StorageError) || error.code !== 'STORAGE_LOCKED') throw error;
+    const { config, source } = prepared.loaded;
+    const { door } = await makeStorage(withDefaults(config).storage, source, prepared.log, true);
+    prepared.standIn(new StandIn(door));
+    await prepared.server.ready();
+    for (const line of linesOf(error, false)) around.stderr.write(`jackfield: note: ${terminalText(line)}\n`);
+    around.stderr.write(
+      'jackfield: note: the data itself was not looked at; plugins were set up over an empty store in its place\n',
+    );
+    return { ...prepared, server: prepared.server, isStoreInUse: true };
+  }
+}
+
+/** Says of itself what the other says, so that plugins see what they would see. */
+class StandIn implements StorageAdapter {
+  readonly name: string;
+  readonly supports: StorageAdapter['supports'];
+  readonly #table = new EntryTable();
+  readonly #feed = new TableFeed(this.#table);
+
+  constructor({ name, supports }: Pick<StorageAdapter, 'name' | 'supports'>) {
+    this.name = name;
+    this.supports = supports;
+  }
+
+  open(): void {}
+
+  get(key: string): Entry | undefined {
+    return this.#table.get(key);
+  }
+
+  list(page: Page): Listing {
+    return this.#table.list(page);
+  }
+
+  commit(change: Change): CommitResult {
+    const now = Date.now();
+    this.#feed.expire(now);
+    const draft = new Draft(this.#table, now);
+    const result = draft.commit(change);
+    this.#table.apply(draft);
+    this.#feed.tell(draft.changes);
+    return result;
+  }
+
+  watch(afterRevision: number): AsyncIterable<WatchedChange> {
+    return this.#feed.watch(afterRevision);
+  }
+
+  revision(): number {
+    return this.#feed.revision;
+  }
+
+  close(): void {
+    this.#feed.close();
+  }
+}

@@ -1,0 +1,37 @@
+/**
+ * The entries as a start would find them, for who only reads: nothing is put right, cut off, merged or removed, and
+ * what has expired is left out and left where it is.
+ */
+import type { ChangeFeed, HistoryBounds } from '../../core/storage/change-feed.js';
+import { StorageError } from '../../core/storage/contract.js';
+import type { EntryTable } from '../../core/storage/entry-table.js';
+import type { FileSystem } from './file-system.js';
+import { recover } from './recovery.js';
+
+export class ReadOnlyStore {
+  readonly table: EntryTable;
+  readonly feed: ChangeFeed;
+  readonly fault = undefined;
+
+  private constructor(table: EntryTable, feed: ChangeFeed) {
+    this.table = table;
+    this.feed = feed;
+  }
+
+  /** Errors: STORAGE_UNREADABLE, also where there is no store yet; STORAGE_CORRUPT, STORAGE_EDITED. */
+  static async open(files: FileSystem, path: string, history: HistoryBounds): Promise<ReadOnlyStore> {
+    const { origin, table, feed } = await recover(files, path, history);
+    if (origin === 'new') throw new StorageError('STORAGE_UNREADABLE', `${path} does not exist.`);
+    return new ReadOnlyStore(table, feed);
+  }
+
+  commit(): Promise<never> {
+    return Promise.reject(new StorageError('STORAGE_UNAVAILABLE', 'It was opened to be read only.'));
+  }
+
+  async checkpoint(): Promise<void> {}
+
+  async close(): Promise<void> {
+    this.feed.close();
+  }
+}
