@@ -10,7 +10,7 @@ import { deriveFields } from '../handlers/answer-fields.js';
 import { type AnswerTrailers, trailerText } from '../handlers/answer-trailers.js';
 import { logFields } from '../handlers/request-state.js';
 import type { HttpClock } from '../http/http-clock.js';
-import { headEnding, type ResponseFraming } from '../http/response-head.js';
+import type { ResponseFraming } from '../http/response-head.js';
 import type { Log } from '../log.js';
 import { abandon, type Streamed } from './body-source.js';
 import { BodyWriter } from './body-writer.js';
@@ -67,7 +67,8 @@ export class AnswerSender {
   sendError(error: JackfieldError, isHead: boolean): void {
     const { status, fields, body } = errorAnswer(error);
     const text = toLatin1(String(body));
-    const head = fields.text.opening(status, this.#services.clock.date) + headEnding(text.length, 'close');
+    const head =
+      fields.text.opening(status, this.#services.clock.date) + fields.text.ending(text.length, 'close');
     this.#outbox.text(isHead ? head : head + text);
   }
 
@@ -88,7 +89,8 @@ export class AnswerSender {
     // RFC 9110 §7.8: who asked for both is told to go on before it is told to switch.
     if (exchange.request.head.section.expectsContinue && !exchange.continueSent)
       this.#outbox.text('HTTP/1.1 100 Continue\r\n\r\n');
-    this.#outbox.text(fields.text.opening(status, this.#services.clock.date) + headEnding('none', ''));
+    const { text } = fields;
+    this.#outbox.text(text.opening(status, this.#services.clock.date) + text.ending('none', ''));
   }
 
   /** The peer is gone: a stream that is on its way is let go. */
@@ -105,8 +107,9 @@ export class AnswerSender {
     if (typeof framing === 'number' && !this.isLast && !isOld)
       return answer.fields.text.whole(answer.status, this.#services.clock.date, framing);
     const keepsAlive = isOld ? 'keep-alive' : '';
-    const opening = answer.fields.text.opening(answer.status, this.#services.clock.date);
-    return opening + headEnding(framing, this.isLast ? 'close' : keepsAlive);
+    const { text } = answer.fields;
+    const opening = text.opening(answer.status, this.#services.clock.date);
+    return opening + text.ending(framing, this.isLast ? 'close' : keepsAlive);
   }
 
   #sendWhole(exchange: Exchange, answer: Answer, bodyless: boolean, later: boolean): void {

@@ -21,6 +21,7 @@ import { abandon } from './body-source.js';
 import { dueNow } from './deadlines.js';
 import type { Exchange } from './exchange.js';
 import { ExchangeRequest, type Informer } from './exchange-request.js';
+import { Inbox } from './inbox.js';
 import { Outbox } from './outbox.js';
 import type { Overload } from './overload.js';
 import { mayFollow, PHASE, type Phase, type PhaseName, phaseName } from './phases.js';
@@ -52,6 +53,7 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
   readonly #transport: Transport;
   readonly #services: ConnectionServices;
   readonly #parser: RequestParser;
+  readonly #inbox: Inbox;
   readonly #outbox: Outbox;
   readonly #sender: AnswerSender;
   /** Present where the peer is a proxy that is believed. */
@@ -65,11 +67,7 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
   #exchange: Exchange | undefined;
   /** Present once a plugin has taken the connection over: what comes from then on is its own. */
   #taken: TakenConnection | undefined;
-  #backlog: Buffer[] = [];
-  #backlogOctets = 0;
   #pumping = false;
-  /** What the parser reads is overwritten by the next read of any connection. */
-  #isShared = false;
   #paused = false;
   #peerEnded = false;
 
@@ -83,6 +81,7 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
     this.#outbox = new Outbox(transport, limits.maxBufferedOctets, tap && ((octets) => tap.sent(id, octets)));
     this.#sender = new AnswerSender(this.#outbox, services, this);
     this.#parser = new RequestParser(services.parserOptions);
+    this.#inbox = new Inbox(this.#parser);
   }
 
   /** An exchange is under way. */
@@ -107,18 +106,12 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
       this.#enter(PHASE.reading);
       this.#requestSince = this.#services.now;
     }
-    if (this.#pumping || this.#backlog.length > 0 || this.#parser.hasUnread) {
-      this.#backlog.push(isShared ? Buffer.from(octets.subarray(0, length)) : octets.subarray(0, length));
-      this.#backlogOctets += length;
+    if (!this.#inbox.receive(octets, length, isShared, this.#pumping)) {
       this.#updateReading();
       return;
     }
-    this.#isShared = isShared;
-    this.#parser.feed(octets, length);
     this.#pump();
-    // What waits for an answer has to outlive the buffer it came in.
-    if (isShared && this.#parser.hasUnread) this.#parser.keep();
-    this.#isShared = false;
+    this.#inbox.release();
   }
 
   ended(): void {
@@ -132,7 +125,7 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
       return;
     }
     // Otherwise the pump does it when it is through.
-    if (!this.#hasMore) this.#endOfInput();
+    if (!this.#inbox.hasMore) this.#endOfInput();
   }
 
   drained(): void {
@@ -150,7 +143,7 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
     this.#sender.gone();
     this.#taken?.closed();
     this.#outbox.drained();
-    this.#backlog = [];
+    this.#inbox.drop();
     if (exchange !== undefined) {
       const lost = new JackfieldError('CONNECTION_LOST');
       exchange.request.abort(lost);
@@ -216,7 +209,7 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
     }
     this.#noteBlocked();
     this.#updateReading();
-    if (this.#peerEnded && !this.#hasMore) this.#endOfInput();
+    if (this.#peerEnded && !this.#inbox.hasMore) this.#endOfInput();
   }
 
   /** Everything that the peer has sent was worked on. What was received whole is still answered. */
@@ -226,37 +219,28 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
     else if (!exchange.received) this.#refuse(new JackfieldError('BODY_INCOMPLETE'));
   }
 
-  /** Whether something was received that was not worked on yet. */
-  get #hasMore(): boolean {
-    return this.#backlog.length > 0 || this.#parser.hasUnread;
-  }
-
   /** @returns whether there may be more to do at once. */
   #step(): boolean {
     const exchange = this.#exchange;
     if (exchange?.body?.isFull === true) return false;
     if (this.#outbox.isBlocked && exchange === undefined) return false;
     switch (this.#parser.next()) {
-      case 'need-data': {
-        const octets = this.#backlog.shift();
-        if (octets === undefined) {
-          if (exchange === undefined) {
-            this.#enter(this.#parser.midRequest ? PHASE.reading : PHASE.idle);
-            // Its last answer may have begun before the stop and so not have said that it is the last.
-            if (this.#services.isStopping && !this.#parser.midRequest) this.#close();
-          }
-          return false;
+      case 'need-data':
+        if (this.#inbox.feedNext()) {
+          if (this.#phase === PHASE.idle) this.#enter(PHASE.reading);
+          return true;
         }
-        this.#backlogOctets -= octets.length;
-        if (this.#phase === PHASE.idle) this.#enter(PHASE.reading);
-        this.#parser.feed(octets);
-        return true;
-      }
+        if (exchange === undefined) {
+          this.#enter(this.#parser.midRequest ? PHASE.reading : PHASE.idle);
+          // Its last answer may have begun before the stop and so not have said that it is the last.
+          if (this.#services.isStopping && !this.#parser.midRequest) this.#close();
+        }
+        return false;
       case 'head':
         this.#begin();
         return true;
       case 'data':
-        exchange?.body?.push(this.#isShared ? Buffer.from(this.#parser.data) : this.#parser.data);
+        exchange?.body?.push(this.#inbox.data);
         return true;
       case 'complete':
         return this.#complete();
@@ -277,7 +261,7 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
     if (exchange !== undefined && !exchange.sent) return false;
     this.#exchange = undefined;
     // An answer that was begun before the stop could not say that it is the last; one behind it will.
-    if (this.#sender.isLast || (this.#services.isStopping && !this.#hasMore)) {
+    if (this.#sender.isLast || (this.#services.isStopping && !this.#inbox.hasMore)) {
       this.#close();
       return false;
     }
@@ -373,7 +357,7 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
     const body = this.#exchange?.body;
     const pause =
       this.#phase !== PHASE.draining &&
-      (this.#backlogOctets >= maxBufferedOctets || body?.isFull === true || this.#outbox.isBlocked);
+      (this.#inbox.waiting >= maxBufferedOctets || body?.isFull === true || this.#outbox.isBlocked);
     if (pause === this.#paused) return;
     this.#paused = pause;
     if (pause) this.#transport.pause();
@@ -456,10 +440,7 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
 
   /** With everything that came behind the request. */
   #handOver(): void {
-    const early = [Buffer.from(this.#parser.unread), ...this.#backlog];
-    this.#parser.feed(Buffer.alloc(0));
-    this.#backlog = [];
-    this.#taken?.begin(early, this.#peerEnded, this.#paused);
+    this.#taken?.begin(this.#inbox.takeAll(), this.#peerEnded, this.#paused);
   }
 
   /** Reads past what is left of the request as far as it is here; says whether the connection can go on. */
@@ -467,7 +448,7 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
     const { head } = exchange.request;
     if (!head.section.persistent || answer.close || this.#sender.isLast || this.#services.isStopping)
       return true;
-    if (this.#peerEnded && !this.#hasMore) return true;
+    if (this.#peerEnded && !this.#inbox.hasMore) return true;
     if (exchange.received) return false;
     const event = this.#takeBody(exchange);
     if (event === 'complete') return false;
@@ -483,7 +464,7 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
     for (;;) {
       const event = this.#parser.next();
       if (event !== 'data') return event;
-      body?.push(this.#isShared ? Buffer.from(this.#parser.data) : this.#parser.data);
+      body?.push(this.#inbox.data);
       if (body?.isFull === true) return event;
     }
   }
@@ -527,8 +508,7 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
     this.#outbox.flush();
     this.#enter(PHASE.draining);
     this.#exchange = undefined;
-    this.#backlog = [];
-    this.#backlogOctets = 0;
+    this.#inbox.drop();
     this.#updateReading();
     if (this.#peerEnded) this.#transport.destroySoon();
     else this.#outbox.end();

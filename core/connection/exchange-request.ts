@@ -37,6 +37,8 @@ export class ExchangeRequest implements Request {
   readonly #informer: Informer | undefined;
   #aborts: LazyAbort | undefined;
   #query: URLSearchParams | undefined;
+  /** Where they differ from the section's. */
+  #headers: Readonly<Record<string, string | undefined>> | undefined;
 
   /**
    * @param body Absent where the request has none.
@@ -101,7 +103,13 @@ export class ExchangeRequest implements Request {
   }
 
   get headers(): Readonly<Record<string, string | undefined>> {
-    return this.head.section.record;
+    const { record } = this.head.section;
+    if (this.#method === undefined || this.head.method !== 'HEAD' || record.upgrade === undefined)
+      return record;
+    // HEAD has no connection to give away: who answers as to GET does not see the offer, which may always be ignored
+    // (RFC 9110 §7.8).
+    this.#headers ??= withoutUpgrade(record);
+    return this.#headers;
   }
 
   get trailers(): Readonly<Record<string, string | undefined>> {
@@ -163,6 +171,14 @@ export class ExchangeRequest implements Request {
   get body(): AsyncIterable<Uint8Array> {
     return this.#body ?? nothing();
   }
+}
+
+function withoutUpgrade(
+  record: Readonly<Record<string, string | undefined>>,
+): Readonly<Record<string, string | undefined>> {
+  const headers: Record<string, string | undefined> = Object.assign(Object.create(null), record);
+  delete headers.upgrade;
+  return Object.freeze(headers);
 }
 
 async function* nothing(): AsyncGenerator<Uint8Array, void, undefined> {}

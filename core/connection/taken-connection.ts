@@ -2,8 +2,10 @@
  * A connection that has left HTTP, as the stream that a plugin is given: what the peer sends can be read from it, what
  * is written to it goes to the peer, with back-pressure both ways.
  *
- * Law of this file: whatever the plugin does with its stream, it harms no other connection.
+ * Law of this file: whatever the plugin does with its stream, it harms no other connection. Its listeners are called by
+ * the stream, many of them on a later tick with nobody above them, so what they throw or reject with is caught there.
  */
+import { captureRejectionSymbol } from 'node:events';
 import { Duplex } from 'node:stream';
 import { JackfieldError } from '../errors.js';
 import type { TakeOver } from '../plugin-api.js';
@@ -18,7 +20,7 @@ export class TakenConnection {
 
   /** @param blame Told what the plugin fails with. */
   constructor(transport: Transport, outbox: Outbox, takeOver: TakeOver, blame: (error: unknown) => void) {
-    this.#stream = new TakenStream(transport, outbox);
+    this.#stream = new TakenStream(transport, outbox, (error) => this.#failed(error));
     // An error that nobody listens to would end the process.
     this.#stream.on('error', () => {});
     this.#takeOver = takeOver;
@@ -33,23 +35,25 @@ export class TakenConnection {
   begin(early: readonly Buffer[], hasEnded: boolean, isPaused: boolean): void {
     if (this.#hasBegun) return;
     this.#hasBegun = true;
-    this.#guard(() => {
-      if (isPaused) this.#stream.holdsPeer = true;
-      for (const octets of early) this.#stream.deliver(octets);
-      if (hasEnded) this.#stream.deliverEnd();
+    if (isPaused) this.#stream.holdsPeer = true;
+    for (const octets of early) this.#stream.deliver(octets);
+    if (hasEnded) this.#stream.deliverEnd();
+    try {
       const done = this.#takeOver(this.#stream);
       if (done instanceof Promise) done.catch((error: unknown) => this.#failed(error));
-    });
+    } catch (error) {
+      this.#failed(error);
+    }
   }
 
   /** @param isShared The octets are only valid during the call. */
   received(octets: Buffer, isShared: boolean): void {
-    this.#guard(() => this.#stream.deliver(isShared ? Buffer.from(octets) : octets));
+    this.#stream.deliver(isShared ? Buffer.from(octets) : octets);
   }
 
   /** The peer has ended its direction; ours stays open. */
   ended(): void {
-    this.#guard(() => this.#stream.deliverEnd());
+    this.#stream.deliverEnd();
   }
 
   /** Nothing can be read or written any more. */
@@ -58,33 +62,43 @@ export class TakenConnection {
     if (!this.#stream.isThrough) this.#stream.destroy(new JackfieldError('CONNECTION_LOST'));
   }
 
-  /** Listeners of the plugin run within these calls, and what they throw would fall on the server. */
-  #guard(call: () => void): void {
-    try {
-      call();
-    } catch (error) {
-      this.#failed(error);
-    }
-  }
-
   #failed(error: unknown): void {
     this.#blame(error);
     this.#stream.destroy();
   }
 }
 
+/** What an async listener rejects with is told to the stream and not to the process; the types do not know it. */
+const STREAM_OPTIONS = { allowHalfOpen: true, captureRejections: true };
+
 class TakenStream extends Duplex {
   readonly #transport: Transport;
   readonly #outbox: Outbox;
+  readonly #listenerFailed: (error: unknown) => void;
   /** The transport was told to wait until somebody reads. */
   holdsPeer = false;
   #peerEnded = false;
   #ended = false;
 
-  constructor(transport: Transport, outbox: Outbox) {
-    super({ allowHalfOpen: true });
+  constructor(transport: Transport, outbox: Outbox, listenerFailed: (error: unknown) => void) {
+    super(STREAM_OPTIONS);
     this.#transport = transport;
     this.#outbox = outbox;
+    this.#listenerFailed = listenerFailed;
+  }
+
+  /** Every listener is called from here, whatever it listens to and whenever that happens. */
+  override emit(event: string | symbol, ...args: unknown[]): boolean {
+    try {
+      return super.emit(event, ...args);
+    } catch (error) {
+      this.#listenerFailed(error);
+      return true;
+    }
+  }
+
+  override [captureRejectionSymbol](error: Error): void {
+    this.#listenerFailed(error);
   }
 
   /** Whether both directions have ended and everything was handed over. */

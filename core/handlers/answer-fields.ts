@@ -80,7 +80,7 @@ function checkFields(headers: ResponseParts['headers'], type: string | undefined
         toValidators(etag, modified, !(headers instanceof Headers));
   return {
     raw,
-    text: toText(raw, hasDate, upgrades),
+    text: new FieldText(formatFields(raw), hasDate, upgrades),
     contentLength,
     close,
     defaultType,
@@ -124,12 +124,12 @@ export function deriveFields(
     if (keeps(name)) raw.push(fields.raw[at]!, fields.raw[at + 1]!);
   }
   raw.push(...more);
-  return { ...fields, raw, text: toText(raw, hasDate, upgrades), contentLength: undefined };
-}
-
-/** Whoever sends Upgrade says so in Connection too (RFC 9110 §7.8). */
-function toText(raw: readonly string[], hasDate: boolean, upgrades: boolean): FieldText {
-  return new FieldText(formatFields(upgrades ? [...raw, 'Connection', 'upgrade'] : raw), hasDate);
+  return {
+    ...fields,
+    raw,
+    text: new FieldText(formatFields(raw), hasDate, upgrades),
+    contentLength: undefined,
+  };
 }
 
 function checkRepeatedLength(before: string | undefined, value: string): string {

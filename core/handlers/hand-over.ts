@@ -42,6 +42,10 @@ export function mustFit(request: Request, { status, fields, handOver }: Answer):
     return;
   }
   if (request.dialect !== '') throw invalid('In a dialect no connection can be taken over.');
+  if (request.method === 'HEAD')
+    throw invalid(
+      'HEAD asks for a header section alone; no connection is taken over behind it (RFC 9110 §9.3.2).',
+    );
   if (isConnect) {
     if (handOver.writesHead && !isSuccess(status))
       throw invalid('CONNECT is accepted with 2xx, not with 101.');

@@ -13,6 +13,8 @@ export type ResponseFraming = number | 'chunked' | 'close' | 'none';
 /** Field lines as they go over the wire; framing fields, Connection and Date are not among them. */
 export class FieldText {
   readonly text: string;
+  /** An Upgrade is among them: whoever sends it says so in Connection too (RFC 9110 §7.8). */
+  readonly upgrades: boolean;
   readonly #hasDate: boolean;
   #status = 0;
   #date = '';
@@ -22,8 +24,9 @@ export class FieldText {
   #isFlat = false;
 
   /** @param hasDate Whether a Date is among them. */
-  constructor(text: string, hasDate: boolean) {
+  constructor(text: string, hasDate: boolean, upgrades: boolean) {
     this.text = text;
+    this.upgrades = upgrades;
     this.#hasDate = hasDate;
   }
 
@@ -55,10 +58,16 @@ export class FieldText {
       }
       return this.#whole;
     }
-    this.#whole = this.opening(status, date) + headEnding(length, '');
+    this.#whole = this.opening(status, date) + this.ending(length, '');
     this.#length = length;
     this.#isFlat = false;
     return this.#whole;
+  }
+
+  /** What follows `opening`; Connection is one line, whatever it has to say. */
+  ending(framing: ResponseFraming, connection: 'close' | 'keep-alive' | ''): string {
+    if (!this.upgrades) return headEnding(framing, connection);
+    return headEnding(framing, connection === '' ? 'upgrade' : `${connection}, upgrade`);
   }
 }
 
@@ -77,9 +86,9 @@ const LENGTH_ENDINGS = Array.from({ length: 4_096 }, (_, octets) =>
 /**
  * What follows the field lines, up to and including the empty line.
  * @param connection `close` where the connection closes behind this response; `keep-alive` for HTTP/1.0 clients, which
- *   learn only from the field that it stays open (RFC 9112 §9.3); `''` otherwise.
+ *   learn only from the field that it stays open (RFC 9112 §9.3); `''` where there is nothing to say of it.
  */
-export function headEnding(framing: ResponseFraming, connection: 'close' | 'keep-alive' | ''): string {
+export function headEnding(framing: ResponseFraming, connection: string): string {
   if (connection === '' && typeof framing === 'number' && framing < LENGTH_ENDINGS.length)
     return LENGTH_ENDINGS[framing]!;
   const body =

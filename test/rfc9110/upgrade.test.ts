@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
 import test from 'ava';
-import type { ResponseValue, TakeOver } from '../../core/plugin-api.js';
+import { type ResponseValue, requestedProtocols, type TakeOver } from '../../core/plugin-api.js';
 import { field, handlers, request, serve, withBody } from '../support/raw-client.js';
 
 const ASKS = ['Connection: keep-alive, Upgrade', 'Upgrade: chat/2, echo'];
@@ -156,9 +156,40 @@ test('§7.8: any answer may offer protocols, and Connection names the field', as
   t.is(field(offer, 'upgrade'), 'HTTP/2.0, echo');
   t.is(field(offer, 'connection'), 'upgrade');
   t.is((await client.response()).status, 500);
-  t.is(field(await client.response(), 'connection'), 'upgrade, close');
+  t.deepEqual((await client.response()).fields.get('connection'), ['close, upgrade']);
   t.is(await client.closed(), '');
+  const old = await connect();
+  old.send('GET /offer HTTP/1.0\r\nConnection: keep-alive\r\n\r\n');
+  t.deepEqual((await old.response()).fields.get('connection'), ['keep-alive, upgrade']);
   t.is(log.length, 1);
+});
+
+test('§7.8: HEAD asks for no other protocol, not where GET would switch either', async (t) => {
+  let asked: unknown;
+  const { connect, log } = await serve(t, {
+    plugins: [
+      'head',
+      handlers({
+        'GET /choosy': (incoming) => {
+          asked = [incoming.headers.upgrade, requestedProtocols(incoming)];
+          return requestedProtocols(incoming).includes('echo')
+            ? switching
+            : { status: 426, headers: { Upgrade: 'echo' } };
+        },
+        'GET /always': () => switching,
+        'HEAD /own': () => switching,
+      }),
+    ],
+  });
+  const client = await connect();
+  client.send(request('HEAD /choosy', ASKS) + request('HEAD /always', ASKS) + request('HEAD /own', ASKS));
+  client.send(request('GET /probe'));
+  t.is((await client.response('HEAD')).status, 426);
+  t.deepEqual(asked, [undefined, []]);
+  t.is((await client.response('HEAD')).status, 500);
+  t.is((await client.response('HEAD')).status, 500);
+  t.is((await client.response()).body, 'alive');
+  t.is(log.length, 2);
 });
 
 test('§15.5.22: 426 names in Upgrade what it wants, and a handler cannot leave that out', async (t) => {

@@ -140,6 +140,43 @@ test('what fails once the connection is taken is in the log with its plugin, and
   t.is((await get('/probe')).body, 'alive');
 });
 
+test('a listener of the stream that fails on a later tick, or rejects, costs its connection and not the process', async (t) => {
+  const fail = (): never => {
+    throw new Error('listener');
+  };
+  const { connect, log } = await serve(t, {
+    plugins: [
+      handlers({
+        'GET /:how': ({ params: { how } }) => ({
+          status: 101,
+          headers: { Upgrade: 'x' },
+          takeOver: (stream) => {
+            // What came early is told on the next tick, with nobody above.
+            if (how === 'data') stream.on('data', fail);
+            else if (how === 'readable') stream.on('readable', fail);
+            else if (how === 'async') stream.on('data', async () => fail());
+            else if (how === 'end') stream.resume().on('end', fail);
+            else if (how === 'close') stream.resume().on('close', fail).destroy();
+            else if (how === 'finish') stream.on('finish', fail).end('bye');
+            else stream.on('error', fail).destroy(new Error('own'));
+          },
+        }),
+      }),
+    ],
+  });
+  const other = await connect();
+  const ways = ['data', 'readable', 'async', 'end', 'close', 'finish', 'error'];
+  for (const how of ways) {
+    const client = await connect();
+    client.send(`${request(`GET /${how}`, ASKS)}early`);
+    client.end();
+    await client.closed();
+  }
+  other.send(request('GET /probe'));
+  t.is((await other.response()).body, 'alive');
+  t.is(log.length, ways.length);
+});
+
 test('a stop tells the plugin, waits for the stream within the drain time, and then breaks it off', async (t) => {
   for (const ends of [true, false]) {
     let broken: unknown;

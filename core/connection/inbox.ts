@@ -1,0 +1,79 @@
+/**
+ * What a connection has received and not worked on yet: what its parser holds, and behind that what came while it could
+ * not be read. The counterpart of the outbox.
+ */
+import type { RequestParser } from '../http/parser.js';
+
+const NO_OCTETS = Buffer.alloc(0);
+
+export class Inbox {
+  readonly #parser: RequestParser;
+  #backlog: Buffer[] = [];
+  #backlogOctets = 0;
+  /** What the parser reads is overwritten by the next read of any connection. */
+  #isShared = false;
+
+  constructor(parser: RequestParser) {
+    this.#parser = parser;
+  }
+
+  /** Whether something was received that was not worked on yet. */
+  get hasMore(): boolean {
+    return this.#backlog.length > 0 || this.#parser.hasUnread;
+  }
+
+  /** Octets that wait behind what the parser holds. */
+  get waiting(): number {
+    return this.#backlogOctets;
+  }
+
+  /**
+   * @param isShared The octets are only valid until `release`.
+   * @param mustWait Somebody is in the middle of reading.
+   * @returns whether the parser has them; otherwise they wait.
+   */
+  receive(octets: Buffer, length: number, isShared: boolean, mustWait: boolean): boolean {
+    if (mustWait || this.hasMore) {
+      this.#backlog.push(isShared ? Buffer.from(octets.subarray(0, length)) : octets.subarray(0, length));
+      this.#backlogOctets += length;
+      return false;
+    }
+    this.#isShared = isShared;
+    this.#parser.feed(octets, length);
+    return true;
+  }
+
+  /** What waits for an answer has to outlive the buffer it came in. */
+  release(): void {
+    if (this.#isShared && this.#parser.hasUnread) this.#parser.keep();
+    this.#isShared = false;
+  }
+
+  /** Gives the parser what came next. @returns whether there was something. */
+  feedNext(): boolean {
+    const octets = this.#backlog.shift();
+    if (octets === undefined) return false;
+    this.#backlogOctets -= octets.length;
+    this.#parser.feed(octets);
+    return true;
+  }
+
+  /** The run of body octets that the parser tells of, to be kept. */
+  get data(): Buffer {
+    return this.#isShared ? Buffer.from(this.#parser.data) : this.#parser.data;
+  }
+
+  /** Everything that was not read, which is nobody else's from now on. */
+  takeAll(): readonly Buffer[] {
+    const all = [Buffer.from(this.#parser.unread), ...this.#backlog];
+    this.#parser.feed(NO_OCTETS);
+    this.drop();
+    return all;
+  }
+
+  /** Forgets what waits. */
+  drop(): void {
+    this.#backlog = [];
+    this.#backlogOctets = 0;
+  }
+}
