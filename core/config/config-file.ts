@@ -7,7 +7,6 @@ import path from 'node:path';
 import { JackfieldError } from '../errors.js';
 import { freshUrl } from '../extensions/loaded-code.js';
 import { resolveEnvironment } from './environment.js';
-import { parseJson } from './json-document.js';
 import { type ConfigSource, DEFAULT_CONFIG, type ServerConfig } from './server-config.js';
 import { faultsOf, validateConfig } from './validate-config.js';
 
@@ -67,6 +66,8 @@ async function parseConfig(
   file: string,
 ): Promise<{ value: unknown; source: ConfigSource }> {
   const text = await readText(absolute, file, 'CONFIG_UNREADABLE');
+  // Imported here, since programs and the built-in configuration have no text to parse.
+  const { parseJson } = await import('./json-document.js');
   const document = parseJson(text, file, { syntax: 'CONFIG_SYNTAX', repeated: 'CONFIG_INVALID' });
   const { value, environment } = resolveEnvironment(document.value, process.env, document.locate);
   const source = { folder: path.dirname(absolute), locate: document.locate, environment };

@@ -1,4 +1,5 @@
 /** One plugin that is set up: its context, what it contributed, and what has to be done when it is closed. */
+import type { PluginClass } from '../config/server-config.js';
 import { ExchangeRequest } from '../connection/exchange-request.js';
 import { JackfieldError } from '../errors.js';
 import { thrownAt } from '../extensions/stack-places.js';
@@ -29,7 +30,7 @@ export interface PluginReport {
 }
 
 /** Makes an instance of a class plugin, in a container of its own. */
-export type MakeInstance = (plugin: LoadedPlugin, context: PluginContext) => PluginInstance;
+export type MakeInstance = (made: PluginClass, context: PluginContext) => Promise<PluginInstance>;
 
 /** Only `setup` is called on it; what else a plugin has is told by its class. */
 export type PluginInstance = object & Partial<Pick<Plugin, 'setup'>>;
@@ -101,7 +102,7 @@ export class PluginUnit {
     const named = plugin.location === '' ? `"${plugin.name}"` : `"${plugin.name}" at ${plugin.location}`;
     try {
       const context = this.#context();
-      const instance = typeof plugin.made === 'function' ? make(plugin, context) : plugin.made;
+      const instance = typeof plugin.made === 'function' ? await make(plugin.made, context) : plugin.made;
       if (typeof plugin.made === 'function') plugMarked(instance, context);
       await inTime(instance.setup?.(context), setupTimeoutMs, () => tooLate(named, setupTimeoutMs));
     } catch (cause) {
