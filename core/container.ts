@@ -64,6 +64,7 @@ async function instanceOf(
   const { inject, injectable } = await tsyringe();
   const own = server.createChildContainer();
   own.register(TOKENS.context, { useValue: context });
+  own.register(TOKENS.storage, { useValue: context.storage });
   own.register(TOKENS.log, { useValue: context.log });
   own.register(TOKENS.options, { useValue: context.options });
   own.register(TOKENS.handle, { useValue: context.handle });

@@ -12,6 +12,7 @@ import type { MaybePromise } from '../storage/contract.js';
 import { inTime } from './in-time.js';
 import { type LoadedPlugin, type PluginOrigin, tooLate } from './load-plugins.js';
 import { plugMarked } from './marks.js';
+import { PendingCalls } from './pending-calls.js';
 import { scopedClaims, scopedHook } from './scope.js';
 
 /** What `jackfield plugins` shows of a plugin. */
@@ -68,6 +69,7 @@ export class PluginUnit {
   readonly #services: UnitServices;
   readonly #stopping = new AbortController();
   readonly #closers: (() => MaybePromise<void>)[] = [];
+  readonly #calls: PendingCalls;
   #isSettingUp = true;
   #isClosed = false;
   #setupMs = 0;
@@ -75,6 +77,7 @@ export class PluginUnit {
   constructor(plugin: LoadedPlugin, services: UnitServices) {
     this.plugin = plugin;
     this.#services = services;
+    this.#calls = new PendingCalls(services.storage);
   }
 
   get report(): PluginReport {
@@ -104,7 +107,9 @@ export class PluginUnit {
       const context = this.#context();
       const instance = typeof plugin.made === 'function' ? await make(plugin.made, context) : plugin.made;
       if (typeof plugin.made === 'function') plugMarked(instance, context);
-      await inTime(instance.setup?.(context), setupTimeoutMs, () => tooLate(named, setupTimeoutMs));
+      await inTime(instance.setup?.(context), setupTimeoutMs, () =>
+        tooLate(named, setupTimeoutMs, this.#calls.names),
+      );
     } catch (cause) {
       if (cause instanceof JackfieldError && cause.code === 'PLUGIN_SETUP_TIMEOUT') throw cause;
       const reason = cause instanceof Error ? cause.message : String(cause);
@@ -112,6 +117,7 @@ export class PluginUnit {
         cause,
       });
     } finally {
+      this.#calls.stop();
       this.#isSettingUp = false;
     }
     this.#setupMs = performance.now() - started;
@@ -119,7 +125,8 @@ export class PluginUnit {
 
   #context(): PluginContext {
     const { name, options, prefix } = this.plugin;
-    const { storage, log, folder, server } = this.#services;
+    const { log, folder, server } = this.#services;
+    const { storage } = this.#calls;
     const only = (what: string): void => {
       if (!this.#isSettingUp)
         throw new TypeError(`The plugin "${name}" called ${what} after its setup had ended.`);
