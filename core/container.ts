@@ -2,23 +2,16 @@
  * Where the objects of a server meet. One child container per server and one per class plugin, so that two servers in
  * one process share nothing. This file alone calls the container; everyone else is handed what they need.
  */
-import 'reflect-metadata';
-import { injectable, container as root } from 'tsyringe';
+import type { DependencyContainer } from 'tsyringe';
 import type { ConfigSource, PluginClass } from './config/server-config.js';
 import type { ResolvedConfig } from './config/validate-config.js';
 import type { Log } from './log.js';
 import type { PluginContext } from './plugin-api.js';
-import type { LoadedPlugin } from './plugin-host/load-plugins.js';
+import { applyNotes } from './plugin-host/injection.js';
 import { PluginHost } from './plugin-host/plugin-host.js';
-import type { MakeInstance, PluginInstance } from './plugin-host/plugin-unit.js';
+import type { MakeInstance } from './plugin-host/plugin-unit.js';
 import type { StorageDoor } from './storage/storage-door.js';
 import { TOKENS } from './tokens.js';
-
-/**
- * For class plugins, from the very copy of tsyringe that resolves them: another copy keeps its own notes, which this one
- * never reads.
- */
-export { inject, injectable } from 'tsyringe';
 
 export interface ServerObjects {
   readonly host: PluginHost;
@@ -33,37 +26,59 @@ export function assembleServer(
   storage: StorageDoor,
   log: Log,
 ): ServerObjects {
-  const server = root.createChildContainer();
   // Asked each time: the container would keep every value that a token ever had.
   let current = { config, source };
-  server.register(TOKENS.config, { useFactory: () => current.config });
-  server.register(TOKENS.source, { useFactory: () => current.source });
-  server.register(TOKENS.storage, { useValue: storage });
-  server.register(TOKENS.log, { useValue: log });
+  const makeContainer = async (): Promise<DependencyContainer> => {
+    const { container: root } = await tsyringe();
+    const server = root.createChildContainer();
+    server.register(TOKENS.config, { useFactory: () => current.config });
+    server.register(TOKENS.source, { useFactory: () => current.source });
+    server.register(TOKENS.storage, { useValue: storage });
+    server.register(TOKENS.log, { useValue: log });
+    return server;
+  };
+  let container: Promise<DependencyContainer> | undefined;
   return {
     renew: (now, from) => {
       current = { config: now, source: from };
     },
-    host: server.resolve(PluginHost),
-    makeInstance: (plugin: LoadedPlugin, context: PluginContext): PluginInstance => {
-      if (typeof plugin.made !== 'function') return plugin.made;
-      const own = server.createChildContainer();
-      own.register(TOKENS.context, { useValue: context });
-      own.register(TOKENS.log, { useValue: context.log });
-      own.register(TOKENS.options, { useValue: context.options });
-      own.register(TOKENS.handle, { useValue: context.handle });
-      own.register(TOKENS.hook, { useValue: context.hook });
-      own.register(TOKENS.signal, { useValue: context.signal });
-      own.register(TOKENS.onClose, { useValue: context.onClose });
-      mustNameTokens(plugin.made);
-      // What `@injectable()` does, so that nobody has to write it: tokens alone say what a constructor wants.
-      injectable()(plugin.made);
-      // A registration of its own, since one that a decorator made (`@singleton()`) is shared by all servers.
-      own.register(plugin.made, { useClass: plugin.made });
-      // Whether it has a setup method, and that it is a function, was seen when it was recognised.
-      return own.resolve(plugin.made) as PluginInstance;
+    host: new PluginHost(config, source, storage, log),
+    makeInstance: async (made, context) => {
+      container ??= makeContainer();
+      return instanceOf(made, context, await container);
     },
   };
+}
+
+/** Loaded when a class asks for it. */
+async function tsyringe() {
+  await import('reflect-metadata');
+  return import('tsyringe');
+}
+
+async function instanceOf(
+  made: PluginClass,
+  context: PluginContext,
+  server: DependencyContainer,
+): ReturnType<MakeInstance> {
+  const { inject, injectable } = await tsyringe();
+  const own = server.createChildContainer();
+  own.register(TOKENS.context, { useValue: context });
+  own.register(TOKENS.storage, { useValue: context.storage });
+  own.register(TOKENS.log, { useValue: context.log });
+  own.register(TOKENS.options, { useValue: context.options });
+  own.register(TOKENS.handle, { useValue: context.handle });
+  own.register(TOKENS.hook, { useValue: context.hook });
+  own.register(TOKENS.signal, { useValue: context.signal });
+  own.register(TOKENS.onClose, { useValue: context.onClose });
+  applyNotes(made, inject);
+  mustNameTokens(made);
+  // What `@injectable()` does, so that nobody has to write it: tokens alone say what a constructor wants.
+  injectable()(made);
+  // A registration of its own, since one that a decorator made (`@singleton()`) is shared by all servers.
+  own.register(made, { useClass: made });
+  // Whether it has a setup method, and that it is a function, was seen when it was recognised.
+  return own.resolve(made) as Awaited<ReturnType<MakeInstance>>;
 }
 
 /**

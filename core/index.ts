@@ -15,12 +15,12 @@ export type {
 export { DEFAULT_CONFIG, DEFAULT_LIMITS } from './config/server-config.js';
 export type { Address } from './connection/address.js';
 export type { Tap } from './connection/transport.js';
-/** For class plugins: `constructor(@inject(TOKENS.storage) storage: Storage)`. */
-export { inject, injectable } from './container.js';
 export { ERRORS, type ErrorCode, JackfieldErrors } from './errors.js';
 export type { InjectRequest, InjectResponse } from './inject.js';
 export { createLog, type Log, type LogLevel, silentLog } from './log.js';
 export * from './plugin-api.js';
+/** For class plugins: `constructor(@inject(TOKENS.storage) storage: Storage)`. */
+export { inject, injectable } from './plugin-host/injection.js';
 export type { PluginReport } from './plugin-host/plugin-unit.js';
 export type { ReloadReport } from './reload.js';
 export { createServer, type Server, type ServerOptions } from './server.js';

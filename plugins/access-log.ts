@@ -20,30 +20,51 @@ const fieldName = z.string().regex(TOKEN, { error: 'expected the name of a field
 export default definePlugin({
   name: 'access-log',
   options: z.strictObject({
-    /** `json`, or what programs for Apache's logs read: `common`, or `combined` with `Referer` and `User-Agent`. */
-    format: z.enum(['json', 'common', 'combined']).default('json'),
-    /**
-     * Where the lines go. A file is appended to and opened anew on SIGHUP, which is what logrotate sends; its folder must
-     * exist. Its path is relative to the folder of the configuration.
-     */
+    format: z
+      .enum(['json', 'common', 'combined'])
+      .default('json')
+      .describe(
+        "`json`, or what programs for Apache's logs read: `common`, or `combined` with `Referer` and `User-Agent`.",
+      ),
     destination: z
       .union([z.enum(['stdout', 'stderr']), z.strictObject({ file: z.string().min(1) })])
-      .default('stdout'),
-    /** Who may read a file that is made, in octal as for `chmod`. Lines tell of people: not everybody by default. */
+      .default('stdout')
+      .describe(
+        'Where the lines go. A file is appended to and opened anew on SIGHUP, which is what logrotate sends; its folder must exist. Its path is relative to the folder of the configuration.',
+      ),
     mode: z
       .string()
       .regex(/^[0-7]{3}$/, { error: 'expected three octal digits' })
-      .default('640'),
-    /** Fields of requests that a JSON line has too, under `headers`. */
-    headers: z.array(fieldName).default([]),
-    /** Of these fields only it is told that they were there. */
-    redactHeaders: z.array(fieldName).default(['Authorization', 'Proxy-Authorization', 'Cookie']),
-    /** Whether values of the query are replaced by `***`, in `Referer` too: all, or those of the parameters named. */
-    redactQuery: z.union([z.boolean(), z.array(z.string())]).default(false),
-    /** Paths, as patterns, that have no line: those of probes, perhaps. */
-    skip: z.array(patternSchema).default([]),
-    /** Octets that wait to be written; what comes while there are as many is dropped, counted and told in the log. */
-    maxBufferedOctets: z.int().min(1_024).max(1_073_741_824).default(16_777_216),
+      .default('640')
+      .describe(
+        'Who may read a file that is made, in octal as for `chmod`. Lines tell of people: not everybody by default.',
+      ),
+    headers: z
+      .array(fieldName)
+      .default([])
+      .describe('Fields of requests that a JSON line has too, under `headers`.'),
+    redactHeaders: z
+      .array(fieldName)
+      .default(['Authorization', 'Proxy-Authorization', 'Cookie'])
+      .describe('Of these fields only it is told that they were there.'),
+    redactQuery: z
+      .union([z.boolean(), z.array(z.string())])
+      .default(false)
+      .describe(
+        'Whether values of the query are replaced by `***`, in `Referer` too: all, or those of the parameters named.',
+      ),
+    skip: z
+      .array(patternSchema)
+      .default([])
+      .describe('Paths, as patterns, that have no line: those of probes, perhaps.'),
+    maxBufferedOctets: z
+      .int()
+      .min(1_024)
+      .max(1_073_741_824)
+      .default(16_777_216)
+      .describe(
+        'Octets that wait to be written; what comes while there are as many is dropped, counted and told in the log.',
+      ),
   }),
   async setup({ hook, folder, log, onClose, options }) {
     const { destination, mode, maxBufferedOctets } = options;

@@ -18,62 +18,86 @@ export { hashToken, newToken } from './auth/tokens.js';
 export { type Identity, identity } from './shared/identity.js';
 
 const identitySchema = z.strictObject({
-  /** Without a colon, which ends the name in Basic (RFC 7617 §2). */
-  name: z.string().regex(/^[^:\p{Cc}]+$/u, { error: 'expected a name without ":" and control characters' }),
+  name: z
+    .string()
+    .regex(/^[^:\p{Cc}]+$/u, { error: 'expected a name without ":" and control characters' })
+    .describe('Without a colon, which ends the name in Basic (RFC 7617 §2).'),
   // The sentences about these two do not begin with "expected": what was found could be a secret, and is not shown.
-  /** What `hashPassword` made of the password: `$scrypt$ln=15,r=8,p=3$…$…`. */
   password: z
     .string()
     .refine(isPasswordHash, {
       error: 'this is not "$scrypt$ln=…,r=…,p=…$salt$hash", as hashPassword makes it',
     })
-    .optional(),
-  /** What `hashToken` made of each token, `sha256:` and 64 hexadecimal digits. */
+    .optional()
+    .describe('What `hashPassword` made of the password: `$scrypt$ln=15,r=8,p=3$…$…`.'),
   tokens: z
     .array(
       z.string().regex(/^sha256:[0-9a-f]{64}$/, {
         error: 'this is not "sha256:" and 64 hexadecimal digits, as hashToken makes it',
       }),
     )
-    .default([]),
-  /** What rules ask for. */
-  roles: z.array(z.string().min(1)).default([]),
+    .default([])
+    .describe('What `hashToken` made of each token, `sha256:` and 64 hexadecimal digits.'),
+  roles: z.array(z.string().min(1)).default([]).describe('What rules ask for.'),
 });
 
 const ruleSchema = z.strictObject({
-  /** The methods that it is for; GET means HEAD too. Without, all. */
-  methods: z.array(methodSchema).min(1).optional(),
-  /** A pattern as of `handle`; `*` is everything. */
-  path: patternSchema.default('*'),
-  /** `anyone`, credentials are not looked at; `identified`; or a list of roles of which an identity needs one. */
-  allow: z.union([z.enum(['anyone', 'identified']), z.array(z.string().min(1)).min(1)]),
+  methods: z
+    .array(methodSchema)
+    .min(1)
+    .optional()
+    .describe('The methods that it is for; GET means HEAD too. Without, all.'),
+  path: patternSchema.default('*').describe('A pattern as of `handle`; `*` is everything.'),
+  allow: z
+    .union([z.enum(['anyone', 'identified']), z.array(z.string().min(1)).min(1)])
+    .describe(
+      '`anyone`, credentials are not looked at; `identified`; or a list of roles of which an identity needs one.',
+    ),
 });
 
 export default definePlugin({
   name: 'auth',
   options: z.strictObject({
-    /** What the dialogue of a browser shows. */
     realm: z
       .string()
       .regex(/^[\x20-\x21\x23-\x5b\x5d-\x7e]+$/, {
         error: 'expected ASCII text without quotes and backslashes',
       })
-      .default('jackfield'),
-    /** Whom it knows. */
+      .default('jackfield')
+      .describe('What the dialogue of a browser shows.'),
     identities: z
       .array(identitySchema)
       .min(1)
       .refine((all) => new Set(all.map(({ name }) => name)).size === all.length, {
         error: 'expected each name once',
-      }),
-    /** Who may do what. The first rule that fits decides; where none fits, whoever is identified may. */
-    rules: z.array(ruleSchema).default([]),
-    /** Seconds for which a password that was right is not checked again; 0 checks it at every request. */
-    cacheSeconds: z.int().min(0).max(86_400).default(300),
-    /** Passwords checked at a time; each takes a thread and, with the usual cost, 32 MiB. */
-    maxChecks: z.int().min(1).max(64).default(2),
-    /** Passwords that wait to be checked; beyond that the answer is 503 OVERLOADED. */
-    maxWaiting: z.int().min(0).max(10_000).default(50),
+      })
+      .describe('Whom it knows.'),
+    rules: z
+      .array(ruleSchema)
+      .default([])
+      .describe(
+        'Who may do what. The first rule that fits decides; where none fits, whoever is identified may.',
+      ),
+    cacheSeconds: z
+      .int()
+      .min(0)
+      .max(86_400)
+      .default(300)
+      .describe(
+        'Seconds for which a password that was right is not checked again; 0 checks it at every request.',
+      ),
+    maxChecks: z
+      .int()
+      .min(1)
+      .max(64)
+      .default(2)
+      .describe('Passwords checked at a time; each takes a thread and, with the usual cost, 32 MiB.'),
+    maxWaiting: z
+      .int()
+      .min(0)
+      .max(10_000)
+      .default(50)
+      .describe('Passwords that wait to be checked; beyond that the answer is 503 OVERLOADED.'),
   }),
   setup({ hook, options }) {
     const { realm, identities, rules } = options;

@@ -30,16 +30,16 @@ const HOST_WITH_PORT = /^(\[[^\]]*\]|[^:]*):(\d{0,5})$/;
 export default definePlugin({
   name: 'classic',
   options: z.strictObject({
-    /** IANA name of the zone whose time the Date field gives, whatever the zone of the server. */
     timeZone: z
       .string()
       .refine(isTimeZone, 'not an IANA time zone such as "Asia/Seoul"')
-      .default('Asia/Seoul'),
-    /** What stands behind that time in place of GMT. */
+      .default('Asia/Seoul')
+      .describe('IANA name of the zone whose time the Date field gives, whatever the zone of the server.'),
     zoneLabel: z
       .string()
       .regex(/^[!-~]+$/, 'not one word of visible ASCII such as "KST"')
-      .default('KST'),
+      .default('KST')
+      .describe('What stands behind that time in place of GMT.'),
   }),
   setup({ dialect, options: { timeZone, zoneLabel } }) {
     const timeOf = timeWriter(timeZone);

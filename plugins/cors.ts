@@ -18,8 +18,10 @@ const originSchema = z.union([
       'expected an origin as browsers send it: scheme, host, port unless usual, no path ("https://a.example")',
   }),
   z.strictObject({
-    /** A regular expression; the whole origin has to match. Dots are written `\\.` */
-    pattern: z.string().refine(isRegExp, { error: 'expected a regular expression' }),
+    pattern: z
+      .string()
+      .refine(isRegExp, { error: 'expected a regular expression' })
+      .describe('A regular expression; the whole origin has to match. Dots are written `\\.`'),
   }),
 ]);
 
@@ -27,23 +29,39 @@ export default definePlugin({
   name: 'cors',
   options: z
     .strictObject({
-      /**
-       * Whose pages may read answers: a list of origins and of patterns for them, or `"*"` for everybody's, which cannot
-       * go with credentials. `"null"` in the list is the origin of files and sandboxed frames, which anyone can have.
-       */
-      origins: z.union([z.literal('*'), z.array(originSchema).min(1)]),
-      /** Whether pages may send cookies and `Authorization`. */
-      credentials: z.boolean().default(false),
-      /** The methods that pages may use. Without, those that the path has. */
-      methods: z.array(methodSchema).min(1).optional(),
-      /** The field names that pages may send beside the few that are always allowed, or `"any"` that they ask for. */
-      headers: z.union([z.literal('any'), z.array(fieldName)]).default(['Content-Type']),
-      /** The field names of answers that pages may read beside the few that are always allowed. */
-      exposedHeaders: z.array(fieldName).default([]),
-      /** Seconds for which a browser keeps the answer to a preflight. Chrome keeps none longer than 7,200. */
-      maxAgeSeconds: z.int().min(0).max(86_400).default(600),
-      /** Whether public pages may reach this server where it is in a private network. */
-      privateNetwork: z.boolean().default(false),
+      origins: z
+        .union([z.literal('*'), z.array(originSchema).min(1)])
+        .describe(
+          'Whose pages may read answers: a list of origins and of patterns for them, or `"*"` for everybody\'s, which cannot go with credentials. `"null"` in the list is the origin of files and sandboxed frames, which anyone can have.',
+        ),
+      credentials: z.boolean().default(false).describe('Whether pages may send cookies and `Authorization`.'),
+      methods: z
+        .array(methodSchema)
+        .min(1)
+        .optional()
+        .describe('The methods that pages may use. Without, those that the path has.'),
+      headers: z
+        .union([z.literal('any'), z.array(fieldName)])
+        .default(['Content-Type'])
+        .describe(
+          'The field names that pages may send beside the few that are always allowed, or `"any"` that they ask for.',
+        ),
+      exposedHeaders: z
+        .array(fieldName)
+        .default([])
+        .describe('The field names of answers that pages may read beside the few that are always allowed.'),
+      maxAgeSeconds: z
+        .int()
+        .min(0)
+        .max(86_400)
+        .default(600)
+        .describe(
+          'Seconds for which a browser keeps the answer to a preflight. Chrome keeps none longer than 7,200.',
+        ),
+      privateNetwork: z
+        .boolean()
+        .default(false)
+        .describe('Whether public pages may reach this server where it is in a private network.'),
     })
     .refine(({ origins, credentials }) => origins !== '*' || !credentials, {
       path: ['credentials'],

@@ -9,12 +9,12 @@ import { definePlugin } from '../core/plugin-api.js';
 export default definePlugin({
   name: 'end',
   options: z.strictObject({
-    /**
-     * Who may stop the server: peers on this machine (127.0.0.0/8, ::1, a Unix socket), or everyone who reaches it.
-     * Behind a reverse proxy on this machine every peer looks local: name the proxy in `trustedProxies`, or leave the
-     * plugin out there.
-     */
-    from: z.enum(['loopback', 'anywhere']).default('loopback'),
+    from: z
+      .enum(['loopback', 'anywhere'])
+      .default('loopback')
+      .describe(
+        'Who may stop the server: peers on this machine (127.0.0.0/8, ::1, a Unix socket), or everyone who reaches it. Behind a reverse proxy on this machine every peer looks local: name the proxy in `trustedProxies`, or leave the plugin out there.',
+      ),
   }),
   setup({ handle, shutdown, log, options }) {
     handle('END', '/', ({ remoteAddress }) => {

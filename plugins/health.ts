@@ -18,16 +18,27 @@ const told = (status: number, report: unknown): ResponseParts => ({
 export default definePlugin({
   name: 'health',
   options: z.strictObject({
-    /** Where it is asked whether the process is alive. */
-    livePath: patternSchema.default('/health/live'),
-    /** Where it is asked whether requests should be sent here. */
-    readyPath: patternSchema.default('/health/ready'),
-    /** Whether to be ready the store has to answer. */
-    storage: z.boolean().default(true),
-    /** Milliseconds within which the store has to answer. Shorter than the usual second or more of a probe. */
-    storageTimeoutMs: z.int().min(1).max(60_000).default(800),
-    /** Milliseconds for which an answer of the store holds, so that many probes are one question. */
-    cacheMs: z.int().min(0).max(60_000).default(1_000),
+    livePath: patternSchema
+      .default('/health/live')
+      .describe('Where it is asked whether the process is alive.'),
+    readyPath: patternSchema
+      .default('/health/ready')
+      .describe('Where it is asked whether requests should be sent here.'),
+    storage: z.boolean().default(true).describe('Whether to be ready the store has to answer.'),
+    storageTimeoutMs: z
+      .int()
+      .min(1)
+      .max(60_000)
+      .default(800)
+      .describe(
+        'Milliseconds within which the store has to answer. Shorter than the usual second or more of a probe.',
+      ),
+    cacheMs: z
+      .int()
+      .min(0)
+      .max(60_000)
+      .default(1_000)
+      .describe('Milliseconds for which an answer of the store holds, so that many probes are one question.'),
   }),
   setup({ handle, storage, signal, log, options }) {
     const probe = new StoreProbe(storage, options);

@@ -15,9 +15,7 @@ const USUAL = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH'];
 export default definePlugin({
   name: 'metrics',
   options: z.strictObject({
-    /** Where the numbers are. */
-    path: patternSchema.default('/metrics'),
-    /** Bounds of the histogram of durations, in seconds, ascending. */
+    path: patternSchema.default('/metrics').describe('Where the numbers are.'),
     buckets: z
       .array(z.number().positive())
       .min(1)
@@ -25,9 +23,12 @@ export default definePlugin({
       .refine((bounds) => bounds.every((bound, at) => at === 0 || bound > bounds[at - 1]!), {
         error: 'expected numbers of which each is more than the one before',
       })
-      .default([0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]),
-    /** Whether to tell of the process too: delay of the event loop, memory, CPU time. */
-    process: z.boolean().default(true),
+      .default([0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10])
+      .describe('Bounds of the histogram of durations, in seconds, ascending.'),
+    process: z
+      .boolean()
+      .default(true)
+      .describe('Whether to tell of the process too: delay of the event loop, memory, CPU time.'),
   }),
   setup({ handle, hook, stats, allowedMethods, onClose, options }) {
     // One of its own: the library's global one would mix the servers of a process.

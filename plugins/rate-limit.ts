@@ -13,52 +13,81 @@ import { refusal } from './shared/refusal.js';
 import { methodSchema, patternSchema, ruleFinder, TOKEN } from './shared/rules.js';
 
 const ruleSchema = z.strictObject({
-  /** Stands in the fields that clients read; buckets of two rules are two. */
-  name: z.string().regex(/^[a-z0-9-]{1,32}$/, { error: 'expected 1 to 32 of a-z, 0-9 and "-"' }),
-  /** The methods that it is for; GET means HEAD too. Without, all. */
-  methods: z.array(methodSchema).min(1).optional(),
-  /** A pattern as of `handle`; `*` is everything. */
-  path: patternSchema.default('*'),
-  /** Requests that a client may send at once, and as many again within each window; `none` limits nothing. */
-  limit: z.union([z.int().min(1).max(1_000_000_000), z.literal('none')]),
-  /** Seconds in which an empty bucket is full again. */
-  windowSeconds: z.int().min(1).max(2_592_000).default(60),
+  name: z
+    .string()
+    .regex(/^[a-z0-9-]{1,32}$/, { error: 'expected 1 to 32 of a-z, 0-9 and "-"' })
+    .describe('Stands in the fields that clients read; buckets of two rules are two.'),
+  methods: z
+    .array(methodSchema)
+    .min(1)
+    .optional()
+    .describe('The methods that it is for; GET means HEAD too. Without, all.'),
+  path: patternSchema.default('*').describe('A pattern as of `handle`; `*` is everything.'),
+  limit: z
+    .union([z.int().min(1).max(1_000_000_000), z.literal('none')])
+    .describe(
+      'Requests that a client may send at once, and as many again within each window; `none` limits nothing.',
+    ),
+  windowSeconds: z
+    .int()
+    .min(1)
+    .max(2_592_000)
+    .default(60)
+    .describe('Seconds in which an empty bucket is full again.'),
 });
 
 export default definePlugin({
   name: 'rate-limit',
   options: z.strictObject({
-    /** The first rule that fits a request counts it; where none fits, it is not counted. */
     rules: z
       .array(ruleSchema)
       .min(1)
       .refine((rules) => new Set(rules.map(({ name }) => name)).size === rules.length, {
         error: 'expected each name once',
       })
-      .default([{ name: 'default', path: '*', limit: 100, windowSeconds: 60 }]),
-    /**
-     * What a client is recognised by: its address (of IPv6 the /64), or a field of its requests, such as one with an API
-     * key. Clients choose their fields: where nobody in front checks it, one that changes it has no limit.
-     */
+      .default([{ name: 'default', path: '*', limit: 100, windowSeconds: 60 }])
+      .describe('The first rule that fits a request counts it; where none fits, it is not counted.'),
     key: z
       .union([
         z.literal('address'),
         z.strictObject({ header: z.string().regex(TOKEN, { error: 'expected the name of a field' }) }),
       ])
-      .default('address'),
-    /** Where buckets are: in the store if several servers can share it, else in memory (`auto`); or always in `memory`. */
-    buckets: z.enum(['auto', 'memory']).default('auto'),
-    /** Buckets in memory; beyond that those not used for longest are forgotten, which makes them full. */
-    maxBuckets: z.int().min(1).max(10_000_000).default(10_000),
-    /**
-     * What becomes of requests while the store fails: `open`, they pass as far as buckets in memory allow, because a limit
-     * should not be what ends the service; `closed`, they are answered 503.
-     */
-    whenStoreFails: z.enum(['open', 'closed']).default('open'),
-    /** Milliseconds that a request waits for the store. */
-    storeTimeoutMs: z.int().min(1).max(60_000).default(500),
-    /** What keys of buckets in the store begin with. */
-    keyPrefix: z.string().min(1).max(256).default('jackfield:rate-limit:'),
+      .default('address')
+      .describe(
+        'What a client is recognised by: its address (of IPv6 the /64), or a field of its requests, such as one with an API key. Clients choose their fields: where nobody in front checks it, one that changes it has no limit.',
+      ),
+    buckets: z
+      .enum(['auto', 'memory'])
+      .default('auto')
+      .describe(
+        'Where buckets are: in the store if several servers can share it, else in memory (`auto`); or always in `memory`.',
+      ),
+    maxBuckets: z
+      .int()
+      .min(1)
+      .max(10_000_000)
+      .default(10_000)
+      .describe(
+        'Buckets in memory; beyond that those not used for longest are forgotten, which makes them full.',
+      ),
+    whenStoreFails: z
+      .enum(['open', 'closed'])
+      .default('open')
+      .describe(
+        'What becomes of requests while the store fails: `open`, they pass as far as buckets in memory allow, because a limit should not be what ends the service; `closed`, they are answered 503.',
+      ),
+    storeTimeoutMs: z
+      .int()
+      .min(1)
+      .max(60_000)
+      .default(500)
+      .describe('Milliseconds that a request waits for the store.'),
+    keyPrefix: z
+      .string()
+      .min(1)
+      .max(256)
+      .default('jackfield:rate-limit:')
+      .describe('What keys of buckets in the store begin with.'),
   }),
   setup({ hook, storage, log, options }) {
     const { rules, key, buckets, maxBuckets, whenStoreFails } = options;

@@ -16,15 +16,19 @@ const ID = /^[A-Za-z0-9._~:@+/=-]{1,128}$/;
 export default definePlugin({
   name: 'request-id',
   options: z.strictObject({
-    /** The field that carries the id, in answers and in the requests of clients that are believed. */
-    header: z.string().regex(TOKEN, { error: 'expected the name of a field' }).default('X-Request-Id'),
-    /**
-     * Whose ids are taken over: `nobody`'s, `anyone`'s, or those of clients with these addresses, as
-     * `request.remoteAddress` has them (`unix` is a Unix socket). Behind a proxy that sets the field itself `anyone` is
-     * right, as long as nothing else reaches the server. An id is 1 to 128 letters, digits and `._~:@+/=-`; any other
-     * is replaced.
-     */
-    acceptFrom: z.union([z.enum(['nobody', 'anyone']), z.array(z.string().min(1))]).default('nobody'),
+    header: z
+      .string()
+      .regex(TOKEN, { error: 'expected the name of a field' })
+      .default('X-Request-Id')
+      .describe(
+        'The field that carries the id, in answers and in the requests of clients that are believed.',
+      ),
+    acceptFrom: z
+      .union([z.enum(['nobody', 'anyone']), z.array(z.string().min(1))])
+      .default('nobody')
+      .describe(
+        "Whose ids are taken over: `nobody`'s, `anyone`'s, or those of clients with these addresses, as `request.remoteAddress` has them (`unix` is a Unix socket). Behind a proxy that sets the field itself `anyone` is right, as long as nothing else reaches the server. An id is 1 to 128 letters, digits and `._~:@+/=-`; any other is replaced.",
+      ),
   }),
   setup({ hook, options: { header, acceptFrom } }) {
     const name = header.toLowerCase();

@@ -18,11 +18,14 @@ const HEADERS = Object.freeze({
 export default definePlugin({
   name: 'watch',
   options: z.strictObject({
-    /**
-     * Milliseconds without a change until the stream sends a sign of life, which also tells the client how far it has
-     * read. Default 15,000, as the HTML standard advises: proxies take silence of half a minute for a lost connection.
-     */
-    heartbeatMs: z.int().min(10).max(3_600_000).default(15_000),
+    heartbeatMs: z
+      .int()
+      .min(10)
+      .max(3_600_000)
+      .default(15_000)
+      .describe(
+        'Milliseconds without a change until the stream sends a sign of life, which also tells the client how far it has read. Default 15,000, as the HTML standard advises: proxies take silence of half a minute for a lost connection.',
+      ),
   }),
   setup({ handle, storage, options, signal, log }) {
     if (storage.watch === undefined || storage.revision === undefined) {

@@ -21,6 +21,9 @@ export class ReloadOnDemand {
   #control: ReloadControl | undefined;
   #watcher: FSWatcher | undefined;
   #settling: NodeJS.Timeout | undefined;
+  /** The last that was asked for, and the one that has not begun. */
+  #running: Promise<unknown> = Promise.resolve();
+  #next: Promise<ControlAnswer> | undefined;
 
   /**
    * @param reload Reads the configuration and hands it to the server.
@@ -59,8 +62,23 @@ export class ReloadOnDemand {
     }).on('error', (error) => this.#log.error({ err: error }, 'The configuration file cannot be watched.'));
   }
 
-  /** Never rejects. */
-  async now(): Promise<ControlAnswer> {
+  /**
+   * One at a time, reading the file included: otherwise what was read earlier could be applied later. Who asks while one
+   * runs is answered by the next, however many ask. Never rejects.
+   */
+  now(): Promise<ControlAnswer> {
+    if (this.#next !== undefined) return this.#next;
+    const next = this.#running.then(() => {
+      // From here on the file is being read, and who asks now may have changed it since.
+      this.#next = undefined;
+      return this.#once();
+    });
+    this.#next = next;
+    this.#running = next;
+    return next;
+  }
+
+  async #once(): Promise<ControlAnswer> {
     try {
       const { started, kept, left, changedFiles } = await this.#reload();
       const lines = [

@@ -6,9 +6,9 @@ import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { JackfieldError } from '../errors.js';
 import { freshUrl } from '../extensions/loaded-code.js';
+import { inTime } from '../plugin-host/in-time.js';
 import { resolveEnvironment } from './environment.js';
-import { parseJson } from './json-document.js';
-import { type ConfigSource, DEFAULT_CONFIG, type ServerConfig } from './server-config.js';
+import { type ConfigSource, DEFAULT_CONFIG, DEFAULT_LIMITS, type ServerConfig } from './server-config.js';
 import { faultsOf, validateConfig } from './validate-config.js';
 
 /** Looked for in this order where no file is named. */
@@ -29,14 +29,19 @@ export interface LoadedConfig {
 /**
  * @param given The file named by the user, absolute or relative to `cwd`; without one the usual names are tried.
  * @param cwd Absolute.
+ * @param timeoutMs As long as a module may take to give its configuration.
  * Errors: CONFIG_UNREADABLE, CONFIG_SYNTAX, CONFIG_INVALID.
  */
-export async function readConfig(given: string | undefined, cwd: string): Promise<LoadedConfig> {
+export async function readConfig(
+  given: string | undefined,
+  cwd: string,
+  timeoutMs: number = DEFAULT_LIMITS.setupTimeoutMs,
+): Promise<LoadedConfig> {
   const absolute = given === undefined ? await findConfig(cwd) : path.resolve(cwd, given);
   if (absolute === undefined) return { config: DEFAULT_CONFIG, source: plainSource(cwd) };
   const file = nameOf(absolute, cwd);
   const { value, source } = MODULE_NAME.test(absolute)
-    ? await importConfig(absolute, file)
+    ? await importConfig(absolute, file, timeoutMs)
     : await parseConfig(absolute, file);
   return { config: validateConfig(value, source), source, file };
 }
@@ -67,6 +72,8 @@ async function parseConfig(
   file: string,
 ): Promise<{ value: unknown; source: ConfigSource }> {
   const text = await readText(absolute, file, 'CONFIG_UNREADABLE');
+  // Imported here, since programs and the built-in configuration have no text to parse.
+  const { parseJson } = await import('./json-document.js');
   const document = parseJson(text, file, { syntax: 'CONFIG_SYNTAX', repeated: 'CONFIG_INVALID' });
   const { value, environment } = resolveEnvironment(document.value, process.env, document.locate);
   const source = { folder: path.dirname(absolute), locate: document.locate, environment };
@@ -94,10 +101,24 @@ export async function readText(
   }
 }
 
+/** A module may wait for what never comes, and a reload behind it would too. */
 async function importConfig(
   absolute: string,
   file: string,
+  timeoutMs: number,
 ): Promise<{ value: unknown; source: ConfigSource }> {
+  return inTime(
+    readModule(absolute, file),
+    timeoutMs,
+    () =>
+      new JackfieldError(
+        'CONFIG_UNREADABLE',
+        `${file} did not give its configuration within ${timeoutMs} ms. Mend what it waits for.`,
+      ),
+  );
+}
+
+async function readModule(absolute: string, file: string): Promise<{ value: unknown; source: ConfigSource }> {
   // Asked first, since an import that fails does not say whether this file is missing or one that it imports.
   await readText(absolute, file, 'CONFIG_UNREADABLE');
   const module = await importModule(absolute, file);

@@ -58,8 +58,17 @@ export async function listBuiltIn(kind: ExtensionKind): Promise<string[]> {
   return [...(await builtInFiles(kind)).keys()].sort();
 }
 
+/** What is built in does not change while it runs, and every plugin of a configuration asks. */
+const builtIn = new Map<ExtensionKind['folder'], Promise<ReadonlyMap<string, string>>>();
+
+function builtInFiles({ folder }: ExtensionKind): Promise<ReadonlyMap<string, string>> {
+  const known = builtIn.get(folder) ?? readBuiltIn(folder);
+  builtIn.set(folder, known);
+  return known;
+}
+
 /** `NAME.js`, or `NAME/NAME.js` where it is a folder. */
-async function builtInFiles({ folder }: ExtensionKind): Promise<Map<string, string>> {
+async function readBuiltIn(folder: ExtensionKind['folder']): Promise<ReadonlyMap<string, string>> {
   const home = fileURLToPath(new URL(`../../${folder}/`, import.meta.url));
   const files = new Map<string, string>();
   for (const found of await readdir(home, { withFileTypes: true })) {
@@ -87,8 +96,8 @@ async function fileOf(
       `${named}.${await fileMeant(reference, file)} There is no file ${file}.`,
     );
   }
-  const builtIn = await builtInFiles(kind);
-  const own = builtIn.get(reference);
+  const ours = await builtInFiles(kind);
+  const own = ours.get(reference);
   if (own !== undefined) return { origin: 'built-in', file: own, ...(await ownVersion()) };
   const wellNamed = NAME.test(reference) && !reference.split('/').includes('..');
   if (wellNamed) {
@@ -99,7 +108,7 @@ async function fileOf(
   }
   throw new JackfieldError(
     kind.unknown,
-    await whyUnknown(kind, reference, folder, named, [...builtIn.keys()], wellNamed),
+    await whyUnknown(kind, reference, folder, named, [...ours.keys()], wellNamed),
   );
 }
 

@@ -69,11 +69,15 @@ export async function loadPlugins(
   return orderByNeeds(loaded);
 }
 
-/** @param plugin How it is called in the error. */
-export function tooLate(plugin: string, timeoutMs: number): JackfieldError {
+/**
+ * @param plugin How it is called in the error.
+ * @param waitsFor Calls of the core that have not answered it.
+ */
+export function tooLate(plugin: string, timeoutMs: number, waitsFor: readonly string[] = []): JackfieldError {
+  const inner = waitsFor.length === 0 ? '' : ` and waits for ${waitsFor.join(', ')}`;
   return new JackfieldError(
     'PLUGIN_SETUP_TIMEOUT',
-    `${plugin} took longer than ${timeoutMs} ms. Mend what it waits for, or raise "limits.setupTimeoutMs".`,
+    `${plugin} took longer than ${timeoutMs} ms${inner}. Mend what it waits for, or raise "limits.setupTimeoutMs".`,
   );
 }
 

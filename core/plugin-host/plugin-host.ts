@@ -4,7 +4,6 @@
  * exchange that began with it is over.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { inject, injectable } from 'tsyringe';
 import type { ConfigSource, Limits } from '../config/server-config.js';
 import type { ResolvedConfig } from '../config/validate-config.js';
 import { JackfieldError } from '../errors.js';
@@ -12,7 +11,6 @@ import type { Contributions } from '../handlers/dispatcher.js';
 import { Registry } from '../handlers/registry.js';
 import type { Log } from '../log.js';
 import type { Storage } from '../plugin-api.js';
-import { TOKENS } from '../tokens.js';
 import type { LoadedPlugin } from './load-plugins.js';
 import {
   type HostServer,
@@ -35,7 +33,6 @@ export interface PluginChange {
   undo(): Promise<void>;
 }
 
-@injectable()
 export class PluginHost {
   #folder: string;
   readonly #storage: Storage;
@@ -48,12 +45,7 @@ export class PluginHost {
   #pending: PluginUnit[] = [];
   #services: UnitServices | undefined;
 
-  constructor(
-    @inject(TOKENS.config) config: ResolvedConfig,
-    @inject(TOKENS.source) source: ConfigSource,
-    @inject(TOKENS.storage) storage: Storage,
-    @inject(TOKENS.log) log: Log,
-  ) {
+  constructor(config: ResolvedConfig, source: ConfigSource, storage: Storage, log: Log) {
     this.#setupTimeoutMs = config.limits.setupTimeoutMs;
     this.#folder = source.folder;
     this.#storage = storage;

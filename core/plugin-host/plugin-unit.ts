@@ -1,4 +1,5 @@
 /** One plugin that is set up: its context, what it contributed, and what has to be done when it is closed. */
+import type { PluginClass } from '../config/server-config.js';
 import { ExchangeRequest } from '../connection/exchange-request.js';
 import { JackfieldError } from '../errors.js';
 import { thrownAt } from '../extensions/stack-places.js';
@@ -11,6 +12,7 @@ import type { MaybePromise } from '../storage/contract.js';
 import { inTime } from './in-time.js';
 import { type LoadedPlugin, type PluginOrigin, tooLate } from './load-plugins.js';
 import { plugMarked } from './marks.js';
+import { PendingCalls } from './pending-calls.js';
 import { scopedClaims, scopedHook } from './scope.js';
 
 /** What `jackfield plugins` shows of a plugin. */
@@ -29,7 +31,7 @@ export interface PluginReport {
 }
 
 /** Makes an instance of a class plugin, in a container of its own. */
-export type MakeInstance = (plugin: LoadedPlugin, context: PluginContext) => PluginInstance;
+export type MakeInstance = (made: PluginClass, context: PluginContext) => Promise<PluginInstance>;
 
 /** Only `setup` is called on it; what else a plugin has is told by its class. */
 export type PluginInstance = object & Partial<Pick<Plugin, 'setup'>>;
@@ -67,6 +69,7 @@ export class PluginUnit {
   readonly #services: UnitServices;
   readonly #stopping = new AbortController();
   readonly #closers: (() => MaybePromise<void>)[] = [];
+  readonly #calls: PendingCalls;
   #isSettingUp = true;
   #isClosed = false;
   #setupMs = 0;
@@ -74,6 +77,7 @@ export class PluginUnit {
   constructor(plugin: LoadedPlugin, services: UnitServices) {
     this.plugin = plugin;
     this.#services = services;
+    this.#calls = new PendingCalls(services.storage);
   }
 
   get report(): PluginReport {
@@ -101,9 +105,11 @@ export class PluginUnit {
     const named = plugin.location === '' ? `"${plugin.name}"` : `"${plugin.name}" at ${plugin.location}`;
     try {
       const context = this.#context();
-      const instance = typeof plugin.made === 'function' ? make(plugin, context) : plugin.made;
+      const instance = typeof plugin.made === 'function' ? await make(plugin.made, context) : plugin.made;
       if (typeof plugin.made === 'function') plugMarked(instance, context);
-      await inTime(instance.setup?.(context), setupTimeoutMs, () => tooLate(named, setupTimeoutMs));
+      await inTime(instance.setup?.(context), setupTimeoutMs, () =>
+        tooLate(named, setupTimeoutMs, this.#calls.names),
+      );
     } catch (cause) {
       if (cause instanceof JackfieldError && cause.code === 'PLUGIN_SETUP_TIMEOUT') throw cause;
       const reason = cause instanceof Error ? cause.message : String(cause);
@@ -111,6 +117,7 @@ export class PluginUnit {
         cause,
       });
     } finally {
+      this.#calls.stop();
       this.#isSettingUp = false;
     }
     this.#setupMs = performance.now() - started;
@@ -118,7 +125,8 @@ export class PluginUnit {
 
   #context(): PluginContext {
     const { name, options, prefix } = this.plugin;
-    const { storage, log, folder, server } = this.#services;
+    const { log, folder, server } = this.#services;
+    const { storage } = this.#calls;
     const only = (what: string): void => {
       if (!this.#isSettingUp)
         throw new TypeError(`The plugin "${name}" called ${what} after its setup had ended.`);

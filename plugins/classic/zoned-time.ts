@@ -13,23 +13,27 @@ export function isTimeZone(name: string): boolean {
 /** Writes `Tue, 03 May 2022 12:11:44`. Formatting costs more than all the rest of an answer: once a second will do. */
 export function timeWriter(timeZone: string): (date: Date) => string {
   // en-US, because newer versions of en-GB write "Sept"; h23, because h24 would write midnight as 24.
-  const format = new Intl.DateTimeFormat('en-US', {
-    timeZone,
-    weekday: 'short',
-    day: '2-digit',
-    month: 'short',
-    year: 'numeric',
-    hour: '2-digit',
-    minute: '2-digit',
-    second: '2-digit',
-    hourCycle: 'h23',
-  });
+  const makeFormat = () =>
+    new Intl.DateTimeFormat('en-US', {
+      timeZone,
+      weekday: 'short',
+      day: '2-digit',
+      month: 'short',
+      year: 'numeric',
+      hour: '2-digit',
+      minute: '2-digit',
+      second: '2-digit',
+      hourCycle: 'h23',
+    });
+  // Made with the first answer: the data of time zones is slow to load, and a start does not need it.
+  let format: Intl.DateTimeFormat | undefined;
   let second: number | undefined;
   let text = '';
   return (date) => {
     const now = Math.floor(date.getTime() / 1000);
     if (now === second) return text;
     second = now;
+    format ??= makeFormat();
     const part = new Map(format.formatToParts(date).map(({ type, value }) => [type, value]));
     const day = `${part.get('weekday')}, ${part.get('day')} ${part.get('month')} ${part.get('year')}`;
     text = `${day} ${part.get('hour')}:${part.get('minute')}:${part.get('second')}`;

@@ -4,8 +4,12 @@
  * The text itself is read, never an object made of it: order, repeated keys and the digits of numbers stay as the
  * client wrote them.
  */
-import { createScanner } from 'jsonc-parser';
-import { JackfieldError, type Request, type ResponseParts } from '../../core/plugin-api.js';
+import {
+  JackfieldError,
+  type MaybePromise,
+  type Request,
+  type ResponseParts,
+} from '../../core/plugin-api.js';
 
 export interface Pair {
   /** Never blank. */
@@ -36,7 +40,7 @@ export async function readPairs(request: Pick<Request, 'headers' | 'text'>): Pro
   const text = await request.text();
   if (text.trim() === '') return refuse(400, 'There is no content. Please check');
 
-  const pairs = pairsOf(text, mediaType);
+  const pairs = await pairsOf(text, mediaType);
   if (pairs === undefined) return refuse(400, 'Key-value format is not valid.');
   const [first, ...rest] = pairs;
   if (first === undefined) return refuse(400, 'There is no content. Please check');
@@ -45,7 +49,7 @@ export async function readPairs(request: Pick<Request, 'headers' | 'text'>): Pro
 }
 
 /** `undefined` where some pair is none. */
-function pairsOf(text: string, mediaType: string): readonly Pair[] | undefined {
+function pairsOf(text: string, mediaType: string): MaybePromise<readonly Pair[] | undefined> {
   if (mediaType === 'application/json' || mediaType.endsWith('+json')) return jsonPairs(text);
   // curl -d gives every body this type, classic ones too, so the body has to look like a form as well.
   if (mediaType === 'application/x-www-form-urlencoded' && looksLikeForm(text)) return formPairs(text);
@@ -82,12 +86,14 @@ function eachPair(text: string, sign: ':' | '=', read: (part: string) => string)
 }
 
 /** The members of one flat object; numbers and booleans as written. */
-function jsonPairs(text: string): readonly Pair[] | undefined {
+async function jsonPairs(text: string): Promise<readonly Pair[] | undefined> {
   try {
     JSON.parse(text);
   } catch (cause) {
     throw new JackfieldError('BODY_NOT_JSON', cause instanceof Error ? cause.message : '', { cause });
   }
+  // Imported with the first such body: a start does not need it.
+  const { createScanner } = await import('jsonc-parser');
   // A scanner, since a tree is built by recursion, and a body of brackets would exhaust the stack.
   const scanner = createScanner(text, true);
   const next = () => {

@@ -173,3 +173,19 @@ test('a TypeScript file is imported where Node can, and else says which Node can
     );
   }
 });
+
+test('a module that never gives its configuration is given up, and a reload behind it goes on', async (t) => {
+  const cwd = await tempFolder(t, {
+    'package.json': '{ "type": "module" }',
+    'waits.js': 'export default () => new Promise(() => {});',
+    'top.js': 'await new Promise(() => {}); export default {};',
+  });
+  for (const file of ['waits.js', 'top.js']) {
+    await t.throwsAsync(readConfig(file, cwd, 200), {
+      code: 'CONFIG_UNREADABLE',
+      message: new RegExp(
+        `${file} did not give its configuration within 200 ms\\. Mend what it waits for\\.$`,
+      ),
+    });
+  }
+});

@@ -197,3 +197,19 @@ test('a plugin that cannot be loaded is told, and its options are left open', as
   );
   taken(t, new Ajv().compile(JSON.parse(stdout)), { plugins: [{ use: './no.js', options: { a: 1 } }] });
 });
+
+test('every option of a built-in plugin has its manual in the schema', async (t) => {
+  const { stdout } = await ran(['schema', '--json'], await tempFolder(t));
+  const { definitions } = JSON.parse(stdout) as { definitions: Record<string, { properties?: object }> };
+  const options = Object.entries(definitions).flatMap(([name, { properties = {} }]) =>
+    name.startsWith('plugin ')
+      ? Object.entries(properties).map(([option, told]) => ({ option: `${name}: ${option}`, told }))
+      : [],
+  );
+  t.true(options.length > 30);
+  const without = options.filter(({ told }) => typeof Reflect.get(told, 'description') !== 'string');
+  t.deepEqual(
+    without.map(({ option }) => option),
+    [],
+  );
+});
