@@ -17,14 +17,18 @@ type Fields = Readonly<Record<string, string | readonly string[]>>;
 export default definePlugin({
   name: 'compress',
   options: z.strictObject({
-    /** Codings on offer; of those that a client likes equally the first. */
-    codings: z.array(z.enum(CODINGS)).min(1).default(['br', 'gzip', 'deflate']),
-    /**
-     * Answers with fewer octets go as they are, as far as their length is known: below about one packet nothing is
-     * won. Streams of unknown length are always compressed.
-     */
-    thresholdOctets: z.int().min(0).default(1024),
-    /** Content types that become smaller: a type, all of one kind (`text/`…), or all of one suffix (`+json`), see the default. */
+    codings: z
+      .array(z.enum(CODINGS))
+      .min(1)
+      .default(['br', 'gzip', 'deflate'])
+      .describe('Codings on offer; of those that a client likes equally the first.'),
+    thresholdOctets: z
+      .int()
+      .min(0)
+      .default(1024)
+      .describe(
+        'Answers with fewer octets go as they are, as far as their length is known: below about one packet nothing is won. Streams of unknown length are always compressed.',
+      ),
     types: z
       .array(
         z.string().regex(/^[!#$%&'*+.^_`|~0-9a-z-]+\/[!#$%&'*+.^_`|~0-9a-z-]+$/, {
@@ -40,11 +44,17 @@ export default definePlugin({
         'application/wasm',
         '*/*+json',
         '*/*+xml',
-      ]),
-    /** 0 to 11: how hard brotli tries. Above 5 it takes much longer and saves little. */
-    brotliQuality: z.int().min(0).max(11).default(4),
-    /** 1 to 9: how hard gzip and deflate try. */
-    level: z.int().min(1).max(9).default(6),
+      ])
+      .describe(
+        'Content types that become smaller: a type, all of one kind (`text/`…), or all of one suffix (`+json`), see the default.',
+      ),
+    brotliQuality: z
+      .int()
+      .min(0)
+      .max(11)
+      .default(4)
+      .describe('0 to 11: how hard brotli tries. Above 5 it takes much longer and saves little.'),
+    level: z.int().min(1).max(9).default(6).describe('1 to 9: how hard gzip and deflate try.'),
   }),
   setup({ hook, options }) {
     const { codings, thresholdOctets } = options;

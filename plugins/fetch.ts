@@ -29,21 +29,25 @@ export interface FetchEnv {
 export type FetchApplication = (request: Request, env: FetchEnv) => Response | Promise<Response>;
 
 const mountSchema = z.strictObject({
-  /** The module of the application: its default export is `(request) => Response`, or an object with it as `fetch`. */
-  module: z.string().min(1),
-  /** The paths that it answers: `/` for all, or as `/app`. */
-  prefix: prefixSchema.default('/'),
-  /** Whether the application sees paths without the prefix. */
-  stripPrefix: z.boolean().default(false),
-  /** The largest body in octets. Without, `limits.maxBodyOctets`. */
-  maxBodyOctets: z.int().min(0).optional(),
+  module: z
+    .string()
+    .min(1)
+    .describe(
+      'The module of the application: its default export is `(request) => Response`, or an object with it as `fetch`.',
+    ),
+  prefix: prefixSchema.default('/').describe('The paths that it answers: `/` for all, or as `/app`.'),
+  stripPrefix: z.boolean().default(false).describe('Whether the application sees paths without the prefix.'),
+  maxBodyOctets: z
+    .int()
+    .min(0)
+    .optional()
+    .describe('The largest body in octets. Without, `limits.maxBodyOctets`.'),
 });
 
 export default definePlugin({
   name: 'fetch',
   options: z.strictObject({
-    /** Each application with its paths. */
-    mounts: z.array(mountSchema).min(1),
+    mounts: z.array(mountSchema).min(1).describe('Each application with its paths.'),
   }),
   async setup({ handle, folder, storage, log, signal, options }) {
     for (const { module, prefix, stripPrefix, maxBodyOctets } of options.mounts) {

@@ -14,43 +14,58 @@ import { TOKEN } from './shared/rules.js';
 const milliseconds = z.int().min(1).max(86_400_000);
 
 const mountSchema = z.strictObject({
-  /** Where to: `http://` or `https://`, host, port, and a path that is put in front. */
-  target: z.string().refine(isTarget, {
-    error:
-      'expected a URL as "http://127.0.0.1:3000" or "https://a.example/base", without user, query and fragment',
-  }),
-  /** The paths that are passed on: `/` for all, or as `/api`. */
-  prefix: prefixSchema.default('/'),
-  /** Whether the upstream sees paths without the prefix. */
-  stripPrefix: z.boolean().default(false),
-  /** The Host that the upstream sees: its own, or the one that the client asked for. */
-  host: z.enum(['upstream', 'client']).default('upstream'),
-  /**
-   * Which fields tell the upstream about the client: `x-forwarded` (-For, -Proto, -Host), `forwarded` (RFC 7239),
-   * `both` or `none`. What a client has sent under these names is never passed on: they tell what jackfield holds to be
-   * true, with `trustedProxies`.
-   */
-  forwarded: z.enum(['x-forwarded', 'forwarded', 'both', 'none']).default('both'),
-  /** What the proxy calls itself in Via (RFC 9110 §7.6.3). */
+  target: z
+    .string()
+    .refine(isTarget, {
+      error:
+        'expected a URL as "http://127.0.0.1:3000" or "https://a.example/base", without user, query and fragment',
+    })
+    .describe('Where to: `http://` or `https://`, host, port, and a path that is put in front.'),
+  prefix: prefixSchema.default('/').describe('The paths that are passed on: `/` for all, or as `/api`.'),
+  stripPrefix: z.boolean().default(false).describe('Whether the upstream sees paths without the prefix.'),
+  host: z
+    .enum(['upstream', 'client'])
+    .default('upstream')
+    .describe('The Host that the upstream sees: its own, or the one that the client asked for.'),
+  forwarded: z
+    .enum(['x-forwarded', 'forwarded', 'both', 'none'])
+    .default('both')
+    .describe(
+      'Which fields tell the upstream about the client: `x-forwarded` (-For, -Proto, -Host), `forwarded` (RFC 7239), `both` or `none`. What a client has sent under these names is never passed on: they tell what jackfield holds to be true, with `trustedProxies`.',
+    ),
   via: z
     .string()
     .regex(TOKEN, { error: 'expected a name of letters, digits and "-._"' })
-    .default('jackfield'),
-  /** Whether clients may switch to another protocol through it, as to WebSocket. */
-  upgrade: z.boolean().default(true),
-  /** Milliseconds to connect in, TLS and waiting for one of `maxConnections` included; then 504. */
-  connectTimeoutMs: milliseconds.default(3_000),
-  /**
-   * Milliseconds in which the answer has to begin, from the last octet of the request that was passed on; then 504. To
-   * be less than `limits.handlerTimeoutMs`, which ends it with 503.
-   */
-  responseTimeoutMs: milliseconds.default(8_000),
-  /** Milliseconds for which the connection to the upstream may be silent within an answer; then that is broken off. */
-  idleTimeoutMs: milliseconds.default(60_000),
-  /** Connections to the upstream at a time; requests beyond wait for one. */
-  maxConnections: z.int().min(1).max(65_536).default(256),
-  /** The largest body in octets. Without, `limits.maxBodyOctets`. */
-  maxBodyOctets: z.int().min(0).optional(),
+    .default('jackfield')
+    .describe('What the proxy calls itself in Via (RFC 9110 §7.6.3).'),
+  upgrade: z
+    .boolean()
+    .default(true)
+    .describe('Whether clients may switch to another protocol through it, as to WebSocket.'),
+  connectTimeoutMs: milliseconds
+    .default(3_000)
+    .describe('Milliseconds to connect in, TLS and waiting for one of `maxConnections` included; then 504.'),
+  responseTimeoutMs: milliseconds
+    .default(8_000)
+    .describe(
+      'Milliseconds in which the answer has to begin, from the last octet of the request that was passed on; then 504. To be less than `limits.handlerTimeoutMs`, which ends it with 503.',
+    ),
+  idleTimeoutMs: milliseconds
+    .default(60_000)
+    .describe(
+      'Milliseconds for which the connection to the upstream may be silent within an answer; then that is broken off.',
+    ),
+  maxConnections: z
+    .int()
+    .min(1)
+    .max(65_536)
+    .default(256)
+    .describe('Connections to the upstream at a time; requests beyond wait for one.'),
+  maxBodyOctets: z
+    .int()
+    .min(0)
+    .optional()
+    .describe('The largest body in octets. Without, `limits.maxBodyOctets`.'),
 });
 
 export type Mount = z.output<typeof mountSchema>;
@@ -58,8 +73,7 @@ export type Mount = z.output<typeof mountSchema>;
 export default definePlugin({
   name: 'proxy',
   options: z.strictObject({
-    /** Each upstream with its paths. */
-    mounts: z.array(mountSchema).min(1),
+    mounts: z.array(mountSchema).min(1).describe('Each upstream with its paths.'),
   }),
   setup({ handle, onClose, options }) {
     for (const mount of options.mounts) {

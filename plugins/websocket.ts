@@ -29,36 +29,51 @@ export type SocketModule = (socket: WebSocket, request: Request, context: Socket
 const milliseconds = z.int().min(1).max(3_600_000);
 
 const mountSchema = z.strictObject({
-  /** A pattern as of `handle`. */
-  path: patternSchema,
-  /** The module that serves its sockets: its default export is called with each. Relative to the configuration. */
-  module: z.string().min(1),
-  /**
-   * Whose pages may open sockets: `same-host`, those of the host that is asked; a list of origins as browsers send
-   * them; or `*`. Programs that are no browsers send no origin and are let in: this is no access control.
-   */
-  origins: z.union([z.enum(['same-host', '*']), z.array(z.string().min(1))]).default('same-host'),
-  /** Subprotocols, of which the first that the client names is agreed upon. */
-  protocols: z.array(z.string().regex(TOKEN, { error: 'expected the name of a subprotocol' })).default([]),
-  /** The longest message, in octets. A longer one closes the socket with 1009. */
-  maxPayloadOctets: z.int().min(1).max(1_073_741_824).default(1_048_576),
-  /** Octets that may wait for a client that reads slowly; more break its socket off. */
-  maxBufferedOctets: z.int().min(1024).default(16_777_216),
-  /** Whether to compress messages: it takes much memory per socket. */
-  perMessageDeflate: z.boolean().default(false),
-  /** Milliseconds between pings. */
-  pingIntervalMs: milliseconds.default(30_000),
-  /** Milliseconds within which a client has to answer a ping, or its socket is broken off. */
-  pongTimeoutMs: milliseconds.default(10_000),
-  /** Milliseconds that a client has to answer a close, also that with 1001 when the server stops. */
-  closeTimeoutMs: milliseconds.default(2_000),
+  path: patternSchema.describe('A pattern as of `handle`.'),
+  module: z
+    .string()
+    .min(1)
+    .describe(
+      'The module that serves its sockets: its default export is called with each. Relative to the configuration.',
+    ),
+  origins: z
+    .union([z.enum(['same-host', '*']), z.array(z.string().min(1))])
+    .default('same-host')
+    .describe(
+      'Whose pages may open sockets: `same-host`, those of the host that is asked; a list of origins as browsers send them; or `*`. Programs that are no browsers send no origin and are let in: this is no access control.',
+    ),
+  protocols: z
+    .array(z.string().regex(TOKEN, { error: 'expected the name of a subprotocol' }))
+    .default([])
+    .describe('Subprotocols, of which the first that the client names is agreed upon.'),
+  maxPayloadOctets: z
+    .int()
+    .min(1)
+    .max(1_073_741_824)
+    .default(1_048_576)
+    .describe('The longest message, in octets. A longer one closes the socket with 1009.'),
+  maxBufferedOctets: z
+    .int()
+    .min(1024)
+    .default(16_777_216)
+    .describe('Octets that may wait for a client that reads slowly; more break its socket off.'),
+  perMessageDeflate: z
+    .boolean()
+    .default(false)
+    .describe('Whether to compress messages: it takes much memory per socket.'),
+  pingIntervalMs: milliseconds.default(30_000).describe('Milliseconds between pings.'),
+  pongTimeoutMs: milliseconds
+    .default(10_000)
+    .describe('Milliseconds within which a client has to answer a ping, or its socket is broken off.'),
+  closeTimeoutMs: milliseconds
+    .default(2_000)
+    .describe('Milliseconds that a client has to answer a close, also that with 1001 when the server stops.'),
 });
 
 export default definePlugin({
   name: 'websocket',
   options: z.strictObject({
-    /** Each path with what serves it. */
-    mounts: z.array(mountSchema).min(1),
+    mounts: z.array(mountSchema).min(1).describe('Each path with what serves it.'),
   }),
   async setup({ handle, signal, log, storage, folder, options }) {
     for (const { path, module, ...rest } of options.mounts) {
