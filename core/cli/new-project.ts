@@ -1,5 +1,5 @@
 /**
- * Writes a project from its template, a folder of `templates/`. There every file is what it will be, checked and
+ * Writes a project from its template, a folder of `examples/templates/`. There every file is what it will be, checked and
  * linted as such, but for two things: names stand as `__name__` and `__package__`, and npm would take
  * `package.json`, `tsconfig.json` and `.gitignore` for files of jackfield, so they are called otherwise.
  */
@@ -47,7 +47,7 @@ export async function writeProject(project: Project, cwd: string): Promise<Writt
   const target = path.resolve(cwd, folder);
   const shown = path.relative(cwd, target) || '.';
   const own = await ownPackage();
-  const template = path.join(own.folder, 'templates', kind, language);
+  const template = path.join(own.folder, 'examples/templates', kind, language);
   const files = await readTemplate(template);
   try {
     await mkdir(target, { recursive: true });

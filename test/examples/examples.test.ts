@@ -43,6 +43,19 @@ test('there is a test of every example here', async (t) => {
   for (const { name } of folders) t.true(tests.includes(`test('${name}: `), name);
 });
 
+// What comes of them is tested in test/service/new-project.test.ts.
+test('templates: there is one of each kind of project in both languages', async (t) => {
+  t.deepEqual((await readdir(inExamples('templates'))).sort(), [
+    'adapter',
+    'plugin',
+    'server',
+    'tsconfig.json',
+  ]);
+  for (const kind of ['adapter', 'plugin', 'server']) {
+    t.deepEqual((await readdir(inExamples('templates', kind))).sort(), ['javascript', 'typescript'], kind);
+  }
+});
+
 test('configuration-only: what the configuration leaves out is not there, and its limit holds', async (t) => {
   const server = await example(t, 'configuration-only');
   t.deepEqual(await ask(server, 'POST', '/create', 'a: 1'), [200, 'a:1\r\nPost Successfully OK']);
