@@ -2,9 +2,9 @@
 # Runs the compiled suite with other versions of Node than the one that is installed: .ci/node-versions.sh [VERSION…]
 # (22, 24 and 26 where none is named). Their binaries come as npm packages into a temporary folder, and go again.
 #
-# Of the suite it runs what a version can change: rules of the RFCs, sockets, TLS, processes, files and native modules.
-# Over the portable read path it runs what goes through sockets. Tests of pure functions, of the documentation and of
-# the house are left to the installed version: they would double the time and see nothing new.
+# Of the suite it runs what a version can change: rules of the RFCs, sockets, TLS, processes and native modules. Over the
+# portable read path it runs what goes through sockets. Tests of pure functions, of faults injected into an adapter, of
+# the documentation and of the house are left to the installed version: they would double the time and see nothing new.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
@@ -16,7 +16,7 @@ esac
 
 sockets='dist/test/rfc9110/**/*.test.js dist/test/rfc9112/**/*.test.js dist/test/core/connection/**/*.test.js'
 others='dist/test/core/http/**/*.test.js dist/test/transcript/**/*.test.js dist/test/service/**/*.test.js
-  dist/test/contracts/**/*.test.js dist/test/storage-adapters/**/*.test.js dist/test/core/plugin-host/**/*.test.js'
+  dist/test/contracts/**/*.test.js dist/test/core/plugin-host/**/*.test.js'
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
