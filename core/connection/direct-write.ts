@@ -13,7 +13,7 @@ interface WriteRequest {
   oncomplete?: () => void;
 }
 
-type WriteText = (request: WriteRequest, text: string) => number;
+type WriteText = (request: WriteRequest, text: string, ...more: unknown[]) => number;
 
 interface WritableHandle {
   writeLatin1String: WriteText;
@@ -25,6 +25,8 @@ interface WritableHandle {
 const MAX_DIRECT_OCTETS = 16_384;
 
 let Request: (new () => WriteRequest) | undefined;
+/** Node 26 makes requests only for what the system does not take at once: there is nothing to learn from, nor to save. */
+let isUnknowable = false;
 /** A request that the system took at once is as good as new. */
 let spare: WriteRequest | undefined;
 
@@ -44,6 +46,7 @@ export class DirectWriter {
   /** @returns undefined where this handle is not one that can be written to. */
   static over(handle: object, socket: Socket, drained: () => void): DirectWriter | undefined {
     if (!isWritable(handle)) return undefined;
+    if (isUnknowable) return undefined;
     if (Request === undefined) learnRequest(handle);
     return new DirectWriter(handle, socket, drained);
   }
@@ -90,9 +93,11 @@ function isWritable(handle: object): handle is WritableHandle {
 function learnRequest(handle: WritableHandle): void {
   if (Object.hasOwn(handle, 'writeLatin1String')) return;
   const write = handle.writeLatin1String;
-  handle.writeLatin1String = function (this: WritableHandle, request, text) {
+  handle.writeLatin1String = function (this: WritableHandle, request: unknown, text, ...more) {
     Reflect.deleteProperty(handle, 'writeLatin1String');
-    Request = request.constructor as new () => WriteRequest;
-    return write.call(this, request, text);
+    if (typeof request === 'object' && request !== null) {
+      Request = request.constructor as new () => WriteRequest;
+    } else isUnknowable = true;
+    return write.call(this, request as WriteRequest, text, ...more);
   };
 }
