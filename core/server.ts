@@ -244,6 +244,8 @@ class JackfieldServer implements Server, HostServer {
 
   async #close(): Promise<void> {
     this.#host?.announceStop();
+    // At once: an answer that comes of what was told the plugins just now is the last of its connection.
+    if (this.#running !== undefined) this.#running.connections.isStopping = true;
     // A start under way is waited for; one that failed has cleaned up behind itself.
     await this.#starting?.catch(() => {});
     await this.#listening?.catch(() => {});

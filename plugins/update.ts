@@ -32,9 +32,7 @@ export default definePlugin({
         const body = await readPairs(request);
         if ('refusal' in body) return body.refusal;
 
-        // A commit takes each key once: the last value of a key is the one that stays.
-        const last = new Map(body.pairs.map(({ key, value }) => [key, value]));
-        const result = await storage.commit({ puts: Array.from(last, ([key, value]) => ({ key, value })) });
+        const result = await storage.commit({ puts: lastOfEach(body.pairs) });
         if (!result.ok) throw new Error('The store reports a conflict for a commit that had no checks.');
         return body.text + report(body.pairs, result.previous);
       },
@@ -43,19 +41,24 @@ export default definePlugin({
   },
 });
 
+/** A commit takes each key once: the last value of a key is the one that stays. */
+function lastOfEach(pairs: readonly Pair[]): readonly Pair[] {
+  return pairs.length === 1 ? pairs : [...new Map(pairs.map((pair) => [pair.key, pair])).values()];
+}
+
 /** Tells of each pair in turn what it did, also where several of one body have the same key. */
 function report(pairs: readonly Pair[], previous: ReadonlyMap<string, Entry>): string {
-  const current = new Map(Array.from(previous.values(), ({ key, value }) => [key, value]));
-  const replaced: string[] = [];
-  const added: string[] = [];
+  const written = new Map<string, string>();
+  let replaced = '';
+  let added = '';
   for (const { key, value } of pairs) {
-    const old = current.get(key);
-    if (old === undefined) added.push(`${key}: ${value}(There's no key. New update)`);
-    else replaced.push(`${key}: ${old} => ${value}\n\n`);
-    current.set(key, value);
+    const old = written.get(key) ?? previous.get(key)?.value;
+    if (old !== undefined) replaced += `${key}: ${old} => ${value}\n\n`;
+    else added += `${added === '' ? '' : '\n\n'}${key}: ${value}(There's no key. New update)`;
+    if (pairs.length > 1) written.set(key, value);
   }
   let text = '';
-  if (replaced.length > 0) text += `\n\nUpdate Data as follow:\n\n${replaced.join('')}`;
-  if (added.length > 0) text += `\n\nUpdate(New) Data as follow:\n\n${added.join('\n\n')}`;
+  if (replaced !== '') text += `\n\nUpdate Data as follow:\n\n${replaced}`;
+  if (added !== '') text += `\n\nUpdate(New) Data as follow:\n\n${added}`;
   return `${text}\n\nUpdate with new data Successfully OK `;
 }

@@ -252,12 +252,7 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
 
   #complete(): boolean {
     const exchange = this.#exchange;
-    if (exchange !== undefined && !exchange.received) {
-      exchange.received = true;
-      exchange.body?.complete(this.#parser.trailers);
-      // From here on it is the handler that is waited for.
-      this.#phaseSince = this.#services.now;
-    }
+    if (exchange !== undefined && !exchange.received) this.#bodyReceived(exchange);
     if (exchange !== undefined && !exchange.sent) return false;
     this.#exchange = undefined;
     // An answer that was begun before the stop could not say that it is the last; one behind it will.
@@ -269,6 +264,13 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
     this.#enter(this.#parser.hasUnread ? PHASE.reading : PHASE.idle);
     this.#requestSince = this.#services.now;
     return true;
+  }
+
+  #bodyReceived(exchange: Exchange): void {
+    exchange.received = true;
+    exchange.body?.complete(this.#parser.trailers);
+    // From here on it is the handler that is waited for.
+    this.#phaseSince = this.#services.now;
   }
 
   #begin(): void {
@@ -309,20 +311,30 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
       }
       overload.begin();
     }
+    // A handler that finds its body complete need not be waited for twice.
+    if (body !== undefined && this.#parser.hasUnread && this.#takeBody(exchange) === 'complete')
+      this.#bodyReceived(exchange);
     const answer = dispatcher.dispatch(request);
     if (!(answer instanceof Promise)) {
       this.#answer(exchange, answer);
       return;
     }
-    answer
-      .then((late) => {
-        if (exchange.answered) abandon(late.body);
-        else {
-          this.#answer(exchange, late);
-          this.#pump();
-        }
-      })
-      .catch((error: unknown) => this.#fault(error));
+    answer.then(
+      (late) => this.#answerLate(exchange, late),
+      (error: unknown) => this.#fault(error),
+    );
+  }
+
+  #answerLate(exchange: Exchange, answer: Answer): void {
+    try {
+      if (exchange.answered) abandon(answer.body);
+      else {
+        this.#answer(exchange, answer);
+        this.#pump();
+      }
+    } catch (error) {
+      this.#fault(error);
+    }
   }
 
   /** A mistake of our own, or of a dialect: it costs this connection and no other. */

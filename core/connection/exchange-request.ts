@@ -151,12 +151,9 @@ export class ExchangeRequest implements Request {
   }
 
   async text(): Promise<string> {
-    const octets = await this.bytes();
-    const { charset } = parseContentType(this.headers['content-type']);
-    if (charset !== '' && charset !== 'utf-8' && charset !== 'utf8') return decode(octets, charset);
-    if (!isUtf8(octets)) throw new JackfieldError('BODY_NOT_TEXT');
-    const text = octets.toString('utf8');
-    return text.startsWith('\ufeff') ? text.slice(1) : text;
+    // Every promise on the way costs; most bodies are there.
+    const octets = this.#body?.bytesNow() ?? (await this.bytes());
+    return textOf(octets, parseContentType(this.headers['content-type']).charset);
   }
 
   async json(): Promise<unknown> {
@@ -179,6 +176,13 @@ function withoutUpgrade(
   const headers: Record<string, string | undefined> = Object.assign(Object.create(null), record);
   delete headers.upgrade;
   return Object.freeze(headers);
+}
+
+function textOf(octets: Buffer, charset: string): string {
+  if (charset !== '' && charset !== 'utf-8' && charset !== 'utf8') return decode(octets, charset);
+  if (!isUtf8(octets)) throw new JackfieldError('BODY_NOT_TEXT');
+  const text = octets.toString('utf8');
+  return text.startsWith('\ufeff') ? text.slice(1) : text;
 }
 
 async function* nothing(): AsyncGenerator<Uint8Array, void, undefined> {}

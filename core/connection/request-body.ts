@@ -92,10 +92,24 @@ export class RequestBody implements AsyncIterable<Uint8Array> {
 
   /** Errors: BODY_ALREADY_READ, and what the connection failed with. */
   async bytes(): Promise<Buffer> {
+    const whole = this.bytesNow();
+    if (whole !== undefined) return whole;
     this.#claim();
     this.#whole = true;
     this.#source.bodyDrained();
     while (!this.#complete) await this.#more();
+    return this.#takeAll();
+  }
+
+  /** The same where the body is there already, which most are when their handler asks; otherwise undefined. */
+  bytesNow(): Buffer | undefined {
+    if (!this.#complete) return undefined;
+    this.#claim();
+    this.#source.bodyDrained();
+    return this.#takeAll();
+  }
+
+  #takeAll(): Buffer {
     const [first] = this.#chunks;
     const bytes = this.#chunks.length === 1 && first !== undefined ? first : Buffer.concat(this.#chunks);
     this.#chunks = [];

@@ -110,10 +110,10 @@ export class Dispatcher implements DialectContext {
   dispatch(request: ExchangeRequest): MaybePromise<Answer> {
     this.#inFlight++;
     request.dispatcher = this;
+    if (this.#hasHooks)
+      return this.#withHooks(request).catch((error: unknown) => this.#failed(request, error));
     try {
-      const value = this.#hasHooks ? this.#withHooks(request) : this.#handle(request);
-      if (!isPromise(value)) return value;
-      return Promise.resolve(value).catch((error: unknown) => this.#failed(request, error));
+      return this.#preset(request) ?? this.#call(this.#find(request), request);
     } catch (error) {
       return this.#failed(request, error);
     }
@@ -157,12 +157,6 @@ export class Dispatcher implements DialectContext {
     }
   }
 
-  #handle(request: ExchangeRequest): MaybePromise<Answer> {
-    const claimed = this.#preset(request);
-    if (claimed !== undefined) return claimed;
-    return this.#call(this.#find(request), request);
-  }
-
   /** The answers that need no handler. */
   #preset(request: ExchangeRequest): Answer | undefined {
     const { head, effectiveHost: host } = request;
@@ -193,22 +187,30 @@ export class Dispatcher implements DialectContext {
     throw new HttpError(status, message, { Allow: allowed.join(', ') });
   }
 
+  /** Never throws nor rejects, as `#failed` does not. */
   #call({ route, params }: Match, request: ExchangeRequest): MaybePromise<Answer> {
     request.params = params;
     request.handledBy = route.plugin;
     request.route = route.pattern.text;
     try {
       const value = route.handler(request);
-      if (!isPromise(value)) return answerTo(request, value);
-      // A thenable of another library becomes a promise here.
-      return Promise.resolve(value)
-        .then((late) => answerTo(request, late))
-        .catch((error: unknown) => {
-          throw blamed(route.plugin, error);
-        });
+      return isPromise(value) ? this.#later(value, request, route.plugin) : answerTo(request, value);
     } catch (error) {
-      throw blamed(route.plugin, error);
+      return this.#failed(request, blamed(route.plugin, error));
     }
+  }
+
+  /** Each promise on the way costs, so there is one. */
+  #later(value: Promise<ResponseValue>, request: ExchangeRequest, plugin: string): Promise<Answer> {
+    const failed = (error: unknown) => this.#failed(request, blamed(plugin, error));
+    // A thenable of another library becomes a promise here.
+    return Promise.resolve(value).then((late) => {
+      try {
+        return answerTo(request, late);
+      } catch (error) {
+        return failed(error);
+      }
+    }, failed);
   }
 
   async #withHooks(request: ExchangeRequest): Promise<Answer> {

@@ -11,7 +11,10 @@ const CHARSET = /;[ \t]*charset[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^\s;"]+))/i
 
 export function parseContentType(value: string | undefined): ContentType {
   if (value === undefined) return { mediaType: '', charset: '' };
-  const [mediaType = ''] = value.split(';', 1);
+  const end = value.indexOf(';');
+  const mediaType = end === -1 ? value : value.slice(0, end);
+  // Most name no charset, and a search for one costs more than the rest.
+  if (end === -1) return { mediaType: mediaType.trim().toLowerCase(), charset: '' };
   const [, quoted, token] = CHARSET.exec(value) ?? [];
   return {
     mediaType: mediaType.trim().toLowerCase(),

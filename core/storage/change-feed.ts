@@ -43,6 +43,8 @@ export class ChangeFeed {
   readonly #maxOctets: number;
   /** By ascending revision; what stands before `#first` was dropped. */
   #history: WatchedChange[] = [];
+  /** Of each in `#history`, so that one that is dropped need not be looked at again. */
+  #sizes: number[] = [];
   #first = 0;
   #octets = 0;
   /** Changes up to this revision are not kept. */
@@ -76,8 +78,10 @@ export class ChangeFeed {
     this.#revision = Math.max(this.#revision, revision);
     if (changes.length === 0) return;
     for (const change of changes) {
+      const octets = octetsOf(change);
       this.#history.push(change);
-      this.#octets += octetsOf(change);
+      this.#sizes.push(octets);
+      this.#octets += octets;
     }
     // Before the history is cut: who waits has read all that came before, and must not miss any of these.
     if (this.#waiting.size > 0) for (const reader of [...this.#waiting]) reader.serve();
@@ -94,6 +98,7 @@ export class ChangeFeed {
     this.#isClosed = true;
     for (const reader of [...this.#waiting]) void reader.return();
     this.#history = [];
+    this.#sizes = [];
     this.#first = 0;
   }
 
@@ -130,14 +135,14 @@ export class ChangeFeed {
       this.#first < last &&
       (this.#history.length - this.#first > this.#maxChanges || this.#octets > this.#maxOctets)
     ) {
-      const dropped = this.#history[this.#first]!;
-      this.#octets -= octetsOf(dropped);
-      this.#gone = dropped.revision;
+      this.#octets -= this.#sizes[this.#first]!;
+      this.#gone = this.#history[this.#first]!.revision;
       this.#first += 1;
     }
     // Dropped ones are let go in large steps: to shift an array at every commit would cost its length each time.
     if (this.#first >= 256 && this.#first * 2 >= this.#history.length) {
       this.#history = this.#history.slice(this.#first);
+      this.#sizes = this.#sizes.slice(this.#first);
       this.#first = 0;
     }
   }

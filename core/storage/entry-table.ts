@@ -188,7 +188,9 @@ export class Draft {
   }
 
   get(key: string): Entry | undefined {
-    return this.#changed.has(key) ? this.#changed.get(key) : this.#table.get(key, this.#now);
+    const changed = this.#changed.get(key);
+    if (changed !== undefined || this.#changed.has(key)) return changed;
+    return this.#table.get(key, this.#now);
   }
 
   commit({ checks = [], puts = [], deletes = [] }: Change): CommitResult {
@@ -199,7 +201,6 @@ export class Draft {
     const revision = this.#revision;
     const previous = new Map<string, Entry>();
     const made: Entry[] = [];
-    const gone: string[] = [];
     for (const { key, value, ttlMs } of puts) {
       const before = this.get(key);
       if (before !== undefined) previous.set(key, before);
@@ -212,14 +213,21 @@ export class Draft {
       this.#changed.set(key, entry);
       made.push(entry);
     }
-    for (const key of deletes) {
+    const gone = deletes.length === 0 ? NONE : this.#delete(deletes, previous);
+    if (made.length + gone.length > 0) this.#changes.push({ revision, puts: made, deletes: gone });
+    return { ok: true, revision, previous };
+  }
+
+  /** @returns the keys that were there. */
+  #delete(keys: readonly string[], previous: Map<string, Entry>): readonly string[] {
+    const gone: string[] = [];
+    for (const key of keys) {
       const before = this.get(key);
       if (before === undefined) continue;
       previous.set(key, before);
       this.#changed.set(key, undefined);
       gone.push(key);
     }
-    if (made.length + gone.length > 0) this.#changes.push({ revision, puts: made, deletes: gone });
-    return { ok: true, revision, previous };
+    return gone;
   }
 }

@@ -36,6 +36,8 @@ export interface StorageDoorOptions {
 
 /** Below this many characters a string is copied before it is stored; see `ownCopy`. */
 const COPY_BELOW = 65_536;
+/** Where copies pass through; made with the first. A character takes three octets of UTF-8 at the most. */
+let copyRoom: Buffer | undefined;
 
 export class StorageDoor {
   readonly #adapter: StorageAdapter;
@@ -140,11 +142,10 @@ export class StorageDoor {
     for (const key of deletes) this.#checkKey(key);
     if (puts.length + deletes.length > 1) checkDistinct(puts, deletes);
     // Only what is stored is copied: the keys of checks and deletes are gone with the call.
-    const own = puts.map(({ key, value, ttlMs }) => ({
-      key: ownCopy(key),
-      value: ownCopy(value),
-      ...(ttlMs === undefined ? {} : { ttlMs }),
-    }));
+    const own = puts.map(({ key, value, ttlMs }) => {
+      const put = { key: ownCopy(key), value: ownCopy(value) };
+      return ttlMs === undefined ? put : { ...put, ttlMs };
+    });
     return guarded(() => this.#adapter.commit({ checks, puts: own, deletes }));
   }
 
@@ -204,7 +205,8 @@ export class StorageDoor {
 function ownCopy(text: string): string {
   // Slices shorter than 13 characters are copied by V8 itself.
   if (text.length < 13 || text.length >= COPY_BELOW) return text;
-  return Buffer.from(text).toString();
+  copyRoom ??= Buffer.allocUnsafeSlow(COPY_BELOW * 3);
+  return copyRoom.toString('utf8', 0, copyRoom.write(text));
 }
 
 function checkDistinct(puts: readonly { readonly key: string }[], deletes: readonly string[]): void {

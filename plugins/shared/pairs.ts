@@ -30,7 +30,7 @@ const refuse = (status: number, body: string): { readonly refusal: ResponseParts
  * next. Throws what `request.text()` throws, and BODY_NOT_JSON.
  */
 export async function readPairs(request: Pick<Request, 'headers' | 'text'>): Promise<PairsBody> {
-  const mediaType = (request.headers['content-type'] ?? '').split(';', 1)[0]!.trim().toLowerCase();
+  const mediaType = mediaTypeOf(request.headers['content-type'] ?? '');
   if (mediaType === 'multipart/form-data') {
     return refuse(
       415,
@@ -40,12 +40,21 @@ export async function readPairs(request: Pick<Request, 'headers' | 'text'>): Pro
   const text = await request.text();
   if (text.trim() === '') return refuse(400, 'There is no content. Please check');
 
-  const pairs = await pairsOf(text, mediaType);
+  const found = pairsOf(text, mediaType);
+  const pairs = found instanceof Promise ? await found : found;
   if (pairs === undefined) return refuse(400, 'Key-value format is not valid.');
-  const [first, ...rest] = pairs;
-  if (first === undefined) return refuse(400, 'There is no content. Please check');
+  if (!isSome(pairs)) return refuse(400, 'There is no content. Please check');
   if (pairs.some(({ key }) => key.trim() === '')) return refuse(400, 'Key value does not exist or is blank.');
-  return { text, pairs: [first, ...rest] };
+  return { text, pairs };
+}
+
+function mediaTypeOf(contentType: string): string {
+  const end = contentType.indexOf(';');
+  return (end === -1 ? contentType : contentType.slice(0, end)).trim().toLowerCase();
+}
+
+function isSome(pairs: readonly Pair[]): pairs is readonly [Pair, ...Pair[]] {
+  return pairs.length > 0;
 }
 
 /** `undefined` where some pair is none. */

@@ -5,7 +5,12 @@ import { entries } from './workload.mjs';
 const { ADAPTER = 'json-file', DATA = '.' } = process.env;
 const server = createServer({
   listen: { port: 0 },
-  storage: { adapter: ADAPTER, options: { path: `${DATA}/data${ADAPTER === 'json-file' ? '.json' : ''}` } },
+  storage: {
+    adapter: ADAPTER,
+    ...(ADAPTER === 'memory'
+      ? {}
+      : { options: { path: `${DATA}/data${ADAPTER === 'json-file' ? '.json' : ''}` } }),
+  },
   plugins: [...DEFAULT_CONFIG.plugins, 'keys'],
 });
 await server.ready();

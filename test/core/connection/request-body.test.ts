@@ -11,9 +11,14 @@ const post =
 const CHUNKED = 'POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n';
 
 test('RFC 9110 §6.5: trailers are there when the body is complete, and never among the headers', async (t) => {
+  let begun: () => void = () => {};
+  const hasBegun = new Promise<void>((resolve) => {
+    begun = resolve;
+  });
   const connect = await serving(
     t,
     post(async (request) => {
+      begun();
       const before = { ...request.trailers };
       const text = await request.text();
       const { trailers } = request;
@@ -28,6 +33,7 @@ test('RFC 9110 §6.5: trailers are there when the body is complete, and never am
   );
   const wire = await connect();
   wire.send(`${CHUNKED}3\r\nabc\r\n`);
+  await hasBegun;
   wire.send('0\r\nDigest: one\r\nX-A: 1\r\nx-a: 2\r\n__proto__: 3\r\nHost: elsewhere\r\n\r\n');
   const { 'content-length': length } = fieldsOf(await wire.head());
   const told = JSON.parse(await wire.octets(Number(length)));
