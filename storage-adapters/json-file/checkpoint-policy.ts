@@ -4,7 +4,7 @@
  */
 
 /** Below this a checkpoint is never made for the sake of the journal's size. */
-const MIN_JOURNAL_OCTETS = 1_048_576;
+const MIN_JOURNAL_OCTETS = 16_777_216;
 
 /**
  * A second of silence per mebibyte of data, so that who writes now and then has no more than 1 MiB/s written for it;
