@@ -39,6 +39,8 @@ export interface JsonFileOptions extends HistoryBounds {
   readonly lock?: (path: string, files: FileSystem) => Promise<FileLock>;
   /** For tests: when the journal is merged into the file. */
   readonly checkpoints?: StoreParts['checkpoints'];
+  /** For tests: when a journal gets room. */
+  readonly room?: StoreParts['room'];
 }
 
 export class JsonFileAdapter implements StorageAdapter {
@@ -60,6 +62,7 @@ export class JsonFileAdapter implements StorageAdapter {
       files = nodeFileSystem,
       lock: lockWith = readOnly ? lockToRead : lockFile,
       checkpoints,
+      room,
       ...history
     } = this.#options;
     const real = await realDataPath(path, files);
@@ -67,7 +70,7 @@ export class JsonFileAdapter implements StorageAdapter {
     try {
       const store = readOnly
         ? await ReadOnlyStore.open(files, real, history)
-        : await Store.open(real, { files, lock, log, checkpoints, history });
+        : await Store.open(real, { files, lock, log, checkpoints, room, history });
       this.#opened = { store, lock };
       this.#isClosed = false;
     } catch (error) {

@@ -19,7 +19,7 @@ import {
   journalPath,
   keepAs,
   numberedFiles,
-  readOrNone,
+  readJournalFile,
   remove,
 } from './store-files.js';
 
@@ -174,7 +174,7 @@ async function decide(path: string, files: FileSystem, how: 'adopt' | 'discard')
   for (const { base } of bases) if (base !== undefined) table.reach(base.created, base.revision);
   const frames = new Map<number, Frame>();
   for (const number of journals) {
-    const octets = (await readOrNone(files, journalPath(path, number))) ?? Buffer.alloc(0);
+    const octets = await readJournalFile(files, path, number);
     const header = headerIn(octets);
     if (header !== undefined) table.reach(header.created, header.after);
     salvage(octets, (frame) => {

@@ -15,7 +15,14 @@ import { type FileStat, type FileSystem, statOrNone } from './file-system.js';
 import { type Frame, HEADER_OCTETS, headerIn } from './frame.js';
 import { readPairs } from './json-text.js';
 import { type JournalReading, readJournal } from './read-journal.js';
-import { basePath, expiryPath, journalPath, numberedFiles, readOrNone } from './store-files.js';
+import {
+  basePath,
+  expiryPath,
+  journalPath,
+  numberedFiles,
+  readJournalFile,
+  readOrNone,
+} from './store-files.js';
 
 /** A journal that commits go on being appended to. */
 export interface Continued {
@@ -227,7 +234,7 @@ async function replay(
   let olderOctets = 0;
   for (const number of chain) {
     const file = journalPath(path, number);
-    const octets = (await readOrNone(files, file)) ?? Buffer.alloc(0);
+    const octets = await readJournalFile(files, path, number);
     const header = headerIn(octets);
     // Its making was interrupted, so it never held a commit. The first one was whole before its base was made.
     if (header === undefined && octets.length <= HEADER_OCTETS && number !== first) continue;
@@ -288,7 +295,7 @@ async function unfamiliar(
   }
   const table = new EntryTable();
   for (const number of journals) {
-    const octets = (await readOrNone(files, journalPath(path, number))) ?? Buffer.alloc(0);
+    const octets = await readJournalFile(files, path, number);
     const header = headerIn(octets);
     if (octets.length > HEADER_OCTETS) throw await edited(path, data, journalPath(path, number));
     if (header !== undefined) table.reach(header.created, header.after);

@@ -50,6 +50,14 @@ export async function readOrNone(files: FileSystem, path: string): Promise<Buffe
   }
 }
 
+/** A journal without the room behind its frames; nothing where there is none. Errors: STORAGE_UNREADABLE. */
+export async function readJournalFile(files: FileSystem, path: string, number: number): Promise<Buffer> {
+  const octets = (await readOrNone(files, journalPath(path, number))) ?? Buffer.alloc(0);
+  let end = octets.length;
+  while (end > 0 && octets[end - 1] === 0) end -= 1;
+  return octets.subarray(0, end);
+}
+
 export async function remove(files: FileSystem, paths: readonly string[]): Promise<void> {
   for (const path of paths) await files.unlink(path).catch(ignoreAbsent);
 }

@@ -20,7 +20,7 @@ import { DiskFault, notWritten, reasonOf } from './durable-file.js';
 import type { FileLock } from './file-lock.js';
 import { type FileStat, type FileSystem, statOrNone } from './file-system.js';
 import { GroupCommit } from './group-commit.js';
-import { Journal } from './journal.js';
+import { Journal, type Room } from './journal.js';
 import { keepDamaged, keepTail } from './keep.js';
 import { DamageError, type Recovered, readData, recover } from './recovery.js';
 import { basePath, expiryPath, keepAs, remove } from './store-files.js';
@@ -32,6 +32,8 @@ export interface StoreParts {
   readonly history?: HistoryBounds | undefined;
   /** For tests: when checkpoints are made. */
   readonly checkpoints?: { readonly idleMs?: number; readonly minOctets?: number } | undefined;
+  /** For tests: when journals get room. */
+  readonly room?: Room | undefined;
 }
 
 /** A change to judge; undefined where only what expired is to be noticed. */
@@ -127,7 +129,7 @@ export class Store {
     const { origin, journal, stale } = found;
     if (journal !== undefined) {
       if (journal.tail !== undefined) await keepTail(files, this.#path, journal, log);
-      this.#journal = await Journal.reopen(files, this.#path, journal.number, journal);
+      this.#journal = await Journal.reopen(files, this.#path, journal.number, journal, this.#parts.room);
     } else if (origin !== 'new') await this.#begin();
     if (origin === 'edited') {
       const what = found.data.octets === undefined ? 'removed' : 'edited';
@@ -149,7 +151,13 @@ export class Store {
     const number = this.#takeNumber();
     const { created, revision } = this.table;
     const entries = this.table.freeze();
-    const journal = await Journal.create(files, this.#path, number, { after: revision, created });
+    const journal = await Journal.create(
+      files,
+      this.#path,
+      number,
+      { after: revision, created },
+      this.#parts.room,
+    );
     try {
       const header = { data: this.#hash, entries: entries.size, created, revision };
       const base = await prepareBase(files, basePath(this.#path, number), header, entries);
@@ -266,7 +274,8 @@ export class Store {
     }
     await this.#mustBeLocked();
     const number = this.#takeNumber();
-    const next = await Journal.create(this.#parts.files, this.#path, number, { after: revision, created });
+    const { files, room } = this.#parts;
+    const next = await Journal.create(files, this.#path, number, { after: revision, created }, room);
     this.#olderOctets += standing.framesOctets;
     this.#journal = next;
     await standing.close();

@@ -2,10 +2,11 @@
  * Every operation of two commits, a checkpoint and a third commit fails in every way: what is answered, what is read
  * then, and what a start finds.
  */
-import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { createLog } from '../../../core/log.js';
 import type { Change } from '../../../core/storage/contract.js';
 import { JsonFileAdapter } from '../../../storage-adapters/json-file/json-file.js';
 import { FaultyFiles, type When } from './faulty-files.js';
@@ -49,6 +50,46 @@ const operations = await (async () => {
   return done;
 })();
 const shown = (operation: string) => operation.replace(/lock-.*/, 'lock');
+
+test('a disk that has no room to spare still takes the commits that fit, and room is cut off at the end', async (t) => {
+  const { folder, path } = await freshFolder(t);
+  const files = new FaultyFiles();
+  const journal = `${path}.journal.1`;
+  const adapter = await opened(t, { path, files, checkpoints: NEVER, room: { from: 0, step: 1_000 } });
+  await adapter.commit(OLD);
+  t.true((await stat(journal)).size > 1_000);
+  await adapter.commit(NEW);
+  t.true((await stat(journal)).size < 1_500, 'the second commit took the room of the first');
+  // The first write of a long commit is that of room behind it.
+  let refused = 0;
+  files.faultOf = (operation) => {
+    if (refused > 0 || operation !== 'write data.json.journal.1') return undefined;
+    refused += 1;
+    return { code: 'ENOSPC', when: 'before' };
+  };
+  const value = 'x'.repeat(1_500);
+  for (const key of ['one', 'two', 'three']) t.true((await adapter.commit(puts({ [key]: value }))).ok);
+  t.is(refused, 1);
+  const { entries } = adapter.list({ limit: 10 });
+
+  // As it is after a kill: what is behind the frames is no torn record.
+  const { folder: copy, path: copied } = await freshFolder(t);
+  await cp(folder, copy, { recursive: true, filter: (name) => !name.includes('.lock-') });
+  const lines: string[] = [];
+  const log = createLog((line) => lines.push(line));
+  const restarted = await opened(t, { path: copied, checkpoints: NEVER, log });
+  t.deepEqual(restarted.list({ limit: 10 }).entries, entries);
+  t.true((await restarted.commit(LATER)).ok);
+  await restarted.close();
+  t.is(lines.length, 1);
+  t.regex(lines[0]!, /Commits were recovered from the journal/);
+  await adapter.close();
+  for (const where of [folder, copy]) {
+    const last = (await readdir(where)).filter((name) => name.includes('.journal.'));
+    t.is(last.length, 1);
+    t.true((await stat(`${where}/${last[0]}`)).size < 200, 'an empty journal has a header and no room');
+  }
+});
 
 test('the order of a commit and of a checkpoint is as FORMAT.md tells it', (t) => {
   const order = operations.map(shown).filter((operation) => /^(create|sync|rename|unlink)/.test(operation));
