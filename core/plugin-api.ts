@@ -8,6 +8,7 @@ import type { Log } from './log.js';
 import type { Change, CommitResult, Committed, MaybePromise, StorageAdapter } from './storage/contract.js';
 
 export type { StandardSchema } from './config/standard-schema.js';
+export { HOLDS_HEAD } from './connection/body-source.js';
 export { JackfieldError } from './errors.js';
 export { precondition } from './handlers/conditional.js';
 export { file } from './handlers/file.js';

@@ -1,6 +1,7 @@
 /** The request that handlers see: views of the head, made when they are first asked for. */
 import { isUtf8 } from 'node:buffer';
 import { TextDecoder } from 'node:util';
+import { sameInAllCopies } from '../across-copies.js';
 import { JackfieldError } from '../errors.js';
 import type { Dispatcher } from '../handlers/dispatcher.js';
 import { interimText } from '../handlers/interim.js';
@@ -172,6 +173,8 @@ export class ExchangeRequest implements Request {
     return this.#body ?? nothing();
   }
 }
+
+sameInAllCopies(ExchangeRequest, 'ExchangeRequest');
 
 function withoutUpgrade(
   record: Readonly<Record<string, string | undefined>>,

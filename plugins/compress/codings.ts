@@ -1,7 +1,7 @@
 /** The work itself; zlib does it in threads of its own, so that the event loop goes on. */
 import { promisify } from 'node:util';
 import zlib from 'node:zlib';
-import type { ResponseBody } from '../../core/plugin-api.js';
+import { HOLDS_HEAD, type ResponseBody } from '../../core/plugin-api.js';
 
 export const CODINGS = ['br', 'gzip', 'deflate'] as const;
 export type Coding = (typeof CODINGS)[number];
@@ -60,6 +60,8 @@ export class EncodedStream implements AsyncIterable<Uint8Array> {
     this.#source = source;
     this.#coding = coding;
     this.#levels = levels;
+    // What may fail at being opened, as a file that is gone by then, still can be answered with a status of its own.
+    if (HOLDS_HEAD in source) Object.defineProperty(this, HOLDS_HEAD, { value: true });
   }
 
   [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
