@@ -107,6 +107,13 @@ export interface Request<Params = Readonly<Record<string, string>>> {
   /** Aborted when the peer is gone, the handler's time is over or the server stops by force. */
   readonly signal: AbortSignal;
   /**
+   * Aborted as soon as nothing more can come from the client, because it has ended its direction of the connection or is
+   * gone. Who ends only its direction may still read, so an answer that comes to an end is sent all the same; but most
+   * who do it are gone, and TCP does not tell the two apart. A stream without an end should end here. `inject` ends its
+   * direction behind each request.
+   */
+  readonly clientEnded: AbortSignal;
+  /**
    * Tells the client something at once, ahead of the answer: `request.inform({ status: 103, headers: { Link: … } })`
    * (RFC 9110 §15.2, RFC 8297). As often as there is something to tell.
    * @returns false where it was not sent: to HTTP/1.0 and in dialects, which do not know interim responses, behind the

@@ -124,6 +124,7 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
       this.#taken.ended();
       return;
     }
+    this.#exchange?.request.endClient();
     // Otherwise the pump does it when it is through.
     if (!this.#inbox.hasMore) this.#endOfInput();
   }
@@ -280,6 +281,7 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
     const peer = this.#transport;
     const origin = this.#proxies === undefined ? peer : this.#proxies.originOf(peer, head.section);
     const request = new ExchangeRequest(head, origin, body, this);
+    if (this.#peerEnded) request.endClient();
     const { dispatcher, overload } = this.#services;
     const refused = overload?.isOver === true;
     const exchange: Exchange = {
