@@ -100,6 +100,11 @@ export interface Request<Params = Readonly<Record<string, string>>> {
    * what the proxy says, which may be no address: `unknown`, or `_name` (RFC 7239 §6).
    */
   readonly remoteAddress: string;
+  /**
+   * Address of the proxy that sent the request, where it is one of `trustedProxies`, so that what its fields say of the
+   * client is believed; `''` on a Unix socket. Undefined where nobody is believed.
+   */
+  readonly trustedPeer?: string | undefined;
   /** How the client sent it, to this server or to a trusted proxy in front. */
   readonly protocol: 'http' | 'https';
   /** Host and port that the client asked for (RFC 9112 §3.3), one of `allowedHosts`; `''` where HTTP/1.0 names none. */
@@ -109,8 +114,7 @@ export interface Request<Params = Readonly<Record<string, string>>> {
   /**
    * Aborted as soon as nothing more can come from the client, because it has ended its direction of the connection or is
    * gone. Who ends only its direction may still read, so an answer that comes to an end is sent all the same; but most
-   * who do it are gone, and TCP does not tell the two apart. A stream without an end should end here. `inject` ends its
-   * direction behind each request.
+   * who do it are gone, and TCP does not tell the two apart. A stream without an end should end here.
    */
   readonly clientEnded: AbortSignal;
   /**

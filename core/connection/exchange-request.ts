@@ -69,6 +69,10 @@ export class ExchangeRequest implements Request {
     return this.#origin.remoteAddress;
   }
 
+  get trustedPeer(): string | undefined {
+    return this.#origin.trustedPeer;
+  }
+
   get protocol(): 'http' | 'https' {
     return this.#origin.protocol;
   }

@@ -237,13 +237,12 @@ test('a client that ends its direction has its stream ended at once, and whole',
 
 test('a client that ends its direction with its request is answered, and leaves no reader behind', async (t) => {
   const store = new Counted();
-  const { server, port } = await watched(t, store, { heartbeatMs: 3_600_000 });
+  const { port } = await watched(t, store, { heartbeatMs: 3_600_000 });
   const socket = net.connect(port, '127.0.0.1').setEncoding('latin1');
   socket.end(request('GET /watch'));
   let got = '';
   for await (const part of socket) got += part;
   t.regex(got, /^HTTP\/1\.1 200 OK\r\n[\s\S]*\r\n0\r\n\r\n$/);
-  t.is((await server.inject({ target: '/watch' })).status, 200);
   t.is(store.readers, 0);
 });
 
