@@ -142,6 +142,7 @@ test('protocol and host are those that the client used, as the proxy next to it 
     remoteAddress: '127.0.0.1',
     protocol: 'https',
     host: 'example.org',
+    trustedPeer: PEER.remoteAddress,
   });
   // Written once by the outer proxy, or once by each.
   const hops = ['X-Forwarded-For', '6.6.6.6, 203.0.113.9, 10.0.0.1'] as const;
