@@ -187,8 +187,8 @@ async function whyUnloadable(file: string, named: string, cause: unknown): Promi
   if (cause instanceof SyntaxError && MODULE_SYNTAX.test(reason) && /\.[jt]s$/.test(file)) {
     const other = basename(file).replace(/(?=.s$)/, 'm');
     return (
-      `${named} is written as an ES module, and Node reads it as CommonJS, because no package.json above it says ` +
-      `otherwise. Put "type": "module" into that package.json, or call the file ${other}.`
+      `${named} is written as an ES module, and Node reads it as CommonJS, because of the nearest ` +
+      `package.json. Put "type": "module" into that, or call the file ${other}.`
     );
   }
   return `${named}${thrownAt(cause, file) || `, imported from ${file}`}: ${reason}`;

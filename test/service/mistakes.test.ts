@@ -182,7 +182,7 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
   'a plugin in modules where package.json says CommonJS': {
     files: { 'package.json': '{ "type": "commonjs" }', 'p.js': 'export default { name: "p", setup() {} };' },
     config: withPlugins('./p.js'),
-    says: /: "\.\/p\.js" at jackfield\.config\.json:1:32 is written as an ES module, and Node reads it as CommonJS, because no package\.json above it says otherwise\. Put "type": "module" into that package\.json, or call the file p\.mjs\. \[PLUGIN_LOAD_FAILED\]$/,
+    says: /: "\.\/p\.js" at jackfield\.config\.json:1:32 is written as an ES module, and Node reads it as CommonJS, because of the nearest package\.json\. Put "type": "module" into that, or call the file p\.mjs\. \[PLUGIN_LOAD_FAILED\]$/,
   },
   'a plugin of a scope that is not installed': {
     config: withPlugins('@me/tea'),
