@@ -37,6 +37,8 @@ tsc() { node "$root/node_modules/typescript/bin/tsc" "$@"; }
 tsc -p .
 node compiled/use.js
 node compiled/use.cjs
+# The settings of others: for Node's older resolution, and for bundlers, where types have to be marked as such.
+for settings in node16 bundler; do tsc -p "tsconfig.$settings.json"; done
 
 echo '# JavaScript'
 node use.js
@@ -53,6 +55,11 @@ done
 # What the driver's absence is called, and what to do about it.
 { jackfield check --config examples/redis/jackfield.config.json || true; } 2>&1 |
   grep 'npm install redis.*STORAGE_DRIVER_MISSING'
+# What is wrong where a project says CommonJS, as those of "npm init" do.
+mkdir commonjs
+echo '{ "type": "commonjs" }' >commonjs/package.json
+cp examples/guide/hello.* commonjs
+{ jackfield check --config commonjs/hello.json || true; } 2>&1 | grep '"type": "module"'
 node serve.js examples/custom-method/jackfield.config.json
 
 echo '# the examples'
@@ -78,15 +85,19 @@ cp "$root"/examples/guide/plugin*.js jackfield-plugin-links
 
 # As strangers publish them: packed, and installed from what was packed.
 echo '# packages of others, found by name and by keyword'
-for folder in plugin-ts adapter-js jackfield-plugin-links; do
+jackfield new plugin @me/steep --js | head -1
+for folder in plugin-ts adapter-js jackfield-plugin-links jackfield-plugin-steep; do
   (cd "$folder" && npm pack --silent --pack-destination "$packed" >/dev/null)
 done
 npm pack --silent --pack-destination "$packed" "$root/.ci/packed-package/parrot" >/dev/null
 cd "$project"
-install "$packed"/jackfield-plugin-{tea,links}-*.tgz "$packed"/jackfield-adapter-tea-*.tgz "$packed"/parrot-for-jackfield-*.tgz
+install "$packed"/{jackfield-plugin-{tea,links},me-jackfield-plugin-steep,jackfield-adapter-tea,parrot-for-jackfield}-*.tgz
 jackfield plugins --installed >installed.txt
-for name in tea links parrot-for-jackfield; do grep -E "^$name +package " installed.txt; done
+for name in tea links @me/steep parrot-for-jackfield; do grep -E "^$name +package " installed.txt; done
 jackfield check --config others.config.json
+# One of them with a copy of jackfield of its own, as npm gives it where the versions do not fit.
+mkdir -p node_modules/parrot-for-jackfield/node_modules
+cp -R node_modules/jackfield node_modules/parrot-for-jackfield/node_modules/
 jackfield plugins --config others.config.json
 jackfield schema --config others.config.json --output others.schema.json
 node use-others.js others.config.json others.schema.json

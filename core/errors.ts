@@ -6,6 +6,8 @@
  * function) are plain `TypeError`s and have no place here.
  */
 
+import { sameInAllCopies } from './across-copies.js';
+
 interface ErrorRow {
   /** Status of the answer where the error meets an exchange; 500 where it never should. */
   readonly status: number;
@@ -230,6 +232,8 @@ export class JackfieldError extends Error {
   }
 }
 
+sameInAllCopies(JackfieldError, 'JackfieldError');
+
 /** Several errors told at once, so that nobody mends a configuration one error per start. Its code is that of the first. */
 export class JackfieldErrors extends JackfieldError {
   readonly errors: readonly JackfieldError[];
@@ -241,6 +245,8 @@ export class JackfieldErrors extends JackfieldError {
     this.message = errors.map(({ message }) => message).join('\n');
   }
 }
+
+sameInAllCopies(JackfieldErrors, 'JackfieldErrors');
 
 function sentenceOf(code: ErrorCode, detail: string): string {
   const { sentence } = ERRORS[code];

@@ -8,6 +8,7 @@ import type { Log } from './log.js';
 import type { Change, CommitResult, Committed, MaybePromise, StorageAdapter } from './storage/contract.js';
 
 export type { StandardSchema } from './config/standard-schema.js';
+export { HOLDS_HEAD } from './connection/body-source.js';
 export { JackfieldError } from './errors.js';
 export { precondition } from './handlers/conditional.js';
 export { file } from './handlers/file.js';
@@ -99,12 +100,23 @@ export interface Request<Params = Readonly<Record<string, string>>> {
    * what the proxy says, which may be no address: `unknown`, or `_name` (RFC 7239 §6).
    */
   readonly remoteAddress: string;
+  /**
+   * Address of the proxy that sent the request, where it is one of `trustedProxies`, so that what its fields say of the
+   * client is believed; `''` on a Unix socket. Undefined where nobody is believed.
+   */
+  readonly trustedPeer?: string | undefined;
   /** How the client sent it, to this server or to a trusted proxy in front. */
   readonly protocol: 'http' | 'https';
   /** Host and port that the client asked for (RFC 9112 §3.3), one of `allowedHosts`; `''` where HTTP/1.0 names none. */
   readonly host: string;
   /** Aborted when the peer is gone, the handler's time is over or the server stops by force. */
   readonly signal: AbortSignal;
+  /**
+   * Aborted as soon as nothing more can come from the client, because it has ended its direction of the connection or is
+   * gone. Who ends only its direction may still read, so an answer that comes to an end is sent all the same; but most
+   * who do it are gone, and TCP does not tell the two apart. A stream without an end should end here.
+   */
+  readonly clientEnded: AbortSignal;
   /**
    * Tells the client something at once, ahead of the answer: `request.inform({ status: 103, headers: { Link: … } })`
    * (RFC 9110 §15.2, RFC 8297). As often as there is something to tell.

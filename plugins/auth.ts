@@ -11,7 +11,7 @@ import { isPasswordHash } from './auth/scrypt.js';
 import { Tokens } from './auth/tokens.js';
 import { type Identity, setIdentity } from './shared/identity.js';
 import { refusal } from './shared/refusal.js';
-import { methodSchema, patternSchema, ruleFinder } from './shared/rules.js';
+import { looseReading, methodSchema, patternSchema, ruleFinder } from './shared/rules.js';
 
 export { hashPassword } from './auth/scrypt.js';
 export { hashToken, newToken } from './auth/tokens.js';
@@ -125,12 +125,18 @@ export default definePlugin({
     }
 
     hook('request', (request) => {
-      const allow = find(request)?.allow ?? 'identified';
-      if (allow === 'anyone') return undefined;
+      const other = looseReading(request.path);
+      // Where somebody behind us could read the path as another, both have to let in.
+      const allowed = [request.path, other ?? []]
+        .flat()
+        .map((path) => find(request, path)?.allow ?? 'identified');
+      if (allowed.every((allow) => allow === 'anyone')) return undefined;
       return identify(request).then((found) => {
         setIdentity(request, found);
-        if (typeof allow === 'string' || found.roles.some((role) => allow.includes(role))) return undefined;
-        throw refusal('FORBIDDEN', {});
+        const isIn = allowed.every(
+          (allow) => typeof allow === 'string' || found.roles.some((role) => allow.includes(role)),
+        );
+        if (!isIn) throw refusal('FORBIDDEN', {});
       });
     });
   },

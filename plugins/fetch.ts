@@ -11,8 +11,10 @@ import {
   type Request as Incoming,
   JackfieldError,
   type Log,
+  type ResponseValue,
   type Storage,
 } from '../core/plugin-api.js';
+import { EventsWhileWanted, isEventStream } from './shared/event-stream.js';
 import { defaultExport } from './shared/load-module.js';
 import { behind, patternsOf, prefixSchema, queryOf, staysInPlace } from './shared/mount.js';
 
@@ -52,13 +54,25 @@ export default definePlugin({
   async setup({ handle, folder, storage, log, signal, options }) {
     for (const { module, prefix, stripPrefix, maxBodyOctets } of options.mounts) {
       const application = applicationIn(await defaultExport(module, folder), module);
-      const answer: Handler = (request) =>
-        application(toWebRequest(request, stripPrefix ? prefix : '/'), { request, storage, log, signal });
+      const answer: Handler = (request) => {
+        const env = { request, storage, log, signal };
+        const response = application(toWebRequest(request, stripPrefix ? prefix : '/'), env);
+        if (!(response instanceof Promise)) return whileWanted(response, request);
+        return response.then((late) => whileWanted(late, request));
+      };
       for (const pattern of patternsOf(prefix))
         handle('*', pattern, answer, maxBodyOctets === undefined ? {} : { maxBodyOctets });
     }
   },
 });
+
+/** The stream of an application is cancelled as soon as its client is gone, not with the next event. */
+function whileWanted(response: Response, { clientEnded }: Incoming): ResponseValue {
+  if (!(response instanceof Response) || response.body === null) return response;
+  const { status, headers, body } = response;
+  if (!isEventStream(headers.get('content-type'))) return response;
+  return { status, headers, body: new EventsWhileWanted(body, clientEnded) };
+}
 
 function applicationIn(exported: unknown, module: string): FetchApplication {
   // That it takes a Request cannot be seen.

@@ -11,7 +11,7 @@ import {
   type ResponseParts,
   type Storage,
 } from '../core/plugin-api.js';
-import { preferredType } from './get/accept.js';
+import { preferredType } from './shared/accept.js';
 import { type PageQuery, readPageQuery, targetOfNext, WHOLE_LISTING } from './shared/page-query.js';
 
 /** A form of the listing: what stands before, between and behind the entries. */

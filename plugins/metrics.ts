@@ -1,11 +1,12 @@
 /**
  * Answers Prometheus and whatever else reads its text format with what the server does.
- * Source: the exposition format 0.0.4 (https://prometheus.io/docs/instrumenting/exposition_formats/). Errors: none of
- * its own. Whoever reaches the path reads the numbers: see `auth`.
+ * Source: the exposition format 0.0.4 (https://prometheus.io/docs/instrumenting/exposition_formats/), and OpenMetrics
+ * 1.0 for those who prefer it. Errors: none of its own. Whoever reaches the path reads the numbers: see `auth`.
  */
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { z } from 'zod';
 import { definePlugin, JackfieldError } from '../core/plugin-api.js';
+import { asOpenMetrics, OPEN_METRICS, wantsOpenMetrics } from './metrics/open-metrics.js';
 import { countProcess } from './metrics/process.js';
 import { patternSchema } from './shared/rules.js';
 
@@ -100,12 +101,15 @@ export default definePlugin({
       if (error instanceof JackfieldError && error.code.startsWith('STORAGE_'))
         failures.inc({ code: error.code });
     });
-    handle('GET', options.path, async () => {
+    handle('GET', options.path, async ({ headers }) => {
       // Other plugins may have come and gone since.
       known = undefined;
+      const text = await registry.metrics();
+      const isOpen = wantsOpenMetrics(headers.accept);
+      const type = isOpen ? OPEN_METRICS : registry.contentType;
       return {
-        headers: { 'Content-Type': registry.contentType, 'Cache-Control': 'no-store' },
-        body: await registry.metrics(),
+        headers: { 'Content-Type': type, 'Cache-Control': 'no-store', Vary: 'Accept' },
+        body: isOpen ? asOpenMetrics(text) : text,
       };
     });
   },

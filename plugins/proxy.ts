@@ -6,6 +6,7 @@
  */
 import { z } from 'zod';
 import { definePlugin, type Handler } from '../core/plugin-api.js';
+import { readAuthorities } from './proxy/authorities.js';
 import { passOn } from './proxy/pass-on.js';
 import { Upstream } from './proxy/upstream.js';
 import { patternsOf, prefixSchema } from './shared/mount.js';
@@ -32,6 +33,18 @@ const mountSchema = z.strictObject({
     .default('both')
     .describe(
       'Which fields tell the upstream about the client: `x-forwarded` (-For, -Proto, -Host), `forwarded` (RFC 7239), `both` or `none`. What a client has sent under these names is never passed on: they tell what jackfield holds to be true, with `trustedProxies`.',
+    ),
+  appendForwarded: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Whether the addresses that a proxy of `trustedProxies` has sent are kept and that proxy is added to them, so that the upstream sees every hop. Without, it is told the client alone. What stands in front of the first trusted hop may be invented: who reads the list begins at its end.',
+    ),
+  ca: z
+    .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
+    .optional()
+    .describe(
+      'One file or several with certificates in PEM, relative to the folder of the configuration: the authorities that vouch for an `https` upstream, in place of those that Node knows. Read when the plugin is set up.',
     ),
   via: z
     .string()
@@ -70,14 +83,24 @@ const mountSchema = z.strictObject({
 
 export type Mount = z.output<typeof mountSchema>;
 
+const checkedMountSchema = mountSchema.refine(
+  ({ ca, target }) => ca === undefined || /^https:/i.test(target),
+  {
+    error: 'is for an "https" target',
+    path: ['ca'],
+  },
+);
+
 export default definePlugin({
   name: 'proxy',
   options: z.strictObject({
-    mounts: z.array(mountSchema).min(1).describe('Each upstream with its paths.'),
+    mounts: z.array(checkedMountSchema).min(1).describe('Each upstream with its paths.'),
   }),
-  setup({ handle, onClose, options }) {
+  async setup({ handle, onClose, folder, options }) {
     for (const mount of options.mounts) {
-      const upstream = new Upstream(mount);
+      const authorities =
+        mount.ca === undefined ? undefined : await readAuthorities([mount.ca].flat(), folder);
+      const upstream = new Upstream(mount, authorities);
       onClose(() => upstream.close());
       const answer: Handler = (request) => passOn(request, upstream, mount);
       const { prefix, maxBodyOctets } = mount;

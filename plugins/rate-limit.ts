@@ -7,10 +7,11 @@ import { z } from 'zod';
 import { definePlugin, JackfieldError, requestState } from '../core/plugin-api.js';
 import type { Standing } from './rate-limit/bucket.js';
 import { clientKey } from './rate-limit/client-key.js';
+import { countingRule } from './rate-limit/counting-rule.js';
 import { MemoryBuckets } from './rate-limit/memory-buckets.js';
 import { SharedBuckets } from './rate-limit/shared-buckets.js';
 import { refusal } from './shared/refusal.js';
-import { methodSchema, patternSchema, ruleFinder, TOKEN } from './shared/rules.js';
+import { methodSchema, patternSchema, TOKEN } from './shared/rules.js';
 
 const ruleSchema = z.strictObject({
   name: z
@@ -91,7 +92,7 @@ export default definePlugin({
   }),
   setup({ hook, storage, log, options }) {
     const { rules, key, buckets, maxBuckets, whenStoreFails } = options;
-    const find = ruleFinder(rules);
+    const ruleFor = countingRule(rules);
     const header = typeof key === 'string' ? undefined : key.header.toLowerCase();
     const inMemory = new MemoryBuckets(maxBuckets);
     const isShared = buckets === 'auto' && storage.supports.shared !== 'process';
@@ -115,7 +116,7 @@ export default definePlugin({
     }
 
     hook('request', (request) => {
-      const rule = find(request);
+      const rule = ruleFor(request);
       if (rule === undefined || rule.limit === 'none') return undefined;
       const limit: Limit = { name: rule.name, limit: rule.limit, windowSeconds: rule.windowSeconds };
       const bucket = `${rule.name}:${clientKey(request, header)}`;

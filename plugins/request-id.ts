@@ -24,15 +24,16 @@ export default definePlugin({
         'The field that carries the id, in answers and in the requests of clients that are believed.',
       ),
     acceptFrom: z
-      .union([z.enum(['nobody', 'anyone']), z.array(z.string().min(1))])
+      .union([z.enum(['nobody', 'proxies', 'anyone']), z.array(z.string().min(1))])
       .default('nobody')
       .describe(
-        "Whose ids are taken over: `nobody`'s, `anyone`'s, or those of clients with these addresses, as `request.remoteAddress` has them (`unix` is a Unix socket). Behind a proxy that sets the field itself `anyone` is right, as long as nothing else reaches the server. An id is 1 to 128 letters, digits and `._~:@+/=-`; any other is replaced.",
+        "Whose ids are taken over: `nobody`'s; those that come through `proxies` of `trustedProxies`, which are to set the field themselves; `anyone`'s; or those of clients with these addresses, as `request.remoteAddress` has them (`unix` is a Unix socket), which behind a trusted proxy is never that of the proxy. An id is 1 to 128 letters, digits and `._~:@+/=-`; any other is replaced.",
       ),
   }),
   setup({ hook, options: { header, acceptFrom } }) {
     const name = header.toLowerCase();
-    const isBelieved = ({ remoteAddress }: Request): boolean => {
+    const isBelieved = ({ remoteAddress, trustedPeer }: Request): boolean => {
+      if (acceptFrom === 'proxies') return trustedPeer !== undefined;
       if (typeof acceptFrom === 'string') return acceptFrom === 'anyone';
       return acceptFrom.includes(remoteAddress === '' ? 'unix' : remoteAddress);
     };

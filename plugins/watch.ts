@@ -60,7 +60,10 @@ export default definePlugin({
       // Where something lies behind the revision, what the feed says to it comes before the head, so that it can be
       // a status. Nothing needs to lie there, so it is not waited for any longer than a moment.
       if (start < reached) await stream.begun();
-      if (signal.aborted || request.signal.aborted) await stream.return();
+      const { clientEnded } = request;
+      // Else it would be noticed at the next sign of life: what a client that is gone is sent first is still taken.
+      clientEnded.addEventListener('abort', () => void stream.return(), { once: true });
+      if (signal.aborted || clientEnded.aborted) await stream.return();
       return { headers: HEADERS, body: stream };
     });
   },

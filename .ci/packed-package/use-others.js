@@ -7,6 +7,9 @@ const [, , config, schema] = process.argv;
 await whileServing(config, async (url) => {
   assert.deepEqual(await ask(`${url}/tea/Ada`), [200, 'Good afternoon, Ada!\n']);
   assert.deepEqual(await ask(`${url}/cage/perch`, 'SAY', 'hello'), [200, 'hello hello']);
+  // Its own copy of jackfield has made this error.
+  assert.deepEqual(await ask(`${url}/cage/perch`, 'SAY', ''), [422, 'Nothing was said.']);
+  assert.deepEqual(await ask(`${url}/steep/Ada`), [200, 'Hello, Ada!\n']);
   const refused = [422, 'An address begins with https:\n'];
   assert.deepEqual(await ask(`${url}/go/tea`, 'LINK', 'ftp://example.com/'), refused);
   assert.deepEqual(await ask(`${url}/create`, 'POST', 'a: 1'), [200, 'a:1\r\nPost Successfully OK']);

@@ -1,6 +1,6 @@
 /**
  * Writes a project from its template, a folder of `examples/templates/`. There every file is what it will be, checked and
- * linted as such, but for two things: names stand as `__name__` and `__package__`, and npm would take
+ * linted as such, but for two things: names stand as `__name__`, `__package__` and `__reference__`, and npm would take
  * `package.json`, `tsconfig.json` and `.gitignore` for files of jackfield, so they are called otherwise.
  */
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
@@ -19,10 +19,12 @@ export function isKind(text: string): text is Kind {
 export interface Project {
   readonly kind: Kind;
   readonly language: Language;
-  /** As a configuration names it. */
+  /** What it calls itself. */
   readonly name: string;
+  /** As a configuration names it: the same, behind the scope if the package has one. */
+  readonly reference: string;
   readonly packageName: string;
-  /** Relative to the working folder. Default: the name of the package. */
+  /** Relative to the working folder. Default: the name of the package without its scope. */
   readonly folder?: string;
 }
 
@@ -43,7 +45,8 @@ const CALLED_OTHERWISE: Readonly<Record<string, string>> = {
 
 /** Errors: PROJECT_NOT_WRITTEN; then nothing that was there has changed. */
 export async function writeProject(project: Project, cwd: string): Promise<WrittenProject> {
-  const { kind, language, packageName, folder = packageName } = project;
+  const { kind, language, packageName } = project;
+  const { folder = packageName.replace(/^@.*\//, '') } = project;
   const target = path.resolve(cwd, folder);
   const shown = path.relative(cwd, target) || '.';
   const own = await ownPackage();
@@ -60,7 +63,10 @@ export async function writeProject(project: Project, cwd: string): Promise<Writt
     }
     const source = await sourceOf(own, target);
     for (const [file, text] of files) {
-      const named = text.replaceAll('__name__', project.name).replaceAll('__package__', packageName);
+      const named = text
+        .replaceAll('__name__', project.name)
+        .replaceAll('__package__', packageName)
+        .replaceAll('__reference__', project.reference);
       const place = path.join(target, file);
       await mkdir(path.dirname(place), { recursive: true });
       // Never over a file that somebody else put there meanwhile.

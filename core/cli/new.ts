@@ -2,7 +2,7 @@
 import { didYouMean } from '../did-you-mean.js';
 import { JackfieldError } from '../errors.js';
 import type { Command } from './command.js';
-import { isKind, KINDS, type Kind, writeProject } from './new-project.js';
+import { isKind, KINDS, type Kind, type Project, writeProject } from './new-project.js';
 
 /** npm takes no longer name. */
 const MAX_NAME_CHARACTERS = 214;
@@ -14,6 +14,7 @@ export const newProject: Command = {
   flags: ['ts', 'js', 'folder'],
   examples: [
     'jackfield new plugin tea',
+    'jackfield new plugin @me/tea',
     'jackfield new adapter shelf --js',
     'jackfield new server tea-house',
   ],
@@ -22,14 +23,13 @@ export const newProject: Command = {
     if (flags.ts === true && flags.js === true) {
       throw new JackfieldError('USAGE', 'A project is written in one language: --ts or --js, not both.');
     }
-    const plainName = nameOf(kind, name);
+    const names = namesOf(kind, name);
     const language = flags.js === true ? 'javascript' : 'typescript';
     const { folder, packageName } = await writeProject(
       {
         kind,
         language,
-        name: plainName,
-        packageName: packageNameOf(kind, plainName),
+        ...names,
         ...(flags.folder === undefined ? {} : { folder: flags.folder }),
       },
       cwd,
@@ -50,25 +50,23 @@ function unknownKind(kind: string): JackfieldError {
   );
 }
 
-function packageNameOf(kind: Kind, name: string): string {
-  return kind === 'server' ? name : `jackfield-${kind}-${name}`;
-}
-
-/**
- * The plain name, as a configuration has it: `tea`, also where the whole name of the package was given.
- * Errors: USAGE.
- */
-function nameOf(kind: Kind, given: string): string {
-  const prefix = packageNameOf(kind, '');
-  const name = given.startsWith(prefix) ? given.slice(prefix.length) : given;
-  const tooLong = packageNameOf(kind, name).length > MAX_NAME_CHARACTERS;
-  if (/^[a-z](?:[a-z0-9._-]*[a-z0-9])?$/.test(name) && !tooLong && !isTaken(kind, name)) return name;
+/** `tea`, `@me/tea`, or the whole name of the package, `@me/jackfield-plugin-tea`. Errors: USAGE. */
+function namesOf(kind: Kind, given: string): Pick<Project, 'name' | 'reference' | 'packageName'> {
+  const [, scope = '', rest = ''] = /^(@[^/]*\/)?(.*)$/s.exec(given) ?? [];
+  const prefix = kind === 'server' ? '' : `jackfield-${kind}-`;
+  const name = rest.startsWith(prefix) ? rest.slice(prefix.length) : rest;
+  const packageName = scope + prefix + name;
+  const isScope = scope === '' || /^@[a-z0-9][a-z0-9._-]*\/$/.test(scope);
+  const tooLong = packageName.length > MAX_NAME_CHARACTERS;
+  const isFree = scope !== '' || !isTaken(kind, name);
+  if (isScope && /^[a-z](?:[a-z0-9._-]*[a-z0-9])?$/.test(name) && !tooLong && isFree)
+    return { name, reference: scope + name, packageName };
   const plain = name
     .toLowerCase()
     .replaceAll(/[^a-z0-9]+/g, '-')
     .replaceAll(/^[-0-9]+|-+$/g, '');
-  const hint = plain === '' || plain === name ? '' : `; did you mean ${plain}?`;
-  const sentence = isTaken(kind, name)
+  const hint = plain === '' || plain === name ? '' : `; did you mean ${isScope ? scope : ''}${plain}?`;
+  const sentence = !isFree
     ? `A server cannot be called ${JSON.stringify(name)}, for that is a package it needs.`
     : `A name begins with a small letter, and has small letters, digits, "-", "." and "_", not ${JSON.stringify(given)}${hint}`;
   throw new JackfieldError('USAGE', `${sentence.replace(/(?<![.?])$/, '.')} See "jackfield new --help".`);

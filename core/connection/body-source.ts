@@ -8,8 +8,11 @@ import type { ResponseBody } from '../plugin-api.js';
 
 export type Streamed = Exclude<ResponseBody, string | Uint8Array>;
 
-/** On a stream that has to be opened: the head waits until its first part is there, because opening may fail. */
-export const HOLDS_HEAD: unique symbol = Symbol('holds the head of its answer');
+/**
+ * On a stream that has to be opened: the head waits until its first part is there, because opening may fail. Whoever
+ * wraps such a stream, as `compress` does, takes it over. `Symbol.for`, so that another copy of jackfield means the same.
+ */
+export const HOLDS_HEAD: unique symbol = Symbol.for('jackfield.holds-head');
 
 export interface BodySource {
   next(): PromiseLike<IteratorResult<unknown>> | IteratorResult<unknown>;

@@ -70,6 +70,7 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
   #pumping = false;
   #paused = false;
   #peerEnded = false;
+  #peerMayBeGone = false;
 
   constructor(id: number, transport: Transport, services: ConnectionServices) {
     this.id = id;
@@ -114,8 +115,9 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
     this.#inbox.release();
   }
 
-  ended(): void {
+  ended(isReading = false): void {
     this.#peerEnded = true;
+    this.#peerMayBeGone = !isReading;
     if (this.#phase === PHASE.draining) {
       this.#transport.destroy();
       return;
@@ -124,6 +126,7 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
       this.#taken.ended();
       return;
     }
+    if (this.#peerMayBeGone) this.#exchange?.request.endClient();
     // Otherwise the pump does it when it is through.
     if (!this.#inbox.hasMore) this.#endOfInput();
   }
@@ -282,6 +285,7 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
     const peer = this.#transport;
     const origin = this.#proxies === undefined ? peer : this.#proxies.originOf(peer, head.section);
     const request = new ExchangeRequest(head, origin, body, this);
+    if (this.#peerMayBeGone) request.endClient();
     const { dispatcher, overload } = this.#services;
     const refused = overload?.isOver === true;
     const exchange: Exchange = {

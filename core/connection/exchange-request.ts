@@ -1,6 +1,7 @@
 /** The request that handlers see: views of the head, made when they are first asked for. */
 import { isUtf8 } from 'node:buffer';
 import { TextDecoder } from 'node:util';
+import { sameInAllCopies } from '../across-copies.js';
 import { JackfieldError } from '../errors.js';
 import type { Dispatcher } from '../handlers/dispatcher.js';
 import { interimText } from '../handlers/interim.js';
@@ -35,7 +36,7 @@ export class ExchangeRequest implements Request {
   readonly #method: string | undefined;
   readonly #body: RequestBody | undefined;
   readonly #informer: Informer | undefined;
-  #aborts: LazyAbort | undefined;
+  #aborts: Aborts | undefined;
   #query: URLSearchParams | undefined;
   /** Where they differ from the section's. */
   #headers: Readonly<Record<string, string | undefined>> | undefined;
@@ -49,7 +50,7 @@ export class ExchangeRequest implements Request {
     origin: Origin,
     body?: RequestBody,
     informer?: Informer,
-    aborts?: LazyAbort,
+    aborts?: Aborts,
     method?: string,
   ) {
     this.head = head;
@@ -66,6 +67,10 @@ export class ExchangeRequest implements Request {
 
   get remoteAddress(): string {
     return this.#origin.remoteAddress;
+  }
+
+  get trustedPeer(): string | undefined {
+    return this.#origin.trustedPeer;
   }
 
   get protocol(): 'http' | 'https' {
@@ -117,18 +122,30 @@ export class ExchangeRequest implements Request {
   }
 
   get signal(): AbortSignal {
-    this.#aborts ??= new LazyAbort();
-    return this.#aborts.signal;
+    this.#aborts ??= new Aborts();
+    return this.#aborts.gone.signal;
+  }
+
+  get clientEnded(): AbortSignal {
+    this.#aborts ??= new Aborts();
+    return this.#aborts.ended.signal;
   }
 
   abort(reason: unknown): void {
-    this.#aborts ??= new LazyAbort();
-    this.#aborts.abort(reason);
+    this.#aborts ??= new Aborts();
+    this.#aborts.gone.abort(reason);
+    this.#aborts.ended.abort(reason);
+  }
+
+  /** Nothing more comes from the client, which may still read. */
+  endClient(): void {
+    this.#aborts ??= new Aborts();
+    this.#aborts.ended.abort(new JackfieldError('CONNECTION_LOST'));
   }
 
   /** The same request under another method. Its body is one and the same: whoever reads it first has it. */
   withMethod(method: string): ExchangeRequest {
-    this.#aborts ??= new LazyAbort();
+    this.#aborts ??= new Aborts();
     const other = new ExchangeRequest(
       this.head,
       this.#origin,
@@ -170,6 +187,8 @@ export class ExchangeRequest implements Request {
   }
 }
 
+sameInAllCopies(ExchangeRequest, 'ExchangeRequest');
+
 function withoutUpgrade(
   record: Readonly<Record<string, string | undefined>>,
 ): Readonly<Record<string, string | undefined>> {
@@ -201,8 +220,14 @@ function decode(octets: Uint8Array, charset: string): string {
   }
 }
 
+/** What all views of one request share. */
+class Aborts {
+  readonly gone = new LazyAbort();
+  readonly ended = new LazyAbort();
+}
+
 /** An AbortController costs more than most requests; it is made when a handler asks for its signal. */
-export class LazyAbort {
+class LazyAbort {
   #controller: AbortController | undefined;
   #reason: { readonly value: unknown } | undefined;
 

@@ -55,6 +55,6 @@ export function exchangeOctets(connections: Connections, octets: Buffer): Promis
     const connection = connections.open(transport);
     transport.connection = connection;
     connection.received(octets);
-    connection.ended();
+    connection.ended(true);
   });
 }

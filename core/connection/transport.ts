@@ -5,6 +5,8 @@ export interface Origin {
   readonly protocol: 'http' | 'https';
   /** Host and port that a proxy was asked for; undefined where it does not say. */
   readonly host?: string | undefined;
+  /** The proxy that said so, which is believed; undefined where the client itself is the peer, or nobody is believed. */
+  readonly trustedPeer?: string | undefined;
 }
 
 /** What a connection needs of whatever carries its octets: a socket, or memory for `inject`. */
@@ -33,8 +35,11 @@ export interface TransportEvents {
    * @param isShared The octets are only valid during the call; otherwise they stay unchanged.
    */
   received(octets: Buffer, length?: number, isShared?: boolean): void;
-  /** The peer has ended its direction. */
-  ended(): void;
+  /**
+   * The peer has ended its direction.
+   * @param isReading It is known to want what comes, as `inject` is; of a socket nobody can tell.
+   */
+  ended(isReading?: boolean): void;
   /** There is room for more after a `write` that answered false; after `end`, everything was handed over. */
   drained(): void;
   /** The last event: nothing can be read or written any more. */

@@ -69,6 +69,7 @@ export class TrustedProxies {
       remoteAddress: client ?? peer.remoteAddress,
       protocol: agreed(standard.protocol, older.protocol, undefined) ?? peer.protocol,
       host: agreed(standard.host, older.host, undefined),
+      trustedPeer: peer.remoteAddress,
     };
   }
 

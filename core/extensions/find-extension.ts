@@ -102,14 +102,18 @@ async function fileOf(
   const wellNamed = NAME.test(reference) && !reference.split('/').includes('..');
   if (wellNamed) {
     const file =
-      (await packageEntry(`${kind.packagePrefix}${reference}`, folder)) ??
-      (await packageEntry(reference, folder));
+      (await packageEntry(prefixed(kind, reference), folder)) ?? (await packageEntry(reference, folder));
     if (file !== undefined) return { origin: 'package', file, ...(await versionOf(file)) };
   }
   throw new JackfieldError(
     kind.unknown,
     await whyUnknown(kind, reference, folder, named, [...ours.keys()], wellNamed),
   );
+}
+
+/** `tea` is `jackfield-plugin-tea`, and `@me/tea` is `@me/jackfield-plugin-tea`. */
+export function prefixed({ packagePrefix }: Pick<ExtensionKind, 'packagePrefix'>, reference: string): string {
+  return reference.replace(/^(@[^/]+\/)?/, `$1${packagePrefix}`);
 }
 
 /** A file beside the one that is missing, with a name that is almost the same. */
@@ -134,7 +138,7 @@ async function whyUnknown(
   const isFileHere = await isFile(resolve(folder, reference));
   const meant = isFileHere ? `./${reference}` : didYouMean(reference, builtIn);
   const suggestion = meant === undefined ? '' : ` Did you mean "${meant}"?`;
-  const packages = `no package ${kind.packagePrefix}${reference} or ${reference} is installed in ${folder} or above it`;
+  const packages = `no package ${prefixed(kind, reference)} or ${reference} is installed in ${folder} or above it`;
   const rest = wellNamed ? packages : 'a file is named with ./ in front';
   return `${named}.${suggestion} Built in are ${builtIn.sort().join(', ')}; ${rest}.`;
 }
@@ -180,8 +184,19 @@ async function whyUnloadable(file: string, named: string, cause: unknown): Promi
   const reason = cause instanceof Error ? cause.message : String(cause);
   const place = cause instanceof SyntaxError ? await syntaxPlace(file, cause) : undefined;
   if (place !== undefined) return `${named} has a mistake in its syntax at ${place}: ${reason}`;
+  if (cause instanceof SyntaxError && MODULE_SYNTAX.test(reason) && /\.[jt]s$/.test(file)) {
+    const other = basename(file).replace(/(?=.s$)/, 'm');
+    return (
+      `${named} is written as an ES module, and Node reads it as CommonJS, because of the nearest ` +
+      `package.json. Put "type": "module" into that, or call the file ${other}.`
+    );
+  }
   return `${named}${thrownAt(cause, file) || `, imported from ${file}`}: ${reason}`;
 }
+
+/** What Node says where `import` and `export` stand in what it takes for CommonJS. */
+const MODULE_SYNTAX =
+  /^(?:Cannot use (?:import statement|'import\.meta') outside a module|Unexpected token 'export')/;
 
 function codeOf(error: unknown): unknown {
   return error instanceof Error && 'code' in error ? error.code : undefined;

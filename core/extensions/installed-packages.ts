@@ -27,10 +27,12 @@ export async function installedPackages(
       if (found.has(name)) continue;
       const told = await describe(join(at, 'node_modules', name));
       const { keywords, version, description } = told ?? {};
-      const isOne = name.startsWith(packagePrefix) || (Array.isArray(keywords) && keywords.includes(keyword));
+      const [, scope = '', plain = ''] = /^(@[^/]+\/)?(.*)$/.exec(name) ?? [];
+      const isCalledOne = plain.startsWith(packagePrefix);
+      const isOne = isCalledOne || (Array.isArray(keywords) && keywords.includes(keyword));
       if (told === undefined || !isOne) continue;
       found.set(name, {
-        reference: name.startsWith(packagePrefix) ? name.slice(packagePrefix.length) : name,
+        reference: isCalledOne ? scope + plain.slice(packagePrefix.length) : name,
         packageName: name,
         ...(typeof version === 'string' ? { version } : {}),
         ...(typeof description === 'string' ? { description } : {}),

@@ -4,6 +4,7 @@
  */
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { sameInAllCopies } from '../across-copies.js';
 import { HOLDS_HEAD } from '../connection/body-source.js';
 import { JackfieldError } from '../errors.js';
 import { mediaTypeOf } from '../http/media-types.js';
@@ -115,3 +116,5 @@ export class FileBody implements AsyncIterable<Uint8Array> {
       throw new JackfieldError('FILE_CHANGED');
   }
 }
+
+sameInAllCopies(FileBody, 'FileBody');

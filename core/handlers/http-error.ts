@@ -1,3 +1,5 @@
+import { sameInAllCopies } from '../across-copies.js';
+
 /** Thrown by a handler or a hook to answer with a status and a sentence; an alternative to returning them. */
 export class HttpError extends Error {
   override readonly name = 'HttpError';
@@ -17,3 +19,5 @@ export class HttpError extends Error {
     }
   }
 }
+
+sameInAllCopies(HttpError, 'HttpError');

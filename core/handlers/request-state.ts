@@ -11,9 +11,14 @@ export interface RequestState<T> {
   set(request: Request<unknown>, value: T): void;
 }
 
-/** The value is gone with the request. A request that was forwarded under another method has the same values. */
-export function requestState<T>(): RequestState<T> {
-  const values = new WeakMap<object, T>();
+/**
+ * The value is gone with the request. A request that was forwarded under another method has the same values.
+ * @param sharedAs Every copy of a module that gives this name means the same values, also in another version and with
+ * another copy of jackfield: for packages that others may have installed twice. Begin it with the name of the package.
+ * Without, the values are of this one object.
+ */
+export function requestState<T>(sharedAs?: string): RequestState<T> {
+  const values = sharedAs === undefined ? new WeakMap<object, T>() : valuesOf<T>(sharedAs);
   return {
     get: (request) => values.get(keyOf(request)),
     set: (request, value) => void values.set(keyOf(request), value),
@@ -25,5 +30,18 @@ function keyOf(request: Request<unknown>): object {
   return request instanceof ExchangeRequest ? request.head : request;
 }
 
+/** Of the process, since the copies know nothing else of one another. It holds nothing but what requests hold. */
+const SHARED = Symbol.for('jackfield.request-states');
+
+function valuesOf<T>(name: string): WeakMap<object, T> {
+  const found: unknown = Reflect.get(globalThis, SHARED);
+  // Made by this function alone, of this copy or another; whoever shares a name shares the type.
+  const states = (found ?? new Map()) as Map<string, WeakMap<object, T>>;
+  if (found === undefined) Object.defineProperty(globalThis, SHARED, { value: states });
+  const values = states.get(name) ?? new WeakMap<object, T>();
+  states.set(name, values);
+  return values;
+}
+
 /** What the core's own log lines about a request carry beside what they say themselves. */
-export const logFields = requestState<Readonly<Record<string, unknown>>>();
+export const logFields = requestState<Readonly<Record<string, unknown>>>('jackfield:log-fields');

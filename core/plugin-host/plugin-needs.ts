@@ -73,7 +73,11 @@ async function mustFit(plugin: Ordered, needed: Ordered, name: string, range: st
       `"${plugin.name}" needs "${name}" in the version ${JSON.stringify(range)}, which is no range. Write one such as "^1.2".`,
     );
   }
-  if (needed.version !== undefined && semver.satisfies(needed.version, range)) return;
+  // Whoever installs `1.1.0-beta.1` wants to try it, so where `^1.0.0` is needed it counts by its place in the order. npm
+  // would never choose it by itself, but nothing is chosen here.
+  const isMet =
+    needed.version !== undefined && semver.satisfies(needed.version, range, { includePrerelease: true });
+  if (isMet) return;
   const place = needed.location === '' ? '' : ` at ${needed.location}`;
   const found = needed.version === undefined ? 'tells no version' : `is ${needed.version}`;
   throw new JackfieldError(

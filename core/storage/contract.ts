@@ -5,6 +5,7 @@
  * The core checks keys, values and pages once, at its own door (`storage-door.ts`), so an adapter gets clean
  * arguments. It throws `StorageError`; anything else it throws is reported as `STORAGE_UNAVAILABLE`.
  */
+import { sameInAllCopies } from '../across-copies.js';
 import type { StandardSchema } from '../config/standard-schema.js';
 import { type ErrorCode, JackfieldError } from '../errors.js';
 import type { Log } from '../log.js';
@@ -120,6 +121,8 @@ export class StorageError extends JackfieldError {
     super(code, detail, options);
   }
 }
+
+sameInAllCopies(StorageError, 'StorageError');
 
 /** What an adapter is given beside its options. */
 export interface AdapterContext {

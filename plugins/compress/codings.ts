@@ -1,7 +1,8 @@
 /** The work itself; zlib does it in threads of its own, so that the event loop goes on. */
 import { promisify } from 'node:util';
 import zlib from 'node:zlib';
-import type { ResponseBody } from '../../core/plugin-api.js';
+import { HOLDS_HEAD } from '../../core/plugin-api.js';
+import { type Parts, partsOf, type Streamed } from '../shared/stream-parts.js';
 
 export const CODINGS = ['br', 'gzip', 'deflate'] as const;
 export type Coding = (typeof CODINGS)[number];
@@ -51,15 +52,17 @@ function encoderFor(coding: Coding, { quality, level }: Levels): zlib.BrotliComp
  * they happen. Nothing is read, and no encoder is made, before somebody reads.
  */
 export class EncodedStream implements AsyncIterable<Uint8Array> {
-  readonly #source: Exclude<ResponseBody, string | Uint8Array>;
+  readonly #source: Streamed;
   readonly #coding: Coding;
   readonly #levels: Levels;
   #encoder: ReturnType<typeof encoderFor> | undefined;
 
-  constructor(source: Exclude<ResponseBody, string | Uint8Array>, coding: Coding, levels: Levels) {
+  constructor(source: Streamed, coding: Coding, levels: Levels) {
     this.#source = source;
     this.#coding = coding;
     this.#levels = levels;
+    // What may fail at being opened, as a file that is gone by then, still can be answered with a status of its own.
+    if (HOLDS_HEAD in source) Object.defineProperty(this, HOLDS_HEAD, { value: true });
   }
 
   [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
@@ -113,51 +116,4 @@ function drained(encoder: zlib.BrotliCompress | zlib.Gzip): Promise<void> {
     };
     encoder.on('drain', go).on('close', go);
   });
-}
-
-/** The parts of any stream, and how it is told that nobody wants the rest. */
-interface Parts {
-  next(): Promise<IteratorResult<unknown>>;
-  cancel(): Promise<void>;
-}
-
-function partsOf(source: Exclude<ResponseBody, string | Uint8Array>): Parts {
-  const { next, cancel } = opened(source);
-  let isOver = false;
-  return {
-    next: async () => {
-      const part = await next();
-      isOver ||= part.done === true;
-      return part;
-    },
-    cancel: async () => {
-      if (isOver) return;
-      isOver = true;
-      // How a source takes that nobody wants it is its own affair.
-      await cancel().catch(() => {});
-    },
-  };
-}
-
-/** Node streams and web streams end at once when they are told; a generator when it has what it waits for. */
-function opened(source: object & AsyncIterable<unknown>): {
-  next: () => PromiseLike<IteratorResult<unknown>>;
-  cancel: () => Promise<unknown>;
-} {
-  if (isWebStream(source)) {
-    const reader = source.getReader();
-    return { next: () => reader.read(), cancel: () => reader.cancel() };
-  }
-  const parts = source[Symbol.asyncIterator]();
-  const next = () => parts.next();
-  if ('destroy' in source && typeof source.destroy === 'function') {
-    const { destroy } = source;
-    return { next, cancel: async () => destroy.call(source) };
-  }
-  return { next, cancel: async () => parts.return?.() };
-}
-
-/** By shape: a stream may come from another copy of its library. */
-function isWebStream(source: object): source is ReadableStream<unknown> {
-  return 'getReader' in source && typeof source.getReader === 'function';
 }

@@ -24,7 +24,7 @@ const ABOUT_CLIENT = /^(?:forwarded|x-forwarded-.*|x-real-ip)$/;
 /** @param upgrade The protocols that the client asks to switch to, as it wrote them. */
 export function requestFields(
   request: Request,
-  { via, forwarded, prefix, stripPrefix }: Mount,
+  { via, forwarded, appendForwarded, prefix, stripPrefix }: Mount,
   host: string,
   upgrade: string | undefined,
 ): Record<string, string> {
@@ -39,13 +39,18 @@ export function requestFields(
   }
   fields.host = host;
   fields.via = [headers.via ?? [], `${httpVersion} ${via}`].flat().join(', ');
+  const hops = appendForwarded ? hopsBefore(request) : undefined;
   if (forwarded === 'x-forwarded' || forwarded === 'both') {
-    fields['x-forwarded-for'] = request.remoteAddress || 'unknown';
+    fields['x-forwarded-for'] = [hops?.addresses ?? [], hops?.peer ?? nameOf(request.remoteAddress)]
+      .flat()
+      .join(', ');
     fields['x-forwarded-proto'] = request.protocol;
     if (request.host !== '') fields['x-forwarded-host'] = request.host;
     if (stripPrefix && prefix !== '/') fields['x-forwarded-prefix'] = prefix;
   }
-  if (forwarded === 'forwarded' || forwarded === 'both') fields.forwarded = forwardedElement(request);
+  if (forwarded === 'forwarded' || forwarded === 'both')
+    fields.forwarded =
+      hops === undefined ? forwardedElement(request) : `${hops.elements}, for=${quotedNode(hops.peer)}`;
   // The framing of the body is not what the client wrote, but what the core has read.
   if (headers['transfer-encoding'] !== undefined) fields['transfer-encoding'] = 'chunked';
   else if (headers['content-length'] !== undefined) fields['content-length'] = headers['content-length'];
@@ -53,12 +58,47 @@ export function requestFields(
   return fields;
 }
 
+/** Whom a trusted proxy has named, in both families of fields, and that proxy itself. */
+interface Hops {
+  readonly addresses: string;
+  readonly elements: string;
+  readonly peer: string;
+}
+
+/**
+ * What is to be added to; undefined where a request came from its client itself. A family that the proxy has not written
+ * is told what was made of the other, so that both tell the same.
+ */
+function hopsBefore(request: Request): Hops | undefined {
+  const { trustedPeer, remoteAddress, headers } = request;
+  if (trustedPeer === undefined) return undefined;
+  const addresses = headers['x-forwarded-for'] ?? '';
+  const elements = headers.forwarded ?? '';
+  if (addresses === '' && elements === '' && remoteAddress === trustedPeer) return undefined;
+  return {
+    addresses: addresses === '' ? nameOf(remoteAddress) : addresses,
+    // An open quote would take what is added for a part of itself.
+    elements: elements !== '' && QUOTES_CLOSED.test(elements) ? elements : forwardedElement(request),
+    peer: nameOf(trustedPeer),
+  };
+}
+
+const QUOTES_CLOSED = /^(?:[^"]|"(?:[^"\\]|\\.)*")*$/;
+
+/** A Unix socket has no address. */
+function nameOf(address: string): string {
+  return address === '' ? 'unknown' : address;
+}
+
 /** RFC 7239 §4: what is no token stands in quotes, and IPv6 in brackets. */
 function forwardedElement({ remoteAddress, protocol, host }: Request): string {
-  const node = remoteAddress.includes(':') ? `[${remoteAddress}]` : remoteAddress || 'unknown';
-  const pairs = [`for=${quoted(node)}`, `proto=${protocol}`];
+  const pairs = [`for=${quotedNode(nameOf(remoteAddress))}`, `proto=${protocol}`];
   if (host !== '') pairs.push(`host=${quoted(host)}`);
   return pairs.join(';');
+}
+
+function quotedNode(address: string): string {
+  return quoted(address.includes(':') ? `[${address}]` : address);
 }
 
 function quoted(text: string): string {

@@ -7,6 +7,7 @@ import {
   requestedProtocols,
 } from '../../core/plugin-api.js';
 import type { Mount } from '../proxy.js';
+import { EventsWhileWanted, isEventStream } from '../shared/event-stream.js';
 import { behind, queryOf, staysInPlace } from '../shared/mount.js';
 import { interimFields, requestFields, responseFields, trailerFields } from './fields.js';
 import { joinStreams } from './join-streams.js';
@@ -33,7 +34,7 @@ export async function passOn(request: Request, upstream: Upstream, mount: Mount)
   const locate = (location: string): string => upstream.located(location, mount);
   return 'early' in answer
     ? switched(request, answer, asked, mount.via)
-    : given(method, answer, mount.via, locate);
+    : given(request, answer, mount.via, locate);
 }
 
 function visiblePath({ path }: Request, { prefix, stripPrefix }: Mount): string {
@@ -51,7 +52,7 @@ function inform(request: Request, { statusCode, rawHeaders }: InterimMessage): v
 }
 
 function given(
-  method: string,
+  { method, clientEnded }: Request,
   answer: UpstreamResponse,
   via: string,
   locate: (location: string) => string,
@@ -70,7 +71,10 @@ function given(
   }
   // Of parts without a content type the core says that they are octets; of these the upstream has not said that.
   if (!headers.has('content-type')) return new Response(toWeb(answer), { status, headers });
-  const parts: ResponseParts = { status, headers, body: answer };
+  const body = isEventStream(headers.get('content-type'))
+    ? new EventsWhileWanted(answer, clientEnded)
+    : answer;
+  const parts: ResponseParts = { status, headers, body };
   // Behind a length there is no place for trailers.
   if (headers.has('content-length')) return parts;
   return { ...parts, trailers: () => trailerFields(answer.rawTrailers) };

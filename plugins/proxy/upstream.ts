@@ -51,14 +51,26 @@ export class Upstream {
   readonly #url: URL;
   readonly #agent: http.Agent;
   readonly #mount: Mount;
+  readonly #tls: https.RequestOptions;
 
-  constructor(mount: Mount) {
+  /** @param ca Authorities in PEM in place of those that Node knows. */
+  constructor(mount: Mount, ca?: readonly string[]) {
     this.#url = new URL(mount.target);
     this.#mount = mount;
     this.host = this.#url.host;
     this.basePath = this.#url.pathname.replace(/\/+$/, '');
+    const name = this.#hostname;
+    this.#tls = {
+      ...(ca === undefined ? {} : { ca: [...ca] }),
+      // Node would take the name from the Host field, which with `host: client` is whatever that client wrote.
+      servername: isAddress(name) ? '' : name,
+    };
     const { Agent } = this.#isSecure ? https : http;
     this.#agent = new Agent({ keepAlive: true, maxSockets: mount.maxConnections, scheduling: 'lifo' });
+  }
+
+  get #hostname(): string {
+    return this.#url.hostname.replace(/^\[|\]$/g, '');
   }
 
   get #isSecure(): boolean {
@@ -167,10 +179,10 @@ export class Upstream {
   }
 
   #open({ method, path, headers }: Outgoing, agent: http.Agent | false): http.ClientRequest {
-    const { hostname, port } = this.#url;
     return (this.#isSecure ? https : http).request({
-      host: hostname.replace(/^\[|\]$/g, ''),
-      port,
+      ...(this.#isSecure ? this.#tls : {}),
+      host: this.#hostname,
+      port: this.#url.port,
       method,
       path,
       headers,
@@ -178,6 +190,11 @@ export class Upstream {
       setHost: false,
     });
   }
+}
+
+/** Of a URL, which writes IPv4 in one form only and takes no name that ends in a number. */
+function isAddress(hostname: string): boolean {
+  return hostname.includes(':') || /^[0-9.]+$/.test(hostname);
 }
 
 const CLOSED: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED']);

@@ -8,7 +8,7 @@ export interface Identity {
   readonly scheme: 'basic' | 'bearer';
 }
 
-const identities = requestState<Identity>();
+const identities = requestState<Identity>('jackfield:identity');
 
 /** Whose credentials `auth` has found valid; undefined where it asked for none. */
 export function identity(request: Request<unknown>): Identity | undefined {

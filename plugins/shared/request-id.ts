@@ -1,7 +1,7 @@
 /** The id of a request: `request-id` sets it, `access-log` and everybody else reads it. */
 import { type Log, logFields, type Request, requestState } from '../../core/plugin-api.js';
 
-const ids = requestState<string>();
+const ids = requestState<string>('jackfield:request-id');
 
 /** The id that `request-id` gave to this request; undefined where that plugin has not seen it. */
 export function requestId(request: Request<unknown>): string | undefined {

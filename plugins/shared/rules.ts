@@ -23,13 +23,36 @@ export interface Rule {
   readonly path: string;
 }
 
-/** Finds the first rule that fits a request. A rule for GET is one for HEAD too, which is answered with what GET has. */
-export function ruleFinder<R extends Rule>(rules: readonly R[]): (request: Request) => R | undefined {
+/**
+ * Finds the first rule that fits a request, by its own path or another. A rule for GET is one for HEAD too, which is
+ * answered with what GET has.
+ */
+export function ruleFinder<R extends Rule>(
+  rules: readonly R[],
+): (request: Request, path?: string) => R | undefined {
   const compiled = rules.map((rule) => {
     const methods = rule.methods && new Set(rule.methods);
     if (methods?.has('GET')) methods.add('HEAD');
     return { rule, methods, isAt: pathMatcher(rule.path) };
   });
-  return ({ method, path }) =>
+  return ({ method, path: own }, path = own) =>
     compiled.find(({ methods, isAt }) => (methods === undefined || methods.has(method)) && isAt(path))?.rule;
+}
+
+/**
+ * How a server behind this one could read a path: several slashes as one, `%2F`, `\` and `%5C` as slashes, segments without
+ * their `;parameters`, dot segments resolved. No path is changed by it; whoever guards one guards this reading too.
+ * @returns undefined where there is only one reading.
+ */
+export function looseReading(path: string): string | undefined {
+  const segments: string[] = [];
+  const parts = path.split(/[/\\]|%2F|%5C/i).map((part) => part.split(/;|%3B/i, 1)[0] ?? '');
+  parts.forEach((part, at) => {
+    const isLast = at === parts.length - 1;
+    if (part === '..') segments.pop();
+    if (part !== '' && part !== '.' && part !== '..') segments.push(part);
+    else if (isLast && segments.length > 0) segments.push('');
+  });
+  const read = `/${segments.join('/')}`;
+  return !path.startsWith('/') || read === path ? undefined : read;
 }

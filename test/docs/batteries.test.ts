@@ -55,6 +55,22 @@ test('it tells of these plugins, of which none is on by default', (t) => {
   );
 });
 
+test('the README names each of them', async (t) => {
+  const readme = await readText('README.md');
+  for (const name of told) t.true(readme.includes(`\`${name}\``), name);
+});
+
+test('each of them stands in one of the two examples', async (t) => {
+  const examples = await Promise.all(
+    ['batteries', 'web'].map((name) => readText(`examples/${name}/jackfield.config.json`)),
+  );
+  for (const name of told)
+    t.true(
+      examples.some((text) => text.includes(`"${name}"`)),
+      name,
+    );
+});
+
 for (const name of told) {
   test(`the section of ${name} tells every option and no other, with its default`, async (t) => {
     const { default: plugin }: { default: Plugin } = await import(`jackfield/plugins/${name}`);

@@ -44,6 +44,23 @@ export function commandsOf({ text }: Block): Command[] {
     });
 }
 
+/** What pages may have a shell run, beside `npx jackfield`. */
+const PROGRAMS: readonly string[] = ['cat', 'cp', 'curl', 'grep', 'ls', 'node', 'printf', 'sed'];
+
+/**
+ * Why the tests do not run a command of a page; undefined where they do. A page is text that anybody may propose to
+ * change, and looking at it should be enough to know what it does to the machine that checks it.
+ */
+export function refusalOf(command: string): string | undefined {
+  // What stands in quotes is text, but for what a shell replaces in double ones.
+  const bare = command.replaceAll(/'[^']*'/g, "''").replaceAll(/"[^"$`\\]*"/g, '""');
+  const strange = /[$`;<>&()\\"\n]/.exec(bare.replaceAll('""', ''))?.[0];
+  if (strange !== undefined) return `It has ${strange} outside of quotes: ${command}`;
+  const programs = bare.split('|').map((part) => part.trim().split(/\s+/, 1)[0] ?? '');
+  const unknown = programs.find((program) => !PROGRAMS.includes(program));
+  return unknown === undefined ? undefined : `It runs ${unknown || 'nothing'}: ${command}`;
+}
+
 /** Whether a page tells the truth: line by line, but for the width of white space. */
 export function isWhatWasPrinted(told: string, printed: string): boolean {
   const literal = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');

@@ -4,7 +4,7 @@ import { access, cp, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/pr
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { MAIN, ROOT, type RunningServer, readText, runToEnd, serve } from '../repository.js';
-import { type Block, blocksOf, commandsOf, isWhatWasPrinted } from './page.js';
+import { type Block, blocksOf, commandsOf, isWhatWasPrinted, refusalOf } from './page.js';
 
 const inDocs = await readdir(path.join(ROOT, 'docs'), { recursive: true });
 const RUN = ['README.md', ...inDocs.filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`)];
@@ -132,6 +132,8 @@ class Reader {
   }
 
   async #shell(command: string): Promise<string> {
+    const refusal = refusalOf(command);
+    if (refusal !== undefined) throw new Error(refusal);
     const here = command
       .replaceAll(/127\.0\.0\.1:\d+/g, `127.0.0.1:${this.#server?.port}`)
       .replace(/^curl /, 'curl --silent --show-error ');
@@ -139,6 +141,34 @@ class Reader {
     return stdout + stderr;
   }
 }
+
+test('commands of pages that run anything but a few harmless programs are refused', (t) => {
+  for (const command of [
+    "curl -X PUT http://127.0.0.1:10000/a -d 'a: $(b); c & d > e'",
+    'curl -H "Accept: text/plain" http://127.0.0.1:10000/',
+    "printf 'x' | node -e 'process.exit()' | grep '^x'",
+  ])
+    t.is(refusalOf(command), undefined, command);
+  for (const command of [
+    'rm -rf x',
+    'cat a | sh',
+    'cat a; rm b',
+    'cat a && rm b',
+    'cat a & rm b',
+    'cat $(rm b)',
+    'cat "$(rm b)"',
+    'cat `rm b`',
+    'cat a > b',
+    'cat <(rm b)',
+    'X=1 rm b',
+    '/bin/cat a',
+    'cat a\nrm b',
+    'cat a |',
+    "cat 'a\\''; rm b",
+    '',
+  ])
+    t.not(refusalOf(command), undefined, command);
+});
 
 test('docs/index.md names every page under docs', async (t) => {
   const index = await readText('docs/index.md');

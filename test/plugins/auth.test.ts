@@ -170,6 +170,50 @@ test('other spellings of a path do not get past its rule', async (t) => {
     t.not((await ask(server, undefined, target)).text, 'admin', target);
 });
 
+test('a path that somebody behind could read as a guarded one is guarded too', async (t) => {
+  const server = await withOptions(t, {
+    rules: [
+      { path: '/admin/*', allow: ['admin'] },
+      { path: '/open/*', allow: 'anyone' },
+      { path: '/tea/:kind', allow: 'identified' },
+      { allow: 'anyone' },
+    ],
+  });
+  for (const target of [
+    '//admin/x',
+    '///admin//x',
+    '/admin%2Fx',
+    '/admin%2fx',
+    '/admin%5Cx',
+    '/admin;v=1/x',
+    '/%61dmin;v=1%2Fx',
+    '/open/../admin/x',
+    '/open%2F..%2Fadmin/x',
+    '/./admin/x',
+    '/open/%2e%2e/admin/x',
+    'http://127.0.0.1//admin/x',
+    '/open//admin/../../admin/',
+  ]) {
+    t.is((await ask(server, undefined, target)).status, 401, target);
+    t.is((await ask(server, BOB, target)).status, 403, target);
+    t.is((await ask(server, ANN, target)).status, 200, target);
+    t.is((await ask(server, undefined, target, 'PURGE')).status, 401, target);
+  }
+  // Neither reading is a guarded one.
+  for (const target of [
+    '//open//x',
+    '/open/a%2Fb',
+    '/open/admin',
+    '/administrator/x',
+    '/open/;admin/x',
+    '/a//b/',
+  ])
+    t.is((await ask(server, undefined, target)).status, 200, target);
+  // What is guarded itself stays so, whatever it could be read as.
+  t.is((await ask(server, undefined, '/admin/../open/x')).status, 401);
+  t.is((await ask(server, undefined, '/tea/..')).status, 401);
+});
+
 test('who is not let in does not learn which paths there are', async (t) => {
   const server = await served(t, { plugins: [{ use: 'auth', options: { identities } }, 'get'] });
   const [there, nowhere] = [await ask(server, undefined, '/'), await ask(server, undefined, '/nowhere')];

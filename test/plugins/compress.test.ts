@@ -1,9 +1,11 @@
 import { once } from 'node:events';
+import { unlink, writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import zlib from 'node:zlib';
 import test, { type ExecutionContext } from 'ava';
 import type { InjectResponse } from '../../core/inject.js';
-import type { Handler } from '../../core/plugin-api.js';
+import { definePlugin, file, type Handler } from '../../core/plugin-api.js';
 import { tempFolder } from '../core/temp-folder.js';
 import { handlers, request, serve } from '../support/raw-client.js';
 import { served } from './served.js';
@@ -211,6 +213,34 @@ test('with static-files: a file is compressed whole, its parts are not, and smal
   t.is(part.text, 'the');
   t.is((await ask('/a.txt', { Range: 'bytes=0-2', 'If-Range': whole.headers.etag ?? '' })).status, 200);
   t.is((await ask('/small.txt')).headers['content-encoding'], undefined);
+});
+
+test('a file that is gone, or another, when its turn comes is answered as without compress', async (t) => {
+  for (const [change, status] of [
+    [(place: string) => unlink(place), 404],
+    [(place: string) => writeFile(place, 'another'), 503],
+  ] as const) {
+    const folder = await tempFolder(t, { 'a.txt': TEXT });
+    const place = path.join(folder, 'a.txt');
+    const server = await served(t, {
+      plugins: [
+        'compress',
+        definePlugin({
+          name: 'swap',
+          setup({ handle }) {
+            handle('GET', '/', async () => {
+              const answer = await file(place);
+              await change(place);
+              return answer;
+            });
+          },
+        }),
+      ],
+    });
+    const answer = await server.inject({ headers: { 'Accept-Encoding': 'br' } });
+    t.is(answer.status, status);
+    t.is(answer.headers['content-encoding'], undefined);
+  }
 });
 
 test('what an event stream has said arrives while it is silent', async (t) => {

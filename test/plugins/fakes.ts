@@ -111,6 +111,7 @@ export function fakeRequest({
     protocol: 'http',
     host: 'localhost',
     signal: new AbortController().signal,
+    clientEnded: new AbortController().signal,
     inform: () => false,
   };
 }

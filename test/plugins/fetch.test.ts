@@ -184,6 +184,31 @@ test('a client that leaves aborts the signal of the request', async (t) => {
   t.pass();
 });
 
+test('an event stream is cancelled when its client ends its direction; with inject it is given whole', async (t) => {
+  const { connect, server } = await mounted(
+    t,
+    `let told = 'open';
+    const events = (finite) => new Response(new ReadableStream({
+      start(controller) {
+        controller.enqueue(new TextEncoder().encode('data: 1\\n\\n'));
+        if (finite) setTimeout(() => controller.close(), 10);
+      },
+      cancel() { told = 'cancelled'; },
+    }), { headers: { 'Content-Type': 'text/event-stream' } });
+    export default (request) => {
+      const { pathname } = new URL(request.url);
+      return pathname === '/told' ? new Response(told) : events(pathname === '/finite');
+    };`,
+  );
+  const client = await connect();
+  client.send(request('GET /endless'));
+  await client.receive('data: 1');
+  client.end();
+  t.true((await client.closed()).endsWith('0\r\n\r\n'));
+  t.is((await server.inject({ target: '/told' })).text, 'cancelled');
+  t.is((await server.inject({ target: '/finite' })).text, 'data: 1\n\n');
+});
+
 test('a body may be larger than the limit of the server where the mount says so', async (t) => {
   const { connect } = await mounted(t, TELL, { maxBodyOctets: 20 }, { maxBodyOctets: 10 });
   const client = await connect();

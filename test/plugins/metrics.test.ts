@@ -76,6 +76,42 @@ test('the type of the content is that of the format, and the numbers are not cac
   t.is(headers['cache-control'], 'no-store');
 });
 
+test('who prefers OpenMetrics gets it, and everybody else the text format, before and after', async (t) => {
+  const server = await withOptions(t);
+  await server.inject({ target: '/users/1' });
+  const ask = (accept?: string) =>
+    server.inject({ target: '/metrics', headers: accept === undefined ? {} : { Accept: accept } });
+  // As Prometheus 2 and 3 ask.
+  for (const accept of [
+    'application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1',
+    'application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2',
+    'application/openmetrics-text',
+  ]) {
+    const { headers, text } = await ask(accept);
+    t.is(headers['content-type'], 'application/openmetrics-text; version=1.0.0; charset=utf-8');
+    t.is(headers.vary, 'Accept');
+    t.regex(text, /\n# EOF\n$/);
+    t.notRegex(text, /\n\n/);
+    t.regex(text, /^# TYPE jackfield_requests counter\njackfield_requests_total\{/m);
+    t.regex(text, /^# HELP jackfield_requests .*\\"aborted\\"/m);
+    // A counter's family has the name without the suffix, and everything else the name that it has.
+    for (const [, name] of text.matchAll(/^# TYPE (\S+) counter$/gm)) t.false(name?.endsWith('_total'));
+    t.regex(text, /^# TYPE process_start_time_seconds gauge\nprocess_start_time_seconds /m);
+  }
+  for (const accept of [
+    undefined,
+    '*/*',
+    'text/plain',
+    'text/plain;version=0.0.4, application/openmetrics-text;version=1.0.0;q=0.5',
+    'application/openmetrics-text;version=2.0.0',
+    'application/openmetrics-text;q=0',
+  ]) {
+    const { headers, text } = await ask(accept);
+    t.is(headers['content-type'], 'text/plain; version=0.0.4; charset=utf-8', accept);
+    t.true(parseExposition(text).has('jackfield_requests_total'));
+  }
+});
+
 test('connections and exchanges under way are told, this one included', async (t) => {
   const { port } = await serve(t, { plugins: ['metrics'] });
   const [idle, client] = [await RawClient.connect(port), await RawClient.connect(port)];

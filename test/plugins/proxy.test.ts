@@ -2,10 +2,12 @@ import { once } from 'node:events';
 import http from 'node:http';
 import https from 'node:https';
 import net from 'node:net';
+import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { WebSocket } from 'ws';
 import { webSockets } from '../../plugins/websocket.js';
-import { ONE } from '../support/certificates.js';
+import { tempFolder } from '../core/temp-folder.js';
+import { ONE, TWO } from '../support/certificates.js';
 import {
   chunked,
   field,
@@ -264,6 +266,42 @@ test('nobody can invent where he comes from', async (t) => {
   }
 });
 
+test('with appendForwarded the hops that a trusted proxy names are kept, and it is added to them', async (t) => {
+  const told = async (trusted: boolean, fields: readonly string[], options = {}) => {
+    const { ask } = await proxied(
+      t,
+      { appendForwarded: true, ...options },
+      { trustedProxies: trusted ? ['127.0.0.1'] : [] },
+    );
+    const { lines } = await ask(['GET / HTTP/1.1', 'Host: localhost:80', ...fields, '', ''].join('\r\n'));
+    return lines.filter((line) => /^(?:forwarded|x-forwarded-for|x-real)/.test(line)).sort();
+  };
+  const older = 'X-Forwarded-For: 203.0.113.9, 192.0.2.7';
+  const standard = 'Forwarded: for=203.0.113.9, for=192.0.2.7;proto=https';
+  const ofClient = 'for=192.0.2.7;proto=http;host="localhost:80"';
+  t.deepEqual(await told(true, [older, standard]), [
+    'forwarded: for=203.0.113.9, for=192.0.2.7;proto=https, for=127.0.0.1',
+    'x-forwarded-for: 203.0.113.9, 192.0.2.7, 127.0.0.1',
+  ]);
+  // Only one of the two is written by the proxy in front: the other tells the same.
+  t.deepEqual(await told(true, [older]), [
+    `forwarded: ${ofClient}, for=127.0.0.1`,
+    'x-forwarded-for: 203.0.113.9, 192.0.2.7, 127.0.0.1',
+  ]);
+  t.deepEqual(await told(true, [standard], { forwarded: 'x-forwarded' }), [
+    'x-forwarded-for: 192.0.2.7, 127.0.0.1',
+  ]);
+  // A quote that is not closed would swallow what is added.
+  t.deepEqual(await told(true, ['Forwarded: for="', 'X-Forwarded-For: 192.0.2.7']), [
+    'forwarded: for=unknown;proto=http;host="localhost:80", for=127.0.0.1',
+    'x-forwarded-for: 192.0.2.7, 127.0.0.1',
+  ]);
+  const own = ['forwarded: for=127.0.0.1;proto=http;host="localhost:80"', 'x-forwarded-for: 127.0.0.1'];
+  // The proxy names nobody, so it is itself the client; and of who is not trusted nothing is kept.
+  t.deepEqual(await told(true, ['X-Real-IP: 192.0.2.7']), own);
+  t.deepEqual(await told(false, [older, standard]), own);
+});
+
 test('the Host is that of the upstream, or that of the client; a prefix stays, or is stripped', async (t) => {
   const client = await proxied(t, { host: 'client', prefix: '/api' });
   const { lines } = await client.ask(request('GET /api/x?y'));
@@ -501,6 +539,28 @@ test('an answer that falls silent is broken off', async (t) => {
   connection.send('HTTP/1.1 200 OK', 'Content-Length: 10', '', 'abc');
   t.true((await client.closed()).endsWith('abc'));
   await connection.closed();
+});
+
+test('an event stream ends with its client, though nothing is sent that would find it gone', async (t) => {
+  const { ask, log } = await proxied(t);
+  const { client, connection } = await ask(request('GET /'));
+  connection.send('HTTP/1.1 200 OK', 'Content-Type: text/event-stream; charset=utf-8', '', 'data: 1\n\n');
+  await client.receive('data: 1');
+  client.end();
+  await connection.closed();
+  t.true((await client.closed()).endsWith('0\r\n\r\n'));
+  t.deepEqual(
+    log.filter(({ level }) => level !== 'info'),
+    [],
+  );
+});
+
+test('any other answer is still given to a client that has ended its direction', async (t) => {
+  const { ask } = await proxied(t);
+  const { client, connection } = await ask(request('GET /'));
+  client.end();
+  connection.answer('late');
+  t.is((await client.response()).body, 'late');
 });
 
 test('a client that leaves is no longer worked for', async (t) => {
@@ -789,6 +849,58 @@ test('an upstream whose certificate nobody vouches for is 502, and is sent nothi
   t.is(count, 0);
 });
 
+/** An `https` server that vouches for itself, and what a proxy in front of it answers. */
+async function beforeSecure(t: ExecutionContext, options = {}): Promise<{ all: Served; names: unknown[] }> {
+  const names: unknown[] = [];
+  const secure = https.createServer({ cert: ONE.cert, key: ONE.key }, ({ socket }, response) => {
+    names.push(Reflect.get(socket, 'servername'));
+    response.end('secure');
+  });
+  secure.listen(0, '127.0.0.1');
+  await once(secure, 'listening');
+  t.teardown(() => {
+    secure.closeAllConnections();
+    secure.close();
+  });
+  const { port } = secure.address() as net.AddressInfo;
+  const mounts = [{ target: `https://localhost:${port}`, ...options }];
+  const all = await serve(t, { plugins: [{ use: 'proxy', options: { mounts } }], allowedHosts: '*' });
+  return { all, names };
+}
+
+test('ca names who vouches for the upstream, and its name is that of the target whatever the client asks for', async (t) => {
+  const folder = await tempFolder(t, { 'one.pem': ONE.cert, 'two.pem': TWO.cert });
+  const ca = (name: string): string => path.join(folder, name);
+  for (const [options, status] of [
+    [{ ca: ca('one.pem') }, 200],
+    [{ ca: [ca('two.pem'), ca('one.pem')], host: 'client' }, 200],
+    [{ ca: ca('two.pem') }, 502],
+  ] as const) {
+    const { all, names } = await beforeSecure(t, options);
+    const client = await all.connect();
+    client.send(request('GET /', ['Host: other.example']).replace('Host: localhost\r\n', ''));
+    t.is((await client.response()).status, status);
+    t.deepEqual(names, status === 200 ? ['localhost'] : []);
+  }
+});
+
+test('a file of authorities that is none keeps the server from starting, and says which', async (t) => {
+  const folder = await tempFolder(t, {
+    'empty.pem': '',
+    'broken.pem': '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n',
+  });
+  for (const [name, says] of [
+    ['missing.pem', /ENOENT/],
+    ['empty.pem', /There is no certificate in .*empty\.pem\. Give "ca" a file in PEM\./],
+    ['broken.pem', /A certificate in .*broken\.pem cannot be read\./],
+  ] as const) {
+    const mounts = [{ target: 'https://localhost', ca: path.join(folder, name) }];
+    const error = await t.throwsAsync(served(t, { plugins: [{ use: 'proxy', options: { mounts } }] }));
+    t.is(Reflect.get(error, 'code'), 'PLUGIN_SETUP_FAILED');
+    t.regex(error.message, says);
+  }
+});
+
 test('options that are none', async (t) => {
   for (const mount of [
     {},
@@ -799,6 +911,9 @@ test('options that are none', async (t) => {
     { target: 'http://a.example', via: 'a b' },
     { target: 'http://a.example', prefix: 'api' },
     { target: 'http://a.example', timeout: 1 },
+    { target: 'http://a.example', ca: 'a.pem' },
+    { target: 'https://a.example', ca: [] },
+    { target: 'https://a.example', ca: '' },
   ]) {
     const error = await t.throwsAsync(
       served(t, { plugins: [{ use: 'proxy', options: { mounts: [mount] } }] }),

@@ -56,6 +56,22 @@ test('the id of a client is not believed by default', async (t) => {
   t.regex((await idFor(await withOptions(t), 'chosen-by-client')) ?? '', UUID);
 });
 
+test('acceptFrom proxies takes over what comes through a trusted proxy, whoever its client is', async (t) => {
+  for (const [trustedProxies, isBelieved] of [
+    [['127.0.0.1'], true],
+    [['192.0.2.1'], false],
+    [[], false],
+  ] as const) {
+    const server = await served(t, {
+      trustedProxies,
+      plugins: [{ use: 'request-id', options: { acceptFrom: 'proxies' } }, echo],
+    });
+    const headers = { 'X-Request-Id': 'from-the-proxy', 'X-Forwarded-For': '203.0.113.9' };
+    const { text } = await server.inject({ target: '/id', headers });
+    t.is(text === 'from-the-proxy', isBelieved);
+  }
+});
+
 test('acceptFrom anyone takes over a good id, and replaces every other', async (t) => {
   const server = await withOptions(t, { acceptFrom: 'anyone' });
   for (const good of ['a', '7b2e-44', 'Root=1-67891233-abcdef012345678912345678', 'x'.repeat(128)])

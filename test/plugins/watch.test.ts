@@ -215,10 +215,40 @@ test('history that is gone is 410, a revision that was not reached 400, and noth
   t.is(store.readers, 0);
 });
 
+test('a client that ends its direction has its stream ended at once, and whole', async (t) => {
+  const store = new Counted();
+  // No sign of life within this test.
+  const { port } = await watched(t, store, { heartbeatMs: 3_600_000 });
+  const socket = net.connect(port, '127.0.0.1').setEncoding('latin1');
+  t.teardown(() => socket.destroy());
+  socket.write(request('GET /watch'));
+  let got = '';
+  for await (const part of socket) {
+    got += part;
+    if (got.includes('id: 0') && !socket.writableEnded) {
+      t.is(store.readers, 1);
+      socket.end();
+    }
+  }
+  // The last chunk, and then the end of the connection.
+  t.regex(got, /\r\n0\r\n\r\n$/);
+  t.is(store.readers, 0);
+});
+
+test('a client that ends its direction with its request is answered, and leaves no reader behind', async (t) => {
+  const store = new Counted();
+  const { port } = await watched(t, store, { heartbeatMs: 3_600_000 });
+  const socket = net.connect(port, '127.0.0.1').setEncoding('latin1');
+  socket.end(request('GET /watch'));
+  let got = '';
+  for await (const part of socket) got += part;
+  t.regex(got, /^HTTP\/1\.1 200 OK\r\n[\s\S]*\r\n0\r\n\r\n$/);
+  t.is(store.readers, 0);
+});
+
 test('a client that is gone leaves no reader behind', async (t) => {
   const store = new Counted();
-  // The end of what a client sends need not be the end of what it wants; the next sign of life finds out.
-  const { connect } = await watched(t, store, { heartbeatMs: 50 });
+  const { connect } = await watched(t, store, { heartbeatMs: 3_600_000 });
   const client = await connect();
   await client.next();
   t.is(store.readers, 1);

@@ -95,9 +95,11 @@ test('plugins lists what is plugged in where, as a table or as JSON, and listens
   const cwd = await tempFolder(t, {
     'jackfield.config.json': JSON.stringify({
       storage: 'memory',
-      plugins: ['./first.mjs', ...DEFAULTS, 'packaged'],
+      plugins: ['./first.mjs', ...DEFAULTS, 'packaged', '@me/lens'],
     }),
     'first.mjs': `export default { name: 'first', needs: ['get'], setup({ handle }) { handle('LIST', '/first/:name', () => ''); } };`,
+    'node_modules/@me/jackfield-plugin-lens/package.json': '{ "version": "1.0.0", "main": "main.cjs" }',
+    'node_modules/@me/jackfield-plugin-lens/main.cjs': `exports.name = 'lens'; exports.setup = () => {};`,
     'node_modules/jackfield-plugin-packaged/package.json':
       '{ "version": "3.2.1", "type": "module", "exports": "./main.js" }',
     'node_modules/jackfield-plugin-packaged/main.js': `export default { name: 'packaged', setup() {} };`,
@@ -117,6 +119,7 @@ test('plugins lists what is plugged in where, as a table or as JSON, and listens
       ['2', 'first', 'file'],
       ...DEFAULTS.filter((name) => name !== 'get').map((name, at) => [String(at + 3), name, 'built-in']),
       ['10', 'packaged', 'package'],
+      ['11', 'lens', 'package'],
     ],
   );
   t.is(rows[2]?.at(-1), 'LIST /first/:name');
@@ -125,7 +128,7 @@ test('plugins lists what is plugged in where, as a table or as JSON, and listens
   const { code, stdout } = await ran(t, ['plugins', '--json'], cwd);
   t.is(code, 0);
   const reports: Record<string, unknown>[] = JSON.parse(stdout);
-  t.is(reports.length, 10);
+  t.is(reports.length, 11);
   t.like(reports[1], {
     order: 2,
     name: 'first',

@@ -179,6 +179,15 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
     ...plugin('export default class Tally { set_up() {} }'),
     says: 'This is not a plugin: ./p.js at jackfield.config.json:1:32 is a class without a setup method and without methods marked with @Handle or @Hook. [PLUGIN_INVALID]',
   },
+  'a plugin in modules where package.json says CommonJS': {
+    files: { 'package.json': '{ "type": "commonjs" }', 'p.js': 'export default { name: "p", setup() {} };' },
+    config: withPlugins('./p.js'),
+    says: /: "\.\/p\.js" at jackfield\.config\.json:1:32 is written as an ES module, and Node reads it as CommonJS, because of the nearest package\.json\. Put "type": "module" into that, or call the file p\.mjs\. \[PLUGIN_LOAD_FAILED\]$/,
+  },
+  'a plugin of a scope that is not installed': {
+    config: withPlugins('@me/tea'),
+    says: `No such plugin: "@me/tea" at jackfield.config.json:1:32. ${BUILT_IN}; no package @me/jackfield-plugin-tea or @me/tea is installed in DIR or above it. [PLUGIN_UNKNOWN]`,
+  },
   'a plugin whose needs are none': {
     ...plugin('export default { name: "p", needs: ["audit@"], setup() {} };'),
     says: 'This is not a plugin: ./p.js at jackfield.config.json:1:32 has needs that are no list of names, such as "audit" or "audit@^1.2". A plugin is { name, setup } and may have version, needs and options. [PLUGIN_INVALID]',

@@ -259,12 +259,13 @@ export interface ServeOptions {
   readonly plugins?: readonly PluginEntry[];
   readonly limits?: Partial<Limits>;
   readonly allowedHosts?: readonly string[] | '*';
+  readonly trustedProxies?: readonly string[];
 }
 
 /** A server that listens, with its clients; all of it is gone when the test is over. */
 export async function serve(
   t: ExecutionContext,
-  { plugins = [], limits = {}, allowedHosts }: ServeOptions = {},
+  { plugins = [], limits = {}, allowedHosts, trustedProxies = [] }: ServeOptions = {},
 ): Promise<Served> {
   const log: LogLine[] = [];
   const server = createServer(
@@ -273,6 +274,7 @@ export async function serve(
       storage: 'memory',
       plugins: [...plugins, probe],
       limits: { shutdownTimeoutMs: 0, ...limits },
+      trustedProxies,
       ...(allowedHosts === undefined ? {} : { allowedHosts }),
     },
     { log: createLog((line) => void log.push(JSON.parse(line) as LogLine)) },

@@ -1,5 +1,5 @@
-/** SAY /perch: says what it is told, as often as its options say. A class, marked without decorators. */
-import { Handle, inject, TOKENS } from 'jackfield';
+/** SAY /perch: says what it is told, as often as its options say. Errors: 422 where that is nothing. A class, marked without decorators. */
+import { Handle, HttpError, inject, TOKENS } from 'jackfield';
 import { z } from 'zod';
 
 export default class Parrot {
@@ -11,6 +11,7 @@ export default class Parrot {
 
   async say(request) {
     const text = await request.text();
+    if (text === '') throw new HttpError(422, 'Nothing was said.');
     return Array(this.times).fill(text).join(' ');
   }
 }

@@ -78,6 +78,28 @@ test('the whole name of a package is as good as the plain one', async (t) => {
   t.regex(text, /name: 'shelf'/);
 });
 
+test('a scope goes into the name of the package and into the configuration, not into folder, name and paths', async (t) => {
+  const cwd = await tempFolder(t);
+  const { stdout } = await ran(['new', 'plugin', '@me/tea', '--js'], cwd);
+  t.regex(stdout, /^jackfield-plugin-tea is written: @me\/jackfield-plugin-tea, a plugin/);
+  const folder = path.join(cwd, 'jackfield-plugin-tea');
+  t.is(
+    JSON.parse(await readFile(path.join(folder, 'package.json'), 'utf8')).name,
+    '@me/jackfield-plugin-tea',
+  );
+  const code = await readFile(path.join(folder, 'plugin.js'), 'utf8');
+  t.regex(code, /name: 'tea'/);
+  t.regex(code, /'\/tea\/:who'/);
+  const readme = await readFile(path.join(folder, 'README.md'), 'utf8');
+  t.regex(readme, /"use": "@me\/tea"/);
+  t.regex(readme, /npm install @me\/jackfield-plugin-tea/);
+  await ran(['new', 'adapter', '@me/jackfield-adapter-shelf', '--js', '--folder', 'shelf'], cwd);
+  const adapter = JSON.parse(await readFile(path.join(cwd, 'shelf/package.json'), 'utf8'));
+  t.is(adapter.name, '@me/jackfield-adapter-shelf');
+  await ran(['new', 'server', '@me/zod', '--js'], cwd);
+  t.is(JSON.parse(await readFile(path.join(cwd, 'zod/package.json'), 'utf8')).name, '@me/zod');
+});
+
 test('a folder with something in it is refused and left as it is; .git alone does not count', async (t) => {
   const cwd = await tempFolder(t, { 'full/notes.txt': 'mine' });
   t.deepEqual(await ran(['new', 'plugin', 'tea', '--folder', 'full'], cwd), {
@@ -115,7 +137,9 @@ test('names and kinds that cannot be are refused before anything is written', as
     [['plugin', 'Tea Pot'], `${letters} "Tea Pot"; did you mean tea-pot?`],
     [['plugin', '../tea'], `${letters} "../tea"; did you mean tea?`],
     [['plugin', '.'], `${letters} ".".`],
-    [['plugin', '@me/tea'], `${letters} "@me/tea"; did you mean me-tea?`],
+    [['plugin', '@me/Tea'], `${letters} "@me/Tea"; did you mean @me/tea?`],
+    [['plugin', '@/tea'], `${letters} "@/tea".`],
+    [['plugin', '@me/tea/pot'], `${letters} "@me/tea/pot"; did you mean @me/tea-pot?`],
     [['plugin', "it's"], `${letters} "it's"; did you mean it-s?`],
     [['server', 'zod'], 'A server cannot be called "zod", for that is a package it needs.'],
     [['plugin', 'x'.repeat(200)], `${letters} "${'x'.repeat(200)}".`],

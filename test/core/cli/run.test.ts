@@ -378,6 +378,7 @@ test('plugins --installed lists what could be configured, without importing any 
       '{ "name": "jackfield-plugin-audit", "version": "1.2.3", "description": "Who did what." }',
     'node_modules/@acme/tracer/package.json':
       '{ "name": "@acme/tracer", "version": "2.0.0", "keywords": ["jackfield-plugin"] }',
+    'node_modules/@acme/jackfield-plugin-lens/package.json': '{ "version": "1.0.0" }',
     'node_modules/other/package.json': '{ "name": "other" }',
     'node_modules/broken/package.json': '{',
     'inner/jackfield.config.json': '{}',
@@ -388,7 +389,8 @@ test('plugins --installed lists what could be configured, without importing any 
   const rows = table.stdout.split('\n').map((line) => line.split(/ {2,}/));
   t.deepEqual(rows[0], ['NAME', 'ORIGIN', 'PACKAGE', 'DESCRIPTION']);
   t.true(rows.some((row) => row.join('|') === 'get|built-in|-|-'));
-  t.deepEqual(rows.slice(-3), [
+  t.deepEqual(rows.slice(-4), [
+    ['@acme/lens', 'package', '@acme/jackfield-plugin-lens 1.0.0', '-'],
     ['@acme/tracer', 'package', '@acme/tracer 2.0.0', '-'],
     ['audit', 'package', 'jackfield-plugin-audit 1.2.3', 'Who did what.'],
     [''],

@@ -34,8 +34,12 @@ test('addresses, ranges and Unix sockets are trusted as configured, however they
 });
 
 test('without a field about it, the trusted peer is the client', (t) => {
-  t.deepEqual(origin(), { ...PEER, host: undefined });
-  t.deepEqual(origin(['Forwarded', ''], ['X-Forwarded-For', ' ,, ']), { ...PEER, host: undefined });
+  t.deepEqual(origin(), { ...PEER, host: undefined, trustedPeer: PEER.remoteAddress });
+  t.deepEqual(origin(['Forwarded', ''], ['X-Forwarded-For', ' ,, ']), {
+    ...PEER,
+    host: undefined,
+    trustedPeer: PEER.remoteAddress,
+  });
 });
 
 test('X-Forwarded-For is read from the end, past every trusted hop', (t) => {
@@ -125,6 +129,7 @@ test('protocol and host are those that the client used, as the proxy next to it 
     remoteAddress: '203.0.113.9',
     protocol: 'https',
     host: 'example.org:8443',
+    trustedPeer: '127.0.0.1',
   });
   t.like(
     origin([
@@ -137,6 +142,7 @@ test('protocol and host are those that the client used, as the proxy next to it 
     remoteAddress: '127.0.0.1',
     protocol: 'https',
     host: 'example.org',
+    trustedPeer: PEER.remoteAddress,
   });
   // Written once by the outer proxy, or once by each.
   const hops = ['X-Forwarded-For', '6.6.6.6, 203.0.113.9, 10.0.0.1'] as const;

@@ -170,6 +170,20 @@ test('a range of versions is met by a plugin under its own name, by a built-in, 
   );
 });
 
+test('a version ahead of its release meets a range by its place in the order', async (t) => {
+  const audit = definePlugin({ name: 'audit', version: '1.1.0-beta.1', setup() {} });
+  const needy = (range: string) =>
+    definePlugin({ name: 'needy', needs: [{ name: 'audit', range }], setup() {} });
+  for (const range of ['*', '^1.0.0', '>=1.0', '^1.1.0-beta.0']) {
+    const server = await served(t, audit, needy(range));
+    t.is(server.plugins.length, 2, range);
+  }
+  for (const range of ['^1.1.0', '^1.1.0-beta.2', '<1.0.0', '^0.9'])
+    await t.throwsAsync(served(t, audit, needy(range)), { code: 'PLUGIN_NEEDS_VERSION' }, range);
+  const next = definePlugin({ name: 'audit', version: '2.0.0-rc.1', setup() {} });
+  await t.throwsAsync(served(t, next, needy('^1.0.0')), { code: 'PLUGIN_NEEDS_VERSION' });
+});
+
 test('of two with one own name, each has to be in the range', async (t) => {
   const audit = (version: string) => definePlugin({ name: 'audit', version, setup() {} });
   const needy = definePlugin({ name: 'needy', needs: ['audit@^1.2'], setup() {} });

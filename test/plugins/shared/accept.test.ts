@@ -1,5 +1,5 @@
 import test from 'ava';
-import { preferredType } from '../../../plugins/get/accept.js';
+import { preferredType } from '../../../plugins/shared/accept.js';
 
 const TEXT = 'text/plain';
 const JSON_TYPE = 'application/json';
