@@ -124,6 +124,7 @@ export const ERRORS = {
   HANDLER_ANSWER_INVALID: row(500, 'The handler returned no valid answer; the log of the server says why.'),
   HANDLER_TIMEOUT: closing(503, 'The handler did not answer in time.'),
   SERVER_CLOSING: closing(503, 'The server is shutting down; try again elsewhere or later.'),
+  PLUGIN_LEFT: row(503, 'The configuration of the server has changed; try again.'),
   OVERLOADED: row(
     503,
     'The server has more to do than it can do in time; try again later (RFC 9110 §15.6.4).',

@@ -4,8 +4,10 @@
  * Law of this file: `dispatch` never throws and never rejects. Whatever a plugin does, an answer comes of it, and what
  * a plugin did wrong is in the log under its name.
  */
+import { abandon, abandonFaulty } from '../connection/body-source.js';
 import type { Exchange } from '../connection/exchange.js';
 import type { ExchangeRequest } from '../connection/exchange-request.js';
+import type { TakenConnections } from '../connection/taken-connections.js';
 import { JackfieldError } from '../errors.js';
 import type { ClaimedHead, Dialect, DialectContext, RefusedHead } from '../http/dialect.js';
 import type { RequestHead } from '../http/request-head.js';
@@ -13,7 +15,15 @@ import type { Log } from '../log.js';
 import type { Hooks, Request, ResponseValue } from '../plugin-api.js';
 import type { MaybePromise } from '../storage/contract.js';
 import type { AllowedHosts } from './allowed-hosts.js';
-import { type Answer, errorAnswer, isExpected, replaceAnswer, toAnswer, toParts } from './answer.js';
+import {
+  type Answer,
+  errorAnswer,
+  isExpected,
+  isStream,
+  replaceAnswer,
+  toAnswer,
+  toParts,
+} from './answer.js';
 import { conditional } from './conditional.js';
 import { mustFit } from './hand-over.js';
 import { HttpError } from './http-error.js';
@@ -37,6 +47,8 @@ export interface Contributions {
   readonly registry: Registry;
   readonly hooks: HookTable;
   readonly dialects: readonly Dialect[];
+  /** Of each plugin, by its name. */
+  readonly taken: ReadonlyMap<string, TakenConnections>;
 }
 
 export class Dispatcher implements DialectContext {
@@ -126,6 +138,11 @@ export class Dispatcher implements DialectContext {
     forwarded.params = match.params;
     request.route = match.route.pattern.text;
     return match.route.handler(forwarded);
+  }
+
+  /** Where connections belong that this plugin takes over. */
+  takenBy(plugin: string): TakenConnections | undefined {
+    return this.#contributions.taken.get(plugin);
   }
 
   /** Resolves when every exchange that began here is over; for one that a reload has replaced, so none begins any more. */
@@ -224,9 +241,17 @@ export class Dispatcher implements DialectContext {
       answer = await this.#failed(request, error);
     }
     for (const { plugin, fn } of this.#contributions.hooks.response) {
-      const replaced = await this.#runHook(plugin, request, () => fn(request, toParts(answer!)));
-      if (replaced !== undefined) answer = replaceAnswer(answer, replaced);
+      request.unsent = answer.body;
+      try {
+        const replaced = await this.#runHook(plugin, request, () => fn(request, toParts(answer!)));
+        if (replaced !== undefined) answer = withoutLoss(answer, replaced);
+      } catch (error) {
+        abandon(answer.body);
+        // Nobody waits for this answer any more, and its stream may have been let go of under the hands of the hook.
+        if (!request.isAborted) throw error;
+      }
     }
+    request.unsent = undefined;
     return answer;
   }
 
@@ -298,8 +323,23 @@ export class Dispatcher implements DialectContext {
   }
 }
 
+/** A stream that a hook has put something whole in the place of is read by nobody; one behind a stream may be its source. */
+function withoutLoss(before: Answer, by: Answer): Answer {
+  if (isStream(before.body) && !isStream(by.body)) abandon(before.body);
+  return replaceAnswer(before, by);
+}
+
 /** What was returned, checked; where it carries a validator, as far as the conditions of the request let it be. */
 function answerTo(request: Request, value: ResponseValue): Answer {
+  try {
+    return checkedAnswer(request, value);
+  } catch (error) {
+    abandonFaulty(value);
+    throw error;
+  }
+}
+
+function checkedAnswer(request: Request, value: ResponseValue): Answer {
   const answer = toAnswer(value);
   if (answer.handOver !== undefined || request.method === 'CONNECT') {
     mustFit(request, answer);

@@ -1,6 +1,7 @@
 /** One plugin that is set up: its context, what it contributed, and what has to be done when it is closed. */
 import type { PluginClass } from '../config/server-config.js';
 import { ExchangeRequest } from '../connection/exchange-request.js';
+import { TakenConnections } from '../connection/taken-connections.js';
 import { JackfieldError } from '../errors.js';
 import { thrownAt } from '../extensions/stack-places.js';
 import type { Dispatcher, Hook, HookTable } from '../handlers/dispatcher.js';
@@ -66,6 +67,7 @@ export class PluginUnit {
   readonly routes: Route[] = [];
   readonly hooks: MutableHooks = noHooks();
   readonly dialects: Dialect[] = [];
+  readonly taken = new TakenConnections();
   readonly #services: UnitServices;
   readonly #stopping = new AbortController();
   readonly #closers: (() => MaybePromise<void>)[] = [];
@@ -154,7 +156,9 @@ export class PluginUnit {
         // The one that the exchange began with, whatever a reload has put in its place.
         const dispatcher = request instanceof ExchangeRequest ? request.dispatcher : undefined;
         if (dispatcher === undefined)
-          throw new TypeError('forward takes the request that a handler was given.');
+          throw new TypeError(
+            'forward takes the request that a handler was given, while its exchange is under way.',
+          );
         return dispatcher.forward(request as ExchangeRequest, method);
       },
       allowedMethods: (path) => {
@@ -190,8 +194,8 @@ export class PluginUnit {
   }
 
   /** Tells the plugin that its end is near: the server stops, or it leaves the configuration. */
-  announceStop(): void {
-    this.#stopping.abort(new JackfieldError('SERVER_CLOSING'));
+  announceStop(why: 'SERVER_CLOSING' | 'PLUGIN_LEFT' = 'SERVER_CLOSING'): void {
+    this.#stopping.abort(new JackfieldError(why));
   }
 
   /**
