@@ -62,7 +62,12 @@ export class Reloader {
 
   /** Errors: RELOAD_NEEDS_RESTART and those of a start; then the old configuration goes on. */
   reload(config: ResolvedConfig, source: ConfigSource): Promise<ReloadReport> {
-    const next = this.#last.then(() => this.#reload(config, source));
+    return this.alone(() => this.#reload(config, source));
+  }
+
+  /** Does something that must not meet a reload half-way. */
+  alone<T>(work: () => Promise<T>): Promise<T> {
+    const next = this.#last.then(work);
     this.#last = next.catch(() => {});
     return next;
   }

@@ -239,6 +239,8 @@ async function materialFor(
 }
 
 function renew(held: Held, material: SecureContextOptions | undefined): void {
+  // Otherwise clients could not resume the sessions that they have.
+  if (isDeepStrictEqual(held.material, material)) return;
   held.material = material;
   if (material !== undefined) for (const listener of held.listeners) listener.renewTls(material);
 }
