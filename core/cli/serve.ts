@@ -28,7 +28,7 @@ export const serve: Command = {
         : undefined;
     const watchLoop = (): void => {
       const { blockedLoopMs } = withDefaults(prepared.loaded.config).limits;
-      around.watchdog.watch({ limitMs: blockedLoopMs, plugins: server.plugins });
+      around.watchdog.watch({ limitMs: blockedLoopMs, plugins: prepared.plugins() });
     };
     const reload = async (): Promise<ReloadReport> => {
       const report = await prepared.reload();
