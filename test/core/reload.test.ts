@@ -1,6 +1,6 @@
 /** Going over to another configuration while it serves: what is kept, started and closed, and what happens when it fails. */
 import { once } from 'node:events';
-import { writeFile } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import path from 'node:path';
 import type tls from 'node:tls';
@@ -21,6 +21,7 @@ import {
 } from '../../core/index.js';
 import { ONE, TWO } from '../support/certificates.js';
 import { GET_WHO, Peer, who } from '../support/peer.js';
+import { deadPort } from './client/canned-server.js';
 import { tempFolder } from './temp-folder.js';
 
 /** A plugin that writes down its life, with an instance that can be told from others. */
@@ -329,6 +330,41 @@ test('certificates are those of the new configuration for connections to come; a
   t.is(subjectOf(open), 'jackfield test one');
 });
 
+test('an authority that is added or taken away holds for connections to come, also for sessions of before', async (t) => {
+  const config = (more: object) => ({
+    ...IN_MEMORY,
+    listen: { port: 0, tls: { ...ONE, ...more } },
+    plugins: [who],
+  });
+  const { server } = serverOf(t, config({}));
+  const { port } = await server.listen();
+  const open = await Peer.secure(t, { port, maxVersion: 'TLSv1.2' });
+  const session = (open.socket as tls.TLSSocket).getSession();
+  const resumed = async (): Promise<boolean> => {
+    const peer = await Peer.secure(t, { port, maxVersion: 'TLSv1.2', session });
+    return (peer.socket as tls.TLSSocket).isSessionReused();
+  };
+  t.true(await resumed());
+  // What does not touch TLS leaves sessions as they are.
+  await server.reload({ ...config({}), allowedHosts: '*' });
+  t.true(await resumed());
+  await server.reload(config({ ca: TWO.cert }));
+  const refused = await Peer.secure(t, { port, maxVersion: 'TLSv1.3' });
+  refused.send(GET_WHO);
+  await refused.close();
+  t.is(refused.received, '');
+  await t.throwsAsync(resumed());
+  const known = await Peer.secure(t, { port, ...TWO });
+  known.send(GET_WHO);
+  t.deepEqual(await known.answers(1), ['200']);
+  open.send(GET_WHO);
+  t.deepEqual(await open.answers(1), ['200']);
+  await server.reload(config({}));
+  const anybody = await Peer.secure(t, { port });
+  anybody.send(GET_WHO);
+  t.deepEqual(await anybody.answers(1), ['200']);
+});
+
 test('a listener that cannot be opened changes nothing', async (t) => {
   const life: string[] = [];
   const taken = net.createServer().listen(0, '127.0.0.1');
@@ -387,6 +423,74 @@ test('a server that closes while it reloads closes everything, once', async (t) 
     ['slow0 closed', 'a0 closed'],
   );
   await t.throwsAsync(server.reload(IN_MEMORY), { code: 'SERVER_CLOSING' });
+});
+
+test('a reload and a listen at once: it listens where the new configuration says, and nowhere else', async (t) => {
+  const folder = await tempFolder(t);
+  const source = plainSource(folder);
+  const at = (name: string): ServerConfig => ({ storage: 'memory', listen: { socket: name } });
+  for (const first of ['listen', 'reload'] as const) {
+    const server = createServer(at('old.sock'), { source });
+    t.teardown(() => server.close());
+    await server.ready();
+    const steps = {
+      listen: () => server.listen(),
+      reload: () => server.reload(at('new.sock'), source),
+    };
+    await Promise.all([steps[first](), steps[first === 'listen' ? 'reload' : 'listen']()]);
+    t.deepEqual(
+      server.addresses.map(({ socket }) => socket),
+      [path.join(folder, 'new.sock')],
+    );
+    t.deepEqual(await readdir(folder), ['new.sock']);
+    await server.close();
+    t.deepEqual(await readdir(folder), []);
+  }
+});
+
+test('a client that came to a listener of a reload which a stop breaks off is let go of too', async (t) => {
+  const life: string[] = [];
+  const { server } = serverOf(t, { plugins: [] });
+  await server.listen();
+  const port = await deadPort();
+  const hold = gate();
+  const [slow] = [lively('slow', life, () => hold.opened)];
+  // A name is looked up, which takes a turn of the loop; by then the listener before it is open.
+  const listen = [{ port: 0 }, { port }, { host: 'localhost', port: 0 }];
+  const reloading = server.reload({ ...IN_MEMORY, listen, plugins: [slow] });
+  while (!life.includes('slow0 up')) await new Promise(setImmediate);
+  hold.open();
+  let client: net.Socket | undefined;
+  while (client === undefined) {
+    const socket = net.connect(port, '127.0.0.1');
+    client = await once(socket, 'connect').then(
+      () => socket,
+      () => undefined,
+    );
+  }
+  const gone = once(client.resume(), 'close');
+  await Promise.all([server.close(), reloading.catch(() => {})]);
+  await gone;
+  t.pass();
+});
+
+test('a reload that is asked for while the server stops is refused', async (t) => {
+  const [begun, answer] = [gate(), gate()];
+  const slow = lively('slow', [], ({ handle }) =>
+    handle('GET', '/wait', async () => {
+      begun.open();
+      await answer.opened;
+      return 'answered';
+    }),
+  );
+  const { server, get } = serverOf(t, { plugins: [slow] });
+  const waiting = get('/wait');
+  await begun.opened;
+  const closing = server.close();
+  await t.throwsAsync(server.reload(IN_MEMORY), { code: 'SERVER_CLOSING' });
+  answer.open();
+  t.is(await waiting, 'answered');
+  await closing;
 });
 
 test('a class plugin that a reload starts is given the new configuration', async (t) => {
