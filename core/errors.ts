@@ -248,3 +248,12 @@ function sentenceOf(code: ErrorCode, detail: string): string {
   if (sentence.includes('…')) return sentence.replace('…', () => detail).trimEnd();
   return detail === '' ? sentence : `${sentence} ${detail}`;
 }
+
+/** What was thrown, in words. It may be anything, and even looking at it may throw; this does not. */
+export function reasonOf(cause: unknown): string {
+  try {
+    return String(cause instanceof Error ? cause.message : cause);
+  } catch {
+    return 'something that cannot be told';
+  }
+}

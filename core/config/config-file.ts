@@ -4,7 +4,7 @@
  */
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { JackfieldError } from '../errors.js';
+import { JackfieldError, reasonOf } from '../errors.js';
 import { freshUrl } from '../extensions/loaded-code.js';
 import { inTime } from '../plugin-host/in-time.js';
 import { resolveEnvironment } from './environment.js';
@@ -137,7 +137,7 @@ async function importModule(absolute: string, file: string): Promise<object> {
         { cause },
       );
     }
-    throw new JackfieldError('CONFIG_UNREADABLE', `${file}: ${messageOf(cause)}`, { cause });
+    throw new JackfieldError('CONFIG_UNREADABLE', `${file}: ${reasonOf(cause)}`, { cause });
   }
 }
 
@@ -148,7 +148,7 @@ async function callConfig(exported: unknown, file: string): Promise<unknown> {
   } catch (cause) {
     throw new JackfieldError(
       'CONFIG_UNREADABLE',
-      `${file}: the exported function failed: ${messageOf(cause)}`,
+      `${file}: the exported function failed: ${reasonOf(cause)}`,
       { cause },
     );
   }
@@ -158,7 +158,7 @@ function unreadableBecause(error: unknown, file: string): string {
   if (isCode(error, 'ENOENT') || isCode(error, 'ENOTDIR')) return `there is no file ${file}.`;
   if (isCode(error, 'EISDIR')) return `${file} is a folder, not a file.`;
   if (isCode(error, 'EACCES') || isCode(error, 'EPERM')) return `this user may not read ${file}.`;
-  return `${file}: ${messageOf(error)}`;
+  return `${file}: ${reasonOf(error)}`;
 }
 
 /** The way a user standing in `cwd` would write it. */
@@ -170,8 +170,4 @@ export function nameOf(absolute: string, cwd: string): string {
 
 function isCode(error: unknown, code: string): boolean {
   return error instanceof Error && Reflect.get(error, 'code') === code;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -2,7 +2,7 @@
 import type { PluginClass } from '../config/server-config.js';
 import { ExchangeRequest } from '../connection/exchange-request.js';
 import { TakenConnections } from '../connection/taken-connections.js';
-import { JackfieldError } from '../errors.js';
+import { JackfieldError, reasonOf } from '../errors.js';
 import { thrownAt } from '../extensions/stack-places.js';
 import type { Dispatcher, Hook, HookTable } from '../handlers/dispatcher.js';
 import { makeRoute, type Route } from '../handlers/registry.js';
@@ -105,16 +105,18 @@ export class PluginUnit {
     const { plugin } = this;
     const { make, setupTimeoutMs } = this.#services;
     const named = plugin.location === '' ? `"${plugin.name}"` : `"${plugin.name}" at ${plugin.location}`;
+    let late: JackfieldError | undefined;
     try {
       const context = this.#context();
       const instance = typeof plugin.made === 'function' ? await make(plugin.made, context) : plugin.made;
       if (typeof plugin.made === 'function') plugMarked(instance, context);
-      await inTime(instance.setup?.(context), setupTimeoutMs, () =>
-        tooLate(named, setupTimeoutMs, this.#calls.names),
-      );
+      await inTime(instance.setup?.(context), setupTimeoutMs, () => {
+        late = tooLate(named, setupTimeoutMs, this.#calls.names);
+        return late;
+      });
     } catch (cause) {
-      if (cause instanceof JackfieldError && cause.code === 'PLUGIN_SETUP_TIMEOUT') throw cause;
-      const reason = cause instanceof Error ? cause.message : String(cause);
+      if (cause === late) throw cause;
+      const reason = reasonOf(cause);
       throw new JackfieldError('PLUGIN_SETUP_FAILED', `${named}${thrownAt(cause, plugin.file)}: ${reason}`, {
         cause,
       });
