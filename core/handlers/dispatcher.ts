@@ -166,8 +166,9 @@ export class Dispatcher implements DialectContext {
     for (const { plugin, fn } of this.#contributions.hooks.close) {
       try {
         const result = fn(request, outcome);
+        // A thenable of another library may reject twice, or throw.
         if (isPromise(result))
-          result.then(undefined, (error: unknown) => this.#blame(plugin, error, request));
+          Promise.resolve(result).catch((error: unknown) => this.#blame(plugin, error, request));
       } catch (error) {
         this.#blame(plugin, error, request);
       }
