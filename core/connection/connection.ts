@@ -421,11 +421,13 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
   }
 
   /** The answer behind which the pump hands the connection over, or why it cannot be. */
-  #answerHandOver(exchange: Exchange, answer: Answer, { takeOver, writesHead }: HandOver): void {
+  #answerHandOver(exchange: Exchange, answer: Answer, { takeOver, writesHead, plugin }: HandOver): void {
     // Where the body ends and the other protocol begins is only known of a request that is here whole.
     const isWhole = exchange.received || this.#takeBody(exchange) === 'complete';
     const { request, dispatcher } = exchange;
-    const owner = dispatcher.takenBy(request.handledBy);
+    // A hook may have had the answer last.
+    request.handledBy = plugin;
+    const owner = dispatcher.takenBy(plugin);
     const { isStopping } = this.#services;
     if (!isWhole || isStopping || owner?.isOver === true) {
       const why = isStopping ? 'SERVER_CLOSING' : 'PLUGIN_LEFT';

@@ -25,7 +25,7 @@ import {
   toParts,
 } from './answer.js';
 import { conditional } from './conditional.js';
-import { mustFit } from './hand-over.js';
+import { mustFit, withoutLostFields } from './hand-over.js';
 import { HttpError } from './http-error.js';
 import type { Match, Registry } from './registry.js';
 import { logFields } from './request-state.js';
@@ -244,7 +244,10 @@ export class Dispatcher implements DialectContext {
     for (const { plugin, fn } of this.#contributions.hooks.response) {
       request.unsent = answer.body;
       try {
-        const replaced = await this.#runHook(plugin, request, () => fn(request, toParts(answer!)));
+        const now: Answer = answer;
+        const run = () => fn(request, toParts(now));
+        const fitting = async () => withoutLostFields(now, await run());
+        const replaced = await this.#runHook(plugin, request, now.handOver === undefined ? run : fitting);
         if (replaced !== undefined) answer = withoutLoss(answer, replaced);
       } catch (error) {
         abandon(answer.body);
@@ -264,11 +267,7 @@ export class Dispatcher implements DialectContext {
     return undefined;
   }
 
-  async #runHook(
-    plugin: string,
-    request: ExchangeRequest,
-    run: () => MaybePromise<ResponseValue | undefined | void>,
-  ): Promise<Answer | undefined> {
+  async #runHook(plugin: string, request: ExchangeRequest, run: () => unknown): Promise<Answer | undefined> {
     // It is this plugin that is waited for, and whose answer it is where it gives one.
     const before = request.handledBy;
     request.handledBy = plugin;
@@ -327,11 +326,14 @@ export class Dispatcher implements DialectContext {
 /** A stream that a hook has put something whole in the place of is read by nobody; one behind a stream may be its source. */
 function withoutLoss(before: Answer, by: Answer): Answer {
   if (isStream(before.body) && !isStream(by.body)) abandon(before.body);
-  return replaceAnswer(before, by);
+  const answer = replaceAnswer(before, by);
+  // A hook that adds a field to it has not made the connection its own.
+  const isSame = before.handOver !== undefined && before.handOver.takeOver === by.handOver?.takeOver;
+  return isSame ? { ...answer, handOver: before.handOver } : answer;
 }
 
 /** What was returned, checked; where it carries a validator, as far as the conditions of the request let it be. */
-function answerTo(request: Request, value: ResponseValue): Answer {
+function answerTo(request: ExchangeRequest, value: ResponseValue): Answer {
   try {
     return checkedAnswer(request, value);
   } catch (error) {
@@ -340,11 +342,12 @@ function answerTo(request: Request, value: ResponseValue): Answer {
   }
 }
 
-function checkedAnswer(request: Request, value: ResponseValue): Answer {
+function checkedAnswer(request: ExchangeRequest, value: ResponseValue): Answer {
   const answer = toAnswer(value);
   if (answer.handOver !== undefined || request.method === 'CONNECT') {
     mustFit(request, answer);
-    return answer;
+    const { handOver } = answer;
+    return handOver ? { ...answer, handOver: { ...handOver, plugin: request.handledBy } } : answer;
   }
   const { validators } = answer.fields;
   return validators === undefined ? answer : conditional(request, answer, validators);
