@@ -91,7 +91,8 @@ export function webSockets(
 
   const close = (socket: GuardedSocket, code: number, reason: string): void => {
     socket.close(code, reason);
-    setTimeout(() => socket.terminate(), closeTimeoutMs).unref();
+    const late = setTimeout(() => socket.terminate(), closeTimeoutMs).unref();
+    socket.on('close', () => clearTimeout(late));
   };
 
   signal.addEventListener(
