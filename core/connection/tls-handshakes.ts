@@ -44,6 +44,10 @@ export class TlsHandshakes {
     this.#server = this.#serverWith(material);
   }
 
+  get isIdle(): boolean {
+    return this.#underWay.size === 0;
+  }
+
   /** Breaks off those under way: nothing was asked yet. */
   stop(): void {
     for (const socket of this.#underWay.values()) socket.destroy();
@@ -60,7 +64,8 @@ export class TlsHandshakes {
     server.on('secureConnection', (socket) => {
       const { remoteAddress } = socket;
       this.#over(peerOf(socket));
-      if (remoteAddress === undefined) socket.destroy();
+      // Whoever comes behind the drain of a stop would stay for ever.
+      if (remoteAddress === undefined || this.#connections.isStopping) socket.destroy();
       else this.#done(socket, remoteAddress);
     });
     // Not TLS at all, no version in common, no certificate of the client: everyday things where strangers call.

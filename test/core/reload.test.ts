@@ -227,6 +227,37 @@ test('a plugin that left is closed after shutdownTimeoutMs although an exchange 
   t.is(await waiting, 'still answered');
 });
 
+test('what hangs or fails as it is closed behind a reload is told, keeps no other and not the next reload', async (t) => {
+  const life: string[] = [];
+  const bad = lively('bad', life, ({ onClose }) => {
+    onClose(() => new Promise(() => {}));
+    onClose(() => Promise.reject(new Error('cannot close')));
+    onClose(() => {
+      throw null;
+    });
+  });
+  const good = lively('good', life);
+  const limits = { setupTimeoutMs: 40 };
+  const { server, lines, get } = serverOf(t, { limits, plugins: [good, bad] });
+  t.is(await get('/good'), 'good0 1');
+  const first = await server.reload({ ...IN_MEMORY, limits, plugins: [] });
+  const second = await server.reload({ ...IN_MEMORY, limits, plugins: [{ use: good, options: { n: 1 } }] });
+  t.is(await get('/good'), 'good1 1');
+  await Promise.all([first.retired, second.retired]);
+  t.deepEqual(
+    life.filter((line) => line.endsWith('closed')),
+    ['bad0 closed', 'good0 closed'],
+  );
+  t.deepEqual(
+    lines.filter(({ level }) => level === 'error').map(({ plugin, message }) => `${plugin}: ${message}`),
+    [
+      'bad: A plugin failed while it was closed.',
+      'bad: A plugin failed while it was closed.',
+      'bad: A plugin was not closed in time.',
+    ],
+  );
+});
+
 test('an exchange that began before a reload forwards to the plugins that it began with', async (t) => {
   const [begun, go] = [gate(), gate()];
   const front = definePlugin({
@@ -363,6 +394,28 @@ test('an authority that is added or taken away holds for connections to come, al
   const anybody = await Peer.secure(t, { port });
   anybody.send(GET_WHO);
   t.deepEqual(await anybody.answers(1), ['200']);
+});
+
+test('a connection that a listener has accepted comes to its end where the listener leaves, in the middle of its handshake', async (t) => {
+  const counting = definePlugin({
+    name: 'counting',
+    setup: ({ handle, stats }) => handle('GET', '/count', () => String(stats().connections)),
+  });
+  const plugins = [who, counting];
+  const { server, get } = serverOf(t, { listen: { port: 0, tls: ONE }, plugins });
+  const { port } = await server.listen();
+  const [first, second] = [await Peer.connect(t, { port }), await Peer.connect(t, { port })];
+  // Those two, and the one that asks.
+  while ((await get('/count')) !== '3') await new Promise(setImmediate);
+  const listen = { port: 0, host: '127.0.0.2' };
+  await server.reload({ ...IN_MEMORY, listen, plugins });
+  await server.reload({ ...IN_MEMORY, listen, plugins, allowedHosts: '*' });
+  const peer = await Peer.secure(t, { socket: first.socket });
+  peer.send(GET_WHO);
+  t.deepEqual(await peer.answers(1), ['200']);
+  // A stop does not wait for the other.
+  await server.close();
+  await second.end();
 });
 
 test('a listener that cannot be opened changes nothing', async (t) => {
