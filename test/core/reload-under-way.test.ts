@@ -25,20 +25,12 @@ import {
   request,
   withBody,
 } from '../support/raw-client.js';
+import { gate } from './reloadable.js';
 import { tempFolder } from './temp-folder.js';
 
 /** Long enough never to pass in a test, and short enough to be waited for. */
 const LONG: Partial<Limits> = { shutdownTimeoutMs: 60_000 };
 const SHORT: Partial<Limits> = { shutdownTimeoutMs: 30 };
-
-/** Something to wait for, and what ends the wait. */
-function gate() {
-  let open = (): void => {};
-  const opened = new Promise<void>((resolve) => {
-    open = resolve;
-  });
-  return { opened, open };
-}
 
 /** What a case needs of its server. */
 interface World {
