@@ -126,6 +126,7 @@ export const ERRORS = {
   HANDLER_ANSWER_INVALID: row(500, 'The handler returned no valid answer; the log of the server says why.'),
   HANDLER_TIMEOUT: closing(503, 'The handler did not answer in time.'),
   SERVER_CLOSING: closing(503, 'The server is shutting down; try again elsewhere or later.'),
+  PLUGIN_LEFT: row(503, 'The configuration of the server has changed; try again.'),
   OVERLOADED: row(
     503,
     'The server has more to do than it can do in time; try again later (RFC 9110 §15.6.4).',
@@ -252,4 +253,13 @@ function sentenceOf(code: ErrorCode, detail: string): string {
   const { sentence } = ERRORS[code];
   if (sentence.includes('…')) return sentence.replace('…', () => detail).trimEnd();
   return detail === '' ? sentence : `${sentence} ${detail}`;
+}
+
+/** What was thrown, in words. It may be anything, and even looking at it may throw; this does not. */
+export function reasonOf(cause: unknown): string {
+  try {
+    return String(cause instanceof Error ? cause.message : cause);
+  } catch {
+    return 'something that cannot be told';
+  }
 }

@@ -3,6 +3,8 @@
  * `log.info({ key }, 'text')`), so any pino logger fits in its place.
  */
 
+import { reasonOf } from './errors.js';
+
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -55,7 +57,7 @@ function lineOf(line: Fields): string {
     return JSON.stringify(line, readable);
   } catch (cause) {
     const texts = Object.entries(line).filter(([, value]) => typeof value === 'string');
-    return JSON.stringify({ ...Object.fromEntries(texts), unloggable: String(cause) });
+    return JSON.stringify({ ...Object.fromEntries(texts), unloggable: reasonOf(cause) });
   }
 }
 

@@ -47,8 +47,8 @@ export class Reloader {
   readonly #parts: Reloadable;
   #config: ResolvedConfig;
   #source: ConfigSource;
-  /** Those that exchanges may still be under way with, and the present one. */
-  readonly #dispatchers = new Set<Dispatcher>();
+  /** Those that exchanges may still be under way with, and the present one, each with its plugins. */
+  readonly #generations = new Map<Dispatcher, readonly PluginUnit[]>();
   readonly #retiring = new Set<Promise<void>>();
   /** One reload at a time: the next begins where this one ended. */
   #last: Promise<unknown> = Promise.resolve();
@@ -57,12 +57,17 @@ export class Reloader {
     this.#parts = parts;
     this.#config = config;
     this.#source = source;
-    this.#dispatchers.add(parts.connections.dispatcher);
+    this.#generations.set(parts.connections.dispatcher, parts.objects.host.units);
   }
 
   /** Errors: RELOAD_NEEDS_RESTART and those of a start; then the old configuration goes on. */
   reload(config: ResolvedConfig, source: ConfigSource): Promise<ReloadReport> {
-    const next = this.#last.then(() => this.#reload(config, source));
+    return this.alone(() => this.#reload(config, source));
+  }
+
+  /** Does something that must not meet a reload half-way. */
+  alone<T>(work: () => Promise<T>): Promise<T> {
+    const next = this.#last.then(work);
     this.#last = next.catch(() => {});
     return next;
   }
@@ -97,40 +102,47 @@ export class Reloader {
       throw error;
     }
     // The one step. Nothing in it waits or fails, so no exchange sees half of it.
+    const replaced = connections.dispatcher;
     change.commit();
     listening.commit();
     connections.reconfigure(config.limits, dispatcher, services);
     this.#config = config;
     this.#source = source;
+    this.#generations.set(dispatcher, change.units);
+    void replaced.idle().then(() => this.#generations.delete(replaced));
     const retired = this.#retire(change.left, config.limits.shutdownTimeoutMs);
-    this.#dispatchers.add(dispatcher);
     return { ...(await this.#report(change)), retired };
   }
 
-  /** Waits for every exchange that began before; one of them may have been forwarded to any plugin since. */
+  /**
+   * Closes those that left when every exchange that began with them, and every connection that they have taken over, is
+   * over; after `timeoutMs` at the latest. An exchange may be forwarded to any plugin that it began with.
+   */
   #retire(left: readonly PluginUnit[], timeoutMs: number): Promise<void> {
-    const before = [...this.#dispatchers];
     // A stream without an end is told by the signal of its plugin that it is time.
-    for (const unit of left) unit.announceStop();
-    const work = async (): Promise<void> => {
-      const idle = Promise.all(
-        before.map(async (dispatcher) => {
-          await dispatcher.idle();
-          this.#dispatchers.delete(dispatcher);
-        }),
-      );
-      const late = new Error();
-      await inTime(idle, timeoutMs, () => late).catch(() => {
-        if (left.length === 0) return;
-        const plugins = left.map(({ plugin }) => plugin.name);
-        this.#parts.log.warn({ plugins, timeoutMs }, 'Plugins are closed while exchanges still use them.');
-      });
-      await closeInTurn(left);
-    };
-    const retired = work();
+    for (const unit of left) unit.announceStop('PLUGIN_LEFT');
+    const retired = this.#drain(left, timeoutMs).then(() => closeInTurn(left));
     this.#retiring.add(retired);
     void retired.then(() => this.#retiring.delete(retired));
     return retired;
+  }
+
+  async #drain(left: readonly PluginUnit[], timeoutMs: number): Promise<void> {
+    const theirs = [...this.#generations].filter(([, units]) => left.some((unit) => units.includes(unit)));
+    let isIdle = false;
+    const over = async (): Promise<void> => {
+      await Promise.all(theirs.map(([dispatcher]) => dispatcher.idle()));
+      isIdle = true;
+      await Promise.all(left.map(({ taken }) => taken.none()));
+    };
+    const late = new Error();
+    await inTime(over(), timeoutMs, () => late).catch(() => {});
+    const { log } = this.#parts;
+    const plugins = left.map(({ plugin }) => plugin.name);
+    const broken = left.reduce((sum, { taken }) => sum + taken.end(), 0);
+    if (!isIdle) log.warn({ plugins, timeoutMs }, 'Plugins are closed while exchanges still use them.');
+    if (broken > 0)
+      log.warn({ plugins, connections: broken }, 'Connections were broken off at the end of the drain time.');
   }
 
   async #report({ started, kept, left }: PluginChange): Promise<Omit<ReloadReport, 'retired'>> {

@@ -63,7 +63,8 @@ export interface Server {
    * Goes over to another configuration while it serves: no exchange fails and no connection is dropped. What is new is
    * set up first, then everything changes at once, then what left is closed. Plugins with the same module, name, prefix
    * and options are kept as they are. One reload at a time, in the order in which they were asked for.
-   * Errors: those of a start, RELOAD_NEEDS_RESTART; then the old configuration goes on.
+   * Errors: those of a start, RELOAD_NEEDS_RESTART; then the old configuration goes on. SERVER_CLOSING where the server
+   * is closed before.
    * @param source Where the configuration came from. Default: as for `createServer`.
    */
   reload(config: ServerConfig, source?: ConfigSource): Promise<ReloadReport>;
@@ -158,15 +159,18 @@ class JackfieldServer implements Server, HostServer {
   }
 
   async #listen(): Promise<Address> {
-    const { connections, listeners } = await this.#start();
-    this.#mustGoOn();
-    const [first] = await listeners.listen(connections);
+    const { connections, listeners, reloader } = await this.#start();
+    const [first] = await reloader.alone(async () => {
+      this.#mustGoOn();
+      return listeners.listen(connections);
+    });
     if (first === undefined) throw new TypeError('This server is configured to listen nowhere.');
     return first;
   }
 
   async reloadCertificates(): Promise<boolean> {
-    const errors = (await this.#running?.listeners.reloadCertificates()) ?? [];
+    const { listeners, reloader } = this.#running ?? {};
+    const errors = (await reloader?.alone(async () => listeners?.reloadCertificates())) ?? [];
     for (const error of errors) {
       this.#log.error({ err: error }, 'A certificate could not be reloaded; the one before stays in use.');
     }
@@ -175,6 +179,7 @@ class JackfieldServer implements Server, HostServer {
 
   async reload(config: ServerConfig, source: ConfigSource = this.#source): Promise<ReloadReport> {
     const resolved = withDefaults(validateConfig(config, source));
+    this.#mustGoOn();
     const { reloader } = await this.#start();
     this.#mustGoOn();
     return reloader.reload(resolved, source);
@@ -252,14 +257,19 @@ class JackfieldServer implements Server, HostServer {
     if (this.#running === undefined) return;
     const { storage, host, connections, listeners, reloader } = this.#running;
     listeners.stop();
+    await this.#drain(connections);
+    await reloader.settled();
+    // A reload that was under way may have opened others, and clients may have come to them.
+    listeners.stop();
+    await this.#drain(connections);
+    await host.close();
+    await storage.close();
+  }
+
+  async #drain(connections: Connections): Promise<void> {
     const broken = await connections.drain();
     if (broken > 0)
       this.#log.warn({ connections: broken }, 'Connections were broken off at the end of the drain time.');
-    await reloader.settled();
-    // A reload that was under way may have opened others.
-    listeners.stop();
-    await host.close();
-    await storage.close();
   }
 }
 

@@ -19,7 +19,7 @@ export interface SocketContext {
   readonly sockets: ReadonlySet<WebSocket>;
   readonly log: Log;
   readonly storage: Storage;
-  /** Aborted when the server begins to stop. */
+  /** Aborted when the server begins to stop, or a reload leaves the plugin out or gives it other options. */
   readonly signal: AbortSignal;
 }
 

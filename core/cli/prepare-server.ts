@@ -4,6 +4,7 @@ import type { ServerConfig } from '../config/server-config.js';
 import type { Tap } from '../connection/transport.js';
 import { JackfieldError } from '../errors.js';
 import { createLog, type Log, type LogLevel } from '../log.js';
+import type { PluginReport } from '../plugin-host/plugin-unit.js';
 import type { ReloadReport } from '../reload.js';
 import type { StorageAdapter } from '../storage/contract.js';
 import type { Call, CommandServer, Surroundings } from './command.js';
@@ -15,6 +16,8 @@ export interface PreparedServer {
   /** What the server runs with: as it was read first, or as the last reload has read it. */
   readonly loaded: LoadedConfig;
   readonly log: Log;
+  /** Those that run, then those that ran before a reload: what they have left behind may still fail. */
+  readonly plugins: () => readonly PluginReport[];
   /** Makes the server anew, over another store. */
   standIn(adapter: StorageAdapter): void;
   /** Reads the configuration anew, as it was read first, and has the server go over to it. */
@@ -45,12 +48,17 @@ export async function prepareServer(
   };
   const reload = async (): Promise<ReloadReport> => {
     const now = await readConfig(flags.config ?? loaded.file, around.cwd);
+    const before = prepared.server.plugins;
     const report = await prepared.server.reload(overridden(now.config, flags), now.source);
+    for (const plugin of before) former.set(plugin.file ?? '', plugin);
     prepared.loaded = now;
     return report;
   };
-  const prepared = { server: make(loaded.config), loaded, log, standIn, reload };
-  watchFaults(around.faults, log, () => prepared.server.plugins);
+  /** By file. */
+  const former = new Map<string, PluginReport>();
+  const plugins = () => [...prepared.server.plugins, ...former.values()];
+  const prepared = { server: make(loaded.config), loaded, log, plugins, standIn, reload };
+  watchFaults(around.faults, log, plugins);
   return prepared;
 }
 

@@ -2,16 +2,13 @@
  * What has a serving command reload: SIGHUP, the control socket of `jackfield reload`, and with `--watch` a change of
  * the configuration file. Whoever asked, one reload runs at a time and its outcome is in the log.
  */
-import { closeSync, type FSWatcher, openSync, watch } from 'node:fs';
-import path from 'node:path';
+import { closeSync, openSync } from 'node:fs';
 import type { Log } from '../log.js';
 import type { ReloadReport } from '../reload.js';
 import type { Surroundings } from './command.js';
+import type { FileWatch } from './file-watch.js';
 import { type ControlAnswer, ReloadControl } from './reload-control.js';
 import { linesOf } from './report-error.js';
-
-/** An editor writes a file in several steps; what comes within this is one change. */
-const SETTLE_MS = 100;
 
 export class ReloadOnDemand {
   readonly #reload: () => Promise<ReloadReport>;
@@ -19,8 +16,7 @@ export class ReloadOnDemand {
   readonly #signals: Surroundings['signals'];
   readonly #onSignal: () => void;
   #control: ReloadControl | undefined;
-  #watcher: FSWatcher | undefined;
-  #settling: NodeJS.Timeout | undefined;
+  #watch: FileWatch | undefined;
   /** The last that was asked for, and the one that has not begun. */
   #running: Promise<unknown> = Promise.resolve();
   #next: Promise<ControlAnswer> | undefined;
@@ -52,14 +48,9 @@ export class ReloadOnDemand {
     this.#control = await ReloadControl.listen(socket, () => this.now());
   }
 
-  /** @param file Absolute. Its folder is watched, since editors put a new file in the place of the old one. */
-  onChange(file: string): void {
-    const name = path.basename(file);
-    this.#watcher = watch(path.dirname(file), (_event, changed) => {
-      if (changed !== null && changed !== name) return;
-      clearTimeout(this.#settling);
-      this.#settling = setTimeout(() => void this.now(), SETTLE_MS);
-    }).on('error', (error) => this.#log.error({ err: error }, 'The configuration file cannot be watched.'));
+  onChange(file: FileWatch): void {
+    this.#watch = file;
+    file.start(() => void this.now());
   }
 
   /**
@@ -96,8 +87,7 @@ export class ReloadOnDemand {
   dispose(): void {
     this.#signals.off('SIGHUP', this.#onSignal);
     this.#control?.stop();
-    this.#watcher?.close();
-    clearTimeout(this.#settling);
+    this.#watch?.stop();
   }
 }
 

@@ -5,6 +5,7 @@ import { JackfieldError } from '../errors.js';
 import type { ReloadReport } from '../reload.js';
 import type { Command, CommandServer, StopSignal, Surroundings } from './command.js';
 import { ConsoleTap } from './console-tap.js';
+import { FileWatch } from './file-watch.js';
 import { prepareServer } from './prepare-server.js';
 import { ReloadOnDemand } from './reload-on-demand.js';
 
@@ -19,9 +20,15 @@ export const serve: Command = {
     const tap = verbose ? new ConsoleTap((text) => around.stdout.write(text)) : undefined;
     const prepared = await prepareServer(call, around, 'info', tap);
     const { server, loaded, log } = prepared;
+    const { control, watch } = call.flags;
+    // Made before the set-up, which takes its time: what changes meanwhile is not lost.
+    const watched =
+      watch === true && loaded.file !== undefined
+        ? new FileWatch(path.resolve(around.cwd, loaded.file))
+        : undefined;
     const watchLoop = (): void => {
       const { blockedLoopMs } = withDefaults(prepared.loaded.config).limits;
-      around.watchdog.watch({ limitMs: blockedLoopMs, plugins: server.plugins });
+      around.watchdog.watch({ limitMs: blockedLoopMs, plugins: prepared.plugins() });
     };
     const reload = async (): Promise<ReloadReport> => {
       const report = await prepared.reload();
@@ -30,15 +37,15 @@ export const serve: Command = {
     };
     const stop = new StopOnSignal(server, around);
     const reloads = new ReloadOnDemand(reload, log, around.signals, () => stop.now());
-    const { control, watch } = call.flags;
     try {
+      // From here on, since SIGHUP ends a process that does not listen to it. A reload waits for the start.
+      reloads.onSignal();
       await server.listen();
       if (control !== undefined) await reloads.onRequest(path.resolve(around.cwd, control));
       if (watch === true) {
-        if (loaded.file !== undefined) reloads.onChange(path.resolve(around.cwd, loaded.file));
+        if (watched !== undefined) reloads.onChange(watched);
         else log.warn('There is no configuration file to watch; the built-in configuration holds.');
       }
-      reloads.onSignal();
       for (const { url } of server.addresses) around.stdout.write(`jackfield listening on ${url}\n`);
       watchLoop();
       await Promise.race([server.closed, stop.failed]);

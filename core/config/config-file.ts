@@ -4,7 +4,7 @@
  */
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { JackfieldError } from '../errors.js';
+import { JackfieldError, reasonOf } from '../errors.js';
 import { freshUrl } from '../extensions/loaded-code.js';
 import { inTime } from '../plugin-host/in-time.js';
 import { resolveEnvironment } from './environment.js';
@@ -29,7 +29,7 @@ export interface LoadedConfig {
 /**
  * @param given The file named by the user, absolute or relative to `cwd`; without one the usual names are tried.
  * @param cwd Absolute.
- * @param timeoutMs As long as a module may take to give its configuration.
+ * @param timeoutMs As long as the file may take to give its configuration.
  * Errors: CONFIG_UNREADABLE, CONFIG_SYNTAX, CONFIG_INVALID.
  */
 export async function readConfig(
@@ -40,9 +40,8 @@ export async function readConfig(
   const absolute = given === undefined ? await findConfig(cwd) : path.resolve(cwd, given);
   if (absolute === undefined) return { config: DEFAULT_CONFIG, source: plainSource(cwd) };
   const file = nameOf(absolute, cwd);
-  const { value, source } = MODULE_NAME.test(absolute)
-    ? await importConfig(absolute, file, timeoutMs)
-    : await parseConfig(absolute, file);
+  const read = MODULE_NAME.test(absolute) ? readModule : parseConfig;
+  const { value, source } = await inTime(read(absolute, file), timeoutMs, () => tooLate(file, timeoutMs));
   return { config: validateConfig(value, source), source, file };
 }
 
@@ -101,20 +100,11 @@ export async function readText(
   }
 }
 
-/** A module may wait for what never comes, and a reload behind it would too. */
-async function importConfig(
-  absolute: string,
-  file: string,
-  timeoutMs: number,
-): Promise<{ value: unknown; source: ConfigSource }> {
-  return inTime(
-    readModule(absolute, file),
-    timeoutMs,
-    () =>
-      new JackfieldError(
-        'CONFIG_UNREADABLE',
-        `${file} did not give its configuration within ${timeoutMs} ms. Mend what it waits for.`,
-      ),
+/** A module may wait for what never comes, a named pipe for who writes to it, and every reload behind it would too. */
+function tooLate(file: string, timeoutMs: number): JackfieldError {
+  return new JackfieldError(
+    'CONFIG_UNREADABLE',
+    `${file} did not give its configuration within ${timeoutMs} ms. Mend what it waits for.`,
   );
 }
 
@@ -147,7 +137,7 @@ async function importModule(absolute: string, file: string): Promise<object> {
         { cause },
       );
     }
-    throw new JackfieldError('CONFIG_UNREADABLE', `${file}: ${messageOf(cause)}`, { cause });
+    throw new JackfieldError('CONFIG_UNREADABLE', `${file}: ${reasonOf(cause)}`, { cause });
   }
 }
 
@@ -158,7 +148,7 @@ async function callConfig(exported: unknown, file: string): Promise<unknown> {
   } catch (cause) {
     throw new JackfieldError(
       'CONFIG_UNREADABLE',
-      `${file}: the exported function failed: ${messageOf(cause)}`,
+      `${file}: the exported function failed: ${reasonOf(cause)}`,
       { cause },
     );
   }
@@ -168,7 +158,7 @@ function unreadableBecause(error: unknown, file: string): string {
   if (isCode(error, 'ENOENT') || isCode(error, 'ENOTDIR')) return `there is no file ${file}.`;
   if (isCode(error, 'EISDIR')) return `${file} is a folder, not a file.`;
   if (isCode(error, 'EACCES') || isCode(error, 'EPERM')) return `this user may not read ${file}.`;
-  return `${file}: ${messageOf(error)}`;
+  return `${file}: ${reasonOf(error)}`;
 }
 
 /** The way a user standing in `cwd` would write it. */
@@ -180,8 +170,4 @@ export function nameOf(absolute: string, cwd: string): string {
 
 function isCode(error: unknown, code: string): boolean {
   return error instanceof Error && Reflect.get(error, 'code') === code;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -72,9 +72,9 @@ export class AnswerSender {
     this.#outbox.text(isHead ? head : head + text);
   }
 
-  /** In place of an answer that would hand the connection over. */
-  notHandedOver(exchange: Exchange, isWhole: boolean): Answer {
-    if (isWhole) return errorAnswer(new JackfieldError('SERVER_CLOSING'));
+  /** In place of an answer that would hand the connection over. @param why Absent where it is the plugin's own fault. */
+  notHandedOver(exchange: Exchange, why: 'SERVER_CLOSING' | 'PLUGIN_LEFT' | undefined): Answer {
+    if (why !== undefined) return errorAnswer(new JackfieldError(why));
     const error = new JackfieldError(
       'HANDLER_ANSWER_INVALID',
       'It takes the connection over before the body of the request is there; read it first.',
@@ -253,7 +253,7 @@ export class AnswerSender {
   }
 
   /** Tells the log of a fault that the client is not told. */
-  blame({ request, body }: Exchange, error: unknown): void {
+  blame({ request, body }: Pick<Exchange, 'request' | 'body'>, error: unknown): void {
     const { handledBy, dialect, method, path } = request;
     // The body that this answer is made of was broken off by the client: the plugin has done nothing wrong.
     const level = body?.failure !== undefined && error === body.failure ? 'debug' : 'error';

@@ -39,6 +39,22 @@ export function abandon(body: ResponseBody | undefined): void {
   letGo(body).catch(ignore);
 }
 
+/** Likewise of a stream in something that a plugin returned and that is no answer; whatever it is, this does not throw. */
+export function abandonFaulty(value: unknown): void {
+  try {
+    const body: unknown = isIterable(value) ? value : Reflect.get(Object(value), 'body');
+    if (!isIterable(body)) return;
+    expectErrors(body);
+    abandon(body);
+  } catch {
+    // What cannot even be looked at holds nothing that could be let go of.
+  }
+}
+
+function isIterable(value: unknown): value is Streamed {
+  return typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
+}
+
 async function letGo(body: Streamed): Promise<void> {
   if (isWebStream(body)) await body.cancel();
   else if (isDestroyable(body)) body.destroy();

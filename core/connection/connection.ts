@@ -65,7 +65,7 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
   /** Since when the peer has taken nothing; 0 while it keeps up. */
   #blockedSince = 0;
   #exchange: Exchange | undefined;
-  /** Present once a plugin has taken the connection over: what comes from then on is its own. */
+  /** Present once a plugin has taken the connection over: what comes from then on is its own, and no exchange is left. */
   #taken: TakenConnection | undefined;
   #pumping = false;
   #paused = false;
@@ -437,21 +437,35 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
   }
 
   /** The answer behind which the pump hands the connection over, or why it cannot be. */
-  #answerHandOver(exchange: Exchange, answer: Answer, { takeOver, writesHead }: HandOver): void {
+  #answerHandOver(exchange: Exchange, answer: Answer, { takeOver, writesHead, plugin }: HandOver): void {
     // Where the body ends and the other protocol begins is only known of a request that is here whole.
     const isWhole = exchange.received || this.#takeBody(exchange) === 'complete';
-    if (!isWhole || this.#services.isStopping) {
-      this.#answer(exchange, this.#sender.notHandedOver(exchange, isWhole));
+    const { request, dispatcher } = exchange;
+    // A hook may have had the answer last.
+    request.handledBy = plugin;
+    const owner = dispatcher.takenBy(plugin);
+    const { isStopping } = this.#services;
+    if (!isWhole || isStopping || owner?.isOver === true) {
+      const why = isStopping ? 'SERVER_CLOSING' : 'PLUGIN_LEFT';
+      this.#answer(exchange, this.#sender.notHandedOver(exchange, isWhole ? why : undefined));
       return;
     }
     exchange.answered = true;
     this.#enter(PHASE.taken);
     if (writesHead) this.#sender.sendHandOver(exchange, answer);
-    this.#taken = new TakenConnection(this.#transport, this.#outbox, takeOver, (error) =>
-      this.#sender.blame(exchange, error),
-    );
+    owner?.add(this);
+    this.#taken = new TakenConnection(this.#transport, this.#outbox, takeOver, {
+      failed: (error) => this.#sender.blame({ request, body: undefined }, error),
+      closed: (error) => {
+        owner?.delete(this);
+        request.abort(error);
+      },
+    });
     exchange.sent = true;
     this.#over(exchange);
+    // It may go on for days, and would keep all plugins that there were when it began.
+    request.dispatcher = undefined;
+    this.#exchange = undefined;
   }
 
   /** With everything that came behind the request. */

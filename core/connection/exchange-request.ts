@@ -8,7 +8,8 @@ import { interimText } from '../handlers/interim.js';
 import type { Params } from '../handlers/registry.js';
 import { parseContentType } from '../http/content-type.js';
 import type { RequestHead } from '../http/request-head.js';
-import type { InterimResponse, Request } from '../plugin-api.js';
+import type { InterimResponse, Request, ResponseBody } from '../plugin-api.js';
+import { abandon } from './body-source.js';
 import type { RequestBody } from './request-body.js';
 import type { Origin } from './transport.js';
 
@@ -30,6 +31,8 @@ export class ExchangeRequest implements Request {
   route = '';
   /** The one that answers it, for `forward`; a reload may have put another in its place meanwhile. */
   dispatcher: Dispatcher | undefined = undefined;
+  /** The body of an answer that hooks still work on. */
+  unsent: ResponseBody | undefined = undefined;
   /** Filled in when the registry has found a handler. */
   params: Params = NO_PARAMS;
   readonly #origin: Origin;
@@ -131,10 +134,17 @@ export class ExchangeRequest implements Request {
     return this.#aborts.ended.signal;
   }
 
+  /** There will be no answer any more, or another one. */
   abort(reason: unknown): void {
     this.#aborts ??= new Aborts();
     this.#aborts.gone.abort(reason);
     this.#aborts.ended.abort(reason);
+    // A hook that hangs would keep it open for ever.
+    abandon(this.unsent);
+  }
+
+  get isAborted(): boolean {
+    return this.#aborts?.gone.isAborted === true;
   }
 
   /** Nothing more comes from the client, which may still read. */
@@ -237,6 +247,10 @@ class LazyAbort {
       if (this.#reason !== undefined) this.#controller.abort(this.#reason.value);
     }
     return this.#controller.signal;
+  }
+
+  get isAborted(): boolean {
+    return this.#reason !== undefined;
   }
 
   abort(reason: unknown): void {

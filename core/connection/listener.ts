@@ -61,10 +61,20 @@ export class Listener {
     });
   }
 
-  /** Accepts no more; open connections go on. */
+  /** Accepts no more; open connections go on, but for those whose handshake is under way. */
   stop(): void {
     this.#server.close();
     this.#handshakes?.stop();
+  }
+
+  /** Accepts no more; what was accepted goes on. To be stopped still, until it is idle. */
+  leave(): void {
+    this.#server.close();
+  }
+
+  /** No handshake is under way. */
+  get isIdle(): boolean {
+    return this.#handshakes?.isIdle ?? true;
   }
 
   renewTls(material: SecureContextOptions): void {

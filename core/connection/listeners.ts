@@ -42,6 +42,8 @@ export class Listeners {
   #folder: string;
   #held: readonly Held[];
   #connections: Connections | undefined;
+  /** Left out by a reload; the handshakes of connections that they have accepted may be under way. */
+  #leaving: readonly Listener[] = [];
 
   private constructor(folder: string, held: readonly Held[]) {
     this.#folder = folder;
@@ -75,6 +77,8 @@ export class Listeners {
   /** Accepts no more; open connections go on. */
   stop(): void {
     stopAll(this.#held);
+    for (const listener of this.#leaving) listener.stop();
+    this.#leaving = [];
   }
 
   /**
@@ -121,7 +125,9 @@ export class Listeners {
       },
       commit: () => {
         for (const renewal of renewals) renewal();
-        stopAll([...free]);
+        const leaving = [...free].flatMap(({ listeners }) => listeners);
+        for (const listener of leaving) listener.leave();
+        this.#leaving = [...this.#leaving, ...leaving].filter(({ isIdle }) => !isIdle);
         this.#held = held;
         this.#folder = folder;
       },
@@ -239,6 +245,8 @@ async function materialFor(
 }
 
 function renew(held: Held, material: SecureContextOptions | undefined): void {
+  // Otherwise clients could not resume the sessions that they have.
+  if (isDeepStrictEqual(held.material, material)) return;
   held.material = material;
   if (material !== undefined) for (const listener of held.listeners) listener.renewTls(material);
 }

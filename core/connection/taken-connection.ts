@@ -12,19 +12,26 @@ import type { TakeOver } from '../plugin-api.js';
 import type { Outbox } from './outbox.js';
 import type { Transport } from './transport.js';
 
+/** Who is told of its end. */
+export interface TakenEvents {
+  /** What the plugin fails with. */
+  failed(error: unknown): void;
+  /** The last event: nothing can be read or written any more. */
+  closed(lost: JackfieldError): void;
+}
+
 export class TakenConnection {
   readonly #stream: TakenStream;
   readonly #takeOver: TakeOver;
-  readonly #blame: (error: unknown) => void;
+  readonly #events: TakenEvents;
   #hasBegun = false;
 
-  /** @param blame Told what the plugin fails with. */
-  constructor(transport: Transport, outbox: Outbox, takeOver: TakeOver, blame: (error: unknown) => void) {
+  constructor(transport: Transport, outbox: Outbox, takeOver: TakeOver, events: TakenEvents) {
     this.#stream = new TakenStream(transport, outbox, (error) => this.#failed(error));
     // An error that nobody listens to would end the process.
     this.#stream.on('error', () => {});
     this.#takeOver = takeOver;
-    this.#blame = blame;
+    this.#events = events;
   }
 
   /**
@@ -58,12 +65,14 @@ export class TakenConnection {
 
   /** Nothing can be read or written any more. */
   closed(): void {
+    const lost = new JackfieldError('CONNECTION_LOST');
     // With both directions ended, the stream comes to its own end when the plugin has read it.
-    if (!this.#stream.isThrough) this.#stream.destroy(new JackfieldError('CONNECTION_LOST'));
+    if (!this.#stream.isThrough) this.#stream.destroy(lost);
+    this.#events.closed(lost);
   }
 
   #failed(error: unknown): void {
-    this.#blame(error);
+    this.#events.failed(error);
     this.#stream.destroy();
   }
 }

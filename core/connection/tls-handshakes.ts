@@ -7,8 +7,9 @@ import { createServer, type SecureContextOptions, type Server, type TLSSocket } 
 import type { Connections } from './connections.js';
 
 export class TlsHandshakes {
-  readonly #server: Server;
+  #server: Server;
   readonly #connections: Connections;
+  readonly #done: (socket: TLSSocket, remoteAddress: string) => void;
   /** By address and port of the peer, which the encrypted socket has in common with the accepted one. */
   readonly #underWay = new Map<string, Socket>();
 
@@ -19,24 +20,8 @@ export class TlsHandshakes {
     done: (socket: TLSSocket, remoteAddress: string) => void,
   ) {
     this.#connections = connections;
-    this.#server = createServer({
-      ...material,
-      ...forClients(material),
-      ALPNProtocols: ['http/1.1'],
-      // A handshake is what comes before the first header section, so it has as much time.
-      handshakeTimeout: connections.limits.headerTimeoutMs,
-    });
-    this.#server.on('secureConnection', (socket) => {
-      const { remoteAddress } = socket;
-      this.#over(peerOf(socket));
-      if (remoteAddress === undefined) socket.destroy();
-      else done(socket, remoteAddress);
-    });
-    // Not TLS at all, no version in common, no certificate of the client: everyday things where strangers call.
-    this.#server.on('tlsClientError', (error, socket) => {
-      connections.log.debug({ err: error }, 'A TLS handshake failed.');
-      socket.destroy();
-    });
+    this.#done = done;
+    this.#server = this.#serverWith(material);
   }
 
   begin(socket: Socket): void {
@@ -50,14 +35,45 @@ export class TlsHandshakes {
     this.#server.emit('connection', socket);
   }
 
-  /** New connections get the new certificate; open ones keep theirs. */
+  /**
+   * New connections get the new certificate; open ones keep theirs. A server of Node can be given another certificate,
+   * but not another answer to whether clients need one; and a session that the one before remembers must not be
+   * resumed without.
+   */
   renew(material: SecureContextOptions): void {
-    this.#server.setSecureContext(material);
+    this.#server = this.#serverWith(material);
+  }
+
+  get isIdle(): boolean {
+    return this.#underWay.size === 0;
   }
 
   /** Breaks off those under way: nothing was asked yet. */
   stop(): void {
     for (const socket of this.#underWay.values()) socket.destroy();
+  }
+
+  #serverWith(material: SecureContextOptions): Server {
+    const server = createServer({
+      ...material,
+      ...forClients(material),
+      ALPNProtocols: ['http/1.1'],
+      // A handshake is what comes before the first header section, so it has as much time.
+      handshakeTimeout: this.#connections.limits.headerTimeoutMs,
+    });
+    server.on('secureConnection', (socket) => {
+      const { remoteAddress } = socket;
+      this.#over(peerOf(socket));
+      // Whoever comes behind the drain of a stop would stay for ever.
+      if (remoteAddress === undefined || this.#connections.isStopping) socket.destroy();
+      else this.#done(socket, remoteAddress);
+    });
+    // Not TLS at all, no version in common, no certificate of the client: everyday things where strangers call.
+    server.on('tlsClientError', (error, socket) => {
+      this.#connections.log.debug({ err: error }, 'A TLS handshake failed.');
+      socket.destroy();
+    });
+    return server;
   }
 
   #over(peer: string): void {

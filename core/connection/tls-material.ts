@@ -5,6 +5,7 @@ import path from 'node:path';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import type { TlsConfig } from '../config/server-config.js';
 import { JackfieldError } from '../errors.js';
+import { inTime } from '../plugin-host/in-time.js';
 import { codeOf } from './listen-error.js';
 
 /** One of the files. */
@@ -14,15 +15,33 @@ interface Pem {
   readonly text: string;
 }
 
+/** A named pipe that nobody writes to would hold up a start, a reload and the stop behind it. */
+const READ_WITHIN_MS = 10_000;
+
 /**
  * @param folder Where relative paths start.
+ * @param timeoutMs As long as a file may take to be read.
  * Errors: TLS_UNREADABLE, TLS_INVALID.
  */
-export async function loadTls(config: TlsConfig, folder: string): Promise<SecureContextOptions> {
+export async function loadTls(
+  config: TlsConfig,
+  folder: string,
+  timeoutMs = READ_WITHIN_MS,
+): Promise<SecureContextOptions> {
+  const read = (option: keyof TlsConfig, given: string): Promise<Pem> =>
+    inTime(
+      readPem(option, given, folder),
+      timeoutMs,
+      () =>
+        new JackfieldError(
+          'TLS_UNREADABLE',
+          `${given}, the "${option}": it took longer than ${timeoutMs} ms.`,
+        ),
+    );
   const [cert, key, ca] = await Promise.all([
-    readPem('cert', config.cert, folder),
-    readPem('key', config.key, folder),
-    config.ca === undefined ? undefined : readPem('ca', config.ca, folder),
+    read('cert', config.cert),
+    read('key', config.key),
+    config.ca === undefined ? undefined : read('ca', config.ca),
   ]);
   if (!certificateIn(cert).checkPrivateKey(privateKeyIn(key))) {
     throw new JackfieldError('TLS_INVALID', `${key.name} is not the private key of ${cert.name}.`);

@@ -6,7 +6,7 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, extname, isAbsolute, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { didYouMean } from '../did-you-mean.js';
-import { type ErrorCode, JackfieldError } from '../errors.js';
+import { type ErrorCode, JackfieldError, reasonOf } from '../errors.js';
 import { noteImport } from './loaded-code.js';
 import { packageEntry, packageJson } from './package-entry.js';
 import { syntaxPlace, thrownAt } from './stack-places.js';
@@ -181,7 +181,7 @@ async function whyUnloadable(file: string, named: string, cause: unknown): Promi
       'Update Node, or compile the file and name the JavaScript.'
     );
   }
-  const reason = cause instanceof Error ? cause.message : String(cause);
+  const reason = reasonOf(cause);
   const place = cause instanceof SyntaxError ? await syntaxPlace(file, cause) : undefined;
   if (place !== undefined) return `${named} has a mistake in its syntax at ${place}: ${reason}`;
   if (cause instanceof SyntaxError && MODULE_SYNTAX.test(reason) && /\.[jt]s$/.test(file)) {

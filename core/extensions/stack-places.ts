@@ -15,7 +15,16 @@ export interface StackPlace {
 const FRAME = /^ *at (?:.*\()?((?:file:\/\/)?(?:\/|[A-Za-z]:[\\/]).*?):(\d+):(\d+)\)?$/;
 
 /** The frames that stand in files, the innermost first; behind those of an error come those of its cause. */
-export function stackPlaces(error: unknown, depth = 0): StackPlace[] {
+export function stackPlaces(error: unknown): StackPlace[] {
+  try {
+    return placesOf(error, 0);
+  } catch {
+    // Even looking at what was thrown may throw.
+    return [];
+  }
+}
+
+function placesOf(error: unknown, depth: number): StackPlace[] {
   // A cause may lead in a circle.
   if (!(error instanceof Error) || depth > 8) return [];
   const own = String(error.stack)
@@ -25,7 +34,7 @@ export function stackPlaces(error: unknown, depth = 0): StackPlace[] {
       const file = pathOf(name);
       return file === undefined ? [] : [{ file, text: `${file}:${row}:${column}` }];
     });
-  return [...own, ...stackPlaces(error.cause, depth + 1)];
+  return [...own, ...placesOf(error.cause, depth + 1)];
 }
 
 /** Where the code of the core lies, as stacks spell it: source maps may have a say in that. */

@@ -203,7 +203,8 @@ export function toParts({ status, fields: { raw }, body, handOver, trailers }: A
   }
   if (handOver !== undefined) {
     const { takeOver, writesHead } = handOver;
-    return writesHead ? { status, headers, takeOver } : { takeOver };
+    // Hooks count on headers, also where there are none that anybody would send.
+    return writesHead ? { status, headers, takeOver } : { headers, takeOver };
   }
   const parts = body === undefined ? { status, headers } : { status, headers, body };
   return trailers === undefined ? parts : { ...parts, trailers: trailers.given };

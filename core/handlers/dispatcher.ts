@@ -4,8 +4,10 @@
  * Law of this file: `dispatch` never throws and never rejects. Whatever a plugin does, an answer comes of it, and what
  * a plugin did wrong is in the log under its name.
  */
+import { abandon, abandonFaulty } from '../connection/body-source.js';
 import type { Exchange } from '../connection/exchange.js';
 import type { ExchangeRequest } from '../connection/exchange-request.js';
+import type { TakenConnections } from '../connection/taken-connections.js';
 import { JackfieldError } from '../errors.js';
 import type { ClaimedHead, Dialect, DialectContext, RefusedHead } from '../http/dialect.js';
 import type { RequestHead } from '../http/request-head.js';
@@ -13,9 +15,17 @@ import type { Log } from '../log.js';
 import type { Hooks, Request, ResponseValue } from '../plugin-api.js';
 import type { MaybePromise } from '../storage/contract.js';
 import type { AllowedHosts } from './allowed-hosts.js';
-import { type Answer, errorAnswer, isExpected, replaceAnswer, toAnswer, toParts } from './answer.js';
+import {
+  type Answer,
+  errorAnswer,
+  isExpected,
+  isStream,
+  replaceAnswer,
+  toAnswer,
+  toParts,
+} from './answer.js';
 import { conditional } from './conditional.js';
-import { mustFit } from './hand-over.js';
+import { mustFit, withoutLostFields } from './hand-over.js';
 import { HttpError } from './http-error.js';
 import type { Match, Registry } from './registry.js';
 import { logFields } from './request-state.js';
@@ -37,6 +47,8 @@ export interface Contributions {
   readonly registry: Registry;
   readonly hooks: HookTable;
   readonly dialects: readonly Dialect[];
+  /** Of each plugin, by its name. */
+  readonly taken: ReadonlyMap<string, TakenConnections>;
 }
 
 export class Dispatcher implements DialectContext {
@@ -128,6 +140,11 @@ export class Dispatcher implements DialectContext {
     return match.route.handler(forwarded);
   }
 
+  /** Where connections belong that this plugin takes over. */
+  takenBy(plugin: string): TakenConnections | undefined {
+    return this.#contributions.taken.get(plugin);
+  }
+
   /** Resolves when every exchange that began here is over; for one that a reload has replaced, so none begins any more. */
   idle(): Promise<void> {
     this.#idle ??= new Promise((resolve) => {
@@ -149,8 +166,9 @@ export class Dispatcher implements DialectContext {
     for (const { plugin, fn } of this.#contributions.hooks.close) {
       try {
         const result = fn(request, outcome);
+        // A thenable of another library may reject twice, or throw.
         if (isPromise(result))
-          result.then(undefined, (error: unknown) => this.#blame(plugin, error, request));
+          Promise.resolve(result).catch((error: unknown) => this.#blame(plugin, error, request));
       } catch (error) {
         this.#blame(plugin, error, request);
       }
@@ -226,9 +244,20 @@ export class Dispatcher implements DialectContext {
       answer = await this.#failed(request, error);
     }
     for (const { plugin, fn } of this.#contributions.hooks.response) {
-      const replaced = await this.#runHook(plugin, request, () => fn(request, toParts(answer!)));
-      if (replaced !== undefined) answer = replaceAnswer(answer, replaced);
+      request.unsent = answer.body;
+      try {
+        const now: Answer = answer;
+        const run = () => fn(request, toParts(now));
+        const fitting = async () => withoutLostFields(now, await run());
+        const replaced = await this.#runHook(plugin, request, now.handOver === undefined ? run : fitting);
+        if (replaced !== undefined) answer = withoutLoss(answer, replaced);
+      } catch (error) {
+        abandon(answer.body);
+        // Nobody waits for this answer any more, and its stream may have been let go of under the hands of the hook.
+        if (!request.isAborted) throw error;
+      }
     }
+    request.unsent = undefined;
     return answer;
   }
 
@@ -240,11 +269,7 @@ export class Dispatcher implements DialectContext {
     return undefined;
   }
 
-  async #runHook(
-    plugin: string,
-    request: ExchangeRequest,
-    run: () => MaybePromise<ResponseValue | undefined | void>,
-  ): Promise<Answer | undefined> {
+  async #runHook(plugin: string, request: ExchangeRequest, run: () => unknown): Promise<Answer | undefined> {
     // It is this plugin that is waited for, and whose answer it is where it gives one.
     const before = request.handledBy;
     request.handledBy = plugin;
@@ -300,12 +325,31 @@ export class Dispatcher implements DialectContext {
   }
 }
 
+/** A stream that a hook has put something whole in the place of is read by nobody; one behind a stream may be its source. */
+function withoutLoss(before: Answer, by: Answer): Answer {
+  if (isStream(before.body) && !isStream(by.body)) abandon(before.body);
+  const answer = replaceAnswer(before, by);
+  // A hook that adds a field to it has not made the connection its own.
+  const isSame = before.handOver !== undefined && before.handOver.takeOver === by.handOver?.takeOver;
+  return isSame ? { ...answer, handOver: before.handOver } : answer;
+}
+
 /** What was returned, checked; where it carries a validator, as far as the conditions of the request let it be. */
-function answerTo(request: Request, value: ResponseValue): Answer {
+function answerTo(request: ExchangeRequest, value: ResponseValue): Answer {
+  try {
+    return checkedAnswer(request, value);
+  } catch (error) {
+    abandonFaulty(value);
+    throw error;
+  }
+}
+
+function checkedAnswer(request: ExchangeRequest, value: ResponseValue): Answer {
   const answer = toAnswer(value);
   if (answer.handOver !== undefined || request.method === 'CONNECT') {
     mustFit(request, answer);
-    return answer;
+    const { handOver } = answer;
+    return handOver ? { ...answer, handOver: { ...handOver, plugin: request.handledBy } } : answer;
   }
   const { validators } = answer.fields;
   return validators === undefined ? answer : conditional(request, answer, validators);

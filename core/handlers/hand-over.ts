@@ -12,6 +12,8 @@ export interface HandOver {
   readonly takeOver: TakeOver;
   /** Whether the core writes the head; otherwise whoever takes over does. */
   readonly writesHead: boolean;
+  /** Whose it is from then on. */
+  readonly plugin: string;
 }
 
 /** @param parts The others of the answer. */
@@ -28,8 +30,20 @@ export function toHandOver(takeOver: unknown, parts: Omit<ResponseParts, 'takeOv
     throw invalid(`Nothing is taken over behind ${status}: 101, or 2xx to CONNECT, or no status at all.`);
   const fields = checkedFields(headers, undefined);
   // The function is the plugin's own; that it takes a stream cannot be seen.
-  const handOver = { takeOver: takeOver as TakeOver, writesHead };
+  const handOver = { takeOver: takeOver as TakeOver, writesHead, plugin: '' };
   return { status: status ?? 101, fields, body: undefined, contentLength: undefined, close: false, handOver };
+}
+
+/**
+ * What a response hook made of an answer whose head is written by whoever takes over: fields that it adds have no place
+ * to go, and are no fault of a hook that adds them to every answer.
+ */
+export function withoutLostFields(before: Answer, value: unknown): unknown {
+  const { handOver } = before;
+  if (handOver === undefined || handOver.writesHead || typeof value !== 'object' || value === null)
+    return value;
+  const { headers: _, ...rest } = value as ResponseParts;
+  return rest.takeOver === handOver.takeOver && rest.status === undefined ? rest : value;
 }
 
 /** Holds what only the request tells against the answer. Errors: HANDLER_ANSWER_INVALID. */

@@ -24,6 +24,8 @@ import {
 /** Other plugins than before, all of them up; nothing has changed yet for exchanges. */
 export interface PluginChange {
   readonly contributions: Contributions;
+  /** All of them, in boot order. */
+  readonly units: readonly PluginUnit[];
   readonly started: readonly PluginUnit[];
   readonly kept: readonly PluginUnit[];
   readonly left: readonly PluginUnit[];
@@ -50,6 +52,11 @@ export class PluginHost {
     this.#folder = source.folder;
     this.#storage = storage;
     this.#log = log;
+  }
+
+  /** In boot order. */
+  get units(): readonly PluginUnit[] {
+    return this.#units;
   }
 
   /** In boot order; of a plugin that is being set up its claims are still to come. */
@@ -114,7 +121,7 @@ export class PluginHost {
         this.#units = units;
         this.#pending = [];
       };
-      return { contributions, started, kept: [...stays], left, commit, undo };
+      return { contributions, units, started, kept: [...stays], left, commit, undo };
     } catch (error) {
       await undo();
       throw error;
@@ -182,6 +189,7 @@ function contributionsOf(units: readonly PluginUnit[]): Contributions {
     registry: new Registry(units.flatMap(({ routes }) => routes)),
     hooks,
     dialects: units.flatMap(({ dialects }) => dialects),
+    taken: new Map(units.map(({ plugin, taken }) => [plugin.name, taken])),
   };
 }
 

@@ -1,8 +1,8 @@
 /** The options of a plugin, validated by its own schema. */
 import type { ConfigSource } from '../config/server-config.js';
-import type { StandardResult, StandardSchema } from '../config/standard-schema.js';
+import type { StandardIssue, StandardResult, StandardSchema } from '../config/standard-schema.js';
 import { explainIssues, knownKeysOf } from '../config/validate-config.js';
-import { JackfieldError } from '../errors.js';
+import { JackfieldError, reasonOf } from '../errors.js';
 
 /**
  * @param name How the plugin is called in errors.
@@ -46,6 +46,12 @@ function isEmpty(given: unknown): boolean {
   return typeof given === 'object' && given !== null && Object.keys(given).length === 0;
 }
 
+function isIssue(issue: unknown): issue is StandardIssue {
+  if (typeof issue !== 'object' || issue === null) return false;
+  const { message, path } = issue as Partial<Record<keyof StandardIssue, unknown>>;
+  return typeof message === 'string' && (path === undefined || Array.isArray(path));
+}
+
 async function validated(
   name: string,
   schema: StandardSchema<unknown, unknown>,
@@ -53,10 +59,14 @@ async function validated(
 ): Promise<StandardResult<unknown>> {
   try {
     const result: unknown = await schema['~standard'].validate(value);
-    if (typeof result === 'object' && result !== null) return result as StandardResult<unknown>;
-    throw new TypeError('it returned no result');
+    if (typeof result !== 'object' || result === null) throw new TypeError('it returned no result');
+    const issues: unknown = Reflect.get(result, 'issues');
+    if (issues === undefined) return { value: Reflect.get(result, 'value') };
+    if (!Array.isArray(issues) || issues.length === 0 || !issues.every(isIssue))
+      throw new TypeError('what it returned as issues is no list of { message, path }');
+    return { issues };
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = reasonOf(cause);
     throw new JackfieldError(
       'PLUGIN_INVALID',
       `the schema of the options of "${name}" failed: ${reason}. Mend it, or take the plugin out of "plugins".`,

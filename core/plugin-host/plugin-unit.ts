@@ -1,7 +1,8 @@
 /** One plugin that is set up: its context, what it contributed, and what has to be done when it is closed. */
 import type { PluginClass } from '../config/server-config.js';
 import { ExchangeRequest } from '../connection/exchange-request.js';
-import { JackfieldError } from '../errors.js';
+import { TakenConnections } from '../connection/taken-connections.js';
+import { JackfieldError, reasonOf } from '../errors.js';
 import { thrownAt } from '../extensions/stack-places.js';
 import type { Dispatcher, Hook, HookTable } from '../handlers/dispatcher.js';
 import { makeRoute, type Route } from '../handlers/registry.js';
@@ -66,6 +67,7 @@ export class PluginUnit {
   readonly routes: Route[] = [];
   readonly hooks: MutableHooks = noHooks();
   readonly dialects: Dialect[] = [];
+  readonly taken = new TakenConnections();
   readonly #services: UnitServices;
   readonly #stopping = new AbortController();
   readonly #closers: (() => MaybePromise<void>)[] = [];
@@ -103,16 +105,18 @@ export class PluginUnit {
     const { plugin } = this;
     const { make, setupTimeoutMs } = this.#services;
     const named = plugin.location === '' ? `"${plugin.name}"` : `"${plugin.name}" at ${plugin.location}`;
+    let late: JackfieldError | undefined;
     try {
       const context = this.#context();
       const instance = typeof plugin.made === 'function' ? await make(plugin.made, context) : plugin.made;
       if (typeof plugin.made === 'function') plugMarked(instance, context);
-      await inTime(instance.setup?.(context), setupTimeoutMs, () =>
-        tooLate(named, setupTimeoutMs, this.#calls.names),
-      );
+      await inTime(instance.setup?.(context), setupTimeoutMs, () => {
+        late = tooLate(named, setupTimeoutMs, this.#calls.names);
+        return late;
+      });
     } catch (cause) {
-      if (cause instanceof JackfieldError && cause.code === 'PLUGIN_SETUP_TIMEOUT') throw cause;
-      const reason = cause instanceof Error ? cause.message : String(cause);
+      if (cause === late) throw cause;
+      const reason = reasonOf(cause);
       throw new JackfieldError('PLUGIN_SETUP_FAILED', `${named}${thrownAt(cause, plugin.file)}: ${reason}`, {
         cause,
       });
@@ -154,7 +158,9 @@ export class PluginUnit {
         // The one that the exchange began with, whatever a reload has put in its place.
         const dispatcher = request instanceof ExchangeRequest ? request.dispatcher : undefined;
         if (dispatcher === undefined)
-          throw new TypeError('forward takes the request that a handler was given.');
+          throw new TypeError(
+            'forward takes the request that a handler was given, while its exchange is under way.',
+          );
         return dispatcher.forward(request as ExchangeRequest, method);
       },
       allowedMethods: (path) => {
@@ -190,8 +196,8 @@ export class PluginUnit {
   }
 
   /** Tells the plugin that its end is near: the server stops, or it leaves the configuration. */
-  announceStop(): void {
-    this.#stopping.abort(new JackfieldError('SERVER_CLOSING'));
+  announceStop(why: 'SERVER_CLOSING' | 'PLUGIN_LEFT' = 'SERVER_CLOSING'): void {
+    this.#stopping.abort(new JackfieldError(why));
   }
 
   /**

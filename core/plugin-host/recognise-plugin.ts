@@ -1,6 +1,6 @@
 /** What a module exports, recognised as a plugin: an object, a function, or a class. */
 import type { PluginClass } from '../config/server-config.js';
-import { JackfieldError } from '../errors.js';
+import { JackfieldError, reasonOf } from '../errors.js';
 import type { Plugin, PluginContext } from '../plugin-api.js';
 import type { MaybePromise } from '../storage/contract.js';
 import { hasMarks } from './marks.js';
@@ -15,10 +15,21 @@ export interface Recognised {
 
 const SHAPE = 'A plugin is { name, setup } and may have version, needs and options';
 
+type Invalid = (what: string) => JackfieldError;
+
 /** Errors: PLUGIN_INVALID. */
 export function recognise(exported: unknown, reference: string, location: string): Recognised {
   const where = location === '' ? reference : `${reference} at ${location}`;
-  const invalid = (what: string): JackfieldError => new JackfieldError('PLUGIN_INVALID', `${where} ${what}.`);
+  const invalid: Invalid = (what) => new JackfieldError('PLUGIN_INVALID', `${where} ${what}.`);
+  try {
+    return recognised(exported, invalid);
+  } catch (cause) {
+    if (cause instanceof JackfieldError) throw cause;
+    throw invalid(`cannot be looked at: ${reasonOf(cause)}`);
+  }
+}
+
+function recognised(exported: unknown, invalid: Invalid): Recognised {
   if (typeof exported === 'function') return recogniseFunction(exported, invalid);
   if (typeof exported !== 'object' || exported === null)
     throw invalid('has no default export. Export default definePlugin({ name, setup })');
@@ -32,7 +43,7 @@ export function recognise(exported: unknown, reference: string, location: string
 /** A class, or `setup` itself. What an object has beside `setup` stands in its property `plugin`. */
 function recogniseFunction(
   exported: { readonly name: string; readonly prototype?: unknown },
-  invalid: (what: string) => JackfieldError,
+  invalid: Invalid,
 ): Recognised {
   const isClass = looksLikeClass(exported);
   const kind = isClass ? 'class' : 'function';

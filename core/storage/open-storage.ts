@@ -2,7 +2,7 @@
 import type { ConfigSource, StorageConfig } from '../config/server-config.js';
 import type { StandardIssue } from '../config/standard-schema.js';
 import { explainIssues, knownKeysOf } from '../config/validate-config.js';
-import { ERRORS, JackfieldError } from '../errors.js';
+import { ERRORS, JackfieldError, reasonOf } from '../errors.js';
 import { thrownAt } from '../extensions/stack-places.js';
 import type { Log } from '../log.js';
 import {
@@ -116,7 +116,7 @@ function made(
     adapter = definition.create(options, context);
   } catch (cause) {
     if (cause instanceof JackfieldError) throw cause;
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = reasonOf(cause);
     const detail = `"${name}" could not be made${thrownAt(cause, '')}: ${reason}`;
     throw new JackfieldError('ADAPTER_INVALID', detail, { cause });
   }

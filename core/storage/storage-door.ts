@@ -6,7 +6,7 @@
  * Where the adapter answers at once, so does the door: no function here is `async`.
  */
 
-import { JackfieldError } from '../errors.js';
+import { JackfieldError, reasonOf } from '../errors.js';
 import type {
   Change,
   CommitResult,
@@ -242,7 +242,7 @@ function guarded<T>(call: () => MaybePromise<T>): MaybePromise<T> {
 
 function storageErrorOf(cause: unknown): JackfieldError {
   if (cause instanceof JackfieldError) return cause;
-  const detail = cause instanceof Error ? cause.message : String(cause);
+  const detail = reasonOf(cause);
   return new StorageError('STORAGE_UNAVAILABLE', detail, { cause });
 }
 

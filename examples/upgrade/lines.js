@@ -17,9 +17,12 @@ export default definePlugin({
       return {
         status: 101,
         headers: { Upgrade: PROTOCOL },
-        // Whoever takes a connection over also ends it: when the client does, and when the server stops.
+        // Whoever takes a connection over also ends it: when the client does, when the server stops, and when a reload
+        // leaves the plugin out.
         takeOver: async (stream) => {
-          signal.addEventListener('abort', () => stream.end('goodbye\n'), { once: true });
+          const goodbye = () => stream.end('goodbye\n');
+          signal.addEventListener('abort', goodbye);
+          stream.on('close', () => signal.removeEventListener('abort', goodbye));
           let count = 0;
           for await (const line of createInterface({ input: stream })) {
             count += 1;

@@ -12,7 +12,10 @@ import { refusal } from '../shared/refusal.js';
 import { TOKEN } from '../shared/rules.js';
 import { GuardedSocket, type ServeSocket, type WebSocket } from './guarded-socket.js';
 
-const GOING_AWAY = 'The server is shutting down.';
+/** The server stops, or the plugin leaves its configuration: the client may come again. */
+function goingAway({ reason }: AbortSignal): string {
+  return reason instanceof JackfieldError ? reason.message : 'The server goes away.';
+}
 
 /** Each has the default that the option of the plugin `websocket` has, which tells what it means. */
 export interface WebSocketOptions {
@@ -42,7 +45,7 @@ export interface AnswerWithSocket {
  *         webSocket(request, (socket) => socket.on('message', (data) => socket.send(data))));
  *     }
  *
- * The sockets are closed with 1001 when the server stops, and what goes wrong in one is logged with the name of the
+ * The sockets are closed with 1001 when the server stops or a reload leaves the plugin out, and what goes wrong in one is logged with the name of the
  * plugin whose context this is.
  */
 export function webSockets(
@@ -88,13 +91,14 @@ export function webSockets(
 
   const close = (socket: GuardedSocket, code: number, reason: string): void => {
     socket.close(code, reason);
-    setTimeout(() => socket.terminate(), closeTimeoutMs).unref();
+    const late = setTimeout(() => socket.terminate(), closeTimeoutMs).unref();
+    socket.on('close', () => clearTimeout(late));
   };
 
   signal.addEventListener(
     'abort',
     () => {
-      for (const socket of sockets) close(socket, 1001, GOING_AWAY);
+      for (const socket of sockets) close(socket, 1001, goingAway(signal));
     },
     { once: true },
   );
@@ -123,7 +127,7 @@ export function webSockets(
       pings = undefined;
     });
     socket.guard(() => serve(socket));
-    if (signal.aborted) close(socket, 1001, GOING_AWAY);
+    if (signal.aborted) close(socket, 1001, goingAway(signal));
   };
 
   const answer = (request: Request<unknown>, serve: ServeSocket): ResponseParts => {

@@ -1,16 +1,10 @@
 /** Going over to another configuration while it serves: what is kept, started and closed, and what happens when it fails. */
-import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
-import net from 'node:net';
 import path from 'node:path';
-import type tls from 'node:tls';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import test, { type ExecutionContext } from 'ava';
-import { plainSource } from '../../core/config/config-file.js';
+import test from 'ava';
 import {
-  createLog,
-  createServer,
   definePlugin,
   Handle,
   Hook,
@@ -19,48 +13,8 @@ import {
   type ServerConfig,
   TOKENS,
 } from '../../core/index.js';
-import { ONE, TWO } from '../support/certificates.js';
-import { GET_WHO, Peer, who } from '../support/peer.js';
+import { gate, IN_MEMORY, lively, serverOf } from './reloadable.js';
 import { tempFolder } from './temp-folder.js';
-
-/** A plugin that writes down its life, with an instance that can be told from others. */
-function lively(name: string, life: string[], setup?: (context: PluginContext<{ n?: number }>) => unknown) {
-  return definePlugin<{ n?: number }>({
-    name,
-    options: {
-      '~standard': { version: 1, vendor: 'test', validate: (value) => ({ value: value as object }) },
-    },
-    async setup(context) {
-      const { n = 0 } = context.options;
-      life.push(`${name}${n} up`);
-      context.onClose(() => void life.push(`${name}${n} closed`));
-      context.signal.addEventListener('abort', () => life.push(`${name}${n} told`));
-      let asked = 0;
-      context.handle('GET', `/${name}`, () => `${name}${n} ${++asked}`);
-      await setup?.(context);
-    },
-  });
-}
-
-const IN_MEMORY = { listen: { port: 0 }, storage: 'memory' } as const;
-
-function serverOf(t: ExecutionContext, config: ServerConfig) {
-  const lines: Record<string, unknown>[] = [];
-  const log = createLog((line) => lines.push(JSON.parse(line)));
-  const server = createServer({ ...IN_MEMORY, ...config }, { log });
-  t.teardown(() => server.close().catch(() => {}));
-  const get = async (target: string) => (await server.inject({ target })).text;
-  return { server, lines, get };
-}
-
-/** Something to wait for, and what ends the wait. */
-function gate() {
-  let open = (): void => {};
-  const opened = new Promise<void>((resolve) => {
-    open = resolve;
-  });
-  return { opened, open };
-}
 
 test('a plugin with the same module, name, prefix and options keeps its instance; others are started and closed', async (t) => {
   const life: string[] = [];
@@ -226,6 +180,37 @@ test('a plugin that left is closed after shutdownTimeoutMs although an exchange 
   t.is(await waiting, 'still answered');
 });
 
+test('what hangs or fails as it is closed behind a reload is told, keeps no other and not the next reload', async (t) => {
+  const life: string[] = [];
+  const bad = lively('bad', life, ({ onClose }) => {
+    onClose(() => new Promise(() => {}));
+    onClose(() => Promise.reject(new Error('cannot close')));
+    onClose(() => {
+      throw null;
+    });
+  });
+  const good = lively('good', life);
+  const limits = { setupTimeoutMs: 40 };
+  const { server, lines, get } = serverOf(t, { limits, plugins: [good, bad] });
+  t.is(await get('/good'), 'good0 1');
+  const first = await server.reload({ ...IN_MEMORY, limits, plugins: [] });
+  const second = await server.reload({ ...IN_MEMORY, limits, plugins: [{ use: good, options: { n: 1 } }] });
+  t.is(await get('/good'), 'good1 1');
+  await Promise.all([first.retired, second.retired]);
+  t.deepEqual(
+    life.filter((line) => line.endsWith('closed')),
+    ['bad0 closed', 'good0 closed'],
+  );
+  t.deepEqual(
+    lines.filter(({ level }) => level === 'error').map(({ plugin, message }) => `${plugin}: ${message}`),
+    [
+      'bad: A plugin failed while it was closed.',
+      'bad: A plugin failed while it was closed.',
+      'bad: A plugin was not closed in time.',
+    ],
+  );
+});
+
 test('an exchange that began before a reload forwards to the plugins that it began with', async (t) => {
   const [begun, go] = [gate(), gate()];
   const front = definePlugin({
@@ -277,78 +262,6 @@ test('allowed hosts, limits, overload and trusted proxies change at once', async
   t.like(await ask('anything.example', 'four'), { status: 200, text: '127.0.0.1 four' });
 });
 
-test('a new listener is opened and one that left is closed, its open connections go on', async (t) => {
-  const folder = await tempFolder(t);
-  const source = plainSource(folder);
-  const a = lively('a', []);
-  const { server } = serverOf(t, { plugins: [a] });
-  const { port } = await server.listen();
-  const socket = net.connect(port, '127.0.0.1');
-  t.teardown(() => void socket.destroy());
-  const ask = async (over: net.Socket): Promise<string> => {
-    over.write('GET /a HTTP/1.1\r\nHost: localhost\r\n\r\n');
-    const [octets]: Buffer[] = await once(over, 'data');
-    return String(octets);
-  };
-  t.true((await ask(socket)).endsWith('a0 1'));
-  const listen = [{ socket: 'new.sock' }];
-  await server.reload({ ...IN_MEMORY, listen, plugins: [a] }, source);
-  t.deepEqual(
-    server.addresses.map(({ url }) => url),
-    [`unix:${path.join(folder, 'new.sock')}`],
-  );
-  t.true((await ask(socket)).endsWith('a0 2'));
-  const other = net.connect(path.join(folder, 'new.sock'));
-  t.teardown(() => void other.destroy());
-  t.true((await ask(other)).endsWith('a0 3'));
-  const refused = net.connect(port, '127.0.0.1');
-  const [error]: NodeJS.ErrnoException[] = await once(refused, 'error');
-  t.is(error?.code, 'ECONNREFUSED');
-});
-
-test('certificates are those of the new configuration for connections to come; a wrong one changes nothing', async (t) => {
-  const subjectOf = ({ socket }: Peer): string =>
-    String((socket as tls.TLSSocket).getPeerCertificate().subject.CN);
-  const config = (secrets: typeof ONE | typeof TWO | { cert: string; key: string }) => ({
-    ...IN_MEMORY,
-    listen: { port: 0, tls: secrets },
-    plugins: [who],
-  });
-  const { server } = serverOf(t, config(ONE));
-  const { port } = await server.listen();
-  const open = await Peer.secure(t, { port });
-  await server.reload(config(TWO));
-  t.is(subjectOf(await Peer.secure(t, { port })), 'jackfield test two');
-  await t.throwsAsync(server.reload(config({ cert: ONE.cert, key: TWO.key })), { code: 'TLS_INVALID' });
-  await t.throwsAsync(server.reload({ ...config(ONE), listen: { port: 0 } }), {
-    code: 'RELOAD_NEEDS_RESTART',
-  });
-  t.is(subjectOf(await Peer.secure(t, { port })), 'jackfield test two');
-  open.send(GET_WHO);
-  t.deepEqual(await open.answers(1), ['200']);
-  t.is(subjectOf(open), 'jackfield test one');
-});
-
-test('a listener that cannot be opened changes nothing', async (t) => {
-  const life: string[] = [];
-  const taken = net.createServer().listen(0, '127.0.0.1');
-  await once(taken, 'listening');
-  t.teardown(() => void taken.close());
-  const { port } = taken.address() as net.AddressInfo;
-  const [a, b] = [lively('a', life), lively('b', life)];
-  const { server, get } = serverOf(t, { plugins: [a] });
-  const first = await server.listen();
-  await t.throwsAsync(server.reload({ ...IN_MEMORY, listen: [{ port: 0 }, { port }], plugins: [b] }), {
-    code: 'PORT_IN_USE',
-  });
-  t.deepEqual(
-    life.filter((line) => line.startsWith('b')),
-    ['b0 up', 'b0 told', 'b0 closed'],
-  );
-  t.is(await get('/a'), 'a0 1');
-  t.deepEqual(server.addresses, [first]);
-});
-
 test('reloads asked for at once run one after the other; the last one holds', async (t) => {
   const life: string[] = [];
   const plugins = Array.from({ length: 5 }, (_, at) =>
@@ -368,25 +281,6 @@ test('reloads asked for at once run one after the other; the last one holds', as
     life.filter((line) => line.endsWith('closed')),
     ['p00 closed', 'p10 closed', 'p20 closed', 'p30 closed'],
   );
-});
-
-test('a server that closes while it reloads closes everything, once', async (t) => {
-  const life: string[] = [];
-  const hold = gate();
-  const [a, slow] = [lively('a', life), lively('slow', life, () => hold.opened)];
-  const { server } = serverOf(t, { plugins: [a] });
-  await server.ready();
-  const reloading = server.reload({ ...IN_MEMORY, plugins: [slow] });
-  while (!life.includes('slow0 up')) await new Promise(setImmediate);
-  const closing = server.close();
-  hold.open();
-  await t.throwsAsync(reloading, { code: 'SERVER_CLOSING' });
-  await closing;
-  t.deepEqual(
-    life.filter((line) => line.endsWith('closed')),
-    ['slow0 closed', 'a0 closed'],
-  );
-  await t.throwsAsync(server.reload(IN_MEMORY), { message: /This server was closed/ });
 });
 
 test('a class plugin that a reload starts is given the new configuration', async (t) => {

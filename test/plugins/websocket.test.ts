@@ -371,3 +371,36 @@ test('options that are none', async (t) => {
     t.is(Reflect.get(error, 'code'), 'PLUGIN_OPTIONS_INVALID', JSON.stringify(mount));
   }
 });
+
+test('plugins that add fields to every answer do not keep a socket from its handshake, nor is it theirs', async (t) => {
+  const adding = (name: string): ServeOptions => ({
+    plugins: [
+      { use: 'rate-limit', options: {} },
+      { use: 'cors', options: { origins: ['https://a.example'] } },
+      'request-id',
+      plugin(name, ({ hook }) =>
+        hook('response', (_, { headers, ...rest }) => ({ ...rest, headers: { ...headers, 'X-Added': '1' } })),
+      ),
+    ],
+  });
+  const faulty: ServeSocket = (socket) => {
+    socket.on('message', () => {
+      throw new Error('my fault');
+    });
+  };
+  const { open, log, connect } = await serving(t, faulty, { origins: '*' }, adding('adding'));
+  const socket = await open({ origin: 'https://a.example' });
+  const over = closed(socket);
+  socket.send('x');
+  t.is(await over, 1011);
+  t.deepEqual(
+    log.filter(({ level }) => level === 'error').map(({ plugin: name }) => name),
+    ['chatter'],
+  );
+  // To other answers they are added.
+  const client = await connect();
+  client.send(request('GET /ws'));
+  const refused = await client.response();
+  t.is(refused.status, 426);
+  t.is(field(refused, 'x-added'), '1');
+});

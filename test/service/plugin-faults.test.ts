@@ -1,6 +1,21 @@
 /** Whatever one plugin does wrong, at whatever place: it is named, and no other exchange is any the worse for it. */
+import net from 'node:net';
+import { Readable } from 'node:stream';
 import test from 'ava';
-import { createLog, createServer, definePlugin, type Hooks, type PluginContext } from '../../core/index.js';
+import {
+  createLog,
+  createServer,
+  definePlugin,
+  Handle,
+  Hook,
+  type Hooks,
+  inject,
+  type Plugin,
+  type PluginClass,
+  type PluginContext,
+  type Request,
+  TOKENS,
+} from '../../core/index.js';
 
 const STAGES = [
   'request',
@@ -12,7 +27,7 @@ const STAGES = [
 
 /** What a handler or a hook does instead of its work. */
 const FAULTS = {
-  throws: () => {
+  throws: (): never => {
     throw new Error('no way');
   },
   rejects: async () => {
@@ -35,6 +50,20 @@ const FAULTS = {
       throw new Error('no way');
     },
   }),
+  'rejects twice': () => ({
+    // biome-ignore lint/suspicious/noThenProperty: that is the fault.
+    then(_resolve: unknown, reject: (error: Error) => void) {
+      reject(new Error('once'));
+      reject(new Error('twice'));
+    },
+  }),
+  'throws what cannot be looked at': () => {
+    throw Object.defineProperty(new Error('x'), 'message', {
+      get() {
+        throw new Error('no way');
+      },
+    });
+  },
   hangs: () => new Promise(() => {}),
 } as const satisfies Readonly<Record<string, () => unknown>>;
 
@@ -105,6 +134,289 @@ for (const stage of STAGES) {
     });
   }
 }
+
+// The same in every form that a plugin may have
+
+/** How a fault comes to a place of a plugin: its handler of `/ill/:fault`, its hook of a stage, or its set-up. */
+interface Faulty {
+  readonly handler?: (request: Request) => unknown;
+  readonly hook?: readonly [keyof Hooks, (request: Request) => unknown];
+  readonly setup?: () => unknown;
+  /** Each given to `onClose`. */
+  readonly closers?: readonly (() => unknown)[];
+}
+
+type Context = PluginContext<Record<string, never>>;
+
+const setUpWith =
+  ({ handler, hook, setup, closers = [] }: Faulty) =>
+  (context: Context): undefined => {
+    for (const closer of closers) context.onClose(closer as () => void);
+    if (handler !== undefined) context.handle('GET', '/ill/:fault', handler as never);
+    if (hook !== undefined) context.hook(hook[0], hook[1] as never);
+    // What a set-up may not return is what these tests are about.
+    return setup?.() as undefined;
+  };
+
+const FORMS: Readonly<Record<string, (faulty: Faulty) => Plugin | PluginClass>> = {
+  function: (faulty) => {
+    const culprit = (context: Context) => setUpWith(faulty)(context);
+    return culprit as unknown as Plugin;
+  },
+  'class with a set-up': (faulty) => {
+    class Culprit {
+      readonly #context: Context;
+      constructor(@inject(TOKENS.context) context: Context) {
+        this.#context = context;
+      }
+      setup(): unknown {
+        return setUpWith(faulty)(this.#context);
+      }
+    }
+    return Culprit as unknown as PluginClass;
+  },
+  'class with marked methods, whose constructor sets up': ({ handler, hook, ...rest }) => {
+    class Culprit {
+      constructor(@inject(TOKENS.context) context: Context) {
+        setUpWith(rest)(context);
+      }
+      ill(request: Request): unknown {
+        return handler?.(request);
+      }
+      work(request: Request): unknown {
+        return hook?.[1](request);
+      }
+    }
+    Handle('GET', '/ill/:fault')(Culprit.prototype, 'ill' as never);
+    if (hook !== undefined) Hook(hook[0])(Culprit.prototype, 'work' as never);
+    return Culprit as unknown as PluginClass;
+  },
+};
+
+const faultOf = ({ path }: Request): unknown => FAULTS[decodeURIComponent(path.slice(5)) as Fault]?.();
+
+function serverWith(faulty: Plugin | PluginClass, t: { teardown(fn: () => void): void }) {
+  const lines: Record<string, unknown>[] = [];
+  const server = createServer(
+    { storage: 'memory', plugins: [good, faulty], limits: { handlerTimeoutMs: 40, setupTimeoutMs: 60 } },
+    { log: createLog((line) => lines.push(JSON.parse(line))) },
+  );
+  t.teardown(() => server.close().catch(() => {}));
+  const get = async (target: string) => {
+    const { status, text } = await server.inject({ target });
+    return `${status} ${text}`;
+  };
+  return { server, get, lines };
+}
+
+for (const [form, make] of Object.entries(FORMS)) {
+  test(`a ${form}: each fault of its handler is its own exchange's alone, under its name`, async (t) => {
+    const { get, lines } = serverWith(make({ handler: faultOf }), t);
+    for (const name of Object.keys(FAULTS)) {
+      const before = lines.length;
+      const ill = get(`/ill/${encodeURIComponent(name)}`);
+      t.is(await get('/well'), '200 well');
+      t.regex(await ill, name === 'hangs' ? /^503 / : /^500 /, name);
+      t.deepEqual(blamed(lines.slice(before)), ['culprit'], name);
+    }
+  });
+
+  for (const stage of STAGES) {
+    test(`a ${form}: each fault of its ${stage} hook spoils one exchange at the most, under its name`, async (t) => {
+      // Of the hook of errors every exchange is one: `/ill` belongs to nobody there.
+      const handler = stage === 'error' ? () => Promise.reject(new Error('first')) : () => 'found';
+      const { get, lines } = serverWith(
+        make({
+          handler,
+          hook: [stage, (request) => (request.path === '/well' ? undefined : faultOf(request))],
+        }),
+        t,
+      );
+      for (const name of Object.keys(FAULTS)) {
+        const before = lines.length;
+        const ill = get(`/ill/${encodeURIComponent(name)}`);
+        t.is(await get('/well'), '200 well');
+        if (stage === 'close') t.is(await ill, '200 found');
+        else t.regex(await ill, name === 'hangs' ? /^503 / : /^500 /, name);
+        await new Promise(setImmediate);
+        const told = new Set(blamed(lines.slice(before)));
+        const ignored =
+          stage === 'close' && (name.includes('no answer') || name.includes('getter') || name === 'hangs');
+        t.deepEqual([...told], ignored ? [] : ['culprit'], name);
+      }
+    });
+  }
+
+  test(`a ${form}: each fault of its set-up is told under its name, and what it opened is closed`, async (t) => {
+    for (const name of [
+      'throws',
+      'rejects',
+      'throws what is no error',
+      'throws what cannot be looked at',
+      'hangs',
+    ] as const) {
+      const inConstructor = form.includes('constructor');
+      // A constructor cannot wait.
+      if (inConstructor && (name === 'rejects' || name === 'hangs')) continue;
+      const closed: string[] = [];
+      const { server } = serverWith(
+        make({ setup: FAULTS[name], closers: [() => closed.push('first'), () => closed.push('last')] }),
+        t,
+      );
+      await t.throwsAsync(server.ready(), {
+        code: name === 'hangs' ? 'PLUGIN_SETUP_TIMEOUT' : 'PLUGIN_SETUP_FAILED',
+        message: /"culprit"/,
+      });
+      t.deepEqual(closed, ['last', 'first'], name);
+    }
+  });
+
+  test(`a ${form}: each fault of a function given to onClose is told under its name, and the others are run`, async (t) => {
+    const closed: string[] = [];
+    const names = Object.keys(FAULTS) as Fault[];
+    const closers = names.flatMap((name) => [() => closed.push(name), FAULTS[name]]);
+    const { server, lines } = serverWith(make({ closers }), t);
+    await server.ready();
+    await server.close();
+    t.deepEqual(closed, names.toReversed());
+    // What is returned is of no interest to anybody, as long as it can be waited for.
+    const returning = names.filter((name) => name.includes('no answer') || name.includes('getter'));
+    t.is(blamed(lines).length, names.length - returning.length);
+    t.deepEqual([...new Set(blamed(lines))], ['culprit']);
+  });
+
+  test(`a ${form}: a reload that it fails in leaves the old configuration, and closes what it opened`, async (t) => {
+    for (const name of ['throws', 'rejects', 'hangs'] as const) {
+      if (form.includes('constructor') && name !== 'throws') continue;
+      const closed: string[] = [];
+      const old = createServer({ storage: 'memory', plugins: [good], limits: { setupTimeoutMs: 60 } });
+      t.teardown(() => old.close());
+      await old.ready();
+      const culprit = make({ setup: FAULTS[name], closers: [() => closed.push('closed')] });
+      const config = { storage: 'memory', plugins: [good, culprit], limits: { setupTimeoutMs: 60 } };
+      await t.throwsAsync(old.reload(config), { message: /"culprit"/ });
+      t.deepEqual(closed, ['closed']);
+      t.is((await old.inject({ target: '/well' })).text, 'well');
+    }
+  });
+}
+
+// What a fault must not leave open
+
+for (const [how, hook] of Object.entries<() => unknown>({
+  throws: FAULTS.throws,
+  rejects: FAULTS.rejects,
+  hangs: FAULTS.hangs,
+  'returns what is no answer': () => 42,
+  'returns another body': () => 'another',
+  'returns no body': () => ({ status: 204 }),
+})) {
+  test(`a response hook that ${how}: the stream that it was shown is let go of`, async (t) => {
+    const body = new Readable({ read() {} });
+    const gone = new Promise((resolve) => body.on('close', resolve));
+    const { get } = setUp(({ handle, hook: on }) => {
+      handle('GET', '/stream', () => body);
+      on('response', (({ path }: Request) => (path === '/stream' ? hook() : undefined)) as never);
+    }, t);
+    await get('/stream');
+    await gone;
+    t.is(await get('/well'), '200 well');
+  });
+}
+
+test('a response hook may put a stream in the place of one that it reads from', async (t) => {
+  const { get } = setUp(({ handle, hook }) => {
+    handle('GET', '/stream', () => Readable.from(['a', 'b']));
+    hook('response', ({ path }, { body }) =>
+      path === '/stream'
+        ? (async function* () {
+            for await (const part of body as Readable) yield `${part}!`;
+          })()
+        : undefined,
+    );
+  }, t);
+  t.is(await get('/stream'), '200 a!b!');
+});
+
+test('a client that goes while a response hook works on its stream is nobody’s fault', async (t) => {
+  const body = new Readable({ read() {} });
+  const begun = new Promise<AbortSignal>((resolve) => {
+    const culprit = definePlugin({
+      name: 'culprit',
+      setup({ handle, hook }) {
+        handle('GET', '/stream', () => body);
+        hook('response', async ({ signal }, parts) => {
+          resolve(signal);
+          for await (const _ of parts.body as Readable);
+        });
+      },
+    });
+    const server = createServer(
+      { storage: 'memory', plugins: [culprit], listen: { port: 0 } },
+      { log: createLog((line) => lines.push(JSON.parse(line))) },
+    );
+    t.teardown(() => server.close());
+    void server.listen().then(({ port }) => {
+      const client = net.connect(port, '127.0.0.1');
+      client.write('GET /stream HTTP/1.1\r\nHost: localhost\r\n\r\n');
+      void begun.then(() => client.resetAndDestroy());
+    });
+  });
+  const lines: Record<string, unknown>[] = [];
+  const signal = await begun;
+  if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve));
+  await new Promise((resolve) => (body.closed ? resolve(undefined) : body.on('close', resolve)));
+  await new Promise(setImmediate);
+  t.deepEqual(blamed(lines), []);
+});
+
+for (const [what, answer] of Object.entries({
+  'a status that is none': (body: unknown) => ({ status: 1000, body }),
+  'a field that is none': (body: unknown) => ({ headers: { 'a b': 'c' }, body }),
+  'an unknown part': (body: unknown) => ({ statusCode: 200, body }),
+})) {
+  test(`an answer with ${what} is 500, and its stream is let go of, also one that cannot be opened`, async (t) => {
+    const body = new Readable({ read() {} });
+    const gone = new Promise((resolve) => body.on('close', resolve));
+    const { get, lines } = setUp(({ handle }) => {
+      handle('GET', '/body', () => answer(body) as never);
+      handle(
+        'GET',
+        '/broken',
+        () =>
+          answer(
+            new Readable({ construct: (done) => setImmediate(done, new Error('cannot open')) }),
+          ) as never,
+      );
+    }, t);
+    t.regex(await get('/body'), /^500 /);
+    t.regex(await get('/broken'), /^500 /);
+    await gone;
+    t.is(await get('/well'), '200 well');
+    t.deepEqual(blamed(lines), ['culprit', 'culprit']);
+  });
+}
+
+for (const [what, validate] of Object.entries<() => unknown>({
+  ...FAULTS,
+  'returns nothing': () => undefined,
+  'returns issues that are no list': () => ({ issues: 'wrong' }),
+  'returns an issue that is none': () => ({ issues: [null] }),
+  'returns no issue': () => ({ issues: [] }),
+})) {
+  if (what.includes('promises') || what.includes('getter')) continue;
+  test(`a schema of options that ${what} is the plugin's own fault, under its name`, async (t) => {
+    const options = { '~standard': { version: 1 as const, vendor: 'test', validate: validate as never } };
+    const culprit: Plugin = { name: 'culprit', options, setup() {} };
+    const { server } = serverWith(culprit, t);
+    await t.throwsAsync(server.ready(), {
+      code: what === 'hangs' ? 'PLUGIN_SETUP_TIMEOUT' : 'PLUGIN_INVALID',
+      message: /"culprit"/,
+    });
+  });
+}
+
+// Set-up and close
 
 const STARTS: Readonly<Record<string, (context: PluginContext<Record<string, never>>) => unknown>> = {
   throws: FAULTS.throws,

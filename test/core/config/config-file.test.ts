@@ -1,4 +1,5 @@
-import { chmod, mkdir } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { readConfig } from '../../../core/config/config-file.js';
@@ -188,4 +189,16 @@ test('a module that never gives its configuration is given up, and a reload behi
       ),
     });
   }
+});
+
+test('a named pipe that nobody writes to is given up likewise', async (t) => {
+  const cwd = await tempFolder(t);
+  const pipe = path.join(cwd, 'pipe.json');
+  execFileSync('mkfifo', [pipe]);
+  await t.throwsAsync(readConfig('pipe.json', cwd, 50), {
+    code: 'CONFIG_UNREADABLE',
+    message: /within 50 ms/,
+  });
+  // Who still waits for it in this process is let go of.
+  await writeFile(pipe, '');
 });

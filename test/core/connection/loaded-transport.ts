@@ -42,7 +42,7 @@ export function loaded(
 ): { connection: Connection; peer: LoadedTransport } {
   const registry = new Registry([makeRoute('under-test', 'GET', '*', handler)]);
   const dispatcher = new Dispatcher(
-    { registry, hooks: NO_HOOKS, dialects: [] },
+    { registry, hooks: NO_HOOKS, dialects: [], taken: new Map() },
     new AllowedHosts('*'),
     silentLog,
   );

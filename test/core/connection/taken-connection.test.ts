@@ -259,6 +259,42 @@ test('hooks see the answer that takes over, and what they add to its head is sen
   t.deepEqual(closed, ['/x']);
 });
 
+test('a connection stays that of the plugin that takes it, whichever hooks had the answer behind it', async (t) => {
+  const adding = plugin('adding', ({ hook }) =>
+    hook('response', (_, { headers, ...rest }) => ({ ...rest, headers: { ...headers, 'X-Added': '1' } })),
+  );
+  const { connect, log } = await serve(t, {
+    plugins: [
+      adding,
+      handlers({
+        'GET /head': () => ({
+          status: 101,
+          headers: { Upgrade: 'x' },
+          takeOver: () => Promise.reject(new Error('mine')),
+        }),
+        'GET /none': () => ({
+          takeOver: async (stream) => {
+            stream.write('HTTP/1.1 101 By itself\r\n\r\n');
+            throw new Error('mine');
+          },
+        }),
+      }),
+    ],
+  });
+  for (const path of ['/head', '/none']) {
+    const client = await connect();
+    client.send(request(`GET ${path}`, ASKS));
+    const response = await client.response();
+    t.is(response.status, 101);
+    t.deepEqual(response.fields.get('x-added'), path === '/head' ? ['1'] : undefined);
+    await client.closed();
+  }
+  t.deepEqual(
+    log.map(({ plugin: name }) => name),
+    ['handlers', 'handlers'],
+  );
+});
+
 test('the tap sees the octets of both directions', async (t) => {
   const seen = { received: '', sent: '' };
   const server = createServer(

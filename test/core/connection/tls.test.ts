@@ -1,9 +1,11 @@
+import { execFileSync } from 'node:child_process';
 import { chmod, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type tls from 'node:tls';
 import test, { type ExecutionContext } from 'ava';
 import { plainSource } from '../../../core/config/config-file.js';
 import type { TlsConfig } from '../../../core/config/server-config.js';
+import { loadTls } from '../../../core/connection/tls-material.js';
 import { JackfieldError } from '../../../core/errors.js';
 import { createServer, type Server } from '../../../core/server.js';
 import { LOCKED_KEY, ONE, TWO } from '../../support/certificates.js';
@@ -256,4 +258,16 @@ test('the oldest version is 1.2, or what minVersion says', async (t) => {
   const old = await Peer.secure(t, { port: usual, maxVersion: 'TLSv1.2' });
   t.is((old.socket as tls.TLSSocket).getProtocol(), 'TLSv1.2');
   await t.throwsAsync(Peer.secure(t, { port: strict, maxVersion: 'TLSv1.2' }));
+});
+
+test('a certificate that is a named pipe nobody writes to is given up', async (t) => {
+  const folder = await tempFolder(t);
+  const cert = path.join(folder, 'pipe.pem');
+  execFileSync('mkfifo', [cert]);
+  await t.throwsAsync(loadTls({ cert, key: ONE.key }, folder, 50), {
+    code: 'TLS_UNREADABLE',
+    message: /pipe\.pem, the "cert": it took longer than 50 ms\.$/,
+  });
+  // Who still waits for it in this process is let go of.
+  await writeFile(cert, '');
 });

@@ -1,0 +1,209 @@
+/** Whatever becomes of the configuration file of a server that watches it: it goes on, and takes the next one that is valid. */
+import { renameSync, writeFileSync } from 'node:fs';
+import { mkdir, rename, rm, symlink, unlink, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import test from 'ava';
+import { tempFolder } from '../core/temp-folder.js';
+import { type Running, served } from '../support/served.js';
+
+const PLUGIN = `export default {
+  name: 'p',
+  options: { '~standard': { version: 1, vendor: 'hand', validate: (value) => ({ value }) } },
+  setup: ({ handle, options }) => handle('GET', '/', () => options.mark),
+};`;
+
+const config = (mark: string, more = {}) =>
+  JSON.stringify({ storage: 'memory', plugins: [{ use: './p.mjs', options: { mark } }], ...more });
+
+const text = async (url: string): Promise<string> => (await fetch(url)).text();
+
+/** Counts lines of the log, so that the next one can be waited for. */
+function outcomes(server: Running) {
+  const count = (message: string): number => server.log.filter((line) => line.message === message).length;
+  const next = async (message: string, change: () => Promise<unknown>) => {
+    const before = count(message);
+    await change();
+    await server.until(
+      new RegExp(`(?:"message":"${message.replaceAll('.', '\\.')}"[^]*){${before + 1}}`),
+      'stderr',
+    );
+    return server.log.findLast((line) => line.message === message);
+  };
+  return {
+    reloaded: (change: () => Promise<unknown>) => next('The configuration was reloaded.', change),
+    refused: async (change: () => Promise<unknown>) => {
+      const line = await next('The configuration was not reloaded; the one before goes on.', change);
+      const { code, message } = (line?.err ?? {}) as { code?: string; message?: string };
+      return `${code} ${message}`;
+    },
+  };
+}
+
+test('--watch: half a file, none, a folder, a link to elsewhere, a file in its place, two saves at once', async (t) => {
+  const cwd = await tempFolder(t, { 'jackfield.config.json': config('0'), 'p.mjs': PLUGIN });
+  const file = path.join(cwd, 'jackfield.config.json');
+  const { server, url } = await served(t, cwd, ['--watch']);
+  const { reloaded, refused } = outcomes(server);
+
+  t.regex(await refused(() => writeFile(file, config('1').slice(0, 30))), /^CONFIG_SYNTAX /);
+  t.is(await text(url), '0');
+  await reloaded(() => writeFile(file, config('1')));
+  t.is(await text(url), '1');
+
+  t.is(
+    await refused(() => unlink(file)),
+    'CONFIG_UNREADABLE The configuration cannot be read: there is no file jackfield.config.json.',
+  );
+  t.is(
+    await refused(() => mkdir(file)),
+    'CONFIG_UNREADABLE The configuration cannot be read: jackfield.config.json is a folder, not a file.',
+  );
+  await rm(file, { recursive: true });
+  // As editors do it: the new file is written beside the old one and takes its place, here twice in a row.
+  await reloaded(async () => {
+    for (const mark of ['two', '2']) {
+      writeFileSync(`${file}~`, config(mark));
+      renameSync(`${file}~`, file);
+    }
+  });
+  // On a busy machine it may have been looked at between the two; then it is again.
+  while ((await text(url)) === 'two') await reloaded(async () => {});
+  t.is(await text(url), '2');
+
+  // A mounted ConfigMap: the file is a link through another link, and it is that one which is replaced.
+  await mkdir(path.join(cwd, 'a'));
+  await mkdir(path.join(cwd, 'b'));
+  await writeFile(path.join(cwd, 'a/c.json'), config('3'));
+  await writeFile(path.join(cwd, 'b/c.json'), config('4'));
+  await symlink('a', path.join(cwd, '..data'));
+  await symlink('..data/c.json', `${file}~`);
+  await reloaded(() => rename(`${file}~`, file));
+  t.is(await text(url), '3');
+  await symlink('b', path.join(cwd, '..next'));
+  await reloaded(() => rename(path.join(cwd, '..next'), path.join(cwd, '..data')));
+  t.is(await text(url), '4');
+  // And what it points to.
+  await reloaded(() => writeFile(path.join(cwd, 'b/c.json'), config('5')));
+  t.is(await text(url), '5');
+
+  server.kill('SIGTERM');
+  t.is((await server.ended).code, 0);
+});
+
+test('--watch: what was written while the server still started is not lost', async (t) => {
+  const cwd = await tempFolder(t, {
+    'jackfield.config.json': config('old'),
+    'p.mjs': `import { writeFileSync } from 'node:fs';
+      export default {
+        ...(${PLUGIN.replace('export default', '').replace(/;\s*$/, '')}),
+        setup({ handle, options, folder }) {
+          handle('GET', '/', () => options.mark);
+          if (options.mark === 'old') writeFileSync(folder + '/jackfield.config.json', ${JSON.stringify(config('new'))});
+        },
+      };`,
+  });
+  const { server, url } = await served(t, cwd, ['--watch']);
+  await server.until(/The configuration was reloaded/, 'stderr');
+  t.is(await text(url), 'new');
+});
+
+test('a reload that fails at an address, a certificate or a set-up is told, and SIGTERM in the middle of one stops cleanly', async (t) => {
+  const cwd = await tempFolder(t, {
+    'jackfield.config.json': config('0'),
+    'p.mjs': PLUGIN,
+    'hangs.mjs': `export default { name: 'hangs', setup({ log, signal }) {
+      log.info('hangs now');
+      return new Promise((resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+    } };`,
+    'late.mjs': `export default { name: 'late', setup() {
+      setImmediate(() => { throw new Error('late in setup'); });
+      return new Promise((resolve) => setTimeout(resolve, 20)).then(() => { throw new Error('at last'); });
+    } };`,
+    'broken.pem': '-----BEGIN CERTIFICATE-----\\nnone\\n-----END CERTIFICATE-----\\n',
+  });
+  const file = path.join(cwd, 'jackfield.config.json');
+  const { server, url, port } = await served(t, cwd, ['--control', 'jf.sock']);
+  const { reloaded, refused } = outcomes(server);
+  const hup = async (more: object, mark = '1'): Promise<void> => {
+    await writeFile(file, config(mark, more));
+    server.kill('SIGHUP');
+  };
+  // The port stands on the command line; two listeners would leave open which of them it is for.
+  t.regex(await refused(() => hup({ listen: [{}, {}] })), /^USAGE /);
+  t.regex(
+    await refused(() =>
+      hup({ listen: { host: '127.0.0.2', tls: { cert: 'broken.pem', key: 'broken.pem' } } }),
+    ),
+    /^TLS_INVALID /,
+  );
+  t.regex(
+    await refused(() => hup({ listen: { host: '127.0.0.2', tls: { cert: '.', key: 'none' } } })),
+    /^TLS_UNREADABLE /,
+  );
+  t.regex(await refused(() => hup({ listen: { host: '192.0.2.1' } })), /^ADDRESS_NOT_AVAILABLE /);
+  t.regex(
+    await refused(() => hup({ plugins: ['./p.mjs', './late.mjs'] })),
+    /^PLUGIN_SETUP_FAILED .*"late".*at last/,
+  );
+  t.is(await text(url), '0');
+  t.true(
+    server.log.some(
+      ({ message, err }) => /outside of any request/.test(String(message)) && err !== undefined,
+    ),
+  );
+
+  await reloaded(() => hup({}, '2'));
+  t.is(await text(url), '2');
+
+  await hup({ plugins: ['./p.mjs', './hangs.mjs'] });
+  await server.until(/hangs now/, 'stderr');
+  // More of them while it hangs, and the old configuration serves.
+  server.kill('SIGHUP');
+  t.is(await text(`http://127.0.0.1:${port}`), '2');
+  server.kill('SIGTERM');
+  t.is((await server.ended).code, 0);
+  t.regex(server.stderr, /SERVER_CLOSING/);
+});
+
+test('SIGHUP while the server starts is a reload behind the start, and not its end', async (t) => {
+  const cwd = await tempFolder(t, {
+    'jackfield.config.json': config('1', {}).replace('"plugins":[', '"plugins":["./hup.mjs",'),
+    'p.mjs': PLUGIN,
+    'hup.mjs': `export default { name: 'hup', async setup() {
+      process.kill(process.pid, 'SIGHUP');
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    } };`,
+  });
+  const { server, url } = await served(t, cwd);
+  t.is(await text(url), '1');
+  await server.until(/The configuration was reloaded/, 'stderr');
+  t.like(
+    server.log.find(({ message }) => message === 'The configuration was reloaded.'),
+    { started: [], kept: ['hup', 'p'], left: [] },
+  );
+  server.kill('SIGTERM');
+  t.is((await server.ended).code, 0);
+});
+
+test('what a plugin throws as it is told to go, and in a timer that it leaves behind, is told with its name', async (t) => {
+  const cwd = await tempFolder(t, {
+    'jackfield.config.json': JSON.stringify({ storage: 'memory', plugins: ['get', './leaky.mjs'] }),
+    'leaky.mjs': `export default { name: 'leaky', setup({ onClose, signal }) {
+      signal.addEventListener('abort', () => { throw new Error('when told'); });
+      onClose(() => void setTimeout(() => { throw new Error('left behind'); }, 1));
+    } };`,
+  });
+  const { server, url } = await served(t, cwd);
+  await writeFile(
+    path.join(cwd, 'jackfield.config.json'),
+    JSON.stringify({ storage: 'memory', plugins: ['get'] }),
+  );
+  server.kill('SIGHUP');
+  await server.until(/left behind/, 'stderr');
+  const errors = server.log.filter(({ level }) => level === 'error');
+  t.deepEqual(
+    errors.map(({ plugin, err }) => `${plugin}: ${(err as { message: string }).message}`),
+    ['leaky: when told', 'leaky: left behind'],
+  );
+  t.is(await text(url), 'No data in DB');
+});
