@@ -157,7 +157,7 @@ export default defineAdapter({
     maxOctets: z.int().min(1).optional(),
     /** Milliseconds until an entry is absent again, where a put does not say so itself. Default: it stays. */
     ttlMs: z.int().min(1).optional(),
-    ...historyOptions,
+    ...historyOptions(z),
   }),
   create: (options) => new LruAdapter(options),
 });

@@ -2,8 +2,14 @@
  * A JSON file as people write it by hand: comments and trailing commas are taken, a key that stands twice is
  * not, and every value and key can say where it stands.
  */
-import { type Node, type ParseError, parseTree, printParseErrorCode } from 'jsonc-parser';
+import { createRequire } from 'node:module';
+import type { Node, ParseError } from 'jsonc-parser';
 import { type ErrorCode, JackfieldError } from '../errors.js';
+
+// Not imported: what Node does before it imports its first CommonJS module takes longer than to load this one.
+const { parseTree, printParseErrorCode } = createRequire(import.meta.url)(
+  'jsonc-parser',
+) as typeof import('jsonc-parser');
 
 export interface JsonDocument {
   readonly value: unknown;

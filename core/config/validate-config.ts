@@ -2,10 +2,11 @@
  * Says what is wrong with a configuration, or with the options of one plugin or adapter, in sentences that name
  * file, line and column. All faults are told at once, so nobody mends a file one error per start.
  */
+import { createRequire } from 'node:module';
 import { didYouMean } from '../did-you-mean.js';
 import { JackfieldError } from '../errors.js';
-import { programSchema } from './config-schema.js';
 import { defaultMaxConnections } from './open-files.js';
+import { isPlainlyValid } from './plainly-valid.js';
 import {
   type ConfigSource,
   DEFAULT_CONFIG,
@@ -35,9 +36,17 @@ export function validateConfig(config: unknown, source: ConfigSource): ServerCon
 
 /** One sentence per fault, in the order of the file. */
 export function faultsOf(config: unknown, source: ConfigSource): string[] {
+  const contradictions = contradictionsIn(config);
+  if (contradictions.length === 0 && isPlainlyValid(config)) return [];
+  const { programSchema } = schemas();
   const { error } = programSchema.safeParse(config);
-  const issues: StandardIssue[] = [...(error?.issues ?? []), ...contradictionsIn(config)];
+  const issues: StandardIssue[] = [...(error?.issues ?? []), ...contradictions];
   return explainIssues(issues, { source, path: [], schema: programSchema, value: config });
+}
+
+/** Only where it is needed, with zod behind it; every Node that jackfield runs on can `require` such a module. */
+function schemas(): typeof import('./config-schema.js') {
+  return createRequire(import.meta.url)('./config-schema.js') as typeof import('./config-schema.js');
 }
 
 /** A configuration in which nothing is left open. */
