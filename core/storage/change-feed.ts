@@ -9,6 +9,9 @@ import type { z as types } from 'zod';
 import type { Zod } from '../config/zod.js';
 import { StorageError, type WatchedChange } from './contract.js';
 
+/** 10,000 changes of 800 characters are 16 MiB. */
+const DEFAULT_HISTORY = { historyChanges: 10_000, historyOctets: 16_777_216 };
+
 /** What adapters with such a history have among their options: `z.strictObject({ …, ...historyOptions(z) })`. */
 export function historyOptions(z: Pick<Zod, 'int'>): {
   readonly historyChanges: types.ZodOptional<types.ZodInt>;
@@ -18,17 +21,21 @@ export function historyOptions(z: Pick<Zod, 'int'>): {
     historyChanges: z
       .int()
       .min(1)
-      .optional()
-      .describe(
-        'How many changes are kept for those who watch. Default 10000: more than who reconnects within seconds can have missed. Readers further behind get STORAGE_HISTORY_GONE.',
-      ),
+      .meta({
+        default: DEFAULT_HISTORY.historyChanges,
+        description:
+          'How many changes are kept for those who watch: more than who reconnects within seconds can have missed. Readers further behind get STORAGE_HISTORY_GONE.',
+      })
+      .optional(),
     historyOctets: z
       .int()
       .min(1)
-      .optional()
-      .describe(
-        'How many octets the keys and values of kept changes may take, counted as two for each UTF-16 code unit, which is the most that a string takes in memory. Default 16777216 (16 MiB): 10000 changes of 800 characters, while large values cannot make the history larger than a store. The last change is kept whatever its size. Readers further behind get STORAGE_HISTORY_GONE.',
-      ),
+      .meta({
+        default: DEFAULT_HISTORY.historyOctets,
+        description:
+          'How many octets the keys and values of kept changes may take, counted as two for each UTF-16 code unit, which is the most that a string takes in memory. So large values cannot make the history larger than a store. The last change is kept whatever its size. Readers further behind get STORAGE_HISTORY_GONE.',
+      })
+      .optional(),
   };
 }
 
@@ -60,7 +67,9 @@ export class ChangeFeed {
   #isClosed = false;
 
   /** @param revision What the store had reached before the first change that will be told. */
-  constructor(revision: number, { historyChanges = 10_000, historyOctets = 16_777_216 }: HistoryBounds = {}) {
+  constructor(revision: number, bounds: HistoryBounds = {}) {
+    const { historyChanges = DEFAULT_HISTORY.historyChanges, historyOctets = DEFAULT_HISTORY.historyOctets } =
+      bounds;
     this.#revision = revision;
     this.#gone = revision;
     this.#maxChanges = historyChanges;
