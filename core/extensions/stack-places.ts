@@ -67,6 +67,6 @@ export async function syntaxPlace(file: string, error: SyntaxError): Promise<str
     node.stdin?.on('error', () => {}).end(source);
   });
   if (!told.includes(`SyntaxError: ${error.message}`)) return undefined;
-  const [, line, mark] = /^\[stdin\]:(\d+)\n.*\n( *)\^/m.exec(told) ?? [];
+  const [, line, mark] = /^\[stdin\]:(\d+)\n(?:.*\n( *)\^)?/m.exec(told) ?? [];
   return line === undefined ? undefined : `${file}:${line}:${(mark ?? '').length + 1}`;
 }

@@ -312,7 +312,7 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
   },
   'a configuration that fails as a program': {
     files: { 'jackfield.config.mjs': 'export default {};\nthrow new Error("no way");' },
-    says: 'The configuration cannot be read: jackfield.config.mjs: no way [CONFIG_UNREADABLE]',
+    says: 'The configuration cannot be read: jackfield.config.mjs, thrown at DIR/jackfield.config.mjs:2:7: no way [CONFIG_UNREADABLE]',
     debug: /\[cause\]: Error: no way\n +at file:.*jackfield\.config\.mjs:2:7/,
   },
   'a port that is none': {
