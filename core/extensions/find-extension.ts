@@ -41,6 +41,7 @@ const NAME = /^[a-z0-9@][a-z0-9._/@-]*$/i;
  * @param reference A built-in name, a path that begins with `./`, `../` or `/`, or a package.
  * @param folder Where relative paths and packages are looked for. Absolute.
  * @param location `file:line:column` of the reference, for errors; may be `''`.
+ * @param onFound Told the file before it is imported.
  * Errors: those of the kind.
  */
 export async function findExtension(
@@ -48,10 +49,12 @@ export async function findExtension(
   reference: string,
   folder: string,
   location: string,
+  onFound?: (file: string) => void,
 ): Promise<Extension> {
   const short = JSON.stringify(reference.length > 200 ? `${reference.slice(0, 199)}…` : reference);
   const named = location === '' ? short : `${short} at ${location}`;
   const found = await fileOf(kind, reference, folder, named);
+  onFound?.(found.file);
   if (found.origin !== 'built-in') await noteImport(found.file);
   return { ...found, exported: await importedFrom(kind, found.file, named) };
 }
