@@ -2,6 +2,8 @@
  * What a configuration may say, key by key. The descriptions are the manual that an editor shows, since the JSON
  * Schema is made from this file; the messages say what was expected, the place and what was found are put around
  * them by `explainIssues`.
+ *
+ * Loaded only for a configuration that is not plainly valid (`plainly-valid.ts`), and for the JSON Schema.
  */
 import type { z as types } from 'zod';
 import {
