@@ -7,6 +7,7 @@ import type { Dialect } from './http/dialect.js';
 import type { Log } from './log.js';
 import type { Change, CommitResult, Committed, MaybePromise, StorageAdapter } from './storage/contract.js';
 
+export { lazyOptions } from './config/lazy-options.js';
 export type { StandardSchema } from './config/standard-schema.js';
 export { HOLDS_HEAD } from './connection/body-source.js';
 export { JackfieldError } from './errors.js';

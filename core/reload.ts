@@ -20,6 +20,7 @@ import { inTime } from './plugin-host/in-time.js';
 import { loadPlugins } from './plugin-host/load-plugins.js';
 import { closeInTurn, type PluginChange } from './plugin-host/plugin-host.js';
 import type { PluginUnit } from './plugin-host/plugin-unit.js';
+import type { PromiseTrace } from './plugin-host/promise-trace.js';
 
 /** What a reload did, plugins by name. */
 export interface ReloadReport {
@@ -61,8 +62,8 @@ export class Reloader {
   }
 
   /** Errors: RELOAD_NEEDS_RESTART and those of a start; then the old configuration goes on. */
-  reload(config: ResolvedConfig, source: ConfigSource): Promise<ReloadReport> {
-    return this.alone(() => this.#reload(config, source));
+  reload(config: ResolvedConfig, source: ConfigSource, trace?: PromiseTrace): Promise<ReloadReport> {
+    return this.alone(() => this.#reload(config, source, trace));
   }
 
   /** Does something that must not meet a reload half-way. */
@@ -78,17 +79,21 @@ export class Reloader {
     await Promise.all(this.#retiring);
   }
 
-  async #reload(config: ResolvedConfig, source: ConfigSource): Promise<ReloadReport> {
+  async #reload(
+    config: ResolvedConfig,
+    source: ConfigSource,
+    trace: PromiseTrace | undefined,
+  ): Promise<ReloadReport> {
     const { objects, listeners, connections, log } = this.#parts;
     refuseRestart(this.#config, config);
     const listening = await listeners.change(config.listen, source.folder);
-    const loaded = await loadPlugins(config.plugins, source, config.limits.setupTimeoutMs);
+    const loaded = await loadPlugins(config.plugins, source, config.limits.setupTimeoutMs, trace);
     objects.renew(config, source);
     let change: PluginChange | undefined;
     let dispatcher: Dispatcher;
     let services: ConnectionsOptions;
     try {
-      change = await objects.host.change(loaded, config.limits, source.folder);
+      change = await objects.host.change(loaded, config.limits, source.folder, trace);
       await listening.open();
       dispatcher = new Dispatcher(change.contributions, new AllowedHosts(config.allowedHosts), log);
       const proxies = TrustedProxies.of(config.trustedProxies);

@@ -27,7 +27,10 @@ export default definePlugin({
         "`json`, or what programs for Apache's logs read: `common`, or `combined` with `Referer` and `User-Agent`.",
       ),
     destination: z
-      .union([z.enum(['stdout', 'stderr']), z.strictObject({ file: z.string().min(1) })])
+      .union([
+        z.enum(['stdout', 'stderr']),
+        z.strictObject({ file: z.string().min(1).describe('Path of the file.') }),
+      ])
       .default('stdout')
       .describe(
         'Where the lines go. A file is appended to and opened anew on SIGHUP, which is what logrotate sends; its folder must exist. Its path is relative to the folder of the configuration.',

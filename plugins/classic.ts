@@ -4,13 +4,13 @@
  * invalid, so nothing standard is taken away. The rules that are numbered here are those of the protocol.
  */
 
-import { z } from 'zod';
 import {
   type ClaimedHead,
   type DialectAnswer,
   type DialectContext,
   type DialectWrite,
   definePlugin,
+  lazyOptions,
   reasonPhrase,
 } from '../core/plugin-api.js';
 import { isTimeZone, timeWriter } from './classic/zoned-time.js';
@@ -27,20 +27,29 @@ const NO_ADDRESS: Address = { host: '?', path: '?' };
 const SEGMENT = /^[0-9A-Za-z._~!$&'()*+,;=:@%-]+$/;
 const HOST_WITH_PORT = /^(\[[^\]]*\]|[^:]*):(\d{0,5})$/;
 
+/** The zone of those who wrote the first clients. */
+const SEOUL = { timeZone: 'Asia/Seoul', zoneLabel: 'KST' };
+
 export default definePlugin({
   name: 'classic',
-  options: z.strictObject({
-    timeZone: z
-      .string()
-      .refine(isTimeZone, 'not an IANA time zone such as "Asia/Seoul"')
-      .default('Asia/Seoul')
-      .describe('IANA name of the zone whose time the Date field gives, whatever the zone of the server.'),
-    zoneLabel: z
-      .string()
-      .regex(/^[!-~]+$/, 'not one word of visible ASCII such as "KST"')
-      .default('KST')
-      .describe('What stands behind that time in place of GMT.'),
-  }),
+  options: lazyOptions(
+    (z) =>
+      z.strictObject({
+        timeZone: z
+          .string()
+          .refine(isTimeZone, 'not an IANA time zone such as "Asia/Seoul"')
+          .default(SEOUL.timeZone)
+          .describe(
+            'IANA name of the zone whose time the Date field gives, whatever the zone of the server.',
+          ),
+        zoneLabel: z
+          .string()
+          .regex(/^[!-~]+$/, 'not one word of visible ASCII such as "KST"')
+          .default(SEOUL.zoneLabel)
+          .describe('What stands behind that time in place of GMT.'),
+      }),
+    (given) => (Object.keys(given).length === 0 ? SEOUL : undefined),
+  ),
   setup({ dialect, options: { timeZone, zoneLabel } }) {
     const timeOf = timeWriter(timeZone);
     dialect({

@@ -2,20 +2,22 @@
  * END `/`: stops the server cleanly.
  * Source: the classic protocol, rule 11 (no RFC). Errors: 403 where the peer may not stop this server.
  */
-
-import { z } from 'zod';
-import { definePlugin } from '../core/plugin-api.js';
+import { definePlugin, lazyOptions } from '../core/plugin-api.js';
 
 export default definePlugin({
   name: 'end',
-  options: z.strictObject({
-    from: z
-      .enum(['loopback', 'anywhere'])
-      .default('loopback')
-      .describe(
-        'Who may stop the server: peers on this machine (127.0.0.0/8, ::1, a Unix socket), or everyone who reaches it. Behind a reverse proxy on this machine every peer looks local: name the proxy in `trustedProxies`, or leave the plugin out there.',
-      ),
-  }),
+  options: lazyOptions(
+    (z) =>
+      z.strictObject({
+        from: z
+          .enum(['loopback', 'anywhere'])
+          .default('loopback')
+          .describe(
+            'Who may stop the server: peers on this machine (127.0.0.0/8, ::1, a Unix socket), or everyone who reaches it. Behind a reverse proxy on this machine every peer looks local: name the proxy in `trustedProxies`, or leave the plugin out there.',
+          ),
+      }),
+    (given) => (Object.keys(given).length === 0 ? { from: 'loopback' as const } : undefined),
+  ),
   setup({ handle, shutdown, log, options }) {
     handle('END', '/', ({ remoteAddress }) => {
       if (options.from === 'loopback' && !isLoopback(remoteAddress)) {

@@ -51,7 +51,12 @@ export default definePlugin({
     key: z
       .union([
         z.literal('address'),
-        z.strictObject({ header: z.string().regex(TOKEN, { error: 'expected the name of a field' }) }),
+        z.strictObject({
+          header: z
+            .string()
+            .regex(TOKEN, { error: 'expected the name of a field' })
+            .describe('Name of the field; a request without it is recognised by its address.'),
+        }),
       ])
       .default('address')
       .describe(

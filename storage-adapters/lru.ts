@@ -148,16 +148,27 @@ export class LruAdapter implements StorageAdapter {
 export default defineAdapter({
   name: 'lru',
   options: z.strictObject({
-    /**
-     * At most this many entries. Default 10,000 where `maxOctets` is not given, else no bound. Room for the keys is
-     * set aside at start, hence the limit of 16,777,216.
-     */
-    maxEntries: z.int().min(1).max(16_777_216).optional(),
-    /** At most this many octets of UTF-8 in keys and values together. Default: no bound. */
-    maxOctets: z.int().min(1).optional(),
-    /** Milliseconds until an entry is absent again, where a put does not say so itself. Default: it stays. */
-    ttlMs: z.int().min(1).optional(),
-    ...historyOptions,
+    maxEntries: z
+      .int()
+      .min(1)
+      .max(16_777_216)
+      .optional()
+      .describe(
+        'At most this many entries; the least recently used goes first. Default: 10000 where `maxOctets` is not given, else no bound. Room for the keys is set aside at start, hence the limit of 16777216.',
+      ),
+    maxOctets: z
+      .int()
+      .min(1)
+      .optional()
+      .describe('At most this many octets of UTF-8 in keys and values together. Default: no bound.'),
+    ttlMs: z
+      .int()
+      .min(1)
+      .optional()
+      .describe(
+        'Milliseconds until an entry is absent again, where a put does not say so itself. Default: it stays.',
+      ),
+    ...historyOptions(z),
   }),
   create: (options) => new LruAdapter(options),
 });

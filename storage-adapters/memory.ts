@@ -1,5 +1,4 @@
 /** Entries in memory: the reference for what the storage contract means. Nothing survives the process. */
-import { z } from 'zod';
 import { type HistoryBounds, historyOptions } from '../core/storage/change-feed.js';
 import {
   type Change,
@@ -7,6 +6,7 @@ import {
   defineAdapter,
   type Entry,
   type Listing,
+  lazyOptions,
   type Page,
   type StorageAdapter,
   StorageError,
@@ -74,6 +74,9 @@ export class MemoryAdapter implements StorageAdapter {
 
 export default defineAdapter({
   name: 'memory',
-  options: z.strictObject(historyOptions),
+  options: lazyOptions(
+    (z) => z.strictObject(historyOptions(z)),
+    (given) => (Object.keys(given).length === 0 ? {} : undefined),
+  ),
   create: (options) => new MemoryAdapter(options),
 });

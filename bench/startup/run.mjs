@@ -1,6 +1,6 @@
 /**
  * How long a process takes from its start until it listens, with the default plugins of jackfield against as many of
- * Fastify. Processes are started one at a time and in turn, in another order each round, so that what else the machine
+ * Fastify, which are modules too and do about the same. Processes are started one at a time and in turn, in another order each round, so that what else the machine
  * does meets all of them; the figures are medians. CPU time is that of all threads until the process says that it listens.
  *
  *   node bench/startup/run.mjs [--rounds 30] [--only jackfield,fastify]
@@ -21,6 +21,7 @@ const STARTS = {
   'node:net alone': { argv: program('node-net.mjs') },
   'fastify, 8 plugins': { argv: program('fastify.mjs') },
   'jackfield, 8 default plugins': { argv: program('jackfield.mjs') },
+  'fastify, with log and schema': { argv: program('fastify-as-it-comes.mjs') },
   // With all that the command has on top: its configuration, its log, the durable store and the watchdog.
   'jackfield serve, as it comes': { argv: [command, 'serve', '--port', '0'] },
 };

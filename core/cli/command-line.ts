@@ -1,10 +1,9 @@
 /** Reads the command line. What is not understood is refused with a suggestion, before anything is done. */
 import { parseArgs } from 'node:util';
-import { isListenHost } from '../config/config-schema.js';
+import { isListenHost } from '../config/value-forms.js';
 import { didYouMean } from '../did-you-mean.js';
 import { JackfieldError } from '../errors.js';
 import type { Call, Command } from './command.js';
-import { COMMANDS, DEFAULT_COMMAND } from './commands.js';
 import { COMMON_FLAGS, FLAGS, type FlagName, type FlagValues } from './flags.js';
 
 export interface CommandLine extends Call {
@@ -13,8 +12,15 @@ export interface CommandLine extends Call {
   readonly named: boolean;
 }
 
-/** @param argv Without node and script. Errors: USAGE. */
-export function readCommandLine(argv: readonly string[]): CommandLine {
+/**
+ * @param argv Without node and script.
+ * @param commands Those that there are; the first is the one that is meant where none is named.
+ * Errors: USAGE.
+ */
+export function readCommandLine(
+  argv: readonly string[],
+  commands: readonly [Command, ...Command[]],
+): CommandLine {
   // Not strict, so that each mistake gets a sentence of ours: the tokens tell everything that strictness checks.
   const { tokens, values, positionals } = parseArgs({
     args: [...argv],
@@ -26,8 +32,8 @@ export function readCommandLine(argv: readonly string[]): CommandLine {
   const [name, ...rest] = positionals;
   const flagTokens = tokens.filter((token) => token.kind === 'option');
   // First, because what follows an unknown flag may be its value and no command at all.
-  for (const token of flagTokens) checkKnown(token, positionals);
-  const { command, given } = chosen(name === undefined ? DEFAULT_COMMAND : commandNamed(name), rest);
+  for (const token of flagTokens) checkKnown(token, positionals, commands);
+  const { command, given } = chosen(name === undefined ? commands[0] : commandNamed(name, commands), rest);
   for (const token of flagTokens) checkFlag(token, command);
   const flags = checkValues(values);
   // Help and version are answered whatever else is missing.
@@ -54,10 +60,10 @@ function wordsOf({ name, commands = [] }: Command): string[] {
   return commands.map((member) => member.name.slice(name.length + 1));
 }
 
-function commandNamed(name: string): Command {
-  const command = COMMANDS.find((candidate) => candidate.name === name);
+function commandNamed(name: string, commands: readonly Command[]): Command {
+  const command = commands.find((candidate) => candidate.name === name);
   if (command !== undefined) return command;
-  const names = COMMANDS.map((candidate) => candidate.name);
+  const names = commands.map((candidate) => candidate.name);
   throw usage(`Unknown command "${name}"; ${suggestion(name, names) ?? `there are ${names.join(', ')}`}.`);
 }
 
@@ -68,9 +74,13 @@ interface FlagToken {
   readonly inlineValue?: boolean | undefined;
 }
 
-function checkKnown({ name, rawName }: FlagToken, [first, second = '']: readonly string[]): void {
+function checkKnown(
+  { name, rawName }: FlagToken,
+  [first, second = '']: readonly string[],
+  commands: readonly [Command, ...Command[]],
+): void {
   if (isFlag(name)) return;
-  const named = COMMANDS.find((candidate) => candidate.name === first) ?? DEFAULT_COMMAND;
+  const named = commands.find((candidate) => candidate.name === first) ?? commands[0];
   const command = memberOf(named, second) ?? named;
   const taken = [...command.flags, ...COMMON_FLAGS].map((flag) => `--${flag}`);
   const hint = suggestion(rawName, taken);

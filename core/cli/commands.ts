@@ -1,4 +1,4 @@
-/** The commands, in the order of the help. */
+/** The commands, in the order of the help. The first is what `jackfield` alone does. */
 import { check } from './check.js';
 import { client } from './client.js';
 import type { Command } from './command.js';
@@ -9,7 +9,7 @@ import { schema } from './schema.js';
 import { serve } from './serve.js';
 import { store } from './store/store.js';
 
-export const COMMANDS: readonly Command[] = [
+export const COMMANDS: readonly [Command, ...Command[]] = [
   serve,
   check,
   schema,
@@ -19,5 +19,3 @@ export const COMMANDS: readonly Command[] = [
   client,
   newProject,
 ];
-/** What `jackfield` alone does. */
-export const DEFAULT_COMMAND: Command = serve;

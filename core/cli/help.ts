@@ -1,9 +1,9 @@
 /** The texts of `--help`, made from the tables of commands and flags. */
 import type { Command } from './command.js';
-import { COMMANDS, DEFAULT_COMMAND } from './commands.js';
 import { COMMON_FLAGS, FLAGS, type Flag, type FlagName } from './flags.js';
 
-export function generalHelp(): string {
+/** @param commands The first is the one that is meant where none is named. */
+export function generalHelp(commands: readonly Command[]): string {
   return text([
     'Usage: jackfield [COMMAND] [FLAGS]',
     '',
@@ -11,9 +11,9 @@ export function generalHelp(): string {
     '',
     'Commands:',
     ...columns(
-      COMMANDS.map((command) => [
+      commands.map((command, at) => [
         command.name,
-        command === DEFAULT_COMMAND ? `${command.summary} (the default)` : command.summary,
+        at === 0 ? `${command.summary} (the default)` : command.summary,
       ]),
     ),
     '',

@@ -41,6 +41,7 @@ export async function prepareServer(
     createServer(overridden(config, flags), {
       source: loaded.source,
       log,
+      traceSetup: flags.debug === true,
       ...(tap === undefined ? {} : { tap }),
     });
   const standIn = (adapter: StorageAdapter) => {

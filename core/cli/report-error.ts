@@ -27,7 +27,8 @@ export function linesOf(error: unknown, debug: boolean): string[] {
   if (error instanceof JackfieldError) {
     const { code } = error;
     const lines = error.message.split(/\s*\n\s*/).filter((line) => line !== '');
-    return (LISTS.includes(code) ? lines : [lines.join(' ')]).map((line) => `${line} [${code}]`);
+    const hint = code === 'PLUGIN_SETUP_TIMEOUT' && !debug ? ' --debug names the line.' : '';
+    return (LISTS.includes(code) ? lines : [lines.join(' ')]).map((line) => `${line}${hint} [${code}]`);
   }
   const message = error instanceof Error ? error.message : String(error);
   const [first = ''] = message.split('\n');

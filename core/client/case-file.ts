@@ -1,8 +1,9 @@
 /** A file of classic exchanges, each with the answer that is expected: the form of `examples/classic/cases.json`. */
 import path from 'node:path';
 import { z } from 'zod';
-import { nameOf, readText } from '../config/config-file.js';
+import { nameOf } from '../config/config-file.js';
 import { parseJson } from '../config/json-document.js';
+import { readText } from '../config/text-file.js';
 import { explainIssues } from '../config/validate-config.js';
 import { JackfieldError } from '../errors.js';
 import type { ClassicRequest } from './classic-client.js';

@@ -13,7 +13,8 @@
  * A URL is absolute (`http://…`) or begins with `/`. `Host` and `Content-Length` are added where they are missing.
  */
 import path from 'node:path';
-import { nameOf, readText } from '../config/config-file.js';
+import { nameOf } from '../config/config-file.js';
+import { readText } from '../config/text-file.js';
 import { JackfieldError } from '../errors.js';
 import { nameOutcome } from './compare-classic.js';
 import { type ExchangeResult, type RunOptions, runExchanges } from './run-exchanges.js';

@@ -2,13 +2,15 @@
  * Finds and reads the one configuration file of a server. What it says is checked here too, so whoever holds a
  * `LoadedConfig` holds a valid one.
  */
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { JackfieldError, reasonOf } from '../errors.js';
 import { freshUrl } from '../extensions/loaded-code.js';
+import { syntaxPlace, thrownAt } from '../extensions/stack-places.js';
 import { inTime } from '../plugin-host/in-time.js';
 import { resolveEnvironment } from './environment.js';
 import { type ConfigSource, DEFAULT_CONFIG, DEFAULT_LIMITS, type ServerConfig } from './server-config.js';
+import { readText } from './text-file.js';
 import { faultsOf, validateConfig } from './validate-config.js';
 
 /** Looked for in this order where no file is named. */
@@ -42,7 +44,19 @@ export async function readConfig(
   const file = nameOf(absolute, cwd);
   const read = MODULE_NAME.test(absolute) ? readModule : parseConfig;
   const { value, source } = await inTime(read(absolute, file), timeoutMs, () => tooLate(file, timeoutMs));
-  return { config: validateConfig(value, source), source, file };
+  return { config: validated(value, source, file), source, file };
+}
+
+/** Errors: CONFIG_INVALID; CONFIG_UNREADABLE where a getter of what a module exports throws. */
+function validated(value: unknown, source: ConfigSource, file: string): ServerConfig {
+  try {
+    return validateConfig(value, source);
+  } catch (cause) {
+    if (cause instanceof JackfieldError) throw cause;
+    throw new JackfieldError('CONFIG_UNREADABLE', `${file}${thrownAt(cause, '')}: ${reasonOf(cause)}`, {
+      cause,
+    });
+  }
 }
 
 /** The source of a configuration that has no lines to point at: an object, or what a module exports. */
@@ -80,26 +94,6 @@ async function parseConfig(
   return { value, source };
 }
 
-/**
- * A whole text file in UTF-8, with or without byte order mark.
- * @param file How the file is called in the error.
- * @param code The error that a file which cannot be read is reported as.
- */
-export async function readText(
-  absolute: string,
-  file: string,
-  code: 'CONFIG_UNREADABLE' | 'CASES_INVALID',
-): Promise<string> {
-  const octets = await readFile(absolute).catch((cause: unknown) => {
-    throw new JackfieldError(code, unreadableBecause(cause, file), { cause });
-  });
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(octets);
-  } catch (cause) {
-    throw new JackfieldError(code, `${file} is not UTF-8 text; save it as UTF-8.`, { cause });
-  }
-}
-
 /** A module may wait for what never comes, a named pipe for who writes to it, and every reload behind it would too. */
 function tooLate(file: string, timeoutMs: number): JackfieldError {
   return new JackfieldError(
@@ -112,7 +106,7 @@ async function readModule(absolute: string, file: string): Promise<{ value: unkn
   // Asked first, since an import that fails does not say whether this file is missing or one that it imports.
   await readText(absolute, file, 'CONFIG_UNREADABLE');
   const module = await importModule(absolute, file);
-  const exported: unknown = Reflect.get(module, 'default');
+  const exported: unknown = await settled(Reflect.get(module, 'default'), file);
   if (exported === undefined) {
     throw new JackfieldError(
       'CONFIG_INVALID',
@@ -137,7 +131,28 @@ async function importModule(absolute: string, file: string): Promise<object> {
         { cause },
       );
     }
-    throw new JackfieldError('CONFIG_UNREADABLE', `${file}: ${reasonOf(cause)}`, { cause });
+    throw new JackfieldError('CONFIG_UNREADABLE', await whyUnimportable(absolute, file, cause), { cause });
+  }
+}
+
+async function whyUnimportable(absolute: string, file: string, cause: unknown): Promise<string> {
+  const place = cause instanceof SyntaxError ? await syntaxPlace(absolute, cause) : undefined;
+  if (place === undefined) return `${file}${thrownAt(cause, '')}: ${reasonOf(cause)}`;
+  return `${file}${place.slice(absolute.length)}: ${reasonOf(cause)}`;
+}
+
+/** A module may export a promise of its configuration, as it may export an async function. */
+async function settled(exported: unknown, file: string): Promise<unknown> {
+  if (!(exported instanceof Promise)) return exported;
+  try {
+    return (await exported) as unknown;
+  } catch (cause) {
+    const where = thrownAt(cause, '');
+    throw new JackfieldError(
+      'CONFIG_UNREADABLE',
+      `${file}${where}: the exported promise was rejected: ${reasonOf(cause)}`,
+      { cause },
+    );
   }
 }
 
@@ -148,17 +163,10 @@ async function callConfig(exported: unknown, file: string): Promise<unknown> {
   } catch (cause) {
     throw new JackfieldError(
       'CONFIG_UNREADABLE',
-      `${file}: the exported function failed: ${reasonOf(cause)}`,
+      `${file}${thrownAt(cause, '')}: the exported function failed: ${reasonOf(cause)}`,
       { cause },
     );
   }
-}
-
-function unreadableBecause(error: unknown, file: string): string {
-  if (isCode(error, 'ENOENT') || isCode(error, 'ENOTDIR')) return `there is no file ${file}.`;
-  if (isCode(error, 'EISDIR')) return `${file} is a folder, not a file.`;
-  if (isCode(error, 'EACCES') || isCode(error, 'EPERM')) return `this user may not read ${file}.`;
-  return `${file}: ${reasonOf(error)}`;
 }
 
 /** The way a user standing in `cwd` would write it. */

@@ -2,10 +2,10 @@
  * What a configuration may say, key by key. The descriptions are the manual that an editor shows, since the JSON
  * Schema is made from this file; the messages say what was expected, the place and what was found are put around
  * them by `explainIssues`.
+ *
+ * Loaded only for a configuration that is not plainly valid (`plainly-valid.ts`), and for the JSON Schema.
  */
-import { isIP } from 'node:net';
-import { z } from 'zod';
-import { normalisePath } from '../http/request-target.js';
+import type { z as types } from 'zod';
 import {
   DEFAULT_CONFIG,
   DEFAULT_LIMITS,
@@ -13,12 +13,16 @@ import {
   DEFAULT_SOCKET_MODE,
   type Limits,
 } from './server-config.js';
+import { isAddressRange, isHostName, isListenHost, isPrefix } from './value-forms.js';
+import { zod } from './zod.js';
+
+const z = zod();
 
 /** Longer delays make Node's timers fire at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 const MEBIOCTET = 2 ** 20;
 
-function whole(min: number, max: number, unit: string): z.ZodInt {
+function whole(min: number, max: number, unit: string): types.ZodInt {
   const error = `expected a whole number${unit} from ${min} to ${max}`;
   return z.int({ error }).min(min, { error }).max(max, { error });
 }
@@ -103,18 +107,7 @@ const limits = {
     'One piece of code may hold up the event loop this long; then the log of the command names its plugin. 0 looks ' +
       'at nothing.',
   ),
-} satisfies Record<keyof Limits, z.ZodType>;
-
-/** A name or address as it stands in a Host field, without its port. */
-function isHostName(text: string): boolean {
-  const bracketed = /^\[(.*)\]$/.exec(text)?.[1];
-  return bracketed === undefined ? /^[\w.-]+$/.test(text) : isIP(bracketed) === 6;
-}
-
-/** What a socket can be bound to: addresses stand without brackets here. */
-export function isListenHost(text: string): boolean {
-  return isIP(text) !== 0 || /^[\w.-]+$/.test(text);
-}
+} satisfies Record<keyof Limits, types.ZodType>;
 
 const listenHostError =
   'expected an address or name of this machine without port, such as "127.0.0.1", "::1" or "0.0.0.0"';
@@ -131,19 +124,6 @@ const asError = 'expected a name';
 const adapterError = 'expected an adapter name, a path, or { "adapter": …, "options": … }';
 
 const nameOf = (error: string) => z.string({ error }).regex(/\S/, { error });
-
-/** The beginning of a path, without anything that a pattern would read otherwise. */
-function isPrefix(text: string): boolean {
-  return /^(?:\/[^/?#\s:*][^/?#\s]*)+$/.test(text) && normalisePath(text) !== undefined;
-}
-
-/** An address, or the first of a range with the number of bits that all of the range share. */
-export function isAddressRange(text: string): boolean {
-  const [address = '', bits, ...more] = text.split('/');
-  const family = isIP(address);
-  if (family === 0 || address.includes('%') || more.length > 0) return false;
-  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128));
-}
 
 const tls = z
   .strictObject(
@@ -232,7 +212,11 @@ const overload = z
     description: 'Beyond these a request is answered 503 before its body is read. Without them none is.',
   });
 
-function schemaFor(plugin: z.ZodType, adapter: z.ZodType, pluginEntry: (entry: PluginObject) => z.ZodType) {
+function schemaFor(
+  plugin: types.ZodType,
+  adapter: types.ZodType,
+  pluginEntry: (entry: PluginObject) => types.ZodType,
+) {
   return z
     .strictObject(
       {
@@ -341,7 +325,7 @@ function schemaFor(plugin: z.ZodType, adapter: z.ZodType, pluginEntry: (entry: P
     .meta({ title: 'Configuration of jackfield' });
 }
 
-type PluginObject = z.ZodType;
+type PluginObject = types.ZodType;
 
 /** A configuration file in JSON: things are named. */
 export const configSchema = schemaFor(nameOf(pluginError), nameOf(adapterError), (entry) =>

@@ -113,7 +113,12 @@ export function resolveEnvironment(
         );
         return found;
       }
-      const set = variables[name];
+      if (fallback?.includes('${env:')) {
+        broken.push(`${locate(path)}: the default of ${name} cannot be a variable itself`);
+        return found;
+      }
+      // What every object inherits is no variable.
+      const set = Object.hasOwn(variables, name) ? variables[name] : undefined;
       if (set !== undefined && (set !== '' || fallback === undefined)) {
         secrets.push(set);
         return set;

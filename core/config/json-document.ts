@@ -2,8 +2,14 @@
  * A JSON file as people write it by hand: comments and trailing commas are taken, a key that stands twice is
  * not, and every value and key can say where it stands.
  */
-import { type Node, type ParseError, parseTree, printParseErrorCode } from 'jsonc-parser';
+import { createRequire } from 'node:module';
+import type { Node, ParseError } from 'jsonc-parser';
 import { type ErrorCode, JackfieldError } from '../errors.js';
+
+// Not imported: what Node does before it imports its first CommonJS module takes longer than to load this one.
+const { createScanner, parseTree, printParseErrorCode } = createRequire(import.meta.url)(
+  'jsonc-parser',
+) as typeof import('jsonc-parser');
 
 export interface JsonDocument {
   readonly value: unknown;
@@ -26,9 +32,12 @@ export function parseJson(
   const lines = lineStartsOf(text);
   const at = (offset: number): string => `${file}:${positionOf(lines, offset)}`;
   const errors: ParseError[] = [];
-  const shallow = <T>(work: () => T): T =>
-    refusingDepth(work, () => new JackfieldError(codes.syntax, `${file} is nested too deeply.`));
-  const root = shallow(() => parseTree(text, errors, { allowTrailingComma: true }));
+  const tooDeep = tooDeepAt(text);
+  if (tooDeep !== undefined) {
+    const sentence = `more than ${MAX_DEPTH} values are nested in each other`;
+    throw new JackfieldError(codes.syntax, `${at(tooDeep)}: ${sentence}.`);
+  }
+  const root = parseTree(text, errors, { allowTrailingComma: true });
   // What follows the first error is mostly its echo.
   const [first] = errors;
   if (first !== undefined || root === undefined) {
@@ -42,7 +51,7 @@ export function parseJson(
       `${at(key.offset)}: the key ${JSON.stringify(key.value)} stands twice, first on line ${line}`,
     );
   };
-  const value = shallow(() => readValue(root, report));
+  const value = readValue(root, report);
   if (repeated.length > 0) throw new JackfieldError(codes.repeated, repeated.join('\n'));
   return {
     value,
@@ -50,14 +59,23 @@ export function parseJson(
   };
 }
 
-/** Parser and reader are recursive, and a file of brackets alone is enough to use up the stack. */
-function refusingDepth<T>(work: () => T, tooDeep: () => Error): T {
-  try {
-    return work();
-  } catch (error) {
-    if (error instanceof RangeError) throw tooDeep();
-    throw error;
+/** What people write is not ten deep. Parser, reader and whoever looks at the value later are recursive. */
+const MAX_DEPTH = 100;
+/** jsonc-parser's names for them are an enumeration that exists for its compiler alone. */
+const OPENS = [1, 3];
+const CLOSES = [2, 4];
+const END = 17;
+
+/** The offset of the first value that is nested too deeply. */
+function tooDeepAt(text: string): number | undefined {
+  const scanner = createScanner(text, true);
+  let depth = 0;
+  for (let token = scanner.scan(); token !== END; token = scanner.scan()) {
+    if (OPENS.includes(token)) depth += 1;
+    else if (CLOSES.includes(token)) depth -= 1;
+    if (depth > MAX_DEPTH) return scanner.getTokenOffset();
   }
+  return undefined;
 }
 
 type ReportRepeated = (key: Node, earlier: Node) => void;
@@ -138,7 +156,9 @@ function sentenceOf(text: string, error: ParseError | undefined): string {
     case 'ColonExpected':
       return 'a colon is missing between key and value';
     case 'CommaExpected':
-      return 'a comma is missing';
+      return /(?:^|[^\w.])-?0$/.test(text.slice(0, error.offset)) && /^\d/.test(found)
+        ? 'a number has no zeros in front'
+        : 'a comma is missing';
     case 'CloseBraceExpected':
       return '"}" expected';
     case 'CloseBracketExpected':
@@ -163,8 +183,16 @@ function sentenceOf(text: string, error: ParseError | undefined): string {
 
 /** A word or sign that JSON has not: mostly a habit from another language. */
 function sentenceOfSymbol(found: string, rest: string): string {
-  if (found.startsWith("'")) return 'strings stand in double quotes';
+  if (/^['`\u2018-\u201f\u00ab]/.test(found)) return 'strings stand in double quotes';
   if (found.startsWith('#')) return 'a comment begins with "//"';
   if (/^\s*:/.test(rest)) return `the key ${found} stands in double quotes: "${found}"`;
-  return `${JSON.stringify(found)} is not a JSON value`;
+  return `${visible(found)} is not a JSON value`;
+}
+
+/** In quotes, with escapes for what nobody can see, such as a space that does not break. */
+function visible(text: string): string {
+  return JSON.stringify(text).replaceAll(
+    /[^\P{Z} ]|\p{C}/gu,
+    (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }

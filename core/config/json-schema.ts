@@ -3,8 +3,9 @@
  * an editor completes and checks them. It is made from `config-schema.ts` and from the schemas of the options: one made
  * with zod, or any Standard Schema that gives a JSON Schema of itself; of others the options are left open.
  */
-import { z } from 'zod';
+import type { z as types } from 'zod';
 import { configSchema } from './config-schema.js';
+import { zod } from './zod.js';
 
 /** A plugin or an adapter, as far as it is configured. */
 export interface Described {
@@ -32,7 +33,7 @@ export function jsonSchemaOf(plugins: readonly Described[], adapters: readonly D
       description: 'The value of an environment variable.',
     },
   };
-  const base = z.toJSONSchema(configSchema, { target: 'draft-7', io: 'input', unrepresentable: 'any' });
+  const base = zod().toJSONSchema(configSchema, { target: 'draft-7', io: 'input', unrepresentable: 'any' });
   const { properties = {}, ...rest } = acceptingEnvironment(base as JsonSchema) as {
     properties?: Record<string, JsonSchema>;
   };
@@ -145,7 +146,7 @@ function ofZod(options: unknown): JsonSchema | undefined {
   if (typeof options !== 'object' || options === null || !('_zod' in options)) return undefined;
   try {
     // A schema of zod, of this copy or another one of the same major version.
-    const schema = z.toJSONSchema(options as z.ZodType, {
+    const schema = zod().toJSONSchema(options as types.ZodType, {
       target: 'draft-7',
       io: 'input',
       unrepresentable: 'any',

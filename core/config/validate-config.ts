@@ -2,10 +2,11 @@
  * Says what is wrong with a configuration, or with the options of one plugin or adapter, in sentences that name
  * file, line and column. All faults are told at once, so nobody mends a file one error per start.
  */
+import { createRequire } from 'node:module';
 import { didYouMean } from '../did-you-mean.js';
 import { JackfieldError } from '../errors.js';
-import { programSchema } from './config-schema.js';
 import { defaultMaxConnections } from './open-files.js';
+import { isPlainlyValid } from './plainly-valid.js';
 import {
   type ConfigSource,
   DEFAULT_CONFIG,
@@ -28,16 +29,34 @@ import type { StandardIssue } from './standard-schema.js';
  */
 export function validateConfig(config: unknown, source: ConfigSource): ServerConfig {
   const faults = faultsOf(config, source);
-  if (faults.length > 0) throw new JackfieldError('CONFIG_INVALID', faults.join('\n'));
+  if (faults.length > 0) throw new JackfieldError('CONFIG_INVALID', linesOfFaults(faults));
   // The schema has just told that it is one; its parts are `unknown` to zod where they may be anything.
   return config as ServerConfig;
 }
 
+/** More of them would only push the first ones, which are mended first, out of sight. */
+const MOST_FAULTS = 50;
+
+/** One a line. */
+export function linesOfFaults(faults: readonly string[]): string {
+  const more = faults.length - MOST_FAULTS;
+  if (more <= 0) return faults.join('\n');
+  return [...faults.slice(0, MOST_FAULTS), `and ${more} more`].join('\n');
+}
+
 /** One sentence per fault, in the order of the file. */
 export function faultsOf(config: unknown, source: ConfigSource): string[] {
+  const contradictions = contradictionsIn(config);
+  if (contradictions.length === 0 && isPlainlyValid(config)) return [];
+  const { programSchema } = schemas();
   const { error } = programSchema.safeParse(config);
-  const issues: StandardIssue[] = [...(error?.issues ?? []), ...contradictionsIn(config)];
+  const issues: StandardIssue[] = [...(error?.issues ?? []), ...contradictions];
   return explainIssues(issues, { source, path: [], schema: programSchema, value: config });
+}
+
+/** Only where it is needed, with zod behind it; every Node that jackfield runs on can `require` such a module. */
+function schemas(): typeof import('./config-schema.js') {
+  return createRequire(import.meta.url)('./config-schema.js') as typeof import('./config-schema.js');
 }
 
 /** A configuration in which nothing is left open. */
@@ -116,7 +135,22 @@ const NOT_MORE_THAN = [['headerTimeoutMs', 'requestTimeoutMs']] as const satisfi
 ])[];
 
 function contradictionsIn(config: unknown): StandardIssue[] {
-  return [...limitsAtOdds(config), ...socketsAtOdds(config)];
+  return [...classesIn(config), ...limitsAtOdds(config), ...socketsAtOdds(config)];
+}
+
+/** A Map or a promise has no keys of its own, so to the schema it is an object without any: nothing it says would count. */
+function classesIn(config: unknown): StandardIssue[] {
+  const elements = (key: string): PropertyKey[][] => {
+    const list = valueAt(config, [key]);
+    return Array.isArray(list) ? list.map((_, at) => [key, at]) : [[key]];
+  };
+  const places = [[], ...elements('listen'), ...elements('plugins'), ['storage'], ['limits'], ['overload']];
+  return places.flatMap((path) => {
+    const value = valueAt(config, path);
+    const isOther = typeof value === 'object' && value !== null && !Array.isArray(value);
+    if (!isOther || Object.prototype.toString.call(value) === '[object Object]') return [];
+    return [{ path, message: 'expected an object { … }' }];
+  });
 }
 
 /** What only a port has, or only a Unix socket. */
@@ -163,9 +197,11 @@ export interface ExplainedPlace {
  */
 export function explainIssues(issues: readonly StandardIssue[], at: ExplainedPlace): string[] {
   const faults = issues.flatMap((issue) => faultsOfIssue(issue as ZodLikeIssue, [], at));
-  return inFileOrder(faults).map(({ location, sentence }) =>
+  const told = inFileOrder(faults).map(({ location, sentence }) =>
     location === '' ? sentence : `${location}: ${sentence}`,
   );
+  // A number may be too large in two ways, which make one sentence.
+  return [...new Set(told)];
 }
 
 /** What zod adds to a Standard Schema issue, as far as it is used here. */
@@ -204,7 +240,7 @@ function unknownKey(key: string, owner: readonly PropertyKey[], at: ExplainedPla
   return {
     location: at.source.locate([...at.path, ...owner, key], 'key'),
     sentence:
-      `unknown key ${JSON.stringify(key)}${ownerName === '' ? '' : ` in ${ownerName}`}` +
+      `unknown key ${quoted(key)}${ownerName === '' ? '' : ` in ${ownerName}`}` +
       (suggestion === undefined ? '' : `; did you mean ${JSON.stringify(suggestion)}?`),
   };
 }
@@ -253,9 +289,15 @@ function describeValue(value: unknown): string {
   if (value === undefined) return 'nothing';
   if (Array.isArray(value)) return 'a list';
   if (typeof value === 'function') return 'a function';
+  if (value instanceof Map) return 'a Map';
+  if (value instanceof Promise) return 'a promise';
   if (typeof value === 'object' && value !== null) return 'an object';
   if (typeof value !== 'string') return String(value);
-  return JSON.stringify(value.length > 60 ? `${value.slice(0, 59)}…` : value);
+  return quoted(value);
+}
+
+function quoted(text: string): string {
+  return JSON.stringify(text.length > 60 ? `${text.slice(0, 59)}…` : text);
 }
 
 function pathOf(issue: StandardIssue): PropertyKey[] {

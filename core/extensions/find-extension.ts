@@ -32,6 +32,8 @@ export interface Extension {
   readonly exported: unknown;
 }
 
+/** npm takes no longer one. */
+const LONGEST_NAME = 214;
 /** What may be looked up at all; anything else never reaches the file system. */
 const NAME = /^[a-z0-9@][a-z0-9._/@-]*$/i;
 
@@ -39,6 +41,7 @@ const NAME = /^[a-z0-9@][a-z0-9._/@-]*$/i;
  * @param reference A built-in name, a path that begins with `./`, `../` or `/`, or a package.
  * @param folder Where relative paths and packages are looked for. Absolute.
  * @param location `file:line:column` of the reference, for errors; may be `''`.
+ * @param onFound Told the file before it is imported.
  * Errors: those of the kind.
  */
 export async function findExtension(
@@ -46,9 +49,12 @@ export async function findExtension(
   reference: string,
   folder: string,
   location: string,
+  onFound?: (file: string) => void,
 ): Promise<Extension> {
-  const named = location === '' ? JSON.stringify(reference) : `${JSON.stringify(reference)} at ${location}`;
+  const short = JSON.stringify(reference.length > 200 ? `${reference.slice(0, 199)}…` : reference);
+  const named = location === '' ? short : `${short} at ${location}`;
   const found = await fileOf(kind, reference, folder, named);
+  onFound?.(found.file);
   if (found.origin !== 'built-in') await noteImport(found.file);
   return { ...found, exported: await importedFrom(kind, found.file, named) };
 }
@@ -91,15 +97,13 @@ async function fileOf(
   if (/^\.{1,2}\//.test(reference) || isAbsolute(reference)) {
     const file = resolve(folder, reference);
     if (await isFile(file)) return { origin: 'file', file };
-    throw new JackfieldError(
-      kind.unknown,
-      `${named}.${await fileMeant(reference, file)} There is no file ${file}.`,
-    );
+    throw new JackfieldError(kind.unknown, `${named}.${await whyNoFile(reference, file)}`);
   }
   const ours = await builtInFiles(kind);
   const own = ours.get(reference);
   if (own !== undefined) return { origin: 'built-in', file: own, ...(await ownVersion()) };
-  const wellNamed = NAME.test(reference) && !reference.split('/').includes('..');
+  const wellNamed =
+    reference.length <= LONGEST_NAME && NAME.test(reference) && !reference.split('/').includes('..');
   if (wellNamed) {
     const file =
       (await packageEntry(prefixed(kind, reference), folder)) ?? (await packageEntry(reference, folder));
@@ -114,6 +118,12 @@ async function fileOf(
 /** `tea` is `jackfield-plugin-tea`, and `@me/tea` is `@me/jackfield-plugin-tea`. */
 export function prefixed({ packagePrefix }: Pick<ExtensionKind, 'packagePrefix'>, reference: string): string {
   return reference.replace(/^(@[^/]+\/)?/, `$1${packagePrefix}`);
+}
+
+async function whyNoFile(reference: string, file: string): Promise<string> {
+  const found = await stat(file).catch(() => undefined);
+  if (found?.isDirectory() === true) return ` ${file} is a folder; name a file in it.`;
+  return `${await fileMeant(reference, file)} There is no file ${file}.`;
 }
 
 /** A file beside the one that is missing, with a name that is almost the same. */

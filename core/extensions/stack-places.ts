@@ -40,13 +40,19 @@ function placesOf(error: unknown, depth: number): StackPlace[] {
 /** Where the code of the core lies, as stacks spell it: source maps may have a say in that. */
 const CORE = `${dirname(dirname(stackPlaces(new Error())[0]?.file ?? fileURLToPath(import.meta.url)))}${sep}`;
 
+export function notOfCore({ file }: StackPlace): boolean {
+  return !file.startsWith(CORE);
+}
+
 /**
  * `, thrown at file:line:column`; `''` where nobody can tell. What the core throws arose where the extension called it.
  * @param file Of the extension; `''` where it has none.
  */
 export function thrownAt(error: unknown, file: string): string {
   const places = stackPlaces(error);
-  const place = places[0]?.file.startsWith(CORE) ? places.find((frame) => frame.file === file) : places[0];
+  const [first] = places;
+  const place =
+    first !== undefined && !notOfCore(first) ? places.find((frame) => frame.file === file) : first;
   return place === undefined ? '' : `, thrown at ${place.text}`;
 }
 
@@ -76,6 +82,6 @@ export async function syntaxPlace(file: string, error: SyntaxError): Promise<str
     node.stdin?.on('error', () => {}).end(source);
   });
   if (!told.includes(`SyntaxError: ${error.message}`)) return undefined;
-  const [, line, mark] = /^\[stdin\]:(\d+)\n.*\n( *)\^/m.exec(told) ?? [];
+  const [, line, mark] = /^\[stdin\]:(\d+)\n(?:.*\n( *)\^)?/m.exec(told) ?? [];
   return line === undefined ? undefined : `${file}:${line}:${(mark ?? '').length + 1}`;
 }

@@ -2,9 +2,12 @@
  * `inject` and `injectable` of class plugins, noted here and handed to tsyringe when the first class plugin is made:
  * most servers have none, and loading the container is a fifth of their start.
  */
-// What compilers emit about classes (`emitDecoratorMetadata`) has to find this when a plugin's module is evaluated.
-import 'reflect-metadata';
+import { createRequire } from 'node:module';
 import type { InjectionToken } from 'tsyringe';
+
+// What compilers emit about classes (`emitDecoratorMetadata`) has to find this when a plugin's module is evaluated.
+// By `require`: to import the first CommonJS module costs Node as much as several dozen of ours.
+createRequire(import.meta.url)('reflect-metadata');
 
 /** `Symbol.for`, so that a plugin with a copy of jackfield of its own is understood too. */
 const NOTES = Symbol.for('jackfield.injections');

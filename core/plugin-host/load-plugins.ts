@@ -7,6 +7,7 @@ import type { Plugin } from '../plugin-api.js';
 import { inTime } from './in-time.js';
 import { type Need, orderByNeeds } from './plugin-needs.js';
 import { validateOptions } from './plugin-options.js';
+import type { PromiseTrace } from './promise-trace.js';
 import { recognise } from './recognise-plugin.js';
 
 export const PLUGINS: ExtensionKind = {
@@ -43,6 +44,7 @@ export interface LoadedPlugin {
 
 /**
  * @param timeoutMs As long as each may take to be imported and to validate its options.
+ * @param trace One that is on, for the lines in which a plugin waits.
  * Errors: PLUGIN_UNKNOWN, PLUGIN_LOAD_FAILED, PLUGIN_INVALID, PLUGIN_OPTIONS_INVALID, PLUGIN_SETUP_TIMEOUT, of all
  * plugins that fail together; then PLUGIN_REPEATED, PLUGIN_NEEDS_*.
  */
@@ -50,11 +52,18 @@ export async function loadPlugins(
   entries: readonly PluginEntry[],
   source: ConfigSource,
   timeoutMs: number,
+  trace?: PromiseTrace,
 ): Promise<LoadedPlugin[]> {
   const outcomes = await Promise.allSettled(
-    entries.map((entry, at) =>
-      inTime(loadPlugin(entry, at, source), timeoutMs, () => tooLate(nameOf(entry, at, source), timeoutMs)),
-    ),
+    entries.map((entry, at) => {
+      const step: LoadStep = { waitsFor: 'its module to be imported', file: '' };
+      return inTime(loadPlugin(entry, at, source, step), timeoutMs, () =>
+        tooLate(nameOf(entry, at, source), timeoutMs, {
+          calls: [step.waitsFor],
+          places: trace?.places(step.file) ?? [],
+        }),
+      );
+    }),
   );
   const failures = outcomes.flatMap((outcome) =>
     outcome.status === 'rejected' ? [outcome.reason as unknown] : [],
@@ -69,15 +78,36 @@ export async function loadPlugins(
   return orderByNeeds(loaded);
 }
 
-/**
- * @param plugin How it is called in the error.
- * @param waitsFor Calls of the core that have not answered it.
- */
-export function tooLate(plugin: string, timeoutMs: number, waitsFor: readonly string[] = []): JackfieldError {
-  const inner = waitsFor.length === 0 ? '' : ` and waits for ${waitsFor.join(', ')}`;
+/** How far the loading of a plugin has come. */
+interface LoadStep {
+  waitsFor: string;
+  /** Absolute; `''` as long as it is not known. */
+  file: string;
+}
+
+/** What a plugin that takes too long waits for, as far as it is known. */
+export interface Waits {
+  /** What of the core has not answered it. */
+  readonly calls: readonly string[];
+  /** `file:line:column` */
+  readonly places?: readonly string[];
+  /** What the process has opened since. */
+  readonly opened?: readonly string[];
+}
+
+/** @param plugin How it is called in the error. */
+export function tooLate(
+  plugin: string,
+  timeoutMs: number,
+  { calls, places = [], opened = [] }: Waits,
+): JackfieldError {
+  const what = calls.length === 0 ? '' : ` for ${calls.join(', ')}`;
+  const where = places.length === 0 ? '' : `${what === '' ? '' : ','} at ${places.join(', ')}`;
+  const inner = what + where === '' ? '' : ` and waits${what}${where}`;
+  const since = opened.length === 0 ? '' : ` Opened since it began: ${opened.join(', ')}.`;
   return new JackfieldError(
     'PLUGIN_SETUP_TIMEOUT',
-    `${plugin} took longer than ${timeoutMs} ms${inner}. Mend what it waits for, or raise "limits.setupTimeoutMs".`,
+    `${plugin} took longer than ${timeoutMs} ms${inner}.${since} Mend what it waits for, or raise "limits.setupTimeoutMs".`,
   );
 }
 
@@ -97,21 +127,28 @@ function referenceOf(
     : { reference: entry, location: source.locate(['plugins', at]) };
 }
 
-/** @param at Its place in the list, for the locations of errors. */
+/**
+ * @param at Its place in the list, for the locations of errors.
+ * @param step Kept up to date.
+ */
 export async function loadPlugin(
   entry: PluginEntry,
   at: number,
   source: ConfigSource,
+  step?: LoadStep,
 ): Promise<LoadedPlugin> {
   const { reference, location } = referenceOf(entry, at, source);
   const found =
     typeof reference === 'string'
-      ? await findExtension(PLUGINS, reference, source.folder, location)
+      ? await findExtension(PLUGINS, reference, source.folder, location, (file) => {
+          if (step !== undefined) step.file = file;
+        })
       : { origin: 'object' as const, exported: reference, file: '' };
   const called = typeof reference === 'string' ? reference : 'the object';
   const { told, needs, made } = recognise(found.exported, called, location);
   const { options: givenOptions, prefix = '', as = told.name } = isFullEntry(entry) ? entry : {};
   const path = ['plugins', at, 'options'];
+  if (step !== undefined) step.waitsFor = 'the schema of its options';
   const options = await validateOptions(as, told.options, givenOptions, path, source);
   return {
     name: as,

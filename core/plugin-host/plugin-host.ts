@@ -20,6 +20,7 @@ import {
   PluginUnit,
   type UnitServices,
 } from './plugin-unit.js';
+import type { PromiseTrace } from './promise-trace.js';
 
 /** Other plugins than before, all of them up; nothing has changed yet for exchanges. */
 export interface PluginChange {
@@ -46,6 +47,7 @@ export class PluginHost {
   /** Set up by a reload that has not come to its end. */
   #pending: PluginUnit[] = [];
   #services: UnitServices | undefined;
+  #trace: PromiseTrace | undefined;
 
   constructor(config: ResolvedConfig, source: ConfigSource, storage: Storage, log: Log) {
     this.#setupTimeoutMs = config.limits.setupTimeoutMs;
@@ -67,12 +69,15 @@ export class PluginHost {
   /**
    * Sets the plugins up, one after the other. Where one fails, those already up are closed before this rejects.
    * Errors: PLUGIN_SETUP_FAILED, PLUGIN_SETUP_TIMEOUT, HANDLER_REPEATED, SERVER_CLOSING.
+   * @param trace One that is on meanwhile.
    */
   async setUp(
     plugins: readonly LoadedPlugin[],
     server: HostServer,
     make: MakeInstance,
+    trace?: PromiseTrace,
   ): Promise<Contributions> {
+    this.#trace = trace;
     this.#services = this.#servicesFor(server, make);
     try {
       for (const plugin of plugins) await this.#setUpOne(plugin, this.#units, this.#services);
@@ -86,12 +91,15 @@ export class PluginHost {
   /**
    * Sets up those plugins that are not up already just so: the same module, name, prefix and options.
    * Errors: as `setUp`; then nothing has changed.
+   * @param trace As for `setUp`.
    */
   async change(
     plugins: readonly LoadedPlugin[],
     { setupTimeoutMs }: Limits,
     folder: string,
+    trace?: PromiseTrace,
   ): Promise<PluginChange> {
+    this.#trace = trace;
     if (this.#services === undefined) throw new TypeError('There is nothing to change before the set-up.');
     const was = { setupTimeoutMs: this.#setupTimeoutMs, folder: this.#folder };
     this.#setupTimeoutMs = setupTimeoutMs;
@@ -149,6 +157,9 @@ export class PluginHost {
       },
       make,
       server,
+      get trace() {
+        return host.#trace;
+      },
     };
   }
 

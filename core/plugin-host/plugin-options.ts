@@ -1,7 +1,9 @@
 /** The options of a plugin, validated by its own schema. */
+
+import { askSchema } from '../config/ask-schema.js';
 import type { ConfigSource } from '../config/server-config.js';
-import type { StandardIssue, StandardResult, StandardSchema } from '../config/standard-schema.js';
-import { explainIssues, knownKeysOf } from '../config/validate-config.js';
+import type { StandardResult, StandardSchema } from '../config/standard-schema.js';
+import { explainIssues, knownKeysOf, linesOfFaults } from '../config/validate-config.js';
 import { JackfieldError, reasonOf } from '../errors.js';
 
 /**
@@ -24,7 +26,7 @@ export async function validateOptions(
       `${location === '' ? '' : `${location}: `}the plugin "${name}" takes no options.`,
     );
   }
-  const value = given ?? {};
+  const value = given === undefined ? {} : given;
   const explain = (result: StandardResult<unknown>): string[] =>
     explainIssues(result.issues ?? [], { source, path, knownKeys: knownKeysOf(schema), schema, value });
   await source.environment?.settle(
@@ -36,9 +38,7 @@ export async function validateOptions(
   if (result.issues === undefined) return result.value;
   throw new JackfieldError(
     'PLUGIN_OPTIONS_INVALID',
-    explain(result)
-      .map((fault) => `plugin "${name}": ${fault}`)
-      .join('\n'),
+    linesOfFaults(explain(result).map((fault) => `plugin "${name}": ${fault}`)),
   );
 }
 
@@ -58,13 +58,7 @@ async function validated(
   value: unknown,
 ): Promise<StandardResult<unknown>> {
   try {
-    const result: unknown = await schema['~standard'].validate(value);
-    if (typeof result !== 'object' || result === null) throw new TypeError('it returned no result');
-    const issues: unknown = Reflect.get(result, 'issues');
-    if (issues === undefined) return { value: Reflect.get(result, 'value') };
-    if (!Array.isArray(issues) || issues.length === 0 || !issues.every(isIssue))
-      throw new TypeError('what it returned as issues is no list of { message, path }');
-    return { issues };
+    return await askSchema(schema, value);
   } catch (cause) {
     const reason = reasonOf(cause);
     throw new JackfieldError(

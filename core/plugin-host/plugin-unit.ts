@@ -13,7 +13,9 @@ import type { MaybePromise } from '../storage/contract.js';
 import { inTime } from './in-time.js';
 import { type LoadedPlugin, type PluginOrigin, tooLate } from './load-plugins.js';
 import { plugMarked } from './marks.js';
+import { openedNow, openedSince } from './opened-since.js';
 import { PendingCalls } from './pending-calls.js';
+import type { PromiseTrace } from './promise-trace.js';
 import { scopedClaims, scopedHook } from './scope.js';
 
 /** What `jackfield plugins` shows of a plugin. */
@@ -54,6 +56,8 @@ export interface UnitServices {
   readonly setupTimeoutMs: number;
   readonly make: MakeInstance;
   readonly server: HostServer;
+  /** One that is on, where set-ups are to be traced. */
+  readonly trace: PromiseTrace | undefined;
 }
 
 type MutableHooks = { [Stage in keyof HookTable]: HookTable[Stage][number][] };
@@ -103,7 +107,9 @@ export class PluginUnit {
   async setUp(): Promise<void> {
     const started = performance.now();
     const { plugin } = this;
-    const { make, setupTimeoutMs } = this.#services;
+    const { make, server, setupTimeoutMs, trace } = this.#services;
+    // Behind a server that answers, exchanges open more than the set-up does.
+    const before = server.dispatcher === undefined ? openedNow() : undefined;
     const named = plugin.location === '' ? `"${plugin.name}"` : `"${plugin.name}" at ${plugin.location}`;
     let late: JackfieldError | undefined;
     try {
@@ -111,7 +117,13 @@ export class PluginUnit {
       const instance = typeof plugin.made === 'function' ? await make(plugin.made, context) : plugin.made;
       if (typeof plugin.made === 'function') plugMarked(instance, context);
       await inTime(instance.setup?.(context), setupTimeoutMs, () => {
-        late = tooLate(named, setupTimeoutMs, this.#calls.names);
+        late = tooLate(named, setupTimeoutMs, {
+          calls: this.#calls.names,
+          places: trace?.places(plugin.file) ?? [],
+          // A hint, for want of anything better. The timer of the deadline is ours.
+          opened:
+            before === undefined || this.#calls.names.length > 0 ? [] : openedSince([...before, 'Timeout']),
+        });
         return late;
       });
     } catch (cause) {

@@ -5,24 +5,39 @@
  * Readers keep no queue of their own. Each knows the revision it has read to and takes what follows from the one
  * history, so a slow reader costs no memory; one that falls behind all that is kept is told so.
  */
-import { z } from 'zod';
+import type { z as types } from 'zod';
+import type { Zod } from '../config/zod.js';
 import { StorageError, type WatchedChange } from './contract.js';
 
-/** What adapters with such a history have among their options: `z.strictObject({ …, ...historyOptions })`. */
-export const historyOptions = {
-  /**
-   * How many changes are kept for those who watch. Default 10,000: more than who reconnects within seconds can have
-   * missed. Readers further behind get STORAGE_HISTORY_GONE.
-   */
-  historyChanges: z.int().min(1).optional(),
-  /**
-   * How many octets the keys and values of kept changes may take, counted as two for each UTF-16 code unit, which is
-   * the most that a string takes in memory. Default 16,777,216 (16 MiB): 10,000 changes of 800 characters, while large
-   * values cannot make the history larger than a store. The last change is kept whatever its size. Readers further
-   * behind get STORAGE_HISTORY_GONE.
-   */
-  historyOctets: z.int().min(1).optional(),
-};
+/** 10,000 changes of 800 characters are 16 MiB. */
+const DEFAULT_HISTORY = { historyChanges: 10_000, historyOctets: 16_777_216 };
+
+/** What adapters with such a history have among their options: `z.strictObject({ …, ...historyOptions(z) })`. */
+export function historyOptions(z: Pick<Zod, 'int'>): {
+  readonly historyChanges: types.ZodOptional<types.ZodInt>;
+  readonly historyOctets: types.ZodOptional<types.ZodInt>;
+} {
+  return {
+    historyChanges: z
+      .int()
+      .min(1)
+      .meta({
+        default: DEFAULT_HISTORY.historyChanges,
+        description:
+          'How many changes are kept for those who watch: more than who reconnects within seconds can have missed. Readers further behind get STORAGE_HISTORY_GONE.',
+      })
+      .optional(),
+    historyOctets: z
+      .int()
+      .min(1)
+      .meta({
+        default: DEFAULT_HISTORY.historyOctets,
+        description:
+          'How many octets the keys and values of kept changes may take, counted as two for each UTF-16 code unit, which is the most that a string takes in memory. So large values cannot make the history larger than a store. The last change is kept whatever its size. Readers further behind get STORAGE_HISTORY_GONE.',
+      })
+      .optional(),
+  };
+}
 
 /** `historyOptions`, as they are read. */
 export interface HistoryBounds {
@@ -54,7 +69,9 @@ export class ChangeFeed {
   #isClosed = false;
 
   /** @param revision What the store had reached before the first change that will be told. */
-  constructor(revision: number, { historyChanges = 10_000, historyOctets = 16_777_216 }: HistoryBounds = {}) {
+  constructor(revision: number, bounds: HistoryBounds = {}) {
+    const { historyChanges = DEFAULT_HISTORY.historyChanges, historyOctets = DEFAULT_HISTORY.historyOctets } =
+      bounds;
     this.#revision = revision;
     this.#gone = revision;
     this.#maxChanges = historyChanges;

@@ -10,6 +10,9 @@ import type { StandardSchema } from '../config/standard-schema.js';
 import { type ErrorCode, JackfieldError } from '../errors.js';
 import type { Log } from '../log.js';
 
+/** For adapters, which have no other way to it: this is their door. */
+export { lazyOptions } from '../config/lazy-options.js';
+
 export type MaybePromise<T> = T | Promise<T>;
 
 export interface Entry {

@@ -1,7 +1,9 @@
 /** From the `storage` part of a configuration to an open store behind its door. */
+
+import { askSchema } from '../config/ask-schema.js';
 import type { ConfigSource, StorageConfig } from '../config/server-config.js';
 import type { StandardIssue } from '../config/standard-schema.js';
-import { explainIssues, knownKeysOf } from '../config/validate-config.js';
+import { explainIssues, knownKeysOf, linesOfFaults } from '../config/validate-config.js';
 import { ERRORS, JackfieldError, reasonOf } from '../errors.js';
 import { thrownAt } from '../extensions/stack-places.js';
 import type { Log } from '../log.js';
@@ -146,7 +148,15 @@ async function validateOptions(
       `${location === '' ? '' : `${location}: `}"${name}" takes no options.`,
     );
   }
-  const validate = async () => await schema['~standard'].validate(value);
+  const validate = async () => {
+    try {
+      return await askSchema(schema, value);
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      const detail = `the schema of the options of "${name}" failed: ${reason}.`;
+      throw new JackfieldError('ADAPTER_INVALID', detail, { cause });
+    }
+  };
   const explain = (issues: readonly StandardIssue[] = []): string[] =>
     explainIssues(issues, { source, path, knownKeys: knownKeysOf(schema), schema, value });
   await source.environment?.settle(value, path, async () => explain((await validate()).issues).length);
@@ -155,6 +165,6 @@ async function validateOptions(
   const faults = explain(result.issues);
   throw new JackfieldError(
     'ADAPTER_OPTIONS_INVALID',
-    faults.map((fault) => `adapter "${name}": ${fault}`).join('\n'),
+    linesOfFaults(faults.map((fault) => `adapter "${name}": ${fault}`)),
   );
 }

@@ -82,6 +82,8 @@ export async function testPlugin(
     {
       source,
       log: createLog((line) => lines.push(JSON.parse(line) as LogLine), 'debug'),
+      // Whoever tests a plugin that hangs wants to know where.
+      traceSetup: true,
     },
   );
   await server.ready();

@@ -6,7 +6,6 @@
  * means is told in FORMAT.md.
  */
 import { resolve } from 'node:path';
-import { z } from 'zod';
 import { type HistoryBounds, historyOptions } from '../../core/storage/change-feed.js';
 import {
   type AdapterContext,
@@ -15,6 +14,7 @@ import {
   defineAdapter,
   type Entry,
   type Listing,
+  lazyOptions,
   type Page,
   type StorageAdapter,
   StorageError,
@@ -129,11 +129,21 @@ export { adopt, discard, stats, verify } from './operator.js';
 
 export default defineAdapter({
   name: 'json-file',
-  options: z.strictObject({
-    /** Where the data is, relative to the folder of the configuration. The folder must exist; the file need not. */
-    path: z.string().min(1).default('data.json'),
-    ...historyOptions,
-  }),
+  options: lazyOptions(
+    (z) =>
+      z.strictObject({
+        path: z
+          .string()
+          .min(1)
+          .default('data.json')
+          .describe(
+            'Where the data is, relative to the folder of the configuration. The folder must exist; the file need not.',
+          ),
+        ...historyOptions(z),
+      }),
+    ({ path = 'data.json', ...others }) =>
+      typeof path === 'string' && path !== '' && Object.keys(others).length === 0 ? { path } : undefined,
+  ),
   create: ({ path, ...history }, { folder, log, readOnly }) =>
     new JsonFileAdapter({ path: resolve(folder, path), log, readOnly, ...history }),
   verify: ({ path }, { folder }) => verification(resolve(folder, path)),

@@ -194,27 +194,36 @@ export class LmdbAdapter implements StorageAdapter {
 export default defineAdapter({
   name: 'lmdb',
   options: z.strictObject({
-    /**
-     * The folder, relative to the one of the configuration; made where it is missing. Default `data.lmdb`. It must be
-     * on a disk of this machine: LMDB cannot share a file over a network. Errors: STORAGE_UNREADABLE, STORAGE_CORRUPT.
-     */
-    path: z.string().min(1).default('data.lmdb'),
-    /**
-     * Milliseconds between two looks for what other processes wrote, while a feed of changes waits: LMDB tells nobody,
-     * and watching its file misses writes to the map. Default 50: hardly noticed by a reader, and a look takes
-     * microseconds. Changes of this process are told at once.
-     */
-    pollMs: z.int().min(1).max(60_000).default(50),
-    /**
-     * Commits that a feed of changes can go back. Default 10,000, minutes of a busy store; what is older is
-     * STORAGE_HISTORY_GONE.
-     */
-    historyChanges: z.int().min(1).default(10_000),
-    /**
-     * Octets that the kept commits may have together, values included. Default 16,777,216, so that large values do not
-     * double the store; the last commit is kept whatever its size.
-     */
-    historyOctets: z.int().min(1).default(16_777_216),
+    path: z
+      .string()
+      .min(1)
+      .default('data.lmdb')
+      .describe(
+        'The folder, relative to the one of the configuration; made where it is missing. It must be on a disk of this machine: LMDB cannot share a file over a network. Errors: STORAGE_UNREADABLE, STORAGE_CORRUPT.',
+      ),
+    // LMDB tells nobody of a write, and watching its file misses writes to the map. A look takes microseconds.
+    pollMs: z
+      .int()
+      .min(1)
+      .max(60_000)
+      .default(50)
+      .describe(
+        'Milliseconds between two looks for what other processes wrote, while a feed of changes waits. Changes of this process are told at once.',
+      ),
+    // Minutes of a busy store.
+    historyChanges: z
+      .int()
+      .min(1)
+      .default(10_000)
+      .describe('Commits that a feed of changes can go back; what is older is STORAGE_HISTORY_GONE.'),
+    // So that large values do not double the store.
+    historyOctets: z
+      .int()
+      .min(1)
+      .default(16_777_216)
+      .describe(
+        'Octets that the kept commits may have together, values included. The last commit is kept whatever its size.',
+      ),
   }),
   create: ({ path, ...options }, { folder, readOnly = false }) =>
     new LmdbAdapter({ ...options, readOnly, path: resolve(folder, path) }),

@@ -23,34 +23,58 @@ import { behindPrefix, entryOf, NOW_MS, octets } from './rows.js';
 import { openNamespace } from './tables.js';
 
 const options = z.strictObject({
-  /**
-   * `postgres://user:password@host:port/database`. TLS: `?sslmode=verify-full`, with `&sslrootcert=FILE` for an
-   * authority of your own. A path as `host` (`postgres:///database?host=/run/postgresql`) is a Unix socket. No default.
-   * It is never logged.
-   */
   // The sentence is ours, so that no error shows what was found: it holds a password.
-  url: z.string().regex(/^postgres(?:ql)?:\/\//, 'must begin with postgres:// or postgresql://'),
-  /** Whose entries these are: servers with the same namespace share them. Letters, digits, `.`, `_`, `-`; 1 to 64. */
+  url: z
+    .string()
+    .regex(/^postgres(?:ql)?:\/\//, 'must begin with postgres:// or postgresql://')
+    .describe(
+      'postgres://user:password@host:port/database. TLS: ?sslmode=verify-full, with &sslrootcert=FILE for an authority of your own. A path as host (postgres:///database?host=/run/postgresql) is a Unix socket. It is never logged.',
+    ),
   namespace: z
     .string()
     .regex(/^[\w.-]{1,64}$/)
-    .default('default'),
-  /** Connections at the most, beside one for those who watch. Default 10, a tenth of what a server takes by default. */
-  poolSize: z.int().min(1).max(1_000).default(10),
-  /** Milliseconds until a connection must stand or be free. Default 3,000. Then STORAGE_UNAVAILABLE. */
-  connectTimeoutMs: z.int().min(1).max(2_147_483_647).default(3_000),
-  /**
-   * Milliseconds that a statement may take, waiting for other commits included. Default 5,000: less than the 10 seconds
-   * that a handler has. Then STORAGE_UNAVAILABLE, or STORAGE_OUTCOME_UNKNOWN for a commit that was sent.
-   */
-  statementTimeoutMs: z.int().min(1).max(1_000_000_000).default(5_000),
-  /** Milliseconds between two looks for what expired. Default 1,000. Expired entries are absent at once all the same. */
-  sweepIntervalMs: z.int().min(10).max(2_147_483_647).default(1_000),
-  /**
-   * How many revisions back those who watch may begin. Default 10,000. Readers further behind get
-   * STORAGE_HISTORY_GONE. Each change is kept with its values.
-   */
-  historyChanges: z.int().min(1).max(1_000_000_000).default(10_000),
+    .default('default')
+    .describe(
+      'Whose entries these are: servers with the same namespace share them. Letters, digits, ".", "_", "-"; 1 to 64.',
+    ),
+  // A tenth of what a server takes by default.
+  poolSize: z
+    .int()
+    .min(1)
+    .max(1_000)
+    .default(10)
+    .describe('Connections at the most, beside one for those who watch.'),
+  connectTimeoutMs: z
+    .int()
+    .min(1)
+    .max(2_147_483_647)
+    .default(3_000)
+    .describe('Milliseconds until a connection must stand or be free. Then STORAGE_UNAVAILABLE.'),
+  // Less than the 10 seconds that a handler has.
+  statementTimeoutMs: z
+    .int()
+    .min(1)
+    .max(1_000_000_000)
+    .default(5_000)
+    .describe(
+      'Milliseconds that a statement may take, waiting for other commits included. Then STORAGE_UNAVAILABLE, or STORAGE_OUTCOME_UNKNOWN for a commit that was sent.',
+    ),
+  sweepIntervalMs: z
+    .int()
+    .min(10)
+    .max(2_147_483_647)
+    .default(1_000)
+    .describe(
+      'Milliseconds between two looks for what expired. Expired entries are absent at once all the same.',
+    ),
+  historyChanges: z
+    .int()
+    .min(1)
+    .max(1_000_000_000)
+    .default(10_000)
+    .describe(
+      'How many revisions back those who watch may begin; each change is kept with its values. Readers further behind get STORAGE_HISTORY_GONE.',
+    ),
 });
 
 export type PostgresOptions = z.input<typeof options>;

@@ -28,45 +28,65 @@ import { inspect } from './server-settings.js';
 const url = z.string().regex(/^rediss?:\/\//, 'must begin with redis:// or rediss://');
 
 const options = z.strictObject({
-  /**
-   * `redis://user:password@host:port/database`, `rediss://` for TLS; for a cluster one of its nodes, or a list of
-   * some in case that one is down. No default. It is never logged.
-   */
-  url: z.union(
-    [url, z.array(url).min(1)],
-    'must be one address or a list of them, each with redis:// or rediss://',
-  ),
-  /** Whose entries these are: servers with the same namespace share them. Letters, digits, `.`, `_`, `-`; 1 to 64. */
+  url: z
+    .union(
+      [url, z.array(url).min(1)],
+      'must be one address or a list of them, each with redis:// or rediss://',
+    )
+    .describe(
+      'redis://user:password@host:port/database, rediss:// for TLS. For a cluster one of its nodes, or a list of some in case that one is down. It is never logged.',
+    ),
   namespace: z
     .string()
     .regex(/^[\w.-]{1,64}$/)
-    .default('default'),
-  /** The address is that of a cluster. Default: where it is a list. */
-  cluster: z.boolean().optional(),
-  /** Milliseconds until a connection must stand. Default 3,000. Then STORAGE_UNAVAILABLE. */
-  connectTimeoutMs: z.int().min(1).max(2_147_483_647).default(3_000),
-  /**
-   * Milliseconds until an answer must be there. Default 5,000: less than the 10 seconds that a handler has. Then
-   * STORAGE_UNAVAILABLE, or STORAGE_OUTCOME_UNKNOWN for a commit.
-   */
-  commandTimeoutMs: z.int().min(1).max(1_000_000_000).default(5_000),
-  /** Milliseconds between two looks for what expired. Default 1,000. Expired entries are absent at once all the same. */
-  sweepIntervalMs: z.int().min(10).max(2_147_483_647).default(1_000),
-  /**
-   * How many changes are kept for those who watch, with their values. Default 10,000; Redis trims in steps, so some
-   * more. Readers further behind get STORAGE_HISTORY_GONE.
-   */
-  historyChanges: z.int().min(1).max(1_000_000_000).default(10_000),
-  /**
-   * Answers a commit only when it is on the server's disk (WAITAOF, Redis 7.2 or Valkey, with `appendonly yes`).
-   * Default false: what `appendfsync` says holds. Errors: STORAGE_UNREADABLE where the server has no WAITAOF.
-   */
-  waitForDisk: z.boolean().default(false),
-  /**
-   * Whether an answered commit is on disk, where the server does not let its configuration be read. Default false. It
-   * is only what is declared; it changes nothing.
-   */
-  durable: z.boolean().default(false),
+    .default('default')
+    .describe(
+      'Whose entries these are: servers with the same namespace share them. Letters, digits, ".", "_", "-"; 1 to 64.',
+    ),
+  cluster: z.boolean().optional().describe('The address is that of a cluster. Default: where it is a list.'),
+  connectTimeoutMs: z
+    .int()
+    .min(1)
+    .max(2_147_483_647)
+    .default(3_000)
+    .describe('Milliseconds until a connection must stand. Then STORAGE_UNAVAILABLE.'),
+  // Less than the 10 seconds that a handler has.
+  commandTimeoutMs: z
+    .int()
+    .min(1)
+    .max(1_000_000_000)
+    .default(5_000)
+    .describe(
+      'Milliseconds until an answer must be there. Then STORAGE_UNAVAILABLE, or STORAGE_OUTCOME_UNKNOWN for a commit.',
+    ),
+  sweepIntervalMs: z
+    .int()
+    .min(10)
+    .max(2_147_483_647)
+    .default(1_000)
+    .describe(
+      'Milliseconds between two looks for what expired. Expired entries are absent at once all the same.',
+    ),
+  historyChanges: z
+    .int()
+    .min(1)
+    .max(1_000_000_000)
+    .default(10_000)
+    .describe(
+      'How many changes are kept for those who watch, with their values. Redis trims in steps, so some more are kept. Readers further behind get STORAGE_HISTORY_GONE.',
+    ),
+  waitForDisk: z
+    .boolean()
+    .default(false)
+    .describe(
+      "Answers a commit only when it is on the server's disk (WAITAOF, Redis 7.2 or Valkey, with appendonly yes); else what appendfsync says holds. Error: STORAGE_UNREADABLE where the server has no WAITAOF.",
+    ),
+  durable: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Whether an answered commit is on disk, where the server does not let its configuration be read. It is only what is declared; it changes nothing.',
+    ),
 });
 
 export type RedisOptions = z.input<typeof options>;

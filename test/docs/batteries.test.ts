@@ -6,37 +6,7 @@ import { listBuiltIn } from '../../core/extensions/find-extension.js';
 import type { Plugin } from '../../core/plugin-api.js';
 import { PLUGINS } from '../../core/plugin-host/load-plugins.js';
 import { readText } from '../repository.js';
-
-interface JsonSchema {
-  readonly properties?: Readonly<Record<string, JsonSchema>>;
-  readonly items?: JsonSchema;
-  readonly default?: unknown;
-}
-
-/** `name` → what its cell of the column "Default" says; those of lists of objects as `list[].name`. */
-function expectedRows({ properties = {} }: JsonSchema, prefix = ''): [string, string][] {
-  return Object.entries(properties).flatMap(([name, schema]): [string, string][] => [
-    [prefix + name, schema.default === undefined ? '' : JSON.stringify(schema.default)],
-    ...(schema.items === undefined ? [] : expectedRows(schema.items, `${prefix}${name}[].`)),
-  ]);
-}
-
-/** The rows of the table of options in a section. */
-function toldRows(section: string): [string, string][] {
-  const table = section.split('| Option | Default | Means |\n')[1]?.split('\n\n')[0];
-  if (table === undefined) return [];
-  return table
-    .trimEnd()
-    .split('\n')
-    .slice(1)
-    .map((row) => {
-      const [, name = '', told = '', means = ''] = row
-        .split(/(?<!\\)\|/)
-        .map((cell) => cell.trim().replace(/^`(.*)`$/, '$1'));
-      if (means === '') throw new Error(`No meaning: ${row}`);
-      return [name, told];
-    });
-}
+import { expectedRows, type JsonSchema, toldRows } from './option-tables.js';
 
 const page = await readText('docs/batteries.md');
 const sections = new Map(

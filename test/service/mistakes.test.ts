@@ -161,7 +161,7 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
   'a plugin that never finishes loading': {
     ...plugin('await new Promise(() => {});\nexport default {};\n'),
     config: { ...withPlugins('./p.js'), limits: { setupTimeoutMs: 50 } },
-    says: 'A plugin was not set up in time: "./p.js" at jackfield.config.json:1:32 took longer than 50 ms. Mend what it waits for, or raise "limits.setupTimeoutMs". [PLUGIN_SETUP_TIMEOUT]',
+    says: 'A plugin was not set up in time: "./p.js" at jackfield.config.json:1:32 took longer than 50 ms and waits for its module to be imported. Mend what it waits for, or raise "limits.setupTimeoutMs". --debug names the line. [PLUGIN_SETUP_TIMEOUT]',
   },
   'a plugin that exports nothing': {
     ...plugin('export const name = "p";'),
@@ -264,7 +264,7 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
   'a plugin that never finishes its set-up': {
     ...plugin('export default { name: "p", setup: () => new Promise(() => {}) };'),
     config: { ...withPlugins('./p.js'), limits: { setupTimeoutMs: 4_000 } },
-    says: 'A plugin was not set up in time: "p" at jackfield.config.json:1:32 took longer than 4000 ms. Mend what it waits for, or raise "limits.setupTimeoutMs". [PLUGIN_SETUP_TIMEOUT]',
+    says: 'A plugin was not set up in time: "p" at jackfield.config.json:1:32 took longer than 4000 ms. Mend what it waits for, or raise "limits.setupTimeoutMs". --debug names the line. [PLUGIN_SETUP_TIMEOUT]',
   },
   'options that a plugin does not have, or of the wrong kind, in the order of the file': {
     config: withPlugins({ use: 'end', options: { form: 'loopback', from: 'everywhere' } }),
@@ -321,7 +321,7 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
   },
   'a configuration that fails as a program': {
     files: { 'jackfield.config.mjs': 'export default {};\nthrow new Error("no way");' },
-    says: 'The configuration cannot be read: jackfield.config.mjs: no way [CONFIG_UNREADABLE]',
+    says: 'The configuration cannot be read: jackfield.config.mjs, thrown at DIR/jackfield.config.mjs:2:7: no way [CONFIG_UNREADABLE]',
     debug: /\[cause\]: Error: no way\n +at file:.*jackfield\.config\.mjs:2:7/,
   },
   'a port that is none': {

@@ -549,7 +549,8 @@ test('options are validated by any Standard Schema, also one that answers with a
     serverOf(t, [validating(() => new Promise(() => {}))], { limits: { setupTimeoutMs: 10 } }).ready(),
     {
       code: 'PLUGIN_SETUP_TIMEOUT',
-      message: /^A plugin was not set up in time: "odd" took longer than 10 ms\./,
+      message:
+        /^A plugin was not set up in time: "odd" took longer than 10 ms and waits for the schema of its options\./,
     },
   );
 });

@@ -248,6 +248,7 @@ test('the log goes to stderr, from info on, with --debug from debug on', async (
     const server = new FakeServer();
     const { printed, made, finished } = start(flags, await tempFolder(t), server);
     await printed('listening');
+    t.is(made.options?.traceSetup, flags.length > 0);
     made.options?.log?.debug('small');
     made.options?.log?.info('great');
     server.stop();

@@ -100,7 +100,10 @@ test('a file that cannot be read says so', async (t) => {
   t.is(await refusal(t, 'none.mjs', cwd), `${start} there is no file none.mjs.`);
   t.is(await refusal(t, 'file.json/x.json', cwd), `${start} there is no file file.json/x.json.`);
   t.is(await refusal(t, 'folder.json', cwd), `${start} folder.json is a folder, not a file.`);
-  t.is(await refusal(t, 'latin1.json', cwd), `${start} latin1.json is not UTF-8 text; save it as UTF-8.`);
+  t.is(
+    await refusal(t, 'latin1.json', cwd),
+    `${start} latin1.json:1:2: this is not UTF-8 text; save it as UTF-8.`,
+  );
 });
 
 test('a folder that has the name of the file is not passed over', async (t) => {
@@ -140,10 +143,13 @@ test('a module that fails says how', async (t) => {
     'typo.mjs': 'export default () => ({ plugin: [] });',
   });
   const unreadable = 'CONFIG_UNREADABLE The configuration cannot be read:';
-  t.is(await refusal(t, 'throws.mjs', cwd), `${unreadable} throws.mjs: no database today`);
+  t.is(
+    await refusal(t, 'throws.mjs', cwd),
+    `${unreadable} throws.mjs, thrown at ${cwd}/throws.mjs:1:7: no database today`,
+  );
   t.is(
     await refusal(t, 'rejects.mjs', cwd),
-    `${unreadable} rejects.mjs: the exported function failed: no database today`,
+    `${unreadable} rejects.mjs, thrown at ${cwd}/rejects.mjs:1:36: the exported function failed: no database today`,
   );
   t.is(
     await refusal(t, 'nothing.mjs', cwd),

@@ -11,25 +11,28 @@ class Hanging extends MemoryAdapter {
 }
 const hanging = defineAdapter({ name: 'hanging', create: () => new Hanging() });
 
-test('a set-up that waits for the store names the call, not one that was answered before', async (t) => {
-  const outer = definePlugin({
-    name: 'outer',
-    async setup({ storage }) {
-      await storage.commit({ puts: [{ key: 'k', value: 'v' }] });
-      const inner = async () => void (await storage.get('k'));
-      await inner();
-    },
-  });
-  const limits = { setupTimeoutMs: 200 };
-  const server = createServer({ storage: { adapter: hanging }, plugins: [outer], limits });
-  await t.throwsAsync(server.ready(), {
-    code: 'PLUGIN_SETUP_TIMEOUT',
-    message:
-      'A plugin was not set up in time: "outer" took longer than 200 ms and waits for storage.get. Mend what it waits for, or raise "limits.setupTimeoutMs".',
-  });
-});
+test.serial(
+  'a set-up that waits for the store names the call, not one that was answered before',
+  async (t) => {
+    const outer = definePlugin({
+      name: 'outer',
+      async setup({ storage }) {
+        await storage.commit({ puts: [{ key: 'k', value: 'v' }] });
+        const inner = async () => void (await storage.get('k'));
+        await inner();
+      },
+    });
+    const limits = { setupTimeoutMs: 200 };
+    const server = createServer({ storage: { adapter: hanging }, plugins: [outer], limits });
+    await t.throwsAsync(server.ready(), {
+      code: 'PLUGIN_SETUP_TIMEOUT',
+      message:
+        'A plugin was not set up in time: "outer" took longer than 200 ms and waits for storage.get. Mend what it waits for, or raise "limits.setupTimeoutMs".',
+    });
+  },
+);
 
-test('a set-up that waits for something of its own is told by its name', async (t) => {
+test.serial('a set-up that waits for something of its own is told by its name', async (t) => {
   const own = definePlugin({ name: 'own', setup: () => new Promise<void>(() => {}) });
   const limits = { setupTimeoutMs: 200 };
   const server = createServer({ storage: 'memory', plugins: [own], limits });

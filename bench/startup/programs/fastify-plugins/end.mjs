@@ -1,0 +1,7 @@
+/** DELETE /: stops the server, since Fastify takes no END. */
+export default async function end(scope) {
+  scope.delete('/', async (_request, reply) => {
+    reply.code(204).send();
+    setImmediate(() => scope.close());
+  });
+}

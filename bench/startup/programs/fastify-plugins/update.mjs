@@ -1,0 +1,9 @@
+/** PUT /update: creates what is missing. */
+import { entries, pairsOf } from './entries.mjs';
+
+export default async function update(scope) {
+  scope.put('/update', async (request) => {
+    for (const [key, value] of pairsOf(request.body)) entries.set(key, value);
+    return 'Updated';
+  });
+}

@@ -1,0 +1,124 @@
+/** What a set-up that takes too long waits for, as far as it can be told. */
+import path from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { plainSource } from '../../../core/config/config-file.js';
+import { JackfieldError } from '../../../core/errors.js';
+import { stackPlaces } from '../../../core/extensions/stack-places.js';
+import { openedNow, openedSince } from '../../../core/plugin-host/opened-since.js';
+import { PromiseTrace } from '../../../core/plugin-host/promise-trace.js';
+import { createServer } from '../../../core/server.js';
+import { testPlugin } from '../../../core/testing/test-plugin.js';
+import { tempFolder } from '../temp-folder.js';
+
+interface Told {
+  /** Behind the plugin's name, with paths from the folder of the plugin. */
+  readonly sentence: string;
+}
+
+async function told(t: ExecutionContext, code: string, traceSetup: boolean): Promise<Told> {
+  const folder = await tempFolder(t, {
+    'p.mjs': code,
+    'helper.mjs': 'export async function helper() {\n  await new Promise(() => {});\n}\n',
+    'node_modules/driver/package.json': '{ "name": "driver", "type": "module", "exports": "./i.js" }',
+    'node_modules/driver/i.js': 'export const connect = () => new Promise(() => {});\n',
+  });
+  const server = createServer(
+    { storage: 'memory', plugins: ['./p.mjs'], limits: { setupTimeoutMs: 500 } },
+    { source: plainSource(folder), traceSetup },
+  );
+  const error = await t.throwsAsync(server.ready(), {
+    instanceOf: JackfieldError,
+    code: 'PLUGIN_SETUP_TIMEOUT',
+  });
+  const [, sentence = ''] = /took longer than 500 ms(.*?) Mend/.exec(error?.message ?? '') ?? [];
+  return { sentence: sentence.replaceAll(folder + path.sep, '') };
+}
+
+const plugin = (setup: string, before = ''): string =>
+  `${before}\nexport default { name: 'p', async setup({ storage, onClose }) {\n  ${setup}\n} };\n`;
+
+const TRACED: Readonly<Record<string, readonly [code: string, sentence: RegExp]>> = {
+  'its own promise': [plugin('await new Promise(() => {});'), /^ and waits at p\.mjs:3:\d+\b/],
+  'a function of its own, behind an answer of the store': [
+    plugin(
+      'await storage.get("a");\n  await inner();',
+      'async function inner() { await Promise.resolve(); await new Promise(() => {}); }',
+    ),
+    /^ and waits at p\.mjs:1:\d+, .*p\.mjs:4:\d/,
+  ],
+  'a file beside it': [
+    plugin('await helper();', 'import { helper } from "./helper.mjs";'),
+    /^ and waits at helper\.mjs:2:\d+, .*p\.mjs:3:\d/,
+  ],
+  'a package: the line that calls it is told': [
+    plugin('await connect();', 'import { connect } from "driver";'),
+    /^ and waits at p\.mjs:3:\d+(?:\.|, p\.mjs)/,
+  ],
+  'its module': [
+    'await new Promise(() => {});\nexport default {};',
+    /^ and waits for its module to be imported, at p\.mjs:1:\d+/,
+  ],
+};
+
+// One at a time, since a trace is of the whole process.
+for (const [title, [code, sentence]] of Object.entries(TRACED)) {
+  test.serial(`with a trace, the line is named: ${title}`, async (t) => {
+    t.regex((await told(t, code, true)).sentence, sentence);
+  });
+}
+
+test.serial('without a trace no line is named, and the step is', async (t) => {
+  t.is((await told(t, plugin('await new Promise(() => {});'), false)).sentence, '.');
+  const module = 'await new Promise(() => {});\nexport default {};';
+  t.is((await told(t, module, false)).sentence, ' and waits for its module to be imported.');
+});
+
+test.serial('what was opened since is told while the server starts', async (t) => {
+  const timer = plugin(
+    'const timer = setTimeout(() => {}, 3_600_000);\n  onClose(() => clearTimeout(timer));\n  await new Promise(() => {});',
+  );
+  t.is((await told(t, timer, false)).sentence, '. Opened since it began: a timer.');
+  const socket = plugin(
+    'const server = net.createServer().listen(0, "127.0.0.1");\n  onClose(() => void server.close());\n  await new Promise(() => {});',
+    'import net from "node:net";',
+  );
+  t.is((await told(t, socket, false)).sentence, '. Opened since it began: a listening socket.');
+});
+
+test.serial('testPlugin names the line', async (t) => {
+  const hanging = {
+    name: 'hanging',
+    setup: () => new Promise<void>(() => {}),
+  };
+  await t.throwsAsync(testPlugin(hanging, { limits: { setupTimeoutMs: 100 } }), {
+    code: 'PLUGIN_SETUP_TIMEOUT',
+    message: /"hanging" took longer than 100 ms and waits at \S*set-up-waits\.test\.[jt]s:\d+:\d+/,
+  });
+});
+
+test('what is open already is not told, and each kind is told once', (t) => {
+  const before = ['Timeout', 'TCPSocketWrap'];
+  t.deepEqual(openedSince(before, ['Timeout', 'TCPSocketWrap']), []);
+  t.deepEqual(openedSince(before, ['Timeout', 'Timeout', 'TCPSocketWrap', 'FSReqPromise', 'FSReqCallback']), [
+    'a timer',
+    'a file operation',
+  ]);
+  t.deepEqual(openedSince([], ['NothingThatWeKnow', 'toString']), []);
+  t.true(Array.isArray(openedNow()));
+});
+
+test.serial('a trace forgets what is settled, and notes nothing when it has ended', async (t) => {
+  const places = await PromiseTrace.during(true, async (trace) => {
+    await Promise.resolve(1);
+    await Promise.reject(new Error('expected')).catch(() => {});
+    const pending = new Promise(() => {});
+    t.truthy(pending);
+    const [here] = stackPlaces(new Error());
+    return () => trace?.places(here?.file ?? '') ?? [];
+  });
+  const count = places().length;
+  const later = new Promise(() => {});
+  t.truthy(later);
+  t.is(places().length, count);
+  t.true(count >= 1);
+});
