@@ -46,12 +46,6 @@ function isEmpty(given: unknown): boolean {
   return typeof given === 'object' && given !== null && Object.keys(given).length === 0;
 }
 
-function isIssue(issue: unknown): issue is StandardIssue {
-  if (typeof issue !== 'object' || issue === null) return false;
-  const { message, path } = issue as Partial<Record<keyof StandardIssue, unknown>>;
-  return typeof message === 'string' && (path === undefined || Array.isArray(path));
-}
-
 async function validated(
   name: string,
   schema: StandardSchema<unknown, unknown>,
