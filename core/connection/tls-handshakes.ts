@@ -29,6 +29,7 @@ export class TlsHandshakes {
     this.#server.on('secureConnection', (socket) => {
       const { remoteAddress } = socket;
       this.#over(peerOf(socket));
+      socket.allowHalfOpen = true;
       if (remoteAddress === undefined) socket.destroy();
       else done(socket, remoteAddress);
     });
@@ -44,6 +45,9 @@ export class TlsHandshakes {
     this.#underWay.set(peer, socket);
     this.#connections.handshakes++;
     socket.on('error', () => {});
+    // Who ends its direction before the handshake is complete waits for nothing: balancers look so whether somebody is
+    // there. The encrypted socket does as the accepted one does.
+    socket.allowHalfOpen = false;
     socket.once('close', () => {
       if (this.#underWay.get(peer) === socket) this.#over(peer);
     });
