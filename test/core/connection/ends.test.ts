@@ -25,7 +25,8 @@ const post = (target: string, ...fields: string[]): string => get(target, ...fie
 class Stage {
   readonly begun: Request[] = [];
   readonly over: Outcome[] = [];
-  readonly faults: unknown[] = [];
+  /** Handlers and streams that have begun and come to no end. */
+  pending = 0;
   taken: Duplex | undefined;
   stats: PluginContext['stats'] | undefined;
   #letGo: () => void = () => {};
@@ -44,19 +45,18 @@ class Stage {
       hook('request', (request) => void this.begun.push(request));
       hook('close', (_request, outcome) => void this.over.push(outcome));
       handle('GET', '/quick', () => 'quick');
-      handle('GET', '/held', async () => {
-        await this.#held;
-        return 'finished';
-      });
-      handle('POST', '/read', async (request) => `${(await request.bytes()).length} octets`);
+      handle('GET', '/held', () =>
+        this.#watch(async () => {
+          await this.#held;
+          return 'finished';
+        }),
+      );
+      handle('POST', '/read', (request) =>
+        this.#watch(async () => `${(await request.bytes()).length} octets`),
+      );
       handle('POST', '/copy', (request) => request.body);
       handle('POST', '/early', () => 'early');
-      const held = this.#held;
-      handle('GET', '/stream', async function* () {
-        yield 'begun ';
-        await held;
-        yield 'finished';
-      });
+      handle('GET', '/stream', () => this.#stream());
       handle('GET', '/large', () => Buffer.alloc(LARGE, 'x'));
       handle('GET', '/taken', () => ({
         status: 101,
@@ -69,7 +69,27 @@ class Stage {
     },
   };
 
-  /** Resolves when so many exchanges have begun. */
+  async #watch<T>(work: () => Promise<T>): Promise<T> {
+    this.pending++;
+    try {
+      return await work();
+    } finally {
+      this.pending--;
+    }
+  }
+
+  async *#stream(): AsyncGenerator<string, void, undefined> {
+    this.pending++;
+    try {
+      yield 'begun ';
+      await this.#held;
+      yield 'finished';
+    } finally {
+      this.pending--;
+    }
+  }
+
+  /** Resolves when that is so. */
   async until(isSo: () => boolean): Promise<void> {
     while (!isSo()) await new Promise((resolve) => setImmediate(resolve));
   }
@@ -243,7 +263,7 @@ async function sceneOf(
 /** Nothing is open, every exchange that began is over once, and nobody was blamed. */
 async function allOver(t: ExecutionContext, { stage, log }: Scene, how: string): Promise<void> {
   await stage.until(() => stage.stats!().connections === 0);
-  await stage.until(() => stage.over.length >= stage.begun.length);
+  await stage.until(() => stage.over.length >= stage.begun.length && stage.pending === 0);
   await new Promise((resolve) => setImmediate(resolve));
   t.is(stage.over.length, stage.begun.length, how);
   t.is(stage.stats!().exchanges, 0, how);

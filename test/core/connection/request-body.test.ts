@@ -133,6 +133,37 @@ test('RFC 9112 §9.3: what an iteration left unread is read past within the boun
   t.is(await wire.octets(4), 'next');
 });
 
+test('RFC 9112 §9.3: what was here of an unread body counts for nothing when its rest comes', async (t) => {
+  let answer: (text: string) => void = () => {};
+  const connect = await serving(
+    t,
+    ({ handle }) => {
+      handle(
+        'POST',
+        '/',
+        () =>
+          new Promise<string>((resolve) => {
+            answer = resolve;
+          }),
+      );
+      handle('GET', '/', () => 'next');
+    },
+    { limits: { maxBufferedOctets: 1_024 } },
+  );
+  const [wire, other] = [await connect(), await connect()];
+  wire.send(`POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1900\r\n\r\n${'x'.repeat(1_000)}`);
+  other.request('GET / HTTP/1.1');
+  await other.until('next');
+  answer('unread');
+  t.notRegex(await wire.head(), /Connection: close/);
+  await wire.until('unread');
+  // Both parts together are more than may wait.
+  wire.send('x'.repeat(900));
+  wire.request('GET / HTTP/1.1');
+  await wire.head();
+  t.is(await wire.octets(4), 'next');
+});
+
 test('RFC 9112 §9.6: where more is unread than the bound, the connection closes behind the answer', async (t) => {
   const connect = await serving(
     t,
