@@ -14,32 +14,40 @@ export class LoadedTransport implements Transport {
   readonly remoteAddress = '127.0.0.1';
   /** Octets that were written. */
   written = 0;
+  /** What was said last, as latin1. */
+  last = '';
+  ended = false;
   destroyed = false;
+  /** Whether it takes more at once. */
+  hasRoom = false;
 
   write(octets: string | Uint8Array): boolean {
     this.written += octets.length;
-    return false;
+    this.last = typeof octets === 'string' ? octets : Buffer.from(octets).toString('latin1');
+    return this.hasRoom;
   }
 
   writeAll(parts: readonly (string | Uint8Array)[]): boolean {
     for (const part of parts) this.write(part);
-    return false;
+    return this.hasRoom;
   }
 
   pause(): void {}
   resume(): void {}
-  end(): void {}
+  end(): void {
+    this.ended = true;
+  }
   destroySoon(): void {}
   destroy(): void {
     this.destroyed = true;
   }
 }
 
-/** One connection with one handler for GET, over such a peer. */
+/** One connection with one handler for GET, over such a peer. Its clock, `connections.now`, may be set within a turn. */
 export function loaded(
   handler: Handler,
   limits: Partial<Limits> = {},
-): { connection: Connection; peer: LoadedTransport } {
+): { connection: Connection; peer: LoadedTransport; connections: Connections } {
   const registry = new Registry([makeRoute('under-test', 'GET', '*', handler)]);
   const dispatcher = new Dispatcher(
     { registry, hooks: NO_HOOKS, dialects: [] },
@@ -48,5 +56,5 @@ export function loaded(
   );
   const connections = new Connections({ ...DEFAULT_LIMITS, ...limits }, dispatcher, silentLog);
   const peer = new LoadedTransport();
-  return { connection: connections.open(peer), peer };
+  return { connection: connections.open(peer), peer, connections };
 }

@@ -1,6 +1,6 @@
 import test from 'ava';
 import type { PluginContext, Request } from '../../../core/plugin-api.js';
-import { fieldsOf, logged, prepared, serving } from './wire.js';
+import { fieldsOf, logged, prepared, serving, turns } from './wire.js';
 
 /** Answers POST with what this gives, as JSON. */
 const post =
@@ -131,6 +131,31 @@ test('RFC 9112 §9.3: what an iteration left unread is read past within the boun
   await wire.until('enough');
   await wire.head();
   t.is(await wire.octets(4), 'next');
+});
+
+test('a body that came whole is whole, also where its client is gone before it is read', async (t) => {
+  let read: () => void = () => {};
+  const mayRead = new Promise<void>((resolve) => {
+    read = resolve;
+  });
+  let tell: (text: string) => void = () => {};
+  const heard = new Promise<string>((resolve) => {
+    tell = resolve;
+  });
+  const connect = await serving(t, ({ handle }) =>
+    handle('POST', '/', async (request) => {
+      request.signal.addEventListener('abort', read);
+      await mayRead;
+      const text = await request.text();
+      tell(text);
+      return text;
+    }),
+  );
+  const wire = await connect();
+  wire.send('POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 5\r\n\r\nwhole');
+  await turns();
+  wire.socket.resetAndDestroy();
+  t.is(await heard, 'whole');
 });
 
 test('RFC 9112 §9.3: what was here of an unread body counts for nothing when its rest comes', async (t) => {

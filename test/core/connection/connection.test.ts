@@ -1,0 +1,163 @@
+/** One connection over a peer in memory and with a clock that the test sets: deadlines to the millisecond, and bounds. */
+import test, { type ExecutionContext } from 'ava';
+import type { Limits } from '../../../core/config/server-config.js';
+import type { Handler } from '../../../core/plugin-api.js';
+import { loaded } from './loaded-transport.js';
+import { turns } from './wire.js';
+
+/** Gone when the test is over. */
+function under(t: ExecutionContext, handler: Handler, limits?: Partial<Limits>): ReturnType<typeof loaded> {
+  const all = loaded(handler, limits);
+  t.teardown(() => all.connection.destroy());
+  return all;
+}
+
+const get = (target: string, ...fields: string[]): string =>
+  [`GET ${target} HTTP/1.1`, 'Host: a', ...fields, '', ''].join('\r\n');
+
+test('a peer that behaves slowly has two seconds behind the last octet that it took', (t) => {
+  const { connection, peer, connections } = under(t, () => 'last');
+  connections.now = 1_000;
+  connection.received(Buffer.from(get('/', 'Connection: close')));
+  t.true(peer.ended);
+  // It has taken nothing yet: as long as that the deadline of writing counts.
+  connections.now = 6_000;
+  connection.check(6_000);
+  t.false(peer.destroyed);
+  connections.now = 7_000;
+  connection.drained();
+  connection.check(9_000);
+  t.false(peer.destroyed);
+  connection.check(9_001);
+  t.true(peer.destroyed);
+});
+
+test('a peer that takes nothing of the last answer is broken off when the time of writing is over', (t) => {
+  const { connection, peer, connections } = under(t, () => 'last', { writeTimeoutMs: 30_000 });
+  connections.now = 1_000;
+  connection.received(Buffer.from(get('/', 'Connection: close')));
+  connection.check(31_000);
+  t.false(peer.destroyed);
+  connection.check(31_001);
+  t.true(peer.destroyed);
+});
+
+test('the time of a header section begins with its first octet, on a connection that was idle', (t) => {
+  const { connection, peer, connections } = under(t, () => 'x', {
+    headerTimeoutMs: 10_000,
+    idleTimeoutMs: 65_000,
+  });
+  peer.hasRoom = true;
+  connections.now = 60_000;
+  connection.received(Buffer.from('GET / HT'));
+  connections.now = 69_000;
+  connection.received(Buffer.from('TP/1.1\r\n'));
+  connection.check(70_000);
+  t.is(peer.written, 0);
+  connection.check(70_001);
+  t.regex(peer.last, /^HTTP\/1\.1 408 /);
+  t.true(peer.ended);
+});
+
+test('the time of a header section that waited behind an exchange begins when that is answered', async (t) => {
+  let answer: (text: string) => void = () => {};
+  const held = new Promise<string>((resolve) => {
+    answer = resolve;
+  });
+  const { connection, peer, connections } = under(t, () => held, { headerTimeoutMs: 10_000 });
+  peer.hasRoom = true;
+  connections.now = 1_000;
+  connection.received(Buffer.from(`${get('/')}GET / HT`));
+  // The clock goes on by itself once a second; what is set here is later than that for a long time.
+  connections.now = 1e9;
+  answer('late');
+  await turns();
+  t.true(peer.last.endsWith('late'));
+  const since = connections.now;
+  connection.check(since + 10_000);
+  t.true(peer.last.endsWith('late'));
+  connection.check(since + 10_001);
+  t.regex(peer.last, /^HTTP\/1\.1 408 /);
+});
+
+test('the time of a handler begins when the body is here', async (t) => {
+  const { connection, peer, connections } = under(
+    t,
+    async (request) => {
+      await request.bytes();
+      return new Promise<string>(() => {});
+    },
+    { handlerTimeoutMs: 10_000, requestTimeoutMs: 30_000 },
+  );
+  peer.hasRoom = true;
+  connections.now = 1e9;
+  connection.received(Buffer.from(`${get('/', 'Content-Length: 2')}a`));
+  connections.now += 20_000;
+  connection.check(connections.now);
+  t.is(peer.written, 0);
+  connection.received(Buffer.from('b'));
+  connection.check(connections.now + 10_000);
+  t.is(peer.written, 0);
+  connection.check(connections.now + 10_001);
+  t.regex(peer.last, /^HTTP\/1\.1 503 /);
+});
+
+test('the time of a whole request is over to the millisecond', (t) => {
+  const { connection, peer, connections } = under(t, async (request) => request.text(), {
+    requestTimeoutMs: 30_000,
+  });
+  peer.hasRoom = true;
+  connections.now = 1e9;
+  connection.received(Buffer.from(`${get('/', 'Content-Length: 2')}a`));
+  connection.check(1e9 + 30_000);
+  t.is(peer.written, 0);
+  connection.check(1e9 + 30_001);
+  t.regex(peer.last, /^HTTP\/1\.1 408 /);
+});
+
+test('while the peer is behind no request is begun, however many are here', (t) => {
+  let handled = 0;
+  const { connection, peer } = under(
+    t,
+    () => {
+      handled++;
+      return 'x'.repeat(10_000);
+    },
+    { maxBufferedOctets: 20_000 },
+  );
+  connection.received(Buffer.from(get('/').repeat(100)));
+  t.true(handled <= 3, `${handled}`);
+  const before = handled;
+  connection.drained();
+  t.true(handled > before, 'it goes on when there is room');
+  t.true(handled <= 6, `${handled}`);
+  peer.hasRoom = true;
+  connection.drained();
+  t.is(handled, 100, 'and through all of them where there is room');
+});
+
+test('RFC 9110 §15.2: a peer that is behind is told nothing ahead of its answer', (t) => {
+  const told: boolean[] = [];
+  const { connection, peer } = under(t, (request) => {
+    for (let n = 0; n < 3; n++) told.push(request.inform({ status: 103, headers: { Link: '</a>' } }));
+    return 'x';
+  });
+  connection.received(Buffer.from(get('/')));
+  t.deepEqual(told, [true, false, false]);
+  t.true(peer.last.endsWith('x'));
+});
+
+test('idle connections end to the millisecond, also where empty lines have come', (t) => {
+  for (const octets of ['', '\r\n\r\n']) {
+    const { connection, peer, connections } = under(t, () => 'x', { idleTimeoutMs: 65_000 });
+    connections.now = 1_000;
+    connection.received(Buffer.from(get('/')));
+    peer.hasRoom = true;
+    connection.drained();
+    if (octets !== '') connection.received(Buffer.from(octets));
+    connection.check(66_000);
+    t.false(peer.ended, octets);
+    connection.check(66_001);
+    t.true(peer.ended, octets);
+  }
+});
