@@ -115,6 +115,53 @@ test('the time of a whole request is over to the millisecond', (t) => {
   t.regex(peer.last, /^HTTP\/1\.1 408 /);
 });
 
+test('an answer and the end of its time in one turn are one answer, whichever comes first', async (t) => {
+  for (const isLate of [true, false]) {
+    let answer: (text: string) => void = () => {};
+    const { connection, peer, connections } = under(
+      t,
+      () =>
+        new Promise<string>((resolve) => {
+          answer = resolve;
+        }),
+      { handlerTimeoutMs: 10_000 },
+    );
+    peer.hasRoom = true;
+    connections.now = 1e9;
+    connection.received(Buffer.from(get('/')));
+    answer('in time');
+    // The promise tells of it at the end of this turn only.
+    if (isLate) connection.check(1e9 + 10_001);
+    await turns();
+    connection.check(1e9 + 10_001);
+    await turns();
+    t.is(peer.said.match(/HTTP\/1\.1 /g)?.length, 1, peer.said);
+    t.regex(peer.said, isLate ? /^HTTP\/1\.1 503 / : /^HTTP\/1\.1 200 /);
+    t.is(peer.ended, isLate);
+  }
+});
+
+test('the last octet of a request and the end of its time in one turn are a request', async (t) => {
+  for (const [first, last, waits] of [
+    [get('/').slice(0, -1), '\n', 10_001],
+    [`${get('/', 'Content-Length: 2')}a`, 'b', 30_001],
+  ] as const) {
+    const limits = { headerTimeoutMs: 10_000, requestTimeoutMs: 30_000 };
+    const { connection, peer, connections } = under(t, async (request) => request.text(), limits);
+    peer.hasRoom = true;
+    connections.now = 1e9;
+    connection.received(Buffer.from(first));
+    connections.now += waits;
+    connection.received(Buffer.from(last));
+    connection.check(connections.now);
+    await turns();
+    connection.check(connections.now);
+    t.regex(peer.said, /^HTTP\/1\.1 200 /);
+    t.is(peer.said.match(/HTTP\/1\.1 /g)?.length, 1);
+    t.false(peer.ended);
+  }
+});
+
 test('while the peer is behind no request is begun, however many are here', (t) => {
   let handled = 0;
   const { connection, peer } = under(

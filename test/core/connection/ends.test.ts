@@ -102,7 +102,15 @@ interface Phase {
   readonly last?: string | RegExp;
   /** Whether it waits for what the test holds. */
   readonly held?: true;
+  /** What the client says when the server has been told to stop; `END`: it ends its direction. */
+  readonly rest?: string;
+  /** What it gets last then, where that is something else. */
+  readonly stopped?: RegExp;
 }
+
+const END = 'END';
+/** Behind an answer that was chosen after the stop. */
+const lastly = (body: string): RegExp => new RegExp(`\\r\\nConnection: close\\r\\n\\r\\n${body}$`);
 
 const PHASES: Readonly<Record<string, Phase>> = {
   'nothing was sent': { enter: async () => {}, last: '' },
@@ -119,6 +127,8 @@ const PHASES: Readonly<Record<string, Phase>> = {
       await peer.until('quick');
     },
     last: 'quick',
+    rest: '\r\n',
+    stopped: lastly('quick'),
   },
   'half a body that a handler reads': {
     enter: async (peer, stage) => {
@@ -126,6 +136,8 @@ const PHASES: Readonly<Record<string, Phase>> = {
       await stage.until(() => stage.begun.length === 1);
     },
     last: /^HTTP\/1\.1 400 .*Connection: close\r\n\r\n.*\(RFC 9112 §8\)\.$/s,
+    rest: 'world',
+    stopped: lastly('10 octets'),
   },
   'half a chunk that a handler reads': {
     enter: async (peer, stage) => {
@@ -133,6 +145,8 @@ const PHASES: Readonly<Record<string, Phase>> = {
       await stage.until(() => stage.begun.length === 1);
     },
     last: /^HTTP\/1\.1 400 .*Connection: close\r\n\r\n.*\(RFC 9112 §8\)\.$/s,
+    rest: 'world\r\n0\r\n\r\n',
+    stopped: lastly('10 octets'),
   },
   'half a body on its way into the answer': {
     enter: async (peer) => {
@@ -141,6 +155,8 @@ const PHASES: Readonly<Record<string, Phase>> = {
     },
     // Never the end of the chunked body: it is not whole.
     last: /5\r\nhello\r\n$/,
+    rest: 'world',
+    stopped: /5\r\nhello\r\n5\r\nworld\r\n0\r\n\r\n$/,
   },
   'half a body behind its answer': {
     enter: async (peer) => {
@@ -148,6 +164,7 @@ const PHASES: Readonly<Record<string, Phase>> = {
       await peer.until('early');
     },
     last: 'early',
+    rest: 'world',
   },
   'a body that 100 Continue was sent for': {
     enter: async (peer) => {
@@ -155,6 +172,8 @@ const PHASES: Readonly<Record<string, Phase>> = {
       await peer.until('100 Continue');
     },
     last: /400 .*\(RFC 9112 §8\)\.$/s,
+    rest: '0123456789',
+    stopped: lastly('10 octets'),
   },
   'a handler at work': {
     enter: async (peer, stage) => {
@@ -163,6 +182,7 @@ const PHASES: Readonly<Record<string, Phase>> = {
     },
     last: 'finished',
     held: true,
+    stopped: lastly('finished'),
   },
   'requests behind a handler at work': {
     enter: async (peer, stage) => {
@@ -171,6 +191,8 @@ const PHASES: Readonly<Record<string, Phase>> = {
     },
     last: /finished(HTTP\/1\.1 200 .*?quick){3}$/s,
     held: true,
+    // What was not begun before the stop is not begun.
+    stopped: lastly('finished'),
   },
   'a stream on its way': {
     enter: async (peer) => {
@@ -195,6 +217,7 @@ const PHASES: Readonly<Record<string, Phase>> = {
       await stage.until(() => stage.taken !== undefined);
     },
     last: 'ping',
+    rest: END,
   },
   'the last answer was read': {
     enter: async (peer) => {
@@ -275,6 +298,12 @@ async function allOver(t: ExecutionContext, { stage, log }: Scene, how: string):
   );
 }
 
+function isLast(t: ExecutionContext, { received }: Peer, last: string | RegExp, how: string): void {
+  const shown = `${how}: ${received.slice(-300)}`;
+  if (typeof last === 'string') t.true(received.endsWith(last), shown);
+  else t.regex(Buffer.from(received, 'latin1').toString(), last, shown);
+}
+
 for (const [name, way] of Object.entries(WAYS)) {
   test(`${name}: a client that resets leaves nothing behind, whatever it interrupts`, async (t) => {
     for (const [how, phase] of Object.entries(PHASES)) {
@@ -300,10 +329,7 @@ for (const [name, way] of Object.entries(WAYS)) {
       stage.letGo();
       peer.socket.resume();
       await peer.end();
-      const { last = '' } = phase;
-      const shown = `${how}: ${peer.received.slice(-300)}`;
-      if (typeof last === 'string') t.true(peer.received.endsWith(last), shown);
-      else t.regex(Buffer.from(peer.received, 'latin1').toString(), last, shown);
+      isLast(t, peer, phase.last ?? '', how);
       await allOver(t, scene, how);
       peer.socket.destroy();
     }
@@ -320,6 +346,29 @@ for (const [name, way] of Object.entries(WAYS)) {
       await allOver(t, scene, how);
       peer.socket.resume();
       await peer.end();
+    }
+  });
+
+  test(`${name}: a clean stop lets every connection finish what it is at`, async (t) => {
+    for (const [how, phase] of Object.entries(PHASES)) {
+      const scene = await sceneOf(t, way, phase);
+      const { server, stage, peer, log } = scene;
+      const { rest, last = '', stopped = last } = phase;
+      const closing = server.close();
+      await new Promise((resolve) => setImmediate(resolve));
+      if (rest === END) peer.socket.end();
+      else if (rest !== undefined) peer.send(rest);
+      stage.letGo();
+      peer.socket.resume();
+      await peer.end();
+      peer.socket.destroy();
+      await closing;
+      isLast(t, peer, stopped, how);
+      await allOver(t, scene, how);
+      t.false(
+        log.lines.some(({ message }) => message.includes('broken off')),
+        how,
+      );
     }
   });
 }

@@ -14,7 +14,9 @@ export class LoadedTransport implements Transport {
   readonly remoteAddress = '127.0.0.1';
   /** Octets that were written. */
   written = 0;
-  /** What was said last, as latin1. */
+  /** Everything that was written, as latin1; where it takes more at once, which is where it is little. */
+  said = '';
+  /** What was written last. */
   last = '';
   ended = false;
   destroyed = false;
@@ -24,6 +26,7 @@ export class LoadedTransport implements Transport {
   write(octets: string | Uint8Array): boolean {
     this.written += octets.length;
     this.last = typeof octets === 'string' ? octets : Buffer.from(octets).toString('latin1');
+    if (this.hasRoom) this.said += this.last;
     return this.hasRoom;
   }
 
