@@ -162,6 +162,34 @@ test('the last octet of a request and the end of its time in one turn are a requ
   }
 });
 
+test('RFC 9112 §9.6: a peer that was held up is read from again behind its last answer, so that it gets to read it', async (t) => {
+  let answer: (text: string) => void = () => {};
+  const { connection, peer } = under(
+    t,
+    () =>
+      new Promise<string>((resolve) => {
+        answer = resolve;
+      }),
+    { maxBufferedOctets: 1_024 },
+  );
+  peer.hasRoom = true;
+  connection.received(Buffer.from(get('/', 'Content-Length: 100000') + 'x'.repeat(1_024)));
+  t.true(peer.isPaused);
+  answer('enough');
+  await turns();
+  t.regex(peer.said, /\r\nConnection: close\r\n\r\nenough$/);
+  t.true(peer.ended);
+  t.false(peer.isPaused);
+});
+
+test('a peer that takes nothing is not read from, until it does', (t) => {
+  const { connection, peer } = under(t, () => 'x');
+  connection.received(Buffer.from(get('/')));
+  t.true(peer.isPaused);
+  connection.drained();
+  t.false(peer.isPaused);
+});
+
 test('while the peer is behind no request is begun, however many are here', (t) => {
   let handled = 0;
   const { connection, peer } = under(

@@ -202,6 +202,14 @@ const PHASES: Readonly<Record<string, Phase>> = {
     last: /6\r\nbegun \r\n8\r\nfinished\r\n0\r\n\r\n$/,
     held: true,
   },
+  'a stream on its way with an empty line behind its request': {
+    enter: async (peer) => {
+      peer.send(`${get('/stream')}\r\n`);
+      await peer.until('begun');
+    },
+    last: /8\r\nfinished\r\n0\r\n\r\n$/,
+    held: true,
+  },
   'an answer that is not read': {
     enter: async (peer, stage) => {
       peer.socket.pause();

@@ -18,6 +18,8 @@ export class LoadedTransport implements Transport {
   said = '';
   /** What was written last. */
   last = '';
+  /** Whether it is not read from. */
+  isPaused = false;
   ended = false;
   destroyed = false;
   /** Whether it takes more at once. */
@@ -35,8 +37,12 @@ export class LoadedTransport implements Transport {
     return this.hasRoom;
   }
 
-  pause(): void {}
-  resume(): void {}
+  pause(): void {
+    this.isPaused = true;
+  }
+  resume(): void {
+    this.isPaused = false;
+  }
   end(): void {
     this.ended = true;
   }
