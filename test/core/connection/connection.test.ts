@@ -182,6 +182,33 @@ test('RFC 9112 §9.6: a peer that was held up is read from again behind its last
   t.false(peer.isPaused);
 });
 
+test('so is a peer whose handler did not answer in time', (t) => {
+  const limits = { maxBufferedOctets: 1_024, handlerTimeoutMs: 10_000 };
+  const { connection, peer, connections } = under(t, () => new Promise<string>(() => {}), limits);
+  peer.hasRoom = true;
+  connections.now = 1e9;
+  connection.received(Buffer.from(get('/', 'Content-Length: 100000') + 'x'.repeat(1_024)));
+  t.true(peer.isPaused);
+  connection.check(1e9 + 10_001);
+  t.regex(peer.said, /^HTTP\/1\.1 503 /);
+  t.false(peer.isPaused);
+});
+
+test('a request that waits because its peer takes nothing is not late: the time of writing is what counts', (t) => {
+  const { connection, peer, connections } = under(t, () => 'x', {
+    headerTimeoutMs: 10_000,
+    writeTimeoutMs: 30_000,
+  });
+  connections.now = 1e9;
+  connection.received(Buffer.from(get('/') + get('/')));
+  const { written } = peer;
+  connection.check(1e9 + 30_000);
+  t.is(peer.written, written);
+  t.false(peer.ended || peer.destroyed);
+  connection.check(1e9 + 30_001);
+  t.true(peer.destroyed);
+});
+
 test('a peer that takes nothing is not read from, until it does', (t) => {
   const { connection, peer } = under(t, () => 'x');
   connection.received(Buffer.from(get('/')));
