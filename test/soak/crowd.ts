@@ -32,6 +32,8 @@ export interface CrowdResult {
 
 /** Peers that never read cost the kernels megabytes each, on either side. */
 const MAX_NEVER_READING = 50;
+/** Less than may wait to be accepted. */
+const MOST_ARRIVING = 100;
 const SENTENCE = 'x'.repeat(200);
 
 interface Act {
@@ -82,12 +84,13 @@ class Crowd {
     }, dripMs);
   }
 
-  /** One connection after the other, until the crowd goes. */
-  async play(name: string): Promise<void> {
+  /** One connection after the other, until the crowd goes. @param arrived Called when the first of them is there. */
+  async play(name: string, arrived: () => void): Promise<void> {
     while (!this.#isOver) {
       const act = ACTS[name]!;
       this.opened.set(name, (this.opened.get(name) ?? 0) + 1);
       const socket = this.#connect(act);
+      socket.once('connect', arrived);
       this.#sockets.add(socket);
       socket.on('error', () => {});
       if (act.never === undefined) socket.resume();
@@ -160,13 +163,19 @@ async function gather(server: Measured, connections: number, seconds: number): P
   // Told at the end; until then it is nobody's to handle.
   for (const one of everydays) one.catch(() => {});
   const playing: Promise<void>[] = [];
+  const arriving: Promise<void>[] = [];
   let neverReading = 0;
   for (let at = 0; at < connections; at++) {
     let name = names[at % names.length]!;
     if (ACTS[name]?.never === 'reads' && ++neverReading > MAX_NEVER_READING) name = 'silent';
-    playing.push(people.play(name));
-    // No more at a time than may wait to be accepted.
-    if (at % 200 === 199) await rest(20);
+    arriving.push(new Promise((arrived) => void playing.push(people.play(name, arrived))));
+    if (arriving.length < MOST_ARRIVING && at < connections - 1) continue;
+    // What the server cannot accept at once the system makes wait for seconds.
+    await Promise.all(arriving.splice(0));
+    const client = await RawClient.connect(server.port);
+    client.send(request('GET /marker/0'));
+    await client.response();
+    client.destroy();
   }
   await rest(seconds * 1_000);
   const within = await server.held();

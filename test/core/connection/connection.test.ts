@@ -1,9 +1,14 @@
 /** One connection over a peer in memory and with a clock that the test sets: deadlines to the millisecond, and bounds. */
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import test, { type ExecutionContext } from 'ava';
 import type { Limits } from '../../../core/config/server-config.js';
 import type { Handler } from '../../../core/plugin-api.js';
 import { loaded } from './loaded-transport.js';
 import { turns } from './wire.js';
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
 
 /** Gone when the test is over. */
 function under(t: ExecutionContext, handler: Handler, limits?: Partial<Limits>): ReturnType<typeof loaded> {
@@ -194,13 +199,30 @@ test('so is a peer whose handler did not answer in time', (t) => {
   t.false(peer.isPaused);
 });
 
+test('what comes behind the last answer is not kept', (t) => {
+  const { connection, peer } = under(t, () => 'last');
+  connection.received(Buffer.from(get('/', 'Connection: close')));
+  t.true(peer.ended);
+  collectGarbage();
+  const before = process.memoryUsage().arrayBuffers;
+  for (let n = 0; n < 64; n++) connection.received(Buffer.alloc(2 ** 20, 'x'));
+  collectGarbage();
+  t.true(process.memoryUsage().arrayBuffers - before < 2 ** 24);
+});
+
 test('a request that waits because its peer takes nothing is not late: the time of writing is what counts', (t) => {
-  const { connection, peer, connections } = under(t, () => 'x', {
-    headerTimeoutMs: 10_000,
-    writeTimeoutMs: 30_000,
-  });
+  let handled = 0;
+  const { connection, peer, connections } = under(
+    t,
+    () => {
+      handled++;
+      return 'x'.repeat(1_000);
+    },
+    { maxBufferedOctets: 1_024, headerTimeoutMs: 10_000, writeTimeoutMs: 30_000 },
+  );
   connections.now = 1e9;
   connection.received(Buffer.from(get('/') + get('/')));
+  t.is(handled, 1);
   const { written } = peer;
   connection.check(1e9 + 30_000);
   t.is(peer.written, written);
