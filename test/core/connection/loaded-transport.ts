@@ -52,11 +52,12 @@ export class LoadedTransport implements Transport {
   }
 }
 
-/** One connection with one handler for GET, over such a peer. Its clock, `connections.now`, may be set within a turn. */
+/** One connection with one handler for GET, over such a peer. @param clock Its time, where the test tells it. */
 export function loaded(
   handler: Handler,
   limits: Partial<Limits> = {},
-): { connection: Connection; peer: LoadedTransport; connections: Connections } {
+  clock?: { now: number },
+): { connection: Connection; peer: LoadedTransport } {
   const registry = new Registry([makeRoute('under-test', 'GET', '*', handler)]);
   const dispatcher = new Dispatcher(
     { registry, hooks: NO_HOOKS, dialects: [] },
@@ -65,5 +66,7 @@ export function loaded(
   );
   const connections = new Connections({ ...DEFAULT_LIMITS, ...limits }, dispatcher, silentLog);
   const peer = new LoadedTransport();
-  return { connection: connections.open(peer), peer, connections };
+  // Ticks set it; what the test sets stays.
+  if (clock !== undefined) Object.defineProperty(connections, 'now', { get: () => clock.now, set: () => {} });
+  return { connection: connections.open(peer), peer };
 }
