@@ -203,6 +203,23 @@ test('so is a peer whose handler did not answer in time', (t) => {
   t.false(peer.isPaused);
 });
 
+test('RFC 9112 §9.6: the answer to a peer that has ended its direction says that it is the last', async (t) => {
+  let answer: (text: string) => void = () => {};
+  const { connection, peer } = under(
+    t,
+    () =>
+      new Promise<string>((resolve) => {
+        answer = resolve;
+      }),
+  );
+  peer.hasRoom = true;
+  connection.received(Buffer.from(get('/')));
+  connection.ended();
+  answer('last');
+  await turns();
+  t.regex(peer.said, /\r\nConnection: close\r\n\r\nlast$/);
+});
+
 test('what comes behind the last answer is not kept', async (t) => {
   const { connection, peer } = under(t, () => 'last');
   connection.received(Buffer.from(get('/', 'Connection: close')));

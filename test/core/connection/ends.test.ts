@@ -202,6 +202,16 @@ const PHASES: Readonly<Record<string, Phase>> = {
     last: /6\r\nbegun \r\n8\r\nfinished\r\n0\r\n\r\n$/,
     held: true,
   },
+  'requests behind a stream on its way': {
+    enter: async (peer) => {
+      peer.send(get('/stream') + get('/quick').repeat(3));
+      await peer.until('begun');
+    },
+    last: /finished\r\n0\r\n\r\n(HTTP\/1\.1 200 .*?quick){3}$/s,
+    held: true,
+    // Its head could not say that it is the last, so that the one behind it does.
+    stopped: /finished\r\n0\r\n\r\nHTTP\/1\.1 200 [^q]*\r\nConnection: close\r\n\r\nquick$/,
+  },
   'a stream on its way with an empty line behind its request': {
     enter: async (peer) => {
       peer.send(`${get('/stream')}\r\n`);

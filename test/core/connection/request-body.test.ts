@@ -189,6 +189,18 @@ test('RFC 9112 §9.3: what was here of an unread body counts for nothing when it
   t.is(await wire.octets(4), 'next');
 });
 
+test('RFC 9112 §9.6: a stream that begins before the body is here is the last answer, since nobody knows what it will read', async (t) => {
+  const connect = await serving(t, ({ handle }) =>
+    handle('POST', '/', async function* () {
+      yield 'unread';
+    }),
+  );
+  const wire = await connect();
+  wire.send('POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 10\r\n\r\nhello');
+  t.regex(await wire.head(), /\r\nConnection: close\r\n/);
+  t.is(await wire.rest(), '6\r\nunread\r\n0\r\n\r\n');
+});
+
 test('RFC 9112 §9.6: where more is unread than the bound, the connection closes behind the answer', async (t) => {
   const connect = await serving(
     t,
