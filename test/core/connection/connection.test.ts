@@ -220,6 +220,31 @@ test('RFC 9112 §9.6: the answer to a peer that has ended its direction says tha
   t.regex(peer.said, /\r\nConnection: close\r\n\r\nlast$/);
 });
 
+test('a peer that takes something now and then is not broken off, however slow it is', async (t) => {
+  const { connection, peer, clock } = under(
+    t,
+    async function* () {
+      for (;;) yield 'x'.repeat(2_000);
+    },
+    { maxBufferedOctets: 1_024, writeTimeoutMs: 30_000 },
+  );
+  connection.received(Buffer.from(get('/')));
+  await turns();
+  for (let round = 0; round < 4; round++) {
+    clock.now += 20_000;
+    connection.check(clock.now);
+    const { written } = peer;
+    connection.drained();
+    await turns();
+    t.true(peer.written > written);
+    t.false(peer.destroyed);
+  }
+  connection.check(clock.now + 30_000);
+  t.false(peer.destroyed);
+  connection.check(clock.now + 30_001);
+  t.true(peer.destroyed);
+});
+
 test('what comes behind the last answer is not kept', async (t) => {
   const { connection, peer } = under(t, () => 'last');
   connection.received(Buffer.from(get('/', 'Connection: close')));
