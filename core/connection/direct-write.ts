@@ -10,7 +10,8 @@ import type { Socket } from 'node:net';
 
 /** A write as the handle knows it. Node keeps the class to itself, so it is taken from a write of Node's own. */
 interface WriteRequest {
-  oncomplete?: () => void;
+  /** @param status Negative where the system took less than all of it. */
+  oncomplete?: (status: number) => void;
 }
 
 type WriteText = (request: WriteRequest, text: string, ...more: unknown[]) => number;
@@ -72,8 +73,10 @@ export class DirectWriter {
       return true;
     }
     this.#isQueued = true;
-    request.oncomplete = () => {
+    request.oncomplete = (status) => {
       this.#isQueued = false;
+      // Some of it is lost, so nothing may follow: the client would take what comes next for the rest.
+      if (status < 0) socket.destroy();
       this.#drained();
     };
     return false;

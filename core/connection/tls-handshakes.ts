@@ -29,6 +29,9 @@ export class TlsHandshakes {
     this.#underWay.set(peer, socket);
     this.#connections.handshakes++;
     socket.on('error', () => {});
+    // Who ends its direction before the handshake is complete waits for nothing: balancers look so whether somebody is
+    // there. The encrypted socket does as the accepted one does.
+    socket.allowHalfOpen = false;
     socket.once('close', () => {
       if (this.#underWay.get(peer) === socket) this.#over(peer);
     });
@@ -64,6 +67,7 @@ export class TlsHandshakes {
     server.on('secureConnection', (socket) => {
       const { remoteAddress } = socket;
       this.#over(peerOf(socket));
+      socket.allowHalfOpen = true;
       // Whoever comes behind the drain of a stop would stay for ever.
       if (remoteAddress === undefined || this.#connections.isStopping) socket.destroy();
       else this.#done(socket, remoteAddress);

@@ -19,6 +19,12 @@ const reading = (t: ExecutionContext): Promise<Served> =>
           await new Promise((resolve) => setTimeout(resolve, 20));
           return incoming.text();
         },
+        'POST /begin-first': (incoming) => ({
+          body: (async function* () {
+            yield 'begun ';
+            for await (const part of incoming.body) yield part;
+          })(),
+        }),
         'POST /refuse': () => ({ status: 403, body: 'no' }),
         'POST /refuse-late': async () => {
           await new Promise((resolve) => setTimeout(resolve, 20));
@@ -61,6 +67,20 @@ test('§10.1.1: where no handler wants the body the final answer comes alone, an
     t.is(field(response, 'connection'), 'close');
     t.is(await client.closed(), '', 'no interim answer behind the final one');
   }
+});
+
+test('§10.1.1: once the final answer has begun, who reads the body calls for no interim one', async (t) => {
+  const { connect } = await reading(t);
+  const client = await connect();
+  client.send(request('POST /begin-first', waiting));
+  await client.receive('begun ');
+  // It may send the body all the same.
+  client.send('hello');
+  const response = await client.response();
+  t.is(response.status, 200);
+  t.is(response.body, 'begun hello');
+  t.is(field(response, 'connection'), 'close');
+  t.is(await client.closed(), '');
 });
 
 test('§10.1.1: a body that came along needs no interim answer', async (t) => {

@@ -204,10 +204,19 @@ test('§9.3.2: a hundred pipelined requests are answered at every cut of their o
 test('§9.3.2: more pipelined requests than may be buffered are all answered', async (t) => {
   const { connect } = await serve(t, {
     limits: { maxBufferedOctets: 2_000 },
-    plugins: [handlers({ 'GET /:n': async ({ params }) => `${params.n} ${'x'.repeat(500)}` })],
+    plugins: [
+      handlers({
+        'GET /:n': async ({ params }) => {
+          // Others are read meanwhile.
+          if (Number(params.n) % 50 === 0) await new Promise((resolve) => setImmediate(resolve));
+          return `${params.n} ${'x'.repeat(100)}`;
+        },
+      }),
+    ],
   });
   const client = await connect();
-  const count = 500;
+  // Many reads' worth, so that some wait for others, and the peer for all of them.
+  const count = 8_000;
   client.send(Array.from({ length: count }, (_, n) => request(`GET /${n}`)).join(''));
   for (let n = 0; n < count; n++) t.true((await client.response()).body.startsWith(`${n} x`));
 });

@@ -2,6 +2,7 @@
  * A server in a process of its own, started by `measured.ts`: it tells its log, and on request what it holds. Runs with
  * `--expose-gc`. The one argument is its configuration.
  */
+import { readdirSync } from 'node:fs';
 import { setTimeout as rest } from 'node:timers/promises';
 import type { ServerConfig } from '../../core/config/server-config.js';
 import { createLog } from '../../core/log.js';
@@ -29,6 +30,21 @@ const measured = definePlugin({
       await rest(1);
       return 'later';
     });
+    // As Server-Sent Events do: something now and then, until nobody listens any more.
+    handle('GET', '/events', ({ signal }) => ({
+      headers: { 'Content-Type': 'text/event-stream' },
+      body: (async function* () {
+        for (let at = 0; !signal.aborted; at++) {
+          yield `data: ${at}\n\n`;
+          await rest(500, undefined, { signal }).catch(() => {});
+        }
+      })(),
+    }));
+    handle('GET', '/switch', () => ({
+      status: 101,
+      headers: { Upgrade: 'echo' },
+      takeOver: (stream) => void stream.pipe(stream),
+    }));
     handle('GET', '/hang', () => new Promise<string>(() => {}));
     handle('GET', '/throw', () => {
       throw new Error('on purpose');
@@ -50,8 +66,15 @@ async function held(): Promise<Held> {
   await rest(0);
   globalThis.gc?.();
   const { heapUsed, arrayBuffers, external, rss } = process.memoryUsage();
-  const sockets = process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length;
-  return { heap: heapUsed + Math.max(external, arrayBuffers), rss, sockets };
+  const open = process.getActiveResourcesInfo();
+  const count = (kind: string): number => open.filter((name) => name === kind).length;
+  return {
+    heap: heapUsed + Math.max(external, arrayBuffers),
+    rss,
+    sockets: count('TCPSocketWrap'),
+    timers: count('Timeout'),
+    files: process.platform === 'linux' ? readdirSync('/proc/self/fd').length : 0,
+  };
 }
 
 process.on('message', async (wanted) => {
@@ -63,4 +86,5 @@ process.on('message', async (wanted) => {
   }
 });
 
-tell({ port: (await server.listen()).port });
+const { port } = await server.listen();
+tell({ port, ports: server.addresses.map((address) => address.port) });

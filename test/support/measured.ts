@@ -12,15 +12,21 @@ export interface Held {
   readonly rss: number;
   /** Open connections. */
   readonly sockets: number;
+  /** That keep the process alive. */
+  readonly timers: number;
+  /** Open files of every kind, where the system tells; else 0. */
+  readonly files: number;
 }
 
 export type Told =
-  | { readonly port: number }
+  | { readonly port: number; readonly ports: readonly number[] }
   | { readonly held: Held }
   | { readonly log: Readonly<Record<string, unknown>> };
 
 export class Measured {
   port = 0;
+  /** Of all its listeners. */
+  ports: readonly number[] = [];
   readonly log: Readonly<Record<string, unknown>>[] = [];
   readonly #child: ChildProcess;
   readonly #ended: Promise<number | null>;
@@ -36,7 +42,10 @@ export class Measured {
     child.on('message', (told: Told) => {
       if ('log' in told) this.log.push(told.log);
       else if ('held' in told) this.#held = told.held;
-      else this.port = told.port;
+      else {
+        this.ports = told.ports;
+        this.port = told.port;
+      }
       this.#news.emit('news');
     });
   }
@@ -56,14 +65,19 @@ export class Measured {
     return this.log.filter(({ level }) => level === 'error');
   }
 
+  /** What is held now, behind a collection of garbage. */
+  async held(): Promise<Held> {
+    this.#held = undefined;
+    this.#child.send('held');
+    await this.#when(() => this.#held !== undefined);
+    return this.#held!;
+  }
+
   /** Waits until no connection is open any more, and tells what is held then. */
   async settled(): Promise<Held> {
     for (;;) {
-      this.#held = undefined;
-      this.#child.send('held');
-      await this.#when(() => this.#held !== undefined);
-      const held = this.#held as Held | undefined;
-      if (held?.sockets === 0) return held;
+      const held = await this.held();
+      if (held.sockets === 0) return held;
     }
   }
 
@@ -86,7 +100,7 @@ export class Measured {
 }
 
 /** As a table for people: mebibytes. */
-export function shown(when: string, { heap, rss, sockets }: Held): string {
+export function shown(when: string, { heap, rss, sockets, timers, files }: Held): string {
   const mib = (octets: number): string => `${(octets / 2 ** 20).toFixed(1)} MiB`;
-  return `${when}: heap ${mib(heap)}, resident ${mib(rss)}, ${sockets} connections`;
+  return `${when}: heap ${mib(heap)}, resident ${mib(rss)}, ${sockets} connections, ${timers} timers, ${files} files`;
 }

@@ -175,7 +175,7 @@ interface Taken {
 }
 
 /** Strict: what is not a response throws, so that no test takes half of one for whole. */
-function takeResponse(text: string, method: string, ended: boolean): Taken | undefined {
+export function takeResponse(text: string, method: string, ended: boolean): Taken | undefined {
   const headEnd = text.indexOf('\r\n\r\n') + 4;
   if (headEnd === 3) return undefined;
   const head = text.slice(0, headEnd);

@@ -208,10 +208,17 @@ test('a source that fails before its first part is answered 500, or with the Htt
       handle('GET', '/own', async function* (): AsyncGenerator<string> {
         throw new HttpError(404, 'No such thing');
       });
+      // biome-ignore lint/correctness/useYield: as above.
+      handle('GET', '/last', async function* (): AsyncGenerator<string> {
+        throw new HttpError(429, 'Enough', { Connection: 'close' });
+      });
     },
     { log },
   );
   t.is((await server.inject({ target: '/own' })).text, 'No such thing');
+  const last = await server.inject({ target: '/last' });
+  t.is(last.text, 'Enough');
+  t.is(last.headers.connection, 'close', 'its wish to close is heard as that of any answer');
   t.deepEqual(errors, []);
   // The file system answers in its own time: the head may be out, and then only breaking off is left.
   await server.inject({ target: '/file' });

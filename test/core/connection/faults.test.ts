@@ -5,6 +5,7 @@
 import { Readable } from 'node:stream';
 import test, { type ExecutionContext } from 'ava';
 import {
+  type ClaimedHead,
   type Dialect,
   type Handler,
   HttpError,
@@ -696,6 +697,23 @@ for (const [what, [handler, send]] of Object.entries(occasions)) {
     );
   });
 }
+
+test('RFC 9110 §7.8: who speaks a dialect is not switched to another protocol', async (t) => {
+  const claim = (): ClaimedHead => ({
+    dialect: 'own',
+    path: '/',
+    write: ({ status }) => ({ head: `${status}\n`, withBody: false, close: true }),
+  });
+  const served = await withDialect(t, { name: 'own', claim }, () => ({
+    status: 101,
+    headers: { Upgrade: 'x' },
+    takeOver: (stream) => void stream.end('taken'),
+  }));
+  const client = await served.connect();
+  client.send('GET / HTTP/1.1\r\nHost: a/b\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n');
+  t.is(await client.closed(), '500\n');
+  t.true(served.log.some(({ plugin: culprit }) => culprit === 'faulty'));
+});
 
 test('a dialect that claims with something else than a claim costs its own connection only', async (t) => {
   for (const claim of [5, {}, Promise.resolve({}), { path: 5 }, { answer: { status: 1, body: 5 } }]) {

@@ -14,31 +14,49 @@ export class LoadedTransport implements Transport {
   readonly remoteAddress = '127.0.0.1';
   /** Octets that were written. */
   written = 0;
+  /** Everything that was written, as latin1; where it takes more at once, which is where it is little. */
+  said = '';
+  /** What was written last. */
+  last = '';
+  /** Whether it is not read from. */
+  isPaused = false;
+  ended = false;
   destroyed = false;
+  /** Whether it takes more at once. */
+  hasRoom = false;
 
   write(octets: string | Uint8Array): boolean {
     this.written += octets.length;
-    return false;
+    this.last = typeof octets === 'string' ? octets : Buffer.from(octets).toString('latin1');
+    if (this.hasRoom) this.said += this.last;
+    return this.hasRoom;
   }
 
   writeAll(parts: readonly (string | Uint8Array)[]): boolean {
     for (const part of parts) this.write(part);
-    return false;
+    return this.hasRoom;
   }
 
-  pause(): void {}
-  resume(): void {}
-  end(): void {}
+  pause(): void {
+    this.isPaused = true;
+  }
+  resume(): void {
+    this.isPaused = false;
+  }
+  end(): void {
+    this.ended = true;
+  }
   destroySoon(): void {}
   destroy(): void {
     this.destroyed = true;
   }
 }
 
-/** One connection with one handler for GET, over such a peer. */
+/** One connection with one handler for GET, over such a peer. @param clock Its time, where the test tells it. */
 export function loaded(
   handler: Handler,
   limits: Partial<Limits> = {},
+  clock?: { now: number },
 ): { connection: Connection; peer: LoadedTransport } {
   const registry = new Registry([makeRoute('under-test', 'GET', '*', handler)]);
   const dispatcher = new Dispatcher(
@@ -48,5 +66,7 @@ export function loaded(
   );
   const connections = new Connections({ ...DEFAULT_LIMITS, ...limits }, dispatcher, silentLog);
   const peer = new LoadedTransport();
+  // Ticks set it; what the test sets stays.
+  if (clock !== undefined) Object.defineProperty(connections, 'now', { get: () => clock.now, set: () => {} });
   return { connection: connections.open(peer), peer };
 }

@@ -173,15 +173,20 @@ test('a response hook that only adds a field keeps the promised length and the w
 });
 
 test('a response hook may put a body of another length in place of one with a promised length', async (t) => {
-  const { get } = await serve(t, {
-    plugins: [
-      handlers({ 'GET /': () => ({ headers: { 'Content-Length': '4' }, body: 'four' }) }),
-      plugin('replaces', ({ hook }) =>
-        hook('response', (_request, response) => ({ ...response, body: 'eleven' })),
-      ),
-    ],
-  });
-  t.is((await get('/')).body, 'eleven');
+  const eleven = async function* () {
+    yield 'ele';
+    yield 'ven';
+  };
+  for (const body of ['eleven', Buffer.from('eleven'), eleven()]) {
+    const { get, log } = await serve(t, {
+      plugins: [
+        handlers({ 'GET /': () => ({ headers: { 'Content-Length': '4' }, body: 'four' }) }),
+        plugin('replaces', ({ hook }) => hook('response', (_request, response) => ({ ...response, body }))),
+      ],
+    });
+    t.is((await get('/')).body, 'eleven');
+    t.deepEqual(log, []);
+  }
 });
 
 test('what travels with a request is there under another method too, and gone with the next request', async (t) => {

@@ -1,6 +1,6 @@
 import test from 'ava';
 import type { PluginContext, Request } from '../../../core/plugin-api.js';
-import { fieldsOf, logged, prepared, serving } from './wire.js';
+import { fieldsOf, logged, prepared, serving, turns } from './wire.js';
 
 /** Answers POST with what this gives, as JSON. */
 const post =
@@ -137,6 +137,74 @@ test('RFC 9112 §9.3: what an iteration left unread is read past within the boun
   await wire.until('enough');
   await wire.head();
   t.is(await wire.octets(4), 'next');
+});
+
+test('a body that came whole is whole, also where its client is gone before it is read', async (t) => {
+  let read: () => void = () => {};
+  const mayRead = new Promise<void>((resolve) => {
+    read = resolve;
+  });
+  let tell: (text: string) => void = () => {};
+  const heard = new Promise<string>((resolve) => {
+    tell = resolve;
+  });
+  const connect = await serving(t, ({ handle }) =>
+    handle('POST', '/', async (request) => {
+      request.signal.addEventListener('abort', read);
+      await mayRead;
+      const text = await request.text();
+      tell(text);
+      return text;
+    }),
+  );
+  const wire = await connect();
+  wire.send('POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 5\r\n\r\nwhole');
+  await turns();
+  wire.socket.resetAndDestroy();
+  t.is(await heard, 'whole');
+});
+
+test('RFC 9112 §9.3: what was here of an unread body counts for nothing when its rest comes', async (t) => {
+  let answer: (text: string) => void = () => {};
+  const connect = await serving(
+    t,
+    ({ handle }) => {
+      handle(
+        'POST',
+        '/',
+        () =>
+          new Promise<string>((resolve) => {
+            answer = resolve;
+          }),
+      );
+      handle('GET', '/', () => 'next');
+    },
+    { limits: { maxBufferedOctets: 1_024 } },
+  );
+  const [wire, other] = [await connect(), await connect()];
+  wire.send(`POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1900\r\n\r\n${'x'.repeat(1_000)}`);
+  other.request('GET / HTTP/1.1');
+  await other.until('next');
+  answer('unread');
+  t.notRegex(await wire.head(), /Connection: close/);
+  await wire.until('unread');
+  // Both parts together are more than may wait.
+  wire.send('x'.repeat(900));
+  wire.request('GET / HTTP/1.1');
+  await wire.head();
+  t.is(await wire.octets(4), 'next');
+});
+
+test('RFC 9112 §9.6: a stream that begins before the body is here is the last answer, since nobody knows what it will read', async (t) => {
+  const connect = await serving(t, ({ handle }) =>
+    handle('POST', '/', async function* () {
+      yield 'unread';
+    }),
+  );
+  const wire = await connect();
+  wire.send('POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 10\r\n\r\nhello');
+  t.regex(await wire.head(), /\r\nConnection: close\r\n/);
+  t.is(await wire.rest(), '6\r\nunread\r\n0\r\n\r\n');
 });
 
 test('RFC 9112 §9.6: where more is unread than the bound, the connection closes behind the answer', async (t) => {

@@ -209,6 +209,50 @@ test('a handshake that does not end has the time of a header section, and a stop
   t.pass();
 });
 
+test('a client that ends in the middle of its handshake, or before it, is let go at once', async (t) => {
+  // A deadline would be longer than this test may take.
+  const limits = { headerTimeoutMs: 600_000 };
+  const server = serverOf(t, { listen: { port: 0, tls: ONE }, limits });
+  const { port } = await server.listen();
+  for (const octets of ['', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03']) {
+    const peer = await Peer.connect(t, { port, host: '127.0.0.1' });
+    if (octets !== '') peer.send(octets);
+    peer.socket.end();
+    await peer.close();
+    t.is(peer.received, '');
+  }
+});
+
+for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
+  test(`a client that ends its direction behind its request over ${version} is answered, however late`, async (t) => {
+    let letGo: () => void = () => {};
+    const held = new Promise<void>((resolve) => {
+      letGo = resolve;
+    });
+    const late = {
+      name: 'late',
+      setup({ handle }: Parameters<typeof who.setup>[0]) {
+        handle('GET', '/late', async () => {
+          await held;
+          return 'late';
+        });
+      },
+    };
+    const server = serverOf(t, { listen: { port: 0, tls: ONE }, plugins: [who, late] });
+    const { port } = await server.listen();
+    // The types do not know that TLS can be half open too.
+    const options = { port, maxVersion: version, minVersion: version, allowHalfOpen: true };
+    const peer = await Peer.secure(t, options);
+    peer.socket.end('GET /late HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    const next = await Peer.secure(t, { port });
+    next.send(GET_WHO);
+    await next.until('200 OK');
+    letGo();
+    await peer.end();
+    t.true(peer.received.endsWith('late'), peer.received);
+  });
+}
+
 test('handshakes under way count among the connections', async (t) => {
   const log = new KeptLog();
   const server = serverOf(t, { listen: { port: 0, tls: ONE }, limits: { maxConnections: 2 } }, log);

@@ -108,6 +108,18 @@ test('RFC 9110 §14.2: several ranges, a range of HEAD and of another unit are a
   }
 });
 
+test('RFC 9110 §14.2: only of what would be 200 a part is sent', async (t) => {
+  const place = path.join(await tempFolder(t), 'page.html');
+  await writeFile(place, '0123456789');
+  const server = await prepared(t, ({ handle }) =>
+    handle('GET', '/', async () => ({ ...(await file(place)), status: 203 })),
+  );
+  const { status, headers, text } = await server.inject({ headers: { Range: 'bytes=0-1' } });
+  t.is(status, 203);
+  t.is(headers['content-range'], undefined);
+  t.is(text, '0123456789');
+});
+
 test('RFC 9110 §15.5.17: a range behind the end is 416 and tells the length', async (t) => {
   const { server } = await served(t, '0123456789');
   const { status, headers } = await server.inject({ headers: { Range: 'bytes=10-' } });

@@ -119,3 +119,18 @@ test('no dialect is asked about faulty framing or an unknown expectation', (t) =
     t.deepEqual(feed(parser, `GET / HTTP/1.1\r\n${line}\r\n\r\n`), ['error'], line);
   }
 });
+
+test('RFC 9110 §7.4: that one target needs TLS says nothing of the next', (t) => {
+  const parser = new RequestParser(LIMITS);
+  const targets = ['https://a/', '/', 'http://a/', 'https://a/?x', '*'];
+  const line = (target: string): string => `${target === '*' ? 'OPTIONS' : 'GET'} ${target} HTTP/1.1`;
+  parser.feed(Buffer.from(targets.map((target) => `${line(target)}\r\nHost: a\r\n\r\n`).join('')));
+  const needs = targets.map(() => {
+    t.is(parser.next(), 'head');
+    const { needsTls } = parser.head!;
+    t.is(parser.next(), 'complete');
+    parser.proceed();
+    return needsTls;
+  });
+  t.deepEqual(needs, [true, false, false, true, false]);
+});

@@ -1,0 +1,339 @@
+/** One connection over a peer in memory and with a clock that the test sets: deadlines to the millisecond, and bounds. */
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import test, { type ExecutionContext } from 'ava';
+import type { Limits } from '../../../core/config/server-config.js';
+import type { Handler } from '../../../core/plugin-api.js';
+import { loaded } from './loaded-transport.js';
+import { turns } from './wire.js';
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
+
+/** Gone when the test is over. */
+function under(
+  t: ExecutionContext,
+  handler: Handler,
+  limits?: Partial<Limits>,
+): ReturnType<typeof loaded> & { clock: { now: number } } {
+  const clock = { now: 1_000 };
+  const all = loaded(handler, limits, clock);
+  t.teardown(() => all.connection.destroy());
+  return { ...all, clock };
+}
+
+const get = (target: string, ...fields: string[]): string =>
+  [`GET ${target} HTTP/1.1`, 'Host: a', ...fields, '', ''].join('\r\n');
+
+test('a peer that behaves slowly has two seconds behind the last octet that it took', (t) => {
+  const { connection, peer, clock } = under(t, () => 'last');
+  clock.now = 1_000;
+  connection.received(Buffer.from(get('/', 'Connection: close')));
+  t.true(peer.ended);
+  // It has taken nothing yet: as long as that the deadline of writing counts.
+  clock.now = 6_000;
+  connection.check(6_000);
+  t.false(peer.destroyed);
+  clock.now = 7_000;
+  connection.drained();
+  connection.check(9_000);
+  t.false(peer.destroyed);
+  connection.check(9_001);
+  t.true(peer.destroyed);
+});
+
+test('a peer that takes nothing of the last answer is broken off when the time of writing is over', (t) => {
+  const { connection, peer, clock } = under(t, () => 'last', { writeTimeoutMs: 30_000 });
+  clock.now = 1_000;
+  connection.received(Buffer.from(get('/', 'Connection: close')));
+  connection.check(31_000);
+  t.false(peer.destroyed);
+  connection.check(31_001);
+  t.true(peer.destroyed);
+});
+
+test('the time of a header section begins with its first octet, on a connection that was idle', (t) => {
+  const { connection, peer, clock } = under(t, () => 'x', {
+    headerTimeoutMs: 10_000,
+    idleTimeoutMs: 65_000,
+  });
+  peer.hasRoom = true;
+  clock.now = 60_000;
+  connection.received(Buffer.from('GET / HT'));
+  clock.now = 69_000;
+  connection.received(Buffer.from('TP/1.1\r\n'));
+  connection.check(70_000);
+  t.is(peer.written, 0);
+  connection.check(70_001);
+  t.regex(peer.last, /^HTTP\/1\.1 408 /);
+  t.true(peer.ended);
+});
+
+test('the time of a header section that waited behind an exchange begins when that is answered', async (t) => {
+  let answer: (text: string) => void = () => {};
+  const held = new Promise<string>((resolve) => {
+    answer = resolve;
+  });
+  const { connection, peer, clock } = under(t, () => held, { headerTimeoutMs: 10_000 });
+  peer.hasRoom = true;
+  clock.now = 1_000;
+  connection.received(Buffer.from(`${get('/')}GET / HT`));
+  clock.now = 1e9;
+  answer('late');
+  await turns();
+  t.true(peer.last.endsWith('late'));
+  const since = clock.now;
+  connection.check(since + 10_000);
+  t.true(peer.last.endsWith('late'));
+  connection.check(since + 10_001);
+  t.regex(peer.last, /^HTTP\/1\.1 408 /);
+});
+
+test('the time of a handler begins when the body is here', async (t) => {
+  const { connection, peer, clock } = under(
+    t,
+    async (request) => {
+      await request.bytes();
+      return new Promise<string>(() => {});
+    },
+    { handlerTimeoutMs: 10_000, requestTimeoutMs: 30_000 },
+  );
+  peer.hasRoom = true;
+  clock.now = 1e9;
+  connection.received(Buffer.from(`${get('/', 'Content-Length: 2')}a`));
+  clock.now += 20_000;
+  connection.check(clock.now);
+  t.is(peer.written, 0);
+  connection.received(Buffer.from('b'));
+  connection.check(clock.now + 10_000);
+  t.is(peer.written, 0);
+  connection.check(clock.now + 10_001);
+  t.regex(peer.last, /^HTTP\/1\.1 503 /);
+});
+
+test('the time of a whole request is over to the millisecond', (t) => {
+  const { connection, peer, clock } = under(t, async (request) => request.text(), {
+    requestTimeoutMs: 30_000,
+  });
+  peer.hasRoom = true;
+  clock.now = 1e9;
+  connection.received(Buffer.from(`${get('/', 'Content-Length: 2')}a`));
+  connection.check(1e9 + 30_000);
+  t.is(peer.written, 0);
+  connection.check(1e9 + 30_001);
+  t.regex(peer.last, /^HTTP\/1\.1 408 /);
+});
+
+test('an answer and the end of its time in one turn are one answer, whichever comes first', async (t) => {
+  for (const isLate of [true, false]) {
+    let answer: (text: string) => void = () => {};
+    const { connection, peer, clock } = under(
+      t,
+      () =>
+        new Promise<string>((resolve) => {
+          answer = resolve;
+        }),
+      { handlerTimeoutMs: 10_000 },
+    );
+    peer.hasRoom = true;
+    clock.now = 1e9;
+    connection.received(Buffer.from(get('/')));
+    answer('in time');
+    // The promise tells of it at the end of this turn only.
+    if (isLate) connection.check(1e9 + 10_001);
+    await turns();
+    connection.check(1e9 + 10_001);
+    await turns();
+    t.is(peer.said.match(/HTTP\/1\.1 /g)?.length, 1, peer.said);
+    t.regex(peer.said, isLate ? /^HTTP\/1\.1 503 / : /^HTTP\/1\.1 200 /);
+    t.is(peer.ended, isLate);
+  }
+});
+
+test('the last octet of a request and the end of its time in one turn are a request', async (t) => {
+  for (const [first, last, waits] of [
+    [get('/').slice(0, -1), '\n', 10_001],
+    [`${get('/', 'Content-Length: 2')}a`, 'b', 30_001],
+  ] as const) {
+    const limits = { headerTimeoutMs: 10_000, requestTimeoutMs: 30_000 };
+    const { connection, peer, clock } = under(t, async (request) => request.text(), limits);
+    peer.hasRoom = true;
+    clock.now = 1e9;
+    connection.received(Buffer.from(first));
+    clock.now += waits;
+    connection.received(Buffer.from(last));
+    connection.check(clock.now);
+    await turns();
+    connection.check(clock.now);
+    t.regex(peer.said, /^HTTP\/1\.1 200 /);
+    t.is(peer.said.match(/HTTP\/1\.1 /g)?.length, 1);
+    t.false(peer.ended);
+  }
+});
+
+test('RFC 9112 §9.6: a peer that was held up is read from again behind its last answer, so that it gets to read it', async (t) => {
+  let answer: (text: string) => void = () => {};
+  const { connection, peer } = under(
+    t,
+    () =>
+      new Promise<string>((resolve) => {
+        answer = resolve;
+      }),
+    { maxBufferedOctets: 1_024 },
+  );
+  peer.hasRoom = true;
+  connection.received(Buffer.from(get('/', 'Content-Length: 100000') + 'x'.repeat(1_024)));
+  t.true(peer.isPaused);
+  answer('enough');
+  await turns();
+  t.regex(peer.said, /\r\nConnection: close\r\n\r\nenough$/);
+  t.true(peer.ended);
+  t.false(peer.isPaused);
+});
+
+test('so is a peer whose handler did not answer in time', (t) => {
+  const limits = { maxBufferedOctets: 1_024, handlerTimeoutMs: 10_000 };
+  const { connection, peer, clock } = under(t, () => new Promise<string>(() => {}), limits);
+  peer.hasRoom = true;
+  clock.now = 1e9;
+  connection.received(Buffer.from(get('/', 'Content-Length: 100000') + 'x'.repeat(1_024)));
+  t.true(peer.isPaused);
+  connection.check(1e9 + 10_001);
+  t.regex(peer.said, /^HTTP\/1\.1 503 /);
+  t.false(peer.isPaused);
+});
+
+test('RFC 9112 §9.6: the answer to a peer that has ended its direction says that it is the last', async (t) => {
+  let answer: (text: string) => void = () => {};
+  const { connection, peer } = under(
+    t,
+    () =>
+      new Promise<string>((resolve) => {
+        answer = resolve;
+      }),
+  );
+  peer.hasRoom = true;
+  connection.received(Buffer.from(get('/')));
+  connection.ended();
+  answer('last');
+  await turns();
+  t.regex(peer.said, /\r\nConnection: close\r\n\r\nlast$/);
+});
+
+test('a peer that takes something now and then is not broken off, however slow it is', async (t) => {
+  const { connection, peer, clock } = under(
+    t,
+    async function* () {
+      for (;;) yield 'x'.repeat(2_000);
+    },
+    { maxBufferedOctets: 1_024, writeTimeoutMs: 30_000 },
+  );
+  connection.received(Buffer.from(get('/')));
+  await turns();
+  for (let round = 0; round < 4; round++) {
+    clock.now += 20_000;
+    connection.check(clock.now);
+    const { written } = peer;
+    connection.drained();
+    await turns();
+    t.true(peer.written > written);
+    t.false(peer.destroyed);
+  }
+  connection.check(clock.now + 30_000);
+  t.false(peer.destroyed);
+  connection.check(clock.now + 30_001);
+  t.true(peer.destroyed);
+});
+
+test('what comes behind the last answer is not kept', async (t) => {
+  const { connection, peer } = under(t, () => 'last');
+  connection.received(Buffer.from(get('/', 'Connection: close')));
+  t.true(peer.ended);
+  const all = Array.from({ length: 20 }, () => {
+    const octets = Buffer.alloc(100_000, 'x');
+    connection.received(octets);
+    return new WeakRef(octets);
+  });
+  await turns();
+  collectGarbage();
+  t.deepEqual(
+    all.filter((one) => one.deref() !== undefined),
+    [],
+  );
+});
+
+test('a request that waits because its peer takes nothing is not late: the time of writing is what counts', (t) => {
+  let handled = 0;
+  const { connection, peer, clock } = under(
+    t,
+    () => {
+      handled++;
+      return 'x'.repeat(1_000);
+    },
+    { maxBufferedOctets: 1_024, headerTimeoutMs: 10_000, writeTimeoutMs: 30_000 },
+  );
+  clock.now = 1e9;
+  connection.received(Buffer.from(get('/') + get('/')));
+  t.is(handled, 1);
+  const { written } = peer;
+  connection.check(1e9 + 30_000);
+  t.is(peer.written, written);
+  t.false(peer.ended || peer.destroyed);
+  connection.check(1e9 + 30_001);
+  t.true(peer.destroyed);
+});
+
+test('a peer that takes nothing is not read from, until it does', (t) => {
+  const { connection, peer } = under(t, () => 'x');
+  connection.received(Buffer.from(get('/')));
+  t.true(peer.isPaused);
+  connection.drained();
+  t.false(peer.isPaused);
+});
+
+test('while the peer is behind no request is begun, however many are here', (t) => {
+  let handled = 0;
+  const { connection, peer } = under(
+    t,
+    () => {
+      handled++;
+      return 'x'.repeat(10_000);
+    },
+    { maxBufferedOctets: 20_000 },
+  );
+  connection.received(Buffer.from(get('/').repeat(100)));
+  t.true(handled <= 3, `${handled}`);
+  const before = handled;
+  connection.drained();
+  t.true(handled > before, 'it goes on when there is room');
+  t.true(handled <= 6, `${handled}`);
+  peer.hasRoom = true;
+  connection.drained();
+  t.is(handled, 100, 'and through all of them where there is room');
+});
+
+test('RFC 9110 §15.2: a peer that is behind is told nothing ahead of its answer', (t) => {
+  const told: boolean[] = [];
+  const { connection, peer } = under(t, (request) => {
+    for (let n = 0; n < 3; n++) told.push(request.inform({ status: 103, headers: { Link: '</a>' } }));
+    return 'x';
+  });
+  connection.received(Buffer.from(get('/')));
+  t.deepEqual(told, [true, false, false]);
+  t.true(peer.last.endsWith('x'));
+});
+
+test('idle connections end to the millisecond, also where empty lines have come', (t) => {
+  for (const octets of ['', '\r\n\r\n']) {
+    const { connection, peer, clock } = under(t, () => 'x', { idleTimeoutMs: 65_000 });
+    clock.now = 1_000;
+    connection.received(Buffer.from(get('/')));
+    peer.hasRoom = true;
+    connection.drained();
+    if (octets !== '') connection.received(Buffer.from(octets));
+    connection.check(66_000);
+    t.false(peer.ended, octets);
+    connection.check(66_001);
+    t.true(peer.ended, octets);
+  }
+});

@@ -1,0 +1,62 @@
+/** A name with several addresses, whatever names the machine of the test knows. */
+import type { LookupAddress } from 'node:dns';
+import dns from 'node:dns/promises';
+import { syncBuiltinESMExports } from 'node:module';
+import ava from 'ava';
+import { JackfieldError } from '../../../core/errors.js';
+import { GET_WHO, Peer, serverOf } from '../../support/peer.js';
+
+/** The resolver is the whole thread's. */
+const test = ava.serial;
+
+/** What names stand for from now on. */
+function resolveTo(...addresses: readonly string[]): void {
+  const found: LookupAddress[] = addresses.map((address) => ({ address, family: 4 }));
+  Object.assign(dns, { lookup: async () => found });
+  syncBuiltinESMExports();
+}
+
+test('every address of a name is listened at, each once and at one port', async (t) => {
+  resolveTo('127.0.0.1', '127.0.0.2', '127.0.0.1');
+  const server = serverOf(t, { listen: { host: 'two.test', port: 0 } });
+  const { port } = await server.listen();
+  t.deepEqual(
+    server.addresses.map(({ host, port: own }) => ({ host, own })),
+    [
+      { host: '127.0.0.1', own: port },
+      { host: '127.0.0.2', own: port },
+    ],
+  );
+  for (const { host } of server.addresses) {
+    const peer = await Peer.connect(t, { port, host });
+    peer.send(GET_WHO);
+    await peer.until('200 OK');
+  }
+});
+
+test('where the port is taken at one address of a name, the name is not listened at', async (t) => {
+  const other = serverOf(t, { listen: { host: '127.0.0.2', port: 0 } });
+  const { port } = await other.listen();
+  resolveTo('127.0.0.1', '127.0.0.2');
+  const server = serverOf(t, { listen: { host: 'two.test', port } });
+  const error = await t.throwsAsync(server.listen(), { instanceOf: JackfieldError });
+  t.is(error?.code, 'PORT_IN_USE');
+  t.true(error?.message.includes(`127.0.0.2:${port}`), error?.message);
+  await t.throwsAsync(Peer.connect(t, { port, host: '127.0.0.1' }), { code: 'ECONNREFUSED' });
+});
+
+test('an address of a name that this machine does not have is left out, as long as there is another', async (t) => {
+  resolveTo('192.0.2.1', '127.0.0.1');
+  const server = serverOf(t, { listen: { host: 'two.test', port: 0 } });
+  await server.listen();
+  t.deepEqual(
+    server.addresses.map(({ host }) => host),
+    ['127.0.0.1'],
+  );
+  resolveTo('192.0.2.1');
+  const error = await t.throwsAsync(serverOf(t, { listen: { host: 'one.test', port: 0 } }).listen(), {
+    instanceOf: JackfieldError,
+  });
+  t.is(error?.code, 'ADDRESS_NOT_AVAILABLE');
+  t.true(error?.message.includes('one.test'), error?.message);
+});
