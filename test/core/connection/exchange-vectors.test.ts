@@ -88,7 +88,7 @@ const asGet: Handler = (request) => dispatcher.forward(request as ExchangeReques
 routes.push(makeRoute('under-test', 'HEAD', '*', asGet, { fallback: true }));
 const registry = new Registry(routes);
 const dispatcher = new Dispatcher(
-  { registry, hooks: NO_HOOKS, dialects: [] },
+  { registry, hooks: NO_HOOKS, dialects: [], taken: new Map() },
   new AllowedHosts(HOSTS),
   silentLog,
 );
