@@ -8,14 +8,17 @@ import { randomBytes } from 'node:crypto';
 import { dirname } from 'node:path';
 import { StorageError, type WatchedChange } from '../../core/storage/contract.js';
 import { DiskFault, isFull, notWritten, piecesOf, reasonOf, writeWhole } from './durable-file.js';
-import type { FileSystem, OpenFile } from './file-system.js';
+import { type FileSystem, type OpenFile, statOrNone } from './file-system.js';
 import { frameLine, HEADER_OCTETS, headerLine, type JournalHeader } from './frame.js';
 import { journalPath } from './store-files.js';
 
 export class Journal {
   readonly path: string;
   readonly number: number;
+  readonly #files: FileSystem;
   readonly #file: OpenFile;
+  /** Device and inode. */
+  readonly #id: string;
   readonly #salt: number;
   /** Where the next batch goes; all before it is on disk. */
   #size: number;
@@ -23,16 +26,17 @@ export class Journal {
   #durable: number;
 
   private constructor(
-    path: string,
-    number: number,
-    file: OpenFile,
+    files: FileSystem,
+    { path, number, file, id }: { path: string; number: number; file: OpenFile; id: string },
     salt: number,
     size: number,
     durable: number,
   ) {
     this.path = path;
     this.number = number;
+    this.#files = files;
     this.#file = file;
+    this.#id = id;
     this.#salt = salt;
     this.#size = size;
     this.#durable = durable;
@@ -57,7 +61,13 @@ export class Journal {
       await writeWhole(file, Buffer.from(headerLine({ salt, after, created })), 0);
       await file.sync();
       await files.syncFolder(dirname(path));
-      return new Journal(name, number, file, salt, HEADER_OCTETS, after);
+      return new Journal(
+        files,
+        { path: name, number, file, id: await file.id() },
+        salt,
+        HEADER_OCTETS,
+        after,
+      );
     } catch (cause) {
       await file?.close().catch(() => {});
       // One that is left over is empty, and recovery passes over it.
@@ -74,7 +84,17 @@ export class Journal {
     { salt, size, last }: { readonly salt: number; readonly size: number; readonly last: number },
   ): Promise<Journal> {
     const name = journalPath(path, number);
-    return new Journal(name, number, await files.open(name), salt, size, last);
+    const file = await files.open(name);
+    return new Journal(files, { path: name, number, file, id: await file.id() }, salt, size, last);
+  }
+
+  /**
+   * Whether a start would find under its name what was written. A file that is removed, renamed or replaced takes
+   * what is written to it all the same. Asked while no batch is under way. Errors: those of the file system.
+   */
+  async stands(): Promise<boolean> {
+    const standing = await statOrNone(this.#files, this.path);
+    return standing?.id === this.#id && standing.size === this.#size;
   }
 
   /** Octets of all frames. */
