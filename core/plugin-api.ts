@@ -41,6 +41,11 @@ export type {
 /** The store as plugins see it: every call is checked at the core's door. `watch` is there where `supports` says so. */
 export interface Storage
   extends Pick<StorageAdapter, 'name' | 'supports' | 'get' | 'list' | 'watch' | 'revision'> {
+  /**
+   * Present where the store begins to count its revisions anew whenever it is opened: a word that is another each time.
+   * Whoever gives a revision to a client that may come back later gives this with it.
+   */
+  readonly era?: string;
   /** Without checks nothing can conflict: it is made, or it throws. */
   commit(change: Omit<Change, 'checks'> & { readonly checks?: never }): MaybePromise<Committed>;
   /** Makes the change where every check holds. */

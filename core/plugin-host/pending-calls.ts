@@ -10,7 +10,7 @@ export class PendingCalls {
   #pending: Set<{ readonly call: string }> | undefined = new Set();
 
   constructor(store: Storage) {
-    const { watch, revision } = store;
+    const { watch, revision, era } = store;
     this.storage = {
       name: store.name,
       supports: store.supports,
@@ -20,6 +20,7 @@ export class PendingCalls {
       commit: ((change: Change) => this.#note('storage.commit', store.commit(change))) as Storage['commit'],
       ...(watch === undefined ? {} : { watch }),
       ...(revision === undefined ? {} : { revision }),
+      ...(era === undefined ? {} : { era }),
     };
   }
 
