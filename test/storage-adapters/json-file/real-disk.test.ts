@@ -82,14 +82,17 @@ else {
       for (let round = 0; round < 8; round += 1) {
         const writer = otherProcess(t, path, String(next), 'merging');
         t.is(await writer.line(), 'opened');
-        // In every other round the disk becomes full while the process writes.
-        const enough = Math.floor(Math.random() * 40) + (round % 2) * 90;
-        for (let lines = 0; lines < enough; lines += 1) {
-          if (lines === 10 && round % 2 === 1)
-            await writeFile(filler, Buffer.alloc(1_000_000)).catch(() => {});
+        const read = async () => {
           const line = (await writer.line()) ?? '';
           if (line.startsWith('failed: ')) refused += 1;
           else acknowledged.add(line);
+        };
+        for (let lines = Math.floor(Math.random() * 40); lines > 0; lines -= 1) await read();
+        // In every other round the disk becomes full while the process writes, and stays so for a while.
+        if (round % 2 === 1) {
+          await writeFile(filler, Buffer.alloc(1_048_576)).catch(() => {});
+          const enough = refused + 1 + Math.floor(Math.random() * 10);
+          while (refused < enough) await read();
         }
         writer.kill('SIGKILL');
         for (let line = await writer.line(); line !== undefined; line = await writer.line()) {
