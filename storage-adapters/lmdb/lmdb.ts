@@ -219,6 +219,15 @@ export default defineAdapter({
   create: ({ path, ...options }, { folder, readOnly = false }) =>
     new LmdbAdapter({ ...options, readOnly, path: resolve(folder, path) }),
   async verify({ path }, { folder }) {
+    // What is no store at all has a better sentence than the end of the process that reads it.
+    const fault = await inspectFolder(resolve(folder, path), true).then(
+      () => undefined,
+      (error: unknown) => {
+        if (error instanceof StorageError && error.code === 'STORAGE_CORRUPT') return error.message;
+        throw error;
+      },
+    );
+    if (fault !== undefined) return { faults: [fault] };
     const { faults, entries } = await checkInOtherProcess(resolve(folder, path));
     return { faults, notes: { 'entries read by lmdb itself': entries } };
   },
