@@ -3,6 +3,7 @@
  */
 import type { Duplex } from 'node:stream';
 import type { StandardSchema } from './config/standard-schema.js';
+import type { JackfieldError } from './errors.js';
 import type { Dialect } from './http/dialect.js';
 import type { Log } from './log.js';
 import type { Change, CommitResult, Committed, MaybePromise, StorageAdapter } from './storage/contract.js';
@@ -46,6 +47,8 @@ export interface Storage
    * Whoever gives a revision to a client that may come back later gives this with it.
    */
   readonly era?: string;
+  /** Why the store writes nothing any more until the server is started anew; undefined while all is well. */
+  readonly fault?: JackfieldError | undefined;
   /** Without checks nothing can conflict: it is made, or it throws. */
   commit(change: Omit<Change, 'checks'> & { readonly checks?: never }): MaybePromise<Committed>;
   /** Makes the change where every check holds. */

@@ -14,6 +14,9 @@ export class PendingCalls {
     this.storage = {
       name: store.name,
       supports: store.supports,
+      get fault() {
+        return store.fault;
+      },
       get: (key) => this.#note('storage.get', store.get(key)),
       list: (page) => this.#note('storage.list', store.list(page)),
       // One signature of the two that `Storage` has; what is returned is what the store itself returned.

@@ -79,6 +79,11 @@ export class StorageDoor {
     return this.#adapter.supports;
   }
 
+  /** Why nothing is written any more; undefined while all is well, and where the adapter does not tell. */
+  get fault(): JackfieldError | undefined {
+    return this.#adapter.fault;
+  }
+
   /** Once. Where it fails nothing is open, and it may be tried again. */
   open(): MaybePromise<void> {
     if (this.#state !== 'new')

@@ -134,6 +134,11 @@ export class LmdbAdapter implements StorageAdapter {
     return this.#read((databases) => readCounters(databases).revision);
   }
 
+  /** Why nothing is written any more, until the store is opened anew; undefined while all is well. */
+  get fault(): StorageError | undefined {
+    return this.#writer?.fault;
+  }
+
   async close(): Promise<void> {
     clearTimeout(this.#expiryTimer);
     await this.#closeAll();
