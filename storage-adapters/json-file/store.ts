@@ -275,8 +275,8 @@ export class Store {
       await this.#keepForeign(standing);
     }
     if (standing.framesOctets === 0 && !isLost) {
-      if (standing.number === this.#base) return undefined;
-      // The checkpoint that it was made for has failed, and nothing came since.
+      if (standing.number === this.#base && !(await this.#isDataGone())) return undefined;
+      // The checkpoint that it was made for has failed, and nothing came since; or its data is to be written again.
       return { number: standing.number, created, revision, entries: this.table.freeze() };
     }
     await this.#mustBeLocked();
@@ -286,6 +286,10 @@ export class Store {
     this.#journal = next;
     await standing.close();
     return { number, created, revision, entries: this.table.freeze() };
+  }
+
+  async #isDataGone(): Promise<boolean> {
+    return this.#known !== undefined && (await statOrNone(this.#parts.files, this.#path)) === undefined;
   }
 
   /** What stands in the place of a journal is somebody's. */

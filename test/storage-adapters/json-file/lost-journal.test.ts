@@ -93,6 +93,21 @@ for (const [how, { isThere, to }] of Object.entries(MEDDLING)) {
   }
 }
 
+test('a data file that is removed while it is open is there again after a clean stop, written to or not', async (t) => {
+  for (const isWritten of [false, true]) {
+    const { path } = await freshFolder(t);
+    const adapter = await opened(t, { path, checkpoints: NEVER });
+    await adapter.commit(puts({ a: '1' }));
+    await adapter.checkpoint();
+    if (isWritten) await adapter.commit(puts({ a: '1' }));
+    await rm(path);
+    await adapter.close();
+    const again = await opened(t, { path });
+    t.deepEqual(await pairsOf(again), [['a', '1']]);
+    t.is(again.revision(), isWritten ? 2 : 1);
+  }
+});
+
 test('a copy of what stood in the place of the journal is kept as it was', async (t) => {
   const { folder, path } = await freshFolder(t);
   const adapter = await opened(t, { path, checkpoints: NEVER });
