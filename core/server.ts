@@ -158,21 +158,11 @@ class JackfieldServer implements Server, HostServer {
   }
 
   async #listen(): Promise<Address> {
-    const { connections, listeners, storage } = await this.#start();
+    const { connections, listeners } = await this.#start();
     this.#mustGoOn();
     const [first] = await listeners.listen(connections);
     if (first === undefined) throw new TypeError('This server is configured to listen nowhere.');
-    this.#tellPromise(storage);
     return first;
-  }
-
-  /** What an operator may not expect. Adapters over a server of their own tell what that server promises. */
-  #tellPromise({ name, supports: { durable, shared } }: StorageDoor): void {
-    if (durable || shared !== 'process') return;
-    this.#log.info(
-      { adapter: name },
-      `The store "${name}" is not durable: its entries may be gone when the server stops.`,
-    );
   }
 
   async reloadCertificates(): Promise<boolean> {
