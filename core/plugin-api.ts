@@ -3,6 +3,7 @@
  */
 import type { Duplex } from 'node:stream';
 import type { StandardSchema } from './config/standard-schema.js';
+import type { JackfieldError } from './errors.js';
 import type { Dialect } from './http/dialect.js';
 import type { Log } from './log.js';
 import type { Change, CommitResult, Committed, MaybePromise, StorageAdapter } from './storage/contract.js';
@@ -43,6 +44,13 @@ export type {
 /** The store as plugins see it: every call is checked at the core's door. `watch` is there where `supports` says so. */
 export interface Storage
   extends Pick<StorageAdapter, 'name' | 'supports' | 'get' | 'list' | 'watch' | 'revision'> {
+  /**
+   * Present where the store begins to count its revisions anew whenever it is opened: a word that is another each time.
+   * Whoever gives a revision to a client that may come back later gives this with it.
+   */
+  readonly era?: string;
+  /** Why the store writes nothing any more until the server is started anew; undefined while all is well. */
+  readonly fault?: JackfieldError | undefined;
   /** Without checks nothing can conflict: it is made, or it throws. */
   commit(change: Omit<Change, 'checks'> & { readonly checks?: never }): MaybePromise<Committed>;
   /** Makes the change where every check holds. */

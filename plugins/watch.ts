@@ -31,7 +31,7 @@ export default definePlugin({
     if (storage.watch === undefined || storage.revision === undefined) {
       throw new JackfieldError('STORAGE_WATCH_MISSING', `"${storage.name}" keeps none.`);
     }
-    const { watch, revision } = storage;
+    const { watch, revision, era } = storage;
     const open = new Set<EventStream>();
     // A stop waits for answers under way, and these would never end by themselves.
     signal.addEventListener('abort', () => {
@@ -39,7 +39,7 @@ export default definePlugin({
     });
 
     handle('GET', '/watch', async (request) => {
-      const { prefix, after } = readQuery(request);
+      const { prefix, after } = readQuery(request, era);
       const reached = await revision();
       if (after !== undefined && after > reached) {
         const detail = `${after} was asked for, ${reached} is the last.`;
@@ -50,7 +50,7 @@ export default definePlugin({
       const { heartbeatMs } = options;
       const stream = new EventStream(
         reader,
-        { revision: start, prefix, heartbeatMs },
+        { revision: start, era, prefix, heartbeatMs },
         {
           failed: (error) => log.warn({ err: error }, 'A feed of changes broke off.'),
           ended: () => open.delete(stream),
@@ -70,20 +70,26 @@ export default definePlugin({
 });
 
 /** `Last-Event-ID` is where a client was cut off, so it is later than the `after` that it once began with. */
-function readQuery({ query, headers }: Request): { prefix: string; after: number | undefined } {
+function readQuery(
+  { query, headers }: Request,
+  era: string | undefined,
+): { prefix: string; after: number | undefined } {
   const refusal = strangeParameter(query, ['prefix', 'after']);
   if (refusal !== undefined) throw new JackfieldError('QUERY_INVALID', refusal);
   const after = wholeNumber(query.get('after'));
   if (Number.isNaN(after)) {
     throw new JackfieldError('QUERY_INVALID', 'The query parameter after is not a whole number from 0 on.');
   }
+  const prefix = query.get('prefix') ?? '';
   const lastEventId = headers['last-event-id'];
-  const last = lastEventId === '' ? undefined : wholeNumber(lastEventId);
-  if (Number.isNaN(last)) {
-    throw new JackfieldError(
-      'STORAGE_REVISION_UNKNOWN',
-      `Last-Event-ID ${JSON.stringify(lastEventId)} is none.`,
-    );
+  if (lastEventId === undefined || lastEventId === '') return { prefix, after };
+  const [, revision = '', of] = /^(\d+)(?:-([0-9a-f]+))?$/.exec(lastEventId) ?? [];
+  const last = wholeNumber(revision);
+  const given = `Last-Event-ID ${JSON.stringify(lastEventId)}`;
+  if (last === undefined || Number.isNaN(last)) {
+    throw new JackfieldError('STORAGE_REVISION_UNKNOWN', `${given} is none.`);
   }
-  return { prefix: query.get('prefix') ?? '', after: last ?? after };
+  // The same number means something else there, and what lay between would be missed without a word.
+  if (of !== era) throw new JackfieldError('STORAGE_HISTORY_GONE', `${given} is of a store that is gone.`);
+  return { prefix, after: last };
 }

@@ -2,6 +2,7 @@
 import path from 'node:path';
 import { withDefaults } from '../config/validate-config.js';
 import { JackfieldError } from '../errors.js';
+import type { Log } from '../log.js';
 import type { ReloadReport } from '../reload.js';
 import type { Command, CommandServer, StopSignal, Surroundings } from './command.js';
 import { ConsoleTap } from './console-tap.js';
@@ -47,6 +48,7 @@ export const serve: Command = {
         else log.warn('There is no configuration file to watch; the built-in configuration holds.');
       }
       for (const { url } of server.addresses) around.stdout.write(`jackfield listening on ${url}\n`);
+      tellPromise(server, log);
       watchLoop();
       await Promise.race([server.closed, stop.failed]);
     } catch (error) {
@@ -64,6 +66,16 @@ export const serve: Command = {
     return 0;
   },
 };
+
+/** What an operator may not expect. Adapters over a server of their own tell what that server promises. */
+function tellPromise({ storage }: CommandServer, log: Log): void {
+  if (storage === undefined || storage.supports.durable || storage.supports.shared !== 'process') return;
+  const { name } = storage;
+  log.info(
+    { adapter: name },
+    `The store "${name}" is not durable: its entries may be gone when the server stops.`,
+  );
+}
 
 function isStop(error: unknown): boolean {
   return error instanceof JackfieldError && error.code === 'SERVER_CLOSING';

@@ -10,16 +10,20 @@ export class PendingCalls {
   #pending: Set<{ readonly call: string }> | undefined = new Set();
 
   constructor(store: Storage) {
-    const { watch, revision } = store;
+    const { watch, revision, era } = store;
     this.storage = {
       name: store.name,
       supports: store.supports,
+      get fault() {
+        return store.fault;
+      },
       get: (key) => this.#note('storage.get', store.get(key)),
       list: (page) => this.#note('storage.list', store.list(page)),
       // One signature of the two that `Storage` has; what is returned is what the store itself returned.
       commit: ((change: Change) => this.#note('storage.commit', store.commit(change))) as Storage['commit'],
       ...(watch === undefined ? {} : { watch }),
       ...(revision === undefined ? {} : { revision }),
+      ...(era === undefined ? {} : { era }),
     };
   }
 

@@ -114,6 +114,11 @@ export interface StorageAdapter {
   watch?(afterRevision: number): AsyncIterable<WatchedChange>;
   /** The revision of the last change that can be read; 0 where there was none. Present where `watch` is. */
   revision?(): MaybePromise<number>;
+  /**
+   * Optional: why nothing is written any more until the store is opened anew, as after a disk that failed; undefined
+   * while all is well. Health probes tell it.
+   */
+  readonly fault?: StorageError | undefined;
   /** Waits for what is under way; afterwards every call fails with STORAGE_CLOSED. */
   close(): MaybePromise<void>;
 }

@@ -6,6 +6,7 @@
  * Where the adapter answers at once, so does the door: no function here is `async`.
  */
 
+import { randomBytes } from 'node:crypto';
 import { JackfieldError, reasonOf } from '../errors.js';
 import type {
   Change,
@@ -48,6 +49,11 @@ export class StorageDoor {
   readonly watch?: (afterRevision: number) => AsyncIterable<WatchedChange>;
   /** Present where the adapter has it. */
   readonly revision?: () => MaybePromise<number>;
+  /**
+   * Present where a store begins to count its revisions anew whenever it is opened: a word that is another each time.
+   * Who remembers a revision for longer than the server runs has to remember this with it.
+   */
+  readonly era?: string;
 
   constructor(
     adapter: StorageAdapter,
@@ -56,6 +62,9 @@ export class StorageDoor {
     this.#adapter = adapter;
     this.#maxKeyOctets = maxKeyOctets;
     this.#maxValueOctets = maxValueOctets;
+    // An adapter of somebody else may say nothing of itself.
+    const { durable, shared } = Object(adapter.supports) as Partial<Supports>;
+    if (durable === false && shared === 'process') this.era = randomBytes(6).toString('hex');
     if (adapter.watch === undefined || adapter.revision === undefined) return;
     this.watch = (afterRevision) => this.#watch(afterRevision);
     this.revision = () => {
@@ -70,6 +79,11 @@ export class StorageDoor {
 
   get supports(): Supports {
     return this.#adapter.supports;
+  }
+
+  /** Why nothing is written any more; undefined while all is well, and where the adapter does not tell. */
+  get fault(): JackfieldError | undefined {
+    return this.#adapter.fault;
   }
 
   /** Once. Where it fails nothing is open, and it may be tried again. */

@@ -10,19 +10,21 @@ export interface StoreProbeOptions {
 }
 
 export class StoreProbe {
-  readonly #storage: Pick<Storage, 'get'>;
+  readonly #storage: Pick<Storage, 'get' | 'fault'>;
   readonly #options: StoreProbeOptions;
   /** The question under way; one that hangs is not asked again. */
   #asked: Promise<string | undefined> | undefined;
   #last: { readonly at: number; readonly failure: string | undefined } | undefined;
 
-  constructor(storage: Pick<Storage, 'get'>, options: StoreProbeOptions) {
+  constructor(storage: Pick<Storage, 'get' | 'fault'>, options: StoreProbeOptions) {
     this.#storage = storage;
     this.#options = options;
   }
 
-  /** Undefined where the store answers, else the code of its error, or `TIMEOUT`. */
+  /** Undefined where the store answers and writes, else the code of its error, or `TIMEOUT`. */
   async failure(): Promise<string | undefined> {
+    // One that still reads and never writes again looks well to every question.
+    if (this.#storage.fault !== undefined) return this.#storage.fault.code;
     if (this.#last !== undefined && performance.now() - this.#last.at < this.#options.cacheMs)
       return this.#last.failure;
     this.#asked ??= this.#ask().finally(() => {

@@ -11,6 +11,8 @@ import { JackfieldError } from '../../core/plugin-api.js';
 export interface StreamOptions {
   /** Where the reader begins. */
   readonly revision: number;
+  /** Of the store, where it has one: part of every ID. */
+  readonly era: string | undefined;
   readonly prefix: string;
   readonly heartbeatMs: number;
 }
@@ -122,7 +124,12 @@ export class EventStream implements AsyncIterableIterator<string> {
 
   #position(): string {
     this.#told = this.#read;
-    return `id: ${this.#read}\n\n`;
+    return `${this.#id(this.#read)}\n`;
+  }
+
+  #id(revision: number): string {
+    const { era } = this.#options;
+    return era === undefined ? `id: ${revision}\n` : `id: ${revision}-${era}\n`;
   }
 
   /** undefined where nothing of the change has the prefix. */
@@ -136,7 +143,7 @@ export class EventStream implements AsyncIterableIterator<string> {
     };
     if (change.puts.length + change.deletes.length === 0) return undefined;
     this.#told = revision;
-    return `id: ${revision}\nevent: change\ndata: ${JSON.stringify(change)}\n\n`;
+    return `${this.#id(revision)}event: change\ndata: ${JSON.stringify(change)}\n\n`;
   }
 
   #given(value: string): IteratorResult<string, undefined> {

@@ -26,6 +26,8 @@ export interface OpenFile {
   /** Takes from the beginning of the octets as many as there is room for. @returns How many. */
   write(octets: Uint8Array, at: number): Promise<number>;
   truncate(size: number): Promise<void>;
+  /** As `FileStat.id`, also where the file has lost its name. */
+  id(): Promise<string>;
   /** Access rights and owner as those of another file. */
   dress(like: Pick<FileStat, 'mode' | 'uid' | 'gid'>): Promise<void>;
   sync(): Promise<void>;
@@ -118,6 +120,10 @@ function opened(file: fs.FileHandle): OpenFile {
   return {
     write: async (octets, at) => (await file.write(octets, 0, octets.length, at)).bytesWritten,
     truncate: (size) => file.truncate(size),
+    async id() {
+      const { dev, ino } = await file.stat({ bigint: true });
+      return `${dev}:${ino}`;
+    },
     async dress({ mode, uid, gid }) {
       const own = await file.stat();
       // Only root may give files away. For others the file becomes theirs, as with every editor that renames.

@@ -8,7 +8,7 @@ import { randomBytes } from 'node:crypto';
 import { dirname } from 'node:path';
 import { StorageError, type WatchedChange } from '../../core/storage/contract.js';
 import { DiskFault, isFull, notWritten, piecesOf, reasonOf, writeWhole } from './durable-file.js';
-import type { FileSystem, OpenFile } from './file-system.js';
+import { type FileSystem, type OpenFile, statOrNone } from './file-system.js';
 import { frameLine, HEADER_OCTETS, headerLine, type JournalHeader } from './frame.js';
 import { journalPath } from './store-files.js';
 
@@ -30,7 +30,10 @@ const NO_ROOM: Room = { from: Number.POSITIVE_INFINITY, step: 0 };
 export class Journal {
   readonly path: string;
   readonly number: number;
+  readonly #files: FileSystem;
   readonly #file: OpenFile;
+  /** Device and inode. */
+  readonly #id: string;
   readonly #salt: number;
   /** Where the next batch goes; all before it is on disk. */
   #size: number;
@@ -41,9 +44,8 @@ export class Journal {
   #roomEnd: number;
 
   private constructor(
-    path: string,
-    number: number,
-    file: OpenFile,
+    files: FileSystem,
+    { path, number, file, id }: { path: string; number: number; file: OpenFile; id: string },
     salt: number,
     size: number,
     durable: number,
@@ -53,7 +55,9 @@ export class Journal {
     this.#roomEnd = size;
     this.path = path;
     this.number = number;
+    this.#files = files;
     this.#file = file;
+    this.#id = id;
     this.#salt = salt;
     this.#size = size;
     this.#durable = durable;
@@ -79,7 +83,8 @@ export class Journal {
       await writeWhole(file, Buffer.from(headerLine({ salt, after, created })), 0);
       await file.sync();
       await files.syncFolder(dirname(path));
-      return new Journal(name, number, file, salt, HEADER_OCTETS, after, room);
+      const opened = { path: name, number, file, id: await file.id() };
+      return new Journal(files, opened, salt, HEADER_OCTETS, after, room);
     } catch (cause) {
       await file?.close().catch(() => {});
       // One that is left over is empty, and recovery passes over it.
@@ -97,7 +102,20 @@ export class Journal {
     room?: Room,
   ): Promise<Journal> {
     const name = journalPath(path, number);
-    return new Journal(name, number, await files.open(name), salt, size, last, room);
+    const file = await files.open(name);
+    // Room that a killed process has left; from here on its size is what we make it.
+    if ((await files.stat(name)).size > size) await file.truncate(size);
+    const opened = { path: name, number, file, id: await file.id() };
+    return new Journal(files, opened, salt, size, last, room);
+  }
+
+  /**
+   * Whether a start would find under its name what was written. A file that is removed, renamed or replaced takes
+   * what is written to it all the same. Asked while no batch is under way. Errors: those of the file system.
+   */
+  async stands(): Promise<boolean> {
+    const standing = await statOrNone(this.#files, this.path);
+    return standing?.id === this.#id && standing.size === Math.max(this.#size, this.#roomEnd);
   }
 
   /** Octets of all frames. */

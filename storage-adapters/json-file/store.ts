@@ -63,6 +63,9 @@ export class Store {
   #isFull = false;
   /** Set when the data on disk may be another's, or other than we think: nothing more is written. */
   #fault: StorageError | undefined;
+  /** Set while the journal on disk is not the one that was written, until all data is written anew. */
+  #lost: StorageError | undefined;
+  #renewing: Promise<void> | undefined;
 
   private constructor(path: string, parts: StoreParts, found: Recovered) {
     this.#path = path;
@@ -199,7 +202,7 @@ export class Store {
     });
     try {
       if (changes.length > 0) {
-        await this.#mustBeLocked();
+        await this.#mustStand();
         if (this.#journal === undefined) await this.#begin();
         await this.#journal!.append(changes);
       }
@@ -238,21 +241,14 @@ export class Store {
   }
 
   async #checkpoint(): Promise<void> {
-    const { files, log } = this.#parts;
+    const { log } = this.#parts;
     try {
       const cut = await this.#commits.between(() => this.#cut());
-      if (cut === undefined) return;
-      await checkpoint(this.#path, cut, {
-        files,
-        mustBeLocked: () => this.#mustBeLocked(),
-        keepEdit: () => this.#keepEdit(),
-        stands: (stat, hash) => {
-          this.#known = stat;
-          this.#hash = hash;
-          this.#base = cut.number;
-        },
-      });
-      this.#olderOctets = 0;
+      if (cut !== undefined) await this.#merge(cut);
+      if (this.#lost !== undefined) {
+        this.#lost = undefined;
+        log?.info({ file: this.#path }, 'All data is written anew; the store takes changes again.');
+      }
     } catch (error) {
       log?.error(
         { err: error, file: this.#path },
@@ -262,14 +258,33 @@ export class Store {
     }
   }
 
+  async #merge(cut: Cut): Promise<void> {
+    await checkpoint(this.#path, cut, {
+      files: this.#parts.files,
+      mustBeLocked: () => this.#mustBeLocked(),
+      keepEdit: () => this.#keepEdit(),
+      stands: (stat, hash) => {
+        this.#known = stat;
+        this.#hash = hash;
+        this.#base = cut.number;
+      },
+    });
+    this.#olderOctets = 0;
+  }
+
   /** A new journal takes over, between two groups of commits. Undefined where there is nothing to merge. */
   async #cut(): Promise<Cut | undefined> {
     const standing = this.#journal;
     if (this.#fault !== undefined || standing === undefined) return undefined;
     const { created, revision } = this.table;
-    if (standing.framesOctets === 0) {
-      if (standing.number === this.#base) return undefined;
-      // The checkpoint that it was made for has failed, and nothing came since.
+    const isLost = !(await standing.stands());
+    if (isLost) {
+      await this.#mustBeLocked();
+      await this.#keepForeign(standing);
+    }
+    if (standing.framesOctets === 0 && !isLost) {
+      if (standing.number === this.#base && !(await this.#isDataGone())) return undefined;
+      // The checkpoint that it was made for has failed, and nothing came since; or its data is to be written again.
       return { number: standing.number, created, revision, entries: this.table.freeze() };
     }
     await this.#mustBeLocked();
@@ -280,6 +295,21 @@ export class Store {
     this.#journal = next;
     await standing.close();
     return { number, created, revision, entries: this.table.freeze() };
+  }
+
+  async #isDataGone(): Promise<boolean> {
+    return this.#known !== undefined && (await statOrNone(this.#parts.files, this.#path)) === undefined;
+  }
+
+  /** What stands in the place of a journal is somebody's. */
+  async #keepForeign({ path }: Journal): Promise<void> {
+    const { files, log } = this.#parts;
+    const standing = await statOrNone(files, path);
+    const kept = standing && (await keepAs(files, path, 'changed'));
+    log?.error(
+      { file: path, ...(kept && { kept }) },
+      'The journal was removed, renamed or changed while the server ran; all data is written anew from memory.',
+    );
   }
 
   /** Whoever edits the file while we run loses nothing, though the server's own data goes on. */
@@ -299,6 +329,34 @@ export class Store {
       { file: this.#path, kept },
       'The data file was edited while the server ran; the edit is kept under another name and not used.',
     );
+  }
+
+  /**
+   * Commits go only where a start would find them. All that was acknowledged is in memory too, so where the journal is
+   * gone it is put on disk again before the next change is taken.
+   * Errors: STORAGE_LOCKED, STORAGE_UNAVAILABLE.
+   */
+  async #mustStand(): Promise<void> {
+    const lost = this.#lost;
+    const standing = lost === undefined ? this.#journal?.stands() : undefined;
+    const [, stands] = await Promise.all([
+      this.#mustBeLocked(),
+      // Two looks at once take as long as one.
+      standing?.catch((cause: unknown) => Promise.reject(notWritten(this.#path, cause))),
+    ]);
+    if (stands === true || this.#journal === undefined) return;
+    if (lost === undefined) {
+      this.#lost = new StorageError(
+        'STORAGE_UNAVAILABLE',
+        `${this.#journal.path} was removed, renamed or changed while the server ran; all data is written anew, then changes are taken again.`,
+      );
+    }
+    this.#renewing ??= this.checkpoint()
+      .catch(() => {})
+      .finally(() => {
+        this.#renewing = undefined;
+      });
+    throw lost ?? this.#lost;
   }
 
   /** Another process may have the data otherwise. Errors: STORAGE_LOCKED, STORAGE_UNAVAILABLE. */

@@ -134,6 +134,11 @@ export class LmdbAdapter implements StorageAdapter {
     return this.#read((databases) => readCounters(databases).revision);
   }
 
+  /** Why nothing is written any more, until the store is opened anew; undefined while all is well. */
+  get fault(): StorageError | undefined {
+    return this.#writer?.fault;
+  }
+
   async close(): Promise<void> {
     clearTimeout(this.#expiryTimer);
     await this.#closeAll();
@@ -228,6 +233,15 @@ export default defineAdapter({
   create: ({ path, ...options }, { folder, readOnly = false }) =>
     new LmdbAdapter({ ...options, readOnly, path: resolve(folder, path) }),
   async verify({ path }, { folder }) {
+    // What is no store at all has a better sentence than the end of the process that reads it.
+    const fault = await inspectFolder(resolve(folder, path), true).then(
+      () => undefined,
+      (error: unknown) => {
+        if (error instanceof StorageError && error.code === 'STORAGE_CORRUPT') return error.message;
+        throw error;
+      },
+    );
+    if (fault !== undefined) return { faults: [fault] };
     const { faults, entries } = await checkInOtherProcess(resolve(folder, path));
     return { faults, notes: { 'entries read by lmdb itself': entries } };
   },

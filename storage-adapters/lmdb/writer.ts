@@ -60,6 +60,11 @@ export class Writer {
     return new Writer(thread, events);
   }
 
+  /** Why it commits no more; undefined while it does. */
+  get fault(): StorageError | undefined {
+    return this.#broken === undefined ? undefined : this.#refusal();
+  }
+
   /** Errors: STORAGE_FULL, STORAGE_UNAVAILABLE (nothing changed), STORAGE_OUTCOME_UNKNOWN, STORAGE_CORRUPT. */
   commit(change: Change): Promise<CommitResult> {
     if (this.#broken !== undefined) return Promise.reject(this.#refusal());

@@ -1,7 +1,7 @@
 /** The way to the server: a pool of connections that mends itself, with a time-out on everything. */
 import type pg from 'pg';
 import { type AdapterContext, StorageError } from '../../core/storage/contract.js';
-import { failureOf } from './failures.js';
+import { failureOf, isOfOtherSession } from './failures.js';
 
 export interface DatabaseOptions {
   readonly url: string;
@@ -30,12 +30,16 @@ export class Database {
   readonly #driver: typeof pg;
   readonly #pool: pg.Pool;
   readonly #config: pg.ClientConfig;
+  readonly #log: AdapterContext['log'];
   readonly #underWay = new Set<Promise<unknown>>();
+  /** Until it shows that a session is shared with others: statements are planned once for each connection. */
+  #prepares = true;
   /** While no connection can be made, calls fail at once instead of each waiting for one: until `at`. */
   #outage: { at: number; pauseMs: number; cause: unknown } | undefined;
 
   private constructor(driver: typeof pg, options: DatabaseOptions, { log }: Pick<AdapterContext, 'log'>) {
     this.#driver = driver;
+    this.#log = log;
     this.#config = {
       connectionString: options.url,
       connectionTimeoutMillis: options.connectTimeoutMs,
@@ -69,9 +73,19 @@ export class Database {
     return new Database(driver, options, context);
   }
 
-  /** Lends a connection. One on which anything failed is not used again. Errors: those of `work`, STORAGE_UNAVAILABLE. */
+  /**
+   * Lends a connection. One on which anything failed is not used again.
+   * @param work Done a second time where the first met the session of another, which changed nothing.
+   * Errors: those of `work`, STORAGE_UNAVAILABLE.
+   */
   use<T>(work: (session: Session) => Promise<T>): Promise<T> {
-    const result = this.#lend(work);
+    const result = this.#prepares
+      ? this.#lend(work).catch((error: unknown) => {
+          if (!isOfOtherSession(error)) throw error;
+          this.#prepareNoMore();
+          return this.#lend(work);
+        })
+      : this.#lend(work);
     const settled: Promise<void> = result.then(
       () => void this.#underWay.delete(settled),
       () => void this.#underWay.delete(settled),
@@ -95,6 +109,14 @@ export class Database {
     await this.#pool.end();
   }
 
+  #prepareNoMore(): void {
+    if (!this.#prepares) return;
+    this.#prepares = false;
+    this.#log.warn(
+      'Sessions of PostgreSQL are shared, as by a pooler in transaction mode: statements are no longer prepared, and who watches learns of changes up to 5 s late.',
+    );
+  }
+
   async #lend<T>(work: (session: Session) => Promise<T>): Promise<T> {
     const client = await this.#connection();
     let isLost = false;
@@ -106,7 +128,11 @@ export class Database {
     try {
       const result = await work({
         query: (text, values = [], name = undefined) =>
-          client.query<Row>({ text, values: [...values], ...(name === undefined ? {} : { name }) }),
+          client.query<Row>({
+            text,
+            values: [...values],
+            ...(name === undefined || !this.#prepares ? {} : { name }),
+          }),
         // The driver's types do not know that several statements give several results.
         script: (text) => client.query(text) as unknown as Promise<pg.QueryResult<Row>[]>,
         get isLost() {

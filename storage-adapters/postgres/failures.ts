@@ -16,6 +16,15 @@ export function sqlState(error: unknown): string | undefined {
   return typeof error.code === 'string' ? error.code : undefined;
 }
 
+/**
+ * Somebody between gave this connection another's session, or another's connection this session: a prepared statement
+ * is not there, or is there already. Nothing was done.
+ */
+export function isOfOtherSession(error: unknown): boolean {
+  const cause = error instanceof StorageError ? error.cause : error;
+  return ['26000', '42P05'].includes(sqlState(cause) ?? '');
+}
+
 export function canBeRetried(error: unknown): boolean {
   return RETRY.has(sqlState(error) ?? '');
 }

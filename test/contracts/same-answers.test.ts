@@ -5,53 +5,13 @@ import { join } from 'node:path';
 import test from 'ava';
 import fc from 'fast-check';
 import { createServer } from '../../core/server.js';
-import type { Change, Page, StorageAdapter } from '../../core/storage/contract.js';
+import type { StorageAdapter } from '../../core/storage/contract.js';
 import { JsonFileAdapter } from '../../storage-adapters/json-file/json-file.js';
 import { LmdbAdapter } from '../../storage-adapters/lmdb/lmdb.js';
 import { LruAdapter } from '../../storage-adapters/lru.js';
 import { MemoryAdapter } from '../../storage-adapters/memory.js';
 import { EventSourceClient } from '../plugins/event-source.js';
-
-type Step =
-  | { readonly do: 'commit'; readonly change: Change }
-  | { readonly do: 'get'; readonly key: string }
-  | { readonly do: 'list'; readonly page: Page };
-
-const key = fc.oneof(
-  { weight: 8, arbitrary: fc.constantFrom('a', 'b', 'ab', '10', '9', '__proto__') },
-  { weight: 1, arbitrary: fc.string({ unit: 'binary', minLength: 1, maxLength: 5 }) },
-);
-const value = fc.string({ unit: 'binary', maxLength: 10 });
-
-const commit = fc
-  .record({
-    checks: fc.array(fc.record({ key, revision: fc.nat(8) }), { maxLength: 1 }),
-    keys: fc.uniqueArray(key, { maxLength: 4 }),
-    values: fc.array(value, { minLength: 4, maxLength: 4 }),
-    deletes: fc.nat(2),
-  })
-  .map(({ checks, keys, values, deletes }): Step => {
-    const puts = keys.slice(deletes).map((put, at) => ({ key: put, value: values[at] ?? '' }));
-    return { do: 'commit', change: { checks, puts, deletes: keys.slice(0, deletes) } };
-  });
-const get = key.map((wanted): Step => ({ do: 'get', key: wanted }));
-const list = fc
-  .record({ prefix: fc.constantFrom('', 'a', '1'), after: fc.nat(10), limit: fc.integer({ min: 1, max: 6 }) })
-  .map((page): Step => ({ do: 'list', page }));
-const steps = fc.array(fc.oneof({ weight: 3, arbitrary: commit }, get, list), { maxLength: 25 });
-
-async function answersOf(adapter: StorageAdapter, all: readonly Step[]): Promise<unknown[]> {
-  await adapter.open();
-  const answers: unknown[] = [];
-  for (const step of all) {
-    if (step.do === 'commit') answers.push(await adapter.commit(step.change));
-    else if (step.do === 'get') answers.push(await adapter.get(step.key));
-    else answers.push(await adapter.list(step.page));
-  }
-  answers.push(await adapter.list({ limit: 1_000 }));
-  await adapter.close();
-  return answers;
-}
+import { answersOf, key, steps, value } from './steps.js';
 
 test('lru answers as memory does while there is room', async (t) => {
   await fc.assert(

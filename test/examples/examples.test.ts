@@ -120,6 +120,30 @@ test('custom-adapter: it keeps the contract of all adapters', async (t) => {
   t.true(Number(/^# pass (\d+)$/m.exec(stdout)?.[1]) > 40);
 });
 
+test('custom-feed: a mirror follows what is put, deleted and what expires', async (t) => {
+  const server = await example(t, 'custom-feed');
+  const child = spawn(process.execPath, [inExamples('watch/mirror.js'), server.url]);
+  t.teardown(() => child.kill('SIGKILL'));
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const next = async () => (await lines.next()).value as unknown;
+  t.is(await next(), '0 entries');
+  await ask(server, 'PUT', '/keys/a', '1');
+  t.is(await next(), 'a = 1');
+  await ask(server, 'PUT', '/keys/b?ttlMs=20', '2');
+  t.is(await next(), 'b = 2');
+  t.is(await next(), 'b is gone');
+  await ask(server, 'DELETE', '/keys/a');
+  t.is(await next(), 'a is gone');
+});
+
+test('custom-feed: it keeps the contract of all adapters', async (t) => {
+  const file = inExamples('custom-feed/shelf.test.js');
+  const { code, stdout } = await runToEnd(process.execPath, ['--test', '--test-reporter=tap', file]);
+  t.is(code, 0, stdout);
+  t.regex(stdout, /^# fail 0$/m);
+  t.true(Number(/^# pass (\d+)$/m.exec(stdout)?.[1]) > 50);
+});
+
 test('lmdb: two servers share one store, and it is there when they start again', async (t) => {
   const folder = await mkdtemp(path.join(ROOT, 'dist/example-'));
   t.teardown(() => rm(folder, { recursive: true }));

@@ -1,6 +1,7 @@
 /** A client of Server-Sent Events that tells everything it gets, also what a browser keeps to itself. */
 
 export interface SentEvent {
+  /** The revision of it. `lastEventId` has the whole. */
   readonly id?: string;
   readonly event?: string;
   readonly data?: string;
@@ -39,8 +40,9 @@ export class EventSourceClient {
         const block = this.#text.slice(0, end);
         this.#text = this.#text.slice(end + 2);
         const event = parsed(block);
-        this.lastEventId = event.id ?? this.lastEventId;
-        return event;
+        if (event.id === undefined) return event;
+        this.lastEventId = event.id;
+        return { ...event, id: event.id.replace(/-[0-9a-f]+$/, '') };
       }
       const { done, value } = await this.#reader.read();
       if (done) return undefined;

@@ -1,8 +1,10 @@
+import { readdir, rm } from 'node:fs/promises';
 import test, { type ExecutionContext } from 'ava';
 import { createLog } from '../../core/log.js';
 import { createServer } from '../../core/server.js';
 import { defineAdapter, type Entry, type MaybePromise, StorageError } from '../../core/storage/contract.js';
 import { StoreProbe } from '../../plugins/health/store-probe.js';
+import { tempFolder } from '../core/temp-folder.js';
 import { request, serve } from '../support/raw-client.js';
 import { served } from './served.js';
 
@@ -157,4 +159,36 @@ test('the paths can be others', async (t) => {
     const error = await t.throwsAsync(served(t, { plugins: [{ use: 'health', options }] }));
     t.like(error, { code: 'PLUGIN_OPTIONS_INVALID' });
   }
+});
+
+test('a store that reads and writes no more until it is opened anew is not ready', async (t) => {
+  let fault: StorageError | undefined;
+  const adapter = defineAdapter({
+    name: 'told',
+    create: (options, context) => ({
+      ...storeWith(() => undefined).create(options, context),
+      get fault() {
+        return fault;
+      },
+    }),
+  });
+  const server = await served(t, { storage: { adapter }, plugins: ['health'] });
+  t.is((await server.inject({ target: '/health/ready' })).status, 200);
+  fault = new StorageError('STORAGE_OUTCOME_UNKNOWN', 'a sync failed');
+  const { status, json } = await server.inject({ target: '/health/ready' });
+  t.deepEqual([status, json()], [503, { status: 'not ready', storage: 'STORAGE_OUTCOME_UNKNOWN' }]);
+  t.is((await server.inject({ target: '/health/live' })).status, 200);
+});
+
+test('a json-file whose lock is gone is not ready, through a whole server', async (t) => {
+  const folder = await tempFolder(t);
+  const storage = { adapter: 'json-file', options: { path: `${folder}/data.json` } };
+  const server = await served(t, { storage, plugins: ['health', 'keys'] });
+  t.is((await server.inject({ target: '/health/ready' })).status, 200);
+  for (const name of await readdir(folder)) if (name.includes('.lock-')) await rm(`${folder}/${name}`);
+  t.is((await server.inject({ method: 'PUT', target: '/keys/a', body: 'x' })).status, 500);
+  t.deepEqual((await server.inject({ target: '/health/ready' })).json(), {
+    status: 'not ready',
+    storage: 'STORAGE_LOCKED',
+  });
 });

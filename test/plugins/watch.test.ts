@@ -1,81 +1,10 @@
-import net from 'node:net';
-import test, { type ExecutionContext } from 'ava';
-import type { ServerConfig } from '../../core/config/server-config.js';
+/** What the feed tells, from where on, and how it refuses. */
+import test from 'ava';
 import { createServer } from '../../core/server.js';
-import { type StorageAdapter, StorageError, type WatchedChange } from '../../core/storage/contract.js';
+import type { StorageAdapter } from '../../core/storage/contract.js';
 import { LruAdapter } from '../../storage-adapters/lru.js';
 import { MemoryAdapter } from '../../storage-adapters/memory.js';
-import { request } from '../support/raw-client.js';
-import { EventSourceClient } from './event-source.js';
-
-interface Change {
-  readonly revision: number;
-  readonly puts: readonly { readonly key: string; readonly value: string; readonly revision: number }[];
-  readonly deletes: readonly string[];
-}
-
-/** Counts what its readers do. */
-class Counted extends MemoryAdapter {
-  reads = 0;
-  readers = 0;
-  override watch(after: number): AsyncIterable<WatchedChange> {
-    const changes = super.watch(after);
-    return {
-      [Symbol.asyncIterator]: () => {
-        const reader = changes[Symbol.asyncIterator]();
-        this.readers += 1;
-        let isOpen = true;
-        return {
-          next: async () => {
-            const result = await reader.next();
-            this.reads += 1;
-            return result;
-          },
-          return: async () => {
-            if (isOpen) this.readers -= 1;
-            isOpen = false;
-            return (await reader.return?.()) ?? { done: true, value: undefined };
-          },
-        };
-      },
-    };
-  }
-}
-
-async function watched(
-  t: ExecutionContext,
-  adapter: StorageAdapter = new MemoryAdapter(),
-  { heartbeatMs = 60_000, ...config }: ServerConfig & { heartbeatMs?: number } = {},
-) {
-  const server = createServer({
-    listen: { port: 0 },
-    storage: { adapter },
-    plugins: ['head', 'keys', { use: 'watch', options: { heartbeatMs } }],
-    ...config,
-  });
-  const clients: EventSourceClient[] = [];
-  t.teardown(async () => {
-    for (const client of clients) client.close();
-    await server.close();
-  });
-  const { port } = await server.listen();
-  const url = `http://127.0.0.1:${port}/watch`;
-  const connect = async (query = '', lastEventId?: string) => {
-    const client = await EventSourceClient.connect(url + query, lastEventId);
-    clients.push(client);
-    return client;
-  };
-  const put = (key: string, value: string) => adapter.commit({ puts: [{ key, value }] });
-  return { server, adapter, connect, put, port, url };
-}
-
-async function changeFrom(client: EventSourceClient): Promise<Change> {
-  return (await client.until('change'))?.data as Change;
-}
-
-async function polled(holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5));
-}
+import { Counted, changeFrom, watched } from './watched.js';
 
 test('without a place to begin, the client is told where it stands, and then what comes', async (t) => {
   const { connect, put } = await watched(t);
@@ -122,7 +51,9 @@ test('what came behind `after` is told first', async (t) => {
 test('Last-Event-ID is later than the `after` that a client began with', async (t) => {
   const { connect, put } = await watched(t);
   for (const value of ['1', '2', '3']) await put('a', value);
-  const client = await connect('?after=0', '2');
+  const before = await connect('?after=2');
+  await before.next();
+  const client = await connect('?after=0', before.lastEventId);
   t.is((await changeFrom(client)).revision, 3);
   const fresh = await connect('?after=0', '');
   t.is((await changeFrom(fresh)).revision, 1, 'an empty one is none');
@@ -155,42 +86,6 @@ test('what expires and what is evicted is told as deleted', async (t) => {
   t.like(await changeFrom(client), { revision: 5, deletes: ['a'] });
 });
 
-test('in silence there are signs of life, and they tell how far the client has read', async (t) => {
-  const { connect, put } = await watched(t, new MemoryAdapter(), { heartbeatMs: 20 });
-  const client = await connect('?prefix=in');
-  t.deepEqual(await client.next(), { id: '0' });
-  t.deepEqual(await client.next(), { comment: true });
-  await put('out', 'x');
-  for (;;) {
-    const event = await client.next();
-    if (event?.comment !== true) {
-      t.deepEqual(event, { id: '1' });
-      break;
-    }
-  }
-});
-
-test('a client that reads under a quiet prefix gets its signs while others write without rest', async (t) => {
-  const { connect, adapter } = await watched(t, new MemoryAdapter(), { heartbeatMs: 20 });
-  const client = await connect('?prefix=in');
-  await client.next();
-  let isOver = false;
-  const writing = (async () => {
-    while (!isOver) {
-      adapter.commit({ puts: [{ key: 'out', value: 'x' }] });
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-  })();
-  const seen: number[] = [];
-  while (seen.length < 2) {
-    const event = await client.next();
-    if (event?.comment !== true) seen.push(Number(event?.id));
-  }
-  isOver = true;
-  await writing;
-  t.true(seen[0]! > 0 && seen[1]! > seen[0]!, seen.join());
-});
-
 test('history that is gone is 410, a revision that was not reached 400, and nothing stays open', async (t) => {
   class Short extends Counted {
     constructor() {
@@ -215,141 +110,6 @@ test('history that is gone is 410, a revision that was not reached 400, and noth
   t.is(store.readers, 0);
 });
 
-test('a client that ends its direction has its stream ended at once, and whole', async (t) => {
-  const store = new Counted();
-  // No sign of life within this test.
-  const { port } = await watched(t, store, { heartbeatMs: 3_600_000 });
-  const socket = net.connect(port, '127.0.0.1').setEncoding('latin1');
-  t.teardown(() => socket.destroy());
-  socket.write(request('GET /watch'));
-  let got = '';
-  for await (const part of socket) {
-    got += part;
-    if (got.includes('id: 0') && !socket.writableEnded) {
-      t.is(store.readers, 1);
-      socket.end();
-    }
-  }
-  // The last chunk, and then the end of the connection.
-  t.regex(got, /\r\n0\r\n\r\n$/);
-  t.is(store.readers, 0);
-});
-
-test('a client that ends its direction with its request is answered, and leaves no reader behind', async (t) => {
-  const store = new Counted();
-  const { port } = await watched(t, store, { heartbeatMs: 3_600_000 });
-  const socket = net.connect(port, '127.0.0.1').setEncoding('latin1');
-  socket.end(request('GET /watch'));
-  let got = '';
-  for await (const part of socket) got += part;
-  t.regex(got, /^HTTP\/1\.1 200 OK\r\n[\s\S]*\r\n0\r\n\r\n$/);
-  t.is(store.readers, 0);
-});
-
-test('a client that is gone leaves no reader behind', async (t) => {
-  const store = new Counted();
-  const { connect } = await watched(t, store, { heartbeatMs: 3_600_000 });
-  const client = await connect();
-  await client.next();
-  t.is(store.readers, 1);
-  client.close();
-  await polled(() => store.readers === 0);
-  t.pass();
-});
-
-test('HEAD is answered and leaves no reader behind', async (t) => {
-  const store = new Counted();
-  const { url } = await watched(t, store);
-  const { status, headers } = await fetch(url, { method: 'HEAD' });
-  t.is(status, 200);
-  t.is(headers.get('content-type'), 'text/event-stream');
-  await polled(() => store.readers === 0);
-});
-
-test('a client that does not read is not read ahead for, and loses nothing', async (t) => {
-  class Long extends Counted {
-    constructor() {
-      super({ historyOctets: 1_000_000_000 });
-    }
-  }
-  const store = new Long();
-  const { port, put } = await watched(t, store);
-  const socket = net.connect(port, '127.0.0.1');
-  t.teardown(() => socket.destroy());
-  socket.write(request('GET /watch?after=0'));
-  await polled(() => store.readers === 1);
-  const CHANGES = 400;
-  for (let n = 0; n < CHANGES; n += 1) await put('a', `${n} ${'x'.repeat(100_000)}`);
-  // It reads until the buffers of the system are full; that takes some turns, and then it stands still.
-  for (let before = -1, still = 0; still < 40; still = before === store.reads ? still + 1 : 0) {
-    before = store.reads;
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-  t.true(store.reads < CHANGES / 2, `${store.reads} changes were read`);
-  const ids: number[] = [];
-  let rest = '';
-  for await (const octets of socket) {
-    rest += String(octets);
-    // Only whole lines; the last of them may still be on its way.
-    const end = rest.lastIndexOf('\n') + 1;
-    ids.push(...Array.from(rest.slice(0, end).matchAll(/^id: (\d+)$/gm), ([, id]) => Number(id)));
-    rest = rest.slice(end);
-    if (ids.at(-1) === CHANGES) break;
-  }
-  t.deepEqual(
-    ids,
-    Array.from({ length: CHANGES + 1 }, (_, n) => n),
-  );
-});
-
-test('a stop ends the streams cleanly and does not wait for them', async (t) => {
-  // Longer than a test may take: a stop that waited for the stream would never come to its end here.
-  const { server, connect } = await watched(t, new MemoryAdapter(), {
-    limits: { shutdownTimeoutMs: 600_000 },
-  });
-  const client = await connect();
-  await client.next();
-  const closing = server.close();
-  t.is(await client.next(), undefined);
-  await closing;
-});
-
-test('the deadlines of handlers and requests are not those of streams', async (t) => {
-  const limits = { handlerTimeoutMs: 1_000, requestTimeoutMs: 1_000, writeTimeoutMs: 1_000 };
-  const { connect, put } = await watched(t, new MemoryAdapter(), { heartbeatMs: 400, limits });
-  const client = await connect();
-  await client.next();
-  // Deadlines are compared with the clock once a second.
-  for (let signs = 0; signs < 10; signs += 1) t.deepEqual(await client.next(), { comment: true });
-  await put('a', '1');
-  t.is((await changeFrom(client)).revision, 1);
-});
-
-test('a feed that fails later says so and ends; the client learns the status when it comes again', async (t) => {
-  class Failing extends MemoryAdapter {
-    override watch(after: number): AsyncIterable<WatchedChange> {
-      const changes = super.watch(after);
-      return {
-        async *[Symbol.asyncIterator]() {
-          for await (const change of changes) {
-            yield change;
-            throw new StorageError('STORAGE_UNAVAILABLE', 'lost');
-          }
-        },
-      };
-    }
-  }
-  const { connect, put } = await watched(t, new Failing());
-  const client = await connect();
-  await client.next();
-  await put('a', '1');
-  t.is((await changeFrom(client)).revision, 1);
-  const failure = await client.until('failure');
-  t.like(failure?.data, { code: 'STORAGE_UNAVAILABLE' });
-  t.is(failure?.id, undefined, 'the client goes on from the last change');
-  t.is(await client.next(), undefined);
-});
-
 test('a store without a feed is told at start', async (t) => {
   const memory = new MemoryAdapter();
   const adapter: StorageAdapter = {
@@ -364,39 +124,4 @@ test('a store without a feed is told at start', async (t) => {
   const server = createServer({ storage: { adapter }, plugins: ['watch'] });
   const error = await t.throwsAsync(server.ready());
   t.regex(error?.message ?? '', /This store has no feed of changes: "plain" keeps none/);
-});
-
-test('many clients that are cut off again and again under load see every change once, in order', async (t) => {
-  const { connect, adapter } = await watched(t);
-  const WRITES = 600;
-  const CLIENTS = 4;
-  const follow = async (at: number) => {
-    const seen: number[] = [];
-    let lastEventId: string | undefined;
-    for (let round = 0; seen.length < WRITES; round += 1) {
-      const client = await connect(lastEventId === undefined ? '?after=0' : '', lastEventId);
-      // Cut off behind a number of changes that differs each time, also behind none.
-      for (let take = (round * 7 + at) % 40; take > 0 && seen.length < WRITES; take -= 1) {
-        const { revision, puts } = await changeFrom(client);
-        t.is(puts.length, 2);
-        t.true(puts.every((entry) => entry.revision === revision));
-        seen.push(revision);
-      }
-      lastEventId = client.lastEventId ?? lastEventId;
-      client.close();
-    }
-    return seen;
-  };
-  const following = Promise.all(Array.from({ length: CLIENTS }, (_, at) => follow(at)));
-  for (let n = 0; n < WRITES; n += 1) {
-    adapter.commit({
-      puts: [
-        { key: `one ${n % 9}`, value: `${n}` },
-        { key: `other ${n % 9}`, value: `${n}` },
-      ],
-    });
-    if (n % 5 === 0) await new Promise((resolve) => setImmediate(resolve));
-  }
-  const expected = Array.from({ length: WRITES }, (_, n) => n + 1);
-  for (const seen of await following) t.deepEqual(seen, expected);
 });

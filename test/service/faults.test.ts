@@ -29,7 +29,6 @@ const PACKAGED = `module.exports = { name: 'packaged', setup({ handle }) {
 test('what a plugin throws or rejects outside of any request is an error in the log with its name, and the service goes on', async (t) => {
   const cwd = await tempFolder(t, {
     'jackfield.config.json': JSON.stringify({
-      storage: 'memory',
       plugins: ['get', './plugins/faulty.mjs', 'packaged'],
     }),
     'plugins/faulty.mjs': FAULTY,

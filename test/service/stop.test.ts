@@ -155,7 +155,6 @@ test('the lock of a server that was ended at once is free for the next', async (
 test('a handler that never ends is waited for as long as configured, and then named', async (t) => {
   const cwd = await tempFolder(t, {
     'jackfield.config.json': JSON.stringify({
-      storage: 'memory',
       plugins: ['./gate.js'],
       limits: { shutdownTimeoutMs: 50 },
     }),

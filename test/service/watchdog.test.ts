@@ -26,7 +26,6 @@ export default {
   },
 };`,
   'jackfield.config.json': JSON.stringify({
-    storage: 'memory',
     limits: { blockedLoopMs: 100 },
     plugins: ['get', { use: './spinner.js', as: 'whirl' }],
   }),

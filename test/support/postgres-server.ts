@@ -5,7 +5,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { access, chmod, chown, cp, mkdir, mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
+import { access, chmod, chown, cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -50,7 +50,11 @@ const NOBODY = 65_534;
 const isRoot = () => process.getuid?.() === 0;
 const owner = () => (isRoot() ? { uid: NOBODY, gid: NOBODY } : {});
 
-export async function startPostgres(settings: readonly string[] = []): Promise<PostgresServer> {
+/** @param files What is to lie in its data folder, by name, such as certificates. */
+export async function startPostgres(
+  settings: readonly string[] = [],
+  files: Readonly<Record<string, string>> = {},
+): Promise<PostgresServer> {
   const found = nativeFolder();
   if (found === undefined) throw new Error('there are no binaries of PostgreSQL');
   const folder = await mkdtemp(path.join(tmpdir(), 'jackfield-pg-'));
@@ -73,6 +77,13 @@ export async function startPostgres(settings: readonly string[] = []): Promise<P
     '--no-sync',
   ];
   await run(path.join(native, 'bin', 'initdb'), initdb, { env, ...owner() });
+  for (const [name, content] of Object.entries(files)) {
+    const file = path.join(data, name);
+    await writeFile(file, content);
+    // It takes no key that others may read.
+    await chmod(file, 0o600);
+    if (isRoot()) await chown(file, NOBODY, NOBODY);
+  }
   let child: ChildProcess | undefined;
   const ended = async () => {
     if (child !== undefined && child.exitCode === null && child.signalCode === null)

@@ -9,6 +9,8 @@ import path from 'node:path';
 export interface RedisServer {
   readonly port: number;
   readonly url: string;
+  /** Of the process that runs at this moment. */
+  readonly pid: number;
   /** kill -9 */
   kill(): Promise<void>;
   start(): Promise<void>;
@@ -68,6 +70,9 @@ export async function startRedis(settings: readonly string[] = []): Promise<Redi
     get url() {
       return `redis://127.0.0.1:${port}`;
     },
+    get pid() {
+      return child?.pid ?? 0;
+    },
     start,
     async kill() {
       child?.kill('SIGKILL');
@@ -94,7 +99,7 @@ function readyOrEnded(child: ChildProcess): Promise<string | undefined> {
   });
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   for (;;) {
     const server = net.createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');

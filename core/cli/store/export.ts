@@ -1,6 +1,6 @@
 /** `jackfield store export`: every entry as a line of JSON, to a file or to stdout. */
 import { once } from 'node:events';
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, open, realpath, rename, rm, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { JackfieldError } from '../../errors.js';
 import type { StorageDoor } from '../../storage/storage-door.js';
@@ -71,7 +71,12 @@ async function writeExport(
 }
 
 /** The file is there when it is whole and on disk; one that stood there before stays until then. */
-async function intoFile<T>(path: string, write: (sink: Sink) => Promise<T>): Promise<T> {
+async function intoFile<T>(given: string, write: (sink: Sink) => Promise<T>): Promise<T> {
+  // What a link leads to is replaced, not the link.
+  const path = await realpath(given).catch(() => given);
+  const standing = await stat(path).catch(() => undefined);
+  // A pipe or a device (`/dev/stdout`) takes what is written, and nothing may take its place.
+  if (standing !== undefined && !standing.isFile() && !standing.isDirectory()) return into(path, write);
   const partial = `${path}.partial-${process.pid}`;
   const file = await guarded(() => open(partial, 'wx'));
   try {
@@ -82,6 +87,15 @@ async function intoFile<T>(path: string, write: (sink: Sink) => Promise<T>): Pro
     await file.close().catch(() => {});
     await rm(partial, { force: true });
     throw error;
+  }
+}
+
+async function into<T>(path: string, write: (sink: Sink) => Promise<T>): Promise<T> {
+  const file = await guarded(() => open(path, 'w'));
+  try {
+    return await write((text) => guarded(() => file.writeFile(text)));
+  } finally {
+    await file.close().catch(() => {});
   }
 }
 

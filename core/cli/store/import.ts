@@ -1,6 +1,6 @@
 /** `jackfield store import`: checks an export to its end, then puts its entries into a store and reads them back. */
 import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -59,26 +59,30 @@ async function* octetsOf(path: string, signal: AbortSignal): AsyncGenerator<Buff
   }
 }
 
-/** Stdin can be read only once, so it goes through a file that is removed again. */
+/** Stdin can be read only once, and a pipe too, so it goes through a file that is removed again. */
 async function asFile<T>(
   path: string | undefined,
   signal: AbortSignal,
   work: (path: string) => Promise<T>,
 ): Promise<T> {
-  if (path !== undefined) return work(path);
+  // One that cannot be read says so when it is read.
+  const isFile =
+    path !== undefined &&
+    (await stat(path).then(
+      (found) => found.isFile(),
+      () => true,
+    ));
+  if (path !== undefined && isFile) return work(path);
+  const from = path === undefined ? process.stdin : createReadStream(path);
   const folder = await mkdtemp(join(tmpdir(), 'jackfield-import-'));
   try {
     const copy = join(folder, 'export.ndjson');
-    await pipeline(process.stdin, createWriteStream(copy, { mode: 0o600 }), { signal }).catch(
-      (cause: unknown) => {
-        signal.throwIfAborted();
-        throw new JackfieldError(
-          'EXPORT_UNREADABLE',
-          cause instanceof Error ? cause.message : String(cause),
-          { cause },
-        );
-      },
-    );
+    await pipeline(from, createWriteStream(copy, { mode: 0o600 }), { signal }).catch((cause: unknown) => {
+      signal.throwIfAborted();
+      throw new JackfieldError('EXPORT_UNREADABLE', cause instanceof Error ? cause.message : String(cause), {
+        cause,
+      });
+    });
     return await work(copy);
   } finally {
     await rm(folder, { recursive: true, force: true });

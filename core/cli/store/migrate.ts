@@ -28,6 +28,9 @@ export const migrate: Command = {
     }
     const source = await storeNamed(from, flags, around, true);
     const target = await storeNamed(to, flags, around, false);
+    if (source.identity === target.identity) {
+      throw new JackfieldError('USAGE', '--from and --to name the same store; nothing was copied.');
+    }
     const progress = new Progress(around.stderr);
     const copy = await stoppable(around, (signal) =>
       withOpen(source.door, () =>

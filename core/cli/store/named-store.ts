@@ -1,4 +1,6 @@
 /** From what the command line says to a store: a configuration file, or an adapter and its path. */
+import { realpath } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { plainSource, readConfig } from '../../config/config-file.js';
 import type { ConfigSource, StorageConfig } from '../../config/server-config.js';
 import { withDefaults } from '../../config/validate-config.js';
@@ -11,6 +13,8 @@ import type { FlagValues } from '../flags.js';
 export interface NamedStore extends MadeStorage {
   /** As a sentence calls it. */
   readonly called: string;
+  /** The same text for the same store, as far as its adapter's name and options tell. */
+  readonly identity: string;
 }
 
 /** `lmdb:./data`, `json-file:data.json`; a letter alone would be a drive. */
@@ -59,12 +63,26 @@ async function made(
   return {
     door,
     called: door.name,
+    identity: await identityOf(storage, source),
     ...(verify === undefined ? {} : { verify: () => unlocked(verify) }),
     repair: {
       ...(adopt === undefined ? {} : { adopt: () => unlocked(adopt) }),
       ...(discard === undefined ? {} : { discard: () => unlocked(discard) }),
     },
   };
+}
+
+async function identityOf(
+  { adapter, options = {} }: StorageConfig,
+  { folder }: ConfigSource,
+): Promise<string> {
+  const parts = Object.entries(options).map(async ([name, value]) =>
+    // Two ways to one file or folder are one; where there is none yet, nothing can be copied from it either.
+    name === 'path' && typeof value === 'string'
+      ? [name, await realpath(resolve(folder, value)).catch(() => resolve(folder, value))]
+      : [name, value],
+  );
+  return JSON.stringify([adapter, (await Promise.all(parts)).sort()]);
 }
 
 /** Calls what takes the store for this command alone, and tells a way out where another process has it. */

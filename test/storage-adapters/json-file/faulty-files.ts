@@ -63,6 +63,7 @@ export class FaultyFiles implements FileSystem {
           this.room -= taken;
           return taken === 0 ? 0 : file.write(octets.subarray(0, taken), at);
         }),
+      id: () => file.id(),
       truncate: (size) => this.#do(`truncate ${name}`, () => file.truncate(size)),
       dress: (like) => this.#do(`dress ${name}`, () => file.dress(like)),
       sync: () => this.#do(`sync ${name}`, () => file.sync()),

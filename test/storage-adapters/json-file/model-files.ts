@@ -161,6 +161,7 @@ export class ModelFiles implements FileSystem {
           return octets.length;
         }),
       truncate: (size) => this.#do('truncate', path, () => change({ size })),
+      id: async () => inode.id,
       async dress() {},
       sync,
       syncData: sync,

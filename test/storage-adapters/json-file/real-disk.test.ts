@@ -2,13 +2,14 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmdirSync } from 'node:fs';
-import { rm, writeFile } from 'node:fs/promises';
+import { readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
-import { freshFolder, opened, outcomeOf, pairsOf, puts, storedIn } from './helpers.js';
+import { verify } from '../../../storage-adapters/json-file/operator.js';
+import { freshFolder, opened, otherProcess, outcomeOf, pairsOf, puts, storedIn } from './helpers.js';
 
 const quietly = { stdio: 'ignore' } as const;
 
@@ -41,31 +42,84 @@ else {
     rmdirSync(tiny);
   });
 
-  test('a file system without room refuses whole commits, keeps all others, and takes more when there is room', async (t) => {
-    const path = join(tiny, 'data.json');
-    const filler = join(tiny, 'filler');
-    await writeFile(filler, Buffer.alloc(600_000));
-    const adapter = await opened(t, { path });
-    const stored: string[][] = [];
-    let refused = 0;
-    for (let number = 0; number < 400; number += 1) {
-      const [key, value] = [`key ${number}`, 'x'.repeat(3_000)];
-      const outcome = await outcomeOf(() => adapter.commit(puts({ [key]: value })));
-      if (outcome === 'ok') stored.push([key, value]);
-      else {
-        t.is(outcome, 'STORAGE_FULL');
-        refused += 1;
+  test.serial(
+    'a file system without room refuses whole commits, keeps all others, and takes more when there is room',
+    async (t) => {
+      const path = join(tiny, 'data.json');
+      const filler = join(tiny, 'filler');
+      await writeFile(filler, Buffer.alloc(600_000));
+      const adapter = await opened(t, { path });
+      const stored: string[][] = [];
+      let refused = 0;
+      for (let number = 0; number < 400; number += 1) {
+        const [key, value] = [`key ${number}`, 'x'.repeat(3_000)];
+        const outcome = await outcomeOf(() => adapter.commit(puts({ [key]: value })));
+        if (outcome === 'ok') stored.push([key, value]);
+        else {
+          t.is(outcome, 'STORAGE_FULL');
+          refused += 1;
+        }
       }
-    }
-    t.true(refused > 0 && stored.length > 0);
-    t.deepEqual(await pairsOf(adapter), stored);
-    t.deepEqual(await storedIn(path), stored);
-    await rm(filler);
-    t.is(await outcomeOf(() => adapter.commit(puts({ again: 'room' }))), 'ok');
-    stored.push(['again', 'room']);
-    await adapter.close();
-    t.deepEqual(await pairsOf(await opened(t, { path })), stored);
-  });
+      t.true(refused > 0 && stored.length > 0);
+      t.deepEqual(await pairsOf(adapter), stored);
+      t.deepEqual(await storedIn(path), stored);
+      await rm(filler);
+      t.is(await outcomeOf(() => adapter.commit(puts({ again: 'room' }))), 'ok');
+      stored.push(['again', 'room']);
+      await adapter.close();
+      t.deepEqual(await pairsOf(await opened(t, { path })), stored);
+    },
+  );
+
+  test.serial(
+    'a process killed at any moment on a disk that is full again and again has lost nothing that it acknowledged',
+    async (t) => {
+      const path = join(tiny, 'killed.json');
+      const filler = join(tiny, 'filler of the killed');
+      const acknowledged = new Set<string>();
+      let next = 0;
+      let refused = 0;
+      for (let round = 0; round < 8; round += 1) {
+        const writer = otherProcess(t, path, String(next), 'merging');
+        t.is(await writer.line(), 'opened');
+        const read = async () => {
+          const line = (await writer.line()) ?? '';
+          if (line.startsWith('failed: ')) refused += 1;
+          else acknowledged.add(line);
+        };
+        for (let lines = Math.floor(Math.random() * 40); lines > 0; lines -= 1) await read();
+        // In every other round the disk becomes full while the process writes, and stays so for a while.
+        if (round % 2 === 1) {
+          await writeFile(filler, Buffer.alloc(1_048_576)).catch(() => {});
+          const enough = refused + 1 + Math.floor(Math.random() * 10);
+          while (refused < enough) await read();
+        }
+        writer.kill('SIGKILL');
+        for (let line = await writer.line(); line !== undefined; line = await writer.line()) {
+          if (!line.startsWith('failed: ')) acknowledged.add(line);
+        }
+        await writer.ended;
+        // Killed again while it recovers, as likely as not without room for what it would put right.
+        const starting = otherProcess(t, path, 'hold', 'merging');
+        if (round % 3 === 0) await starting.line();
+        starting.kill('SIGKILL');
+        await starting.ended;
+        await rm(filler, { force: true });
+        const keys = (await storedIn(path)).map(([key]) => key ?? '');
+        const found = new Set(keys);
+        for (const key of acknowledged) {
+          if (!found.has(key) || !found.has(`${key} too`)) t.fail(`${key} was acknowledged and is gone`);
+        }
+        for (const key of keys) {
+          if (!key.endsWith('too') && !found.has(`${key} too`)) t.fail(`${key} is half a commit`);
+        }
+        next = Math.max(-1, ...keys.map((key) => Number.parseInt(key, 10))) + 1;
+        for (const name of await readdir(tiny)) if (name.includes('.torn-')) await rm(join(tiny, name));
+      }
+      t.true(acknowledged.size > 0 && refused > 0, `${acknowledged.size} acknowledged, ${refused} refused`);
+      t.like(await verify(path), { sound: true });
+    },
+  );
 }
 
 if (!canTrace()) console.log('Left out: a failing fdatasync, since strace cannot inject one here.');

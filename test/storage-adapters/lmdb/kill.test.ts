@@ -35,3 +35,32 @@ test('processes killed at any moment have lost nothing that they acknowledged, a
   );
   t.is(adapter.revision(), entries.length / 2);
 });
+
+test('processes killed while the map grows under all of them have lost nothing and locked nobody', async (t) => {
+  const path = await freshPath(t);
+  const acknowledged = new Set<string>();
+  // It is there all the time, with a map of before.
+  const reader = await opened(t, { path, historyChanges: 1 });
+  for (let round = 0; round < 5; round += 1) {
+    const writers = [0, 1, 2].map((at) => otherProcess(t, path, 'grow', `${round}.${at}`));
+    for (const writer of writers) t.is(await writer.line(), 'opened');
+    for (const writer of writers) {
+      const enough = 1 + Math.floor(Math.random() * 12);
+      for (let lines = 0; lines < enough; lines += 1) acknowledged.add((await writer.line()) ?? '');
+      writer.kill('SIGKILL');
+      for (let line = await writer.line(); line !== undefined; line = await writer.line())
+        acknowledged.add(line);
+      await writer.ended;
+      t.true((await reader.commit({ puts: [{ key: 'between', value: 'x' }] })).ok, 'nobody holds the lock');
+    }
+    for (const key of acknowledged) {
+      t.is(reader.get(key)?.value, `value of ${key}`);
+      t.true(reader.get(`${key} too`)?.value.startsWith(`${key} `));
+    }
+  }
+  await reader.close();
+  const keys = new Set(entriesOf(await opened(t, { path })).map(({ key }) => key));
+  for (const key of acknowledged) t.true(keys.has(key) && keys.has(`${key} too`), key);
+  for (const key of keys)
+    if (key.endsWith(' too')) t.true(keys.has(key.slice(0, -4)), `${key} is half a commit`);
+});

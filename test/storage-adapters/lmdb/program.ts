@@ -2,6 +2,7 @@
  * A program, not a test: opens the store in the folder of its first argument, says so, and does what the second says.
  *
  * - `write NAME`: commits pairs of keys, several at a time, without end, and prints each key that was acknowledged.
+ * - `grow NAME`: likewise, each value 64 KiB, so that the map grows all the time.
  * - `count TIMES`: raises a counter so many times, each step checked, several steps racing.
  * - `put KEY VALUE`: that, and ends.
  * - `fill OCTETS`: commits values of that size until one is refused, prints the code, then what was acknowledged.
@@ -33,6 +34,22 @@ const DOES: Readonly<Record<string, () => Promise<unknown>>> = {
       }
     };
     await Promise.all(Array.from({ length: 8 }, writer));
+  },
+  async grow() {
+    const filling = 'v'.repeat(65_536);
+    const writer = async (at: number) => {
+      for (let next = 0; ; next += 1) {
+        const key = `${argument}-${at}-${next}`;
+        await adapter.commit({
+          puts: [
+            { key, value: `value of ${key}` },
+            { key: `${key} too`, value: `${key} ${filling}` },
+          ],
+        });
+        say(key);
+      }
+    };
+    await Promise.all([0, 1, 2].map(writer));
   },
   async count() {
     let left = Number(argument);

@@ -1,0 +1,132 @@
+/**
+ * A storage adapter with a feed of changes: entries in memory, and `ChangeFeed` of jackfield for all that `watch` owes its
+ * readers. What is left to do here is to tell it each commit once it is made, and what expires as soon as it does.
+ */
+import { ChangeFeed, defineAdapter, historyOptions, StorageError } from 'jackfield';
+import { z } from 'zod';
+
+/** @import { Change, CommitResult, Entry, HistoryBounds, Listing, Page, StorageAdapter } from 'jackfield' */
+
+/** `setTimeout` takes no more; a longer wait is begun anew. */
+const LONGEST_WAIT_MS = 2_147_483_647;
+
+/** @implements {StorageAdapter} */
+export class ShelfAdapter {
+  name = 'shelf';
+  supports = /** @type {const} */ ({ durable: false, shared: 'process', bounded: false, watch: true });
+  #history;
+  /** In creation order, which is the order of a Map as long as no entry is put anew. */
+  #entries = /** @type {Map<string, Entry>} */ (new Map());
+  #created = 0;
+  /** It also counts the revisions. */
+  #feed = /** @type {ChangeFeed | undefined} */ (undefined);
+  #timer = /** @type {NodeJS.Timeout | undefined} */ (undefined);
+
+  /** @param {HistoryBounds} history How much of its past the store keeps for those who watch. */
+  constructor(history = {}) {
+    this.#history = history;
+  }
+
+  open() {
+    // What the store has reached; one that finds entries on a disk begins with the revision of the last.
+    this.#feed = new ChangeFeed(0, this.#history);
+  }
+
+  /** @param {string} key */
+  get(key) {
+    this.#expire();
+    return this.#entries.get(key);
+  }
+
+  /**
+   * @param {Page} page
+   * @returns {Listing}
+   */
+  list({ prefix = '', after = 0, limit }) {
+    this.#expire();
+    const all = [...this.#entries.values()].filter(
+      ({ key, created }) => created > after && key.startsWith(prefix),
+    );
+    const entries = all.slice(0, limit);
+    const last = entries.at(-1);
+    return last !== undefined && all.length > limit ? { entries, next: last.created } : { entries };
+  }
+
+  /**
+   * @param {Change} change
+   * @returns {CommitResult}
+   */
+  commit({ checks = [], puts = [], deletes = [] }) {
+    // A put of a key whose time is over is told behind its end.
+    const feed = this.#expire();
+    for (const { key, revision } of checks) {
+      if ((this.#entries.get(key)?.revision ?? 0) !== revision) return { ok: false, conflict: key };
+    }
+    const previous = new Map();
+    for (const key of [...puts.map((put) => put.key), ...deletes]) {
+      const entry = this.#entries.get(key);
+      if (entry !== undefined) previous.set(key, entry);
+    }
+    const revision = feed.revision + 1;
+    const made = puts.map(({ key, value, ttlMs }) => ({
+      key,
+      value,
+      created: previous.get(key)?.created ?? ++this.#created,
+      revision,
+      ...(ttlMs === undefined ? {} : { expiresAt: Date.now() + ttlMs }),
+    }));
+    for (const key of deletes) this.#entries.delete(key);
+    for (const entry of made) this.#entries.set(entry.key, entry);
+    // Only now: whoever is told must find it.
+    const gone = deletes.filter((key) => previous.has(key));
+    feed.tell(made.length + gone.length === 0 ? [] : [{ revision, puts: made, deletes: gone }], revision);
+    this.#expire();
+    return { ok: true, revision, previous };
+  }
+
+  /** @param {number} afterRevision */
+  watch(afterRevision) {
+    return this.#opened().watch(afterRevision);
+  }
+
+  revision() {
+    this.#expire();
+    return this.#opened().revision;
+  }
+
+  close() {
+    clearTimeout(this.#timer);
+    this.#feed?.close();
+    this.#feed = undefined;
+    this.#entries.clear();
+  }
+
+  #opened() {
+    if (this.#feed === undefined) throw new StorageError('STORAGE_CLOSED');
+    return this.#feed;
+  }
+
+  /** Forgets what is over and tells it under a revision of its own; comes again by itself when the next is. */
+  #expire() {
+    const feed = this.#opened();
+    const now = Date.now();
+    const ends = [...this.#entries.values()].flatMap(({ key, expiresAt }) =>
+      expiresAt === undefined ? [] : [{ key, expiresAt }],
+    );
+    const deletes = ends.filter(({ expiresAt }) => expiresAt <= now).map(({ key }) => key);
+    for (const key of deletes) this.#entries.delete(key);
+    if (deletes.length > 0) feed.tell([{ revision: feed.revision + 1, puts: [], deletes }]);
+    const next = Math.min(...ends.map(({ expiresAt }) => expiresAt).filter((moment) => moment > now));
+    clearTimeout(this.#timer);
+    if (next !== Number.POSITIVE_INFINITY) {
+      this.#timer = setTimeout(() => this.#expire(), Math.min(next - now, LONGEST_WAIT_MS)).unref();
+    }
+    return feed;
+  }
+}
+
+export default defineAdapter({
+  name: 'shelf',
+  options: z.strictObject(historyOptions),
+  create: (options) => new ShelfAdapter(options),
+});

@@ -1,0 +1,193 @@
+/** What a real Redis does to its clients: it dies, stands still, loads, refuses, runs full. No answer is ever wrong for it. */
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { silentLog } from '../../../core/log.js';
+import { RedisAdapter, type RedisOptions } from '../../../storage-adapters/redis/redis.js';
+import { MAIN } from '../../repository.js';
+import { ONE } from '../../support/certificates.js';
+import { freePort, startRedis } from '../../support/redis-server.js';
+import { DURABLE, freshNamespace, withRedis } from '../../support/server-test.js';
+import { codeOf, opened, proxyFor, put } from '../outage.js';
+import { until } from '../shared-store.js';
+import { writersOf } from '../writers.js';
+
+withRedis(
+  test,
+  (server) => {
+    const at = (t: ExecutionContext, options: Partial<RedisOptions> = {}) =>
+      opened(
+        t,
+        new RedisAdapter({ url: server().url, namespace: freshNamespace(), ...options }, { log: silentLog }),
+      );
+    const worksAgain = (adapter: RedisAdapter) =>
+      until(async () => (await codeOf(() => adapter.commit(put('again')))) === 'no error');
+
+    test.serial(
+      'killed and started again under load: what was acknowledged is there, what was refused is not',
+      async (t) => {
+        const adapter = await at(t);
+        const writers = writersOf(adapter);
+        for (let round = 0; round < 3; round += 1) {
+          await writers.acknowledge(200);
+          await server().kill();
+          await server().start();
+        }
+        await writers.acknowledge(200);
+        await writers.stop();
+        t.deepEqual(await writers.faults(), []);
+        t.true(writers.refused + writers.unknown > 0);
+      },
+    );
+
+    test.serial(
+      'a server that stands still for longer than the time-out is an outage, and what it did is unknown',
+      async (t) => {
+        const adapter = await at(t, { commandTimeoutMs: 300, connectTimeoutMs: 300 });
+        await worksAgain(adapter);
+        process.kill(server().pid, 'SIGSTOP');
+        try {
+          t.is(await codeOf(() => adapter.commit(put('a', 'while it stood'))), 'STORAGE_OUTCOME_UNKNOWN');
+          t.is(await codeOf(() => adapter.get('a')), 'STORAGE_UNAVAILABLE');
+          t.is(
+            await codeOf(() => adapter.commit(put('b'))),
+            'STORAGE_UNAVAILABLE',
+            'nothing is sent while there is no connection',
+          );
+        } finally {
+          process.kill(server().pid, 'SIGCONT');
+        }
+        await worksAgain(adapter);
+        // It had got the first before it stood still, and none of what was refused.
+        t.is(await adapter.get('b'), undefined);
+      },
+    );
+
+    test.serial('a server that is still loading is unavailable, and works when it has loaded', async (t) => {
+      const adapter = await at(t);
+      await adapter.commit({
+        puts: Array.from({ length: 300 }, (_, n) => ({ key: `key ${n}`, value: 'x' })),
+      });
+      for (let n = 0; n < 300; n += 1) await server().ask('SET', `other:${n}`, 'x');
+      // A moment for each key, so that loading takes a while; it answers meanwhile.
+      await server().ask('CONFIG', 'SET', 'key-load-delay', '20000');
+      await server().ask('CONFIG', 'SET', 'loading-process-events-interval-bytes', '1024');
+      const reloading = server().ask('DEBUG', 'RELOAD');
+      const codes = new Set<unknown>();
+      await until(async () => {
+        codes.add(await codeOf(() => adapter.get('key 0')));
+        codes.add(await codeOf(() => adapter.commit(put('key 1', 'y'))));
+        return codes.has('STORAGE_UNAVAILABLE');
+      });
+      t.deepEqual(
+        [...codes].filter((code) => code !== 'no error' && code !== 'STORAGE_UNAVAILABLE'),
+        [],
+      );
+      await server().ask('CONFIG', 'SET', 'key-load-delay', '0');
+      await reloading;
+      await worksAgain(adapter);
+      t.is((await adapter.get('key 299'))?.value, 'x');
+    });
+
+    test.serial('a server that cannot save and takes no writes for it refuses whole commits', async (t) => {
+      const adapter = await at(t);
+      await adapter.commit(put('a', 'old'));
+      const [, , , , folder = ''] = (await server().ask('CONFIG', 'GET', 'dir')).split('\r\n');
+      // A folder in the place of the snapshot: it cannot be written, be it by root.
+      await rm(path.join(folder, 'dump.rdb'), { force: true });
+      await mkdir(path.join(folder, 'dump.rdb'));
+      await server().ask('CONFIG', 'SET', 'save', '3600 1');
+      await server().ask('BGSAVE');
+      await until(async () => (await codeOf(() => adapter.commit(put('b')))) === 'STORAGE_UNAVAILABLE');
+      t.is(
+        await codeOf(() => adapter.commit({ puts: [{ key: 'a', value: 'new' }], deletes: ['b'] })),
+        'STORAGE_UNAVAILABLE',
+      );
+      t.is((await adapter.get('a'))?.value, 'old');
+      await server().ask('CONFIG', 'SET', 'save', '');
+      await worksAgain(adapter);
+      await rm(path.join(folder, 'dump.rdb'), { recursive: true });
+    });
+
+    test.serial('a server that takes no more clients is an outage that ends', async (t) => {
+      const proxy = await proxyFor(t, server().port);
+      const adapter = await at(t, { url: `redis://127.0.0.1:${proxy.port}`, connectTimeoutMs: 1_000 });
+      const direct = await at(t);
+      await server().ask('CONFIG', 'SET', 'maxclients', '1');
+      proxy.cutAll();
+      await until(async () => (await codeOf(() => adapter.get('a'))) === 'STORAGE_UNAVAILABLE');
+      t.is(await codeOf(() => direct.get('a')), 'no error', 'who is in stays in');
+      // The connection that stands is the one that may still ask for it.
+      await direct.close();
+      await until(async () => (await server().ask('CONFIG', 'SET', 'maxclients', '1000')).includes('OK'));
+      await worksAgain(adapter);
+    });
+
+    test.serial('a value that the server does not take is refused, and nothing else is', async (t) => {
+      const adapter = await at(t);
+      await server().ask('CONFIG', 'SET', 'proto-max-bulk-len', '1048576');
+      const code = await codeOf(() => adapter.commit(put('large', 'x'.repeat(2_000_000))));
+      t.true(code === 'STORAGE_OUTCOME_UNKNOWN' || code === 'STORAGE_UNAVAILABLE', String(code));
+      await server().ask('CONFIG', 'SET', 'proto-max-bulk-len', '536870912');
+      await worksAgain(adapter);
+      t.is(await adapter.get('large'), undefined);
+      const large = '\u{1f600}'.repeat(4_000_000);
+      t.true((await adapter.commit(put('large', large))).ok);
+      t.is((await adapter.get('large'))?.value, large);
+    });
+
+    test.serial('a database that there is none of is told at start', async (t) => {
+      const adapter = new RedisAdapter({ url: `${server().url}/99` }, { log: silentLog });
+      const error = await t.throwsAsync(adapter.open(), { code: 'STORAGE_UNAVAILABLE' });
+      t.regex(error.message, /DB index/);
+    });
+
+    for (const policy of ['volatile-lru', 'volatile-ttl', 'noeviction']) {
+      test.serial(`maxmemory-policy ${policy} evicts none of ours, whatever runs full`, async (t) => {
+        const adapter = await at(t);
+        await adapter.commit({ puts: [{ key: 'a', value: 'x', ttlMs: 3_600_000 }] });
+        await server().ask('CONFIG', 'SET', 'maxmemory-policy', policy);
+        await server().ask('CONFIG', 'SET', 'maxmemory', '1');
+        t.is(await codeOf(() => adapter.commit(put('b'))), 'STORAGE_FULL');
+        t.is((await adapter.get('a'))?.value, 'x');
+        await server().ask('CONFIG', 'SET', 'maxmemory', '0');
+        await worksAgain(adapter);
+        t.is((await adapter.get('a'))?.value, 'x');
+      });
+    }
+
+    test.serial(
+      'rediss: a certificate that nobody vouches for is refused, one of NODE_EXTRA_CA_CERTS is taken',
+      async (t) => {
+        const folder = await mkdtemp(path.join(tmpdir(), 'jackfield-tls-'));
+        t.teardown(() => rm(folder, { recursive: true }));
+        const file = async (name: string, content: string) => {
+          await writeFile(path.join(folder, name), content);
+          return path.join(folder, name);
+        };
+        const [cert, key] = [await file('cert.pem', ONE.cert), await file('key.pem', ONE.key)];
+        const port = await freePort();
+        const secured = await startRedis([
+          ...['--tls-port', String(port), '--tls-cert-file', cert, '--tls-key-file', key],
+          ...['--tls-ca-cert-file', cert, '--tls-auth-clients', 'no'],
+        ]);
+        t.teardown(() => secured.stop());
+        const options = { url: `rediss://localhost:${port}` };
+        const config = await file('config.json', JSON.stringify({ storage: { adapter: 'redis', options } }));
+        const check = (env: NodeJS.ProcessEnv) =>
+          new Promise<string>((resolve) => {
+            const args = [MAIN, 'check', '--config', config];
+            execFile(process.execPath, args, { env: { ...process.env, ...env } }, (_, out, err) =>
+              resolve(out + err),
+            );
+          });
+        t.regex(await check({}), /STORAGE_UNAVAILABLE/);
+        t.regex(await check({}), /self-signed certificate/);
+        t.regex(await check({ NODE_EXTRA_CA_CERTS: cert }), /is valid/);
+      },
+    );
+  },
+  [...DURABLE, '--enable-debug-command', 'local', '--enable-protected-configs', 'no'],
+);

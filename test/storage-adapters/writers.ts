@@ -1,0 +1,75 @@
+/** Writers that go on whatever happens, and remember what they were answered. */
+import { type StorageAdapter, StorageError } from '../../core/storage/contract.js';
+
+export interface Writers {
+  /** Resolves when so many more commits were acknowledged, however long that takes. */
+  acknowledge(more: number): Promise<void>;
+  stop(): Promise<void>;
+  readonly refused: number;
+  readonly unknown: number;
+  /** What the store has and should not, or has not and should; and codes that no outage has. */
+  faults(): Promise<string[]>;
+}
+
+/** Each commit puts two new keys, so that half of one would show. */
+export function writersOf(adapter: StorageAdapter, count = 8): Writers {
+  const acknowledged = new Set<string>();
+  const refused = new Set<string>();
+  const unknown = new Set<string>();
+  const strange: string[] = [];
+  let isOver = false;
+  const write = async (name: number) => {
+    for (let number = 0; !isOver; number += 1) {
+      const key = `${name}-${number}`;
+      try {
+        const puts = [key, `${key} too`].map((one) => ({ key: one, value: `of ${key}` }));
+        await adapter.commit({ puts });
+        acknowledged.add(key);
+      } catch (error) {
+        const code = error instanceof StorageError ? error.code : String(error);
+        if (code === 'STORAGE_UNAVAILABLE') refused.add(key);
+        else if (code === 'STORAGE_OUTCOME_UNKNOWN') unknown.add(key);
+        else strange.push(`${key}: ${code}`);
+        // Nobody asks without a pause during an outage.
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+    }
+  };
+  const running = Array.from({ length: count }, (_, name) => write(name));
+  return {
+    async acknowledge(more) {
+      const enough = acknowledged.size + more;
+      while (acknowledged.size < enough) await new Promise((resolve) => setTimeout(resolve, 5));
+    },
+    async stop() {
+      isOver = true;
+      await Promise.all(running);
+    },
+    get refused() {
+      return refused.size;
+    },
+    get unknown() {
+      return unknown.size;
+    },
+    async faults() {
+      const found = new Map<string, string>();
+      for (let after: number | undefined = 0; after !== undefined; ) {
+        const page = await adapter.list({ after, limit: 1_000 });
+        for (const { key, value } of page.entries) found.set(key, value);
+        after = page.next;
+      }
+      const faults = [...strange];
+      for (const key of acknowledged) {
+        const isWhole = found.get(key) === `of ${key}` && found.get(`${key} too`) === `of ${key}`;
+        if (!isWhole) faults.push(`${key} was acknowledged and is not there`);
+      }
+      for (const key of refused) {
+        if (found.has(key) || found.has(`${key} too`)) faults.push(`${key} was refused and is there`);
+      }
+      for (const key of unknown) {
+        if (found.has(key) !== found.has(`${key} too`)) faults.push(`${key} is there by halves`);
+      }
+      return faults;
+    },
+  };
+}
