@@ -158,7 +158,9 @@ export class Draft {
   readonly #now: number;
   /** What stands at each changed key after the draft; undefined where the entry was deleted. */
   readonly #changed = new Map<string, Entry | undefined>();
-  readonly #changes: WatchedChange[] = [];
+  readonly #commits: WatchedChange[] = [];
+  #hasEmpty = false;
+  #hasDeleted = false;
   #created: number;
   #revision: number;
 
@@ -174,9 +176,16 @@ export class Draft {
     return this.#changed;
   }
 
+  /** Each commit that was made, in order, also those that changed nothing. */
+  get commits(): readonly WatchedChange[] {
+    return this.#commits;
+  }
+
   /** Each commit that changed something, in order, as `watch` tells it once the draft is applied. */
   get changes(): readonly WatchedChange[] {
-    return this.#changes;
+    return this.#hasEmpty
+      ? this.#commits.filter(({ puts, deletes }) => puts.length + deletes.length > 0)
+      : this.#commits;
   }
 
   get created(): number {
@@ -189,7 +198,7 @@ export class Draft {
 
   get(key: string): Entry | undefined {
     const changed = this.#changed.get(key);
-    if (changed !== undefined || this.#changed.has(key)) return changed;
+    if (changed !== undefined || (this.#hasDeleted && this.#changed.has(key))) return changed;
     return this.#table.get(key, this.#now);
   }
 
@@ -214,7 +223,8 @@ export class Draft {
       made.push(entry);
     }
     const gone = deletes.length === 0 ? NONE : this.#delete(deletes, previous);
-    if (made.length + gone.length > 0) this.#changes.push({ revision, puts: made, deletes: gone });
+    this.#hasEmpty ||= made.length + gone.length === 0;
+    this.#commits.push({ revision, puts: made, deletes: gone });
     return { ok: true, revision, previous };
   }
 
@@ -226,6 +236,7 @@ export class Draft {
       if (before === undefined) continue;
       previous.set(key, before);
       this.#changed.set(key, undefined);
+      this.#hasDeleted = true;
       gone.push(key);
     }
     return gone;

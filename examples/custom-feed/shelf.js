@@ -127,6 +127,6 @@ export class ShelfAdapter {
 
 export default defineAdapter({
   name: 'shelf',
-  options: z.strictObject(historyOptions),
+  options: z.strictObject(historyOptions(z)),
   create: (options) => new ShelfAdapter(options),
 });

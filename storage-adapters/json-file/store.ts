@@ -9,7 +9,6 @@ import {
   type Change,
   type CommitResult,
   StorageError,
-  type WatchedChange,
 } from '../../core/storage/contract.js';
 import { Draft, type EntryTable } from '../../core/storage/entry-table.js';
 import { ExpiryTimer } from '../../core/storage/expiry-timer.js';
@@ -187,19 +186,14 @@ export class Store {
     const now = Date.now();
     this.#expired.push(...table.forgetExpired(now));
     const draft = new Draft(table, now);
-    const changes: WatchedChange[] = [];
     const expired = this.#expired;
-    if (expired.length > 0) {
-      // Takes a revision of its own.
-      const { revision } = draft.commit({}) as { revision: number };
-      changes.push({ revision, puts: [], deletes: expired });
-    }
-    const results = group.map((change) => {
-      if (change === undefined) return NOTHING;
-      const result = draft.commit(change);
-      if (result.ok) changes.push(told(draft, change, result));
-      return result;
-    });
+    // Takes a revision of its own.
+    if (expired.length > 0) draft.commit({});
+    const results = group.map((change) => (change === undefined ? NOTHING : draft.commit(change)));
+    const changes =
+      expired.length === 0
+        ? draft.commits
+        : draft.commits.map((commit, at) => (at === 0 ? { ...commit, deletes: expired } : commit));
     try {
       if (changes.length > 0) {
         await this.#mustStand();
@@ -217,7 +211,9 @@ export class Store {
     this.#expired = [];
     table.apply(draft);
     this.feed.tell(
-      changes.filter(({ puts, deletes }) => puts.length + deletes.length > 0),
+      expired.length === 0
+        ? draft.changes
+        : changes.filter(({ puts, deletes }) => puts.length + deletes.length > 0),
       table.revision,
     );
     this.#expiry.arm(table.nextExpiry);
@@ -370,19 +366,6 @@ export class Store {
       `the lock of ${this.#path} was removed, so another process may have it.`,
     );
   }
-}
-
-/** A commit as the journal and those who watch are told it. */
-function told(
-  draft: Draft,
-  { puts = [], deletes = [] }: Change,
-  result: CommitResult & { ok: true },
-): WatchedChange {
-  return {
-    revision: result.revision,
-    puts: puts.map(({ key }) => draft.get(key)!),
-    deletes: deletes.filter((key) => result.previous.has(key)),
-  };
 }
 
 /** Whether it is the same file with the same content, as far as can be told without reading it. */
