@@ -126,7 +126,7 @@ async function measure(name, key) {
   try {
     const seconds = Number(values.seconds);
     const make = server.loads?.[key] ?? httpLoad(SCENARIOS[key]);
-    await (await make(port, 1)).run();
+    await (await make(port, 3)).run();
     const prepared = await make(port, seconds);
     const before = cpuMicroseconds(child.pid);
     const outcome = await prepared.run();

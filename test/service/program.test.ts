@@ -1,4 +1,6 @@
 /** Servers in a program: their life, their plugins, and that two of them share nothing. */
+
+import diagnostics from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import net from 'node:net';
 import test, { type ExecutionContext } from 'ava';
@@ -52,14 +54,28 @@ function signal() {
   return { given, give };
 }
 
+/**
+ * Whether a server of this process takes connections at the port. One that was given back may be another process's at
+ * once, whose tests run beside these; so who accepted is asked, and not only whether somebody did.
+ */
 async function connects(port: number): Promise<boolean> {
+  let accepted = false;
+  const note = (message: unknown) => {
+    accepted ||= (message as { socket: net.Socket }).socket.remotePort === socket.localPort;
+  };
+  diagnostics.subscribe('net.server.socket', note);
   const socket = net.connect(port, '127.0.0.1');
   try {
     await once(socket, 'connect');
-    return true;
+    // What this process was asked for lies ready now and is taken within its next turns.
+    for (let turns = 0; turns < 10 && !accepted; turns += 1) {
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    return accepted;
   } catch {
     return false;
   } finally {
+    diagnostics.unsubscribe('net.server.socket', note);
     socket.destroy();
   }
 }
