@@ -15,8 +15,8 @@ case "$(uname -s)-$(uname -m)" in
 esac
 
 sockets='dist/test/rfc9110/**/*.test.js dist/test/rfc9112/**/*.test.js dist/test/core/connection/**/*.test.js'
-others='dist/test/core/http/**/*.test.js dist/test/transcript/**/*.test.js dist/test/service/**/*.test.js
-  dist/test/contracts/**/*.test.js dist/test/core/plugin-host/**/*.test.js'
+others='dist/test/transcript/**/*.test.js dist/test/service/**/*.test.js !dist/test/service/plugin-faults.test.js
+  !dist/test/service/new-project.test.js dist/test/contracts/**/*.test.js dist/test/core/plugin-host/**/*.test.js'
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
