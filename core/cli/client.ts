@@ -9,7 +9,7 @@ import { terminalText, terminalTextOf } from './terminal-text.js';
 export const client: Command = {
   name: 'client',
   summary: 'run a case file (JSON) or an .http file against a server and print every exchange',
-  takes: ['CASES'],
+  takes: ['FILE'],
   flags: ['host', 'port', 'one-connection', 'json'],
   flagHelp: {
     host: 'address or name of the server (127.0.0.1)',

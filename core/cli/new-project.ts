@@ -58,7 +58,7 @@ export async function writeProject(project: Project, cwd: string): Promise<Writt
     if (found.length > 0) {
       throw new JackfieldError(
         'PROJECT_NOT_WRITTEN',
-        `the folder ${shown} is not empty, it has ${found[0]}.`,
+        `the folder ${shown} is not empty, it has ${found[0]}. Empty it, or name another with --folder.`,
       );
     }
     const source = await sourceOf(own, target);

@@ -58,7 +58,8 @@ function isBeginningOfUtf8(octets: Uint8Array): boolean {
   }
 }
 
-function unreadableBecause(error: unknown, file: string): string {
+/** Why a file cannot be read, in a sentence. `file` is how it is called there. */
+export function unreadableBecause(error: unknown, file: string): string {
   if (isCode(error, 'ENOENT', 'ENOTDIR')) return `there is no file ${file}.`;
   if (isCode(error, 'EISDIR')) return `${file} is a folder, not a file.`;
   if (isCode(error, 'EACCES', 'EPERM')) return `this user may not read ${file}.`;

@@ -39,7 +39,7 @@ function withWayOut(error: unknown, { supports }: StorageDoor): unknown {
   if (!isLocked(error) || supports.shared !== 'process') return error;
   return explainLocked(
     error,
-    'Several processes can share lmdb on one machine, postgres or redis on several.',
+    'To serve it from here, stop that process first; several can share lmdb on one machine, postgres or redis on several machines.',
   );
 }
 

@@ -65,7 +65,7 @@ export class Database {
     const module = await load().catch((cause: unknown) => {
       if (!(cause instanceof Error) || !('code' in cause) || cause.code !== 'ERR_MODULE_NOT_FOUND')
         throw cause;
-      const detail = '"postgres" needs the package pg. Run "npm install pg".';
+      const detail = 'pg. Run "npm install pg" where jackfield is installed.';
       throw new StorageError('STORAGE_DRIVER_MISSING', detail, { cause });
     });
     // What `import('pg')` gives; the adapter's own types are not to depend on those of an optional package.

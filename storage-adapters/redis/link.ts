@@ -44,7 +44,7 @@ export async function loadDriver(load: () => Promise<unknown>): Promise<Driver> 
     return (await load()) as Driver;
   } catch (cause) {
     if (!(cause instanceof Error) || !('code' in cause) || cause.code !== 'ERR_MODULE_NOT_FOUND') throw cause;
-    const detail = '"redis" needs the package redis. Run "npm install redis".';
+    const detail = 'redis. Run "npm install redis" where jackfield is installed.';
     throw new StorageError('STORAGE_DRIVER_MISSING', detail, { cause });
   }
 }

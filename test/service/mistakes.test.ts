@@ -387,7 +387,7 @@ test('data that another server has open: the sentence names its process, and nei
   t.like(second, { code: 1, stdout: '', listened: '' });
   t.is(
     second.stderr.replace(/data\.json\.lock-\w+/, 'LOCK').replaceAll(cwd, 'DIR'),
-    `jackfield: The data is in use: DIR/data.json is opened by process ${first.server.pid}. Its lock is DIR/LOCK. Several processes can share lmdb on one machine, postgres or redis on several. [STORAGE_LOCKED]\n`,
+    `jackfield: The data is in use: DIR/data.json is opened by process ${first.server.pid}. Its lock is DIR/LOCK. To serve it from here, stop that process first; several can share lmdb on one machine, postgres or redis on several machines. [STORAGE_LOCKED]\n`,
   );
   t.is((await fetch(`${first.url}/create`, { method: 'POST', body: 'b: 2' })).status, 200);
   t.is(await (await fetch(first.url)).text(), 'The data in DB is as follows. \n\na:1\n\nb:2');

@@ -6,6 +6,7 @@ import { JackfieldError } from '../../errors.js';
 import type { StorageDoor } from '../../storage/storage-door.js';
 import type { Command, Output } from '../command.js';
 import { ExportWriter } from './export-file.js';
+import { writeFault } from './file-fault.js';
 import { configuredStore } from './named-store.js';
 import { pagesOf } from './pages.js';
 import { Progress } from './progress.js';
@@ -78,10 +79,10 @@ async function intoFile<T>(given: string, write: (sink: Sink) => Promise<T>): Pr
   // A pipe or a device (`/dev/stdout`) takes what is written, and nothing may take its place.
   if (standing !== undefined && !standing.isFile() && !standing.isDirectory()) return into(path, write);
   const partial = `${path}.partial-${process.pid}`;
-  const file = await guarded(() => open(partial, 'wx'));
+  const file = await guarded(path, () => open(partial, 'wx'));
   try {
-    const result = await write((text) => guarded(() => file.writeFile(text)));
-    await guarded(() => sealed(file, partial, path));
+    const result = await write((text) => guarded(path, () => file.writeFile(text)));
+    await guarded(path, () => sealed(file, partial, path));
     return result;
   } catch (error) {
     await file.close().catch(() => {});
@@ -91,9 +92,9 @@ async function intoFile<T>(given: string, write: (sink: Sink) => Promise<T>): Pr
 }
 
 async function into<T>(path: string, write: (sink: Sink) => Promise<T>): Promise<T> {
-  const file = await guarded(() => open(path, 'w'));
+  const file = await guarded(path, () => open(path, 'w'));
   try {
-    return await write((text) => guarded(() => file.writeFile(text)));
+    return await write((text) => guarded(path, () => file.writeFile(text)));
   } finally {
     await file.close().catch(() => {});
   }
@@ -108,13 +109,11 @@ async function sealed(file: FileHandle, partial: string, path: string): Promise<
 }
 
 /** Errors: EXPORT_UNREADABLE. */
-async function guarded<T>(call: () => Promise<T>): Promise<T> {
+async function guarded<T>(path: string, call: () => Promise<T>): Promise<T> {
   try {
     return await call();
   } catch (cause) {
-    throw new JackfieldError('EXPORT_UNREADABLE', cause instanceof Error ? cause.message : String(cause), {
-      cause,
-    });
+    throw writeFault(cause, path);
   }
 }
 

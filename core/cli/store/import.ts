@@ -8,6 +8,7 @@ import { JackfieldError } from '../../errors.js';
 import type { Command } from '../command.js';
 import { copyInto } from './copy.js';
 import { readExport } from './export-file.js';
+import { readFault } from './file-fault.js';
 import { configuredStore } from './named-store.js';
 import { Progress } from './progress.js';
 import { printCopy } from './report-copy.js';
@@ -53,9 +54,7 @@ async function* octetsOf(path: string, signal: AbortSignal): AsyncGenerator<Buff
     }
   } catch (cause) {
     if (cause instanceof JackfieldError) throw cause;
-    throw new JackfieldError('EXPORT_UNREADABLE', cause instanceof Error ? cause.message : String(cause), {
-      cause,
-    });
+    throw readFault(cause, path);
   }
 }
 
@@ -79,9 +78,7 @@ async function asFile<T>(
     const copy = join(folder, 'export.ndjson');
     await pipeline(from, createWriteStream(copy, { mode: 0o600 }), { signal }).catch((cause: unknown) => {
       signal.throwIfAborted();
-      throw new JackfieldError('EXPORT_UNREADABLE', cause instanceof Error ? cause.message : String(cause), {
-        cause,
-      });
+      throw readFault(cause, path ?? 'stdin');
     });
     return await work(copy);
   } finally {

@@ -20,7 +20,7 @@ export const migrate: Command = {
   async run({ flags }, around) {
     const { from, to } = flags;
     if (from === undefined || to === undefined) {
-      const missing = from === undefined ? '--from' : '--to';
+      const missing = from === undefined ? '--from STORE' : '--to STORE';
       throw new JackfieldError(
         'USAGE',
         `"jackfield store migrate" needs ${missing}. See "jackfield store migrate --help".`,

@@ -106,7 +106,7 @@ test('a folder with something in it is refused and left as it is; .git alone doe
     code: 1,
     stdout: '',
     stderr:
-      'jackfield: The project cannot be written: the folder full is not empty, it has notes.txt. [PROJECT_NOT_WRITTEN]\n',
+      'jackfield: The project cannot be written: the folder full is not empty, it has notes.txt. Empty it, or name another with --folder. [PROJECT_NOT_WRITTEN]\n',
   });
   t.deepEqual(await filesIn(path.join(cwd, 'full')), ['notes.txt']);
   await mkdir(path.join(cwd, 'begun/.git'), { recursive: true });

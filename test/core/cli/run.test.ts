@@ -25,7 +25,7 @@ test('what is not understood is refused with one line, a suggestion and exit cod
     '--port 8o': '--port takes a whole number from 0 to 65535, not "8o". See "jackfield --help".',
     '--host http://a':
       '--host takes an address or name without port, not "http://a". See "jackfield --help".',
-    client: '"jackfield client" needs CASES. See "jackfield client --help".',
+    client: '"jackfield client" needs FILE. See "jackfield client --help".',
     'client a b': '"jackfield client" does not take "b". See "jackfield client --help".',
     'check conf.json': '"jackfield check" does not take "conf.json". See "jackfield check --help".',
     '--__proto__': 'Unknown flag --__proto__. See "jackfield serve --help".',

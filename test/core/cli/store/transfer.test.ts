@@ -151,8 +151,19 @@ test('an export goes to stdout with nothing else, also from an empty store in me
 
 test('files that cannot be read or written are EXPORT_UNREADABLE', async (t) => {
   const folder = await tempFolder(t, { 'jackfield.config.json': '{"storage":"memory"}' });
-  t.regex((await store(folder, 'export', 'no/such/folder')).stderr, /\[EXPORT_UNREADABLE\]\n$/);
-  t.regex((await store(folder, 'import', 'nothing.ndjson')).stderr, /\[EXPORT_UNREADABLE\]\n$/);
+  const told = async (...words: string[]) =>
+    (await store(folder, ...words)).stderr.replaceAll(folder, 'HERE');
+  const beginning = 'jackfield: The export cannot be read or written: ';
+  t.is(
+    await told('export', 'no/such/file'),
+    `${beginning}there is no folder HERE/no/such. [EXPORT_UNREADABLE]\n`,
+  );
+  t.is(await told('export', '.'), `${beginning}HERE is a folder, not a file. [EXPORT_UNREADABLE]\n`);
+  t.is(
+    await told('import', 'nothing.ndjson'),
+    `${beginning}there is no file HERE/nothing.ndjson. [EXPORT_UNREADABLE]\n`,
+  );
+  t.is(await told('import', '.'), `${beginning}HERE is a folder, not a file. [EXPORT_UNREADABLE]\n`);
 });
 
 /** A store whose revision moves whenever it is asked for, as one does that others write to. */

@@ -133,7 +133,7 @@ test('what is not understood is refused with exit code 2, and help tells the gro
     [[], /needs one of verify, stats, export, import, migrate, adopt, discard/],
     [['exprt', 'file'], /Unknown command "store exprt"; did you mean export\?/],
     [['export'], /"jackfield store export" needs FILE/],
-    [['migrate', '--to', 'lmdb:x'], /needs --from/],
+    [['migrate', '--to', 'lmdb:x'], /needs --from STORE/],
     [['verify', '--resume'], /"jackfield store verify" takes no flag --resume/],
     [['stats', '--jsn'], /did you mean --json\?/],
   ] as const) {

@@ -1,0 +1,31 @@
+/** Why the file of an export cannot be read or written, with its path and in the words of the other errors. */
+import { dirname } from 'node:path';
+import { unreadableBecause } from '../../config/text-file.js';
+import { JackfieldError } from '../../errors.js';
+
+/** EXPORT_UNREADABLE for an export that is read. */
+export function readFault(cause: unknown, path: string): JackfieldError {
+  return new JackfieldError('EXPORT_UNREADABLE', unreadableBecause(cause, path), { cause });
+}
+
+/** EXPORT_UNREADABLE for an export that is written. */
+export function writeFault(cause: unknown, path: string): JackfieldError {
+  return new JackfieldError('EXPORT_UNREADABLE', unwritableBecause(cause, path), { cause });
+}
+
+function unwritableBecause(cause: unknown, path: string): string {
+  switch (cause instanceof Error ? Reflect.get(cause, 'code') : undefined) {
+    case 'ENOENT':
+    case 'ENOTDIR':
+      return `there is no folder ${dirname(path)}.`;
+    case 'EISDIR':
+      return `${path} is a folder, not a file.`;
+    case 'EACCES':
+    case 'EPERM':
+      return `this user may not write into ${dirname(path)}.`;
+    case 'ENOSPC':
+      return `there is no room left for ${path}.`;
+    default:
+      return `${path}: ${cause instanceof Error ? cause.message : String(cause)}`;
+  }
+}
