@@ -206,6 +206,12 @@ class Run {
   }
 }
 
+/** Far more is changed while the client is away than is kept. */
+const OVERTAKEN: Step[] = [
+  { do: 'cut' },
+  ...Array.from({ length: 4 * HISTORY }, (): Step => ({ do: 'commit', puts: ['a'], deletes: [] })),
+];
+
 /**
  * The copy of a client is what the store has, whatever happened in between.
  * @returns How often it was told that the history is gone.
@@ -222,7 +228,7 @@ async function follows(t: ExecutionContext, makeData: () => Promise<Data>, numRu
         await run.close();
       }
     }),
-    { numRuns },
+    { numRuns, examples: [[OVERTAKEN]] },
   );
   return histories;
 }
