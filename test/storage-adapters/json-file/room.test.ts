@@ -45,3 +45,21 @@ for (const step of [60, 400, 5_000]) {
     t.true(refused.size > 3, `${refused.size} disks were too small`);
   });
 }
+
+test('room of which the disk has only a part is given back to the octets that need it, and not asked for again', async (t) => {
+  const { path } = await freshFolder(t);
+  const files = new FaultyFiles();
+  const adapter = await opened(t, { path, files, checkpoints: NEVER, room: { from: 0, step: 1_000 } });
+  await adapter.commit(puts({ first: '1' }));
+  files.mostAtOnce = 100;
+  let writes = 0;
+  files.faultOf = (operation) => {
+    if (operation !== 'write data.json.journal.1') return undefined;
+    writes += 1;
+    return writes === 2 ? { code: 'ENOSPC', when: 'before' } : undefined;
+  };
+  const value = 'x'.repeat(1_500);
+  for (const key of ['a', 'b']) t.is(await outcomeOf(() => adapter.commit(puts({ [key]: value }))), 'ok');
+  t.true(writes < 2 + 2 * 17, `${writes} writes`);
+  t.is((await pairsOf(adapter)).length, 3);
+});
