@@ -18,7 +18,8 @@ export async function askSchema<Output>(
   // Checked as far as it can be: what its output is, only the schema knows.
   if (issues === undefined) return answer as StandardResult<Output>;
   if (!Array.isArray(issues)) throw new TypeError('it returned issues that are no list');
-  const told = issues.map(cleaned);
+  // Not mapped: a hole would stay one.
+  const told = Array.from<unknown, StandardIssue>(issues, cleaned);
   return { issues: told.length > 0 ? told : [{ message: NO_WORDS }] };
 }
 
@@ -31,12 +32,12 @@ function cleaned(issue: unknown): StandardIssue {
     message: typeof message === 'string' && message !== '' ? message : NO_WORDS,
     path: segments.flatMap(keyOf),
     // zod tells of each form of a union why it is none.
-    ...(Array.isArray(errors) ? { errors: errors.map(cleanedBranch) } : {}),
+    ...(Array.isArray(errors) ? { errors: Array.from<unknown, StandardIssue[]>(errors, cleanedBranch) } : {}),
   };
 }
 
 function cleanedBranch(branch: unknown): StandardIssue[] {
-  return Array.isArray(branch) ? branch.map(cleaned) : [];
+  return Array.isArray(branch) ? Array.from<unknown, StandardIssue>(branch, cleaned) : [];
 }
 
 /** A key, or an object that has it. */

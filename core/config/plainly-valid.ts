@@ -23,11 +23,16 @@ const isTextThat =
   (value) =>
     typeof value === 'string' && holds(value);
 
-/** With at least so many elements. Counted by index, so that a hole is an element that is nothing. */
+/**
+ * With at least so many elements. Counted by index, so that a hole is an element that is nothing, and a list with an
+ * iterator of its own shows all that it has.
+ */
 const isListOf =
   (element: Recognises, least: number): Recognises =>
   (value) =>
-    Array.isArray(value) && value.length >= least && Array.from<unknown>(value).every(element);
+    Array.isArray(value) &&
+    value.length >= least &&
+    Array.from<unknown, unknown>({ length: value.length }, (_, at) => value[at]).every(element);
 
 const isOneOf =
   (...forms: readonly Recognises[]): Recognises =>

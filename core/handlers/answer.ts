@@ -167,7 +167,7 @@ function checkLength(value: string, body: unknown): number {
 /** The answer that tells an error to the client: its sentence as text. */
 export function errorAnswer(error: unknown): Answer {
   if (error instanceof HttpError) return checked(error.status, error.headers, error.message, TEXT);
-  const told = error instanceof JackfieldError ? error : new JackfieldError('HANDLER_FAILED');
+  const told = isOurs(error) ? error : new JackfieldError('HANDLER_FAILED');
   const { status, closes: close } = told;
   return { status, fields: TEXT_FIELDS, body: sentenceFor(told), contentLength: undefined, close };
 }
@@ -180,7 +180,16 @@ function sentenceFor(error: JackfieldError): string {
 /** Errors that are the client's, or an answer a plugin chose, are no fault of a plugin. */
 export function isExpected(error: unknown): boolean {
   if (error instanceof HttpError) return error.status < 500;
-  return error instanceof JackfieldError && error.status < 500;
+  return isOurs(error) && error.status < 500;
+}
+
+/** Also of another copy, whose errors may be of any making: what of them would be sent is what ours have. */
+function isOurs(error: unknown): error is JackfieldError {
+  if (!(error instanceof JackfieldError)) return false;
+  const { status, message }: { readonly status: unknown; readonly message: unknown } = error;
+  return (
+    Number.isInteger(status) && Number(status) >= 400 && Number(status) <= 599 && typeof message === 'string'
+  );
 }
 
 /**

@@ -32,6 +32,8 @@ import { logFields } from './request-state.js';
 
 export type Stage = keyof Hooks;
 
+const { then: promiseThen } = Promise.prototype;
+
 /** A hook with the plugin that set it. */
 export interface Hook<S extends Stage = Stage> {
   readonly plugin: string;
@@ -168,7 +170,9 @@ export class Dispatcher implements DialectContext {
         const result = fn(request, outcome);
         // A thenable of another library may reject twice, or throw.
         if (isPromise(result))
-          Promise.resolve(result).catch((error: unknown) => this.#blame(plugin, error, request));
+          promiseThen.call(Promise.resolve(result), undefined, (error: unknown) =>
+            this.#blame(plugin, error, request),
+          );
       } catch (error) {
         this.#blame(plugin, error, request);
       }
@@ -222,13 +226,16 @@ export class Dispatcher implements DialectContext {
   #later(value: Promise<ResponseValue>, request: ExchangeRequest, plugin: string): Promise<Answer> {
     const failed = (error: unknown) => this.#failed(request, blamed(plugin, error));
     // A thenable of another library becomes a promise here.
-    return Promise.resolve(value).then((late) => {
+    const promise: Promise<ResponseValue> = Promise.resolve(value);
+    const answered = (late: ResponseValue): MaybePromise<Answer> => {
       try {
         return answerTo(request, late);
       } catch (error) {
         return failed(error);
       }
-    }, failed);
+    };
+    // As `await` does, past a `then` that a promise was given: it may return anything.
+    return promiseThen.call(promise, answered, failed) as Promise<Answer>;
   }
 
   async #withHooks(request: ExchangeRequest): Promise<Answer> {
@@ -285,8 +292,15 @@ export class Dispatcher implements DialectContext {
 
   /** Error hooks, then the answer that tells the error. */
   #failed(request: ExchangeRequest, thrown: unknown): MaybePromise<Answer> {
-    const { plugin, error } = thrown instanceof Blamed ? thrown : { plugin: 'jackfield', error: thrown };
-    if (!isExpected(error)) this.#blame(plugin, error, request);
+    const { plugin, error } = Blamed.is(thrown) ? thrown : { plugin: 'jackfield', error: thrown };
+    let expected: boolean;
+    try {
+      expected = isExpected(error);
+    } catch {
+      // A proxy, say, that throws whatever it is asked.
+      return this.#failed(request, new Blamed(plugin, new TypeError('It threw what cannot be looked at.')));
+    }
+    if (!expected) this.#blame(plugin, error, request);
     const hooks = this.#contributions.hooks.error;
     return hooks.length === 0
       ? this.#tell(request, plugin, error)
@@ -310,7 +324,7 @@ export class Dispatcher implements DialectContext {
         if (answer !== undefined) return answer;
       } catch (again) {
         // An error hook that fails must not start another round of error hooks.
-        this.#blame(plugin, again instanceof Blamed ? again.error : again, request);
+        this.#blame(plugin, Blamed.is(again) ? again.error : again, request);
       }
     }
     return this.#tell(request, culprit, error);
@@ -357,14 +371,21 @@ function checkedAnswer(request: ExchangeRequest, value: ResponseValue): Answer {
 
 /** An error with the plugin it came from, until it is told. */
 class Blamed {
+  readonly #isOne = true;
+
   constructor(
     readonly plugin: string,
     readonly error: unknown,
   ) {}
+
+  /** Unlike `instanceof` this asks a proxy nothing. */
+  static is(thrown: unknown): thrown is Blamed {
+    return typeof thrown === 'object' && thrown !== null && #isOne in thrown;
+  }
 }
 
 function blamed(plugin: string, error: unknown): Blamed {
-  return error instanceof Blamed ? error : new Blamed(plugin, error);
+  return Blamed.is(error) ? error : new Blamed(plugin, error);
 }
 
 function isPromise<T>(value: MaybePromise<T> | PromiseLike<T>): value is Promise<T> {

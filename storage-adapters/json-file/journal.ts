@@ -7,6 +7,7 @@
 import { randomBytes } from 'node:crypto';
 import { dirname } from 'node:path';
 import { StorageError, type WatchedChange } from '../../core/storage/contract.js';
+import { unreadable } from './data-path.js';
 import { DiskFault, isFull, notWritten, piecesOf, reasonOf, writeWhole } from './durable-file.js';
 import { type FileSystem, type OpenFile, statOrNone } from './file-system.js';
 import { frameLine, HEADER_OCTETS, headerLine, type JournalHeader } from './frame.js';
@@ -93,7 +94,11 @@ export class Journal {
     }
   }
 
-  /** Goes on with a journal that was read, and cut behind its last good frame. Errors: STORAGE_UNREADABLE. */
+  /**
+   * Goes on with a journal that was read, and cut behind its last good frame. A process that was killed may have
+   * written what it had not synced: from here on that is shown and built upon, so it is brought to disk with its names.
+   * Errors: STORAGE_UNREADABLE.
+   */
   static async reopen(
     files: FileSystem,
     path: string,
@@ -102,11 +107,19 @@ export class Journal {
     room?: Room,
   ): Promise<Journal> {
     const name = journalPath(path, number);
-    const file = await files.open(name);
-    // Room that a killed process has left; from here on its size is what we make it.
-    if ((await files.stat(name)).size > size) await file.truncate(size);
-    const opened = { path: name, number, file, id: await file.id() };
-    return new Journal(files, opened, salt, size, last, room);
+    let file: OpenFile | undefined;
+    try {
+      file = await files.open(name);
+      // Room that a killed process has left; from here on its size is what we make it.
+      if ((await files.stat(name)).size > size) await file.truncate(size);
+      await file.syncData();
+      await files.syncFolder(dirname(path));
+      const opened = { path: name, number, file, id: await file.id() };
+      return new Journal(files, opened, salt, size, last, room);
+    } catch (cause) {
+      await file?.close().catch(() => {});
+      throw unreadable(name, cause);
+    }
   }
 
   /**

@@ -3,6 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import { unreadable } from './data-path.js';
 import { ignoreAbsent } from './durable-file.js';
 import { codeOf, type FileSystem } from './file-system.js';
+import { headerIn } from './frame.js';
 
 export const journalPath = (path: string, number: number): string => `${path}.journal.${number}`;
 /** What the journal of the same number begins on. */
@@ -53,6 +54,8 @@ export async function readOrNone(files: FileSystem, path: string): Promise<Buffe
 /** A journal without the room behind its frames; nothing where there is none. Errors: STORAGE_UNREADABLE. */
 export async function readJournalFile(files: FileSystem, path: string, number: number): Promise<Buffer> {
   const octets = (await readOrNone(files, journalPath(path, number))) ?? Buffer.alloc(0);
+  // Room is only made behind a header, so that what looks like room in front of one is damage.
+  if (headerIn(octets) === undefined) return octets;
   let end = octets.length;
   while (end > 0 && octets[end - 1] === 0) end -= 1;
   return octets.subarray(0, end);

@@ -184,9 +184,10 @@ export class Store {
     if (this.#fault !== undefined) throw refusal(this.#fault);
     const { table } = this;
     const now = Date.now();
-    this.#expired.push(...table.forgetExpired(now));
+    // Not pushed as arguments: after a long stop there may be more of them than a call takes.
+    const expired = this.#expired.concat(table.forgetExpired(now));
+    this.#expired = expired;
     const draft = new Draft(table, now);
-    const expired = this.#expired;
     // Takes a revision of its own.
     if (expired.length > 0) draft.commit({});
     const results = group.map((change) => (change === undefined ? NOTHING : draft.commit(change)));

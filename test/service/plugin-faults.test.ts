@@ -64,6 +64,11 @@ const FAULTS = {
       },
     });
   },
+  'rejects with what throws at every look': () => {
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+    return Promise.reject(proxy);
+  },
   hangs: () => new Promise(() => {}),
 } as const satisfies Readonly<Record<string, () => unknown>>;
 
@@ -98,6 +103,18 @@ function setUp(
 
 const blamed = (lines: readonly Record<string, unknown>[]): unknown[] =>
   lines.filter(({ level }) => level === 'error').map(({ plugin }) => plugin);
+
+test('a promise whose own then returns nothing is waited for all the same', async (t) => {
+  // biome-ignore lint/suspicious/noThenProperty: that is the fault.
+  const withThen = (promise: Promise<string>) => Object.assign(promise, { then() {} });
+  const { get, lines } = setUp(({ handle }) => {
+    handle('GET', '/good', () => withThen(Promise.resolve('good')) as never);
+    handle('GET', '/ill', () => withThen(Promise.reject(new Error('no way'))) as never);
+  }, t);
+  t.is(await get('/good'), '200 good');
+  t.regex(await get('/ill'), /^500 /);
+  t.deepEqual(blamed(lines), ['culprit']);
+});
 
 for (const [name, fault] of Object.entries(FAULTS)) {
   test(`a handler that ${name}: it alone is answered 500 or 503, under its name`, async (t) => {

@@ -149,3 +149,12 @@ test('every limit is recognised at its default and at its least and most or left
     }
   }
 });
+
+test('a list with an iterator of its own hides nothing', (t) => {
+  const plugins = Object.assign([42], {
+    *[Symbol.iterator]() {
+      yield 'get';
+    },
+  });
+  t.false(isPlainlyValid({ plugins }));
+});

@@ -1,5 +1,5 @@
 import test, { type ExecutionContext } from 'ava';
-import { type Answer, errorAnswer, toAnswer, toParts } from '../../../core/handlers/answer.js';
+import { type Answer, errorAnswer, isExpected, toAnswer, toParts } from '../../../core/handlers/answer.js';
 import {
   HttpError,
   JackfieldError,
@@ -160,4 +160,23 @@ test('errors are told by status and sentence; what is wrong inside a plugin is n
 test('an HttpError is an error of 400 to 599', (t) => {
   for (const status of [399, 600, 200, 404.5, Number.NaN])
     t.throws(() => new HttpError(status, 'x'), { instanceOf: TypeError });
+});
+
+test('what bears the mark of our errors and is none of them is answered as any fault', (t) => {
+  const marked = (parts: object): object => ({ [Symbol.for('jackfield.JackfieldError')]: true, ...parts });
+  for (const parts of [
+    {},
+    { status: 99, message: 'x' },
+    { status: 200, message: 'x' },
+    { status: 600, message: 'x' },
+    { status: '404 A\r\nX: y', message: 'x' },
+    { status: 404, message: {} },
+  ]) {
+    t.true(marked(parts) instanceof JackfieldError);
+    t.false(isExpected(marked(parts)));
+    t.like(errorAnswer(marked(parts)), { status: 500, body: new JackfieldError('HANDLER_FAILED').message });
+  }
+  const other = marked({ status: 404, message: 'Of another version.', code: 'NEWER', closes: false });
+  t.true(isExpected(other));
+  t.like(errorAnswer(other), { status: 404, body: 'Of another version.', close: false });
 });

@@ -60,6 +60,30 @@ test('a draft of several commits, applied later, leaves what the commits one by 
         for (const change of before) t.deepEqual(one.commit(change, 1), other.commit(change, 1));
         const draft = new Draft(one, 2);
         const results = together.map((change) => draft.commit(change));
+        const made = together.filter((_, at) => results[at]?.ok === true);
+        const revisions = results.flatMap((result) => (result.ok ? [result.revision] : []));
+        t.deepEqual(
+          draft.commits.map(({ revision }) => revision),
+          revisions,
+        );
+        for (const [at, { revision, puts, deletes }] of draft.commits.entries()) {
+          const { puts: asked = [], deletes: askedDeletes = [] } = made[at]!;
+          const { previous } = results.flatMap((result) => (result.ok ? [result] : []))[at]!;
+          t.deepEqual(
+            puts.map((put) => [put.key, put.value, put.revision]),
+            asked.map(({ key, value }) => [key, value, revision]),
+          );
+          t.deepEqual(
+            deletes,
+            askedDeletes.filter((key) => previous.has(key)),
+            'only what was there',
+          );
+        }
+        t.deepEqual(
+          draft.changes,
+          draft.commits.filter(({ puts, deletes }) => puts.length + deletes.length > 0),
+        );
+        const inDraft = KEYS.map((key) => draft.get(key));
         const unchanged = other.list({ limit: 100 }, 2);
         t.deepEqual(one.list({ limit: 100 }, 2), unchanged, 'a draft changes nothing');
         // Even where the table drops an expired entry while the draft is being written down.
@@ -69,6 +93,11 @@ test('a draft of several commits, applied later, leaves what the commits one by 
           together.map((change) => other.commit(change, 2)),
           results,
         );
+        t.deepEqual(
+          inDraft,
+          KEYS.map((key) => other.get(key, 2)),
+        );
+        t.deepEqual([one.created, one.revision], [other.created, other.revision]);
         t.deepEqual(one.list({ limit: 100 }, 50), other.list({ limit: 100 }, 50));
       },
     ),

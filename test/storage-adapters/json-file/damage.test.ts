@@ -1,8 +1,10 @@
 /** One octet of a journal flipped, cut off or doubled, at every place: each gets the right verdict. */
+import { cp, writeFile } from 'node:fs/promises';
 import test, { type ExecutionContext } from 'ava';
 import type { WatchedChange } from '../../../core/storage/contract.js';
 import { frameLine, HEADER_OCTETS, headerLine } from '../../../storage-adapters/json-file/frame.js';
 import { readJournal } from '../../../storage-adapters/json-file/read-journal.js';
+import { freshFolder, opened, outcomeOf, puts, storedIn } from './helpers.js';
 
 const SALT = 0x1234abcd;
 const change = (revision: number): WatchedChange => ({
@@ -154,4 +156,23 @@ test('a value that looks like a record proves nothing', (t) => {
   t.is(read(octets).verdict, 'whole');
   for (let size = HEADER_OCTETS + 1; size < octets.length; size += 1)
     t.is(read(octets.subarray(0, size)).verdict, 'torn');
+});
+
+test('a later journal that is NUL from its header on is damage, not room; none longer than a header was ever empty', async (t) => {
+  const { folder } = await freshFolder(t);
+  const running = await opened(t, {
+    path: `${folder}/data.json`,
+    checkpoints: { idleMs: 1_000_000_000, minOctets: 1_000_000_000 },
+  });
+  await running.commit(puts({ a: '1' }));
+  for (const [octets, outcome] of [
+    [HEADER_OCTETS, 'ok'],
+    [HEADER_OCTETS + 1, 'STORAGE_CORRUPT'],
+    [70_000, 'STORAGE_CORRUPT'],
+  ] as const) {
+    const { folder: killed, path } = await freshFolder(t);
+    await cp(folder, killed, { recursive: true, filter: (name) => !name.includes('.lock-') });
+    await writeFile(`${path}.journal.2`, Buffer.alloc(octets));
+    t.is(await outcomeOf(() => storedIn(path)), outcome, `${octets} octets`);
+  }
 });

@@ -136,3 +136,18 @@ test('a damaged expiry file is STORAGE_CORRUPT with its place', async (t) => {
   await writeFile(`${path}.expiry`, '');
   t.is(await outcomeOf(() => opened(t, { path })), 'ok');
 });
+
+test('however many entries expire at once, they are told as one change and the next commit is made', async (t) => {
+  const { path } = await freshFolder(t);
+  const adapter = await opened(t, { path });
+  const many = Array.from({ length: 200_000 }, (_, n) => ({ key: `k${n}`, value: '', ttlMs: 1 }));
+  const { revision: put } = await adapter.commit({ puts: many }).then((result) => {
+    if (!result.ok) throw new Error('refused');
+    return result;
+  });
+  const changes = adapter.watch(put)[Symbol.asyncIterator]();
+  const expired = changes.next();
+  t.is(await outcomeOf(() => adapter.commit(puts({ a: '1' }))), 'ok');
+  t.is((await expired).value?.deletes.length, many.length);
+  await changes.return?.();
+});

@@ -176,3 +176,54 @@ test('the power fails again while the store recovers, and again while it goes on
   }
   t.true(looked > 1_000, `${looked} states`);
 });
+
+/** A process that is killed loses nothing that it wrote, yet what it had not synced is still not safe. */
+async function killedBehind(count: number): Promise<{ failures: Failure[]; isOver: boolean }> {
+  const files = new ModelFiles();
+  let operations = 0;
+  files.faultOf = () => {
+    operations += 1;
+    return operations > count ? new Error('killed') : undefined;
+  };
+  let answered = 0;
+  let asked = 0;
+  const killed = over(files, ROOM);
+  try {
+    await killed.open();
+    for (const change of CHANGES.slice(0, 3)) {
+      asked += 1;
+      await killed.commit(change);
+      answered += 1;
+      if (asked === 2) await killed.checkpoint();
+    }
+  } catch {
+    // As said.
+  }
+  const isOver = operations <= count;
+  files.faultOf = () => undefined;
+  const failures: Failure[] = [];
+  let seen = new Set<string>();
+  files.afterEach = () => {
+    failures.push({ states: files.afterPowerFailure(seen), answered, asked });
+  };
+  const restarted = over(files, ROOM);
+  await restarted.open();
+  const { entries } = restarted.list({ limit: 1_000 });
+  answered = STATES.indexOf(stateOf(entries, restarted.revision()));
+  // What was shown is there from now on.
+  seen = new Set();
+  files.afterEach();
+  asked = answered + 1;
+  await restarted.commit(CHANGES[answered]!);
+  return { failures, isOver };
+}
+
+test('the power fails behind a restart that followed a kill at any operation', async (t) => {
+  let looked = 0;
+  for (let count = 0; ; count += 1) {
+    const { failures, isOver } = await killedBehind(count);
+    looked += await allHold(t, failures);
+    if (isOver) break;
+  }
+  t.true(looked > 1_000, `${looked} states`);
+});

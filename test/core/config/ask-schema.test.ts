@@ -1,0 +1,34 @@
+/** What a schema that anybody wrote may answer, and what is made of it. */
+import test from 'ava';
+import { askSchema } from '../../../core/config/ask-schema.js';
+import type { StandardSchema } from '../../../core/config/standard-schema.js';
+
+const answering = (answer: unknown): StandardSchema<unknown, unknown> => ({
+  // It need not keep to the type.
+  '~standard': { version: 1, vendor: 'test', validate: () => answer as never },
+});
+const NO_WORDS = 'is not valid; its schema does not say why';
+
+test('every issue has words and a path of keys, whatever it is', async (t) => {
+  const hole = new Array<unknown>(1);
+  for (const issue of [null, undefined, 'no', 5, {}, { message: '' }, { message: 1, path: 'a' }]) {
+    const { issues = [] } = await askSchema(answering({ issues: [issue] }), {});
+    t.deepEqual(
+      issues.map(({ message, path }) => ({ message, path })),
+      [{ message: NO_WORDS, path: [] }],
+    );
+  }
+  t.like(await askSchema(answering({ issues: hole }), {}), { issues: { 0: { message: NO_WORDS } } });
+  t.like(await askSchema(answering({ issues: [{ message: 'a', errors: hole }] }), {}), {
+    issues: { 0: { errors: { 0: [] } } },
+  });
+  t.like(await askSchema(answering({ issues: [{ message: 'a', path: ['b', { key: 0 }, {}, null] }] }), {}), {
+    issues: { 0: { message: 'a', path: ['b', 0] } },
+  });
+  t.deepEqual(await askSchema(answering({ issues: [] }), {}), { issues: [{ message: NO_WORDS }] });
+});
+
+test('an answer that is none is a fault of the schema', async (t) => {
+  for (const answer of [undefined, null, 1, 'x', { issues: null }, { issues: 'no' }])
+    await t.throwsAsync(askSchema(answering(answer), {}), { instanceOf: TypeError });
+});
