@@ -267,9 +267,9 @@ function walk(node: Node, path: string, from: number, values: string[]): Route |
  * What parameters are made by: they inherit nothing, so that any name can be one, and V8 takes them for objects of one
  * kind, which it does not with `Object.create(null)`; that is slower by half a microsecond for each request.
  */
-function Named(): void {}
-Named.prototype = NO_PARAMS;
-const NamedParams = Named as unknown as new () => Record<string, string>;
+function Params(): void {}
+Params.prototype = NO_PARAMS;
+const NamedParams = Params as unknown as new () => Record<string, string>;
 
 function nameParams({ pattern: { names } }: Route, values: readonly string[]): Params {
   const params = new NamedParams();
