@@ -15,7 +15,7 @@ import { journalPath } from './store-files.js';
 
 /**
  * Room that is made in a journal before it is needed, filled with NUL. A sync of octets that take the place of others
- * costs a third of one that makes the file longer, which writes down the new length and whose blocks are its own too.
+ * costs less than one that makes the file longer, which has to write down the new length and the new blocks as well.
  */
 export interface Room {
   /** Octets from which on a journal gets room: one that is busy. */
