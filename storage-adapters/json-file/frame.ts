@@ -37,15 +37,23 @@ const HEX = Array.from({ length: 256 }, (_, octet) => octet.toString(16).padStar
 
 export function frameLine(change: WatchedChange, durable: number, salt: number): string {
   const { revision, puts, deletes } = change;
-  const body: { put?: unknown[]; delete?: readonly string[] } = {};
-  if (puts.length > 0) {
-    body.put = puts.map(({ key, value, created, expiresAt }) =>
-      expiresAt === undefined ? [key, value, created] : [key, value, created, expiresAt],
-    );
+  // Put together by hand, which takes a third of the time of `JSON.stringify`.
+  let body = '';
+  for (const { key, value, created, expiresAt } of puts) {
+    const end = expiresAt === undefined ? ']' : `,${expiresAt}]`;
+    body += `${body === '' ? '{"put":[' : ','}[${quoted(key)},${quoted(value)},${created}${end}`;
   }
-  if (deletes.length > 0) body.delete = deletes;
-  const text = `${revision} ${durable} ${JSON.stringify(body)}`;
+  if (body !== '') body += ']';
+  if (deletes.length > 0) body += `${body === '' ? '{' : ','}"delete":${JSON.stringify(deletes)}`;
+  const text = `${revision} ${durable} ${body === '' ? '{' : body}}`;
   return `${hex(crc32(text, salt))} ${text}\n`;
+}
+
+/** What JSON escapes, and halves of surrogate pairs, of which `JSON.stringify` escapes those that are alone. */
+const ESCAPED = /["\\\u0000-\u001f\ud800-\udfff]/;
+
+function quoted(text: string): string {
+  return ESCAPED.test(text) ? JSON.stringify(text) : `"${text}"`;
 }
 
 /** The frame of a line without its end; undefined where it is none. */
