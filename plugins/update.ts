@@ -48,14 +48,14 @@ function lastOfEach(pairs: readonly Pair[]): readonly Pair[] {
 
 /** Tells of each pair in turn what it did, also where several of one body have the same key. */
 function report(pairs: readonly Pair[], previous: ReadonlyMap<string, Entry>): string {
-  const written = new Map<string, string>();
+  const written = pairs.length === 1 ? undefined : new Map<string, string>();
   let replaced = '';
   let added = '';
   for (const { key, value } of pairs) {
-    const old = written.get(key) ?? previous.get(key)?.value;
+    const old = written?.get(key) ?? previous.get(key)?.value;
     if (old !== undefined) replaced += `${key}: ${old} => ${value}\n\n`;
     else added += `${added === '' ? '' : '\n\n'}${key}: ${value}(There's no key. New update)`;
-    if (pairs.length > 1) written.set(key, value);
+    written?.set(key, value);
   }
   let text = '';
   if (replaced !== '') text += `\n\nUpdate Data as follow:\n\n${replaced}`;

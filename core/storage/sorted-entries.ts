@@ -124,6 +124,10 @@ export class SortedEntries {
   #firstFrom(run: readonly Entry[], place: Place): number {
     // Most entries come in at the end.
     if (this.#order(run[run.length - 1]!, place) < 0) return run.length;
+    // As long as none was deleted, entries stand as far apart as their numbers are.
+    const guess = place.created - run[0]!.created;
+    const guessed = run[guess];
+    if (guessed !== undefined && this.#order(guessed, place) === 0) return guess;
     let low = 0;
     let high = run.length;
     while (low < high) {
