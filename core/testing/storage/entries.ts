@@ -30,6 +30,16 @@ const HOSTILE_KEYS = [
   'e\u0301 decomposed',
   'Case',
   'case',
+  // The same to collations that fold: accents, ligatures, sharp s, white space at the end.
+  'caf\u00e9',
+  'cafe\u0301',
+  'cafe',
+  '\ufb01x',
+  'fix',
+  'stra\u00dfe',
+  'strasse',
+  'end',
+  'end ',
   '\u{1f600}',
   '\u{10ffff}',
 ] as const;
@@ -83,6 +93,10 @@ export function entryTests(suite: Suite): void {
     await put(store, { ascii, wide });
     assert.ok((await valueAt(store, 'ascii')) === ascii);
     assert.ok((await valueAt(store, 'wide')) === wide);
+    const listed = await everything(store);
+    assert.ok(listed[0]?.value === ascii && listed[1]?.value === wide, 'listed as they were');
+    const { previous } = await committed(store, { deletes: ['ascii', 'wide'] });
+    assert.ok(previous.get('ascii')?.value === ascii && previous.get('wide')?.value === wide, 'given back');
   });
 
   suite('keys of 1,024 octets are told apart by their last character', async (store) => {
