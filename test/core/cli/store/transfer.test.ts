@@ -1,8 +1,10 @@
 import { existsSync } from 'node:fs';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import test from 'ava';
 import fc from 'fast-check';
+import { ROOT } from '../../../repository.js';
 import { tempFolder } from '../../temp-folder.js';
 import { start } from '../around.js';
 import { committed, configOf, entriesOf, pairsOf, store, succeeded, within } from './stores.js';
@@ -142,11 +144,90 @@ test('an export goes to stdout with nothing else, also from an empty store in me
   const folder = await tempFolder(t, { 'jackfield.config.json': '{"storage":"memory"}' });
   const { code, stdout, stderr } = await store(folder, 'export', '-');
   t.is(code, 0);
-  t.is(stderr, '');
+  // It would be as empty if a server were full of entries.
+  t.is(stderr, 'jackfield: "memory" is not durable: what a server holds in it cannot be seen from here\n');
   const lines = stdout.trimEnd().split('\n');
   t.like(JSON.parse(lines[0] ?? ''), { jackfield: 'store-export', version: 1, adapter: 'memory' });
   t.is(JSON.parse(lines[1] ?? '').entries, 0);
   t.is(lines.length, 2);
+});
+
+test('a copy into a store that lives and dies with the process fails', async (t) => {
+  const folder = await tempFolder(t, {
+    'from.json': configOf('json-file:data.json'),
+    'jackfield.config.json': '{"storage":"memory"}',
+  });
+  await committed(folder, 'json-file:data.json', { puts: [{ key: 'a', value: '1' }] });
+  succeeded(t, await store(folder, 'export', 'all.ndjson', '--config', 'from.json'));
+  for (const words of [
+    ['import', 'all.ndjson'],
+    ['migrate', '--from', 'from.json', '--to', 'jackfield.config.json'],
+  ]) {
+    const { code, stdout, stderr } = await store(folder, ...words);
+    t.is(code, 1);
+    t.is(stdout, '');
+    t.regex(stderr, /"memory" has lost it all when it was closed\. \[STORE_DIFFERS\]\n$/);
+  }
+});
+
+test('an export is nobody else to read, unless the one before was', async (t) => {
+  const folder = await tempFolder(t, { 'jackfield.config.json': configOf('json-file:data.json') });
+  await committed(folder, 'json-file:data.json', { puts: [{ key: 'a', value: '1' }] });
+  const file = join(folder, 'all.ndjson');
+  const modeBehind = async () => {
+    succeeded(t, await store(folder, 'export', 'all.ndjson'));
+    return (await stat(file)).mode & 0o777;
+  };
+  t.is(await modeBehind(), 0o600);
+  await chmod(file, 0o664);
+  t.is(await modeBehind(), 0o664);
+});
+
+test('a copy that finds no more room tells how far it came and how to go on', async (t) => {
+  const folder = await tempFolder(t, {
+    // Two pages find room in it, and the third does not.
+    'small.mjs': `
+      import { StorageError } from ${JSON.stringify(pathToFileURL(join(ROOT, 'dist/core/index.js')).href)};
+      let commits = 0;
+      export default {
+        name: 'small',
+        create: () => ({
+          name: 'small',
+          supports: { durable: true, shared: 'process', bounded: false, watch: false },
+          open() {},
+          get() {},
+          list: () => ({ entries: [] }),
+          commit() {
+            commits += 1;
+            if (commits > 2) throw new StorageError('STORAGE_FULL', 'The disk is full.');
+            return { ok: true, revision: commits, previous: new Map() };
+          },
+          close() {},
+        }),
+      };`,
+    'to.json': '{"storage":"./small.mjs"}',
+  });
+  const puts = Array.from({ length: 2_500 }, (_, n) => ({ key: `key ${n}`, value: 'x' }));
+  await committed(folder, 'lmdb:from', { puts });
+  const { code, stderr } = await store(folder, 'migrate', '--from', 'lmdb:from', '--to', 'to.json');
+  t.is(code, 1);
+  t.is(
+    stderr,
+    'jackfield: The store has no room left; nothing was changed. The disk is full. 2000 entries had been copied before; go on with --resume. [STORAGE_FULL]\n',
+  );
+});
+
+test('an export that is empty is called that, and one entry is one', async (t) => {
+  const folder = await tempFolder(t, {
+    'jackfield.config.json': configOf('lmdb:store'),
+    'empty.ndjson': '',
+  });
+  t.is(
+    (await store(folder, 'import', 'empty.ndjson')).stderr,
+    'jackfield: The export is not whole or was changed: it is empty. [EXPORT_INVALID]\n',
+  );
+  await committed(folder, 'lmdb:store', { puts: [{ key: 'a', value: '1' }] });
+  t.regex((await store(folder, 'export', 'all.ndjson')).stdout, /^1 entry exported to all\.ndjson, /);
 });
 
 test('files that cannot be read or written are EXPORT_UNREADABLE', async (t) => {
