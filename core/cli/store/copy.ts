@@ -87,7 +87,10 @@ class CopyRun {
         }
         // What has expired since is missing in the target, and rightly so.
         const expired = next.expiresAt !== undefined && next.expiresAt <= Date.now();
-        if (!expired) throw differs(there.key, `stands where the source has ${quoted(next.key)}`);
+        if (expired) continue;
+        throw next.key === there.key
+          ? differs(there.key, 'has another value than the source')
+          : differs(there.key, `stands where the source has ${quoted(next.key)}`);
       }
       this.#options.progress('checked', this.#tally.count);
     }

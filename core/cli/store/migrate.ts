@@ -44,7 +44,10 @@ export const migrate: Command = {
           });
           const after = await source.door.revision?.();
           if (after === before) return copied;
-          throw new JackfieldError('STORE_CHANGED', `its revision went from ${before} to ${after}.`);
+          throw new JackfieldError(
+            'STORE_CHANGED',
+            `its revision went from ${before} to ${after}. Stop what writes to it, then copy it into an empty target.`,
+          );
         }),
       ),
     ).finally(() => progress.end());

@@ -112,6 +112,11 @@ test('a target that holds entries is refused; --merge puts into it, --resume onl
   t.regex((await migrate()).stderr, /\[STORE_NOT_EMPTY\]\n$/);
   t.regex((await migrate('--resume')).stderr, /"x" stands where the source has "a"\. \[STORE_DIFFERS\]\n$/);
   t.deepEqual(await entriesOf(folder, 'lmdb:to'), before);
+  await committed(folder, 'lmdb:changed', { puts: [{ key: 'a', value: 'changed since' }] });
+  t.regex(
+    (await store(folder, 'migrate', '--from', 'lmdb:from', '--to', 'lmdb:changed', '--resume')).stderr,
+    /"a" has another value than the source\. \[STORE_DIFFERS\]\n$/,
+  );
   succeeded(t, await migrate('--merge'));
   t.deepEqual(await pairsOf(folder, 'lmdb:to'), [
     ['x', 'old x'],
