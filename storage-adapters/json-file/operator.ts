@@ -25,6 +25,8 @@ import {
 
 export interface OperatorOptions {
   readonly files?: FileSystem;
+  /** Takes the lock; for files that are nowhere, which no socket can stand beside. */
+  readonly lock?: (path: string) => Promise<FileLock>;
 }
 
 export interface StoreReport {
@@ -151,12 +153,12 @@ function counted(count: number, noun: 'commit' | 'entry'): string {
 
 async function locked<T>(
   path: string,
-  { files = nodeFileSystem }: OperatorOptions,
+  { files = nodeFileSystem, lock: lockOf }: OperatorOptions,
   lockWith: (path: string, files: FileSystem) => Promise<FileLock>,
   act: (real: string, files: FileSystem) => Promise<T>,
 ): Promise<T> {
   const real = await realDataPath(resolve(path), files);
-  const lock = await lockWith(real, files);
+  const lock = await (lockOf?.(real) ?? lockWith(real, files));
   try {
     return await act(real, files);
   } finally {

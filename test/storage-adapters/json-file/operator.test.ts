@@ -131,6 +131,29 @@ test('a damaged or missing file of ours beside the data is refused', async (t) =
   }
 });
 
+for (const [what, damage] of Object.entries({
+  'one octet of the header': (octets: Buffer) => octets.fill('X', 5, 6),
+  'the salt in the header': (octets: Buffer) => octets.fill('0', 25, 33),
+  'an octet too few in the header': (octets: Buffer) =>
+    Buffer.concat([octets.subarray(0, 3), octets.subarray(4)]),
+  'a header that became NUL': (octets: Buffer) => octets.fill(0, 0, HEADER_OCTETS),
+  'a beginning that is gone': (octets: Buffer) => octets.subarray(HEADER_OCTETS),
+})) {
+  test(`a damaged journal: adopt takes every commit in spite of ${what}`, async (t) => {
+    const { path, revision, journal } = await killed(t);
+    await writeFile(journal, damage(await readFile(journal)));
+    t.is(await outcomeOf(() => opened(t, { path })), 'STORAGE_CORRUPT');
+    t.is((await adopt(path)).commits, 3);
+    const adapter = await opened(t, { path });
+    t.deepEqual(await pairsOf(adapter), [
+      ['a', '1'],
+      ['b', '2'],
+      ['c', '1'],
+    ]);
+    t.true(adapter.revision() > revision);
+  });
+}
+
 test('a torn last record is cut off with a warning, and kept aside', async (t) => {
   const { folder, path, journal } = await killed(t);
   const octets = await readFile(journal);
