@@ -222,6 +222,58 @@ test('a copy that finds no more room tells how far it came and how to go on', as
   );
 });
 
+/** What becomes of puts in each mode of the store below. */
+const KEPT = {
+  drops: "(puts) => puts.filter(({ key }) => key !== 'b')",
+  cuts: '(puts) => puts.map((put) => ({ ...put, value: put.value.slice(0, 1) }))',
+  turns: '(puts) => [...puts].reverse()',
+  keeps: '(puts) => puts',
+};
+
+test('a target that does not give back what was stored is found out', async (t) => {
+  const memory = pathToFileURL(join(ROOT, 'dist/storage-adapters/memory.js')).href;
+  const folder = await tempFolder(t, {
+    ...Object.fromEntries(
+      Object.entries(KEPT).flatMap(([mode, kept]) => [
+        [
+          `${mode}.mjs`,
+          `import { MemoryAdapter } from ${JSON.stringify(memory)};
+          export default {
+            name: 'faulty',
+            create: () => {
+              const store = new MemoryAdapter();
+              const commit = store.commit.bind(store);
+              store.commit = ({ puts = [], ...rest }) => commit({ ...rest, puts: (${kept})(puts) });
+              Object.defineProperty(store, 'supports', { value: { ...store.supports, durable: true } });
+              return store;
+            },
+          };`,
+        ],
+        [`${mode}.json`, JSON.stringify({ storage: `./${mode}.mjs` })],
+      ]),
+    ),
+  });
+  const puts = ['a', 'b', 'c'].map((key) => ({ key, value: `value of ${key}` }));
+  await committed(folder, 'lmdb:from', { puts });
+  for (const mode of Object.keys(KEPT)) {
+    for (const merge of [[], ['--merge']]) {
+      const { code, stderr } = await store(
+        folder,
+        'migrate',
+        '--from',
+        'lmdb:from',
+        '--to',
+        `${mode}.json`,
+        ...merge,
+      );
+      // Merged into what is there, entries have no order of their own.
+      const isFine = mode === 'keeps' || (mode === 'turns' && merge.length > 0);
+      t.is(code, isFine ? 0 : 1, `${mode} ${merge}: ${stderr}`);
+      if (!isFine) t.regex(stderr, /\[STORE_DIFFERS\]\n$/);
+    }
+  }
+});
+
 test('an export that is empty is called that, and one entry is one', async (t) => {
   const folder = await tempFolder(t, {
     'jackfield.config.json': configOf('lmdb:store'),
