@@ -59,7 +59,7 @@ export default definePlugin({
   setup({ handle, storage }) {
     handle('GET', '/', (request) => {
       // Most requests have no query, and making a URLSearchParams for them would be the dearest step of all.
-      const query = request.target.includes('?') ? readPageQuery(request.query) : WHOLE_LISTING;
+      const query = request.target.includes('?') ? readPageQuery(request) : WHOLE_LISTING;
       if ('refusal' in query) return { status: 400, body: query.refusal };
 
       const form = FORMS[preferredType(request.headers.accept, TYPES)];

@@ -44,8 +44,8 @@ export default definePlugin({
   },
 });
 
-async function page(storage: Storage, { query }: Request): Promise<ResponseParts> {
-  const asked = readPageQuery(query);
+async function page(storage: Storage, request: Request): Promise<ResponseParts> {
+  const asked = readPageQuery(request);
   if ('refusal' in asked) throw new JackfieldError('QUERY_INVALID', asked.refusal);
   const whole = { ...asked, limit: asked.limit ?? DEFAULT_LIMIT };
   const { entries, next } = await boundedPage(storage, whole);

@@ -119,6 +119,7 @@ test('a query that is not understood is refused with a sentence', async (t) => {
     ['limit=1&limit=1', 'The query parameter limit stands there twice.'],
     ['limit=0', 'The query parameter limit is not a whole number from 1 to 1000.'],
     ['limit=1001', 'The query parameter limit is not a whole number from 1 to 1000.'],
+    ['prefix=%ff', 'The query is not UTF-8 text in percent-encoding.'],
     ['after=-1', 'The query parameter after is not a whole number from 0 on.'],
   ] as const) {
     const { status, text } = await server.inject({ target: `/?${query}` });

@@ -301,12 +301,17 @@ test('a query that is not understood is refused, and changes nothing', async (t)
     ['GET', '/keys?limit=1001'],
     ['GET', '/keys?after=x'],
     ['GET', '/keys?offset=1'],
+    ['GET', '/keys?prefix=%ff'],
+    ['GET', '/keys?prefix=%ED%A0%80'],
   ] as const) {
     const { status, text } = await ask(server, method, target, { body: '1' });
     t.is(status, 400, target);
     t.regex(text, /^The query of this request is not understood: /);
   }
   t.deepEqual((await listed(server, '/keys')).json.entries, []);
+  // The character that stands for what is no text is a character all the same.
+  await ask(server, 'PUT', '/keys/%EF%BF%BD', { body: '1' });
+  t.is((await listed(server, '/keys?prefix=%ef%bf%bd')).json.entries.length, 1);
 });
 
 test('a part of an entry cannot be put', async (t) => {
