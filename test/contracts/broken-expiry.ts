@@ -2,9 +2,12 @@
 import type { Entry, StorageAdapter } from '../../core/storage/contract.js';
 import type { MemoryAdapter } from '../../storage-adapters/memory.js';
 
+/** So long that no pause of the machine hides it. */
+const LATE_MS = 60_000;
+
 /** An entry that says to expire before it does. */
 const early = (entry: Entry | undefined): Entry | undefined =>
-  entry?.expiresAt === undefined ? entry : { ...entry, expiresAt: entry.expiresAt - 20 };
+  entry?.expiresAt === undefined ? entry : { ...entry, expiresAt: entry.expiresAt - LATE_MS };
 
 export const EXPIRY_FAULTS: Readonly<Record<string, (memory: MemoryAdapter) => Partial<StorageAdapter>>> = {
   'keeps no expiry': (memory) => ({
@@ -31,12 +34,12 @@ export const EXPIRY_FAULTS: Readonly<Record<string, (memory: MemoryAdapter) => P
       },
     };
   },
-  'is a little late with what expires': (memory) => ({
+  'is late with what expires': (memory) => ({
     commit: (change) =>
       memory.commit({
         ...change,
         puts: (change.puts ?? []).map((put) =>
-          put.ttlMs === undefined ? put : { ...put, ttlMs: put.ttlMs + 20 },
+          put.ttlMs === undefined ? put : { ...put, ttlMs: put.ttlMs + LATE_MS },
         ),
       }),
     get: (key) => early(memory.get(key)),
@@ -65,20 +68,22 @@ export const EXPIRY_FAULTS: Readonly<Record<string, (memory: MemoryAdapter) => P
         ),
       }),
   }),
-  'lets go of no timer': (memory) => ({
-    commit: (change) => {
-      for (const { key, ttlMs } of change.puts ?? []) {
-        if (ttlMs === undefined || ttlMs > 60) continue;
-        const forget = () => void memory.commit({ deletes: [key] });
-        setTimeout(() => {
-          try {
-            forget();
-          } catch {
-            // Closed by now.
-          }
-        }, ttlMs);
-      }
-      return memory.commit(change);
-    },
-  }),
+  // As if the timer of the first put fired right behind the second.
+  'lets go of no timer': (memory) => {
+    const timed = new Set<string>();
+    const due = new Set<string>();
+    return {
+      commit: (change) => {
+        for (const { key, ttlMs } of change.puts ?? []) {
+          if (timed.has(key)) due.add(key);
+          if (ttlMs !== undefined) timed.add(key);
+        }
+        return memory.commit(change);
+      },
+      get: (key) => {
+        if (due.delete(key)) memory.commit({ deletes: [key] });
+        return memory.get(key);
+      },
+    };
+  },
 };

@@ -154,6 +154,33 @@ for (const [what, damage] of Object.entries({
   });
 }
 
+test('a damaged base: what was to expire still does after adopt and discard', async (t) => {
+  for (const decide of [adopt, discard]) {
+    const { folder, path } = await freshFolder(t);
+    const before = new JsonFileAdapter({ path, checkpoints: NEVER });
+    await before.open();
+    const ttlMs = 3_600_000;
+    await before.commit({ puts: ['a', 'b'].map((key) => ({ key, value: key, ttlMs })) });
+    await before.commit(puts({ stays: '1' }));
+    await before.checkpoint();
+    const expiresAt = before.get('a')?.expiresAt;
+    await before.close();
+    const [base = ''] = (await readdir(folder)).filter((name) => name.includes('.base.'));
+    await writeFile(`${folder}/${base}`, (await readFile(`${folder}/${base}`)).fill('X', 3, 4));
+    t.is(await outcomeOf(() => opened(t, { path })), 'STORAGE_CORRUPT');
+    await decide(path);
+    const adapter = await opened(t, { path });
+    t.deepEqual(
+      (await entriesOf(adapter)).map((entry) => [entry.key, entry.expiresAt]),
+      [
+        ['a', expiresAt],
+        ['b', expiresAt],
+        ['stays', undefined],
+      ],
+    );
+  }
+});
+
 test('a torn last record is cut off with a warning, and kept aside', async (t) => {
   const { folder, path, journal } = await killed(t);
   const octets = await readFile(journal);
