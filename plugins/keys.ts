@@ -4,7 +4,7 @@
  * Errors: ENTRY_NOT_FOUND, PRECONDITION_FAILED, QUERY_INVALID, PARTIAL_PUT_UNSUPPORTED, BODY_NOT_TEXT,
  * CHARSET_UNSUPPORTED and those of the store.
  */
-import { hash } from 'node:crypto';
+import { crc32 } from 'node:zlib';
 import {
   type Change,
   type Committed,
@@ -26,23 +26,25 @@ const DEFAULT_LIMIT = 100;
 /** 100 years: further than that no date of a header reaches with certainty, and what should stay needs no ttlMs. */
 const MAX_TTL_MS = 3_155_760_000_000;
 
-// A cache may keep it, but has to ask each time: an entry can change at any moment.
-const ASK_AGAIN = { 'Cache-Control': 'no-cache' } as const;
-
 export default definePlugin({
   name: 'keys',
   setup({ handle, storage }) {
     handle('GET', '/keys', async (request) => page(storage, request));
-    handle('GET', '/keys/:key', async ({ params: { key } }) => {
-      const entry = await storage.get(key);
-      // The core answers 304 and 412 itself where an answer carries a validator.
-      if (entry !== undefined) return { headers: { ...ASK_AGAIN, ...headersOf(entry) }, body: entry.value };
-      throw new JackfieldError('ENTRY_NOT_FOUND');
+    handle('GET', '/keys/:key', ({ params: { key } }) => {
+      const found = storage.get(key);
+      // A store in memory answers at once, and so does the handler then.
+      return found instanceof Promise ? found.then(shown) : shown(found);
     });
     handle('PUT', '/keys/:key', (request) => put(storage, request));
     handle('DELETE', '/keys/:key', (request) => remove(storage, request));
   },
 });
+
+/** The core answers 304 and 412 itself where an answer carries a validator. */
+function shown(entry: Entry | undefined): ResponseParts {
+  if (entry === undefined) throw new JackfieldError('ENTRY_NOT_FOUND');
+  return { headers: headersOf(entry), body: entry.value };
+}
 
 async function page(storage: Storage, request: Request): Promise<ResponseParts> {
   const asked = readPageQuery(request);
@@ -51,7 +53,7 @@ async function page(storage: Storage, request: Request): Promise<ResponseParts> 
   const { entries, next } = await boundedPage(storage, whole);
   const link = next === undefined ? {} : { Link: `<${targetOfNext('/keys', whole, next)}>; rel="next"` };
   return {
-    headers: { ...ASK_AGAIN, ...link },
+    headers: { 'Cache-Control': 'no-cache', ...link },
     json: {
       entries: entries.map((entry) => ({ ...entry, etag: etagOf(entry) })),
       next,
@@ -106,23 +108,26 @@ async function commitIf(
 
 /**
  * Revisions are counted per commit, so no two states of an entry share one. But a store in memory counts anew after a
- * restart, and a client may still have what it got before: so the tag also tells the value.
+ * restart, and a client may still have what it got before: so the tag also tells the value. Its checksum does, since
+ * nobody gains by a value that has the same.
  */
 function etagOf({ revision, value }: Pick<Entry, 'revision' | 'value'>): string {
-  return `"${revision}-${hash('sha256', value, 'base64url').slice(0, 8)}"`;
+  return `"${revision}-${crc32(value)}"`;
 }
 
 function headersOf(entry: Entry): Record<string, string> {
-  const headers: Record<string, string> = {
+  const headers = {
+    // A cache may keep it, but has to ask each time: an entry can change at any moment.
+    'Cache-Control': 'no-cache',
     ETag: etagOf(entry),
     'Content-Type': 'text/plain; charset=utf-8',
     // A value may be anything, also what a browser would take for a page of this server.
     'X-Content-Type-Options': 'nosniff',
   };
   const { expiresAt } = entry;
+  if (expiresAt === undefined) return headers;
   // Seconds are all that an HTTP-date has; rounded up, since before then the entry may be there.
-  if (expiresAt !== undefined) headers.Sunset = new Date(Math.ceil(expiresAt / 1_000) * 1_000).toUTCString();
-  return headers;
+  return { ...headers, Sunset: new Date(Math.ceil(expiresAt / 1_000) * 1_000).toUTCString() };
 }
 
 function timeToLive(query: URLSearchParams): number | undefined {

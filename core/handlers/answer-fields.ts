@@ -28,16 +28,19 @@ export interface AnswerFields {
 
 /** Frozen headers are checked once: they cannot change afterwards. Plugins freeze what they send every time. */
 const FROZEN = new WeakMap<object, AnswerFields>();
+/** Of answers without headers, by the type of their body: text, octets, JSON. */
+const BARE = new Map<string | undefined, AnswerFields>();
 
 /**
  * @param type The Content-Type where they name none.
  * @throws JackfieldError HANDLER_ANSWER_INVALID.
  */
 export function checkedFields(headers: ResponseParts['headers'], type: string | undefined): AnswerFields {
-  const known = headers === undefined ? undefined : FROZEN.get(headers);
+  const known = headers === undefined ? BARE.get(type) : FROZEN.get(headers);
   if (known !== undefined && (known.defaultType === undefined || known.defaultType === type)) return known;
   const fresh = checkFields(headers, type);
-  if (headers !== undefined && isDeeplyFrozen(headers)) FROZEN.set(headers, fresh);
+  if (headers === undefined) BARE.set(type, fresh);
+  else if (isDeeplyFrozen(headers)) FROZEN.set(headers, fresh);
   return fresh;
 }
 
@@ -151,16 +154,28 @@ function entriesOf(headers: ResponseParts['headers']): Iterable<[string, string 
 /** HTAB, SP, visible ASCII and obs-text, without white space at either end (RFC 9110 §5.5). */
 const FIELD_VALUE = /^(?![ \t])[\t\x20-\x7e\x80-\xff]*(?<![ \t])$/;
 
+/** Names that are right, with what they are in lower case: answers have the same few again and again. */
+const NAMES = new Map<string, string>();
+/** More than all plugins have; upstream servers and clients may send any. */
+const MAX_NAMES = 500;
+
 /** @returns the name in lower case. */
 export function checkField(name: string, value: unknown): string {
-  if (!isToken(name)) throw invalid(`Its field name ${JSON.stringify(name)} is not a token (RFC 9110 §5.1).`);
+  const lower = NAMES.get(name) ?? checkName(name);
   if (typeof value !== 'string' || !FIELD_VALUE.test(value)) {
     throw invalid(`The value of its field ${name} is not one line of latin1 text: ${JSON.stringify(value)}.`);
   }
+  return lower;
+}
+
+function checkName(name: string): string {
+  if (!isToken(name)) throw invalid(`Its field name ${JSON.stringify(name)} is not a token (RFC 9110 §5.1).`);
   const lower = name.toLowerCase();
   if (lower === 'transfer-encoding' || lower === 'trailer' || lower === 'keep-alive') {
     throw invalid(`It sets ${name}, which is the connection's own.`);
   }
+  // A copy, since a name that was cut from a message would keep all of it.
+  if (NAMES.size < MAX_NAMES) NAMES.set(Buffer.from(name, 'latin1').toString('latin1'), lower);
   return lower;
 }
 

@@ -7,7 +7,7 @@
  */
 import type { z as types } from 'zod';
 import type { Zod } from '../config/zod.js';
-import { StorageError, type WatchedChange } from './contract.js';
+import { type Entry, StorageError, type WatchedChange } from './contract.js';
 
 /** 10,000 changes of 800 characters are 16 MiB. */
 const DEFAULT_HISTORY = { historyChanges: 10_000, historyOctets: 16_777_216 };
@@ -51,13 +51,19 @@ interface Waiting {
   reject(error: unknown): void;
 }
 
+/**
+ * A change as the history has it. Most are the put of one entry, which the store keeps anyway: to have thousands of
+ * them as objects of their own is what the garbage collector would spend its time on.
+ */
+type Kept = WatchedChange | Entry;
+
 const DONE: Result = { done: true, value: undefined };
 
 export class ChangeFeed {
   readonly #maxChanges: number;
   readonly #maxOctets: number;
   /** By ascending revision; what stands before `#first` was dropped. */
-  #history: WatchedChange[] = [];
+  #history: Kept[] = [];
   /** Of each in `#history`, so that one that is dropped need not be looked at again. */
   #sizes: number[] = [];
   #first = 0;
@@ -96,7 +102,7 @@ export class ChangeFeed {
     if (changes.length === 0) return;
     for (const change of changes) {
       const octets = octetsOf(change);
-      this.#history.push(change);
+      this.#history.push(kept(change));
       this.#sizes.push(octets);
       this.#octets += octets;
     }
@@ -143,7 +149,10 @@ export class ChangeFeed {
       if (this.#history[middle]!.revision <= revision) low = middle + 1;
       else high = middle;
     }
-    return this.#history[low];
+    const found = this.#history[low];
+    return found === undefined || 'puts' in found
+      ? found
+      : { revision: found.revision, puts: [found], deletes: [] };
   }
 
   #cut(): void {
@@ -220,6 +229,13 @@ class Reader implements AsyncIterator<WatchedChange, undefined> {
     this.#waiting.delete(this);
     for (const { resolve } of this.#asked.splice(0)) resolve(DONE);
   }
+}
+
+function kept(change: WatchedChange): Kept {
+  const { revision, puts, deletes } = change;
+  const [entry] = puts;
+  const isOne = puts.length === 1 && deletes.length === 0;
+  return isOne && entry?.revision === revision ? entry : change;
 }
 
 function octetsOf({ puts, deletes }: WatchedChange): number {

@@ -209,8 +209,7 @@ export class Draft {
     this.#revision += 1;
     const revision = this.#revision;
     const previous = new Map<string, Entry>();
-    const made: Entry[] = [];
-    for (const { key, value, ttlMs } of puts) {
+    const made = puts.map(({ key, value, ttlMs }) => {
       const before = this.get(key);
       if (before !== undefined) previous.set(key, before);
       else this.#created += 1;
@@ -220,8 +219,8 @@ export class Draft {
           ? { key, value, created, revision }
           : { key, value, created, revision, expiresAt: this.#now + ttlMs };
       this.#changed.set(key, entry);
-      made.push(entry);
-    }
+      return entry;
+    });
     const gone = deletes.length === 0 ? NONE : this.#delete(deletes, previous);
     this.#hasEmpty ||= made.length + gone.length === 0;
     this.#commits.push({ revision, puts: made, deletes: gone });

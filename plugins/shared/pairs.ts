@@ -86,10 +86,12 @@ function formPairs(text: string): readonly Pair[] | undefined {
 
 function eachPair(text: string, sign: ':' | '=', read: (part: string) => string): Pair[] | undefined {
   const pairs: Pair[] = [];
-  for (const part of text.split('&')) {
-    const at = part.indexOf(sign);
-    if (at === -1) return undefined;
-    pairs.push({ key: read(part.slice(0, at)), value: read(part.slice(at + 1)) });
+  for (let start = 0, end = 0; start <= text.length; start = end + 1) {
+    const next = text.indexOf('&', start);
+    end = next === -1 ? text.length : next;
+    const at = text.indexOf(sign, start);
+    if (at === -1 || at >= end) return undefined;
+    pairs.push({ key: read(text.slice(start, at)), value: read(text.slice(at + 1, end)) });
   }
   return pairs;
 }

@@ -89,9 +89,14 @@ async function synced(file: OpenFile): Promise<void> {
 }
 
 /** A write may take fewer octets than it was given, most of all where the disk is nearly full. */
-export async function writeWhole(file: OpenFile, octets: Uint8Array, at: number): Promise<void> {
+export async function writeWhole(
+  file: OpenFile,
+  octets: Uint8Array,
+  at: number,
+  how: 'write' | 'writeSynced' = 'write',
+): Promise<void> {
   for (let done = 0; done < octets.length; ) {
-    const written = await file.write(octets.subarray(done), at + done);
+    const written = await file[how](octets.subarray(done), at + done);
     if (written === 0) throw Object.assign(new Error('no octet more could be written'), { code: 'ENOSPC' });
     done += written;
   }

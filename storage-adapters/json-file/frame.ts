@@ -32,17 +32,28 @@ interface Body {
 
 export const LINE_END = 0x0a;
 
+/** Of each octet. In any base but ten V8 writes numbers as if they had a fraction, which takes long. */
+const HEX = Array.from({ length: 256 }, (_, octet) => octet.toString(16).padStart(2, '0'));
+
 export function frameLine(change: WatchedChange, durable: number, salt: number): string {
   const { revision, puts, deletes } = change;
-  const body: { put?: unknown[]; delete?: readonly string[] } = {};
-  if (puts.length > 0) {
-    body.put = puts.map(({ key, value, created, expiresAt }) =>
-      expiresAt === undefined ? [key, value, created] : [key, value, created, expiresAt],
-    );
+  // Put together by hand, which takes a third of the time of `JSON.stringify`.
+  let body = '';
+  for (const { key, value, created, expiresAt } of puts) {
+    const end = expiresAt === undefined ? ']' : `,${expiresAt}]`;
+    body += `${body === '' ? '{"put":[' : ','}[${quoted(key)},${quoted(value)},${created}${end}`;
   }
-  if (deletes.length > 0) body.delete = deletes;
-  const text = `${revision} ${durable} ${JSON.stringify(body)}`;
+  if (body !== '') body += ']';
+  if (deletes.length > 0) body += `${body === '' ? '{' : ','}"delete":${JSON.stringify(deletes)}`;
+  const text = `${revision} ${durable} ${body === '' ? '{' : body}}`;
   return `${hex(crc32(text, salt))} ${text}\n`;
+}
+
+/** What JSON escapes, and halves of surrogate pairs, of which `JSON.stringify` escapes those that are alone. */
+const ESCAPED = /["\\\u0000-\u001f\ud800-\udfff]/;
+
+function quoted(text: string): string {
+  return ESCAPED.test(text) ? JSON.stringify(text) : `"${text}"`;
 }
 
 /** The frame of a line without its end; undefined where it is none. */
@@ -81,8 +92,9 @@ export function headerIn(octets: Buffer): JournalHeader | undefined {
   return { salt: Number.parseInt(salt, 16), after: Number(after), created: Number(created) };
 }
 
+/** Eight digits. @param number Of 32 bits. */
 export function hex(number: number): string {
-  return number.toString(16).padStart(8, '0');
+  return HEX[number >>> 24]! + HEX[(number >>> 16) & 255]! + HEX[(number >>> 8) & 255]! + HEX[number & 255]!;
 }
 
 function digits(number: number): string {

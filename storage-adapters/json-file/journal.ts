@@ -25,6 +25,7 @@ export interface Room {
 }
 
 const ROOM: Room = { from: 65_536, step: 1_048_576 };
+const NOTHING = new Uint8Array();
 /** After the disk had none. */
 const NO_ROOM: Room = { from: Number.POSITIVE_INFINITY, step: 0 };
 
@@ -142,24 +143,35 @@ export class Journal {
    */
   async append(changes: readonly WatchedChange[]): Promise<void> {
     let size = this.#size;
+    const roomEnd = this.#roomEnd;
     try {
+      let last: Uint8Array = NOTHING;
       for (const piece of piecesOf(this.#linesOf(changes))) {
+        await writeWhole(this.#file, last, size);
+        size += last.length;
+        last = piece;
         if (size + piece.length > this.#roomEnd) await this.#makeRoom(size, piece.length);
-        await writeWhole(this.#file, piece, size);
-        size += piece.length;
       }
+      const isAlone = size === this.#size && this.#roomEnd === roomEnd;
+      await writeWhole(this.#file, last, size, isAlone ? 'writeSynced' : 'write');
+      size += last.length;
+      if (!isAlone) await this.#sync();
     } catch (cause) {
-      if (!isFull(cause)) throw this.#unknown('a write failed', cause);
+      if (cause instanceof DiskFault) throw cause;
+      if (!isFull(cause)) throw this.#unknown('a write or its sync failed', cause);
       await this.#cutBack();
       throw new StorageError('STORAGE_FULL', `${this.path}: ${reasonOf(cause)}.`, { cause });
     }
+    this.#size = size;
+    this.#durable = changes.at(-1)?.revision ?? this.#durable;
+  }
+
+  async #sync(): Promise<void> {
     try {
       await this.#file.syncData();
     } catch (cause) {
       throw this.#unknown('a sync failed', cause);
     }
-    this.#size = size;
-    this.#durable = changes.at(-1)?.revision ?? this.#durable;
   }
 
   *#linesOf(changes: readonly WatchedChange[]): Generator<string, void> {

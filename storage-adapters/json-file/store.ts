@@ -44,7 +44,10 @@ export class Store {
   readonly feed: ChangeFeed;
   readonly #path: string;
   readonly #parts: StoreParts;
-  readonly #commits = new GroupCommit<Work, CommitResult>((group) => this.#write(group));
+  readonly #commits = new GroupCommit<Work, CommitResult, Journal | undefined>({
+    prepare: () => this.#look(),
+    perform: (group, ready) => this.#write(group, ready),
+  });
   readonly #policy: CheckpointPolicy;
   readonly #expiry = new ExpiryTimer(() => void this.#commits.add(undefined).catch(() => {}));
   /** Made with the first commit where there is nothing yet. */
@@ -180,7 +183,10 @@ export class Store {
     return this.#next - 1;
   }
 
-  async #write(group: readonly Work[]): Promise<readonly CommitResult[]> {
+  async #write(
+    group: readonly Work[],
+    ready: Promise<Journal | undefined>,
+  ): Promise<readonly CommitResult[]> {
     if (this.#fault !== undefined) throw refusal(this.#fault);
     const { table } = this;
     const now = Date.now();
@@ -197,7 +203,8 @@ export class Store {
         : draft.commits.map((commit, at) => (at === 0 ? { ...commit, deletes: expired } : commit));
     try {
       if (changes.length > 0) {
-        await this.#mustStand();
+        const seen = await ready;
+        if (seen === undefined || seen !== this.#journal) await this.#mustStand();
         if (this.#journal === undefined) await this.#begin();
         await this.#journal!.append(changes);
       }
@@ -326,6 +333,18 @@ export class Store {
       { file: this.#path, kept },
       'The data file was edited while the server ran; the edit is kept under another name and not used.',
     );
+  }
+
+  /** The journal, where it and the lock are in their places; it grows while it is written, so a doubt is none yet. */
+  async #look(): Promise<Journal | undefined> {
+    const journal = this.#journal;
+    if (journal === undefined || (this.#lost ?? this.#fault) !== undefined) return undefined;
+    try {
+      const [isHeld, stands] = await Promise.all([this.#parts.lock.isHeld(), journal.stands()]);
+      return isHeld && stands ? journal : undefined;
+    } catch {
+      return undefined;
+    }
   }
 
   /**

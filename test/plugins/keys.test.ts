@@ -53,7 +53,7 @@ test('the entity tag is strong, and another one for each revision and each value
   for (const body of ['1', '2', '1', ''])
     tags.add((await ask(server, 'PUT', '/keys/a', { body })).headers.etag);
   t.is(tags.size, 4);
-  for (const tag of tags) t.regex(tag ?? '', /^"\d+-[\w-]{8}"$/);
+  for (const tag of tags) t.regex(tag ?? '', /^"\d+-\d+"$/);
   // A store in memory begins to count anew: the same revision of another value is another state.
   const again = await served(t, { plugins });
   t.false(tags.has((await ask(again, 'PUT', '/keys/a', { body: 'other' })).headers.etag));

@@ -55,19 +55,27 @@ export class FaultyFiles implements FileSystem {
       await made?.close();
       throw error;
     });
+    const write = (octets: Uint8Array, at: number) =>
+      this.#do(`write ${name}`, async () => {
+        // A disk that is nearly full takes what it has room for, and says so only by the number.
+        const taken = Math.min(octets.length, this.room, this.mostAtOnce);
+        this.room -= taken;
+        return taken === 0 ? 0 : file.write(octets.subarray(0, taken), at);
+      });
+    const syncData = () => this.#do(`sync ${name}`, () => file.syncData());
     return {
-      write: (octets, at) =>
-        this.#do(`write ${name}`, async () => {
-          // A disk that is nearly full takes what it has room for, and says so only by the number.
-          const taken = Math.min(octets.length, this.room, this.mostAtOnce);
-          this.room -= taken;
-          return taken === 0 ? 0 : file.write(octets.subarray(0, taken), at);
-        }),
+      write,
+      // Either half may fail.
+      async writeSynced(octets, at) {
+        const written = await write(octets, at);
+        await syncData();
+        return written;
+      },
       id: () => file.id(),
       truncate: (size) => this.#do(`truncate ${name}`, () => file.truncate(size)),
       dress: (like) => this.#do(`dress ${name}`, () => file.dress(like)),
       sync: () => this.#do(`sync ${name}`, () => file.sync()),
-      syncData: () => this.#do(`sync ${name}`, () => file.syncData()),
+      syncData,
       // Closed in any case, or the test would leak descriptors.
       close: async () => {
         await file.close();

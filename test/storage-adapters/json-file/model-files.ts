@@ -154,12 +154,18 @@ export class ModelFiles implements FileSystem {
         inode.synced = inode.content;
         inode.unsynced = [];
       });
+    const write = (octets: Uint8Array, at: number) =>
+      this.#do('write', path, () => {
+        change({ at, octets: Uint8Array.from(octets) });
+        return octets.length;
+      });
     return {
-      write: (octets, at) =>
-        this.#do('write', path, () => {
-          change({ at, octets: Uint8Array.from(octets) });
-          return octets.length;
-        }),
+      write,
+      async writeSynced(octets, at) {
+        const written = await write(octets, at);
+        await sync();
+        return written;
+      },
       truncate: (size) => this.#do('truncate', path, () => change({ size })),
       id: async () => inode.id,
       async dress() {},
