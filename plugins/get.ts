@@ -12,6 +12,7 @@ import {
   type Storage,
 } from '../core/plugin-api.js';
 import { preferredType } from './shared/accept.js';
+import { boundedPage, isBounded } from './shared/bounded-page.js';
 import { type PageQuery, readPageQuery, targetOfNext, WHOLE_LISTING } from './shared/page-query.js';
 
 /** A form of the listing: what stands before, between and behind the entries. */
@@ -50,16 +51,20 @@ const FORMS = {
 /** Entries asked from the store at once while the whole listing is streamed: some ten KiB of usual entries. */
 const ENTRIES_PER_READ = 256;
 
+/** What is sent at once of a listing that is streamed. */
+const PIECE_CHARACTERS = 262_144;
+
 export default definePlugin({
   name: 'get',
   setup({ handle, storage }) {
     handle('GET', '/', (request) => {
       // Most requests have no query, and making a URLSearchParams for them would be the dearest step of all.
-      const query = request.target.includes('?') ? readPageQuery(request.query) : WHOLE_LISTING;
+      const query = request.target.includes('?') ? readPageQuery(request) : WHOLE_LISTING;
       if ('refusal' in query) return { status: 400, body: query.refusal };
 
       const form = FORMS[preferredType(request.headers.accept, TYPES)];
-      const listing = storage.list(pageOf(query, query.after));
+      const page = pageOf(query, query.after);
+      const listing = query.limit === undefined ? storage.list(page) : boundedPage(storage, page);
       // A store in memory answers at once, and then so do we: no promise is made.
       return 'entries' in listing
         ? answer(storage, query, form, listing)
@@ -70,8 +75,14 @@ export default definePlugin({
 
 function answer(storage: Storage, query: PageQuery, form: Form, listing: Listing): ResponseParts {
   const { headers } = form;
+  if (query.limit === undefined) {
+    const isSmall = listing.next === undefined && isBounded(listing.entries);
+    return {
+      headers,
+      body: isSmall ? textOf(form, listing.entries) : stream(storage, query, form, listing),
+    };
+  }
   if (listing.next === undefined) return { headers, body: textOf(form, listing.entries) };
-  if (query.limit === undefined) return { headers, body: stream(storage, query, form, listing) };
   const link = `<${targetOfNext('/', query, listing.next)}>; rel="next"`;
   return { headers: { ...headers, Link: link }, body: textOf(form, listing.entries) };
 }
@@ -80,7 +91,7 @@ function textOf(form: Form, entries: readonly Entry[]): string {
   return entries.length === 0 ? form.empty : form.opening + joined(form, entries) + form.closing;
 }
 
-/** Holds one page at a time, however long the listing is and however slowly the client takes it. */
+/** Holds one page and a piece of text at a time, however long the listing is and however slowly the client takes it. */
 async function* stream(
   storage: Storage,
   query: PageQuery,
@@ -90,13 +101,25 @@ async function* stream(
   let started = false;
   for (let listing = first; ; listing = await storage.list(pageOf(query, listing.next))) {
     // A page can be empty where its entries were deleted or expired since the one before was read.
-    if (listing.entries.length > 0) {
-      yield (started ? form.between : form.opening) + joined(form, listing.entries);
+    for (const text of piecesOf(form, listing.entries)) {
+      yield (started ? form.between : form.opening) + text;
       started = true;
     }
     if (listing.next === undefined) break;
   }
   yield started ? form.closing : form.empty;
+}
+
+/** Small entries together, large ones by themselves. */
+function* piecesOf(form: Form, entries: readonly Entry[]): Generator<string> {
+  let text = '';
+  for (const entry of entries) {
+    text += text === '' ? form.entry(entry) : form.between + form.entry(entry);
+    if (text.length < PIECE_CHARACTERS) continue;
+    yield text;
+    text = '';
+  }
+  if (text !== '') yield text;
 }
 
 function joined(form: Form, entries: readonly Entry[]): string {

@@ -16,6 +16,7 @@ import {
   type ResponseParts,
   type Storage,
 } from '../core/plugin-api.js';
+import { boundedPage } from './shared/bounded-page.js';
 import { readPageQuery, strangeParameter, targetOfNext, wholeNumber } from './shared/page-query.js';
 
 type KeyRequest = Request<{ readonly key: string }>;
@@ -45,11 +46,11 @@ function shown(entry: Entry | undefined): ResponseParts {
   return { headers: headersOf(entry), body: entry.value };
 }
 
-async function page(storage: Storage, { query }: Request): Promise<ResponseParts> {
-  const asked = readPageQuery(query);
+async function page(storage: Storage, request: Request): Promise<ResponseParts> {
+  const asked = readPageQuery(request);
   if ('refusal' in asked) throw new JackfieldError('QUERY_INVALID', asked.refusal);
   const whole = { ...asked, limit: asked.limit ?? DEFAULT_LIMIT };
-  const { entries, next } = await storage.list(whole);
+  const { entries, next } = await boundedPage(storage, whole);
   const link = next === undefined ? {} : { Link: `<${targetOfNext('/keys', whole, next)}>; rel="next"` };
   return {
     headers: { 'Cache-Control': 'no-cache', ...link },

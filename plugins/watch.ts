@@ -5,7 +5,7 @@
  */
 import { z } from 'zod';
 import { definePlugin, JackfieldError, type Request } from '../core/plugin-api.js';
-import { strangeParameter, wholeNumber } from './shared/page-query.js';
+import { misreadText, strangeParameter, wholeNumber } from './shared/page-query.js';
 import { EventStream } from './watch/event-stream.js';
 
 const HEADERS = Object.freeze({
@@ -71,10 +71,10 @@ export default definePlugin({
 
 /** `Last-Event-ID` is where a client was cut off, so it is later than the `after` that it once began with. */
 function readQuery(
-  { query, headers }: Request,
+  { query, target, headers }: Request,
   era: string | undefined,
 ): { prefix: string; after: number | undefined } {
-  const refusal = strangeParameter(query, ['prefix', 'after']);
+  const refusal = strangeParameter(query, ['prefix', 'after']) ?? misreadText({ query, target });
   if (refusal !== undefined) throw new JackfieldError('QUERY_INVALID', refusal);
   const after = wholeNumber(query.get('after'));
   if (Number.isNaN(after)) {

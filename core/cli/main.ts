@@ -5,7 +5,13 @@ import { run } from './run.js';
 import { Watchdog } from './watchdog.js';
 
 // A reader that has gone (`jackfield plugins | head -1`) is no reason to crash, least of all for a server.
-for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+// A disk that is full is one: what was to be told stands nowhere.
+let outOfRoom: string | undefined;
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error) => {
+    if (/^(?:ENOSPC|EDQUOT|EFBIG)/.test(error.message)) outOfRoom = error.message;
+  });
+}
 
 /** What Node itself ends with when a module waits for something that nothing in the process can bring about. */
 const NOTHING_LEFT = 13;
@@ -34,5 +40,12 @@ running.then((code) => {
   process.off('beforeExit', nothingLeft);
   // Everything is closed by now; a timer that some plugin forgot must not keep the process. What was written goes
   // out first, since writes to a pipe may be under way.
-  process.stdout.write('', () => process.stderr.write('', () => process.exit(code)));
+  process.stdout.write('', () => setImmediate(ended, code));
 });
+
+/** An error is told behind the write that failed, hence the moment before. */
+function ended(code: number): void {
+  const lost = code === 0 ? outOfRoom : undefined;
+  if (lost !== undefined) process.stderr.write(`jackfield: not all could be written to stdout: ${lost}\n`);
+  process.stderr.write('', () => process.exit(lost === undefined ? code : 1));
+}

@@ -172,9 +172,14 @@ export function errorAnswer(error: unknown): Answer {
   return { status, fields: TEXT_FIELDS, body: sentenceFor(told), contentLength: undefined, close };
 }
 
-/** What is wrong inside a plugin is for the log, not for the client. */
+/**
+ * What is wrong inside a plugin or with a store is for the log, not for the client: it tells paths of files and
+ * addresses of servers.
+ */
 function sentenceFor(error: JackfieldError): string {
-  return error.code === 'HANDLER_ANSWER_INVALID' ? new JackfieldError(error.code).message : error.message;
+  const isInside =
+    error.code === 'HANDLER_ANSWER_INVALID' || (error.code.startsWith('STORAGE_') && error.status >= 500);
+  return isInside ? new JackfieldError(error.code).message.replace(/:$/, '.') : error.message;
 }
 
 /** Errors that are the client's, or an answer a plugin chose, are no fault of a plugin. */

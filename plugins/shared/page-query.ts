@@ -16,8 +16,8 @@ const MAX_LIMIT = 1000;
 const NAMES: readonly string[] = ['prefix', 'after', 'limit'];
 
 /** A parameter that is misread could silently give the wrong entries: whatever is not understood is refused. */
-export function readPageQuery(query: URLSearchParams): PageQuery | { readonly refusal: string } {
-  const refusal = strangeParameter(query, NAMES);
+export function readPageQuery({ query, target }: Asked): PageQuery | { readonly refusal: string } {
+  const refusal = strangeParameter(query, NAMES) ?? misreadText({ query, target });
   if (refusal !== undefined) return { refusal };
   const prefix = query.get('prefix') ?? '';
   const after = wholeNumber(query.get('after'));
@@ -27,6 +27,23 @@ export function readPageQuery(query: URLSearchParams): PageQuery | { readonly re
     return { refusal: `The query parameter limit is not a whole number from 1 to ${MAX_LIMIT}.` };
   }
   return { prefix, ...(after === undefined ? {} : { after }), ...(limit === undefined ? {} : { limit }) };
+}
+
+/** What a query is read from. */
+interface Asked {
+  readonly query: URLSearchParams;
+  readonly target: string;
+}
+
+/** `URLSearchParams` reads octets that are no UTF-8 as U+FFFD, which is a character that keys may have too. */
+export function misreadText({ query, target }: Asked): string | undefined {
+  if (![...query.values()].some((value) => value.includes('\ufffd'))) return undefined;
+  try {
+    decodeURIComponent(target.slice(target.indexOf('?')));
+    return undefined;
+  } catch {
+    return 'The query is not UTF-8 text in percent-encoding.';
+  }
 }
 
 /** The target of the page that follows, under the same path. */

@@ -118,8 +118,7 @@ export class EventStream implements AsyncIterableIterator<string> {
     await this.return();
     if (over) return DONE;
     this.#listener.failed(error);
-    const { code, message } = error instanceof JackfieldError ? error : { code: '', message: String(error) };
-    return this.#given(`event: failure\ndata: ${JSON.stringify({ code, message })}\n\n`);
+    return this.#given(`event: failure\ndata: ${JSON.stringify(toldOf(error))}\n\n`);
   }
 
   #position(): string {
@@ -149,4 +148,11 @@ export class EventStream implements AsyncIterableIterator<string> {
   #given(value: string): IteratorResult<string, undefined> {
     return { done: false, value };
   }
+}
+
+/** As other answers tell it: what is wrong with the store itself is for the log. */
+function toldOf(error: unknown): { readonly code: string; readonly message: string } {
+  if (!(error instanceof JackfieldError)) return { code: '', message: 'The feed broke off.' };
+  const { code, message } = error.status < 500 ? error : new JackfieldError(error.code);
+  return { code, message };
 }

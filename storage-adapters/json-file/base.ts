@@ -145,3 +145,27 @@ export function expiringIn({ rows }: Base): Map<string, { mark: string; expiresA
   }
   return expiring;
 }
+
+/** `expiringIn` for a base that is damaged: each row that is whole, as far as can be told. */
+export function salvagedExpiring(octets: Buffer): ReturnType<typeof expiringIn> {
+  const expiring: ReturnType<typeof expiringIn> = new Map();
+  for (let at = 0; at < octets.length; ) {
+    const found = octets.indexOf(LINE_END, at);
+    const end = found === -1 ? octets.length : found;
+    const [, , expiresAt, key, mark] = rowIn(octets.toString('utf8', at, end));
+    if (Number.isSafeInteger(expiresAt) && typeof key === 'string' && typeof mark === 'string') {
+      expiring.set(key, { mark, expiresAt: Number(expiresAt) });
+    }
+    at = end + 1;
+  }
+  return expiring;
+}
+
+function rowIn(line: string): readonly unknown[] {
+  try {
+    const row: unknown = JSON.parse(line);
+    return Array.isArray(row) ? row : [];
+  } catch {
+    return [];
+  }
+}

@@ -5,6 +5,7 @@
 import { dirname, resolve } from 'node:path';
 import { StorageError, type Verification } from '../../core/storage/contract.js';
 import { EntryTable } from '../../core/storage/entry-table.js';
+import { salvagedExpiring, valueMark } from './base.js';
 import { checkpoint } from './checkpoint.js';
 import { realDataPath } from './data-path.js';
 import { type FileLock, lockFile, lockToRead } from './file-lock.js';
@@ -20,11 +21,14 @@ import {
   keepAs,
   numberedFiles,
   readJournalFile,
+  readOrNone,
   remove,
 } from './store-files.js';
 
 export interface OperatorOptions {
   readonly files?: FileSystem;
+  /** Takes the lock; for files that are nowhere, which no socket can stand beside. */
+  readonly lock?: (path: string) => Promise<FileLock>;
 }
 
 export interface StoreReport {
@@ -151,12 +155,12 @@ function counted(count: number, noun: 'commit' | 'entry'): string {
 
 async function locked<T>(
   path: string,
-  { files = nodeFileSystem }: OperatorOptions,
+  { files = nodeFileSystem, lock: lockOf }: OperatorOptions,
   lockWith: (path: string, files: FileSystem) => Promise<FileLock>,
   act: (real: string, files: FileSystem) => Promise<T>,
 ): Promise<T> {
   const real = await realDataPath(resolve(path), files);
-  const lock = await lockWith(real, files);
+  const lock = await (lockOf?.(real) ?? lockWith(real, files));
   try {
     return await act(real, files);
   } finally {
@@ -185,7 +189,11 @@ async function decide(path: string, files: FileSystem, how: 'adopt' | 'discard')
   }
   if (known === undefined) {
     const last = bases.findLast(({ base }) => base !== undefined)?.base;
-    readUnknown(data, path, table, await expiryFor(files, path, data, last));
+    const expiryOf = await expiryFor(files, path, data, last);
+    const damaged = bases.filter(({ base }) => base === undefined).map(({ number }) => number);
+    const salvaged = await salvagedExpiryFor(files, path, damaged);
+    // What was to expire would else stay for ever.
+    readUnknown(data, path, table, (key, value) => expiryOf(key, value) ?? salvaged(key, value));
   } else table.reach(0, table.revision + 1);
   const taken =
     how === 'adopt' ? [...frames.values()].sort((one, other) => one.sequence - other.sequence) : [];
@@ -215,6 +223,22 @@ async function decide(path: string, files: FileSystem, how: 'adopt' | 'discard')
   );
   await remove(files, [expiryPath(path)]);
   return { entries: entries.size, commits: taken.length, kept };
+}
+
+async function salvagedExpiryFor(
+  files: FileSystem,
+  path: string,
+  numbers: readonly number[],
+): Promise<(key: string, value: string) => number | undefined> {
+  const salvaged = new Map<string, { readonly mark: string; readonly expiresAt: number }>();
+  for (const number of numbers) {
+    const octets = (await readOrNone(files, basePath(path, number))) ?? Buffer.alloc(0);
+    for (const [key, expiry] of salvagedExpiring(octets)) salvaged.set(key, expiry);
+  }
+  return (key, value) => {
+    const known = salvaged.get(key);
+    return known !== undefined && known.mark === valueMark(value) ? known.expiresAt : undefined;
+  };
 }
 
 /** A commit of another past: it is made now, under a revision that nobody was ever given. */

@@ -7,6 +7,7 @@
  * and the frame is damaged since.
  */
 import { type Frame, frameIn, HEADER_OCTETS, headerIn, type JournalHeader, LINE_END } from './frame.js';
+import { lostSalt } from './lost-salt.js';
 
 export interface JournalReading {
   /** Undefined where it is no header of ours. */
@@ -64,9 +65,10 @@ export function readJournal(octets: Buffer, take: (frame: Frame) => void): Journ
 
 /** Gives every intact frame to `take`, wherever it stands: for who takes what is left of a damaged journal. */
 export function salvage(octets: Buffer, take: (frame: Frame, at: number) => void): void {
-  const header = headerIn(octets);
-  if (header === undefined) return;
-  for (const [frame, at] of framesFrom(octets, HEADER_OCTETS, header.salt)) take(frame, at);
+  const salt = headerIn(octets)?.salt ?? lostSalt(octets);
+  if (salt === undefined) return;
+  // Where the header is damaged, its length may be too.
+  for (const [frame, at] of framesFrom(octets, 0, salt)) take(frame, at);
 }
 
 /** How it is known that the frame of this sequence, which should stand here, was acknowledged; else undefined. */

@@ -41,7 +41,12 @@ export async function inspectFolder(path: string, readOnly: boolean): Promise<Fo
     return { fresh: !known, short: await isShort(file, size) };
   } catch (cause) {
     if (cause instanceof StorageError) throw cause;
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const isAbsent = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT' && readOnly;
+    const reason = isAbsent
+      ? `${path} does not exist.`
+      : cause instanceof Error
+        ? cause.message
+        : String(cause);
     throw new StorageError('STORAGE_UNREADABLE', reason, { cause });
   }
 }

@@ -29,6 +29,8 @@ export class Writer {
   #batch: Waiting[] | undefined;
   /** Why nothing more may be written. */
   #broken: string | undefined;
+  /** Why the last batch was not taken, where the next one may be. */
+  #refused: Fault | undefined;
   #idle: (() => void) | undefined;
 
   private constructor(thread: Worker, events: WriterEvents) {
@@ -62,7 +64,8 @@ export class Writer {
 
   /** Why it commits no more; undefined while it does. */
   get fault(): StorageError | undefined {
-    return this.#broken === undefined ? undefined : this.#refusal();
+    if (this.#broken !== undefined) return this.#refusal();
+    return this.#refused && errorOf(this.#refused);
   }
 
   /** Errors: STORAGE_FULL, STORAGE_UNAVAILABLE (nothing changed), STORAGE_OUTCOME_UNKNOWN, STORAGE_CORRUPT. */
@@ -125,6 +128,7 @@ export class Writer {
     this.#thread.unref();
     const unknown = verdicts.find(isUnknown);
     if (unknown !== undefined) this.#broken = unknown.fault.detail;
+    this.#refused = verdicts.map(faultIn).find((fault) => fault?.code === 'STORAGE_UNAVAILABLE');
     // Before the answers, so that who is answered reads what was written.
     this.#events.batchDone(nextExpiry);
     for (const [at, { settle }] of batch.entries()) settle(verdicts[at]!);
@@ -168,4 +172,8 @@ export class Writer {
 
 function isUnknown(verdict: Verdict): verdict is { readonly fault: Fault } {
   return 'fault' in verdict && verdict.fault.code === 'STORAGE_OUTCOME_UNKNOWN';
+}
+
+function faultIn(verdict: Verdict): Fault | undefined {
+  return 'fault' in verdict ? verdict.fault : undefined;
 }

@@ -199,30 +199,50 @@ export const FAULTS: Readonly<Record<string, (memory: MemoryAdapter) => Partial<
       return { ...put, previous: result.previous } as CommitResult;
     },
   }),
-  'keeps no expiry': (memory) => ({
-    commit: (change) =>
-      memory.commit({ ...change, puts: (change.puts ?? []).map(({ key, value }) => ({ key, value })) }),
+  'begins a page at its cursor': (memory) => ({
+    list: (page) => memory.list({ ...page, after: Math.max(0, (page.after ?? 0) - 1) }),
   }),
-  'lists what expired': (memory) => {
-    const all = new Map<string, Entry>();
+  'takes what does not match for a further page': (memory) => ({
+    list: (page) => {
+      const listing = memory.list(page);
+      const last = listing.entries.at(-1)?.created;
+      const more = last !== undefined && memory.list({ after: last, limit: 1 }).entries.length > 0;
+      return more ? { ...listing, next: last } : listing;
+    },
+  }),
+  'takes é for e': (memory) => {
+    const folded = (key: string) => key.normalize('NFD').replace(/\p{M}/gu, '');
+    const names = new Map<string, string>();
     return {
+      get: (key) => memory.get(names.get(folded(key)) ?? key),
       commit: (change) => {
-        const result = memory.commit(change);
         for (const { key } of change.puts ?? []) {
-          const entry = memory.get(key);
-          if (entry !== undefined) all.set(key, entry);
+          if (!names.has(folded(key))) names.set(folded(key), key);
         }
-        return result;
-      },
-      list: (page) => {
-        const { entries } = memory.list(page);
-        const expired = [...all.values()].filter(
-          ({ key, expiresAt }) => expiresAt !== undefined && memory.get(key) === undefined,
-        );
-        return { entries: [...entries, ...expired].slice(0, page.limit) };
+        return memory.commit(change);
       },
     };
   },
+  'cuts values that are listed': (memory) => ({
+    list: (page) => {
+      const { entries, ...rest } = memory.list(page);
+      return {
+        entries: entries.map((entry) => ({ ...entry, value: entry.value.slice(0, 100_000) })),
+        ...rest,
+      };
+    },
+  }),
+  'takes no notice of the same value': (memory) => ({
+    commit: (change) => {
+      const puts = (change.puts ?? []).filter(
+        ({ key, value, ttlMs }) => ttlMs !== undefined || memory.get(key)?.value !== value,
+      );
+      return memory.commit({ ...change, puts });
+    },
+  }),
+  'makes a thousand puts at the most': (memory) => ({
+    commit: (change) => memory.commit({ ...change, puts: (change.puts ?? []).slice(0, 1_000) }),
+  }),
   'answers after it was closed': (memory) => ({ close: () => memory.get('x') as undefined }),
   'loses an entry': (memory) => ({ get: (key) => (key.endsWith('7') ? undefined : memory.get(key)) }),
   'claims to be durable': (memory) => ({ supports: { ...memory.supports, durable: true } }),

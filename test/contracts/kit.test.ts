@@ -6,6 +6,7 @@ import type { MakeAdapter } from '../../core/testing/storage/harness.js';
 import { storageContract } from '../../core/testing/storage-contract.js';
 import { MemoryAdapter } from '../../storage-adapters/memory.js';
 import { broken, FAULTS } from './broken-adapters.js';
+import { EXPIRY_FAULTS } from './broken-expiry.js';
 
 /** Titles of the kit's tests that failed for some adapter here. */
 const found = new Set<string>();
@@ -182,7 +183,7 @@ for (const [fault, down] of Object.entries(OUTAGES)) {
   });
 }
 
-for (const [fault, change] of Object.entries(FAULTS)) {
+for (const [fault, change] of Object.entries({ ...FAULTS, ...EXPIRY_FAULTS })) {
   test(`an adapter that ${fault} is found out`, async (t) => {
     const failures = await failuresOf(broken(change));
     for (const title of failures) found.add(title);

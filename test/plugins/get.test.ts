@@ -1,4 +1,5 @@
 import test from 'ava';
+import { MemoryAdapter } from '../../storage-adapters/memory.js';
 import { create, served } from './served.js';
 
 const JSON_CLIENT = { accept: 'application/json' };
@@ -55,6 +56,35 @@ test('a listing of many pages arrives whole', async (t) => {
   t.deepEqual(Object.entries(json.json() as object), pairs);
 });
 
+test('a listing of large values is sent in pieces, and a page of them ends early', async (t) => {
+  const store = new MemoryAdapter();
+  const server = await served(t, { storage: { adapter: store } });
+  const pairs = Array.from({ length: 10 }, (_, n): [string, string] => [
+    `key${n}`,
+    String(n).repeat(n % 3 === 2 ? 1 : 1_048_576),
+  ]);
+  store.commit({ puts: pairs.map(([key, value]) => ({ key, value })) });
+  const text = await server.inject({ target: '/' });
+  t.is(text.headers['content-length'], undefined);
+  t.true(
+    text.text === `The data in DB is as follows. \n\n${pairs.map((pair) => pair.join(':')).join('\n\n')}`,
+  );
+  const json = await server.inject({ target: '/', headers: JSON_CLIENT });
+  t.true(json.text === JSON.stringify(Object.fromEntries(pairs)));
+  const found: unknown[] = [];
+  for (let target: string | undefined = '/?limit=1000'; target !== undefined; ) {
+    const page: { headers: { link?: string | undefined }; json(): unknown } = await server.inject({
+      target,
+      headers: JSON_CLIENT,
+    });
+    const entries = Object.entries(page.json() as Record<string, string>);
+    t.true(entries.reduce((sum, [, value]) => sum + value.length, 0) <= 4_194_304);
+    found.push(...entries);
+    target = /^<([^>]*)>; rel="next"$/.exec(page.headers.link ?? '')?.[1];
+  }
+  t.true(JSON.stringify(found) === JSON.stringify(pairs));
+});
+
 test('pages lead from one to the next by Link', async (t) => {
   const server = await served(t);
   const pairs = numbered(10).map(([key, value]): [string, string] => [`a/ä ${key}`, value]);
@@ -89,6 +119,7 @@ test('a query that is not understood is refused with a sentence', async (t) => {
     ['limit=1&limit=1', 'The query parameter limit stands there twice.'],
     ['limit=0', 'The query parameter limit is not a whole number from 1 to 1000.'],
     ['limit=1001', 'The query parameter limit is not a whole number from 1 to 1000.'],
+    ['prefix=%ff', 'The query is not UTF-8 text in percent-encoding.'],
     ['after=-1', 'The query parameter after is not a whole number from 0 on.'],
   ] as const) {
     const { status, text } = await server.inject({ target: `/?${query}` });

@@ -186,7 +186,7 @@ test('a json-file whose lock is gone is not ready, through a whole server', asyn
   const server = await served(t, { storage, plugins: ['health', 'keys'] });
   t.is((await server.inject({ target: '/health/ready' })).status, 200);
   for (const name of await readdir(folder)) if (name.includes('.lock-')) await rm(`${folder}/${name}`);
-  t.is((await server.inject({ method: 'PUT', target: '/keys/a', body: 'x' })).status, 500);
+  t.is((await server.inject({ method: 'PUT', target: '/keys/a', body: 'x' })).status, 503);
   t.deepEqual((await server.inject({ target: '/health/ready' })).json(), {
     status: 'not ready',
     storage: 'STORAGE_LOCKED',

@@ -247,6 +247,30 @@ test('a page has 100 entries where no number is asked', async (t) => {
   t.is((await listed(server, '/keys?limit=1000')).json.entries.length, 101);
 });
 
+test('a page of large values ends early, and the pages together are all of them', async (t) => {
+  const store = new MemoryAdapter();
+  const server = await served(t, { plugins, storage: { adapter: store } });
+  // Small ones first, so that nothing tells beforehand how large those are that follow.
+  const sizes = Array.from({ length: 130 }, (_, n) => (n < 105 ? 1 : 1_048_576));
+  sizes[128] = 1;
+  for (const [n, size] of sizes.entries()) {
+    store.commit({ puts: [{ key: `${n}`, value: '\u0001'.repeat(size) }] });
+  }
+  const keys: string[] = [];
+  let pages = 0;
+  for (let target: string | undefined = '/keys?limit=1000'; target !== undefined; pages += 1) {
+    const { json, link }: Awaited<ReturnType<typeof listed>> = await listed(server, target);
+    t.true(json.entries.reduce((sum, { value }) => sum + value.length, 0) <= 4_194_304);
+    keys.push(...json.entries.map(({ key }) => key));
+    target = /^<(.*)>; rel="next"$/.exec(link ?? '')?.[1];
+  }
+  t.deepEqual(
+    keys,
+    sizes.map((_, n) => `${n}`),
+  );
+  t.true(pages > 5 && pages < 12, `${pages} pages`);
+});
+
 test('an entry with a time to live tells its end and is gone then', async (t) => {
   const server = await served(t, { plugins });
   const before = Date.now();
@@ -277,12 +301,17 @@ test('a query that is not understood is refused, and changes nothing', async (t)
     ['GET', '/keys?limit=1001'],
     ['GET', '/keys?after=x'],
     ['GET', '/keys?offset=1'],
+    ['GET', '/keys?prefix=%ff'],
+    ['GET', '/keys?prefix=%ED%A0%80'],
   ] as const) {
     const { status, text } = await ask(server, method, target, { body: '1' });
     t.is(status, 400, target);
     t.regex(text, /^The query of this request is not understood: /);
   }
   t.deepEqual((await listed(server, '/keys')).json.entries, []);
+  // The character that stands for what is no text is a character all the same.
+  await ask(server, 'PUT', '/keys/%EF%BF%BD', { body: '1' });
+  t.is((await listed(server, '/keys?prefix=%ef%bf%bd')).json.entries.length, 1);
 });
 
 test('a part of an entry cannot be put', async (t) => {
@@ -321,6 +350,9 @@ test('a store that is down is 503, an outcome that is unknown too, never "no ent
   }
   const server = await served(t, { plugins, storage: { adapter: new Down() } });
   for (const method of ['GET', 'PUT', 'DELETE']) {
-    t.is((await ask(server, method, '/keys/a', { body: '1' })).status, 503, method);
+    const { status, text } = await ask(server, method, '/keys/a', { body: '1' });
+    t.is(status, 503, method);
+    // Paths and addresses are for the log.
+    t.notRegex(text, /down|lost|…/);
   }
 });

@@ -172,7 +172,10 @@ test('a feed that fails later says so and ends; the client learns the status whe
   await put('a', '1');
   t.is((await changeFrom(client)).revision, 1);
   const failure = await client.until('failure');
-  t.like(failure?.data, { code: 'STORAGE_UNAVAILABLE' });
+  t.deepEqual(failure?.data, {
+    code: 'STORAGE_UNAVAILABLE',
+    message: 'The store cannot be reached; nothing was changed.',
+  });
   t.is(failure?.id, undefined, 'the client goes on from the last change');
   t.is(await client.next(), undefined);
 });

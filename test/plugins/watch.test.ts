@@ -102,7 +102,7 @@ test('history that is gone is 410, a revision that was not reached 400, and noth
   t.is(unknown.status, 400);
   t.regex(await unknown.text(), /^This store has not reached that revision/);
   t.is((await fetch(url, { headers: { 'last-event-id': 'x' } })).status, 400);
-  for (const query of ['?after=x', '?after=-1', '?since=1', '?after=1&after=2']) {
+  for (const query of ['?after=x', '?after=-1', '?since=1', '?after=1&after=2', '?prefix=%ff']) {
     const refused = await fetch(url + query);
     t.is(refused.status, 400, query);
     t.regex(await refused.text(), /^The query of this request is not understood/);

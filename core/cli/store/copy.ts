@@ -4,10 +4,12 @@
  * A page is one commit, so an interrupted copy leaves the beginning of its source and nothing else, and can be gone on
  * with (`resume`): what the target holds is held against the source, and what follows is copied.
  */
-import { JackfieldError } from '../../errors.js';
+import { ERRORS, JackfieldError } from '../../errors.js';
 import type { Entry } from '../../storage/contract.js';
 import type { StorageDoor } from '../../storage/storage-door.js';
 import { entriesOf, pagesOf } from './pages.js';
+import { entryCount } from './report-copy.js';
+import { withOpen } from './stoppable.js';
 import { differenceOf, Tally, type Totals } from './tally.js';
 
 type Copied = Pick<Entry, 'key' | 'value' | 'expiresAt'>;
@@ -50,6 +52,8 @@ export async function copyInto(
   try {
     if (options.resume && !isEmpty) await copy.resumeOn(entries);
     await copy.rest(entries);
+  } catch (error) {
+    throw options.merge ? error : withWayOn(error, copy.stored);
   } finally {
     await entries.return?.();
   }
@@ -83,7 +87,10 @@ class CopyRun {
         }
         // What has expired since is missing in the target, and rightly so.
         const expired = next.expiresAt !== undefined && next.expiresAt <= Date.now();
-        if (!expired) throw differs(there.key, `stands where the source has ${quoted(next.key)}`);
+        if (expired) continue;
+        throw next.key === there.key
+          ? differs(there.key, 'has another value than the source')
+          : differs(there.key, `stands where the source has ${quoted(next.key)}`);
       }
       this.#options.progress('checked', this.#tally.count);
     }
@@ -100,6 +107,11 @@ class CopyRun {
       [page, characters] = [[], 0];
     }
     await this.#store(page);
+  }
+
+  /** How many of this run the target holds. */
+  get stored(): number {
+    return this.#tally.count - this.#resumed;
   }
 
   finish(): Copy {
@@ -146,6 +158,23 @@ async function mustHold(
     checked += 1;
     progress('checked', checked);
   }
+}
+
+/** The error with a sentence more where it left a beginning of the source in the target. */
+function withWayOn(error: unknown, stored: number): unknown {
+  if (!(error instanceof JackfieldError) || stored === 0) return error;
+  const detail = error.message.replace(ERRORS[error.code].sentence.replace('…', '').trimEnd(), '').trim();
+  const way = `${entryCount(stored)} had been copied before; go on with --resume.`;
+  return new JackfieldError(error.code, `${detail} ${way}`.trim(), { cause: error });
+}
+
+/** Errors: STORE_DIFFERS. */
+export async function mustBeKept(copied: Totals, again: () => Promise<StorageDoor>): Promise<void> {
+  if (copied.count === copied.expiring) return;
+  const door = await again();
+  const { entries } = await withOpen(door, async () => door.list({ limit: 1 }));
+  if (entries.length > 0) return;
+  throw new JackfieldError('STORE_DIFFERS', `"${door.name}" has lost it all when it was closed.`);
 }
 
 function differs(key: string, how: string): JackfieldError {

@@ -74,6 +74,7 @@ export async function* readExport(octets: AsyncIterable<Buffer>): AsyncGenerator
     }
     held = number === 1 ? undefined : line;
   }
+  if (number === 0) throw new JackfieldError('EXPORT_INVALID', 'it is empty.');
   if (held === undefined) throw invalid(number, 'it ends before its last line.');
   const end = parsed(trailer, held);
   if (end === undefined)

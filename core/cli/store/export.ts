@@ -1,5 +1,4 @@
 /** `jackfield store export`: every entry as a line of JSON, to a file or to stdout. */
-import { once } from 'node:events';
 import { type FileHandle, open, realpath, rename, rm, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { JackfieldError } from '../../errors.js';
@@ -7,9 +6,10 @@ import type { StorageDoor } from '../../storage/storage-door.js';
 import type { Command, Output } from '../command.js';
 import { ExportWriter } from './export-file.js';
 import { writeFault } from './file-fault.js';
-import { configuredStore } from './named-store.js';
+import { configuredStore, tellUnseen } from './named-store.js';
 import { pagesOf } from './pages.js';
 import { Progress } from './progress.js';
+import { entryCount } from './report-copy.js';
 import { stoppable, withOpen } from './stoppable.js';
 
 export const exportStore: Command = {
@@ -34,10 +34,11 @@ export const exportStore: Command = {
         'jackfield: the store was written to meanwhile; the export has each entry as it stood when its page was read\n',
       );
     }
+    tellUnseen(store.door, done.entries, around.stderr);
     // On stdout stands the export itself.
     if (toStdout) return 0;
     if (flags.json === true) around.stdout.write(`${JSON.stringify({ file, ...done }, null, 2)}\n`);
-    else around.stdout.write(`${done.entries} entries exported to ${file}, SHA-256 ${done.sha256}\n`);
+    else around.stdout.write(`${entryCount(done.entries)} exported to ${file}, SHA-256 ${done.sha256}\n`);
     return 0;
   },
 };
@@ -79,8 +80,12 @@ async function intoFile<T>(given: string, write: (sink: Sink) => Promise<T>): Pr
   // A pipe or a device (`/dev/stdout`) takes what is written, and nothing may take its place.
   if (standing !== undefined && !standing.isFile() && !standing.isDirectory()) return into(path, write);
   const partial = `${path}.partial-${process.pid}`;
-  const file = await guarded(path, () => open(partial, 'wx'));
+  // What is stored may be nobody else's business, unless somebody made it so.
+  const mode = standing === undefined ? 0o600 : standing.mode & 0o777;
+  const file = await guarded(path, () => open(partial, 'wx', mode));
   try {
+    // The mask of the process took away from it.
+    if (standing !== undefined) await guarded(path, () => file.chmod(mode));
     const result = await write((text) => guarded(path, () => file.writeFile(text)));
     await guarded(path, () => sealed(file, partial, path));
     return result;
@@ -120,13 +125,22 @@ async function guarded<T>(path: string, call: () => Promise<T>): Promise<T> {
 /** Waits for a reader that is slower than the store. */
 function sinkOf(output: Output): Sink {
   return async (text) => {
-    if (output.write(text) !== false || !isStream(output)) return;
-    if (!output.destroyed) await Promise.race([once(output, 'drain'), once(output, 'close')]);
-    // A reader that has gone (`… | head -1`) will not take the rest.
-    if (output.destroyed) throw new JackfieldError('INTERRUPTED', 'The reader of stdout has gone.');
+    const failed = await new Promise<unknown>((resolve) => {
+      if (isStream(output)) output.write(text, resolve);
+      else resolve(void output.write(text));
+    });
+    if (failed instanceof Error) throw outputFault(failed);
   };
 }
 
-function isStream(output: Output): output is NodeJS.WritableStream & { readonly destroyed: boolean } {
-  return 'once' in output && 'destroyed' in output;
+/** A reader that has gone (`… | head -1`) will not take the rest. */
+function outputFault(cause: Error): JackfieldError {
+  const isGone = ['EPIPE', 'ERR_STREAM_DESTROYED'].includes(Reflect.get(cause, 'code'));
+  return isGone
+    ? new JackfieldError('INTERRUPTED', 'The reader of stdout has gone.', { cause })
+    : writeFault(cause, 'stdout');
+}
+
+function isStream(output: Output): output is NodeJS.WritableStream {
+  return 'once' in output;
 }

@@ -24,8 +24,14 @@ function unwritableBecause(cause: unknown, path: string): string {
     case 'EPERM':
       return `this user may not write into ${dirname(path)}.`;
     case 'ENOSPC':
+    case 'EDQUOT':
+    case 'EFBIG':
       return `there is no room left for ${path}.`;
     default:
       return `${path}: ${cause instanceof Error ? cause.message : String(cause)}`;
   }
+}
+
+export function hasNoRoom(cause: unknown): boolean {
+  return cause instanceof Error && ['ENOSPC', 'EDQUOT', 'EFBIG'].includes(Reflect.get(cause, 'code'));
 }

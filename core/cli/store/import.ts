@@ -6,10 +6,10 @@ import { join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { JackfieldError } from '../../errors.js';
 import type { Command } from '../command.js';
-import { copyInto } from './copy.js';
+import { copyInto, mustBeKept } from './copy.js';
 import { readExport } from './export-file.js';
-import { readFault } from './file-fault.js';
-import { configuredStore } from './named-store.js';
+import { hasNoRoom, readFault, writeFault } from './file-fault.js';
+import { configuredStore, livesInProcess } from './named-store.js';
 import { Progress } from './progress.js';
 import { printCopy } from './report-copy.js';
 import { stoppable, withOpen } from './stoppable.js';
@@ -38,6 +38,9 @@ export const importStore: Command = {
         );
       }),
     ).finally(() => progress.end());
+    if (livesInProcess(store.door)) {
+      await mustBeKept(copy, async () => (await configuredStore(flags, around, false)).door);
+    }
     printCopy(copy, { from: file, to: store.called }, flags, around.stdout);
     return 0;
   },
@@ -73,12 +76,16 @@ async function asFile<T>(
     ));
   if (path !== undefined && isFile) return work(path);
   const from = path === undefined ? process.stdin : createReadStream(path);
-  const folder = await mkdtemp(join(tmpdir(), 'jackfield-import-'));
+  const beginning = join(tmpdir(), 'jackfield-import-');
+  const folder = await mkdtemp(beginning).catch((cause: unknown) => {
+    throw writeFault(cause, beginning);
+  });
   try {
     const copy = join(folder, 'export.ndjson');
     await pipeline(from, createWriteStream(copy, { mode: 0o600 }), { signal }).catch((cause: unknown) => {
       signal.throwIfAborted();
-      throw readFault(cause, path ?? 'stdin');
+      // Only the end that is written to can be out of room, and the operator has to know that it is this one.
+      throw hasNoRoom(cause) ? writeFault(cause, copy) : readFault(cause, path ?? 'stdin');
     });
     return await work(copy);
   } finally {

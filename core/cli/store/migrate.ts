@@ -1,8 +1,8 @@
 /** `jackfield store migrate`: from one store into another. The source is only read. */
 import { JackfieldError } from '../../errors.js';
 import type { Command } from '../command.js';
-import { copyInto } from './copy.js';
-import { storeNamed } from './named-store.js';
+import { copyInto, mustBeKept } from './copy.js';
+import { livesInProcess, storeNamed } from './named-store.js';
 import { entriesOf, pagesOf } from './pages.js';
 import { Progress } from './progress.js';
 import { printCopy } from './report-copy.js';
@@ -44,10 +44,16 @@ export const migrate: Command = {
           });
           const after = await source.door.revision?.();
           if (after === before) return copied;
-          throw new JackfieldError('STORE_CHANGED', `its revision went from ${before} to ${after}.`);
+          throw new JackfieldError(
+            'STORE_CHANGED',
+            `its revision went from ${before} to ${after}. Stop what writes to it, then copy it into an empty target.`,
+          );
         }),
       ),
     ).finally(() => progress.end());
+    if (livesInProcess(target.door)) {
+      await mustBeKept(copy, async () => (await storeNamed(to, flags, around, false)).door);
+    }
     printCopy(copy, { from, to }, flags, around.stdout);
     return 0;
   },

@@ -7,7 +7,8 @@ import { withDefaults } from '../../config/validate-config.js';
 import { createLog } from '../../log.js';
 import type { MaybePromise } from '../../storage/contract.js';
 import { explainLocked, type MadeStorage, makeStorage } from '../../storage/open-storage.js';
-import type { Surroundings } from '../command.js';
+import type { StorageDoor } from '../../storage/storage-door.js';
+import type { Output, Surroundings } from '../command.js';
 import type { FlagValues } from '../flags.js';
 
 export interface NamedStore extends MadeStorage {
@@ -83,6 +84,19 @@ async function identityOf(
       : [name, value],
   );
   return JSON.stringify([adapter, (await Promise.all(parts)).sort()]);
+}
+
+/** Whether another process may find nothing of what this one stores. */
+export function livesInProcess({ supports }: StorageDoor): boolean {
+  return !supports.durable && supports.shared === 'process';
+}
+
+/** That nothing was found says nothing of a store in memory: a backup of one would be empty each time. */
+export function tellUnseen(door: StorageDoor, entries: number | null, stderr: Output): void {
+  if (entries !== 0 || !livesInProcess(door)) return;
+  stderr.write(
+    `jackfield: "${door.name}" is not durable: what a server holds in it cannot be seen from here\n`,
+  );
 }
 
 /** Calls what takes the store for this command alone, and tells a way out where another process has it. */

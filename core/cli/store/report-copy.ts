@@ -15,6 +15,10 @@ export function printCopy(
   stdout.write(
     json === true
       ? `${JSON.stringify(report, null, 2)}\n`
-      : `${terminalText(`${count} entries copied from ${from} to ${to}${already} and read back, SHA-256 ${sha256}`)}\n`,
+      : `${terminalText(`${entryCount(count)} copied from ${from} to ${to}${already} and read back, SHA-256 ${sha256}`)}\n`,
   );
+}
+
+export function entryCount(count: number): string {
+  return `${count} ${count === 1 ? 'entry' : 'entries'}`;
 }

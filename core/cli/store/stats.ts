@@ -1,7 +1,7 @@
 /** `jackfield store stats`: what a store holds and what its adapter promises. */
 import type { StorageDoor } from '../../storage/storage-door.js';
 import type { Command } from '../command.js';
-import { configuredStore } from './named-store.js';
+import { configuredStore, tellUnseen } from './named-store.js';
 import { pagesOf } from './pages.js';
 import { Progress } from './progress.js';
 import { stoppable, withOpen } from './stoppable.js';
@@ -21,6 +21,7 @@ export const stats: Command = {
     const { durable, shared, bounded, watch } = door.supports;
     const report = { adapter: door.name, ...counted, supports: { durable, shared, bounded, watch } };
     around.stdout.write(flags.json === true ? `${JSON.stringify(report, null, 2)}\n` : table(report));
+    tellUnseen(door, counted.entries, around.stderr);
     return 0;
   },
 };

@@ -3,9 +3,10 @@ import type { Entry } from '../../storage/contract.js';
 import type { StorageDoor } from '../../storage/storage-door.js';
 import type { Command, Output } from '../command.js';
 import { terminalText } from '../terminal-text.js';
-import { configuredStore } from './named-store.js';
+import { configuredStore, tellUnseen } from './named-store.js';
 import { pagesOf } from './pages.js';
 import { Progress } from './progress.js';
+import { entryCount } from './report-copy.js';
 import { stoppable, withOpen } from './stoppable.js';
 
 /** More of them say no more. */
@@ -39,6 +40,7 @@ export const verify: Command = {
     };
     if (flags.json === true) around.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
     else print(report, around.stdout);
+    tellUnseen(store.door, entries, around.stderr);
     return report.sound ? 0 : 1;
   },
 };
@@ -54,7 +56,7 @@ function print({ store, entries, faults, notes }: Report, stdout: Output): void 
   for (const fault of faults) stdout.write(`FAULT ${terminalText(fault)}\n`);
   for (const [name, value] of Object.entries(notes)) stdout.write(`${terminalText(`${name}: ${value}`)}\n`);
   const count = faults.length;
-  if (count === 0) stdout.write(`${store} is sound: ${entries} ${entries === 1 ? 'entry' : 'entries'}\n`);
+  if (count === 0) stdout.write(`${store} is sound: ${entryCount(entries ?? 0)}\n`);
   else stdout.write(`${store} is not sound: ${count} ${count === 1 ? 'fault' : 'faults'}\n`);
 }
 

@@ -1,5 +1,6 @@
 /** What may be stored, and that it comes back as it was. */
 import assert from 'node:assert/strict';
+import { StorageDoor } from '../../storage/storage-door.js';
 import { committed, entryAt, everything, keysOf, put, type Suite, valueAt } from './harness.js';
 
 /** Keys that trip a plain object, a query language, a file format or a line protocol. */
@@ -30,6 +31,16 @@ const HOSTILE_KEYS = [
   'e\u0301 decomposed',
   'Case',
   'case',
+  // The same to collations that fold: accents, ligatures, sharp s, white space at the end.
+  'caf\u00e9',
+  'cafe\u0301',
+  'cafe',
+  '\ufb01x',
+  'fix',
+  'stra\u00dfe',
+  'strasse',
+  'end',
+  'end ',
   '\u{1f600}',
   '\u{10ffff}',
 ] as const;
@@ -83,6 +94,10 @@ export function entryTests(suite: Suite): void {
     await put(store, { ascii, wide });
     assert.ok((await valueAt(store, 'ascii')) === ascii);
     assert.ok((await valueAt(store, 'wide')) === wide);
+    const listed = await everything(store);
+    assert.ok(listed[0]?.value === ascii && listed[1]?.value === wide, 'listed as they were');
+    const { previous } = await committed(store, { deletes: ['ascii', 'wide'] });
+    assert.ok(previous.get('ascii')?.value === ascii && previous.get('wide')?.value === wide, 'given back');
   });
 
   suite('keys of 1,024 octets are told apart by their last character', async (store) => {
@@ -92,6 +107,35 @@ export function entryTests(suite: Suite): void {
     assert.equal(await valueAt(store, one), 'one');
     assert.equal(await valueAt(store, other), 'other');
     assert.equal(await valueAt(store, wide), 'wide');
+  });
+
+  suite('keys of 1,024 octets come through the door of the core, and keys of 64 KiB do not', async (store) => {
+    const { adapter } = store;
+    // It is open already, and is closed by whoever opened it.
+    const door = new StorageDoor({
+      name: adapter.name,
+      supports: adapter.supports,
+      open: () => {},
+      close: () => {},
+      get: (key) => adapter.get(key),
+      list: (page) => adapter.list(page),
+      commit: (change) => adapter.commit(change),
+    });
+    await door.open();
+    const [longest, tooLong] = ['k'.repeat(1_024), 'k'.repeat(65_536)] as const;
+    await door.commit({ puts: [{ key: longest, value: 'x' }] });
+    assert.equal((await door.get(longest))?.value, 'x');
+    const calls: (() => unknown)[] = [
+      () => door.get(tooLong),
+      () => door.list({ prefix: tooLong, limit: 1 }),
+      () => door.commit({ puts: [{ key: tooLong, value: 'x' }] }),
+      () => door.commit({ deletes: [longest, tooLong] }),
+      () => door.commit({ checks: [{ key: tooLong, revision: 0 }], deletes: [longest] }),
+    ];
+    for (const call of calls) {
+      await assert.rejects(async () => call(), /has 65536 octets of UTF-8 and may have 1024/);
+    }
+    assert.deepEqual(keysOf(await everything(store)), [longest]);
   });
 
   suite('keys that trip objects, query languages and file formats are just keys', async (store) => {

@@ -1,8 +1,22 @@
-/** Entries with a time to live. Nothing here measures time: what is to expire is asked for until it is absent. */
+/**
+ * Entries with a time to live. Nothing here measures time: what is to expire is asked for until it is absent, and what
+ * time it is says the store, whose clock may be another one's.
+ */
 import assert from 'node:assert/strict';
-import { committed, entryAt, everything, keysOf, put, type Suite, valueAt } from './harness.js';
+import {
+  committed,
+  entryAt,
+  everything,
+  keysOf,
+  type OpenStore,
+  put,
+  type Suite,
+  valueAt,
+} from './harness.js';
 
 const HOUR_MS = 3_600_000;
+/** More than a timer of 32 bits can wait for. */
+const CENTURY_MS = 3_155_760_000_000;
 
 export function expiryTests(suite: Suite): void {
   suite('an entry with a time to live says when it expires and is there until then', async (store) => {
@@ -63,4 +77,69 @@ export function expiryTests(suite: Suite): void {
     assert.deepEqual(keysOf(await everything(store, 3)), left);
     assert.equal((await store.list({ limit: 10 })).next, undefined);
   });
+
+  suite('an entry is there until exactly its `expiresAt`, by the clock of the store', async (store) => {
+    const names = [1, 2, 3, 4, 5];
+    await committed(store, {
+      puts: names.map((n) => ({ key: `goes ${n}`, value: 'x', ttlMs: n * 10 + 10 })),
+    });
+    for (const n of names) {
+      const key = `goes ${n}`;
+      let expiresAt = (await store.get(key))?.expiresAt;
+      await store.until('the entry expires', async () => {
+        const before = await store.get(key);
+        expiresAt ??= before?.expiresAt;
+        const now = await clockOf(store);
+        if (expiresAt === undefined) return before === undefined;
+        if (before === undefined) assert.ok(now >= expiresAt, 'it was gone before its `expiresAt`');
+        if (now < expiresAt) return false;
+        assert.equal(await store.get(key), undefined, 'it is there behind its `expiresAt`');
+        return true;
+      });
+    }
+  });
+
+  suite('`expiresAt` tells milliseconds apart', async (store) => {
+    const puts = Array.from({ length: 20 }, (_, n) => ({
+      key: `key ${n}`,
+      value: 'x',
+      ttlMs: HOUR_MS + n * 7,
+    }));
+    await committed(store, { puts });
+    const times = (await everything(store)).map(({ expiresAt }) => expiresAt ?? 0);
+    for (const [at, time] of times.entries()) {
+      assert.ok(at === 0 || time > times[at - 1]!, `not ascending: ${times.join(', ')}`);
+    }
+  });
+
+  suite('a time to live of a century is not over at once', async (store) => {
+    await committed(store, { puts: [{ key: 'stays', value: '1', ttlMs: CENTURY_MS }] });
+    await committed(store, { puts: [{ key: 'goes', value: '1', ttlMs: 30 }] });
+    await store.until('the other expires', async () => (await store.get('goes')) === undefined);
+    assert.ok((await entryAt(store, 'stays')).expiresAt! > Date.now() + CENTURY_MS / 2);
+    assert.deepEqual(keysOf(await everything(store)), ['stays']);
+  });
+
+  suite('a time to live that a later put or delete has ended takes nothing away', async (store) => {
+    const keys = ['put again', 'with a longer time', 'deleted and put'];
+    await committed(store, { puts: keys.map((key) => ({ key, value: '1', ttlMs: 30 })) });
+    await committed(store, { deletes: ['deleted and put'] });
+    await committed(store, {
+      puts: [
+        { key: 'put again', value: '2' },
+        { key: 'with a longer time', value: '2', ttlMs: HOUR_MS },
+        { key: 'deleted and put', value: '2' },
+        { key: 'goes', value: '1', ttlMs: 60 },
+      ],
+    });
+    await store.until('the last expires', async () => (await store.get('goes')) === undefined);
+    for (const key of keys) assert.equal(await valueAt(store, key), '2', key);
+    assert.equal((await everything(store)).length, keys.length);
+  });
+}
+
+/** What time it is for the store: what it counts a time to live from. */
+async function clockOf(store: OpenStore): Promise<number> {
+  await committed(store, { puts: [{ key: 'clock', value: 'x', ttlMs: HOUR_MS }] });
+  return (await entryAt(store, 'clock')).expiresAt! - HOUR_MS;
 }

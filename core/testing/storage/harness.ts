@@ -171,6 +171,8 @@ export async function everything(store: OpenStore, limit = 100, prefix = ''): Pr
     entries.push(...page.entries);
     if (page.next === undefined) return entries;
     assert.equal(page.next, page.entries.at(-1)?.created, '`next` is the `created` of the last entry');
+    // Else a page that begins at its cursor would be read for ever.
+    assert.ok(page.next > after, '`next` leads on');
     after = page.next;
   }
 }

@@ -157,6 +157,21 @@ test('errors are told by status and sentence; what is wrong inside a plugin is n
   }
 });
 
+test('what is wrong with a store is told by its sentence, without paths and addresses', (t) => {
+  const sentences = {
+    STORAGE_UNAVAILABLE: 'The store cannot be reached; nothing was changed.',
+    STORAGE_FULL: 'The store has no room left; nothing was changed.',
+    STORAGE_LOCKED: 'The data is in use.',
+  } as const;
+  for (const code of ['STORAGE_UNAVAILABLE', 'STORAGE_FULL', 'STORAGE_LOCKED'] as const) {
+    const { status, body } = errorAnswer(new JackfieldError(code, '/srv/data.json is secret'));
+    t.is(status, code === 'STORAGE_FULL' ? 507 : 503);
+    t.is(body, sentences[code]);
+  }
+  // What the client did stays told.
+  t.regex(String(errorAnswer(new JackfieldError('STORAGE_KEY_INVALID', '"a" is odd.')).body), /"a" is odd\./);
+});
+
 test('an HttpError is an error of 400 to 599', (t) => {
   for (const status of [399, 600, 200, 404.5, Number.NaN])
     t.throws(() => new HttpError(status, 'x'), { instanceOf: TypeError });

@@ -131,6 +131,56 @@ test('a damaged or missing file of ours beside the data is refused', async (t) =
   }
 });
 
+for (const [what, damage] of Object.entries({
+  'one octet of the header': (octets: Buffer) => octets.fill('X', 5, 6),
+  'the salt in the header': (octets: Buffer) => octets.fill('0', 25, 33),
+  'an octet too few in the header': (octets: Buffer) =>
+    Buffer.concat([octets.subarray(0, 3), octets.subarray(4)]),
+  'a header that became NUL': (octets: Buffer) => octets.fill(0, 0, HEADER_OCTETS),
+  'a beginning that is gone': (octets: Buffer) => octets.subarray(HEADER_OCTETS),
+})) {
+  test(`a damaged journal: adopt takes every commit in spite of ${what}`, async (t) => {
+    const { path, revision, journal } = await killed(t);
+    await writeFile(journal, damage(await readFile(journal)));
+    t.is(await outcomeOf(() => opened(t, { path })), 'STORAGE_CORRUPT');
+    t.is((await adopt(path)).commits, 3);
+    const adapter = await opened(t, { path });
+    t.deepEqual(await pairsOf(adapter), [
+      ['a', '1'],
+      ['b', '2'],
+      ['c', '1'],
+    ]);
+    t.true(adapter.revision() > revision);
+  });
+}
+
+test('a damaged base: what was to expire still does after adopt and discard', async (t) => {
+  for (const decide of [adopt, discard]) {
+    const { folder, path } = await freshFolder(t);
+    const before = new JsonFileAdapter({ path, checkpoints: NEVER });
+    await before.open();
+    const ttlMs = 3_600_000;
+    await before.commit({ puts: ['a', 'b'].map((key) => ({ key, value: key, ttlMs })) });
+    await before.commit(puts({ stays: '1' }));
+    await before.checkpoint();
+    const expiresAt = before.get('a')?.expiresAt;
+    await before.close();
+    const [base = ''] = (await readdir(folder)).filter((name) => name.includes('.base.'));
+    await writeFile(`${folder}/${base}`, (await readFile(`${folder}/${base}`)).fill('X', 3, 4));
+    t.is(await outcomeOf(() => opened(t, { path })), 'STORAGE_CORRUPT');
+    await decide(path);
+    const adapter = await opened(t, { path });
+    t.deepEqual(
+      (await entriesOf(adapter)).map((entry) => [entry.key, entry.expiresAt]),
+      [
+        ['a', expiresAt],
+        ['b', expiresAt],
+        ['stays', undefined],
+      ],
+    );
+  }
+});
+
 test('a torn last record is cut off with a warning, and kept aside', async (t) => {
   const { folder, path, journal } = await killed(t);
   const octets = await readFile(journal);

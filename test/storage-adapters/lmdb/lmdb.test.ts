@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import test from 'ava';
 import { silentLog } from '../../../core/log.js';
@@ -131,6 +131,13 @@ test('nothing is acknowledged into a file that was removed or replaced while it 
   const path = await freshPath(t);
   const adapter = await opened(t, { path });
   await put(adapter, 'a', '1');
+  await rename(path, `${path} elsewhere`);
+  t.is(adapter.fault, undefined);
+  t.is(await outcomeOf(() => put(adapter, 'a', '2')), 'STORAGE_UNAVAILABLE');
+  t.like(adapter.fault, { code: 'STORAGE_UNAVAILABLE' }, 'so that health probes tell it');
+  await rename(`${path} elsewhere`, path);
+  t.is(await outcomeOf(() => put(adapter, 'a', '2')), 'ok');
+  t.is(adapter.fault, undefined);
   await rm(path, { recursive: true });
   t.is(await outcomeOf(() => put(adapter, 'a', '2')), 'STORAGE_UNAVAILABLE');
   const second = await opened(t, { path });

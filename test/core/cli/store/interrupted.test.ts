@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import { LmdbAdapter } from '../../../../storage-adapters/lmdb/lmdb.js';
@@ -56,11 +58,46 @@ test('an export whose reader goes away ends', async (t) => {
   const puts = Array.from({ length: 5_000 }, (_, n) => ({ key: `key ${n}`, value: 'x'.repeat(1_000) }));
   await committed(folder, 'lmdb:from', { puts });
   const source = spawn(process.execPath, [MAIN, 'store', 'export', '-'], { cwd: folder });
+  let told = '';
+  source.stderr.on('data', (text) => {
+    told += text;
+  });
   await once(source.stdout, 'data');
   source.stdout.destroy();
   const [code] = await once(source, 'close');
   t.is(code, 1);
+  t.is(told, 'jackfield: Stopped before the end. The reader of stdout has gone. [INTERRUPTED]\n');
 });
+
+const FULL = '/dev/full';
+
+if (!existsSync(FULL)) console.log(`Left out: a stdout without room, since ${FULL} is not there.`);
+else {
+  test('what finds no room on stdout is an error, and told as one', async (t) => {
+    const folder = await tempFolder(t, { 'jackfield.config.json': configOf('lmdb:store') });
+    await committed(folder, 'lmdb:store', { puts: [{ key: 'a', value: '1' }] });
+    const full = await open(FULL, 'w');
+    t.teardown(() => full.close());
+    const told: Record<string, RegExp> = {
+      export: /^jackfield: The export cannot be read or written: there is no room left for stdout\. \[/,
+      stats: /^jackfield: not all could be written to stdout: ENOSPC/,
+    };
+    for (const [name, expected] of Object.entries(told)) {
+      const words = ['store', name, ...(name === 'export' ? ['-'] : [])];
+      const child = spawn(process.execPath, [MAIN, ...words], {
+        cwd: folder,
+        stdio: ['ignore', full.fd, 'pipe'],
+      });
+      let stderr = '';
+      child.stderr?.on('data', (text) => {
+        stderr += text;
+      });
+      const [code] = await once(child, 'close');
+      t.is(code, 1);
+      t.regex(stderr, expected);
+    }
+  });
+}
 
 test('a store larger than the heap is exported, imported and migrated', async (t) => {
   const folder = await tempFolder(t, { 'from.json': configOf('lmdb:from'), 'to.json': configOf('lmdb:to') });

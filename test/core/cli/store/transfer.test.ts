@@ -1,8 +1,10 @@
 import { existsSync } from 'node:fs';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import test from 'ava';
 import fc from 'fast-check';
+import { ROOT } from '../../../repository.js';
 import { tempFolder } from '../../temp-folder.js';
 import { start } from '../around.js';
 import { committed, configOf, entriesOf, pairsOf, store, succeeded, within } from './stores.js';
@@ -110,6 +112,11 @@ test('a target that holds entries is refused; --merge puts into it, --resume onl
   t.regex((await migrate()).stderr, /\[STORE_NOT_EMPTY\]\n$/);
   t.regex((await migrate('--resume')).stderr, /"x" stands where the source has "a"\. \[STORE_DIFFERS\]\n$/);
   t.deepEqual(await entriesOf(folder, 'lmdb:to'), before);
+  await committed(folder, 'lmdb:changed', { puts: [{ key: 'a', value: 'changed since' }] });
+  t.regex(
+    (await store(folder, 'migrate', '--from', 'lmdb:from', '--to', 'lmdb:changed', '--resume')).stderr,
+    /"a" has another value than the source\. \[STORE_DIFFERS\]\n$/,
+  );
   succeeded(t, await migrate('--merge'));
   t.deepEqual(await pairsOf(folder, 'lmdb:to'), [
     ['x', 'old x'],
@@ -142,11 +149,142 @@ test('an export goes to stdout with nothing else, also from an empty store in me
   const folder = await tempFolder(t, { 'jackfield.config.json': '{"storage":"memory"}' });
   const { code, stdout, stderr } = await store(folder, 'export', '-');
   t.is(code, 0);
-  t.is(stderr, '');
+  // It would be as empty if a server were full of entries.
+  t.is(stderr, 'jackfield: "memory" is not durable: what a server holds in it cannot be seen from here\n');
   const lines = stdout.trimEnd().split('\n');
   t.like(JSON.parse(lines[0] ?? ''), { jackfield: 'store-export', version: 1, adapter: 'memory' });
   t.is(JSON.parse(lines[1] ?? '').entries, 0);
   t.is(lines.length, 2);
+});
+
+test('a copy into a store that lives and dies with the process fails', async (t) => {
+  const folder = await tempFolder(t, {
+    'from.json': configOf('json-file:data.json'),
+    'jackfield.config.json': '{"storage":"memory"}',
+  });
+  await committed(folder, 'json-file:data.json', { puts: [{ key: 'a', value: '1' }] });
+  succeeded(t, await store(folder, 'export', 'all.ndjson', '--config', 'from.json'));
+  for (const words of [
+    ['import', 'all.ndjson'],
+    ['migrate', '--from', 'from.json', '--to', 'jackfield.config.json'],
+  ]) {
+    const { code, stdout, stderr } = await store(folder, ...words);
+    t.is(code, 1);
+    t.is(stdout, '');
+    t.regex(stderr, /"memory" has lost it all when it was closed\. \[STORE_DIFFERS\]\n$/);
+  }
+});
+
+test('an export is nobody else to read, unless the one before was', async (t) => {
+  const folder = await tempFolder(t, { 'jackfield.config.json': configOf('json-file:data.json') });
+  await committed(folder, 'json-file:data.json', { puts: [{ key: 'a', value: '1' }] });
+  const file = join(folder, 'all.ndjson');
+  const modeBehind = async () => {
+    succeeded(t, await store(folder, 'export', 'all.ndjson'));
+    return (await stat(file)).mode & 0o777;
+  };
+  t.is(await modeBehind(), 0o600);
+  await chmod(file, 0o664);
+  t.is(await modeBehind(), 0o664);
+});
+
+test('a copy that finds no more room tells how far it came and how to go on', async (t) => {
+  const folder = await tempFolder(t, {
+    // Two pages find room in it, and the third does not.
+    'small.mjs': `
+      import { StorageError } from ${JSON.stringify(pathToFileURL(join(ROOT, 'dist/core/index.js')).href)};
+      let commits = 0;
+      export default {
+        name: 'small',
+        create: () => ({
+          name: 'small',
+          supports: { durable: true, shared: 'process', bounded: false, watch: false },
+          open() {},
+          get() {},
+          list: () => ({ entries: [] }),
+          commit() {
+            commits += 1;
+            if (commits > 2) throw new StorageError('STORAGE_FULL', 'The disk is full.');
+            return { ok: true, revision: commits, previous: new Map() };
+          },
+          close() {},
+        }),
+      };`,
+    'to.json': '{"storage":"./small.mjs"}',
+  });
+  const puts = Array.from({ length: 2_500 }, (_, n) => ({ key: `key ${n}`, value: 'x' }));
+  await committed(folder, 'lmdb:from', { puts });
+  const { code, stderr } = await store(folder, 'migrate', '--from', 'lmdb:from', '--to', 'to.json');
+  t.is(code, 1);
+  t.is(
+    stderr,
+    'jackfield: The store has no room left; nothing was changed. The disk is full. 2000 entries had been copied before; go on with --resume. [STORAGE_FULL]\n',
+  );
+});
+
+/** What becomes of puts in each mode of the store below. */
+const KEPT = {
+  drops: "(puts) => puts.filter(({ key }) => key !== 'b')",
+  cuts: '(puts) => puts.map((put) => ({ ...put, value: put.value.slice(0, 1) }))',
+  turns: '(puts) => [...puts].reverse()',
+  keeps: '(puts) => puts',
+};
+
+test('a target that does not give back what was stored is found out', async (t) => {
+  const memory = pathToFileURL(join(ROOT, 'dist/storage-adapters/memory.js')).href;
+  const folder = await tempFolder(t, {
+    ...Object.fromEntries(
+      Object.entries(KEPT).flatMap(([mode, kept]) => [
+        [
+          `${mode}.mjs`,
+          `import { MemoryAdapter } from ${JSON.stringify(memory)};
+          export default {
+            name: 'faulty',
+            create: () => {
+              const store = new MemoryAdapter();
+              const commit = store.commit.bind(store);
+              store.commit = ({ puts = [], ...rest }) => commit({ ...rest, puts: (${kept})(puts) });
+              Object.defineProperty(store, 'supports', { value: { ...store.supports, durable: true } });
+              return store;
+            },
+          };`,
+        ],
+        [`${mode}.json`, JSON.stringify({ storage: `./${mode}.mjs` })],
+      ]),
+    ),
+  });
+  const puts = ['a', 'b', 'c'].map((key) => ({ key, value: `value of ${key}` }));
+  await committed(folder, 'lmdb:from', { puts });
+  for (const mode of Object.keys(KEPT)) {
+    for (const merge of [[], ['--merge']]) {
+      const { code, stderr } = await store(
+        folder,
+        'migrate',
+        '--from',
+        'lmdb:from',
+        '--to',
+        `${mode}.json`,
+        ...merge,
+      );
+      // Merged into what is there, entries have no order of their own.
+      const isFine = mode === 'keeps' || (mode === 'turns' && merge.length > 0);
+      t.is(code, isFine ? 0 : 1, `${mode} ${merge}: ${stderr}`);
+      if (!isFine) t.regex(stderr, /\[STORE_DIFFERS\]\n$/);
+    }
+  }
+});
+
+test('an export that is empty is called that, and one entry is one', async (t) => {
+  const folder = await tempFolder(t, {
+    'jackfield.config.json': configOf('lmdb:store'),
+    'empty.ndjson': '',
+  });
+  t.is(
+    (await store(folder, 'import', 'empty.ndjson')).stderr,
+    'jackfield: The export is not whole or was changed: it is empty. [EXPORT_INVALID]\n',
+  );
+  await committed(folder, 'lmdb:store', { puts: [{ key: 'a', value: '1' }] });
+  t.regex((await store(folder, 'export', 'all.ndjson')).stdout, /^1 entry exported to all\.ndjson, /);
 });
 
 test('files that cannot be read or written are EXPORT_UNREADABLE', async (t) => {
