@@ -82,7 +82,7 @@ export class RedisFeed {
           this.#feed.wake();
         }
         const block = ['XREAD', 'COUNT', '1', 'BLOCK', String(BLOCK_MS), 'STREAMS', changes, last];
-        last = lastId(await this.#waiter.send(block, BLOCK_MS));
+        last = lastId(await this.#waiter.send(block, { extraMs: BLOCK_MS }));
         if (last !== undefined) this.#feed.wake();
       } catch {
         last = undefined;

@@ -16,6 +16,7 @@ import {
   type WatchedChange,
 } from '../../core/storage/contract.js';
 import { Commits } from './commits.js';
+import { mustWaitForDisk } from './disk-wait.js';
 import { readFailure } from './failures.js';
 import { RedisFeed } from './feed.js';
 import { Link, loadDriver } from './link.js';
@@ -134,13 +135,18 @@ export class RedisAdapter implements StorageAdapter {
     const keys = keysOf(namespace);
     const link = new Link(driver, linkOptions, keys.entries, this.#context, () => feed.wake());
     const feed = new RedisFeed(link, keys, driver, linkOptions, this.#context);
-    // WAITAOF holds up everything behind it on its connection.
-    const writer = waitForDisk ? new Link(driver, linkOptions, keys.entries, this.#context) : link;
+    // WAITAOF holds up everything behind it on its connection, and answers for the node that it was sent to.
+    const writer = waitForDisk
+      ? new Link(driver, { ...linkOptions, oneNode: true }, keys.entries, this.#context)
+      : link;
     try {
       await link.open();
-      if (writer !== link) await writer.open();
-      const { isDurable } = await inspect(link, keys, this.#options);
+      const { isDurable, appendFsync } = await inspect(link, keys, this.#options);
       this.#isDurable = isDurable;
+      if (writer !== link) {
+        await writer.open();
+        await mustWaitForDisk(writer, keys, appendFsync, this.#options.durable);
+      }
     } catch (cause) {
       link.close();
       writer.close();

@@ -1,4 +1,4 @@
-/** Redis for tests, from the `redis-server` of the machine: a server of its own in a temporary folder. */
+/** Redis for tests, from the `redis-server` or `valkey-server` of the machine: a server of its own in a temporary folder. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -19,14 +19,35 @@ export interface RedisServer {
   ask(...command: readonly string[]): Promise<string>;
 }
 
+/** What is run: the one that JACKFIELD_TEST_REDIS names, else the first of the two that this machine has. */
+const PROGRAM = process.env.JACKFIELD_TEST_REDIS || installed();
+
+function installed(): string | undefined {
+  return ['redis-server', 'valkey-server'].find((name) => {
+    try {
+      execFileSync(name, ['--version'], { stdio: 'ignore' });
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
 /** Why there is none on this machine; undefined where there is one. In CI there has to be one. */
 export function redisMissing(): string | undefined {
-  try {
-    execFileSync('redis-server', ['--version'], { stdio: 'ignore' });
-    return undefined;
-  } catch {
-    return 'Redis is left out: no redis-server is installed';
-  }
+  return PROGRAM === undefined
+    ? 'Redis is left out: neither redis-server nor valkey-server is installed'
+    : undefined;
+}
+
+/** Why the tests of WAITAOF are left out on this machine; undefined where its server has it. */
+export function waitAofMissing(): string | undefined {
+  if (PROGRAM === undefined) return redisMissing();
+  const said = execFileSync(PROGRAM, ['--version'], { encoding: 'utf8' });
+  const [version = '', major = '', minor = ''] = /(?<=v=)(\d+)\.(\d+)\.\d+/.exec(said) ?? [];
+  return Number(major) * 100 + Number(minor) < 702
+    ? `waitForDisk is left out: ${PROGRAM} ${version} has no WAITAOF`
+    : undefined;
 }
 
 /** @param settings As on the command line: `['--appendonly', 'yes']`. */
@@ -53,7 +74,7 @@ export async function startRedis(settings: readonly string[] = []): Promise<Redi
         '',
         ...settings,
       ];
-      child = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'inherit'] });
+      child = spawn(PROGRAM ?? 'redis-server', args, { stdio: ['ignore', 'pipe', 'inherit'] });
       const log = await readyOrEnded(child);
       if (log === undefined) {
         port = wanted;
