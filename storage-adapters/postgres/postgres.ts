@@ -11,6 +11,7 @@ import {
   type Entry,
   type Listing,
   type Page,
+  type Position,
   type StorageAdapter,
   StorageError,
   type WatchedChange,
@@ -159,8 +160,12 @@ export class PostgresAdapter implements StorageAdapter {
     return this.#mustBeOpen().commits.commit(change);
   }
 
-  watch(afterRevision: number): AsyncIterable<WatchedChange> {
-    return this.#mustBeOpen().feed.watch(afterRevision);
+  watch(afterRevision: number, mark?: string): AsyncIterable<WatchedChange> {
+    return this.#mustBeOpen().feed.watch(afterRevision, mark);
+  }
+
+  async position(): Promise<Position> {
+    return this.#mustBeOpen().feed.position();
   }
 
   async revision(): Promise<number> {

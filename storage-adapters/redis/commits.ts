@@ -1,5 +1,6 @@
 /** Commits, each one run of the script; and, where it is asked for, the wait until they are on disk. */
 import type { Change, CommitResult } from '../../core/storage/contract.js';
+import { nextMark } from '../../core/storage/polled-feed.js';
 import { DiskWait } from './disk-wait.js';
 import { commitFailure } from './failures.js';
 import type { Connection, Link } from './link.js';
@@ -73,7 +74,7 @@ export class Commits {
     { checks = [], puts = [], deletes = [] }: Change,
     only?: Connection,
   ): Promise<unknown> {
-    const args = [String(this.#historyChanges), String(SWEEP), mode, String(checks.length)];
+    const args = [String(this.#historyChanges), String(SWEEP), nextMark(), mode, String(checks.length)];
     for (const { key, revision } of checks) args.push(key, String(revision));
     args.push(String(puts.length));
     for (const { key, value, ttlMs = 0 } of puts) args.push(key, value, String(ttlMs));
