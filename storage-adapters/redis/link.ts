@@ -143,6 +143,17 @@ export class Link {
     }
   }
 
+  /**
+   * Whoever only reads is not told that its server has become a replica, and would be answered what others have changed
+   * since; so it is asked now and then. In a cluster a replica sends away who asks for a key.
+   */
+  async leaveReplica(): Promise<void> {
+    const connection = this.#connection;
+    if (connection === undefined || this.#options.cluster) return;
+    const isReplica = await inTime(isOfReplica(connection), this.#options.commandTimeoutMs);
+    if (isReplica) this.#replace(connection, new Error(IS_REPLICA));
+  }
+
   close(): void {
     this.#isClosed = true;
     this.#connection?.destroy();
@@ -180,8 +191,24 @@ export class Link {
     }
   }
 
+  /** In turn, where there are several that are no cluster: until one is the primary. */
   async #connect(): Promise<Connection> {
-    const { urls, cluster, connectTimeoutMs } = this.#options;
+    const { urls, cluster } = this.#options;
+    if (cluster) return this.#connectTo(urls);
+    const failures: unknown[] = [];
+    for (const url of urls) {
+      if (this.#isClosed) break;
+      try {
+        return await this.#connectTo([url]);
+      } catch (cause) {
+        failures.push(cause);
+      }
+    }
+    throw failures.length > 1 ? new AggregateError(failures, '') : failures[0];
+  }
+
+  async #connectTo(urls: readonly string[]): Promise<Connection> {
+    const { cluster, connectTimeoutMs } = this.#options;
     const common = {
       RESP: 2,
       disableOfflineQueue: true,
@@ -208,6 +235,7 @@ export class Link {
     client.on('node-error', failed);
     try {
       await inTime(client.connect(), connectTimeoutMs);
+      if (!cluster && (await inTime(isOfReplica(connection), connectTimeoutMs))) throw new Error(IS_REPLICA);
     } catch (cause) {
       connection.destroy();
       throw first ?? cause;
@@ -237,6 +265,19 @@ export class Link {
     });
     return { client, send: (args: Arguments) => client.sendCommand(this.#key, false, args) };
   }
+}
+
+const IS_REPLICA = 'the server is a replica; the address must lead to the primary';
+
+/** HELLO is the one command that tells this to every user. Where even that is forbidden, it shows with the first commit. */
+async function isOfReplica(connection: Connection): Promise<boolean> {
+  const told = await connection.send(['HELLO']).catch((cause: unknown) => {
+    if (cause instanceof Error && /^(?:ERR|NOPERM) /.test(cause.message)) return [];
+    throw cause;
+  });
+  if (!Array.isArray(told)) return false;
+  const role: unknown = told[told.indexOf('role') + 1];
+  return role === 'replica' || role === 'slave';
 }
 
 /** Where none are allowed, the driver wraps the answer that asked for one. */

@@ -157,7 +157,7 @@ export class RedisAdapter implements StorageAdapter {
       this.#context.log.info('answered commits may be lost with the Redis server: see docs/redis.md');
     const commits = new Commits(writer, keys, { historyChanges, waitForDisk });
     // An outage is told by the calls that meet it; here it only means to look again later.
-    const sweep = () => commits.sweep().catch(() => {});
+    const sweep = () => Promise.all([commits.sweep(), link.leaveReplica()]).catch(() => {});
     this.#opened = { link, commits, feed, sweeper: setInterval(sweep, sweepIntervalMs).unref() };
   }
 

@@ -142,9 +142,31 @@ async function ask(port: number, command: readonly string[]): Promise<string> {
   return answer.replace(/\+OK\r\n$/, '');
 }
 
-/** Three masters, each with a third of the slots. */
-export async function startRedisCluster(): Promise<{
+/** Resolves when it has all that its primary had, and gets what comes. */
+export async function isReplicaOf(replica: RedisServer, primary: RedisServer): Promise<void> {
+  await replica.ask('REPLICAOF', '127.0.0.1', String(primary.port));
+  await isInStep(replica, primary);
+}
+
+/** Resolves when the replica has got as much as the primary has sent. */
+export async function isInStep(replica: RedisServer, primary: RedisServer): Promise<void> {
+  const offset = async (server: RedisServer, name: string) => {
+    const told = await server.ask('INFO', 'replication');
+    return told.includes('master_sync_in_progress:1')
+      ? undefined
+      : new RegExp(`^${name}:(\\d+)`, 'm').exec(told)?.[1];
+  };
+  for (;;) {
+    const got = await offset(replica, 'slave_repl_offset');
+    if (got !== undefined && got === (await offset(primary, 'master_repl_offset'))) return;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/** Three masters, each with a third of the slots; where it is asked for, a replica of the last one. */
+export async function startRedisCluster(withReplica = false): Promise<{
   readonly nodes: readonly RedisServer[];
+  readonly replica: RedisServer | undefined;
   stop(): Promise<void>;
 }> {
   const settings = [
@@ -165,17 +187,36 @@ export async function startRedisCluster(): Promise<{
     await node.ask('CLUSTER', 'ADDSLOTSRANGE', String(from), String(to));
     await node.ask('CLUSTER', 'SET-CONFIG-EPOCH', String(at + 1));
   }
-  for (const node of nodes.slice(1)) await node.ask('CLUSTER', 'MEET', '127.0.0.1', String(nodes[0]!.port));
-  for (const node of nodes) {
-    for (let info = ''; !(info.includes('cluster_state:ok') && info.includes('cluster_known_nodes:3')); ) {
+  const replica = withReplica
+    ? await startRedis([...settings, '--repl-diskless-sync-delay', '0'])
+    : undefined;
+  const all = replica === undefined ? nodes : [...nodes, replica];
+  for (const node of all.slice(1)) await node.ask('CLUSTER', 'MEET', '127.0.0.1', String(nodes[0]!.port));
+  for (const node of all) {
+    const isKnown = `cluster_known_nodes:${all.length}\r`;
+    for (let info = ''; !(info.includes('cluster_state:ok') && info.includes(isKnown)); ) {
       await new Promise((resolve) => setTimeout(resolve, 50));
       info = await node.ask('CLUSTER', 'INFO');
     }
   }
+  if (replica !== undefined) {
+    const [, id = ''] = (await nodes[2]!.ask('CLUSTER', 'MYID')).split('\r\n');
+    while (!(await replica.ask('CLUSTER', 'REPLICATE', id)).startsWith('+OK')) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    await isInStep(replica, nodes[2]!);
+    for (const node of all) {
+      const isReplica = new RegExp(`:${replica.port}@.*slave ${id}`);
+      while (!isReplica.test(await node.ask('CLUSTER', 'NODES'))) {
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    }
+  }
   return {
     nodes,
+    replica,
     async stop() {
-      await Promise.all(nodes.map((node) => node.stop()));
+      await Promise.all(all.map((node) => node.stop()));
     },
   };
 }
