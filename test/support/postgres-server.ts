@@ -17,6 +17,8 @@ export interface PostgresServer {
   readonly socket: string;
   /** Of the one database that there is. @param port Of a proxy; without it the Unix socket. */
   url(port?: number): string;
+  /** Another server with all that this one has, which follows it. This one is stopped for a moment meanwhile. */
+  standby(settings?: readonly string[]): Promise<PostgresServer>;
   /** kill -9, every process of it. */
   kill(): Promise<void>;
   start(): Promise<void>;
@@ -134,7 +136,8 @@ async function isReady(child: ChildProcess): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       log += text;
-      if (text.includes('ready to accept connections')) resolve();
+      // A standby accepts read-only ones.
+      if (/ready to accept (?:read-only )?connections/.test(text)) resolve();
     });
     child.once('close', (code) => reject(new Error(`PostgreSQL ended with ${code}: ${log}`)));
   });
