@@ -139,7 +139,9 @@ export class Database {
       isLost = true;
     };
     const warnings: string[] = [];
-    const warned = ({ routine }: pg.DatabaseError) => void warnings.push(routine ?? '');
+    const warned = ({ routine = '' }: { readonly routine?: string | undefined }) => {
+      warnings.push(routine);
+    };
     client.on('error', lost).on('end', lost).on('notice', warned);
     let isBroken = true;
     try {

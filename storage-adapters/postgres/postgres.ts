@@ -24,9 +24,7 @@ import { behindPrefix, entryOf, NOW_MS, octets } from './rows.js';
 import { openNamespace } from './tables.js';
 
 // The sentence is ours, so that no error shows what was found: it holds a password.
-const address = z
-  .string()
-  .regex(/^postgres(?:ql)?:\/\//, 'must begin with postgres:// or postgresql://');
+const address = z.string().regex(/^postgres(?:ql)?:\/\//, 'must begin with postgres:// or postgresql://');
 
 const options = z.strictObject({
   url: z

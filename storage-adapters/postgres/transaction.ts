@@ -102,9 +102,9 @@ async function commit(session: Session): Promise<void> {
   } catch (cause) {
     throw isRefusal(cause) ? cause : outcomeUnknown(cause);
   }
-  // Statements have a time-out, and so has the wait for a synchronous standby: then it is a COMMIT with a warning.
+  // Somebody has ended the wait for a synchronous standby (pg_cancel_backend): it is a COMMIT all the same, with a warning.
   if (session.warnings.includes('SyncRepWaitForLSN')) {
-    throw outcomeUnknown(new Error('no synchronous standby has confirmed the commit in time'));
+    throw outcomeUnknown(new Error('no synchronous standby has confirmed the commit'));
   }
   if (answer !== 'COMMIT') throw new StorageError('STORAGE_UNAVAILABLE', 'The server undid the transaction.');
 }
