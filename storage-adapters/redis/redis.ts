@@ -36,7 +36,7 @@ const options = z.strictObject({
       'must be one address or a list of them, each with redis:// or rediss://',
     )
     .describe(
-      'redis://user:password@host:port/database, rediss:// for TLS. For a cluster one of its nodes, or a list of some in case that one is down. It is never logged.',
+      'redis://user:password@host:port/database, rediss:// for TLS. For a cluster one of its nodes, or a list of some in case that one is down. With cluster: false a list is a primary and its replicas, of which the primary is taken. It is never logged.',
     ),
   namespace: z
     .string()
@@ -45,7 +45,10 @@ const options = z.strictObject({
     .describe(
       'Whose entries these are: servers with the same namespace share them. Letters, digits, ".", "_", "-"; 1 to 64.',
     ),
-  cluster: z.boolean().optional().describe('The address is that of a cluster. Default: where it is a list.'),
+  cluster: z
+    .boolean()
+    .optional()
+    .describe('Whether the addresses are those of a cluster. Default: where url is a list.'),
   connectTimeoutMs: z
     .int()
     .min(1)
@@ -81,13 +84,13 @@ const options = z.strictObject({
     .boolean()
     .default(false)
     .describe(
-      "Answers a commit only when it is on the server's disk (WAITAOF, Redis 7.2 or Valkey, with appendonly yes); else what appendfsync says holds. Error: STORAGE_UNREADABLE where the server has no WAITAOF.",
+      "Answers a commit only when it is on the server's disk (WAITAOF, Redis 7.2 or later, with appendonly yes); else what appendfsync says holds. Error: STORAGE_UNREADABLE where the server has no WAITAOF, does not sync, or answers before it does.",
     ),
   durable: z
     .boolean()
     .default(false)
     .describe(
-      'Whether an answered commit is on disk, where the server does not let its configuration be read. It is only what is declared; it changes nothing.',
+      'Whether an answered commit is on disk (appendfsync always), where the server does not let its configuration be read.',
     ),
 });
 

@@ -251,6 +251,30 @@ withWaitAof(test, (server) => {
     },
   );
 
+  test.serial('in a cluster a node that hands over loses no commit that was waited for', async (t) => {
+    const cluster = await startRedisCluster(true);
+    t.teardown(() => cluster.stop());
+    const url = cluster.nodes.map((node) => node.url);
+    const [namespace = ''] = await Promise.all(
+      Array.from({ length: 12 }, async (_, n) => {
+        const slot = await cluster.nodes[2]!.ask('CLUSTER', 'KEYSLOT', `moved-${n}`);
+        return Number(slot.slice(1)) > 11_000 ? `moved-${n}` : '';
+      }),
+    ).then((names) => names.filter(Boolean));
+    const adapter = await opened(
+      t,
+      new RedisAdapter({ url, namespace, waitForDisk: true }, { log: silentLog }),
+    );
+    const writers = writersOf(adapter);
+    await writers.acknowledge(100);
+    t.regex(await cluster.replica!.ask('CLUSTER', 'FAILOVER'), /OK/);
+    await until(async () => /role:master/.test(await cluster.replica!.ask('INFO', 'replication')));
+    await writers.acknowledge(100);
+    await writers.stop();
+    t.log(`${writers.refused} refused, ${writers.unknown} unknown`);
+    t.deepEqual(await writers.faults(), []);
+  });
+
   test.serial('in a cluster the node that has the namespace is waited for', async (t) => {
     t.is(waitAofMissing(), undefined);
     const cluster = await startRedisCluster();
