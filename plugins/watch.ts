@@ -4,7 +4,7 @@
  * STORAGE_REVISION_UNKNOWN, STORAGE_HISTORY_GONE and those of the store.
  */
 import { z } from 'zod';
-import { definePlugin, JackfieldError, type Request } from '../core/plugin-api.js';
+import { definePlugin, JackfieldError, type Position, type Request } from '../core/plugin-api.js';
 import { strangeParameter, wholeNumber } from './shared/page-query.js';
 import { EventStream } from './watch/event-stream.js';
 
@@ -45,8 +45,8 @@ export default definePlugin({
         const detail = `${after} was asked for, ${reached} is the last.`;
         throw new JackfieldError('STORAGE_REVISION_UNKNOWN', detail);
       }
-      const start =
-        after === undefined ? await (position?.() ?? { revision: reached }) : { revision: after, mark };
+      const last: Position = position === undefined ? { revision: reached } : await position();
+      const start = after === undefined ? last : { revision: after, mark };
       const reader = watch(start.revision, start.mark)[Symbol.asyncIterator]();
       const { heartbeatMs } = options;
       const stream = new EventStream(
@@ -60,7 +60,8 @@ export default definePlugin({
       open.add(stream);
       // Where something lies behind the revision, what the feed says to it comes before the head, so that it can be
       // a status. Nothing needs to lie there, so it is not waited for any longer than a moment.
-      if (start.revision < reached || mark !== undefined) await stream.begun();
+      const isAtEnd = mark === undefined ? after === reached : after === last.revision && mark === last.mark;
+      if (after !== undefined && !isAtEnd) await stream.begun();
       const { clientEnded } = request;
       // Else it would be noticed at the next sign of life: what a client that is gone is sent first is still taken.
       clientEnded.addEventListener('abort', () => void stream.return(), { once: true });
