@@ -116,9 +116,10 @@ function failoverTests(): void {
     const commit = t.throwsAsync(adapter.commit(put('a', 'y')), { code: 'STORAGE_OUTCOME_UNKNOWN' });
     const cancel = `SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'`;
     let isOver = false;
-    void commit.then(() => {
+    const over = () => {
       isOver = true;
-    });
+    };
+    commit.then(over, over);
     while (!isOver) await ask(primary, cancel);
     t.regex((await commit).message, /no synchronous standby has confirmed/);
     await standby.start();
