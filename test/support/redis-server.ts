@@ -150,12 +150,12 @@ export async function isReplicaOf(replica: RedisServer, primary: RedisServer): P
 
 /** Resolves when the replica has got as much as the primary has sent. */
 export async function isInStep(replica: RedisServer, primary: RedisServer): Promise<void> {
-  const offset = async (server: RedisServer, name: string) => {
-    const told = await server.ask('INFO', 'replication');
-    return told.includes('master_sync_in_progress:1')
-      ? undefined
-      : new RegExp(`^${name}:(\\d+)`, 'm').exec(told)?.[1];
-  };
+  const offset = async (server: RedisServer, name: string) =>
+    new RegExp(`^${name}:(\\d+)`, 'm').exec(await server.ask('INFO', 'replication'))?.[1];
+  // Before that both may count to nothing.
+  while (!(await replica.ask('INFO', 'replication')).includes('master_link_status:up')) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
   for (;;) {
     const got = await offset(replica, 'slave_repl_offset');
     if (got !== undefined && got === (await offset(primary, 'master_repl_offset'))) return;
