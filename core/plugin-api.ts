@@ -37,13 +37,14 @@ export type {
   Listing,
   MaybePromise,
   Page,
+  Position,
   Supports,
   WatchedChange,
 } from './storage/contract.js';
 
 /** The store as plugins see it: every call is checked at the core's door. `watch` is there where `supports` says so. */
 export interface Storage
-  extends Pick<StorageAdapter, 'name' | 'supports' | 'get' | 'list' | 'watch' | 'revision'> {
+  extends Pick<StorageAdapter, 'name' | 'supports' | 'get' | 'list' | 'watch' | 'revision' | 'position'> {
   /**
    * Present where the store begins to count its revisions anew whenever it is opened: a word that is another each time.
    * Whoever gives a revision to a client that may come back later gives this with it.

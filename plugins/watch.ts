@@ -4,7 +4,7 @@
  * STORAGE_REVISION_UNKNOWN, STORAGE_HISTORY_GONE and those of the store.
  */
 import { z } from 'zod';
-import { definePlugin, JackfieldError, type Request } from '../core/plugin-api.js';
+import { definePlugin, JackfieldError, type Position, type Request } from '../core/plugin-api.js';
 import { misreadText, strangeParameter, wholeNumber } from './shared/page-query.js';
 import { EventStream } from './watch/event-stream.js';
 
@@ -31,7 +31,7 @@ export default definePlugin({
     if (storage.watch === undefined || storage.revision === undefined) {
       throw new JackfieldError('STORAGE_WATCH_MISSING', `"${storage.name}" keeps none.`);
     }
-    const { watch, revision, era } = storage;
+    const { watch, revision, position, era } = storage;
     const open = new Set<EventStream>();
     // A stop waits for answers under way, and these would never end by themselves.
     signal.addEventListener('abort', () => {
@@ -39,18 +39,19 @@ export default definePlugin({
     });
 
     handle('GET', '/watch', async (request) => {
-      const { prefix, after } = readQuery(request, era);
+      const { prefix, after, mark } = readQuery(request, era, position !== undefined);
       const reached = await revision();
       if (after !== undefined && after > reached) {
         const detail = `${after} was asked for, ${reached} is the last.`;
         throw new JackfieldError('STORAGE_REVISION_UNKNOWN', detail);
       }
-      const start = after ?? reached;
-      const reader = watch(start)[Symbol.asyncIterator]();
+      const last: Position = position === undefined ? { revision: reached } : await position();
+      const start = after === undefined ? last : { revision: after, mark };
+      const reader = watch(start.revision, start.mark)[Symbol.asyncIterator]();
       const { heartbeatMs } = options;
       const stream = new EventStream(
         reader,
-        { revision: start, era, prefix, heartbeatMs },
+        { ...start, era, prefix, heartbeatMs },
         {
           failed: (error) => log.warn({ err: error }, 'A feed of changes broke off.'),
           ended: () => open.delete(stream),
@@ -59,7 +60,8 @@ export default definePlugin({
       open.add(stream);
       // Where something lies behind the revision, what the feed says to it comes before the head, so that it can be
       // a status. Nothing needs to lie there, so it is not waited for any longer than a moment.
-      if (start < reached) await stream.begun();
+      const isAtEnd = mark === undefined ? after === reached : after === last.revision && mark === last.mark;
+      if (after !== undefined && !isAtEnd) await stream.begun();
       const { clientEnded } = request;
       // Else it would be noticed at the next sign of life: what a client that is gone is sent first is still taken.
       clientEnded.addEventListener('abort', () => void stream.return(), { once: true });
@@ -73,7 +75,8 @@ export default definePlugin({
 function readQuery(
   { query, target, headers }: Request,
   era: string | undefined,
-): { prefix: string; after: number | undefined } {
+  hasMarks: boolean,
+): { prefix: string; after: number | undefined; mark?: string | undefined } {
   const refusal = strangeParameter(query, ['prefix', 'after']) ?? misreadText({ query, target });
   if (refusal !== undefined) throw new JackfieldError('QUERY_INVALID', refusal);
   const after = wholeNumber(query.get('after'));
@@ -83,13 +86,14 @@ function readQuery(
   const prefix = query.get('prefix') ?? '';
   const lastEventId = headers['last-event-id'];
   if (lastEventId === undefined || lastEventId === '') return { prefix, after };
-  const [, revision = '', of] = /^(\d+)(?:-([0-9a-f]+))?$/.exec(lastEventId) ?? [];
+  const [, revision = '', word] = /^(\d+)(?:-([0-9a-f]+))?$/.exec(lastEventId) ?? [];
   const last = wholeNumber(revision);
   const given = `Last-Event-ID ${JSON.stringify(lastEventId)}`;
   if (last === undefined || Number.isNaN(last)) {
     throw new JackfieldError('STORAGE_REVISION_UNKNOWN', `${given} is none.`);
   }
   // The same number means something else there, and what lay between would be missed without a word.
-  if (of !== era) throw new JackfieldError('STORAGE_HISTORY_GONE', `${given} is of a store that is gone.`);
+  if (era === undefined && hasMarks) return { prefix, after: last, mark: word };
+  if (word !== era) throw new JackfieldError('STORAGE_HISTORY_GONE', `${given} is of a store that is gone.`);
   return { prefix, after: last };
 }

@@ -10,7 +10,7 @@ export class PendingCalls {
   #pending: Set<{ readonly call: string }> | undefined = new Set();
 
   constructor(store: Storage) {
-    const { watch, revision, era } = store;
+    const { watch, revision, position, era } = store;
     this.storage = {
       name: store.name,
       supports: store.supports,
@@ -23,6 +23,7 @@ export class PendingCalls {
       commit: ((change: Change) => this.#note('storage.commit', store.commit(change))) as Storage['commit'],
       ...(watch === undefined ? {} : { watch }),
       ...(revision === undefined ? {} : { revision }),
+      ...(position === undefined ? {} : { position }),
       ...(era === undefined ? {} : { era }),
     };
   }

@@ -234,7 +234,7 @@ class Reader implements AsyncIterator<WatchedChange, undefined> {
 function kept(change: WatchedChange): Kept {
   const { revision, puts, deletes } = change;
   const [entry] = puts;
-  const isOne = puts.length === 1 && deletes.length === 0;
+  const isOne = puts.length === 1 && deletes.length === 0 && change.mark === undefined;
   return isOne && entry?.revision === revision ? entry : change;
 }
 

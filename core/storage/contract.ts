@@ -86,11 +86,19 @@ export interface Supports {
  */
 export interface WatchedChange {
   readonly revision: number;
+  /**
+   * Where a store can lose what was answered, as a server does that another one takes over from: a word in hexadecimal
+   * digits that no other change has. Behind such a loss revisions are given again; what has another mark is another one.
+   */
+  readonly mark?: string;
   /** As they stood behind the commit, in the order of its puts. */
   readonly puts: readonly Entry[];
   /** Keys that were there before. */
   readonly deletes: readonly string[];
 }
+
+/** Behind a change: where a reader of the feed stands. */
+export type Position = Pick<WatchedChange, 'revision' | 'mark'>;
 
 /**
  * Each function may answer at once or with a promise; the synchronous answer is the fast path of stores in memory.
@@ -109,11 +117,15 @@ export interface StorageAdapter {
    * Every change after the given revision, in order, without gaps; then those to come, until `close` ends it or the
    * reader returns (which also ends a `next` that waits). A commit that changed nothing need not be told.
    * Errors, from `next`: STORAGE_HISTORY_GONE where changes behind the given revision are no longer kept,
-   * STORAGE_REVISION_UNKNOWN where it is one that this store has not reached.
+   * STORAGE_REVISION_UNKNOWN where it is one that this store has not reached, or where the change with this revision is
+   * another one than the mark says.
+   * @param mark Of the change with that revision, where the store gives marks.
    */
-  watch?(afterRevision: number): AsyncIterable<WatchedChange>;
+  watch?(afterRevision: number, mark?: string): AsyncIterable<WatchedChange>;
   /** The revision of the last change that can be read; 0 where there was none. Present where `watch` is. */
   revision?(): MaybePromise<number>;
+  /** Where a reader stands that wants only what comes next. Present where changes have marks. */
+  position?(): MaybePromise<Position>;
   /**
    * Optional: why nothing is written any more until the store is opened anew, as after a disk that failed; undefined
    * while all is well. Health probes tell it.

@@ -5,13 +5,36 @@
  * The law here: a wake-up carries nothing. It may come late, twice or for nothing; what is told is only ever what was
  * read behind the reader's own revision, so no wake-up that was lost can lose a change.
  */
-import { StorageError, type WatchedChange } from './contract.js';
+import { randomBytes } from 'node:crypto';
+import { type Position, StorageError, type WatchedChange } from './contract.js';
 
-/**
- * Reads changes behind a revision, in order and without a gap, as many as are good to read at once; none where none
- * are there yet. Errors: STORAGE_HISTORY_GONE, STORAGE_REVISION_UNKNOWN, STORAGE_UNAVAILABLE.
- */
-export type ReadChanges = (afterRevision: number) => Promise<readonly WatchedChange[]>;
+/** What follows a revision, and what stood there, all of one moment. */
+export interface Following {
+  /** In order and without a gap, as many as are good to read at once; none where none are there yet. */
+  readonly changes: readonly WatchedChange[];
+  /** The last change up to the revision, where it is kept. */
+  readonly last?: Position | undefined;
+}
+
+/** Errors: STORAGE_HISTORY_GONE, STORAGE_REVISION_UNKNOWN, STORAGE_UNAVAILABLE. */
+export type ReadChanges = (afterRevision: number) => Promise<Following>;
+
+const ours = randomBytes(6).toString('hex');
+let marks = 0;
+
+/** A mark that nobody has given: this process by chance, and a number of its own. */
+export function nextMark(): string {
+  marks += 1;
+  return ours + marks.toString(16);
+}
+
+interface Reader {
+  revision: number;
+  /** Of the change with that revision, where it is known. */
+  mark: string | undefined;
+  isDone: boolean;
+  hasRead: boolean;
+}
 
 type Result = IteratorResult<WatchedChange, undefined>;
 const DONE: Result = { done: true, value: undefined };
@@ -31,8 +54,8 @@ export class PolledFeed {
     return this.#isClosed;
   }
 
-  watch(afterRevision: number): AsyncIterable<WatchedChange> {
-    return { [Symbol.asyncIterator]: () => this.#reader(afterRevision) };
+  watch(afterRevision: number, mark?: string): AsyncIterable<WatchedChange> {
+    return { [Symbol.asyncIterator]: () => this.#reader(afterRevision, mark) };
   }
 
   /** Something may have changed. */
@@ -47,8 +70,8 @@ export class PolledFeed {
     this.wake();
   }
 
-  #reader(afterRevision: number): AsyncIterator<WatchedChange, undefined> {
-    const state = { revision: afterRevision, isDone: false, hasRead: false };
+  #reader(afterRevision: number, mark: string | undefined): AsyncIterator<WatchedChange, undefined> {
+    const state: Reader = { revision: afterRevision, mark, isDone: false, hasRead: false };
     let ahead: readonly WatchedChange[] = [];
     let awaken: (() => void) | undefined;
     const step = async (): Promise<Result> => {
@@ -58,6 +81,7 @@ export class PolledFeed {
         if (change !== undefined) {
           ahead = rest;
           state.revision = change.revision;
+          state.mark = change.mark;
           return { done: false, value: change };
         }
         const wakes = this.#wakes;
@@ -92,9 +116,12 @@ export class PolledFeed {
    * An outage is an error to who begins. Who has read before waits until it is over and goes on without a gap: the
    * adapter wakes everybody when it has its connection again.
    */
-  async #readOn(state: { readonly revision: number; hasRead: boolean }): Promise<readonly WatchedChange[]> {
+  async #readOn(state: Reader): Promise<readonly WatchedChange[]> {
     try {
-      const changes = await this.#read(state.revision);
+      const { changes, last } = await this.#read(state.revision);
+      // Who names no change stands behind the last one; from there on it is named.
+      if (state.mark === undefined && last !== undefined) Object.assign(state, last);
+      mustBeSame(state, last);
       state.hasRead = true;
       return changes;
     } catch (error) {
@@ -103,4 +130,13 @@ export class PolledFeed {
       throw error;
     }
   }
+}
+
+/** What was read and then lost has left its revision to another change. What lies between would be missed. */
+function mustBeSame({ revision, mark }: Position | Reader, last: Position | undefined): void {
+  if (mark === undefined || (last?.revision === revision && last.mark === mark)) return;
+  throw new StorageError(
+    'STORAGE_REVISION_UNKNOWN',
+    `what was ${revision} is not in it. The store lost changes that it had told; list the entries anew.`,
+  );
 }

@@ -16,6 +16,7 @@ import type {
   Listing,
   MaybePromise,
   Page,
+  Position,
   StorageAdapter,
   Supports,
   WatchedChange,
@@ -46,9 +47,11 @@ export class StorageDoor {
   readonly #maxValueOctets: number;
   #state: 'new' | 'opening' | 'open' | 'closed' = 'new';
   /** Present where the adapter has it. Errors: STORAGE_REVISION_UNKNOWN, STORAGE_HISTORY_GONE, those of the store. */
-  readonly watch?: (afterRevision: number) => AsyncIterable<WatchedChange>;
+  readonly watch?: (afterRevision: number, mark?: string) => AsyncIterable<WatchedChange>;
   /** Present where the adapter has it. */
   readonly revision?: () => MaybePromise<number>;
+  /** Present where the adapter has it. */
+  readonly position?: () => MaybePromise<Position>;
   /**
    * Present where a store begins to count its revisions anew whenever it is opened: a word that is another each time.
    * Who remembers a revision for longer than the server runs has to remember this with it.
@@ -66,10 +69,15 @@ export class StorageDoor {
     const { durable, shared } = Object(adapter.supports) as Partial<Supports>;
     if (durable === false && shared === 'process') this.era = randomBytes(6).toString('hex');
     if (adapter.watch === undefined || adapter.revision === undefined) return;
-    this.watch = (afterRevision) => this.#watch(afterRevision);
+    this.watch = (afterRevision, mark) => this.#watch(afterRevision, mark);
     this.revision = () => {
       this.#mustBeOpen();
       return guarded(() => adapter.revision!());
+    };
+    if (adapter.position === undefined) return;
+    this.position = () => {
+      this.#mustBeOpen();
+      return guarded(() => adapter.position!());
     };
   }
 
@@ -172,12 +180,12 @@ export class StorageDoor {
     return guarded(() => this.#adapter.close());
   }
 
-  #watch(afterRevision: number): AsyncIterable<WatchedChange> {
+  #watch(afterRevision: number, mark: string | undefined): AsyncIterable<WatchedChange> {
     this.#mustBeOpen();
     if (!isWhole(afterRevision, 0)) {
       throw new StorageError('STORAGE_REVISION_UNKNOWN', `${shown(afterRevision)} is no revision.`);
     }
-    const changes = guardedNow(() => this.#adapter.watch!(afterRevision));
+    const changes = guardedNow(() => this.#adapter.watch!(afterRevision, mark));
     return {
       [Symbol.asyncIterator]: () => {
         const reader = guardedNow(() => changes[Symbol.asyncIterator]());

@@ -11,7 +11,9 @@ import { JackfieldError } from '../../core/plugin-api.js';
 export interface StreamOptions {
   /** Where the reader begins. */
   readonly revision: number;
-  /** Of the store, where it has one: part of every ID. */
+  /** Of the change there, where it is known. */
+  readonly mark?: string | undefined;
+  /** Of the store, where it has one: part of every ID, as the mark of a change is. */
   readonly era: string | undefined;
   readonly prefix: string;
   readonly heartbeatMs: number;
@@ -39,6 +41,8 @@ export class EventStream implements AsyncIterableIterator<string> {
   #step: Promise<Step> | undefined;
   /** The revision up to which everything was read. */
   #read: number;
+  /** Of the change with that revision. */
+  #mark: string | undefined;
   /** What the client knows as its last event ID. */
   #told: number | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -49,6 +53,7 @@ export class EventStream implements AsyncIterableIterator<string> {
     this.#options = options;
     this.#listener = listener;
     this.#read = options.revision;
+    this.#mark = options.mark;
   }
 
   [Symbol.asyncIterator](): this {
@@ -123,17 +128,19 @@ export class EventStream implements AsyncIterableIterator<string> {
 
   #position(): string {
     this.#told = this.#read;
-    return `${this.#id(this.#read)}\n`;
+    return `${this.#id()}\n`;
   }
 
-  #id(revision: number): string {
-    const { era } = this.#options;
-    return era === undefined ? `id: ${revision}\n` : `id: ${revision}-${era}\n`;
+  /** Of what was read last. */
+  #id(): string {
+    const word = this.#options.era ?? this.#mark;
+    return word === undefined ? `id: ${this.#read}\n` : `id: ${this.#read}-${word}\n`;
   }
 
   /** undefined where nothing of the change has the prefix. */
-  #event({ revision, puts, deletes }: WatchedChange): string | undefined {
+  #event({ revision, mark, puts, deletes }: WatchedChange): string | undefined {
     this.#read = revision;
+    this.#mark = mark;
     const { prefix } = this.#options;
     const change = {
       revision,
@@ -142,7 +149,7 @@ export class EventStream implements AsyncIterableIterator<string> {
     };
     if (change.puts.length + change.deletes.length === 0) return undefined;
     this.#told = revision;
-    return `${this.#id(revision)}event: change\ndata: ${JSON.stringify(change)}\n\n`;
+    return `${this.#id()}event: change\ndata: ${JSON.stringify(change)}\n\n`;
   }
 
   #given(value: string): IteratorResult<string, undefined> {

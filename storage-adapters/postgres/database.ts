@@ -4,7 +4,8 @@ import { type AdapterContext, StorageError } from '../../core/storage/contract.j
 import { failureOf, isOfOtherSession } from './failures.js';
 
 export interface DatabaseOptions {
-  readonly url: string;
+  /** In turn, until one is no standby. */
+  readonly urls: readonly string[];
   readonly poolSize: number;
   readonly connectTimeoutMs: number;
   readonly statementTimeoutMs: number;
@@ -14,6 +15,8 @@ export interface DatabaseOptions {
 export interface Session {
   /** @param name With it the server plans the statement once per connection. */
   query(text: string, values?: readonly unknown[], name?: string): Promise<pg.QueryResult<Row>>;
+  /** What the server warned of, by the name of the place in its source that did; a sentence may be in any language. */
+  readonly warnings: readonly string[];
   /** Several statements without values in one message. */
   script(text: string): Promise<pg.QueryResult<Row>[]>;
   /** The connection is known to be dead, so what is asked next is never sent. */
@@ -28,8 +31,11 @@ const LONGEST_PAUSE_MS = 1_000;
 
 export class Database {
   readonly #driver: typeof pg;
-  readonly #pool: pg.Pool;
-  readonly #config: pg.ClientConfig;
+  /** One for each address. Those that are not used hold no connection. */
+  readonly #pools: readonly pg.Pool[];
+  readonly #configs: readonly pg.ClientConfig[];
+  /** The address that answered last. */
+  #at = 0;
   readonly #log: AdapterContext['log'];
   readonly #underWay = new Set<Promise<unknown>>();
   /** Until it shows that a session is shared with others: statements are planned once for each connection. */
@@ -40,8 +46,8 @@ export class Database {
   private constructor(driver: typeof pg, options: DatabaseOptions, { log }: Pick<AdapterContext, 'log'>) {
     this.#driver = driver;
     this.#log = log;
-    this.#config = {
-      connectionString: options.url,
+    this.#configs = options.urls.map((connectionString) => ({
+      connectionString,
       connectionTimeoutMillis: options.connectTimeoutMs,
       statement_timeout: options.statementTimeoutMs,
       // The server's own time-out says more and comes first, unless the server cannot be heard at all.
@@ -50,10 +56,19 @@ export class Database {
       idle_in_transaction_session_timeout: 2 * options.statementTimeoutMs,
       keepAlive: true,
       application_name: 'jackfield',
-    };
-    this.#pool = new driver.Pool({ ...this.#config, max: options.poolSize, idleTimeoutMillis: 30_000 });
-    // An idle connection that breaks; the pool has dropped it already.
-    this.#pool.on('error', (error) => log.warn({ reason: error.message }, 'lost a connection to PostgreSQL'));
+    }));
+    this.#pools = this.#configs.map((config) => {
+      const pool = new driver.Pool({
+        ...config,
+        max: options.poolSize,
+        idleTimeoutMillis: 30_000,
+        verify: mustBePrimary,
+      });
+      // An idle connection that breaks; the pool has dropped it already.
+      return pool.on('error', (error) =>
+        log.warn({ reason: error.message }, 'lost a connection to PostgreSQL'),
+      );
+    });
   }
 
   /** Errors: STORAGE_DRIVER_MISSING, STORAGE_UNAVAILABLE. */
@@ -100,13 +115,13 @@ export class Database {
 
   /** A connection beside the pool, which the caller connects and ends. */
   lone(): pg.Client {
-    return new this.#driver.Client({ ...this.#config, query_timeout: 0 });
+    return new this.#driver.Client({ ...this.#configs[this.#at], query_timeout: 0 });
   }
 
   /** Waits for what is under way. */
   async close(): Promise<void> {
     while (this.#underWay.size > 0) await Promise.all(this.#underWay);
-    await this.#pool.end();
+    await Promise.all(this.#pools.map((pool) => pool.end()));
   }
 
   #prepareNoMore(): void {
@@ -123,7 +138,11 @@ export class Database {
     const lost = () => {
       isLost = true;
     };
-    client.on('error', lost).on('end', lost);
+    const warnings: string[] = [];
+    const warned = ({ routine = '' }: { readonly routine?: string | undefined }) => {
+      warnings.push(routine);
+    };
+    client.on('error', lost).on('end', lost).on('notice', warned);
     let isBroken = true;
     try {
       const result = await work({
@@ -138,13 +157,14 @@ export class Database {
         get isLost() {
           return isLost;
         },
+        warnings,
       });
       isBroken = isLost;
       return result;
     } catch (cause) {
       throw failureOf(cause);
     } finally {
-      client.off('error', lost).off('end', lost);
+      client.off('error', lost).off('end', lost).off('notice', warned);
       client.release(isBroken);
     }
   }
@@ -152,20 +172,46 @@ export class Database {
   async #connection(): Promise<pg.PoolClient> {
     if (this.#outage !== undefined && Date.now() < this.#outage.at) throw failureOf(this.#outage.cause);
     try {
-      const client = await this.#pool.connect();
+      const client = await this.#connect();
       this.#outage = undefined;
       return client;
     } catch (error) {
       const cause = withoutAddress(error);
-      // Where there are connections and only none was free in time, it is a crowd, not an outage.
-      if (this.#pool.totalCount === 0) {
+      if (this.#pools[this.#at]!.totalCount === 0) {
         const pauseMs = Math.min((this.#outage?.pauseMs ?? FIRST_PAUSE_MS / 2) * 2, LONGEST_PAUSE_MS);
         this.#outage = { at: Date.now() + pauseMs, pauseMs, cause };
       }
       throw failureOf(cause);
     }
   }
+
+  async #connect(): Promise<pg.PoolClient> {
+    const failures: unknown[] = [];
+    for (let tried = 0; tried < this.#pools.length; tried += 1) {
+      const at = this.#at;
+      const pool = this.#pools[at]!;
+      try {
+        return await pool.connect();
+      } catch (error) {
+        // Where there are connections and only none was free in time, it is a crowd, not an outage.
+        if (pool.totalCount > 0) throw error;
+        failures.push(withoutAddress(error));
+        // Somebody else may have gone on already.
+        if (this.#at === at) this.#at = (at + 1) % this.#pools.length;
+      }
+    }
+    throw failures.length > 1 ? new AggregateError(failures, '') : failures[0];
+  }
 }
+
+/** It answers what was true a while ago, and takes no commits. */
+function mustBePrimary(client: pg.Client, done: (error?: Error) => void): void {
+  client.query<Row>('SELECT pg_is_in_recovery() AS standby').then(({ rows }) => {
+    done(rows[0]?.standby === true ? new Error(IS_STANDBY) : undefined);
+  }, done);
+}
+
+const IS_STANDBY = 'the server is a standby; the address must lead to the primary';
 
 /** An address that cannot be read is a property of its error, password and all. */
 function withoutAddress(error: unknown): unknown {

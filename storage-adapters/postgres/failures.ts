@@ -3,6 +3,7 @@ import { StorageError } from '../../core/storage/contract.js';
 
 /** Appendix A of PostgreSQL's manual: "PostgreSQL Error Codes". */
 const DISK_FULL = '53100';
+const READ_ONLY = '25006';
 const RETRY = new Set([
   '40001', // serialization_failure
   '40P01', // deadlock_detected
@@ -47,8 +48,13 @@ export function isRefusal(error: unknown): boolean {
 /** Nothing was changed. */
 export function failureOf(cause: unknown): StorageError {
   if (cause instanceof StorageError) return cause;
-  const code = sqlState(cause) === DISK_FULL ? 'STORAGE_FULL' : 'STORAGE_UNAVAILABLE';
-  return new StorageError(code, reasonOf(cause), { cause });
+  const state = sqlState(cause);
+  const code = state === DISK_FULL ? 'STORAGE_FULL' : 'STORAGE_UNAVAILABLE';
+  const cure =
+    state === READ_ONLY
+      ? '. PostgreSQL takes no writes now (default_transaction_read_only, or a standby); as soon as it does, commits are made again'
+      : '';
+  return new StorageError(code, reasonOf(cause) + cure, { cause });
 }
 
 export function outcomeUnknown(cause: unknown): StorageError {

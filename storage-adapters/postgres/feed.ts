@@ -3,26 +3,43 @@
  * what wakes readers; a notification that is lost costs them a few seconds and never a change.
  */
 import type pg from 'pg';
-import { type AdapterContext, StorageError, type WatchedChange } from '../../core/storage/contract.js';
-import { PolledFeed } from '../../core/storage/polled-feed.js';
+import {
+  type AdapterContext,
+  type Position,
+  StorageError,
+  type WatchedChange,
+} from '../../core/storage/contract.js';
+import { type Following, PolledFeed } from '../../core/storage/polled-feed.js';
 import type { Database } from './database.js';
-import { changeOf } from './rows.js';
+import { changeOf, HEAD, lastOf } from './rows.js';
 import type { Namespace } from './tables.js';
 import { channelOf } from './transaction.js';
 
+const POSITION = `
+SELECT n.revision AS reached, l.revision AS last, l.head
+FROM jackfield_namespaces n LEFT JOIN LATERAL (
+  SELECT revision, ${HEAD} AS head FROM jackfield_changes
+  WHERE namespace = n.id ORDER BY revision DESC LIMIT 1
+) l ON true
+WHERE n.id = $1`;
+
 /** One statement, so one moment: what is reached, what is kept and what follows belong together. */
 const FOLLOWING = `
-SELECT n.revision AS reached, n.history, c.revision, c.change
+SELECT n.revision AS reached, n.history, l.revision AS last, l.head, c.revision, c.change
 FROM jackfield_namespaces n LEFT JOIN LATERAL (
+  SELECT revision, ${HEAD} AS head FROM jackfield_changes
+  WHERE namespace = n.id AND revision <= $2 ORDER BY revision DESC LIMIT 1
+) l ON true LEFT JOIN LATERAL (
   SELECT revision, change FROM jackfield_changes
   WHERE namespace = n.id AND revision > $2 ORDER BY revision LIMIT 32
 ) c ON true
 WHERE n.id = $1 ORDER BY c.revision`;
 
+/** The change at the bound itself stays: it names the place of who has read up to there. */
 const TRIM = `
 WITH locked AS (SELECT id, revision - $2 AS until FROM jackfield_namespaces WHERE id = $1 FOR UPDATE),
 gone AS (
-  DELETE FROM jackfield_changes c USING locked WHERE c.namespace = locked.id AND c.revision <= locked.until
+  DELETE FROM jackfield_changes c USING locked WHERE c.namespace = locked.id AND c.revision < locked.until
 )
 UPDATE jackfield_namespaces n SET history = locked.until
 FROM locked WHERE n.id = locked.id AND locked.until > n.history`;
@@ -53,13 +70,18 @@ export class PostgresFeed {
     this.#log = log;
   }
 
-  watch(afterRevision: number): AsyncIterable<WatchedChange> {
+  watch(afterRevision: number, mark?: string): AsyncIterable<WatchedChange> {
     if (!this.#isListening) {
       this.#isListening = true;
       this.#timers.push(setInterval(() => this.#feed.wake(), LOOK_AGAIN_MS).unref());
       void this.#listen();
     }
-    return this.#feed.watch(afterRevision);
+    return this.#feed.watch(afterRevision, mark);
+  }
+
+  async position(): Promise<Position> {
+    const [row] = await this.#database.query(POSITION, [this.#id]);
+    return lastOf(row ?? {}) ?? { revision: Number(row?.reached ?? 0) };
   }
 
   /** Trims what is behind the bound, once in a while: a tenth more than asked for may be kept. */
@@ -78,7 +100,7 @@ export class PostgresFeed {
     await this.#listener?.end().catch(() => {});
   }
 
-  async #following(after: number): Promise<WatchedChange[]> {
+  async #following(after: number): Promise<Following> {
     const rows = await this.#database.query(FOLLOWING, [this.#id, after]);
     const reached = Number(rows[0]?.reached ?? 0);
     const history = Number(rows[0]?.history ?? 0);
@@ -91,7 +113,12 @@ export class PostgresFeed {
         `Those behind revision ${after} were asked for; those behind ${history} are kept.`,
       );
     }
-    return rows.filter(({ revision }) => revision !== null).map(changeOf);
+    const last = lastOf(rows[0] ?? {});
+    return {
+      changes: rows.filter(({ revision }) => revision !== null).map(changeOf),
+      // What stands before the bound cannot be gone on from.
+      last: last !== undefined && last.revision < history ? undefined : last,
+    };
   }
 
   /** Connects and listens; where that breaks, again after a pause that grows. */

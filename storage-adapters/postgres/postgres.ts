@@ -11,6 +11,7 @@ import {
   type Entry,
   type Listing,
   type Page,
+  type Position,
   type StorageAdapter,
   StorageError,
   type WatchedChange,
@@ -22,13 +23,17 @@ import { ReadQueue } from './read-queue.js';
 import { behindPrefix, entryOf, NOW_MS, octets } from './rows.js';
 import { openNamespace } from './tables.js';
 
+// The sentence is ours, so that no error shows what was found: it holds a password.
+const address = z.string().regex(/^postgres(?:ql)?:\/\//, 'must begin with postgres:// or postgresql://');
+
 const options = z.strictObject({
-  // The sentence is ours, so that no error shows what was found: it holds a password.
   url: z
-    .string()
-    .regex(/^postgres(?:ql)?:\/\//, 'must begin with postgres:// or postgresql://')
+    .union(
+      [address, z.array(address).min(1)],
+      'must be one address or a list of them, each with postgres:// or postgresql://',
+    )
     .describe(
-      'postgres://user:password@host:port/database. TLS: ?sslmode=verify-full, with &sslrootcert=FILE for an authority of your own. A path as host (postgres:///database?host=/run/postgresql) is a Unix socket. It is never logged.',
+      'postgres://user:password@host:port/database. TLS: ?sslmode=verify-full, with &sslrootcert=FILE for an authority of your own. A path as host (postgres:///database?host=/run/postgresql) is a Unix socket. A list: the servers of which one is the primary. It is never logged.',
     ),
   namespace: z
     .string()
@@ -123,7 +128,9 @@ export class PostgresAdapter implements StorageAdapter {
   async open(): Promise<void> {
     const { log } = this.#context;
     const { namespace: name, statementTimeoutMs, sweepIntervalMs, historyChanges } = this.#options;
-    const database = await Database.load(this.#options, this.#context, this.#load);
+    const { url } = this.#options;
+    const urls = typeof url === 'string' ? [url] : url;
+    const database = await Database.load({ ...this.#options, urls }, this.#context, this.#load);
     const namespace = await openNamespace(database, name).catch(async (error: unknown) => {
       await database.close();
       throw error;
@@ -159,8 +166,12 @@ export class PostgresAdapter implements StorageAdapter {
     return this.#mustBeOpen().commits.commit(change);
   }
 
-  watch(afterRevision: number): AsyncIterable<WatchedChange> {
-    return this.#mustBeOpen().feed.watch(afterRevision);
+  watch(afterRevision: number, mark?: string): AsyncIterable<WatchedChange> {
+    return this.#mustBeOpen().feed.watch(afterRevision, mark);
+  }
+
+  async position(): Promise<Position> {
+    return this.#mustBeOpen().feed.position();
   }
 
   async revision(): Promise<number> {

@@ -1,5 +1,6 @@
 /** Rows and what they mean. Keys and values are octets of UTF-8: PostgreSQL's text cannot hold U+0000. */
-import type { Entry, WatchedChange } from '../../core/storage/contract.js';
+import type { Entry, Position, WatchedChange } from '../../core/storage/contract.js';
+import { nextMark } from '../../core/storage/polled-feed.js';
 import type { Row } from './database.js';
 
 /** Milliseconds since the epoch by the server's clock, which is the one that all who share the data have. */
@@ -28,13 +29,24 @@ export function behindPrefix(prefix: Buffer): Buffer | undefined {
   return end;
 }
 
+/** The mark comes first, so that it can be read without the rest. */
 export const writtenChange = ({ puts, deletes }: WatchedChange): Buffer =>
-  octets(JSON.stringify({ puts, deletes }));
+  octets(JSON.stringify({ mark: nextMark(), puts, deletes }));
 
 export function changeOf({ revision, change }: Row): WatchedChange {
-  // Written by `writtenChange` alone.
-  const { puts, deletes } = JSON.parse(textOf(change)) as Omit<WatchedChange, 'revision'>;
-  return { revision: Number(revision), puts, deletes };
+  // Written by `writtenChange` alone. Those of a jackfield that knew of no marks have none.
+  const { mark, puts, deletes } = JSON.parse(textOf(change)) as Omit<WatchedChange, 'revision'>;
+  return { revision: Number(revision), ...(mark === undefined ? {} : { mark }), puts, deletes };
+}
+
+/** As much of a change as holds its mark. */
+export const HEAD = 'substring(change FROM 1 FOR 64)';
+
+/** The last change up to somewhere, of which only the head was read. */
+export function lastOf({ last, head }: Row): Position | undefined {
+  if (last === null || last === undefined) return undefined;
+  const mark = /^\{"mark":"([0-9a-f]+)"/.exec(textOf(head))?.[1];
+  return mark === undefined ? { revision: Number(last) } : { revision: Number(last), mark };
 }
 
 function textOf(column: unknown): string {

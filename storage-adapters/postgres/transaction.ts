@@ -72,7 +72,7 @@ export async function commitAll(
   const [, locked, clock] = await session.script(
     `BEGIN ISOLATION LEVEL READ COMMITTED;
     SELECT created, revision FROM jackfield_namespaces WHERE id = ${id} FOR UPDATE;
-    SELECT ${NOW_MS} AS now${mustAskForSync ? ", set_config('synchronous_commit', 'on', true)" : ''}`,
+    SELECT ${NOW_MS} AS now, set_config('client_min_messages', 'warning', true)${mustAskForSync ? ", set_config('synchronous_commit', 'on', true)" : ''}`,
   );
   const counted = locked?.rows[0];
   if (counted === undefined) throw new StorageError('STORAGE_UNAVAILABLE', 'The namespace was taken away.');
@@ -101,6 +101,10 @@ async function commit(session: Session): Promise<void> {
     answer = (await session.query('COMMIT')).command;
   } catch (cause) {
     throw isRefusal(cause) ? cause : outcomeUnknown(cause);
+  }
+  // Somebody has ended the wait for a synchronous standby (pg_cancel_backend): it is a COMMIT all the same, with a warning.
+  if (session.warnings.includes('SyncRepWaitForLSN')) {
+    throw outcomeUnknown(new Error('no synchronous standby has confirmed the commit'));
   }
   if (answer !== 'COMMIT') throw new StorageError('STORAGE_UNAVAILABLE', 'The server undid the transaction.');
 }

@@ -1,7 +1,9 @@
 /** Commits, each one run of the script; and, where it is asked for, the wait until they are on disk. */
-import { type Change, type CommitResult, StorageError } from '../../core/storage/contract.js';
-import { commitFailure, outcomeUnknown } from './failures.js';
-import type { Link } from './link.js';
+import type { Change, CommitResult } from '../../core/storage/contract.js';
+import { nextMark } from '../../core/storage/polled-feed.js';
+import { DiskWait } from './disk-wait.js';
+import { commitFailure } from './failures.js';
+import type { Connection, Link } from './link.js';
 import { entriesOf, type Keys, strings } from './packed.js';
 import { COMMIT } from './scripts.js';
 
@@ -12,11 +14,8 @@ export class Commits {
   readonly #link: Link;
   readonly #keys: readonly string[];
   readonly #historyChanges: number;
-  readonly #waitForDisk: boolean;
+  readonly #disk: DiskWait | undefined;
   readonly #underWay = new Set<Promise<unknown>>();
-  /** The WAITAOF that the next ones wait for: one at a time, for all that were committed before it was sent. */
-  #syncing: Promise<void> | undefined;
-  #nextSync: Promise<void> | undefined;
 
   constructor(
     link: Link,
@@ -26,7 +25,7 @@ export class Commits {
     this.#link = link;
     this.#keys = [entries, order, expiry, numbers, changes];
     this.#historyChanges = historyChanges;
-    this.#waitForDisk = waitForDisk;
+    this.#disk = waitForDisk ? new DiskWait(link) : undefined;
   }
 
   commit(change: Change): Promise<CommitResult> {
@@ -50,15 +49,18 @@ export class Commits {
   }
 
   async #commit(change: Change): Promise<CommitResult> {
+    // Which one it was has to be known before: by the time of the answer it may be another.
+    const connection = this.#link.connection;
     let answer: string[];
     try {
-      answer = strings(await this.#run('1', change));
+      answer = strings(await this.#run('1', change, connection));
     } catch (cause) {
       throw commitFailure(cause);
     }
     const [verdict, about = '', ...previous] = answer;
     if (verdict === 'conflict') return { ok: false, conflict: about };
-    if (this.#waitForDisk) await this.#onDisk();
+    // Where there was no connection, there is no answer either.
+    if (connection !== undefined) await this.#disk?.since(connection);
     const entries = entriesOf(previous);
     return {
       ok: true,
@@ -67,45 +69,17 @@ export class Commits {
     };
   }
 
-  #run(mode: '0' | '1', { checks = [], puts = [], deletes = [] }: Change): Promise<unknown> {
-    const args = [String(this.#historyChanges), String(SWEEP), mode, String(checks.length)];
+  #run(
+    mode: '0' | '1',
+    { checks = [], puts = [], deletes = [] }: Change,
+    only?: Connection,
+  ): Promise<unknown> {
+    const args = [String(this.#historyChanges), String(SWEEP), nextMark(), mode, String(checks.length)];
     for (const { key, revision } of checks) args.push(key, String(revision));
     args.push(String(puts.length));
     for (const { key, value, ttlMs = 0 } of puts) args.push(key, value, String(ttlMs));
     args.push(String(deletes.length));
     for (const key of deletes) args.push(key);
-    return this.#link.run(COMMIT, this.#keys, args);
-  }
-
-  /** Errors: STORAGE_OUTCOME_UNKNOWN. */
-  #onDisk(): Promise<void> {
-    if (this.#syncing === undefined) return this.#sync();
-    // It may have been sent before this commit was, so this one waits for the next.
-    this.#nextSync ??= this.#syncing.then(
-      () => this.#sync(),
-      () => this.#sync(),
-    );
-    return this.#nextSync;
-  }
-
-  async #sync(): Promise<void> {
-    this.#nextSync = undefined;
-    const sync = this.#waitAof();
-    this.#syncing = sync;
-    try {
-      await sync;
-    } finally {
-      if (this.#syncing === sync) this.#syncing = undefined;
-    }
-  }
-
-  async #waitAof(): Promise<void> {
-    try {
-      // The link's own time-out ends it.
-      const [local] = strings(await this.#link.send(['WAITAOF', '1', '0', '0']));
-      if (Number(local) < 1) throw new Error('the server did not sync');
-    } catch (cause) {
-      throw cause instanceof StorageError ? cause : outcomeUnknown(cause);
-    }
+    return this.#link.run(COMMIT, this.#keys, args, only);
   }
 }

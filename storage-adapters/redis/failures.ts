@@ -17,7 +17,7 @@ export class Refusal extends Error {}
 
 /** Another server has to be asked: this one became a replica, or the slot has moved. */
 export const isMisplaced = (message: string): boolean =>
-  /\b(?:READONLY You|MASTERDOWN |MOVED |ASK |CLUSTERDOWN |TRYAGAIN )/.test(message);
+  /\b(?:READONLY You|MASTERDOWN |UNBLOCKED |MOVED |ASK |CLUSTERDOWN |TRYAGAIN )/.test(message);
 
 /** For what only reads. */
 export function readFailure(cause: unknown): StorageError {

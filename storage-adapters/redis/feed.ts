@@ -1,9 +1,14 @@
 /** The feed: the commit script writes each change to a stream. A connection of its own waits there and wakes readers. */
-import { type AdapterContext, StorageError, type WatchedChange } from '../../core/storage/contract.js';
-import { PolledFeed } from '../../core/storage/polled-feed.js';
+import {
+  type AdapterContext,
+  type Position,
+  StorageError,
+  type WatchedChange,
+} from '../../core/storage/contract.js';
+import { type Following, PolledFeed } from '../../core/storage/polled-feed.js';
 import { readFailure } from './failures.js';
 import { type Driver, Link, type LinkOptions } from './link.js';
-import { changeOf, type Keys, strings } from './packed.js';
+import { changeOf, type Keys, positionOf, strings } from './packed.js';
 import { FOLLOWING } from './scripts.js';
 
 const BLOCK_MS = 2_000;
@@ -28,12 +33,12 @@ export class RedisFeed {
     this.#waiter = new Link(driver, options, keys.changes, context, () => this.#feed.wake());
   }
 
-  watch(afterRevision: number): AsyncIterable<WatchedChange> {
+  watch(afterRevision: number, mark?: string): AsyncIterable<WatchedChange> {
     if (!this.#isWaiting) {
       this.#isWaiting = true;
       void this.#wait();
     }
-    return this.#feed.watch(afterRevision);
+    return this.#feed.watch(afterRevision, mark);
   }
 
   /** The connection is there again: what was missed meanwhile can be read. */
@@ -46,14 +51,23 @@ export class RedisFeed {
     this.#waiter.close();
   }
 
-  async #following(after: number): Promise<WatchedChange[]> {
+  async position(): Promise<Position> {
+    const [, , , revision = '0', mark = ''] = await this.#ask(Number.MAX_SAFE_INTEGER);
+    return positionOf(revision, mark);
+  }
+
+  async #ask(after: number): Promise<string[]> {
     const { numbers, changes } = this.#keys;
-    const answer = await this.#link
-      .run(FOLLOWING, [numbers, changes], [String(after), AT_ONCE])
-      .catch((cause) => {
-        throw readFailure(cause);
-      });
-    const [reached = '0', told = '0', beforeFirst = '', ...flat] = strings(answer);
+    try {
+      return strings(await this.#link.run(FOLLOWING, [numbers, changes], [String(after), AT_ONCE]));
+    } catch (cause) {
+      throw readFailure(cause);
+    }
+  }
+
+  async #following(after: number): Promise<Following> {
+    const answer = await this.#ask(after);
+    const [reached = '0', told = '0', beforeFirst = '', last = '0', mark = '', ...flat] = answer;
     if (after > Number(reached)) {
       throw new StorageError('STORAGE_REVISION_UNKNOWN', `${after} was asked for, ${reached} is the last.`);
     }
@@ -66,8 +80,10 @@ export class RedisFeed {
       );
     }
     const following: WatchedChange[] = [];
-    for (let at = 0; at < flat.length; at += 2) following.push(changeOf(flat[at]!, flat[at + 1]!));
-    return following;
+    for (let at = 0; at < flat.length; at += 3) {
+      following.push(changeOf(flat[at]!, flat[at + 1]!, flat[at + 2]!));
+    }
+    return { changes: following, last: positionOf(last, mark) };
   }
 
   async #wait(): Promise<void> {
@@ -82,7 +98,7 @@ export class RedisFeed {
           this.#feed.wake();
         }
         const block = ['XREAD', 'COUNT', '1', 'BLOCK', String(BLOCK_MS), 'STREAMS', changes, last];
-        last = lastId(await this.#waiter.send(block, BLOCK_MS));
+        last = lastId(await this.#waiter.send(block, { extraMs: BLOCK_MS }));
         if (last !== undefined) this.#feed.wake();
       } catch {
         last = undefined;

@@ -11,6 +11,8 @@ export interface LinkOptions {
   readonly cluster: boolean;
   readonly connectTimeoutMs: number;
   readonly commandTimeoutMs: number;
+  /** In a cluster: a slot that has moved means a new connection, instead of another node behind the same one. */
+  readonly oneNode?: boolean;
 }
 
 interface Client {
@@ -29,9 +31,18 @@ export interface Driver {
 }
 
 type Arguments = readonly string[];
-interface Connection {
+
+/** One connection, for as long as it stands; what replaces it is another object. */
+export interface Connection {
   send(args: Arguments): Promise<unknown>;
   destroy(): void;
+}
+
+export interface SendOptions {
+  /** How much longer than usual the answer may take. */
+  readonly extraMs?: number;
+  /** Over this connection or not at all. */
+  readonly only?: Connection;
 }
 
 const FIRST_PAUSE_MS = 50;
@@ -92,16 +103,25 @@ export class Link {
     await this.#reconnect();
   }
 
-  /**
-   * @param extraMs How much longer than usual the answer may take.
-   * Errors: Unreachable, Refusal.
-   */
-  async send(args: Arguments, extraMs = 0): Promise<unknown> {
+  get commandTimeoutMs(): number {
+    return this.#options.commandTimeoutMs;
+  }
+
+  /** The one that stands at this moment, for what must not be sent over another. */
+  get connection(): Connection | undefined {
+    return this.#connection;
+  }
+
+  /** Errors: Unreachable, Refusal. */
+  async send(args: Arguments, { extraMs = 0, only }: SendOptions = {}): Promise<unknown> {
     const connection = this.#connection;
-    if (connection === undefined) throw new Unreachable(false, this.#lastFailure);
+    if (connection === undefined || (only !== undefined && only !== connection)) {
+      throw new Unreachable(false, this.#lastFailure);
+    }
     try {
       return await inTime(connection.send(args), this.#options.commandTimeoutMs + extraMs);
-    } catch (cause) {
+    } catch (thrown) {
+      const cause = withoutRedirections(thrown);
       if (cause instanceof this.#driver.ErrorReply) {
         if (isMisplaced(cause.message)) this.#replace(connection, cause);
         throw new Refusal(cause.message, { cause });
@@ -112,14 +132,26 @@ export class Link {
   }
 
   /** Runs a script by its hash; a server that does not know it is sent the text. */
-  async run({ text, sha }: Script, keys: Arguments, args: Arguments): Promise<unknown> {
+  async run({ text, sha }: Script, keys: Arguments, args: Arguments, only?: Connection): Promise<unknown> {
     const rest = [String(keys.length), ...keys, ...args];
+    const options = only === undefined ? {} : { only };
     try {
-      return await this.send(['EVALSHA', sha, ...rest]);
+      return await this.send(['EVALSHA', sha, ...rest], options);
     } catch (error) {
       if (!(error instanceof Refusal) || !error.message.startsWith('NOSCRIPT')) throw error;
-      return this.send(['EVAL', text, ...rest]);
+      return this.send(['EVAL', text, ...rest], options);
     }
+  }
+
+  /**
+   * Whoever only reads is not told that its server has become a replica, and would be answered what others have changed
+   * since; so it is asked now and then. In a cluster a replica sends away who asks for a key.
+   */
+  async leaveReplica(): Promise<void> {
+    const connection = this.#connection;
+    if (connection === undefined || this.#options.cluster) return;
+    const isReplica = await inTime(isOfReplica(connection), this.#options.commandTimeoutMs);
+    if (isReplica) this.#replace(connection, new Error(IS_REPLICA));
   }
 
   close(): void {
@@ -159,8 +191,24 @@ export class Link {
     }
   }
 
+  /** In turn, where there are several that are no cluster: until one is the primary. */
   async #connect(): Promise<Connection> {
-    const { urls, cluster, connectTimeoutMs } = this.#options;
+    const { urls, cluster } = this.#options;
+    if (cluster) return this.#connectTo(urls);
+    const failures: unknown[] = [];
+    for (const url of urls) {
+      if (this.#isClosed) break;
+      try {
+        return await this.#connectTo([url]);
+      } catch (cause) {
+        failures.push(cause);
+      }
+    }
+    throw failures.length > 1 ? new AggregateError(failures, '') : failures[0];
+  }
+
+  async #connectTo(urls: readonly string[]): Promise<Connection> {
+    const { cluster, connectTimeoutMs } = this.#options;
     const common = {
       RESP: 2,
       disableOfflineQueue: true,
@@ -187,6 +235,7 @@ export class Link {
     client.on('node-error', failed);
     try {
       await inTime(client.connect(), connectTimeoutMs);
+      if (!cluster && (await inTime(isOfReplica(connection), connectTimeoutMs))) throw new Error(IS_REPLICA);
     } catch (cause) {
       connection.destroy();
       throw first ?? cause;
@@ -212,9 +261,29 @@ export class Link {
         socket: { ...common.socket, ...(protocol === 'rediss:' ? { tls: true } : {}) },
       },
       minimizeConnections: true,
+      ...(this.#options.oneNode === true ? { maxCommandRedirections: 0 } : {}),
     });
     return { client, send: (args: Arguments) => client.sendCommand(this.#key, false, args) };
   }
+}
+
+const IS_REPLICA = 'the server is a replica; the address must lead to the primary';
+
+/** HELLO is the one command that tells this to every user. Where even that is forbidden, it shows with the first commit. */
+async function isOfReplica(connection: Connection): Promise<boolean> {
+  const told = await connection.send(['HELLO']).catch((cause: unknown) => {
+    if (cause instanceof Error && /^(?:ERR|NOPERM) /.test(cause.message)) return [];
+    throw cause;
+  });
+  if (!Array.isArray(told)) return false;
+  const role: unknown = told[told.indexOf('role') + 1];
+  return role === 'replica' || role === 'slave';
+}
+
+/** Where none are allowed, the driver wraps the answer that asked for one. */
+function withoutRedirections(thrown: unknown): unknown {
+  const isWrapped = thrown instanceof Error && thrown.constructor.name === 'MaxCommandRedirectionsError';
+  return isWrapped && thrown.cause !== undefined ? thrown.cause : thrown;
 }
 
 /** Whether it is certain that the command did not leave. */

@@ -1,5 +1,5 @@
 /** Entries and changes as they lie in Redis; `FORMAT.md` has the grammar. */
-import type { Entry, WatchedChange } from '../../core/storage/contract.js';
+import type { Entry, Position, WatchedChange } from '../../core/storage/contract.js';
 
 export interface Keys {
   readonly entries: string;
@@ -45,15 +45,19 @@ export function entriesOf(flat: readonly string[]): Entry[] {
 
 export const expires = (packed: string): boolean => HEAD.exec(packed)?.[3] !== '0';
 
-export function changeOf(revision: string, json: string): WatchedChange {
+export function changeOf(revision: string, json: string, mark: string): WatchedChange {
   // Written by the commit script alone.
   const parts = JSON.parse(json) as readonly (readonly ['p', string, string] | readonly ['d', string])[];
   return {
-    revision: Number(revision),
+    ...positionOf(revision, mark),
     puts: parts.flatMap((part) => (part[0] === 'p' ? [entryOf(part[1], part[2])] : [])),
     deletes: parts.flatMap((part) => (part[0] === 'd' ? [part[1]] : [])),
   };
 }
+
+/** Changes of a jackfield that knew of no marks have none. */
+export const positionOf = (revision: string, mark: string): Position =>
+  mark === '' ? { revision: Number(revision) } : { revision: Number(revision), mark };
 
 /** The answer of a script, all of it strings. */
 export function strings(answer: unknown): string[] {

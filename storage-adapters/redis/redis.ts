@@ -11,11 +11,13 @@ import {
   type Entry,
   type Listing,
   type Page,
+  type Position,
   type StorageAdapter,
   StorageError,
   type WatchedChange,
 } from '../../core/storage/contract.js';
 import { Commits } from './commits.js';
+import { mustWaitForDisk } from './disk-wait.js';
 import { readFailure } from './failures.js';
 import { RedisFeed } from './feed.js';
 import { Link, loadDriver } from './link.js';
@@ -34,7 +36,7 @@ const options = z.strictObject({
       'must be one address or a list of them, each with redis:// or rediss://',
     )
     .describe(
-      'redis://user:password@host:port/database, rediss:// for TLS. For a cluster one of its nodes, or a list of some in case that one is down. It is never logged.',
+      'redis://user:password@host:port/database, rediss:// for TLS. For a cluster one of its nodes, or a list of some in case that one is down. With cluster: false a list is a primary and its replicas, of which the primary is taken. It is never logged.',
     ),
   namespace: z
     .string()
@@ -43,7 +45,10 @@ const options = z.strictObject({
     .describe(
       'Whose entries these are: servers with the same namespace share them. Letters, digits, ".", "_", "-"; 1 to 64.',
     ),
-  cluster: z.boolean().optional().describe('The address is that of a cluster. Default: where it is a list.'),
+  cluster: z
+    .boolean()
+    .optional()
+    .describe('Whether the addresses are those of a cluster. Default: where url is a list.'),
   connectTimeoutMs: z
     .int()
     .min(1)
@@ -79,13 +84,13 @@ const options = z.strictObject({
     .boolean()
     .default(false)
     .describe(
-      "Answers a commit only when it is on the server's disk (WAITAOF, Redis 7.2 or Valkey, with appendonly yes); else what appendfsync says holds. Error: STORAGE_UNREADABLE where the server has no WAITAOF.",
+      "Answers a commit only when it is on the server's disk (WAITAOF, Redis 7.2 or later, with appendonly yes); else what appendfsync says holds. Error: STORAGE_UNREADABLE where the server has no WAITAOF, does not sync, or answers before it does.",
     ),
   durable: z
     .boolean()
     .default(false)
     .describe(
-      'Whether an answered commit is on disk, where the server does not let its configuration be read. It is only what is declared; it changes nothing.',
+      'Whether an answered commit is on disk (appendfsync always), where the server does not let its configuration be read.',
     ),
 });
 
@@ -134,13 +139,18 @@ export class RedisAdapter implements StorageAdapter {
     const keys = keysOf(namespace);
     const link = new Link(driver, linkOptions, keys.entries, this.#context, () => feed.wake());
     const feed = new RedisFeed(link, keys, driver, linkOptions, this.#context);
-    // WAITAOF holds up everything behind it on its connection.
-    const writer = waitForDisk ? new Link(driver, linkOptions, keys.entries, this.#context) : link;
+    // WAITAOF holds up everything behind it on its connection, and answers for the node that it was sent to.
+    const writer = waitForDisk
+      ? new Link(driver, { ...linkOptions, oneNode: true }, keys.entries, this.#context)
+      : link;
     try {
       await link.open();
-      if (writer !== link) await writer.open();
-      const { isDurable } = await inspect(link, keys, this.#options);
+      const { isDurable, appendFsync } = await inspect(link, keys, this.#options);
       this.#isDurable = isDurable;
+      if (writer !== link) {
+        await writer.open();
+        await mustWaitForDisk(writer, keys, appendFsync, this.#options.durable);
+      }
     } catch (cause) {
       link.close();
       writer.close();
@@ -150,7 +160,7 @@ export class RedisAdapter implements StorageAdapter {
       this.#context.log.info('answered commits may be lost with the Redis server: see docs/redis.md');
     const commits = new Commits(writer, keys, { historyChanges, waitForDisk });
     // An outage is told by the calls that meet it; here it only means to look again later.
-    const sweep = () => commits.sweep().catch(() => {});
+    const sweep = () => Promise.all([commits.sweep(), link.leaveReplica()]).catch(() => {});
     this.#opened = { link, commits, feed, sweeper: setInterval(sweep, sweepIntervalMs).unref() };
   }
 
@@ -175,8 +185,12 @@ export class RedisAdapter implements StorageAdapter {
     return this.#mustBeOpen().commits.commit(change);
   }
 
-  watch(afterRevision: number): AsyncIterable<WatchedChange> {
-    return this.#mustBeOpen().feed.watch(afterRevision);
+  watch(afterRevision: number, mark?: string): AsyncIterable<WatchedChange> {
+    return this.#mustBeOpen().feed.watch(afterRevision, mark);
+  }
+
+  async position(): Promise<Position> {
+    return this.#mustBeOpen().feed.position();
   }
 
   async revision(): Promise<number> {

@@ -25,8 +25,8 @@ end
 `;
 
 /**
- * KEYS: entries, order, expiry, numbers, changes. ARGV: changes kept, entries swept at the most, 1 to commit or 0 only
- * to sweep; then three counts, each with what it counts: checks (key, revision), puts (key, value, ttlMs or 0), deletes.
+ * KEYS: entries, order, expiry, numbers, changes. ARGV: changes kept, entries swept at the most, the mark, 1 to commit
+ * or 0 only to sweep; then three counts, each with what it counts: checks (key, revision), puts (key, value, ttlMs or 0), deletes.
  * Answers `ok, revision, key, packed, …` with what stood there before, or `conflict, key`.
  */
 export const COMMIT = script(`${NOW}
@@ -38,8 +38,8 @@ local function argument()
 end
 local function text(number) return string.format('%.0f', number) end
 
-local keep, mostSwept, commits = argument(), argument(), argument() == '1'
-local counted = redis.call('HMGET', numbers, 'created', 'revision', 'told')
+local keep, mostSwept, mark, commits = argument(), argument(), argument(), argument() == '1'
+local counted = redis.call('HMGET', numbers, 'created', 'revision', 'told', 'mark')
 local created, revision, told = tonumber(counted[1] or 0), tonumber(counted[2] or 0), tonumber(counted[3] or 0)
 
 local found, expired, isExpired = {}, {}, {}
@@ -82,9 +82,12 @@ local function remove(key)
   redis.call('ZREM', order, key)
   redis.call('ZREM', expiry, key)
 end
-local function tell(what)
-  redis.call('XADD', changes, 'MAXLEN', '~', keep, text(revision) .. '-1', 'before', text(told), 'change', cjson.encode(what))
-  told = revision
+-- Whoever wrote the last change may not have known of marks, so it stands with the revision that it is of.
+local toldMark = string.match(counted[4] or '', '^' .. text(told) .. ' (%x+)$') or ''
+local function tell(what, itsMark)
+  redis.call('XADD', changes, 'MAXLEN', '~', keep, text(revision) .. '-1',
+    'before', text(told), 'change', cjson.encode(what), 'mark', itsMark, 'markBefore', toldMark)
+  told, toldMark = revision, itsMark
 end
 
 if #expired > 0 then
@@ -94,7 +97,7 @@ if #expired > 0 then
     remove(key)
     what[n] = {'d', key}
   end
-  tell(what)
+  tell(what, mark .. '0')
 end
 
 local answer = {'ok'}
@@ -133,10 +136,11 @@ if commits then
       what[#what + 1] = {'d', key}
     end
   end
-  if #what > 0 then tell(what) end
+  if #what > 0 then tell(what, mark .. '1') end
 end
 if commits or #expired > 0 then
-  redis.call('HSET', numbers, 'format', '1', 'created', text(created), 'revision', text(revision), 'told', text(told))
+  redis.call('HSET', numbers, 'format', '1', 'created', text(created), 'revision', text(revision), 'told', text(told),
+    'mark', text(told) .. ' ' .. toldMark)
 end
 return answer
 `);
@@ -180,16 +184,29 @@ return answer
 `);
 
 /**
- * KEYS: numbers, changes. ARGV: after, changes at the most. Answers
- * `revision reached, revision told, the one before the first that is kept or '', revision, change, …`.
+ * KEYS: numbers, changes. ARGV: after, changes at the most. Answers `revision reached, revision told, the one before the
+ * first that is kept or ''; revision and mark of the last change up to there; then revision, change, mark, …`.
  */
 export const FOLLOWING = script(`
-local counted = redis.call('HMGET', KEYS[1], 'revision', 'told')
+local counted = redis.call('HMGET', KEYS[1], 'revision', 'told', 'mark')
+local told = counted[2] or '0'
 local first = redis.call('XRANGE', KEYS[2], '-', '+', 'COUNT', 1)[1]
-local answer = {counted[1] or '0', counted[2] or '0', first and first[2][2] or ''}
+local answer = {counted[1] or '0', told, first and first[2][2] or ''}
+if tonumber(ARGV[1]) >= tonumber(told) then
+  answer[4] = told
+  answer[5] = string.match(counted[3] or '', '^' .. told .. ' (%x+)$') or ''
+else
+  local last = redis.call('XREVRANGE', KEYS[2], ARGV[1] .. '-1', '-', 'COUNT', 1)[1]
+  if last then
+    answer[4], answer[5] = string.match(last[1], '^%d+'), last[2][6] or ''
+  else
+    answer[4], answer[5] = answer[3], first and first[2][8] or ''
+  end
+end
 for _, entry in ipairs(redis.call('XRANGE', KEYS[2], ARGV[1] .. '-2', '+', 'COUNT', ARGV[2])) do
   answer[#answer + 1] = string.match(entry[1], '^%d+')
   answer[#answer + 1] = entry[2][4]
+  answer[#answer + 1] = entry[2][6] or ''
 end
 return answer
 `);

@@ -10,7 +10,7 @@ export async function inspect(
   link: Link,
   { entries, numbers }: Keys,
   { waitForDisk, durable }: { readonly waitForDisk: boolean; readonly durable: boolean },
-): Promise<{ isDurable: boolean }> {
+): Promise<{ isDurable: boolean; appendFsync: string | undefined }> {
   const format = await link.send(['HGET', numbers, 'format']);
   if (format !== null && format !== '1') {
     throw new StorageError(
@@ -20,12 +20,9 @@ export async function inspect(
   }
   await refuseEviction(link, entries);
   const [appendOnly, sync] = [await setting(link, 'appendonly'), await setting(link, 'appendfsync')];
-  if (waitForDisk) {
-    await mustHaveWaitAof(link, appendOnly);
-    return { isDurable: true };
-  }
-  if (appendOnly === undefined || sync === undefined) return { isDurable: durable };
-  return { isDurable: appendOnly === 'yes' && sync === 'always' };
+  const isSynced =
+    appendOnly === undefined || sync === undefined ? durable : appendOnly === 'yes' && sync === 'always';
+  return { isDurable: waitForDisk || isSynced, appendFsync: sync };
 }
 
 /** Undefined where the server does not tell: many that are rented out forbid CONFIG. */
@@ -55,20 +52,4 @@ async function refuseEviction(link: Link, key: string): Promise<void> {
     'STORAGE_UNREADABLE',
     `Redis evicts any key when its memory is full (maxmemory-policy ${policy}), and with it all entries; set noeviction.`,
   );
-}
-
-async function mustHaveWaitAof(link: Link, appendOnly: string | undefined): Promise<void> {
-  try {
-    await link.send(['WAITAOF', '0', '0', '1']);
-  } catch (cause) {
-    if (!(cause instanceof Refusal)) throw cause;
-    throw new StorageError(
-      'STORAGE_UNREADABLE',
-      `waitForDisk needs WAITAOF of Redis 7.2 or Valkey: ${cause.message}`,
-      { cause },
-    );
-  }
-  if (appendOnly === 'no') {
-    throw new StorageError('STORAGE_UNREADABLE', 'waitForDisk needs a Redis with appendonly yes.');
-  }
 }

@@ -310,6 +310,13 @@ export const FAULTS: Readonly<Record<string, (memory: MemoryAdapter) => Partial<
     retold(memory, (change) => ({ ...change, puts: change.puts.map((entry) => ({ ...entry, value: '' })) })),
   'tells what expires only with the next commit': (memory) =>
     retold(memory, (change) => (change.puts.length === 0 ? undefined : change)),
+  'gives every change the same mark': (memory) => ({
+    ...retold(memory, (change) => ({ ...change, mark: 'a' })),
+    position: () => {
+      const revision = memory.revision();
+      return revision === 0 ? { revision } : { revision, mark: 'a' };
+    },
+  }),
   'watches from the beginning each time': (memory) => ({ watch: () => memory.watch(0) }),
   'watches only what is still to come': (memory) => ({ watch: () => memory.watch(memory.revision()) }),
   'waits for revisions that were never reached': (memory) => ({

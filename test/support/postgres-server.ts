@@ -17,6 +17,8 @@ export interface PostgresServer {
   readonly socket: string;
   /** Of the one database that there is. @param port Of a proxy; without it the Unix socket. */
   url(port?: number): string;
+  /** Another server with all that this one has, which follows it. This one is stopped for a moment meanwhile. */
+  standby(settings?: readonly string[]): Promise<PostgresServer>;
   /** kill -9, every process of it. */
   kill(): Promise<void>;
   start(): Promise<void>;
@@ -54,6 +56,7 @@ const owner = () => (isRoot() ? { uid: NOBODY, gid: NOBODY } : {});
 export async function startPostgres(
   settings: readonly string[] = [],
   files: Readonly<Record<string, string>> = {},
+  copyOf?: string,
 ): Promise<PostgresServer> {
   const found = nativeFolder();
   if (found === undefined) throw new Error('there are no binaries of PostgreSQL');
@@ -76,7 +79,8 @@ export async function startPostgres(
     '--no-locale',
     '--no-sync',
   ];
-  await run(path.join(native, 'bin', 'initdb'), initdb, { env, ...owner() });
+  if (copyOf === undefined) await run(path.join(native, 'bin', 'initdb'), initdb, { env, ...owner() });
+  else await run('cp', ['-a', `${copyOf}/.`, data]);
   for (const [name, content] of Object.entries(files)) {
     const file = path.join(data, name);
     await writeFile(file, content);
@@ -103,6 +107,20 @@ export async function startPostgres(
         { env, ...owner(), stdio: ['ignore', 'ignore', 'pipe'] },
       );
       await isReady(child);
+    },
+    async standby(own = settings) {
+      // A copy of a server that does not run needs no tool that the package leaves out.
+      child?.kill('SIGINT');
+      await ended();
+      const files = {
+        'standby.signal': '',
+        'postgresql.auto.conf': `primary_conninfo = 'host=${data} user=jackfield application_name=standby'\n`,
+      };
+      try {
+        return await startPostgres(own, files, data);
+      } finally {
+        await server.start();
+      }
     },
     async kill() {
       // The processes of the connections notice within moments that the first one is gone; without it nobody commits
@@ -134,7 +152,8 @@ async function isReady(child: ChildProcess): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       log += text;
-      if (text.includes('ready to accept connections')) resolve();
+      // A standby accepts read-only ones.
+      if (/ready to accept (?:read-only )?connections/.test(text)) resolve();
     });
     child.once('close', (code) => reject(new Error(`PostgreSQL ended with ${code}: ${log}`)));
   });

@@ -1,4 +1,4 @@
-/** Redis for tests, from the `redis-server` of the machine: a server of its own in a temporary folder. */
+/** Redis for tests, from the `redis-server` or `valkey-server` of the machine: a server of its own in a temporary folder. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -19,14 +19,35 @@ export interface RedisServer {
   ask(...command: readonly string[]): Promise<string>;
 }
 
+/** What is run: the one that JACKFIELD_TEST_REDIS names, else the first of the two that this machine has. */
+const PROGRAM = process.env.JACKFIELD_TEST_REDIS || installed();
+
+function installed(): string | undefined {
+  return ['redis-server', 'valkey-server'].find((name) => {
+    try {
+      execFileSync(name, ['--version'], { stdio: 'ignore' });
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
 /** Why there is none on this machine; undefined where there is one. In CI there has to be one. */
 export function redisMissing(): string | undefined {
-  try {
-    execFileSync('redis-server', ['--version'], { stdio: 'ignore' });
-    return undefined;
-  } catch {
-    return 'Redis is left out: no redis-server is installed';
-  }
+  return PROGRAM === undefined
+    ? 'Redis is left out: neither redis-server nor valkey-server is installed'
+    : undefined;
+}
+
+/** Why the tests of WAITAOF are left out on this machine; undefined where its server has it. */
+export function waitAofMissing(): string | undefined {
+  if (PROGRAM === undefined) return redisMissing();
+  const said = execFileSync(PROGRAM, ['--version'], { encoding: 'utf8' });
+  const [version = '', major = '', minor = ''] = /(?<=v=)(\d+)\.(\d+)\.\d+/.exec(said) ?? [];
+  return Number(major) * 100 + Number(minor) < 702
+    ? `waitForDisk is left out: ${PROGRAM} ${version} has no WAITAOF`
+    : undefined;
 }
 
 /** @param settings As on the command line: `['--appendonly', 'yes']`. */
@@ -53,7 +74,7 @@ export async function startRedis(settings: readonly string[] = []): Promise<Redi
         '',
         ...settings,
       ];
-      child = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'inherit'] });
+      child = spawn(PROGRAM ?? 'redis-server', args, { stdio: ['ignore', 'pipe', 'inherit'] });
       const log = await readyOrEnded(child);
       if (log === undefined) {
         port = wanted;
@@ -121,9 +142,31 @@ async function ask(port: number, command: readonly string[]): Promise<string> {
   return answer.replace(/\+OK\r\n$/, '');
 }
 
-/** Three masters, each with a third of the slots. */
-export async function startRedisCluster(): Promise<{
+/** Resolves when it has all that its primary had, and gets what comes. */
+export async function isReplicaOf(replica: RedisServer, primary: RedisServer): Promise<void> {
+  await replica.ask('REPLICAOF', '127.0.0.1', String(primary.port));
+  await isInStep(replica, primary);
+}
+
+/** Resolves when the replica has got as much as the primary has sent. */
+export async function isInStep(replica: RedisServer, primary: RedisServer): Promise<void> {
+  const offset = async (server: RedisServer, name: string) =>
+    new RegExp(`^${name}:(\\d+)`, 'm').exec(await server.ask('INFO', 'replication'))?.[1];
+  // Before that both may count to nothing.
+  while (!(await replica.ask('INFO', 'replication')).includes('master_link_status:up')) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  for (;;) {
+    const got = await offset(replica, 'slave_repl_offset');
+    if (got !== undefined && got === (await offset(primary, 'master_repl_offset'))) return;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/** Three masters, each with a third of the slots; where it is asked for, a replica of the last one. */
+export async function startRedisCluster(withReplica = false): Promise<{
   readonly nodes: readonly RedisServer[];
+  readonly replica: RedisServer | undefined;
   stop(): Promise<void>;
 }> {
   const settings = [
@@ -144,17 +187,36 @@ export async function startRedisCluster(): Promise<{
     await node.ask('CLUSTER', 'ADDSLOTSRANGE', String(from), String(to));
     await node.ask('CLUSTER', 'SET-CONFIG-EPOCH', String(at + 1));
   }
-  for (const node of nodes.slice(1)) await node.ask('CLUSTER', 'MEET', '127.0.0.1', String(nodes[0]!.port));
-  for (const node of nodes) {
-    for (let info = ''; !(info.includes('cluster_state:ok') && info.includes('cluster_known_nodes:3')); ) {
+  const replica = withReplica
+    ? await startRedis([...settings, '--repl-diskless-sync-delay', '0'])
+    : undefined;
+  const all = replica === undefined ? nodes : [...nodes, replica];
+  for (const node of all.slice(1)) await node.ask('CLUSTER', 'MEET', '127.0.0.1', String(nodes[0]!.port));
+  for (const node of all) {
+    const isKnown = `cluster_known_nodes:${all.length}\r`;
+    for (let info = ''; !(info.includes('cluster_state:ok') && info.includes(isKnown)); ) {
       await new Promise((resolve) => setTimeout(resolve, 50));
       info = await node.ask('CLUSTER', 'INFO');
     }
   }
+  if (replica !== undefined) {
+    const [, id = ''] = (await nodes[2]!.ask('CLUSTER', 'MYID')).split('\r\n');
+    while (!(await replica.ask('CLUSTER', 'REPLICATE', id)).startsWith('+OK')) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    await isInStep(replica, nodes[2]!);
+    for (const node of all) {
+      const isReplica = new RegExp(`:${replica.port}@.*slave ${id}`);
+      while (!isReplica.test(await node.ask('CLUSTER', 'NODES'))) {
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    }
+  }
   return {
     nodes,
+    replica,
     async stop() {
-      await Promise.all(nodes.map((node) => node.stop()));
+      await Promise.all(all.map((node) => node.stop()));
     },
   };
 }

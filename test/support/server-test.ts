@@ -1,7 +1,7 @@
 /** Tests that need a server which may not be there: started before them, stopped behind them, left out in one line. */
 import type { TestFn } from 'ava';
 import { type PostgresServer, postgresMissing, startPostgres } from './postgres-server.js';
-import { type RedisServer, redisMissing, startRedis } from './redis-server.js';
+import { type RedisServer, redisMissing, startRedis, waitAofMissing } from './redis-server.js';
 
 /** Counts, so that each test has entries of its own in one server. */
 let namespaces = 0;
@@ -43,6 +43,17 @@ export function withRedis(
   });
   test.after.always('Redis stops', () => server?.stop());
   define(() => server!);
+}
+
+/** Debian's Redis of today is older than WAITAOF, so not even CI has to have it. */
+export function withWaitAof(
+  test: TestFn,
+  define: (server: () => RedisServer) => void,
+  settings: readonly string[] = DURABLE,
+): void {
+  const missing = redisMissing() === undefined ? waitAofMissing() : undefined;
+  if (missing === undefined) withRedis(test, define, settings);
+  else test(missing, (t) => t.pass());
 }
 
 export const DURABLE = ['--appendonly', 'yes', '--appendfsync', 'always'];

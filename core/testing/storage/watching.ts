@@ -35,8 +35,8 @@ export function watchTests(suite: Suite): void {
         deletes: ['z'],
       },
     ];
-    assert.deepEqual(await changesBehind(store, 0, second.revision), told);
-    assert.deepEqual(await changesBehind(store, first.revision, second.revision), told.slice(1));
+    assert.deepEqual(unmarked(await changesBehind(store, 0, second.revision)), told);
+    assert.deepEqual(unmarked(await changesBehind(store, first.revision, second.revision)), told.slice(1));
   });
 
   watching('a reader that waits gets the change that comes', async (store) => {
@@ -45,7 +45,8 @@ export function watchTests(suite: Suite): void {
     const waiting = meanwhile(reader.next());
     const later = await put(store, { a: '2' });
     const told = { revision: later.revision, puts: [await entryAt(store, 'a')], deletes: [] };
-    assert.deepEqual(await waiting, { done: false, value: told });
+    const { done, value } = await waiting;
+    assert.deepEqual([done, unmarked([value])], [false, [told]]);
     await reader.return?.();
   });
 
@@ -191,6 +192,30 @@ export function watchTests(suite: Suite): void {
     await assert.rejects(readerOf(store, revision + 1_000).next(), hasCode('STORAGE_REVISION_UNKNOWN'));
   });
 
+  watching(
+    'where changes have marks, a reader goes on behind the change that its mark names',
+    async (store) => {
+      const { adapter } = store;
+      if (adapter.position === undefined) return;
+      assert.deepEqual(await adapter.position(), { revision: 0 });
+      await put(store, { a: '1' });
+      // It changes nothing, so the place behind it is the one behind the change before.
+      await committed(store, { deletes: ['never there'] });
+      const place = await adapter.position();
+      const later = await put(store, { a: '2' });
+      const changes = await changesBehind(store, 0, later.revision);
+      const marks = changes.map(({ mark }) => mark ?? '');
+      for (const mark of marks) assert.match(mark, /^[0-9a-f]{1,64}$/);
+      assert.equal(new Set(marks).size, changes.length);
+      assert.deepEqual(place, { revision: changes[0]?.revision, mark: marks[0] });
+      assert.equal((await readerOf(store, place.revision, place.mark).next()).value?.mark, marks[1]);
+      await assert.rejects(
+        readerOf(store, place.revision, marks[1]).next(),
+        hasCode('STORAGE_REVISION_UNKNOWN'),
+      );
+    },
+  );
+
   watching('`return` ends a `next` that waits', async (store) => {
     const reader = readerOf(store, 0);
     const waiting = meanwhile(reader.next());
@@ -243,7 +268,8 @@ export function watchTests(suite: Suite): void {
     const waiting = meanwhile(reader.next());
     const { revision } = await put(store, { a: '1' });
     const told = { revision, puts: [await entryAt(store, 'a')], deletes: [] };
-    assert.deepEqual(await waiting, { done: false, value: told });
+    const { done, value } = await waiting;
+    assert.deepEqual([done, unmarked([value])], [false, [told]]);
     const own = await put(other, { b: '1' });
     assert.deepEqual(
       (await readUntil(readerOf(store, 0), own.revision)).map((change) => change.revision),
@@ -256,14 +282,18 @@ export function watchTests(suite: Suite): void {
 type Reader = AsyncIterator<WatchedChange>;
 
 /** A reader of the adapter whose `next` fails where nothing comes. The time that it waits keeps the process alive. */
-function readerOf({ adapter, soon }: OpenStore, afterRevision: number): Reader {
+function readerOf({ adapter, soon }: OpenStore, afterRevision: number, mark?: string): Reader {
   assert.ok(adapter.watch, 'an adapter that declares `watch` has it');
-  const reader = adapter.watch(afterRevision)[Symbol.asyncIterator]();
+  const reader = adapter.watch(afterRevision, mark)[Symbol.asyncIterator]();
   return {
     next: () => soon('the feed tells something', reader.next()),
     return: async () => (await reader.return?.()) ?? { done: true, value: undefined },
   };
 }
+
+/** Which marks there are is for the adapter to choose. */
+const unmarked = (changes: readonly WatchedChange[]): WatchedChange[] =>
+  changes.map(({ revision, puts, deletes }) => ({ revision, puts, deletes }));
 
 async function revisionOf({ adapter }: OpenStore): Promise<number> {
   assert.ok(adapter.revision, 'an adapter that declares `watch` has `revision`');

@@ -10,9 +10,12 @@ function over(history: WatchedChange[]) {
   const feed = new PolledFeed(async (after) => {
     state.reads += 1;
     if (state.failure !== undefined) throw state.failure;
-    return history.filter(({ revision }) => revision > after).slice(0, 2);
+    return {
+      changes: history.filter(({ revision }) => revision > after).slice(0, 2),
+      last: history.findLast(({ revision }) => revision <= after),
+    };
   });
-  const reader = (after = 0) => feed.watch(after)[Symbol.asyncIterator]();
+  const reader = (after = 0, mark?: string) => feed.watch(after, mark)[Symbol.asyncIterator]();
   return { feed, state, reader };
 }
 
@@ -39,7 +42,7 @@ test('a wake-up between the look and the sleep is not slept through', async (t) 
       history.push(change(1));
       feed.wake();
     }
-    return seen;
+    return { changes: seen };
   });
   t.is((await feed.watch(0)[Symbol.asyncIterator]().next()).value?.revision, 1);
 });
@@ -106,4 +109,46 @@ test('`return` and `close` end a `next` that waits', async (t) => {
   feed.close();
   t.true((await second).done);
   t.true((await other.next()).done);
+});
+
+/** A change of another history: what was told as this revision before is lost. */
+const marked = (revision: number, mark: string): WatchedChange => ({ ...change(revision), mark });
+
+test('a revision that is given a second time is told to who has read the first', async (t) => {
+  const history = [marked(1, 'a'), marked(2, 'b'), marked(3, 'c')];
+  const { feed, reader } = over(history);
+  const [ahead, behind] = [reader(), reader()];
+  for (const one of [ahead, ahead, ahead, behind, behind]) await one.next();
+  const [lost, goesOn] = [ahead.next(), behind.next()];
+  t.is((await goesOn).value?.mark, 'c');
+  history.splice(2, 1, marked(3, 'd'), marked(4, 'e'));
+  feed.wake();
+  await t.throwsAsync(lost, { code: 'STORAGE_REVISION_UNKNOWN' });
+});
+
+test('who waits for the first change learns of a loss too', async (t) => {
+  const history = [marked(1, 'a'), marked(2, 'b')];
+  const { feed, reader } = over(history);
+  const waiting = reader(2).next();
+  await settled();
+  history.splice(1, 1, marked(2, 'c'), marked(3, 'd'));
+  feed.wake();
+  await t.throwsAsync(waiting, { code: 'STORAGE_REVISION_UNKNOWN' });
+});
+
+test('behind commits that changed nothing a reader stands behind the last change', async (t) => {
+  // Revisions 2 and 3 changed nothing, and were lost; what takes them is new to everybody.
+  const history = [marked(1, 'a')];
+  const { feed, reader } = over(history);
+  const waiting = reader(3).next();
+  await settled();
+  history.push(marked(2, 'b'));
+  feed.wake();
+  t.is((await waiting).value?.revision, 2);
+});
+
+test('who comes back names the change; another one with its revision is not gone on from', async (t) => {
+  const { reader } = over([marked(1, 'a'), marked(2, 'b'), marked(3, 'c')]);
+  t.is((await reader(2, 'b').next()).value?.revision, 3);
+  await t.throwsAsync(reader(2, 'x').next(), { code: 'STORAGE_REVISION_UNKNOWN' });
 });

@@ -1,13 +1,15 @@
 /** What a real Redis does to its clients: it dies, stands still, loads, refuses, runs full. No answer is ever wrong for it. */
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
 import { silentLog } from '../../../core/log.js';
 import { RedisAdapter, type RedisOptions } from '../../../storage-adapters/redis/redis.js';
 import { MAIN } from '../../repository.js';
-import { ONE } from '../../support/certificates.js';
+import { ONE, TWO } from '../../support/certificates.js';
 import { freePort, startRedis } from '../../support/redis-server.js';
 import { DURABLE, freshNamespace, withRedis } from '../../support/server-test.js';
 import { codeOf, opened, proxyFor, put } from '../outage.js';
@@ -185,9 +187,32 @@ withRedis(
           });
         t.regex(await check({}), /STORAGE_UNAVAILABLE/);
         t.regex(await check({}), /self-signed certificate/);
+        const other = await file('other.pem', TWO.cert);
+        t.regex(await check({ NODE_EXTRA_CA_CERTS: other }), /self-signed certificate.*STORAGE_UNAVAILABLE/s);
         t.regex(await check({ NODE_EXTRA_CA_CERTS: cert }), /is valid/);
+
+        // Node.js reads them when it starts, so a process of its own commits until it has met an outage and its end.
+        const program = fileURLToPath(new URL('secured-client.js', import.meta.url));
+        const client = spawn(process.execPath, [program, options.url, freshNamespace()], {
+          env: { ...process.env, NODE_EXTRA_CA_CERTS: cert },
+          stdio: ['ignore', 'pipe', 'inherit'],
+        });
+        t.teardown(() => client.kill());
+        const lines = createInterface({ input: client.stdout })[Symbol.asyncIterator]();
+        t.is((await lines.next()).value, 'no error');
+        await secured.kill();
+        t.regex((await lines.next()).value, /^STORAGE_(?:UNAVAILABLE|OUTCOME_UNKNOWN)$/);
+        await secured.start();
+        t.is((await lines.next()).value, 'no error');
       },
     );
+
+    test.serial('rediss to a server that speaks no TLS is unavailable, with a sentence', async (t) => {
+      const url = `rediss://127.0.0.1:${server().port}`;
+      const adapter = new RedisAdapter({ url, connectTimeoutMs: 1_000 }, { log: silentLog });
+      const error = await t.throwsAsync(adapter.open(), { code: 'STORAGE_UNAVAILABLE' });
+      t.log(error.message);
+    });
   },
   [...DURABLE, '--enable-debug-command', 'local', '--enable-protected-configs', 'no'],
 );

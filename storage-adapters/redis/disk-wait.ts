@@ -1,0 +1,127 @@
+/**
+ * WAITAOF: the wait until what was written is on the server's disk.
+ *
+ * The law here: it answers for the connection that wrote and for no other. On a connection that has written nothing it
+ * says "on disk" at once, so a wait that comes to stand on another connection than its commit would vouch for anything.
+ */
+import { StorageError } from '../../core/storage/contract.js';
+import { outcomeUnknown, Refusal, reasonOf, Unreachable } from './failures.js';
+import type { Connection, Link } from './link.js';
+import type { Keys } from './packed.js';
+import { strings } from './packed.js';
+
+/** What is used of it, so that a test can stand in for it. */
+type Asked = Pick<Link, 'send' | 'connection' | 'commandTimeoutMs'>;
+
+interface Waits {
+  /** The one that has been sent. */
+  running?: Promise<void> | undefined;
+  /** What commits that were answered meanwhile wait for: it may have been sent before they were. */
+  next?: Promise<void> | undefined;
+}
+
+export class DiskWait {
+  readonly #link: Asked;
+  readonly #waits = new WeakMap<Connection, Waits>();
+
+  constructor(link: Asked) {
+    this.#link = link;
+  }
+
+  /**
+   * Resolves when everything that this connection has written is on disk. Errors: STORAGE_OUTCOME_UNKNOWN.
+   * @param connection The one that the commit was answered on.
+   */
+  since(connection: Connection): Promise<void> {
+    const waits = this.#waits.get(connection) ?? {};
+    this.#waits.set(connection, waits);
+    if (waits.running === undefined) return this.#begin(connection, waits);
+    waits.next ??= waits.running.then(
+      () => this.#begin(connection, waits),
+      () => this.#begin(connection, waits),
+    );
+    return waits.next;
+  }
+
+  #begin(connection: Connection, waits: Waits): Promise<void> {
+    waits.next = undefined;
+    const wait = this.#send(connection);
+    waits.running = wait;
+    const settled = () => {
+      if (waits.running === wait) waits.running = undefined;
+    };
+    wait.then(settled, settled);
+    return wait;
+  }
+
+  async #send(connection: Connection): Promise<void> {
+    try {
+      if (!(await isSynced(this.#link, connection))) {
+        throw new Error(`the server did not sync within ${this.#link.commandTimeoutMs} ms`);
+      }
+    } catch (cause) {
+      throw outcomeUnknown(cause);
+    }
+  }
+}
+
+/** The server's own time-out comes first: it leaves the connection as it is, ours would replace it. */
+async function isSynced(link: Asked, connection: Connection): Promise<boolean> {
+  const command = ['WAITAOF', '1', '0', String(link.commandTimeoutMs)];
+  const [local] = strings(await link.send(command, { extraMs: 1_000, only: connection }));
+  return Number(local) >= 1;
+}
+
+/** A server syncs once a second; what comes sooner was not waited for. Less than that, for its clock ticks in steps. */
+const SOONEST_MS = 900;
+
+/**
+ * Whether WAITAOF of this server can be trusted. Some versions answer before they sync, when they sync once a second
+ * (Redis 7.4 before its mend, Valkey 8.1): a write that follows a sync is then on disk at once.
+ * @param sync `appendfsync` of the server; undefined where it does not tell.
+ * @param isAlways The operator's word for that, where it does not tell.
+ * Errors: STORAGE_UNREADABLE; those of the link.
+ */
+export async function mustWaitForDisk(
+  link: Asked,
+  { numbers }: Keys,
+  sync: string | undefined,
+  isAlways: boolean,
+): Promise<void> {
+  const connection = link.connection;
+  if (connection === undefined) throw new Unreachable(false, new Error('the connection broke'));
+  if (sync === 'no') throw refusal('it needs appendfsync everysec or always, and this server has "no"');
+  // Three syncs, for two may lie in two seconds that follow each other. What is written stands there already, or will.
+  const began = performance.now();
+  for (let round = 0; round < 3; round += 1) {
+    await link.send(['HSET', numbers, 'format', '1'], { only: connection });
+    if (!(await synced(link, connection))) {
+      throw refusal(`the server did not sync within ${link.commandTimeoutMs} ms`);
+    }
+    if (sync === 'always' || performance.now() - began >= SOONEST_MS) return;
+  }
+  if (sync === undefined && isAlways) return;
+  throw refusal(
+    sync === undefined
+      ? 'WAITAOF answered sooner than a server syncs that syncs once a second. Where appendfsync is always, say durable: true; this server does not tell'
+      : `WAITAOF of this server answers before it syncs, as that of Redis 7.4 and Valkey 8.1 does with appendfsync ${sync}; set appendfsync always, or take a later version`,
+  );
+}
+
+async function synced(link: Asked, connection: Connection): Promise<boolean> {
+  try {
+    return await isSynced(link, connection);
+  } catch (cause) {
+    if (!(cause instanceof Refusal)) throw cause;
+    const reason = reasonOf(cause);
+    throw refusal(
+      /appendonly is disabled/.test(reason)
+        ? 'it needs a Redis with appendonly yes'
+        : `it needs WAITAOF of Redis 7.2 or Valkey: ${reason}`,
+      cause,
+    );
+  }
+}
+
+const refusal = (reason: string, cause?: unknown): StorageError =>
+  new StorageError('STORAGE_UNREADABLE', `waitForDisk: ${reason}.`, { cause });
