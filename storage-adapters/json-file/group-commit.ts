@@ -5,22 +5,20 @@
  * A commit is judged when its group begins, never before: then every commit that could decide about it is durable
  * or has failed, and no answer rests on one that may still fail.
  */
-export class GroupCommit<Work, Answer, Ready> {
-  readonly #parts: GroupParts<Work, Answer, Ready>;
+export class GroupCommit<Work, Answer> {
+  readonly #perform: (group: readonly Work[]) => Promise<readonly Answer[]>;
   #gathering: Member<Work, Answer>[] = [];
-  /** Of the group that gathers. */
-  #ready: Promise<Ready> | undefined;
   #between: (() => Promise<void>)[] = [];
   #running: Promise<void> | undefined;
 
-  constructor(parts: GroupParts<Work, Answer, Ready>) {
-    this.#parts = parts;
+  /** @param perform Answers in the order of the group; where it rejects, every member of the group does. */
+  constructor(perform: (group: readonly Work[]) => Promise<readonly Answer[]>) {
+    this.#perform = perform;
   }
 
   add(work: Work): Promise<Answer> {
     return new Promise((resolve, reject) => {
       this.#gathering.push({ work, resolve, reject });
-      this.#ready ??= this.#parts.prepare();
       this.#running ??= this.#run();
     });
   }
@@ -44,13 +42,10 @@ export class GroupCommit<Work, Answer, Ready> {
     while (this.#gathering.length + this.#between.length > 0) {
       for (const job of this.#between.splice(0)) await job();
       const group = this.#gathering;
-      const ready = this.#ready;
-      if (ready === undefined) continue;
+      if (group.length === 0) continue;
       this.#gathering = [];
-      this.#ready = undefined;
       try {
-        const work = group.map((member) => member.work);
-        const answers = await this.#parts.perform(work, ready);
+        const answers = await this.#perform(group.map(({ work }) => work));
         for (const [at, { resolve }] of group.entries()) resolve(answers[at]!);
       } catch (error) {
         for (const { reject } of group) reject(error);
@@ -58,13 +53,6 @@ export class GroupCommit<Work, Answer, Ready> {
     }
     this.#running = undefined;
   }
-}
-
-export interface GroupParts<Work, Answer, Ready> {
-  /** Begun when the first member of a group comes, which may be while the group before it is in flight. */
-  prepare(): Promise<Ready>;
-  /** Answers in the order of the group; where it rejects, every member of the group does. */
-  perform(group: readonly Work[], ready: Promise<Ready>): Promise<readonly Answer[]>;
 }
 
 interface Member<Work, Answer> {

@@ -41,6 +41,8 @@ export interface JsonFileOptions extends HistoryBounds {
   readonly checkpoints?: StoreParts['checkpoints'];
   /** For tests: when a journal gets room. */
   readonly room?: StoreParts['room'];
+  /** For tests: how old a look at lock and journal may be, in milliseconds. */
+  readonly lookEveryMs?: StoreParts['lookEveryMs'];
 }
 
 export class JsonFileAdapter implements StorageAdapter {
@@ -63,6 +65,7 @@ export class JsonFileAdapter implements StorageAdapter {
       lock: lockWith = readOnly ? lockToRead : lockFile,
       checkpoints,
       room,
+      lookEveryMs,
       ...history
     } = this.#options;
     const real = await realDataPath(path, files);
@@ -70,7 +73,7 @@ export class JsonFileAdapter implements StorageAdapter {
     try {
       const store = readOnly
         ? await ReadOnlyStore.open(files, real, history)
-        : await Store.open(real, { files, lock, log, checkpoints, room, history });
+        : await Store.open(real, { files, lock, log, checkpoints, room, lookEveryMs, history });
       this.#opened = { store, lock };
       this.#isClosed = false;
     } catch (error) {

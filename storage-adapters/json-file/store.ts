@@ -33,7 +33,16 @@ export interface StoreParts {
   readonly checkpoints?: { readonly idleMs?: number; readonly minOctets?: number } | undefined;
   /** For tests: when journals get room. */
   readonly room?: Room | undefined;
+  /** For tests: how old a look at lock and journal may be when a batch is written, in milliseconds. */
+  readonly lookEveryMs?: number | undefined;
 }
+
+/**
+ * A journal that is removed takes with it what was acknowledged before as well, until the next look has all data
+ * written anew; so looks that are this far apart leave open hardly more than looks before every batch, which under load
+ * were a tenth of its cost. And whoever removes a lock needs longer to start another process.
+ */
+const LOOK_EVERY_MS = 10;
 
 /** A change to judge; undefined where only what expired is to be noticed. */
 type Work = Change | undefined;
@@ -44,10 +53,7 @@ export class Store {
   readonly feed: ChangeFeed;
   readonly #path: string;
   readonly #parts: StoreParts;
-  readonly #commits = new GroupCommit<Work, CommitResult, Journal | undefined>({
-    prepare: () => this.#look(),
-    perform: (group, ready) => this.#write(group, ready),
-  });
+  readonly #commits = new GroupCommit<Work, CommitResult>((group) => this.#write(group));
   readonly #policy: CheckpointPolicy;
   readonly #expiry = new ExpiryTimer(() => void this.#commits.add(undefined).catch(() => {}));
   /** Made with the first commit where there is nothing yet. */
@@ -68,6 +74,8 @@ export class Store {
   /** Set while the journal on disk is not the one that was written, until all data is written anew. */
   #lost: StorageError | undefined;
   #renewing: Promise<void> | undefined;
+  /** When lock and journal were last found in their places, by `performance.now`. */
+  #seenAt = Number.NEGATIVE_INFINITY;
 
   private constructor(path: string, parts: StoreParts, found: Recovered) {
     this.#path = path;
@@ -183,10 +191,7 @@ export class Store {
     return this.#next - 1;
   }
 
-  async #write(
-    group: readonly Work[],
-    ready: Promise<Journal | undefined>,
-  ): Promise<readonly CommitResult[]> {
+  async #write(group: readonly Work[]): Promise<readonly CommitResult[]> {
     if (this.#fault !== undefined) throw refusal(this.#fault);
     const { table } = this;
     const now = Date.now();
@@ -203,8 +208,7 @@ export class Store {
         : draft.commits.map((commit, at) => (at === 0 ? { ...commit, deletes: expired } : commit));
     try {
       if (changes.length > 0) {
-        const seen = await ready;
-        if (seen === undefined || seen !== this.#journal) await this.#mustStand();
+        await this.#mustStand();
         if (this.#journal === undefined) await this.#begin();
         await this.#journal!.append(changes);
       }
@@ -335,18 +339,6 @@ export class Store {
     );
   }
 
-  /** The journal, where it and the lock are in their places; it grows while it is written, so a doubt is none yet. */
-  async #look(): Promise<Journal | undefined> {
-    const journal = this.#journal;
-    if (journal === undefined || (this.#lost ?? this.#fault) !== undefined) return undefined;
-    try {
-      const [isHeld, stands] = await Promise.all([this.#parts.lock.isHeld(), journal.stands()]);
-      return isHeld && stands ? journal : undefined;
-    } catch {
-      return undefined;
-    }
-  }
-
   /**
    * Commits go only where a start would find them. All that was acknowledged is in memory too, so where the journal is
    * gone it is put on disk again before the next change is taken.
@@ -354,13 +346,19 @@ export class Store {
    */
   async #mustStand(): Promise<void> {
     const lost = this.#lost;
+    const now = performance.now();
+    const { lookEveryMs = LOOK_EVERY_MS } = this.#parts;
+    if (lost === undefined && now - this.#seenAt < lookEveryMs) return;
     const standing = lost === undefined ? this.#journal?.stands() : undefined;
     const [, stands] = await Promise.all([
       this.#mustBeLocked(),
       // Two looks at once take as long as one.
       standing?.catch((cause: unknown) => Promise.reject(notWritten(this.#path, cause))),
     ]);
-    if (stands === true || this.#journal === undefined) return;
+    if (stands === true || this.#journal === undefined) {
+      this.#seenAt = now;
+      return;
+    }
     if (lost === undefined) {
       this.#lost = new StorageError(
         'STORAGE_UNAVAILABLE',

@@ -13,6 +13,7 @@ const lock = async () => ({ isHeld: async () => true, release: async () => {} })
 
 const over = (files: FileSystem) =>
   new JsonFileAdapter({
+    lookEveryMs: 0,
     path: PATH,
     files,
     lock,

@@ -40,7 +40,12 @@ const CHANGES = [OLD, NEW, LATER];
 const operations = await (async () => {
   const folder = await mkdtemp(join(tmpdir(), 'jackfield-probe-'));
   const files = new FaultyFiles();
-  const adapter = new JsonFileAdapter({ path: `${folder}/data.json`, files, checkpoints: NEVER });
+  const adapter = new JsonFileAdapter({
+    path: `${folder}/data.json`,
+    files,
+    checkpoints: NEVER,
+    lookEveryMs: 0,
+  });
   await adapter.open();
   const before = files.done.length;
   await scenario(adapter);
@@ -156,7 +161,7 @@ for (const [number, operation] of operations.entries()) {
       test(`${code} ${when} ${number}: ${shown(operation)}`, async (t) => {
         const { folder, path } = await freshFolder(t);
         const files = new FaultyFiles();
-        const adapter = new JsonFileAdapter({ path, files, checkpoints: NEVER });
+        const adapter = new JsonFileAdapter({ path, files, checkpoints: NEVER, lookEveryMs: 0 });
         await adapter.open();
         const start = files.done.length;
         files.faultOf = (_, at) => (at === start + number ? { code, when } : undefined);
@@ -209,7 +214,7 @@ for (const [number, operation] of operations.entries()) {
   test(`killed at ${number}: ${shown(operation)}`, async (t) => {
     const { path } = await freshFolder(t);
     const files = new FaultyFiles();
-    const adapter = new JsonFileAdapter({ path, files, checkpoints: NEVER });
+    const adapter = new JsonFileAdapter({ path, files, checkpoints: NEVER, lookEveryMs: 0 });
     await adapter.open();
     const start = files.done.length;
     // From this operation on nothing happens any more, not even cleaning up.
@@ -328,7 +333,7 @@ test('a conflict with a commit in flight is answered when that one is durable', 
 test('commits are made and answered while a checkpoint is written', async (t) => {
   const { path } = await freshFolder(t);
   const files = new FaultyFiles();
-  const adapter = await opened(t, { path, files, checkpoints: NEVER });
+  const adapter = await opened(t, { path, files, checkpoints: NEVER, lookEveryMs: 0 });
   await adapter.commit(puts({ a: '1' }));
   const order: string[] = [];
   let made: Promise<unknown> | undefined;

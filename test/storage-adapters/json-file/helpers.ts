@@ -23,7 +23,7 @@ export async function freshFolder(t: ExecutionContext): Promise<{ folder: string
 
 /** An opened adapter, closed with the test. */
 export async function opened(t: ExecutionContext, options: JsonFileOptions): Promise<JsonFileAdapter> {
-  const adapter = new JsonFileAdapter(options);
+  const adapter = new JsonFileAdapter({ lookEveryMs: 0, ...options });
   await adapter.open();
   t.teardown(() => adapter.close());
   return adapter;

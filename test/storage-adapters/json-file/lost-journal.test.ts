@@ -175,30 +175,52 @@ test('a folder that is removed is told by each commit, and where its lock is els
   ]);
 });
 
-test('commits under way while the journal is removed again and again are acknowledged once they are safe', async (t) => {
-  const { folder, path } = await freshFolder(t);
-  const adapter = await opened(t, { path });
-  const acknowledged: string[] = [];
-  let isOver = false;
-  const write = async (name: string) => {
-    for (let number = 0; !isOver; number += 1) {
-      const key = `${name} ${number}`;
-      if ((await outcomeOf(() => adapter.commit(puts({ [key]: 'x' })))) === 'ok') acknowledged.push(key);
+for (const lookEveryMs of [0, 10]) {
+  test(`commits under way while the journal is removed again and again are safe once they are acknowledged; looks ${lookEveryMs} ms apart`, async (t) => {
+    const { folder, path } = await freshFolder(t);
+    const adapter = await opened(t, { path, lookEveryMs });
+    const acknowledged: string[] = [];
+    let isOver = false;
+    const write = async (name: string) => {
+      for (let number = 0; !isOver; number += 1) {
+        const key = `${name} ${number}`;
+        if ((await outcomeOf(() => adapter.commit(puts({ [key]: 'x' })))) === 'ok') acknowledged.push(key);
+      }
+    };
+    const writers = [write('one'), write('other')];
+    for (let round = 0; round < 10; round += 1) {
+      const before = acknowledged.length;
+      await rm(await journalIn(folder), { force: true });
+      await until(async () => acknowledged.length > before + 20);
     }
-  };
-  const writers = [write('one'), write('other')];
-  for (let round = 0; round < 10; round += 1) {
-    const before = acknowledged.length;
-    await rm(await journalIn(folder), { force: true });
-    await until(async () => acknowledged.length > before + 20);
+    isOver = true;
+    await Promise.all(writers);
+    // The last may have been acknowledged into a journal that was removed a moment later; a checkpoint has all.
+    await adapter.checkpoint();
+    const found = new Set((await afterKill(t, folder)).map(([key]) => key));
+    t.deepEqual(
+      acknowledged.filter((key) => !found.has(key)),
+      [],
+    );
+  });
+}
+
+test('lock and journal are looked at before the first batch, and not again until the look is too old', async (t) => {
+  for (const [lookEveryMs, looks] of [
+    [1_000_000, 1],
+    [0, 5],
+  ] as const) {
+    const { path } = await freshFolder(t);
+    const files = new FaultyFiles();
+    const adapter = await opened(t, { path, files, checkpoints: NEVER, lookEveryMs });
+    await adapter.commit(puts({ first: '1' }));
+    await adapter.checkpoint();
+    await adapter.close();
+    const again = await opened(t, { path, files, checkpoints: NEVER, lookEveryMs });
+    const before = files.done.length;
+    for (const key of ['a', 'b', 'c', 'd', 'e']) await again.commit(puts({ [key]: '1' }));
+    const counted = (what: RegExp) => files.done.slice(before).filter((one) => what.test(one)).length;
+    t.is(counted(/^stat data\.json\.lock/), looks);
+    t.is(counted(/^stat data\.json\.journal/), looks);
   }
-  isOver = true;
-  await Promise.all(writers);
-  // The last may have been acknowledged into a journal that was removed a moment later; a checkpoint has all.
-  await adapter.checkpoint();
-  const found = new Set((await afterKill(t, folder)).map(([key]) => key));
-  t.deepEqual(
-    acknowledged.filter((key) => !found.has(key)),
-    [],
-  );
 });

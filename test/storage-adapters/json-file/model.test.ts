@@ -31,6 +31,7 @@ const step = fc.oneof(
 
 const over = (files: ModelFiles) =>
   new JsonFileAdapter({
+    lookEveryMs: 0,
     path: '/model/data.json',
     files,
     lock: async () => ({ isHeld: async () => true, release: async () => {} }),

@@ -18,6 +18,7 @@ const ROOM = { from: 0, step: 150 };
 
 const over = (files: FileSystem, room?: typeof ROOM) =>
   new JsonFileAdapter({
+    lookEveryMs: 0,
     path: PATH,
     files,
     lock: async () => ({ isHeld: async () => true, release: async () => {} }),
