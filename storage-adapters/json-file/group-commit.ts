@@ -5,6 +5,10 @@
  * A commit is judged when its group begins, never before: then every commit that could decide about it is durable
  * or has failed, and no answer rests on one that may still fail.
  */
+
+/** A group waits no longer for more of its kind: a turn may be long where the server does other work. */
+const MOST_WAIT_MS = 2;
+
 export class GroupCommit<Work, Answer> {
   readonly #perform: (group: readonly Work[]) => Promise<readonly Answer[]>;
   #gathering: Member<Work, Answer>[] = [];
@@ -36,11 +40,22 @@ export class GroupCommit<Work, Answer> {
     await this.#running;
   }
 
+  /** Until a turn of the event loop brings nobody more: most who were just answered ask again in the next few. */
+  async #gathered(): Promise<void> {
+    const began = performance.now();
+    for (let before = 0; this.#gathering.length > before; ) {
+      before = this.#gathering.length;
+      await new Promise((resolve) => setImmediate(resolve));
+      if (performance.now() - began > MOST_WAIT_MS) return;
+    }
+  }
+
   async #run(): Promise<void> {
-    // What other sockets ask for in this turn of the event loop joins the first group.
-    await new Promise((resolve) => setImmediate(resolve));
+    // A job that asks for another while it begins must find this one running.
+    await undefined;
     while (this.#gathering.length + this.#between.length > 0) {
       for (const job of this.#between.splice(0)) await job();
+      await this.#gathered();
       const group = this.#gathering;
       if (group.length === 0) continue;
       this.#gathering = [];

@@ -1,0 +1,76 @@
+import test from 'ava';
+import { GroupCommit } from '../../../storage-adapters/json-file/group-commit.js';
+
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+/** Writes down its groups; `finish` ends the one that is in flight. */
+function recorded() {
+  const groups: number[][] = [];
+  const ends: (() => void)[] = [];
+  const commits = new GroupCommit<number, string>(async (group) => {
+    groups.push([...group]);
+    await new Promise<void>((resolve) => ends.push(resolve));
+    return group.map((work) => `done ${work}`);
+  });
+  const started = async (count: number) => {
+    while (groups.length < count) await turn();
+  };
+  return { commits, groups, started, finish: () => ends.shift()?.() };
+}
+
+test('who comes in the turns of the event loop that follow each other shares one group', async (t) => {
+  const { commits, groups, started, finish } = recorded();
+  const answers: Promise<string>[] = [];
+  const chain = (work: number): void => {
+    if (work < 4) setImmediate(() => chain(work + 1));
+    answers.push(commits.add(work));
+  };
+  chain(1);
+  await started(1);
+  t.deepEqual(groups, [[1, 2, 3, 4]]);
+  finish();
+  t.deepEqual(await Promise.all(answers), ['done 1', 'done 2', 'done 3', 'done 4']);
+});
+
+test('while a group is in flight the next one gathers, however long that takes', async (t) => {
+  const { commits, groups, started, finish } = recorded();
+  const first = commits.add(1);
+  await started(1);
+  const others = [commits.add(2)];
+  for (let turns = 0; turns < 20; turns += 1) await turn();
+  others.push(commits.add(3));
+  t.deepEqual(groups, [[1]]);
+  finish();
+  t.is(await first, 'done 1');
+  await started(2);
+  t.deepEqual(groups, [[1], [2, 3]]);
+  finish();
+  t.deepEqual(await Promise.all(others), ['done 2', 'done 3']);
+  await commits.settled();
+});
+
+test('a group is not kept waiting by a stream of others that never ends', async (t) => {
+  const { commits, groups, started, finish } = recorded();
+  let work = 0;
+  let isOver = false;
+  const stream = (): void => {
+    if (isOver) return;
+    setImmediate(stream);
+    work += 1;
+    void commits.add(work);
+  };
+  stream();
+  // It would never come where every turn with somebody new put it off.
+  await started(1);
+  isOver = true;
+  t.is(groups[0]?.[0], 1);
+  finish();
+  while (groups.flat().length < work) {
+    await turn();
+    finish();
+  }
+  t.deepEqual(
+    groups.flat(),
+    Array.from({ length: work }, (_, at) => at + 1),
+  );
+});
