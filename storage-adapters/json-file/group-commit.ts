@@ -11,13 +11,18 @@ const MOST_WAIT_MS = 2;
 
 export class GroupCommit<Work, Answer> {
   readonly #perform: (group: readonly Work[]) => Promise<readonly Answer[]>;
+  readonly #mostWaitMs: number;
   #gathering: Member<Work, Answer>[] = [];
   #between: (() => Promise<void>)[] = [];
   #running: Promise<void> | undefined;
 
-  /** @param perform Answers in the order of the group; where it rejects, every member of the group does. */
-  constructor(perform: (group: readonly Work[]) => Promise<readonly Answer[]>) {
+  /**
+   * @param perform Answers in the order of the group; where it rejects, every member of the group does.
+   * @param mostWaitMs How long a group waits for more while more come, in milliseconds.
+   */
+  constructor(perform: (group: readonly Work[]) => Promise<readonly Answer[]>, mostWaitMs = MOST_WAIT_MS) {
     this.#perform = perform;
+    this.#mostWaitMs = mostWaitMs;
   }
 
   add(work: Work): Promise<Answer> {
@@ -46,7 +51,7 @@ export class GroupCommit<Work, Answer> {
     for (let before = 0; this.#gathering.length > before; ) {
       before = this.#gathering.length;
       await new Promise((resolve) => setImmediate(resolve));
-      if (performance.now() - began > MOST_WAIT_MS) return;
+      if (performance.now() - began > this.#mostWaitMs) return;
     }
   }
 

@@ -4,14 +4,14 @@ import { GroupCommit } from '../../../storage-adapters/json-file/group-commit.js
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 /** Writes down its groups; `finish` ends the one that is in flight. */
-function recorded() {
+function recorded(mostWaitMs?: number) {
   const groups: number[][] = [];
   const ends: (() => void)[] = [];
   const commits = new GroupCommit<number, string>(async (group) => {
     groups.push([...group]);
     await new Promise<void>((resolve) => ends.push(resolve));
     return group.map((work) => `done ${work}`);
-  });
+  }, mostWaitMs);
   const started = async (count: number) => {
     while (groups.length < count) await turn();
   };
@@ -19,7 +19,7 @@ function recorded() {
 }
 
 test('who comes in the turns of the event loop that follow each other shares one group', async (t) => {
-  const { commits, groups, started, finish } = recorded();
+  const { commits, groups, started, finish } = recorded(Number.POSITIVE_INFINITY);
   const answers: Promise<string>[] = [];
   const chain = (work: number): void => {
     if (work < 4) setImmediate(() => chain(work + 1));
@@ -33,7 +33,7 @@ test('who comes in the turns of the event loop that follow each other shares one
 });
 
 test('while a group is in flight the next one gathers, however long that takes', async (t) => {
-  const { commits, groups, started, finish } = recorded();
+  const { commits, groups, started, finish } = recorded(Number.POSITIVE_INFINITY);
   const first = commits.add(1);
   await started(1);
   const others = [commits.add(2)];
