@@ -1,4 +1,5 @@
 /** Writers that go on whatever happens, and remember what they were answered. */
+import type { ExecutionContext } from 'ava';
 import { type StorageAdapter, StorageError } from '../../core/storage/contract.js';
 
 export interface Writers {
@@ -72,4 +73,23 @@ export function writersOf(adapter: StorageAdapter, count = 8): Writers {
       return faults;
     },
   };
+}
+
+/** A server that is killed and started again three times under load: what was acknowledged is there, and nothing else. */
+export async function survivesKills(
+  t: ExecutionContext,
+  adapter: StorageAdapter,
+  server: { kill(): Promise<unknown>; start(): Promise<unknown> },
+  commits: number,
+): Promise<void> {
+  const writers = writersOf(adapter);
+  for (let round = 0; round < 3; round += 1) {
+    await writers.acknowledge(commits);
+    await server.kill();
+    await server.start();
+  }
+  await writers.acknowledge(commits);
+  await writers.stop();
+  t.deepEqual(await writers.faults(), []);
+  t.true(writers.refused + writers.unknown > 0);
 }

@@ -12,7 +12,7 @@ import { freePort } from '../../support/redis-server.js';
 import { freshNamespace, withPostgres } from '../../support/server-test.js';
 import { codeOf, opened, proxyFor, put, readableLog, textsOf } from '../outage.js';
 import { until } from '../shared-store.js';
-import { writersOf } from '../writers.js';
+import { survivesKills, writersOf } from '../writers.js';
 
 withPostgres(test, (server) => {
   const at = (t: ExecutionContext, options: Partial<PostgresOptions> = {}) =>
@@ -38,16 +38,7 @@ withPostgres(test, (server) => {
     'killed and started again under load: what was acknowledged is there, what was refused is not',
     async (t) => {
       const adapter = await at(t);
-      const writers = writersOf(adapter);
-      for (let round = 0; round < 3; round += 1) {
-        await writers.acknowledge(100);
-        await server().kill();
-        await server().start();
-      }
-      await writers.acknowledge(100);
-      await writers.stop();
-      t.deepEqual(await writers.faults(), []);
-      t.true(writers.refused + writers.unknown > 0);
+      await survivesKills(t, adapter, server(), 100);
     },
   );
 

@@ -14,7 +14,7 @@ import { freePort, startRedis } from '../../support/redis-server.js';
 import { DURABLE, freshNamespace, withRedis } from '../../support/server-test.js';
 import { codeOf, opened, proxyFor, put } from '../outage.js';
 import { until } from '../shared-store.js';
-import { writersOf } from '../writers.js';
+import { survivesKills } from '../writers.js';
 
 withRedis(
   test,
@@ -31,16 +31,7 @@ withRedis(
       'killed and started again under load: what was acknowledged is there, what was refused is not',
       async (t) => {
         const adapter = await at(t);
-        const writers = writersOf(adapter);
-        for (let round = 0; round < 3; round += 1) {
-          await writers.acknowledge(200);
-          await server().kill();
-          await server().start();
-        }
-        await writers.acknowledge(200);
-        await writers.stop();
-        t.deepEqual(await writers.faults(), []);
-        t.true(writers.refused + writers.unknown > 0);
+        await survivesKills(t, adapter, server(), 200);
       },
     );
 

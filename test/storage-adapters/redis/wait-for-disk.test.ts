@@ -11,7 +11,7 @@ import { startRedis, startRedisCluster, waitAofMissing } from '../../support/red
 import { freshNamespace, withWaitAof } from '../../support/server-test.js';
 import { codeOf, opened, proxyFor, put } from '../outage.js';
 import { until } from '../shared-store.js';
-import { writersOf } from '../writers.js';
+import { survivesKills, writersOf } from '../writers.js';
 
 const aConnection = (): Connection => ({ send: () => Promise.resolve(), destroy: () => {} });
 
@@ -180,16 +180,7 @@ withWaitAof(test, (server) => {
 
   test.serial('killed and started again under load: what was acknowledged is there', async (t) => {
     const adapter = await at(t);
-    const writers = writersOf(adapter);
-    for (let round = 0; round < 3; round += 1) {
-      await writers.acknowledge(100);
-      await server().kill();
-      await server().start();
-    }
-    await writers.acknowledge(100);
-    await writers.stop();
-    t.deepEqual(await writers.faults(), []);
-    t.true(writers.refused + writers.unknown > 0);
+    await survivesKills(t, adapter, server(), 100);
   });
 
   test.serial(
