@@ -3,10 +3,10 @@
  * one process share nothing. This file alone calls the container; everyone else is handed what they need.
  */
 import type { DependencyContainer } from 'tsyringe';
+import type { PluginContext } from './api/plugin.js';
 import type { ConfigSource, PluginClass } from './config/server-config.js';
 import type { ResolvedConfig } from './config/validate-config.js';
 import type { Log } from './log.js';
-import type { PluginContext } from './plugin-api.js';
 import { applyNotes } from './plugin-host/injection.js';
 import { PluginHost } from './plugin-host/plugin-host.js';
 import type { MakeInstance } from './plugin-host/plugin-unit.js';

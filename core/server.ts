@@ -1,12 +1,11 @@
 /** A server: from a configuration to answered requests, and back to nothing open. */
 
+import type { ServerStats } from './api/plugin.js';
 import { plainSource } from './config/config-file.js';
 import type { ConfigSource, ServerConfig } from './config/server-config.js';
 import { type ResolvedConfig, validateConfig, withDefaults } from './config/validate-config.js';
-import type { Address } from './connection/address.js';
 import { Connections } from './connection/connections.js';
 import { exchangeOctets } from './connection/injected-exchange.js';
-import { Listeners } from './connection/listeners.js';
 import { Overload } from './connection/overload.js';
 import type { Tap } from './connection/transport.js';
 import { TrustedProxies } from './connection/trusted-proxies.js';
@@ -15,8 +14,9 @@ import { JackfieldError } from './errors.js';
 import { AllowedHosts } from './handlers/allowed-hosts.js';
 import { Dispatcher } from './handlers/dispatcher.js';
 import { type InjectRequest, type InjectResponse, readResponse, requestOctets } from './inject.js';
+import type { Address } from './listening/address.js';
+import { Listeners } from './listening/listeners.js';
 import { type Log, silentLog } from './log.js';
-import type { ServerStats } from './plugin-api.js';
 import { loadPlugins } from './plugin-host/load-plugins.js';
 import type { PluginHost } from './plugin-host/plugin-host.js';
 import type { HostServer, PluginReport } from './plugin-host/plugin-unit.js';

@@ -3,9 +3,9 @@
  * alone. A connection asks with one line of JSON and is answered with one; a signal could not say how it went.
  */
 import { connect, createServer, type Server } from 'node:net';
-import { socketError } from '../connection/listen-error.js';
-import { checkLength, removeStale, setMode } from '../connection/unix-socket.js';
 import { JackfieldError } from '../errors.js';
+import { socketError } from '../listening/listen-error.js';
+import { checkLength, removeStale, setMode } from '../listening/unix-socket.js';
 
 /** What is answered: how it went, in the lines that a start would print. */
 export interface ControlAnswer {

@@ -7,7 +7,7 @@ import path from 'node:path';
 import { JackfieldError, reasonOf } from '../errors.js';
 import { freshUrl } from '../extensions/loaded-code.js';
 import { syntaxPlace, thrownAt } from '../extensions/stack-places.js';
-import { inTime } from '../plugin-host/in-time.js';
+import { inTime } from '../in-time.js';
 import { resolveEnvironment } from './environment.js';
 import { type ConfigSource, DEFAULT_CONFIG, DEFAULT_LIMITS, type ServerConfig } from './server-config.js';
 import { readText } from './text-file.js';

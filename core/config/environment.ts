@@ -6,7 +6,7 @@
  * nothing else becomes a number or a boolean where the configuration is valid only so.
  */
 import { JackfieldError } from '../errors.js';
-import type { MaybePromise } from '../storage/contract.js';
+import type { MaybePromise } from '../maybe-promise.js';
 
 export type Variables = Readonly<Record<string, string | undefined>>;
 

@@ -1,6 +1,7 @@
 /** What a configuration says, as a file or as an object given to `createServer`. Every part has a default. */
-import type { Plugin, PluginContext } from '../plugin-api.js';
-import type { AdapterDefinition, MaybePromise, StorageAdapter } from '../storage/contract.js';
+import type { Plugin, PluginContext } from '../api/plugin.js';
+import type { MaybePromise } from '../maybe-promise.js';
+import type { AdapterDefinition, StorageAdapter } from '../storage/contract.js';
 import type { Environment } from './environment.js';
 
 export interface ServerConfig {

@@ -5,6 +5,8 @@
 import { Buffer } from 'node:buffer';
 import type { Limits } from '../config/server-config.js';
 import { ERRORS, JackfieldError } from '../errors.js';
+import { abandon, type Streamed } from '../exchange/answer-source.js';
+import type { Exchange } from '../exchange/exchange.js';
 import { type Answer, errorAnswer, isExpected } from '../handlers/answer.js';
 import { deriveFields } from '../handlers/answer-fields.js';
 import { type AnswerTrailers, trailerText } from '../handlers/answer-trailers.js';
@@ -12,10 +14,8 @@ import { logFields } from '../handlers/request-state.js';
 import type { HttpClock } from '../http/http-clock.js';
 import type { ResponseFraming } from '../http/response-head.js';
 import type { Log } from '../log.js';
-import { abandon, type Streamed } from './body-source.js';
 import { BodyWriter } from './body-writer.js';
 import { Collector } from './collector.js';
-import type { Exchange } from './exchange.js';
 import type { Outbox } from './outbox.js';
 
 /** What all senders of a server share. */

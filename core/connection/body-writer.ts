@@ -3,7 +3,7 @@
  * for more only when the peer has taken what was sent.
  */
 import { JackfieldError } from '../errors.js';
-import { type BodySource, HOLDS_HEAD, openSource, type Streamed } from './body-source.js';
+import { type BodySource, HOLDS_HEAD, openSource, type Streamed } from '../exchange/answer-source.js';
 import type { Outbox } from './outbox.js';
 
 /** Where the octets go. */

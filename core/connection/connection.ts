@@ -9,6 +9,10 @@
 
 import type { Limits } from '../config/server-config.js';
 import { JackfieldError } from '../errors.js';
+import { abandon } from '../exchange/answer-source.js';
+import type { Exchange } from '../exchange/exchange.js';
+import { ExchangeRequest, type Informer } from '../exchange/exchange-request.js';
+import { type BodySource, RequestBody } from '../exchange/request-body.js';
 import { type Answer, errorAnswer, isStream } from '../handlers/answer.js';
 import type { Dispatcher } from '../handlers/dispatcher.js';
 import type { HandOver } from '../handlers/hand-over.js';
@@ -17,15 +21,11 @@ import { type ParserEvent, type ParserOptions, RequestParser } from '../http/par
 import type { RequestHead } from '../http/request-head.js';
 import type { Log } from '../log.js';
 import { AnswerSender, type SenderEvents } from './answer-sender.js';
-import { abandon } from './body-source.js';
 import { dueNow } from './deadlines.js';
-import type { Exchange } from './exchange.js';
-import { ExchangeRequest, type Informer } from './exchange-request.js';
 import { Inbox } from './inbox.js';
 import { Outbox } from './outbox.js';
 import type { Overload } from './overload.js';
 import { mayFollow, PHASE, type Phase, type PhaseName, phaseName } from './phases.js';
-import { type BodySource, RequestBody } from './request-body.js';
 import { TakenConnection } from './taken-connection.js';
 import type { Tap, Transport, TransportEvents } from './transport.js';
 import type { TrustedProxies } from './trusted-proxies.js';

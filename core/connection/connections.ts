@@ -1,11 +1,11 @@
 /** All connections of a server: their common clock, their number, their common end. */
 import { isDeepStrictEqual } from 'node:util';
+import type { ServerStats } from '../api/plugin.js';
 import type { Limits } from '../config/server-config.js';
 import type { Dispatcher } from '../handlers/dispatcher.js';
 import { HttpClock } from '../http/http-clock.js';
 import type { ParserOptions } from '../http/parser.js';
 import type { Log } from '../log.js';
-import type { ServerStats } from '../plugin-api.js';
 import { Connection, type ConnectionServices } from './connection.js';
 import { CountedWarning } from './counted-warning.js';
 import type { Overload } from './overload.js';

@@ -1,6 +1,6 @@
 /** Which deadline of a connection is over, by where it stands. */
 import type { Limits } from '../config/server-config.js';
-import type { Exchange } from './exchange.js';
+import type { Exchange } from '../exchange/exchange.js';
 import { PHASE, type Phase } from './phases.js';
 
 /** Where a connection stands. Times in milliseconds. */

@@ -7,8 +7,8 @@
  */
 import { captureRejectionSymbol } from 'node:events';
 import { Duplex } from 'node:stream';
+import type { TakeOver } from '../api/answer.js';
 import { JackfieldError } from '../errors.js';
-import type { TakeOver } from '../plugin-api.js';
 import type { Outbox } from './outbox.js';
 import type { Transport } from './transport.js';
 

@@ -11,7 +11,7 @@ import { BlockList, isIP } from 'node:net';
 import { type ForwardedElement, parseForwarded, parseList } from '../http/forwarded.js';
 import type { HeaderSection } from '../http/header-section.js';
 import { parseHost } from '../http/host.js';
-import { canonicalAddress } from './address.js';
+import { canonicalAddress } from '../listening/address.js';
 import type { Origin } from './transport.js';
 
 /** What one family of fields says. */

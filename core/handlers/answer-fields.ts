@@ -2,13 +2,14 @@
  * The headers of an answer, checked and as they go over the wire. Names and values cannot inject lines, framing fields
  * stay the core's own.
  */
+
+import type { ResponseParts } from '../api/answer.js';
 import { isEntityTag } from '../http/entity-tag.js';
 import { parseHttpDate } from '../http/http-date.js';
 import { isToken } from '../http/octets.js';
 import type { Validators } from '../http/preconditions.js';
 import { isProtocolList } from '../http/protocols.js';
 import { FieldText, formatFields } from '../http/response-head.js';
-import type { ResponseParts } from '../plugin-api.js';
 import { invalid } from './invalid-answer.js';
 
 /** What a set of headers comes to, checked. Neither framing fields nor Connection are among them. */

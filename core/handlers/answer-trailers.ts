@@ -1,6 +1,7 @@
 /** Fields behind a body, RFC 9110 §6.5: which may be there, and their text when the body has ended. */
+
+import type { ResponseParts } from '../api/answer.js';
 import { formatFields } from '../http/response-head.js';
-import type { ResponseParts } from '../plugin-api.js';
 import { checkField } from './answer-fields.js';
 import { invalid } from './invalid-answer.js';
 

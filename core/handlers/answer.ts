@@ -2,9 +2,10 @@
  * What a handler returned, checked and in one form. Nothing a plugin returns reaches the wire unchecked: names and
  * values cannot inject lines, framing fields stay the core's own, a status is one.
  */
-import { expectErrors, isTaken } from '../connection/body-source.js';
+
+import type { ResponseBody, ResponseParts, ResponseValue } from '../api/answer.js';
 import { JackfieldError } from '../errors.js';
-import type { ResponseBody, ResponseParts, ResponseValue } from '../plugin-api.js';
+import { expectErrors, isTaken } from '../exchange/answer-source.js';
 import { type AnswerFields, checkedFields, onlyType } from './answer-fields.js';
 import { type AnswerTrailers, toTrailers } from './answer-trailers.js';
 import { type HandOver, toHandOver } from './hand-over.js';

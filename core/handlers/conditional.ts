@@ -2,12 +2,14 @@
  * Answers that carry a validator (ETag, Last-Modified) are conditional: where the client has what it asks for, or wants
  * only a part, it is told so, and what is not sent is not read either. RFC 9110 §13.2.2.
  */
-import { abandon } from '../connection/body-source.js';
+
+import type { CurrentState } from '../api/answer.js';
+import type { Request } from '../api/request.js';
 import { JackfieldError } from '../errors.js';
+import { abandon } from '../exchange/answer-source.js';
 import { chooseRange } from '../http/byte-range.js';
 import { isEntityTag } from '../http/entity-tag.js';
 import { evaluatePreconditions, mayBePartial, type Validators } from '../http/preconditions.js';
-import type { CurrentState, Request } from '../plugin-api.js';
 import { type Answer, errorAnswer } from './answer.js';
 import { checkedFields, deriveFields } from './answer-fields.js';
 import { FileBody } from './file.js';

@@ -4,16 +4,19 @@
  * Law of this file: `dispatch` never throws and never rejects. Whatever a plugin does, an answer comes of it, and what
  * a plugin did wrong is in the log under its name.
  */
-import { abandon, abandonFaulty } from '../connection/body-source.js';
-import type { Exchange } from '../connection/exchange.js';
-import type { ExchangeRequest } from '../connection/exchange-request.js';
-import type { TakenConnections } from '../connection/taken-connections.js';
+
+import type { ResponseValue } from '../api/answer.js';
+import type { Hooks } from '../api/plugin.js';
+import type { Request } from '../api/request.js';
 import { JackfieldError } from '../errors.js';
+import { abandon, abandonFaulty } from '../exchange/answer-source.js';
+import type { Exchange } from '../exchange/exchange.js';
+import type { ExchangeRequest } from '../exchange/exchange-request.js';
+import type { TakenConnections } from '../exchange/taken-connections.js';
 import type { ClaimedHead, Dialect, DialectContext, RefusedHead } from '../http/dialect.js';
 import type { RequestHead } from '../http/request-head.js';
 import type { Log } from '../log.js';
-import type { Hooks, Request, ResponseValue } from '../plugin-api.js';
-import type { MaybePromise } from '../storage/contract.js';
+import type { MaybePromise } from '../maybe-promise.js';
 import type { AllowedHosts } from './allowed-hosts.js';
 import {
   type Answer,

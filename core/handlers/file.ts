@@ -5,10 +5,10 @@
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { sameInAllCopies } from '../across-copies.js';
-import { HOLDS_HEAD } from '../connection/body-source.js';
+import type { FileOptions, ResponseParts } from '../api/answer.js';
 import { JackfieldError } from '../errors.js';
+import { HOLDS_HEAD } from '../exchange/answer-source.js';
 import { mediaTypeOf } from '../http/media-types.js';
-import type { FileOptions, ResponseParts } from '../plugin-api.js';
 
 /** Octets of one read. */
 const PIECE_OCTETS = 65_536;

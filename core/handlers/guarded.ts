@@ -1,5 +1,6 @@
 /** Handlers whose `state` is known: conditions are evaluated before they run, RFC 9110 §13.2. */
-import type { HandleOptions, Handler, Request } from '../plugin-api.js';
+import type { HandleOptions, Handler } from '../api/plugin.js';
+import type { Request } from '../api/request.js';
 import { precondition } from './conditional.js';
 
 /** Of GET and HEAD the answer tells the state; the others select or change nothing (§13.2.1). */

@@ -2,8 +2,10 @@
  * Answers behind which the connection leaves HTTP: 101 to a client that asks for another protocol (RFC 9110 §7.8), 2xx
  * to CONNECT (§9.3.6). Everything that makes one invalid is found here, but for a body that has not come yet.
  */
+
+import type { ResponseParts, TakeOver } from '../api/answer.js';
+import type { Request } from '../api/request.js';
 import { protocolsOf, requestedProtocols } from '../http/protocols.js';
-import type { Request, ResponseParts, TakeOver } from '../plugin-api.js';
 import type { Answer } from './answer.js';
 import { checkedFields } from './answer-fields.js';
 import { invalid } from './invalid-answer.js';

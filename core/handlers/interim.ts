@@ -1,8 +1,8 @@
 /** Responses ahead of the answer, RFC 9110 §15.2: a head without a body. */
 
+import type { InterimResponse } from '../api/request.js';
 import { reasonPhrase } from '../http/reason-phrases.js';
 import { formatFields } from '../http/response-head.js';
-import type { InterimResponse } from '../plugin-api.js';
 import { checkedFields } from './answer-fields.js';
 import { invalid } from './invalid-answer.js';
 

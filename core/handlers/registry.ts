@@ -6,9 +6,10 @@
  * `:name` before `*`, segment by segment); of two with one pattern, the one that names the method. Handlers marked
  * `fallback` are asked last.
  */
+
+import type { HandleOptions, Handler } from '../api/plugin.js';
 import { JackfieldError } from '../errors.js';
 import { isToken } from '../http/octets.js';
-import type { HandleOptions, Handler } from '../plugin-api.js';
 import { whileConditionsHold } from './guarded.js';
 import { type Pattern, parsePattern } from './pattern.js';
 

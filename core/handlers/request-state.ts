@@ -2,8 +2,9 @@
  * Values that travel with a request, from the plugin that finds something out to those that use it. Whoever holds the
  * state object may read and write; there are no names that could clash.
  */
-import { ExchangeRequest } from '../connection/exchange-request.js';
-import type { Request } from '../plugin-api.js';
+
+import type { Request } from '../api/request.js';
+import { ExchangeRequest } from '../exchange/exchange-request.js';
 
 /** One kind of value, at most one of it per request. */
 export interface RequestState<T> {

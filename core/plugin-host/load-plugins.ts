@@ -1,10 +1,10 @@
 /** The first half of a plugin's life: found, recognised, its options validated, its place in the order known. */
 
+import type { Plugin } from '../api/plugin.js';
 import type { ConfigSource, PluginClass, PluginEntry, PluginReference } from '../config/server-config.js';
 import { JackfieldError, JackfieldErrors } from '../errors.js';
 import { type ExtensionKind, findExtension } from '../extensions/find-extension.js';
-import type { Plugin } from '../plugin-api.js';
-import { inTime } from './in-time.js';
+import { inTime } from '../in-time.js';
 import { type Need, orderByNeeds } from './plugin-needs.js';
 import { validateOptions } from './plugin-options.js';
 import type { PromiseTrace } from './promise-trace.js';

@@ -3,7 +3,8 @@
  * The mark is a property of the method itself. So it needs no compiler's metadata, it is found before an instance is
  * made, and a decorator is a function that JavaScript can call: `Handle('PURGE', '/x')(Tally.prototype, 'purge')`.
  */
-import type { HandleOptions, Handler, Hooks, ParamsOf, PluginContext } from '../plugin-api.js';
+import type { HandleOptions, Handler, Hooks, PluginContext } from '../api/plugin.js';
+import type { ParamsOf } from '../api/request.js';
 
 /** What a mark stands for: a call that `setup` would have made. */
 export type Mark =

@@ -2,7 +2,9 @@
  * The store as a plugin is given it, which knows what the plugin waits for while it is set up: where its set-up takes too
  * long, the innermost call that did not answer is named and not only the plugin.
  */
-import type { Change, Storage } from '../plugin-api.js';
+
+import type { Storage } from '../api/plugin.js';
+import type { Change } from '../storage/contract.js';
 
 export class PendingCalls {
   readonly storage: Storage;

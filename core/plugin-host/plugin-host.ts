@@ -4,13 +4,13 @@
  * exchange that began with it is over.
  */
 import { isDeepStrictEqual } from 'node:util';
+import type { Storage } from '../api/plugin.js';
 import type { ConfigSource, Limits } from '../config/server-config.js';
 import type { ResolvedConfig } from '../config/validate-config.js';
 import { JackfieldError } from '../errors.js';
 import type { Contributions } from '../handlers/dispatcher.js';
 import { Registry } from '../handlers/registry.js';
 import type { Log } from '../log.js';
-import type { Storage } from '../plugin-api.js';
 import type { LoadedPlugin } from './load-plugins.js';
 import {
   type HostServer,

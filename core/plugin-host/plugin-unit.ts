@@ -1,16 +1,17 @@
 /** One plugin that is set up: its context, what it contributed, and what has to be done when it is closed. */
+
+import type { Hooks, Plugin, PluginContext, ServerStats, Storage } from '../api/plugin.js';
 import type { PluginClass } from '../config/server-config.js';
-import { ExchangeRequest } from '../connection/exchange-request.js';
-import { TakenConnections } from '../connection/taken-connections.js';
 import { JackfieldError, reasonOf } from '../errors.js';
+import { ExchangeRequest } from '../exchange/exchange-request.js';
+import { TakenConnections } from '../exchange/taken-connections.js';
 import { thrownAt } from '../extensions/stack-places.js';
 import type { Dispatcher, Hook, HookTable } from '../handlers/dispatcher.js';
 import { makeRoute, type Route } from '../handlers/registry.js';
 import type { Dialect } from '../http/dialect.js';
+import { inTime } from '../in-time.js';
 import type { Log } from '../log.js';
-import type { Hooks, Plugin, PluginContext, ServerStats, Storage } from '../plugin-api.js';
-import type { MaybePromise } from '../storage/contract.js';
-import { inTime } from './in-time.js';
+import type { MaybePromise } from '../maybe-promise.js';
 import { type LoadedPlugin, type PluginOrigin, tooLate } from './load-plugins.js';
 import { plugMarked } from './marks.js';
 import { openedNow, openedSince } from './opened-since.js';

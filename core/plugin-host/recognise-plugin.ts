@@ -1,8 +1,9 @@
 /** What a module exports, recognised as a plugin: an object, a function, or a class. */
+
+import type { Plugin, PluginContext } from '../api/plugin.js';
 import type { PluginClass } from '../config/server-config.js';
 import { JackfieldError, reasonOf } from '../errors.js';
-import type { Plugin, PluginContext } from '../plugin-api.js';
-import type { MaybePromise } from '../storage/contract.js';
+import type { MaybePromise } from '../maybe-promise.js';
 import { hasMarks } from './marks.js';
 import { type Need, readNeed } from './plugin-needs.js';
 

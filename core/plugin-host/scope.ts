@@ -2,8 +2,10 @@
  * A plugin's claims under a path prefix of the configuration. Patterns are put behind it, hooks see only what is under
  * it. `*` becomes the prefix itself and all below; its `params['*']` is the path below, as without a prefix.
  */
+
+import type { Handler, Hooks } from '../api/plugin.js';
+import type { Request } from '../api/request.js';
 import { normalisePath } from '../http/request-target.js';
-import type { Handler, Hooks, Request } from '../plugin-api.js';
 
 export interface ScopedClaim {
   readonly pattern: string;

@@ -9,11 +9,11 @@ import { sameInAllCopies } from '../across-copies.js';
 import type { StandardSchema } from '../config/standard-schema.js';
 import { type ErrorCode, JackfieldError } from '../errors.js';
 import type { Log } from '../log.js';
+import type { MaybePromise } from '../maybe-promise.js';
 
-/** For adapters, which have no other way to it: this is their door. */
+/** This file is the door of adapters: they may import from the core nothing else. */
 export { lazyOptions } from '../config/lazy-options.js';
-
-export type MaybePromise<T> = T | Promise<T>;
+export type { MaybePromise } from '../maybe-promise.js';
 
 export interface Entry {
   readonly key: string;

@@ -7,10 +7,10 @@ import { explainIssues, knownKeysOf, linesOfFaults } from '../config/validate-co
 import { ERRORS, JackfieldError, reasonOf } from '../errors.js';
 import { thrownAt } from '../extensions/stack-places.js';
 import type { Log } from '../log.js';
+import type { MaybePromise } from '../maybe-promise.js';
 import {
   type AdapterContext,
   type AdapterDefinition,
-  type MaybePromise,
   type StorageAdapter,
   StorageError,
   type Verification,

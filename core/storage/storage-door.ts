@@ -8,13 +8,13 @@
 
 import { randomBytes } from 'node:crypto';
 import { JackfieldError, reasonOf } from '../errors.js';
+import type { MaybePromise } from '../maybe-promise.js';
 import type {
   Change,
   CommitResult,
   Committed,
   Entry,
   Listing,
-  MaybePromise,
   Page,
   Position,
   StorageAdapter,

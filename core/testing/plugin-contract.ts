@@ -10,9 +10,9 @@
  * ```
  */
 import assert from 'node:assert/strict';
+import { definePlugin } from '../api/plugin.js';
 import type { PluginReference } from '../config/server-config.js';
 import { type ErrorCode, JackfieldError } from '../errors.js';
-import { definePlugin } from '../plugin-api.js';
 import type { TestFunction } from './storage/harness.js';
 import { type TestedPlugin, type TestPluginOptions, testPlugin } from './test-plugin.js';
 

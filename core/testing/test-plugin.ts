@@ -5,11 +5,12 @@
  * const { inject, storage, log, close } = await testPlugin(shout, { options: { mark: '?' } });
  * ```
  */
+
+import { definePlugin, type Storage } from '../api/plugin.js';
 import { plainSource } from '../config/config-file.js';
 import type { PluginEntry, PluginReference, ServerConfig } from '../config/server-config.js';
 import type { InjectRequest, InjectResponse } from '../inject.js';
 import { createLog } from '../log.js';
-import { definePlugin, type Storage } from '../plugin-api.js';
 import { loadPlugin } from '../plugin-host/load-plugins.js';
 import type { PluginReport } from '../plugin-host/plugin-unit.js';
 import { createServer } from '../server.js';

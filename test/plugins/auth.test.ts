@@ -1,6 +1,6 @@
 import { scryptSync } from 'node:crypto';
 import test, { type ExecutionContext } from 'ava';
-import { definePlugin } from '../../core/plugin-api.js';
+import { definePlugin } from '../../core/api/plugin.js';
 import { credentialsOf } from '../../plugins/auth/credentials.js';
 import { Passwords } from '../../plugins/auth/passwords.js';
 import { isPasswordHash, parsePasswordHash } from '../../plugins/auth/scrypt.js';

@@ -1,6 +1,6 @@
 /** Each default plugin taken away in turn: what it brought is gone, and nothing else. */
 import test, { type ExecutionContext } from 'ava';
-import { definePlugin } from '../../core/plugin-api.js';
+import { definePlugin } from '../../core/api/plugin.js';
 import { classicRequest, RawClient } from '../transcript/raw-client.js';
 import { listing, pluginsWithout, type Server, served } from './served.js';
 

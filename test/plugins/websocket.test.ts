@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { type ClientOptions, WebSocket } from 'ws';
-import type { PluginContext } from '../../core/plugin-api.js';
+import type { PluginContext } from '../../core/api/plugin.js';
 import { type ServeSocket, type WebSocketOptions, webSockets } from '../../plugins/websocket.js';
 import { tempFolder } from '../core/temp-folder.js';
 import { field, plugin, request, type Served, type ServeOptions, serve } from '../support/raw-client.js';

@@ -1,6 +1,6 @@
 /** RFC 9110 §15.2 over a socket: responses ahead of the answer. */
 import test from 'ava';
-import type { InterimResponse } from '../../core/plugin-api.js';
+import type { InterimResponse } from '../../core/api/request.js';
 import { field, handlers, request, serve, withBody } from '../support/raw-client.js';
 
 test('§15.2: a handler tells the client something ahead of its answer, at once and as often as it likes', async (t) => {

@@ -1,6 +1,6 @@
 /** RFC 9110 §13 and §14.5 over a socket: requests that would change something, and their conditions. */
 import test from 'ava';
-import type { Request } from '../../core/plugin-api.js';
+import type { Request } from '../../core/api/request.js';
 import { field, plugin, request, type Served, serve, withBody } from '../support/raw-client.js';
 
 const MODIFIED = 'Sun, 06 Nov 1994 08:49:37 GMT';

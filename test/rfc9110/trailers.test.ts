@@ -1,7 +1,7 @@
 /** RFC 9110 §6.5 and RFC 9112 §7.1.2 over a socket: fields behind the body of an answer. */
 import { createHash } from 'node:crypto';
 import test from 'ava';
-import type { ResponseParts, ResponseValue } from '../../core/plugin-api.js';
+import type { ResponseParts, ResponseValue } from '../../core/api/answer.js';
 import { field, handlers, plugin, request, serve } from '../support/raw-client.js';
 
 async function* parts(): AsyncGenerator<string> {

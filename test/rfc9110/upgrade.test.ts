@@ -2,7 +2,8 @@
 import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
 import test from 'ava';
-import { type ResponseValue, requestedProtocols, type TakeOver } from '../../core/plugin-api.js';
+import type { ResponseValue, TakeOver } from '../../core/api/answer.js';
+import { requestedProtocols } from '../../core/plugin-api.js';
 import { field, handlers, request, serve, withBody } from '../support/raw-client.js';
 
 const ASKS = ['Connection: keep-alive, Upgrade', 'Upgrade: chat/2, echo'];

@@ -6,7 +6,7 @@ import { readdirSync } from 'node:fs';
 import { setTimeout as rest } from 'node:timers/promises';
 import type { ServerConfig } from '../../core/config/server-config.js';
 import { createLog } from '../../core/log.js';
-import { definePlugin } from '../../core/plugin-api.js';
+import { definePlugin } from '../../core/api/plugin.js';
 import { createServer } from '../../core/server.js';
 import type { Held, Told } from './measured.js';
 

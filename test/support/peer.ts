@@ -5,7 +5,7 @@ import tls from 'node:tls';
 import type { ExecutionContext } from 'ava';
 import type { ServerConfig } from '../../core/config/server-config.js';
 import type { Log, LogLevel } from '../../core/log.js';
-import type { Plugin } from '../../core/plugin-api.js';
+import type { Plugin } from '../../core/api/plugin.js';
 import { createServer, type Server } from '../../core/server.js';
 
 export class Peer {

@@ -8,7 +8,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ExecutionContext } from 'ava';
 import type { Limits, PluginEntry } from '../../core/config/server-config.js';
 import { createLog } from '../../core/log.js';
-import { definePlugin, type Handler, type Plugin, type PluginContext } from '../../core/plugin-api.js';
+import { definePlugin, type Handler, type Plugin, type PluginContext } from '../../core/api/plugin.js';
 import { createServer, type Server } from '../../core/server.js';
 
 /** Only a net below tests that would hang: nothing is ever measured with it. */

@@ -5,7 +5,7 @@ import { plainSource, readConfig } from '../../config/config-file.js';
 import type { ConfigSource, StorageConfig } from '../../config/server-config.js';
 import { withDefaults } from '../../config/validate-config.js';
 import { createLog } from '../../log.js';
-import type { MaybePromise } from '../../storage/contract.js';
+import type { MaybePromise } from '../../maybe-promise.js';
 import { explainLocked, type MadeStorage, makeStorage } from '../../storage/open-storage.js';
 import type { StorageDoor } from '../../storage/storage-door.js';
 import type { Output, Surroundings } from '../command.js';

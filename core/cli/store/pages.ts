@@ -1,5 +1,7 @@
 /** Every entry of a store in creation order, page by page, so that no more than a page is in memory. */
-import type { Entry, MaybePromise, Page } from '../../storage/contract.js';
+
+import type { MaybePromise } from '../../maybe-promise.js';
+import type { Entry, Page } from '../../storage/contract.js';
 
 export interface Listed {
   list(page: Page): MaybePromise<{ readonly entries: Entry[]; readonly next?: number }>;

@@ -1,13 +1,7 @@
 /** What the tests of the storage contract stand on: a fresh store for each, closed and cleaned up behind it. */
 import assert from 'node:assert/strict';
-import type {
-  Change,
-  CommitResult,
-  Entry,
-  MaybePromise,
-  Page,
-  StorageAdapter,
-} from '../../storage/contract.js';
+import type { MaybePromise } from '../../maybe-promise.js';
+import type { Change, CommitResult, Entry, Page, StorageAdapter } from '../../storage/contract.js';
 
 /** Any runner's way to register one test; the body rejects where the test fails. */
 export type TestFunction = (title: string, body: () => Promise<void>) => void;

@@ -3,7 +3,8 @@ import { z } from 'zod';
 import { lazyOptions } from '../../../core/config/lazy-options.js';
 import { knownKeysOf } from '../../../core/config/validate-config.js';
 import { listBuiltIn } from '../../../core/extensions/find-extension.js';
-import { definePlugin, type StandardSchema } from '../../../core/plugin-api.js';
+import { definePlugin } from '../../../core/api/plugin.js';
+import type { StandardSchema } from '../../../core/plugin-api.js';
 import { PLUGINS } from '../../../core/plugin-host/load-plugins.js';
 import { ADAPTERS } from '../../../core/storage/find-adapter.js';
 

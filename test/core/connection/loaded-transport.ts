@@ -7,7 +7,7 @@ import { AllowedHosts } from '../../../core/handlers/allowed-hosts.js';
 import { Dispatcher, NO_HOOKS } from '../../../core/handlers/dispatcher.js';
 import { makeRoute, Registry } from '../../../core/handlers/registry.js';
 import { silentLog } from '../../../core/log.js';
-import type { Handler } from '../../../core/plugin-api.js';
+import type { Handler } from '../../../core/api/plugin.js';
 
 export class LoadedTransport implements Transport {
   readonly protocol = 'http';

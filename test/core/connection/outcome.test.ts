@@ -1,12 +1,8 @@
 /** What close hooks are told, and what `stats` counts. */
 import test, { type ExecutionContext } from 'ava';
-import {
-  definePlugin,
-  type Outcome,
-  type PluginContext,
-  type Request,
-  requestState,
-} from '../../../core/plugin-api.js';
+import { definePlugin, type Outcome, type PluginContext } from '../../../core/api/plugin.js';
+import type { Request } from '../../../core/api/request.js';
+import { requestState } from '../../../core/plugin-api.js';
 import { createServer } from '../../../core/server.js';
 import { chunked, handlers, plugin, request, serve } from '../../support/raw-client.js';
 

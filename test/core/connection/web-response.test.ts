@@ -2,7 +2,7 @@ import { createServer as createHttpServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import test from 'ava';
-import type { ResponseValue } from '../../../core/plugin-api.js';
+import type { ResponseValue } from '../../../core/api/answer.js';
 import { fieldsOf, logged, prepared, serving } from './wire.js';
 
 async function injected(

@@ -4,7 +4,7 @@ import net from 'node:net';
 import type { ExecutionContext } from 'ava';
 import type { Limits } from '../../../core/config/server-config.js';
 import { type Log, silentLog } from '../../../core/log.js';
-import type { PluginContext } from '../../../core/plugin-api.js';
+import type { PluginContext } from '../../../core/api/plugin.js';
 import { createServer, type Server } from '../../../core/server.js';
 
 /** What a test logs: the fields of every error line. */

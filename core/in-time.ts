@@ -1,5 +1,5 @@
 /** Waits for what a plugin does, but not for ever. */
-import type { MaybePromise } from '../storage/contract.js';
+import type { MaybePromise } from './maybe-promise.js';
 
 /** @param late Makes the error where the work took longer. What becomes of the work afterwards is of no interest. */
 export async function inTime<T>(work: MaybePromise<T>, timeoutMs: number, late: () => Error): Promise<T> {

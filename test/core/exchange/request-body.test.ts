@@ -1,6 +1,7 @@
 import test from 'ava';
-import type { PluginContext, Request } from '../../../core/plugin-api.js';
-import { fieldsOf, logged, prepared, serving, turns } from './wire.js';
+import type { PluginContext } from '../../../core/api/plugin.js';
+import type { Request } from '../../../core/api/request.js';
+import { fieldsOf, logged, prepared, serving, turns } from '../connection/wire.js';
 
 /** Answers POST with what this gives, as JSON. */
 const post =

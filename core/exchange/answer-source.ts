@@ -4,7 +4,7 @@
  *
  * Law of this file: a source ends once. Either it comes to its end, or it fails, or it is cancelled.
  */
-import type { ResponseBody } from '../plugin-api.js';
+import type { ResponseBody } from '../api/answer.js';
 
 export type Streamed = Exclude<ResponseBody, string | Uint8Array>;
 

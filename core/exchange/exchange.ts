@@ -1,7 +1,8 @@
 /** One request and its answer, as far as they are. */
+
+import type { Overload } from '../connection/overload.js';
 import type { Dispatcher } from '../handlers/dispatcher.js';
 import type { ExchangeRequest } from './exchange-request.js';
-import type { Overload } from './overload.js';
 import type { RequestBody } from './request-body.js';
 
 export interface Exchange {

@@ -2,16 +2,17 @@
 import { isUtf8 } from 'node:buffer';
 import { TextDecoder } from 'node:util';
 import { sameInAllCopies } from '../across-copies.js';
+import type { ResponseBody } from '../api/answer.js';
+import type { InterimResponse, Request } from '../api/request.js';
+import type { Origin } from '../connection/transport.js';
 import { JackfieldError } from '../errors.js';
 import type { Dispatcher } from '../handlers/dispatcher.js';
 import { interimText } from '../handlers/interim.js';
 import type { Params } from '../handlers/registry.js';
 import { parseContentType } from '../http/content-type.js';
 import type { RequestHead } from '../http/request-head.js';
-import type { InterimResponse, Request, ResponseBody } from '../plugin-api.js';
-import { abandon } from './body-source.js';
+import { abandon } from './answer-source.js';
 import type { RequestBody } from './request-body.js';
-import type { Origin } from './transport.js';
 
 const NO_PARAMS: Params = Object.freeze(Object.create(null));
 const NO_OCTETS = Buffer.alloc(0);

@@ -5,7 +5,7 @@ import type tls from 'node:tls';
 import test, { type ExecutionContext } from 'ava';
 import { plainSource } from '../../../core/config/config-file.js';
 import type { TlsConfig } from '../../../core/config/server-config.js';
-import { loadTls } from '../../../core/connection/tls-material.js';
+import { loadTls } from '../../../core/listening/tls-material.js';
 import { JackfieldError } from '../../../core/errors.js';
 import { createServer, type Server } from '../../../core/server.js';
 import { LOCKED_KEY, ONE, TWO } from '../../support/certificates.js';

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import type { TlsConfig } from '../config/server-config.js';
 import { JackfieldError } from '../errors.js';
-import { inTime } from '../plugin-host/in-time.js';
+import { inTime } from '../in-time.js';
 import { codeOf } from './listen-error.js';
 
 /** One of the files. */

@@ -4,7 +4,7 @@
  */
 import type { Socket } from 'node:net';
 import { createServer, type SecureContextOptions, type Server, type TLSSocket } from 'node:tls';
-import type { Connections } from './connections.js';
+import type { Connections } from '../connection/connections.js';
 
 export class TlsHandshakes {
   #server: Server;
