@@ -4,8 +4,9 @@
  */
 import type { DependencyContainer } from 'tsyringe';
 import type { PluginContext } from './api/plugin.js';
-import type { ConfigSource, PluginClass } from './config/server-config.js';
-import type { ResolvedConfig } from './config/validate-config.js';
+import type { ConfigSource } from './config/config-source.js';
+import type { ResolvedConfig } from './config/resolved-config.js';
+import type { PluginClass } from './config/server-config.js';
 import type { Log } from './log.js';
 import { applyNotes } from './plugin-host/injection.js';
 import { PluginHost } from './plugin-host/plugin-host.js';

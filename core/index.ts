@@ -1,7 +1,8 @@
 /** The door `jackfield`: servers for programs, and everything that plugins and adapters are written with. */
+export type { ConfigSource } from './config/config-source.js';
+export type { Limits } from './config/limits.js';
+export { DEFAULT_LIMITS } from './config/limits.js';
 export type {
-  ConfigSource,
-  Limits,
   ListenConfig,
   OverloadConfig,
   PluginClass,
@@ -12,7 +13,7 @@ export type {
   StorageConfig,
   TlsConfig,
 } from './config/server-config.js';
-export { DEFAULT_CONFIG, DEFAULT_LIMITS } from './config/server-config.js';
+export { DEFAULT_CONFIG } from './config/server-config.js';
 export type { Tap } from './connection/transport.js';
 export { ERRORS, type ErrorCode, JackfieldErrors } from './errors.js';
 export type { InjectRequest, InjectResponse } from './inject.js';

@@ -4,8 +4,8 @@
  * all of it changes in one step, between two exchanges, and what left is closed when nobody uses it any more.
  */
 import { isDeepStrictEqual } from 'node:util';
-import type { ConfigSource } from './config/server-config.js';
-import type { ResolvedConfig } from './config/validate-config.js';
+import type { ConfigSource } from './config/config-source.js';
+import type { ResolvedConfig } from './config/resolved-config.js';
 import type { Connections, ConnectionsOptions } from './connection/connections.js';
 import { Overload } from './connection/overload.js';
 import { TrustedProxies } from './connection/trusted-proxies.js';

@@ -2,8 +2,10 @@
 
 import type { ServerStats } from './api/plugin.js';
 import { plainSource } from './config/config-file.js';
-import type { ConfigSource, ServerConfig } from './config/server-config.js';
-import { type ResolvedConfig, validateConfig, withDefaults } from './config/validate-config.js';
+import type { ConfigSource } from './config/config-source.js';
+import { type ResolvedConfig, withDefaults } from './config/resolved-config.js';
+import type { ServerConfig } from './config/server-config.js';
+import { validateConfig } from './config/validate-config.js';
 import { Connections } from './connection/connections.js';
 import { exchangeOctets } from './connection/injected-exchange.js';
 import { Overload } from './connection/overload.js';

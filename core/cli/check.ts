@@ -1,5 +1,5 @@
 /** `jackfield check`: everything up to listening, so that what it calls valid does start. */
-import { withDefaults } from '../config/validate-config.js';
+import { withDefaults } from '../config/resolved-config.js';
 import type { Supports } from '../storage/contract.js';
 import type { Command } from './command.js';
 import { readyServer } from './store-in-use.js';

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { nameOf, readConfig } from '../config/config-file.js';
 import { type DescribedExtensions, describeExtensions } from '../config/describe-extensions.js';
 import { jsonSchemaOf } from '../config/json-schema.js';
-import { withDefaults } from '../config/validate-config.js';
+import { withDefaults } from '../config/resolved-config.js';
 import { PLUGINS } from '../plugin-host/load-plugins.js';
 import { recognise } from '../plugin-host/recognise-plugin.js';
 import { ADAPTERS, asDefinition } from '../storage/find-adapter.js';

@@ -1,6 +1,6 @@
 /** `jackfield serve`: from the configuration to the last connection. */
 import path from 'node:path';
-import { withDefaults } from '../config/validate-config.js';
+import { withDefaults } from '../config/resolved-config.js';
 import { JackfieldError } from '../errors.js';
 import type { Log } from '../log.js';
 import type { ReloadReport } from '../reload.js';

@@ -3,7 +3,7 @@
  * in memory stands in for it.
  */
 
-import { withDefaults } from '../config/validate-config.js';
+import { withDefaults } from '../config/resolved-config.js';
 import type {
   Change,
   CommitResult,

@@ -2,9 +2,9 @@
 import path from 'node:path';
 import { z } from 'zod';
 import { nameOf } from '../config/config-file.js';
+import { explainIssues } from '../config/explain-issues.js';
 import { parseJson } from '../config/json-document.js';
 import { readText } from '../config/text-file.js';
-import { explainIssues } from '../config/validate-config.js';
 import { JackfieldError } from '../errors.js';
 import type { ClassicRequest } from './classic-client.js';
 

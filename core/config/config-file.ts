@@ -8,8 +8,10 @@ import { JackfieldError, reasonOf } from '../errors.js';
 import { freshUrl } from '../extensions/loaded-code.js';
 import { syntaxPlace, thrownAt } from '../extensions/stack-places.js';
 import { inTime } from '../in-time.js';
+import type { ConfigSource } from './config-source.js';
 import { resolveEnvironment } from './environment.js';
-import { type ConfigSource, DEFAULT_CONFIG, DEFAULT_LIMITS, type ServerConfig } from './server-config.js';
+import { DEFAULT_LIMITS } from './limits.js';
+import { DEFAULT_CONFIG, type ServerConfig } from './server-config.js';
 import { readText } from './text-file.js';
 import { faultsOf, validateConfig } from './validate-config.js';
 

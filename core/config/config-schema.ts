@@ -6,13 +6,8 @@
  * Loaded only for a configuration that is not plainly valid (`plainly-valid.ts`), and for the JSON Schema.
  */
 import type { z as types } from 'zod';
-import {
-  DEFAULT_CONFIG,
-  DEFAULT_LIMITS,
-  DEFAULT_RETRY_AFTER_SECONDS,
-  DEFAULT_SOCKET_MODE,
-  type Limits,
-} from './server-config.js';
+import { DEFAULT_LIMITS, type Limits } from './limits.js';
+import { DEFAULT_CONFIG, DEFAULT_RETRY_AFTER_SECONDS, DEFAULT_SOCKET_MODE } from './server-config.js';
 import { isAddressRange, isHostName, isListenHost, isPrefix } from './value-forms.js';
 import { zod } from './zod.js';
 

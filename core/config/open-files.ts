@@ -1,6 +1,6 @@
 /** How many connections the system lets this process have. */
 import { readFileSync } from 'node:fs';
-import { DEFAULT_LIMITS } from './server-config.js';
+import { DEFAULT_LIMITS } from './limits.js';
 
 /** For files of the store, modules, listening sockets and Node's own. */
 const KEPT_FREE = 64;

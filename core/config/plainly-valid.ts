@@ -3,7 +3,7 @@
  * valid is recognised here, and its start does not pay for zod. What is not recognised may be valid all the same; the
  * schema decides then, and explains. So whatever this file accepts, the schema has to accept: a test compares the two.
  */
-import { DEFAULT_LIMITS } from './server-config.js';
+import { DEFAULT_LIMITS } from './limits.js';
 import { isAddressRange, isHostName, isListenHost, isPrefix } from './value-forms.js';
 
 type Recognises = (value: unknown) => boolean;

@@ -3,7 +3,7 @@
  * here (RFC 9112 §6).
  */
 import { Buffer } from 'node:buffer';
-import type { Limits } from '../config/server-config.js';
+import type { Limits } from '../config/limits.js';
 import { ERRORS, JackfieldError } from '../errors.js';
 import { abandon, type Streamed } from '../exchange/answer-source.js';
 import type { Exchange } from '../exchange/exchange.js';

@@ -7,7 +7,7 @@
  * - After a framing error nothing that follows on the connection is served (RFC 9112 §6.3).
  */
 
-import type { Limits } from '../config/server-config.js';
+import type { Limits } from '../config/limits.js';
 import { JackfieldError } from '../errors.js';
 import { abandon } from '../exchange/answer-source.js';
 import type { Exchange } from '../exchange/exchange.js';

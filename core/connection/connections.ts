@@ -1,7 +1,7 @@
 /** All connections of a server: their common clock, their number, their common end. */
 import { isDeepStrictEqual } from 'node:util';
 import type { ServerStats } from '../api/plugin.js';
-import type { Limits } from '../config/server-config.js';
+import type { Limits } from '../config/limits.js';
 import type { Dispatcher } from '../handlers/dispatcher.js';
 import { HttpClock } from '../http/http-clock.js';
 import type { ParserOptions } from '../http/parser.js';

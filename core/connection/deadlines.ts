@@ -1,5 +1,5 @@
 /** Which deadline of a connection is over, by where it stands. */
-import type { Limits } from '../config/server-config.js';
+import type { Limits } from '../config/limits.js';
 import type { Exchange } from '../exchange/exchange.js';
 import { PHASE, type Phase } from './phases.js';
 

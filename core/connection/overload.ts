@@ -2,7 +2,7 @@
  * Turns requests away while there is more to do than can be done in time: those that are let in are answered, and the
  * others know at once that they are not (RFC 9110 §15.6.4). A server without such limits has none of this.
  */
-import type { OverloadLimits } from '../config/validate-config.js';
+import type { OverloadLimits } from '../config/resolved-config.js';
 import { ERRORS } from '../errors.js';
 import { type Answer, errorAnswer } from '../handlers/answer.js';
 import { HttpError } from '../handlers/http-error.js';

@@ -4,7 +4,7 @@ import { isIP } from 'node:net';
 import path from 'node:path';
 import type { SecureContextOptions } from 'node:tls';
 import { isDeepStrictEqual } from 'node:util';
-import type { ListenerConfig } from '../config/validate-config.js';
+import type { ListenerConfig } from '../config/resolved-config.js';
 import type { Connections } from '../connection/connections.js';
 import { JackfieldError } from '../errors.js';
 import { type Address, hostAndPort } from './address.js';

@@ -1,7 +1,8 @@
 /** The first half of a plugin's life: found, recognised, its options validated, its place in the order known. */
 
 import type { Plugin } from '../api/plugin.js';
-import type { ConfigSource, PluginClass, PluginEntry, PluginReference } from '../config/server-config.js';
+import type { ConfigSource } from '../config/config-source.js';
+import type { PluginClass, PluginEntry, PluginReference } from '../config/server-config.js';
 import { JackfieldError, JackfieldErrors } from '../errors.js';
 import { type ExtensionKind, findExtension } from '../extensions/find-extension.js';
 import { inTime } from '../in-time.js';

@@ -5,8 +5,9 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { Storage } from '../api/plugin.js';
-import type { ConfigSource, Limits } from '../config/server-config.js';
-import type { ResolvedConfig } from '../config/validate-config.js';
+import type { ConfigSource } from '../config/config-source.js';
+import type { Limits } from '../config/limits.js';
+import type { ResolvedConfig } from '../config/resolved-config.js';
 import { JackfieldError } from '../errors.js';
 import type { Contributions } from '../handlers/dispatcher.js';
 import { Registry } from '../handlers/registry.js';

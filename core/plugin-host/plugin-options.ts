@@ -1,9 +1,9 @@
 /** The options of a plugin, validated by its own schema. */
 
 import { askSchema } from '../config/ask-schema.js';
-import type { ConfigSource } from '../config/server-config.js';
+import type { ConfigSource } from '../config/config-source.js';
+import { explainIssues, knownKeysOf, linesOfFaults } from '../config/explain-issues.js';
 import type { StandardResult, StandardSchema } from '../config/standard-schema.js';
-import { explainIssues, knownKeysOf, linesOfFaults } from '../config/validate-config.js';
 import { JackfieldError, reasonOf } from '../errors.js';
 
 /**

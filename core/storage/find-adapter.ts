@@ -1,5 +1,5 @@
 /** From the name in a configuration to an adapter's definition. */
-import type { ConfigSource } from '../config/server-config.js';
+import type { ConfigSource } from '../config/config-source.js';
 import { JackfieldError } from '../errors.js';
 import { type ExtensionKind, findExtension, listBuiltIn } from '../extensions/find-extension.js';
 import type { AdapterDefinition } from './contract.js';

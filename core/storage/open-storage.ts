@@ -1,9 +1,10 @@
 /** From the `storage` part of a configuration to an open store behind its door. */
 
 import { askSchema } from '../config/ask-schema.js';
-import type { ConfigSource, StorageConfig } from '../config/server-config.js';
+import type { ConfigSource } from '../config/config-source.js';
+import { explainIssues, knownKeysOf, linesOfFaults } from '../config/explain-issues.js';
+import type { StorageConfig } from '../config/server-config.js';
 import type { StandardIssue } from '../config/standard-schema.js';
-import { explainIssues, knownKeysOf, linesOfFaults } from '../config/validate-config.js';
 import { ERRORS, JackfieldError, reasonOf } from '../errors.js';
 import { thrownAt } from '../extensions/stack-places.js';
 import type { Log } from '../log.js';

@@ -2,7 +2,7 @@
 import { access } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
-import { DEFAULT_LIMITS } from '../../core/config/server-config.js';
+import { DEFAULT_LIMITS } from '../../core/config/limits.js';
 import { ERRORS } from '../../core/errors.js';
 import { ROOT, readText } from '../repository.js';
 

@@ -1,6 +1,6 @@
 /** RFC 9112 §6 and §7 over a socket: where a request ends, and what becomes of one whose end cannot be known. */
 import test, { type ExecutionContext } from 'ava';
-import type { Limits } from '../../core/config/server-config.js';
+import type { Limits } from '../../core/config/limits.js';
 import { chunked, field, handlers, request, type Served, serve, withBody } from '../support/raw-client.js';
 
 /** Echoes bodies and counts how often a handler ran. */

@@ -1,6 +1,6 @@
 /** RFC 9112 §2, §3 and §5 over a socket: request lines, targets, field lines, and the answers to bad ones. */
 import test, { type ExecutionContext } from 'ava';
-import type { Limits } from '../../core/config/server-config.js';
+import type { Limits } from '../../core/config/limits.js';
 import { field, handlers, plugin, request, serve } from '../support/raw-client.js';
 
 /** One framed, dated and closing answer; nothing behind it is served. */

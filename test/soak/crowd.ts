@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { setTimeout as rest } from 'node:timers/promises';
 import tls from 'node:tls';
-import type { Limits } from '../../core/config/server-config.js';
+import type { Limits } from '../../core/config/limits.js';
 import { ONE } from '../support/certificates.js';
 import { type Held, Measured } from '../support/measured.js';
 import { RawClient, request, withBody } from '../support/raw-client.js';

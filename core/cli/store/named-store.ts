@@ -2,8 +2,9 @@
 import { realpath } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { plainSource, readConfig } from '../../config/config-file.js';
-import type { ConfigSource, StorageConfig } from '../../config/server-config.js';
-import { withDefaults } from '../../config/validate-config.js';
+import type { ConfigSource } from '../../config/config-source.js';
+import { withDefaults } from '../../config/resolved-config.js';
+import type { StorageConfig } from '../../config/server-config.js';
 import { createLog } from '../../log.js';
 import type { MaybePromise } from '../../maybe-promise.js';
 import { explainLocked, type MadeStorage, makeStorage } from '../../storage/open-storage.js';

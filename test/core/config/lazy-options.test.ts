@@ -1,7 +1,7 @@
 import test from 'ava';
 import { z } from 'zod';
 import { lazyOptions } from '../../../core/config/lazy-options.js';
-import { knownKeysOf } from '../../../core/config/validate-config.js';
+import { knownKeysOf } from '../../../core/config/explain-issues.js';
 import { listBuiltIn } from '../../../core/extensions/find-extension.js';
 import { definePlugin } from '../../../core/api/plugin.js';
 import type { StandardSchema } from '../../../core/plugin-api.js';

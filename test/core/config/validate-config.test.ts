@@ -4,18 +4,12 @@ import { plainSource } from '../../../core/config/config-file.js';
 import { configSchema } from '../../../core/config/config-schema.js';
 import { parseJson } from '../../../core/config/json-document.js';
 import { defaultMaxConnections } from '../../../core/config/open-files.js';
-import {
-  type ConfigSource,
-  DEFAULT_CONFIG,
-  DEFAULT_LIMITS,
-  type ServerConfig,
-} from '../../../core/config/server-config.js';
-import {
-  explainIssues,
-  knownKeysOf,
-  validateConfig,
-  withDefaults,
-} from '../../../core/config/validate-config.js';
+import type { ConfigSource } from '../../../core/config/config-source.js';
+import { DEFAULT_CONFIG, type ServerConfig } from '../../../core/config/server-config.js';
+import { DEFAULT_LIMITS } from '../../../core/config/limits.js';
+import { explainIssues, knownKeysOf } from '../../../core/config/explain-issues.js';
+import { validateConfig } from '../../../core/config/validate-config.js';
+import { withDefaults } from '../../../core/config/resolved-config.js';
 import { JackfieldError } from '../../../core/errors.js';
 
 const DEFAULT_LISTENER = { kind: 'tcp', ...DEFAULT_CONFIG.listen, tls: undefined } as const;

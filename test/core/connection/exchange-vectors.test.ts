@@ -1,7 +1,7 @@
 /** Every exchange vector against a whole server in memory, however its octets come, and over a socket. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
-import { DEFAULT_LIMITS } from '../../../core/config/server-config.js';
+import { DEFAULT_LIMITS } from '../../../core/config/limits.js';
 import { Connections } from '../../../core/connection/connections.js';
 import type { ExchangeRequest } from '../../../core/exchange/exchange-request.js';
 import type { Transport } from '../../../core/connection/transport.js';

@@ -1,6 +1,6 @@
 /** What a peer may send at most, with the limits as they are by default: just as much, one more, and without end. */
 import test, { type ExecutionContext } from 'ava';
-import { DEFAULT_LIMITS } from '../../../core/config/server-config.js';
+import { DEFAULT_LIMITS } from '../../../core/config/limits.js';
 import { field, handlers, type RawClient, request, serve, withBody } from '../../support/raw-client.js';
 
 const { maxBodyOctets, maxHeaderFields, maxHeaderSectionOctets, maxTargetOctets } = DEFAULT_LIMITS;

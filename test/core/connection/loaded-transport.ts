@@ -1,5 +1,5 @@
 /** A peer that takes what it is given and nothing more until it is told to. */
-import { DEFAULT_LIMITS, type Limits } from '../../../core/config/server-config.js';
+import { DEFAULT_LIMITS, type Limits } from '../../../core/config/limits.js';
 import type { Connection } from '../../../core/connection/connection.js';
 import { Connections } from '../../../core/connection/connections.js';
 import type { Transport } from '../../../core/connection/transport.js';
