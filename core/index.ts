@@ -14,10 +14,10 @@ export type {
   TlsConfig,
 } from './config/server-config.js';
 export { DEFAULT_CONFIG } from './config/server-config.js';
+export type { Address } from './connection/address.js';
 export type { Tap } from './connection/transport.js';
 export { ERRORS, type ErrorCode, JackfieldErrors } from './errors.js';
 export type { InjectRequest, InjectResponse } from './inject.js';
-export type { Address } from './listening/address.js';
 export { createLog, type Log, type LogLevel, silentLog } from './log.js';
 export * from './plugin-api.js';
 /** For class plugins: `constructor(@inject(TOKENS.storage) storage: Storage)`. */

@@ -3,7 +3,7 @@
  * for more only when the peer has taken what was sent.
  */
 import { JackfieldError } from '../errors.js';
-import { type BodySource, HOLDS_HEAD, openSource, type Streamed } from '../exchange/answer-source.js';
+import { type AnswerSource, HOLDS_HEAD, openSource, type Streamed } from '../exchange/answer-source.js';
 import type { Outbox } from './outbox.js';
 
 /** Where the octets go. */
@@ -30,7 +30,7 @@ export interface BodyWriting {
 export class BodyWriter {
   readonly #writing: BodyWriting;
   /** Until it comes to an end of its own, or is cancelled. */
-  #source: BodySource | undefined;
+  #source: AnswerSource | undefined;
   #headSent = false;
   #isCancelled = false;
 
@@ -69,7 +69,7 @@ export class BodyWriter {
     this.#letGo();
   }
 
-  async #pass(source: BodySource): Promise<void> {
+  async #pass(source: AnswerSource): Promise<void> {
     const { sink, chunked, contentLength, pieceOctets } = this.#writing;
     let sent = 0;
     for (;;) {
@@ -104,7 +104,7 @@ export class BodyWriter {
     if (!this.#isCancelled) sink.text(`0\r\n${trailers}\r\n`);
   }
 
-  async #next(source: BodySource): Promise<IteratorResult<unknown>> {
+  async #next(source: AnswerSource): Promise<IteratorResult<unknown>> {
     try {
       const result = await source.next();
       if (result.done === true) this.#source = undefined;

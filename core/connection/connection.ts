@@ -7,6 +7,7 @@
  * - After a framing error nothing that follows on the connection is served (RFC 9112 §6.3).
  */
 
+import type { InterimResponse } from '../api/request.js';
 import type { Limits } from '../config/limits.js';
 import { JackfieldError } from '../errors.js';
 import { abandon } from '../exchange/answer-source.js';
@@ -16,6 +17,7 @@ import { type BodySource, RequestBody } from '../exchange/request-body.js';
 import { type Answer, errorAnswer, isStream } from '../handlers/answer.js';
 import type { Dispatcher } from '../handlers/dispatcher.js';
 import type { HandOver } from '../handlers/hand-over.js';
+import { interimText } from '../handlers/interim.js';
 import type { HttpClock } from '../http/http-clock.js';
 import { type ParserEvent, type ParserOptions, RequestParser } from '../http/parser.js';
 import type { RequestHead } from '../http/request-head.js';
@@ -382,7 +384,8 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
 
   // Answering
 
-  inform(head: RequestHead, text: string): boolean {
+  inform(head: RequestHead, interim: InterimResponse): boolean {
+    const text = interimText(interim);
     const exchange = this.#exchange;
     if (exchange === undefined || exchange.request.head !== head || this.#phase >= PHASE.draining)
       return false;
@@ -464,7 +467,7 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
     exchange.sent = true;
     this.#over(exchange);
     // It may go on for days, and would keep all plugins that there were when it began.
-    request.dispatcher = undefined;
+    request.forwarder = undefined;
     this.#exchange = undefined;
   }
 

@@ -10,9 +10,10 @@
  * What the accepted socket was told of (no delay, say) the system remembers with the handle, so it is not told again.
  */
 import { Socket } from 'node:net';
+import type { Origin } from '../exchange/origin.js';
 import type { Connections } from './connections.js';
 import { DirectWriter } from './direct-write.js';
-import type { Origin, Transport, TransportEvents } from './transport.js';
+import type { Transport, TransportEvents } from './transport.js';
 
 /** As large as Node's own reads. */
 const READ_OCTETS = 65_536;

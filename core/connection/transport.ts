@@ -1,13 +1,4 @@
-/** Where requests come from: what the connection itself knows, or what a trusted proxy says. */
-export interface Origin {
-  /** Without port; `''` on a Unix socket. */
-  readonly remoteAddress: string;
-  readonly protocol: 'http' | 'https';
-  /** Host and port that a proxy was asked for; undefined where it does not say. */
-  readonly host?: string | undefined;
-  /** The proxy that said so, which is believed; undefined where the client itself is the peer, or nobody is believed. */
-  readonly trustedPeer?: string | undefined;
-}
+import type { Origin } from '../exchange/origin.js';
 
 /** What a connection needs of whatever carries its octets: a socket, or memory for `inject`. */
 export interface Transport extends Origin {

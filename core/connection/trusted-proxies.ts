@@ -8,11 +8,11 @@
  *   stand on this machine and so be allowed more than any client.
  */
 import { BlockList, isIP } from 'node:net';
+import type { Origin } from '../exchange/origin.js';
 import { type ForwardedElement, parseForwarded, parseList } from '../http/forwarded.js';
 import type { HeaderSection } from '../http/header-section.js';
 import { parseHost } from '../http/host.js';
-import { canonicalAddress } from '../listening/address.js';
-import type { Origin } from './transport.js';
+import { canonicalAddress } from './address.js';
 
 /** What one family of fields says. */
 interface Claim {

@@ -14,20 +14,20 @@ export type Streamed = Exclude<ResponseBody, string | Uint8Array>;
  */
 export const HOLDS_HEAD: unique symbol = Symbol.for('jackfield.holds-head');
 
-export interface BodySource {
+export interface AnswerSource {
   next(): PromiseLike<IteratorResult<unknown>> | IteratorResult<unknown>;
   /** Lets go of what the source holds. Rejects where the source fails at that. */
   cancel(): Promise<unknown>;
 }
 
 /** Begins to read a stream; nobody else may. */
-export function openSource(body: Streamed | Iterable<unknown>): BodySource {
+export function openSource(body: Streamed | Iterable<unknown>): AnswerSource {
   if (isWebStream(body)) {
     const reader = body.getReader();
     return { next: () => reader.read(), cancel: () => reader.cancel() };
   }
   const parts = Symbol.asyncIterator in body ? body[Symbol.asyncIterator]() : body[Symbol.iterator]();
-  const next: BodySource['next'] = () => parts.next();
+  const next: AnswerSource['next'] = () => parts.next();
   if (isDestroyable(body)) return { next, cancel: async () => body.destroy() };
   // A generator that waits for something of its own ends when that comes; `signal` of the request tells it earlier.
   return { next, cancel: async () => parts.return?.() };

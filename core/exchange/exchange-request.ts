@@ -2,17 +2,17 @@
 import { isUtf8 } from 'node:buffer';
 import { TextDecoder } from 'node:util';
 import { sameInAllCopies } from '../across-copies.js';
-import type { ResponseBody } from '../api/answer.js';
+import type { ResponseBody, ResponseValue } from '../api/answer.js';
 import type { InterimResponse, Request } from '../api/request.js';
-import type { Origin } from '../connection/transport.js';
 import { JackfieldError } from '../errors.js';
-import type { Dispatcher } from '../handlers/dispatcher.js';
-import { interimText } from '../handlers/interim.js';
-import type { Params } from '../handlers/registry.js';
 import { parseContentType } from '../http/content-type.js';
 import type { RequestHead } from '../http/request-head.js';
+import type { MaybePromise } from '../maybe-promise.js';
 import { abandon } from './answer-source.js';
+import type { Origin } from './origin.js';
 import type { RequestBody } from './request-body.js';
+
+type Params = Request['params'];
 
 const NO_PARAMS: Params = Object.freeze(Object.create(null));
 const NO_OCTETS = Buffer.alloc(0);
@@ -20,8 +20,13 @@ const NO_FIELDS: Readonly<Record<string, undefined>> = Object.freeze(Object.crea
 
 /** Sends what comes ahead of an answer. */
 export interface Informer {
-  /** @returns whether it was sent. */
-  inform(head: RequestHead, text: string): boolean;
+  /** @returns whether it was sent. Errors: HANDLER_ANSWER_INVALID. */
+  inform(head: RequestHead, interim: InterimResponse): boolean;
+}
+
+/** Answers a request under another method. */
+export interface Forwarder {
+  forward(request: ExchangeRequest, method: string): MaybePromise<ResponseValue>;
 }
 
 export class ExchangeRequest implements Request {
@@ -30,8 +35,8 @@ export class ExchangeRequest implements Request {
   handledBy = '';
   /** The pattern of that handler. */
   route = '';
-  /** The one that answers it, for `forward`; a reload may have put another in its place meanwhile. */
-  dispatcher: Dispatcher | undefined = undefined;
+  /** The dispatcher that answers it. A reload may have put another in its place meanwhile. */
+  forwarder: Forwarder | undefined = undefined;
   /** The body of an answer that hooks still work on. */
   unsent: ResponseBody | undefined = undefined;
   /** Filled in when the registry has found a handler. */
@@ -165,13 +170,12 @@ export class ExchangeRequest implements Request {
       this.#aborts,
       method,
     );
-    other.dispatcher = this.dispatcher;
+    other.forwarder = this.forwarder;
     return other;
   }
 
   inform(interim: InterimResponse): boolean {
-    const text = interimText(interim);
-    return this.#informer?.inform(this.head, text) ?? false;
+    return this.#informer?.inform(this.head, interim) ?? false;
   }
 
   async bytes(): Promise<Buffer> {

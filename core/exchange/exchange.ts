@@ -1,16 +1,23 @@
 /** One request and its answer, as far as they are. */
 
-import type { Overload } from '../connection/overload.js';
-import type { Dispatcher } from '../handlers/dispatcher.js';
 import type { ExchangeRequest } from './exchange-request.js';
 import type { RequestBody } from './request-body.js';
+import type { TakenConnections } from './taken-connections.js';
+
+/** What an exchange needs of the dispatcher that answers it. */
+export interface Dispatching {
+  /** Called once for each exchange, when it is over. */
+  closed(exchange: Exchange): void;
+  /** Where connections belong that this plugin takes over. */
+  takenBy(plugin: string): TakenConnections | undefined;
+}
 
 export interface Exchange {
   readonly request: ExchangeRequest;
   /** The one that began it also ends it, whatever a reload has put in its place. */
-  readonly dispatcher: Dispatcher;
+  readonly dispatcher: Dispatching;
   /** Where it is counted; a reload may have put another in its place. */
-  readonly overload: Overload | undefined;
+  readonly overload: { end(): void } | undefined;
   /** Absent where the request has none. */
   readonly body: RequestBody | undefined;
   /** The request has arrived whole. */

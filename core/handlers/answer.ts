@@ -62,8 +62,10 @@ function fromParts(parts: ResponseParts): Answer {
 
 /** What most answers are not: the connection is taken over behind it, or its body has trailers. */
 function special({ takeOver, trailers, ...parts }: ResponseParts): Answer {
-  if (takeOver !== undefined)
-    return toHandOver(takeOver, trailers === undefined ? parts : { ...parts, trailers });
+  if (takeOver !== undefined) {
+    const handOver = toHandOver(takeOver, trailers === undefined ? parts : { ...parts, trailers });
+    return { ...handOver, body: undefined, contentLength: undefined, close: false };
+  }
   const answer = plain(parts);
   if (trailers === undefined) return answer;
   const checkedTrailers = toTrailers(trailers);

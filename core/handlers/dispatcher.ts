@@ -10,8 +10,8 @@ import type { Hooks } from '../api/plugin.js';
 import type { Request } from '../api/request.js';
 import { JackfieldError } from '../errors.js';
 import { abandon, abandonFaulty } from '../exchange/answer-source.js';
-import type { Exchange } from '../exchange/exchange.js';
-import type { ExchangeRequest } from '../exchange/exchange-request.js';
+import type { Dispatching, Exchange } from '../exchange/exchange.js';
+import type { ExchangeRequest, Forwarder } from '../exchange/exchange-request.js';
 import type { TakenConnections } from '../exchange/taken-connections.js';
 import type { ClaimedHead, Dialect, DialectContext, RefusedHead } from '../http/dialect.js';
 import type { RequestHead } from '../http/request-head.js';
@@ -56,7 +56,7 @@ export interface Contributions {
   readonly taken: ReadonlyMap<string, TakenConnections>;
 }
 
-export class Dispatcher implements DialectContext {
+export class Dispatcher implements DialectContext, Dispatching, Forwarder {
   readonly #contributions: Contributions;
   readonly #allowedHosts: AllowedHosts;
   readonly #log: Log;
@@ -126,7 +126,7 @@ export class Dispatcher implements DialectContext {
   /** Answers at once where nothing on the way waits. */
   dispatch(request: ExchangeRequest): MaybePromise<Answer> {
     this.#inFlight++;
-    request.dispatcher = this;
+    request.forwarder = this;
     if (this.#hasHooks)
       return this.#withHooks(request).catch((error: unknown) => this.#failed(request, error));
     try {

@@ -6,8 +6,7 @@
 import type { ResponseParts, TakeOver } from '../api/answer.js';
 import type { Request } from '../api/request.js';
 import { protocolsOf, requestedProtocols } from '../http/protocols.js';
-import type { Answer } from './answer.js';
-import { checkedFields } from './answer-fields.js';
+import { type AnswerFields, checkedFields } from './answer-fields.js';
 import { invalid } from './invalid-answer.js';
 
 export interface HandOver {
@@ -18,8 +17,18 @@ export interface HandOver {
   readonly plugin: string;
 }
 
+/** What of an answer this file looks at. */
+interface HandOverAnswer {
+  readonly status: number;
+  readonly fields: AnswerFields;
+  readonly handOver?: HandOver;
+}
+
 /** @param parts The others of the answer. */
-export function toHandOver(takeOver: unknown, parts: Omit<ResponseParts, 'takeOver'>): Answer {
+export function toHandOver(
+  takeOver: unknown,
+  parts: Omit<ResponseParts, 'takeOver'>,
+): Required<HandOverAnswer> {
   if (typeof takeOver !== 'function') throw invalid(`Its takeOver is ${typeof takeOver} and not a function.`);
   for (const name of ['body', 'json', 'trailers'] as const) {
     if (parts[name] !== undefined) throw invalid(`Its answer has both takeOver and ${name}.`);
@@ -33,14 +42,14 @@ export function toHandOver(takeOver: unknown, parts: Omit<ResponseParts, 'takeOv
   const fields = checkedFields(headers, undefined);
   // The function is the plugin's own; that it takes a stream cannot be seen.
   const handOver = { takeOver: takeOver as TakeOver, writesHead, plugin: '' };
-  return { status: status ?? 101, fields, body: undefined, contentLength: undefined, close: false, handOver };
+  return { status: status ?? 101, fields, handOver };
 }
 
 /**
  * What a response hook made of an answer whose head is written by whoever takes over: fields that it adds have no place
  * to go, and are no fault of a hook that adds them to every answer.
  */
-export function withoutLostFields(before: Answer, value: unknown): unknown {
+export function withoutLostFields(before: HandOverAnswer, value: unknown): unknown {
   const { handOver } = before;
   if (handOver === undefined || handOver.writesHead || typeof value !== 'object' || value === null)
     return value;
@@ -48,8 +57,8 @@ export function withoutLostFields(before: Answer, value: unknown): unknown {
   return rest.takeOver === handOver.takeOver && rest.status === undefined ? rest : value;
 }
 
-/** Holds what only the request tells against the answer. Errors: HANDLER_ANSWER_INVALID. */
-export function mustFit(request: Request, { status, fields, handOver }: Answer): void {
+/** Checks the answer against the request. Errors: HANDLER_ANSWER_INVALID. */
+export function mustFit(request: Request, { status, fields, handOver }: HandOverAnswer): void {
   const isConnect = request.method === 'CONNECT';
   if (handOver === undefined) {
     // To CONNECT success means that a tunnel is open, and has no body.

@@ -1,6 +1,7 @@
 /** What keeps a server from listening, told with what to do about it. */
+
+import { hostAndPort } from '../connection/address.js';
 import { JackfieldError } from '../errors.js';
-import { hostAndPort } from './address.js';
 
 /** Errors: PORT_IN_USE, ADDRESS_NOT_AVAILABLE, PORT_FORBIDDEN, LISTEN_FAILED. */
 export function portError(cause: unknown, host: string, port: number): JackfieldError {

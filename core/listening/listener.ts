@@ -1,9 +1,9 @@
 /** One listening socket: accepts connections and gives each to the connections of the server. */
 import { type AddressInfo, createServer, type ListenOptions, type Server, type Socket } from 'node:net';
 import type { SecureContextOptions } from 'node:tls';
+import { plainAddress } from '../connection/address.js';
 import type { Connections } from '../connection/connections.js';
 import { attachPortable, attachSocket } from '../connection/socket-transport.js';
-import { plainAddress } from './address.js';
 import { TlsHandshakes } from './tls-handshakes.js';
 
 /** Connections that wait to be accepted; the system takes less where it allows less. */

@@ -169,12 +169,12 @@ export class PluginUnit {
       },
       forward: (request, method) => {
         // The one that the exchange began with, whatever a reload has put in its place.
-        const dispatcher = request instanceof ExchangeRequest ? request.dispatcher : undefined;
-        if (dispatcher === undefined)
+        const forwarder = request instanceof ExchangeRequest ? request.forwarder : undefined;
+        if (forwarder === undefined)
           throw new TypeError(
             'forward takes the request that a handler was given, while its exchange is under way.',
           );
-        return dispatcher.forward(request as ExchangeRequest, method);
+        return forwarder.forward(request as ExchangeRequest, method);
       },
       allowedMethods: (path) => {
         if (server.dispatcher === undefined)

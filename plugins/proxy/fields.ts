@@ -4,7 +4,7 @@
  * Law of this file: nothing about one connection, its framing included, is passed on to the other (RFC 9110 §7.6.1).
  */
 import type { Request } from '../../core/plugin-api.js';
-import type { Mount } from '../proxy.js';
+import type { Mount } from './mount.js';
 
 /** Of one connection, whether `Connection` names them or not. */
 const OF_ONE_HOP: readonly string[] = [

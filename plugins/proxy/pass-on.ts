@@ -6,11 +6,11 @@ import {
   type ResponseValue,
   requestedProtocols,
 } from '../../core/plugin-api.js';
-import type { Mount } from '../proxy.js';
 import { EventsWhileWanted, isEventStream } from '../shared/event-stream.js';
 import { behind, queryOf, staysInPlace } from '../shared/mount.js';
 import { interimFields, requestFields, responseFields, trailerFields } from './fields.js';
 import { joinStreams } from './join-streams.js';
+import type { Mount } from './mount.js';
 import type { InterimMessage, Switched, Upstream, UpstreamResponse } from './upstream.js';
 
 export async function passOn(request: Request, upstream: Upstream, mount: Mount): Promise<ResponseValue> {

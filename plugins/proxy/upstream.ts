@@ -8,7 +8,7 @@ import http from 'node:http';
 import https from 'node:https';
 import type { Duplex } from 'node:stream';
 import { JackfieldError } from '../../core/plugin-api.js';
-import type { Mount } from '../proxy.js';
+import type { Mount } from './mount.js';
 
 export type UpstreamResponse = http.IncomingMessage;
 

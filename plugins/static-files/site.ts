@@ -11,8 +11,8 @@ import { file, JackfieldError, type Request, type ResponseParts } from '../../co
 import { preferredCoding } from '../shared/accept-encoding.js';
 import { behind, queryOf } from '../shared/mount.js';
 import { vary } from '../shared/vary.js';
-import type { Mount } from '../static-files.js';
 import { listingPage } from './listing.js';
+import type { Mount } from './mount.js';
 
 const SUFFIXES = { br: '.br', zstd: '.zst', gzip: '.gz' } as const;
 

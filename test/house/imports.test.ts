@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
 import { importLines, offences } from './import-rules.js';
+import { circles, climbs, importsOf } from './layers.js';
 
 const ROOMS = ['core', 'plugins', 'storage-adapters'];
 
@@ -11,6 +12,36 @@ test('every file imports only what the picture of the house allows', (t) => {
     offences(file, readFileSync(path.join(root, file), 'utf8')),
   );
   t.deepEqual(found, [], found.join('\n'));
+});
+
+test('no two files import each other, directly or through others', (t) => {
+  t.deepEqual(circles(importsOf(sources())), []);
+});
+
+test('no file imports from a higher floor', (t) => {
+  const found = climbs(importsOf(sources()));
+  t.deepEqual(found, [], found.join('\n'));
+});
+
+test('a planted circle is found, also one of types alone', (t) => {
+  const planted = new Map([
+    ['core/a.ts', "import type { B } from './b.js';"],
+    ['core/b.ts', "export { c } from './c.js';"],
+    ['core/c.ts', "import { a } from './a.js';"],
+    ['core/d.ts', "import { a } from './a.js';"],
+  ]);
+  t.deepEqual(circles(importsOf(planted)), [['core/a.ts', 'core/b.ts', 'core/c.ts']]);
+});
+
+test('an import that climbs is found', (t) => {
+  const planted = new Map([
+    ['core/exchange/exchange.ts', "import type { Dispatcher } from '../handlers/dispatcher.js';"],
+    ['core/handlers/dispatcher.ts', "import type { Head } from '../http/head.js';"],
+    ['core/http/head.ts', ''],
+  ]);
+  t.deepEqual(climbs(importsOf(planted)), [
+    'core/exchange/exchange.ts imports core/handlers/dispatcher.ts, which is on a higher floor',
+  ]);
 });
 
 test('the files are read from the sources, of which there are some', (t) => {
@@ -90,6 +121,12 @@ test('what the picture allows is no offence', (t) => {
 test('imports in comments are not imports', (t) => {
   t.deepEqual(importLines("/**\n * import a from 'b';\n */\n// import c from 'd';\n"), []);
 });
+
+function sources(): Map<string, string> {
+  const root = rootOf(import.meta.dirname);
+  const files = ROOMS.flatMap((room) => sourcesIn(root, room));
+  return new Map(files.map((file) => [file, readFileSync(path.join(root, file), 'utf8')]));
+}
 
 function sourcesIn(root: string, room: string): string[] {
   if (!existsSync(path.join(root, room))) return [];

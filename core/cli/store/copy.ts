@@ -8,7 +8,7 @@ import { ERRORS, JackfieldError } from '../../errors.js';
 import type { Entry } from '../../storage/contract.js';
 import type { StorageDoor } from '../../storage/storage-door.js';
 import { entriesOf, pagesOf } from './pages.js';
-import { entryCount } from './report-copy.js';
+import { entryCount } from './progress.js';
 import { withOpen } from './stoppable.js';
 import { differenceOf, Tally, type Totals } from './tally.js';
 

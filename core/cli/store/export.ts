@@ -8,8 +8,7 @@ import { ExportWriter } from './export-file.js';
 import { writeFault } from './file-fault.js';
 import { configuredStore, tellUnseen } from './named-store.js';
 import { pagesOf } from './pages.js';
-import { Progress } from './progress.js';
-import { entryCount } from './report-copy.js';
+import { entryCount, Progress } from './progress.js';
 import { stoppable, withOpen } from './stoppable.js';
 
 export const exportStore: Command = {

@@ -28,3 +28,7 @@ export class Progress {
     this.#width = 0;
   }
 }
+
+export function entryCount(count: number): string {
+  return `${count} ${count === 1 ? 'entry' : 'entries'}`;
+}

@@ -3,6 +3,7 @@ import type { Output } from '../command.js';
 import type { FlagValues } from '../flags.js';
 import { terminalText } from '../terminal-text.js';
 import type { Copy } from './copy.js';
+import { entryCount } from './progress.js';
 
 export function printCopy(
   { count, expiring, resumed, sha256 }: Copy,
@@ -17,8 +18,4 @@ export function printCopy(
       ? `${JSON.stringify(report, null, 2)}\n`
       : `${terminalText(`${entryCount(count)} copied from ${from} to ${to}${already} and read back, SHA-256 ${sha256}`)}\n`,
   );
-}
-
-export function entryCount(count: number): string {
-  return `${count} ${count === 1 ? 'entry' : 'entries'}`;
 }

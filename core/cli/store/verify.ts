@@ -5,8 +5,7 @@ import type { Command, Output } from '../command.js';
 import { terminalText } from '../terminal-text.js';
 import { configuredStore, tellUnseen } from './named-store.js';
 import { pagesOf } from './pages.js';
-import { Progress } from './progress.js';
-import { entryCount } from './report-copy.js';
+import { entryCount, Progress } from './progress.js';
 import { stoppable, withOpen } from './stoppable.js';
 
 /** More of them say no more. */
