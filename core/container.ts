@@ -1,99 +1,104 @@
 /**
- * Where the objects of a server meet. One child container per server and one per class plugin, so that two servers in
- * one process share nothing. This file alone calls the container; everyone else is handed what they need.
+ * The container of one server. It makes the instances of class plugins and class adapters, and it keeps the services
+ * that they name by token. Only this file calls tsyringe.
+ *
+ * Law of this file: every server has a container, and every class a child of it, so two servers in one process share
+ * nothing.
  */
-import type { DependencyContainer } from 'tsyringe';
-import type { PluginContext } from './api/plugin.js';
-import type { ConfigSource } from './config/config-source.js';
-import type { ResolvedConfig } from './config/resolved-config.js';
-import type { PluginClass } from './config/server-config.js';
-import type { Log } from './log.js';
-import { applyNotes } from './plugin-host/injection.js';
-import { PluginHost } from './plugin-host/plugin-host.js';
-import type { MakeInstance } from './plugin-host/plugin-unit.js';
-import type { StorageDoor } from './storage/storage-door.js';
-import { TOKENS } from './tokens.js';
+import { createRequire } from 'node:module';
+import type { DependencyContainer, InjectionToken } from 'tsyringe';
 
-export interface ServerObjects {
-  readonly host: PluginHost;
-  readonly makeInstance: MakeInstance;
-  /** What class plugins made from now on are given as configuration. */
-  renew(config: ResolvedConfig, source: ConfigSource): void;
+const require = createRequire(import.meta.url);
+
+// Compilers with `emitDecoratorMetadata` write code that calls it when the module of a class is evaluated.
+// By `require`: importing the first CommonJS module costs Node as much as several dozen of our modules.
+require('reflect-metadata');
+
+/** `Symbol.for`, so that a plugin with its own copy of jackfield is understood too. */
+const NOTES = Symbol.for('jackfield.injections');
+
+interface InjectOptions {
+  /** The parameter is `undefined` if nothing is registered under the token. */
+  readonly isOptional?: boolean;
 }
 
-export function assembleServer(
-  config: ResolvedConfig,
-  source: ConfigSource,
-  storage: StorageDoor,
-  log: Log,
-): ServerObjects {
-  // Asked each time: the container would keep every value that a token ever had.
-  let current = { config, source };
-  const makeContainer = async (): Promise<DependencyContainer> => {
-    const { container: root } = await tsyringe();
-    const server = root.createChildContainer();
-    server.register(TOKENS.config, { useFactory: () => current.config });
-    server.register(TOKENS.source, { useFactory: () => current.source });
-    server.register(TOKENS.storage, { useValue: storage });
-    server.register(TOKENS.log, { useValue: log });
-    return server;
-  };
-  let container: Promise<DependencyContainer> | undefined;
-  return {
-    renew: (now, from) => {
-      current = { config: now, source: from };
-    },
-    host: new PluginHost(config, source, storage, log),
-    makeInstance: async (made, context) => {
-      container ??= makeContainer();
-      return instanceOf(made, context, await container);
-    },
-  };
-}
+/** Stands above a constructor's parameter, or is called with the class, `undefined` and the parameter's index. */
+export type ParameterMark = (target: object, key: string | symbol | undefined, at: number) => void;
 
-/** Loaded when a class asks for it. */
-async function tsyringe() {
-  await import('reflect-metadata');
-  return import('tsyringe');
-}
-
-async function instanceOf(
-  made: PluginClass,
-  context: PluginContext,
-  server: DependencyContainer,
-): ReturnType<MakeInstance> {
-  const { inject, injectable } = await tsyringe();
-  const own = server.createChildContainer();
-  own.register(TOKENS.context, { useValue: context });
-  own.register(TOKENS.storage, { useValue: context.storage });
-  own.register(TOKENS.log, { useValue: context.log });
-  own.register(TOKENS.options, { useValue: context.options });
-  own.register(TOKENS.handle, { useValue: context.handle });
-  own.register(TOKENS.hook, { useValue: context.hook });
-  own.register(TOKENS.signal, { useValue: context.signal });
-  own.register(TOKENS.onClose, { useValue: context.onClose });
-  applyNotes(made, inject);
-  mustNameTokens(made);
-  // What `@injectable()` does, so that nobody has to write it: tokens alone say what a constructor wants.
-  injectable()(made);
-  // A registration of its own, since one that a decorator made (`@singleton()`) is shared by all servers.
-  own.register(made, { useClass: made });
-  // Whether it has a setup method, and that it is a function, was seen when it was recognised.
-  return own.resolve(made) as Awaited<ReturnType<MakeInstance>>;
+interface Note {
+  readonly at: number;
+  readonly token: InjectionToken<unknown>;
+  readonly options: InjectOptions | undefined;
 }
 
 /**
- * Looked at before the container does, which gives `undefined` for a parameter that it knows nothing of.
- * @throws TypeError where a parameter of the constructor names no token.
+ * Names the token of a constructor's parameter: `constructor(@inject(TOKENS.storage) storage: Storage)`. It only takes
+ * a note; tsyringe gets it when the first class is made. Most servers have none, and loading tsyringe is a fifth of a
+ * start.
  */
-function mustNameTokens(plugin: PluginClass): void {
-  const tokens: object = Reflect.getOwnMetadata('injectionTokens', plugin) ?? {};
-  // Where the compiler emits them, types can stand for tokens.
-  const types: readonly unknown[] = Reflect.getMetadata('design:paramtypes', plugin) ?? [];
-  for (let at = 0; at < plugin.length; at += 1) {
-    if (at in tokens || types[at] !== undefined) continue;
+export function inject(token: InjectionToken<unknown>, options?: InjectOptions): ParameterMark {
+  return (target, _key, at) => {
+    const notes = [...notesOn(target), { at, token, options }];
+    Object.defineProperty(target, NOTES, { value: notes, configurable: true });
+  };
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: the container decides what the constructor is given.
+type Class = new (...args: any[]) => object;
+
+export class ServerContainer {
+  readonly #services = new Map<InjectionToken<unknown>, () => unknown>();
+  #container: DependencyContainer | undefined;
+
+  /**
+   * Registers a service for all classes of this server.
+   * @param service Called each time that the token is resolved, so that a reload can change the service.
+   */
+  provide(token: InjectionToken<unknown>, service: () => unknown): void {
+    this.#services.set(token, service);
+    this.#container?.register(token, { useFactory: service });
+  }
+
+  /**
+   * @param own What only this instance is given, by token.
+   * Errors: TypeError if a parameter names no token; those of the constructor.
+   */
+  make(made: Class, own: ReadonlyMap<InjectionToken<unknown>, unknown>): object {
+    const tsyringe: typeof import('tsyringe') = require('tsyringe');
+    mustNameTokens(made);
+    const child = this.#open(tsyringe.container).createChildContainer();
+    for (const [token, value] of own) child.register(token, { useValue: value });
+    for (const { at, token, options } of notesOn(made)) tsyringe.inject(token, options)(made, undefined, at);
+    // Done here, so that users do not have to write `@injectable()`: tokens alone say what a constructor wants.
+    tsyringe.injectable()(made);
+    // Registered in the child: what a decorator registered (`@singleton()`) would be shared by all servers.
+    child.register(made, { useClass: made });
+    return child.resolve<object>(made);
+  }
+
+  #open(root: DependencyContainer): DependencyContainer {
+    if (this.#container !== undefined) return this.#container;
+    this.#container = root.createChildContainer();
+    for (const [token, service] of this.#services) this.#container.register(token, { useFactory: service });
+    return this.#container;
+  }
+}
+
+function notesOn(made: object): readonly Note[] {
+  const notes: unknown = Object.getOwnPropertyDescriptor(made, NOTES)?.value;
+  // Written only by `inject`, of this copy or another.
+  return (notes ?? []) as readonly Note[];
+}
+
+/** Checked first, because tsyringe passes `undefined` for a parameter that it knows nothing about. */
+function mustNameTokens(made: Class): void {
+  const noted = new Set(notesOn(made).map(({ at }) => at));
+  // If the compiler emits them, types can stand for tokens (`emitDecoratorMetadata`).
+  const types: readonly unknown[] = Reflect.getMetadata('design:paramtypes', made) ?? [];
+  for (let at = 0; at < made.length; at += 1) {
+    if (noted.has(at) || types[at] !== undefined) continue;
     throw new TypeError(
-      `parameter ${at + 1} of its constructor names no token; write it like "constructor(@inject(TOKENS.storage) storage)".`,
+      `parameter ${at + 1} of its constructor names no token; write it like "constructor(@inject(TOKENS.storage) storage)", with inject from jackfield.`,
     );
   }
 }

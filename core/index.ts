@@ -16,18 +16,19 @@ export type {
 export { DEFAULT_CONFIG } from './config/server-config.js';
 export type { Address } from './connection/address.js';
 export type { Tap } from './connection/transport.js';
+/** For class plugins: `constructor(@inject(TOKENS.storage) storage: Storage)`. */
+export { inject } from './container.js';
 export { ERRORS, type ErrorCode, JackfieldErrors } from './errors.js';
 export type { InjectRequest, InjectResponse } from './inject.js';
 export { createLog, type Log, type LogLevel, silentLog } from './log.js';
 export * from './plugin-api.js';
-/** For class plugins: `constructor(@inject(TOKENS.storage) storage: Storage)`. */
-export { inject, injectable } from './plugin-host/injection.js';
 export type { PluginReport } from './plugin-host/plugin-unit.js';
 export type { ReloadReport } from './reload.js';
 export { createServer, type Server, type ServerOptions } from './server.js';
 /** For adapters that see every change themselves: the whole of `watch`. */
 export { ChangeFeed, type HistoryBounds, historyOptions } from './storage/change-feed.js';
 export {
+  type AdapterClass,
   type AdapterContext,
   type AdapterDefinition,
   defineAdapter,

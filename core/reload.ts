@@ -9,7 +9,6 @@ import type { ResolvedConfig } from './config/resolved-config.js';
 import type { Connections, ConnectionsOptions } from './connection/connections.js';
 import { Overload } from './connection/overload.js';
 import { TrustedProxies } from './connection/trusted-proxies.js';
-import type { ServerObjects } from './container.js';
 import { JackfieldError } from './errors.js';
 import { hasChanged } from './extensions/loaded-code.js';
 import { AllowedHosts } from './handlers/allowed-hosts.js';
@@ -18,7 +17,7 @@ import { inTime } from './in-time.js';
 import type { Listeners } from './listening/listeners.js';
 import type { Log } from './log.js';
 import { loadPlugins } from './plugin-host/load-plugins.js';
-import { closeInTurn, type PluginChange } from './plugin-host/plugin-host.js';
+import { closeInTurn, type PluginChange, type PluginHost } from './plugin-host/plugin-host.js';
 import type { PluginUnit } from './plugin-host/plugin-unit.js';
 import type { PromiseTrace } from './plugin-host/promise-trace.js';
 
@@ -40,7 +39,9 @@ export interface ReloadReport {
 export interface Reloadable {
   readonly connections: Connections;
   readonly listeners: Listeners;
-  readonly objects: ServerObjects;
+  readonly host: PluginHost;
+  /** Replaces the configuration that class plugins are given from now on. */
+  renew(config: ResolvedConfig, source: ConfigSource): void;
   readonly log: Log;
 }
 
@@ -58,7 +59,7 @@ export class Reloader {
     this.#parts = parts;
     this.#config = config;
     this.#source = source;
-    this.#generations.set(parts.connections.dispatcher, parts.objects.host.units);
+    this.#generations.set(parts.connections.dispatcher, parts.host.units);
   }
 
   /** Errors: RELOAD_NEEDS_RESTART and those of a start; then the old configuration goes on. */
@@ -84,26 +85,26 @@ export class Reloader {
     source: ConfigSource,
     trace: PromiseTrace | undefined,
   ): Promise<ReloadReport> {
-    const { objects, listeners, connections, log } = this.#parts;
+    const { host, listeners, connections, log } = this.#parts;
     refuseRestart(this.#config, config);
     const listening = await listeners.change(config.listen, source.folder);
     const loaded = await loadPlugins(config.plugins, source, config.limits.setupTimeoutMs, trace);
-    objects.renew(config, source);
+    this.#parts.renew(config, source);
     let change: PluginChange | undefined;
     let dispatcher: Dispatcher;
     let services: ConnectionsOptions;
     try {
-      change = await objects.host.change(loaded, config.limits, source.folder, trace);
+      change = await host.change(loaded, config.limits, source.folder, trace);
       await listening.open();
       dispatcher = new Dispatcher(change.contributions, new AllowedHosts(config.allowedHosts), log);
       const proxies = TrustedProxies.of(config.trustedProxies);
-      objects.host.mustGoOn();
+      host.mustGoOn();
       const isSameLoad = isDeepStrictEqual(config.overload, this.#config.overload);
       services = { proxies, overload: isSameLoad ? connections.overload : Overload.of(config.overload, log) };
     } catch (error) {
       listening.undo();
       await change?.undo();
-      objects.renew(this.#config, this.#source);
+      this.#parts.renew(this.#config, this.#source);
       throw error;
     }
     // The one step. Nothing in it waits or fails, so no exchange sees half of it.

@@ -12,7 +12,7 @@ import { exchangeOctets } from './connection/injected-exchange.js';
 import { Overload } from './connection/overload.js';
 import type { Tap } from './connection/transport.js';
 import { TrustedProxies } from './connection/trusted-proxies.js';
-import { assembleServer } from './container.js';
+import { ServerContainer } from './container.js';
 import { JackfieldError } from './errors.js';
 import { AllowedHosts } from './handlers/allowed-hosts.js';
 import { Dispatcher } from './handlers/dispatcher.js';
@@ -20,12 +20,13 @@ import { type InjectRequest, type InjectResponse, readResponse, requestOctets } 
 import { Listeners } from './listening/listeners.js';
 import { type Log, silentLog } from './log.js';
 import { loadPlugins } from './plugin-host/load-plugins.js';
-import type { PluginHost } from './plugin-host/plugin-host.js';
+import { PluginHost } from './plugin-host/plugin-host.js';
 import type { HostServer, PluginReport } from './plugin-host/plugin-unit.js';
 import { PromiseTrace } from './plugin-host/promise-trace.js';
 import { Reloader, type ReloadReport } from './reload.js';
 import { openStorage } from './storage/open-storage.js';
 import type { StorageDoor } from './storage/storage-door.js';
+import { TOKENS } from './tokens.js';
 
 export interface ServerOptions {
   /** Where the configuration came from, for `file:line:column` in errors. Default: an object; paths from the working directory. */
@@ -242,16 +243,21 @@ class JackfieldServer implements Server, HostServer {
     const storage = await openStorage(this.#config.storage, this.#source, this.#log);
     try {
       this.#mustGoOn();
-      const objects = assembleServer(this.#config, this.#source, storage, this.#log);
-      const { host } = objects;
+      const host = new PluginHost(this.#config, this.#source, storage, this.#log);
       this.#host = host;
-      const contributions = await host.setUp(loaded, this, objects.makeInstance, trace);
+      const given = { config: this.#config, source: this.#source };
+      const container = new ServerContainer();
+      container.provide(TOKENS.config, () => given.config);
+      container.provide(TOKENS.source, () => given.source);
+      const contributions = await host.setUp(loaded, this, container, trace);
       const dispatcher = new Dispatcher(contributions, new AllowedHosts(allowedHosts), this.#log);
       const connections = new Connections(limits, dispatcher, this.#log, this.#tap, {
         overload: Overload.of(overload, this.#log),
         proxies: TrustedProxies.of(trustedProxies),
       });
-      const parts = { connections, listeners, objects, log: this.#log };
+      const renew = (config: ResolvedConfig, source: ConfigSource) =>
+        void Object.assign(given, { config, source });
+      const parts = { connections, listeners, host, log: this.#log, renew };
       const reloader = new Reloader(parts, this.#config, this.#source);
       this.#running = { storage, host, connections, listeners, reloader };
       return this.#running;

@@ -1,5 +1,5 @@
 /**
- * What a class plugin can ask for in its constructor: `constructor(@inject(TOKENS.storage) storage: Storage)`.
+ * What a class plugin or class adapter can name in its constructor: `constructor(@inject(TOKENS.storage) storage: Storage)`.
  * `Symbol.for`, so that two copies of jackfield in one process mean the same.
  */
 const token = (name: string): symbol => Symbol.for(`jackfield.${name}`);
@@ -10,15 +10,15 @@ export const TOKENS = {
   config: token('config'),
   /** `ConfigSource` */
   source: token('source'),
+
+  // Of one plugin, each as in `PluginContext`; a class adapter has the first three
+  /** The whole `PluginContext`, or the `AdapterContext`. */
+  context: token('context'),
+  /** `Log`, with the name of the plugin or adapter on every line. */
+  log: token('log'),
+  options: token('options'),
   /** `Storage` */
   storage: token('storage'),
-  /** `Log`; in a plugin's container it carries the plugin's name. */
-  log: token('log'),
-
-  // Of one plugin, each as in `PluginContext`
-  /** All that `setup` is given. */
-  context: token('context'),
-  options: token('options'),
   handle: token('handle'),
   hook: token('hook'),
   signal: token('signal'),

@@ -330,7 +330,8 @@ export const configSchema = schemaFor(nameOf(pluginError), nameOf(adapterError),
 const isPlugin = (value: unknown): boolean =>
   typeof value === 'function' || (isObject(value) && typeof value.setup === 'function');
 const isAdapter = (value: unknown): boolean =>
-  isObject(value) && (typeof value.create === 'function' || typeof value.open === 'function');
+  typeof value === 'function' ||
+  (isObject(value) && (typeof value.create === 'function' || typeof value.open === 'function'));
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null;
 

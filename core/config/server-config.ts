@@ -1,7 +1,7 @@
 /** What a configuration says, as a file or as an object given to `createServer`. Every part has a default. */
 import type { Plugin, PluginContext } from '../api/plugin.js';
 import type { MaybePromise } from '../maybe-promise.js';
-import type { AdapterDefinition, StorageAdapter } from '../storage/contract.js';
+import type { AdapterClass, AdapterDefinition, StorageAdapter } from '../storage/contract.js';
 import type { Limits } from './limits.js';
 
 export interface ServerConfig {
@@ -68,7 +68,7 @@ export interface OverloadConfig {
 export interface StorageConfig {
   /** A built-in name, an npm package, a path relative to the configuration; in programs also the thing itself. */
   // biome-ignore lint/suspicious/noExplicitAny: an adapter of any options; they are validated by its own schema.
-  readonly adapter: string | AdapterDefinition<any> | StorageAdapter;
+  readonly adapter: string | AdapterDefinition<any> | AdapterClass | StorageAdapter;
   readonly options?: Readonly<Record<string, unknown>>;
 }
 

@@ -8,19 +8,13 @@ import type { Storage } from '../api/plugin.js';
 import type { ConfigSource } from '../config/config-source.js';
 import type { Limits } from '../config/limits.js';
 import type { ResolvedConfig } from '../config/resolved-config.js';
+import type { ServerContainer } from '../container.js';
 import { JackfieldError } from '../errors.js';
 import type { Contributions } from '../handlers/dispatcher.js';
 import { Registry } from '../handlers/registry.js';
 import type { Log } from '../log.js';
 import type { LoadedPlugin } from './load-plugins.js';
-import {
-  type HostServer,
-  type MakeInstance,
-  noHooks,
-  type PluginReport,
-  PluginUnit,
-  type UnitServices,
-} from './plugin-unit.js';
+import { type HostServer, noHooks, type PluginReport, PluginUnit, type UnitServices } from './plugin-unit.js';
 import type { PromiseTrace } from './promise-trace.js';
 
 /** Other plugins than before, all of them up; nothing has changed yet for exchanges. */
@@ -75,11 +69,11 @@ export class PluginHost {
   async setUp(
     plugins: readonly LoadedPlugin[],
     server: HostServer,
-    make: MakeInstance,
+    container: ServerContainer,
     trace?: PromiseTrace,
   ): Promise<Contributions> {
     this.#trace = trace;
-    this.#services = this.#servicesFor(server, make);
+    this.#services = this.#servicesFor(server, container);
     try {
       for (const plugin of plugins) await this.#setUpOne(plugin, this.#units, this.#services);
       return contributionsOf(this.#units);
@@ -145,7 +139,7 @@ export class PluginHost {
     return unit;
   }
 
-  #servicesFor(server: HostServer, make: MakeInstance): UnitServices {
+  #servicesFor(server: HostServer, container: ServerContainer): UnitServices {
     const host = this;
     return {
       get folder() {
@@ -156,7 +150,7 @@ export class PluginHost {
       get setupTimeoutMs() {
         return host.#setupTimeoutMs;
       },
-      make,
+      container,
       server,
       get trace() {
         return host.#trace;

@@ -2,6 +2,7 @@
 
 import type { Hooks, Plugin, PluginContext, ServerStats, Storage } from '../api/plugin.js';
 import type { PluginClass } from '../config/server-config.js';
+import type { ServerContainer } from '../container.js';
 import { JackfieldError, reasonOf } from '../errors.js';
 import { ExchangeRequest } from '../exchange/exchange-request.js';
 import { TakenConnections } from '../exchange/taken-connections.js';
@@ -12,6 +13,7 @@ import type { Dialect } from '../http/dialect.js';
 import { inTime } from '../in-time.js';
 import type { Log } from '../log.js';
 import type { MaybePromise } from '../maybe-promise.js';
+import { TOKENS } from '../tokens.js';
 import { type LoadedPlugin, type PluginOrigin, tooLate } from './load-plugins.js';
 import { plugMarked } from './marks.js';
 import { openedNow, openedSince } from './opened-since.js';
@@ -34,12 +36,6 @@ export interface PluginReport {
   readonly setupMs: number;
 }
 
-/** Makes an instance of a class plugin, in a container of its own. */
-export type MakeInstance = (made: PluginClass, context: PluginContext) => Promise<PluginInstance>;
-
-/** Only `setup` is called on it; what else a plugin has is told by its class. */
-export type PluginInstance = object & Partial<Pick<Plugin, 'setup'>>;
-
 /** What the plugins reach of their server. */
 export interface HostServer {
   /** The one that new exchanges begin with. */
@@ -55,7 +51,8 @@ export interface UnitServices {
   readonly log: Log;
   /** Of a set-up, and of each function given to `onClose`; a reload may change it. */
   readonly setupTimeoutMs: number;
-  readonly make: MakeInstance;
+  /** Makes the instances of class plugins. */
+  readonly container: ServerContainer;
   readonly server: HostServer;
   /** One that is on, where set-ups are to be traced. */
   readonly trace: PromiseTrace | undefined;
@@ -108,15 +105,14 @@ export class PluginUnit {
   async setUp(): Promise<void> {
     const started = performance.now();
     const { plugin } = this;
-    const { make, server, setupTimeoutMs, trace } = this.#services;
+    const { server, setupTimeoutMs, trace } = this.#services;
     // Behind a server that answers, exchanges open more than the set-up does.
     const before = server.dispatcher === undefined ? openedNow() : undefined;
     const named = plugin.location === '' ? `"${plugin.name}"` : `"${plugin.name}" at ${plugin.location}`;
     let late: JackfieldError | undefined;
     try {
       const context = this.#context();
-      const instance = typeof plugin.made === 'function' ? await make(plugin.made, context) : plugin.made;
-      if (typeof plugin.made === 'function') plugMarked(instance, context);
+      const instance = typeof plugin.made === 'function' ? this.#make(plugin.made, context) : plugin.made;
       await inTime(instance.setup?.(context), setupTimeoutMs, () => {
         late = tooLate(named, setupTimeoutMs, {
           calls: this.#calls.names,
@@ -138,6 +134,23 @@ export class PluginUnit {
       this.#isSettingUp = false;
     }
     this.#setupMs = performance.now() - started;
+  }
+
+  /** Of a class, with its marked methods plugged in. Only `setup` is called on it; the class says everything else. */
+  #make(made: PluginClass, context: PluginContext): Partial<Pick<Plugin, 'setup'>> {
+    const own = new Map<symbol, unknown>([
+      [TOKENS.context, context],
+      [TOKENS.storage, context.storage],
+      [TOKENS.log, context.log],
+      [TOKENS.options, context.options],
+      [TOKENS.handle, context.handle],
+      [TOKENS.hook, context.hook],
+      [TOKENS.signal, context.signal],
+      [TOKENS.onClose, context.onClose],
+    ]);
+    const instance = this.#services.container.make(made, own);
+    plugMarked(instance, context);
+    return instance;
   }
 
   #context(): PluginContext {

@@ -190,6 +190,17 @@ export interface AdapterDefinition<Options = unknown> {
   };
 }
 
+/**
+ * An adapter as a class: its constructor parameters name their tokens, of which there are `TOKENS.options`,
+ * `TOKENS.log` and `TOKENS.context` (the `AdapterContext`). Everything else of a definition is in `static adapter`.
+ */
+export interface AdapterClass {
+  // biome-ignore lint/suspicious/noExplicitAny: the container decides what the constructor is given.
+  new (...args: any[]): StorageAdapter;
+  // biome-ignore lint/suspicious/noExplicitAny: an adapter of any options; they are validated by its own schema.
+  readonly adapter: Omit<AdapterDefinition<any>, 'create'>;
+}
+
 /** Only adds types: the object is returned as it is. */
 export function defineAdapter<Options = Record<string, never>>(
   definition: AdapterDefinition<Options>,

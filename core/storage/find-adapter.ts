@@ -1,8 +1,10 @@
 /** From the name in a configuration to an adapter's definition. */
 import type { ConfigSource } from '../config/config-source.js';
+import { ServerContainer } from '../container.js';
 import { JackfieldError } from '../errors.js';
-import { type ExtensionKind, findExtension, listBuiltIn } from '../extensions/find-extension.js';
-import type { AdapterDefinition } from './contract.js';
+import { type ExtensionKind, findExtension } from '../extensions/find-extension.js';
+import { TOKENS } from '../tokens.js';
+import type { AdapterClass, AdapterDefinition, StorageAdapter } from './contract.js';
 
 export const ADAPTERS: ExtensionKind = {
   folder: 'storage-adapters',
@@ -30,25 +32,43 @@ export async function findAdapter(
   );
 }
 
-/** The names of the adapters that come with jackfield, sorted. */
-export function listBuiltInAdapters(): Promise<string[]> {
-  return listBuiltIn(ADAPTERS);
-}
-
 /**
  * @param named How the thing is called in the error.
  * Errors: ADAPTER_INVALID.
  */
 export function asDefinition(value: unknown, named: string): AdapterDefinition<unknown> {
   if (isAdapterDefinition(value)) return value;
+  if (typeof value === 'function') {
+    const definition = definitionOf(value as unknown as AdapterClass);
+    if (isAdapterDefinition(definition)) return definition;
+    throw new JackfieldError(
+      'ADAPTER_INVALID',
+      `${named} is a function or a class without a name. Give the class a static "adapter" with a name.`,
+    );
+  }
   throw new JackfieldError(
     'ADAPTER_INVALID',
     `${named} has no default export with a name and a create function; see defineAdapter.`,
   );
 }
 
+function definitionOf(made: AdapterClass): Partial<AdapterDefinition<unknown>> {
+  return {
+    ...made.adapter,
+    create: (options, context) => {
+      const own = new Map<symbol, unknown>([
+        [TOKENS.context, context],
+        [TOKENS.log, context.log],
+        [TOKENS.options, options],
+      ]);
+      // What it lacks of a store is noticed as it is of what `create` returns.
+      return new ServerContainer().make(made, own) as StorageAdapter;
+    },
+  };
+}
+
 /** Whether this can be used as an adapter's definition. */
-export function isAdapterDefinition(value: unknown): value is AdapterDefinition<unknown> {
+function isAdapterDefinition(value: unknown): value is AdapterDefinition<unknown> {
   if (typeof value !== 'object' || value === null) return false;
   const { name, create, options } = value as Partial<Record<keyof AdapterDefinition, unknown>>;
   // Some schemas (ArkType's) are functions, so any object will do that has the mark.

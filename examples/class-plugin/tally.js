@@ -1,5 +1,5 @@
 /** GET /tally: how many requests of each method were answered. A plugin as a class, its needs given by a container. */
-import { inject, injectable, TOKENS } from 'jackfield';
+import { inject, TOKENS } from 'jackfield';
 import { z } from 'zod';
 
 /** @import { Log, PluginContext } from 'jackfield' */
@@ -37,10 +37,9 @@ class Tally {
   }
 }
 
-// In TypeScript: `constructor(@inject(TOKENS.log) log: Log, …)` and `@injectable()` above the class. Decorators are
-// functions, so JavaScript calls them: the third argument is the place of the parameter.
+// In TypeScript: `constructor(@inject(TOKENS.log) log: Log, …)`. Decorators are functions, so JavaScript calls them.
+// The third argument is the index of the parameter.
 inject(TOKENS.log)(Tally, undefined, 0);
 inject(TOKENS.options)(Tally, undefined, 1);
-injectable()(Tally);
 
 export default Tally;

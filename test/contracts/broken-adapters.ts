@@ -1,5 +1,12 @@
 /** Adapters that break one promise each, for the kit to find. */
-import type { CommitResult, Entry, Listing, Page, StorageAdapter, WatchedChange } from '../../core/storage/contract.js';
+import type {
+  CommitResult,
+  Entry,
+  Listing,
+  Page,
+  StorageAdapter,
+  WatchedChange,
+} from '../../core/storage/contract.js';
 import { MemoryAdapter } from '../../storage-adapters/memory.js';
 
 /** A memory adapter with one function replaced. */

@@ -1,9 +1,9 @@
 /** docs/batteries.md, held to the options of the plugins it tells of. */
 import test from 'ava';
 import { z } from 'zod';
+import type { Plugin } from '../../core/api/plugin.js';
 import { DEFAULT_CONFIG } from '../../core/config/server-config.js';
 import { listBuiltIn } from '../../core/extensions/find-extension.js';
-import type { Plugin } from '../../core/api/plugin.js';
 import { PLUGINS } from '../../core/plugin-host/load-plugins.js';
 import { readText } from '../repository.js';
 import { expectedRows, type JsonSchema, toldRows } from './option-tables.js';

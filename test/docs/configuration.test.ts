@@ -4,9 +4,9 @@ import test from 'ava';
 import { z } from 'zod';
 import { readConfig } from '../../core/config/config-file.js';
 import { configSchema } from '../../core/config/config-schema.js';
-import { DEFAULT_CONFIG } from '../../core/config/server-config.js';
 import { DEFAULT_LIMITS } from '../../core/config/limits.js';
 import { withDefaults } from '../../core/config/resolved-config.js';
+import { DEFAULT_CONFIG } from '../../core/config/server-config.js';
 import { ROOT, readText } from '../repository.js';
 
 const PAGE = 'docs/configuration.md';

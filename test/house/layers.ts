@@ -12,11 +12,13 @@ export type Imports = ReadonlyMap<string, readonly string[]>;
 const FLOORS: readonly (readonly string[])[] = [
   [
     'core/across-copies.ts',
+    'core/container.ts',
     'core/did-you-mean.ts',
     'core/errors.ts',
     'core/in-time.ts',
     'core/log.ts',
     'core/maybe-promise.ts',
+    'core/tokens.ts',
     // These two hold only types and what they need: everything above may speak of a store and of a schema.
     'core/config/standard-schema.ts',
     'core/storage/contract.ts',

@@ -3,13 +3,13 @@ import { access, constants } from 'node:fs/promises';
 import test from 'ava';
 import { listBuiltIn } from '../../core/extensions/find-extension.js';
 import { PLUGINS } from '../../core/plugin-host/load-plugins.js';
-import { listBuiltInAdapters } from '../../core/storage/find-adapter.js';
+import { ADAPTERS } from '../../core/storage/find-adapter.js';
 import { MAIN, readText } from '../repository.js';
 
 test('every built-in plugin and adapter has a door of its own', async (t) => {
   const doors = [
     ...(await listBuiltIn(PLUGINS)).map((name) => `jackfield/plugins/${name}`),
-    ...(await listBuiltInAdapters()).map((name) => `jackfield/storage-adapters/${name}`),
+    ...(await listBuiltIn(ADAPTERS)).map((name) => `jackfield/storage-adapters/${name}`),
   ];
   t.true(doors.length >= 11);
   for (const door of doors) {
@@ -20,7 +20,7 @@ test('every built-in plugin and adapter has a door of its own', async (t) => {
 
 test('every built-in plugin and adapter stands in the tables of the README, or in that of the batteries', async (t) => {
   const readme = (await readText('README.md')) + (await readText('docs/batteries.md'));
-  for (const name of [...(await listBuiltIn(PLUGINS)), ...(await listBuiltInAdapters())]) {
+  for (const name of [...(await listBuiltIn(PLUGINS)), ...(await listBuiltIn(ADAPTERS))]) {
     t.regex(readme, new RegExp(`^\\| \`${name}\``, 'm'));
   }
 });

@@ -1,8 +1,8 @@
 import { readFile, rename, stat } from 'node:fs/promises';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { createLog } from '../../core/log.js';
 import { definePlugin } from '../../core/api/plugin.js';
+import { createLog } from '../../core/log.js';
 import { createServer } from '../../core/server.js';
 import { redactQuery } from '../../plugins/access-log/redact-query.js';
 import { tempFolder } from '../core/temp-folder.js';

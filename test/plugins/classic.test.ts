@@ -1,6 +1,6 @@
 import test, { type ExecutionContext } from 'ava';
-import type { ServerConfig } from '../../core/config/server-config.js';
 import { definePlugin } from '../../core/api/plugin.js';
+import type { ServerConfig } from '../../core/config/server-config.js';
 import { classicRequest, RawClient } from '../transcript/raw-client.js';
 import { create, listing, pluginsWithout, type Server, served } from './served.js';
 

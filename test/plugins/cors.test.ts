@@ -1,6 +1,6 @@
 import test, { type ExecutionContext } from 'ava';
-import { DEFAULT_CONFIG } from '../../core/config/server-config.js';
 import { definePlugin } from '../../core/api/plugin.js';
+import { DEFAULT_CONFIG } from '../../core/config/server-config.js';
 import { originMatcher } from '../../plugins/cors/origins.js';
 import { vary } from '../../plugins/shared/vary.js';
 import { type Server, served } from './served.js';

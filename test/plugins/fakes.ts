@@ -1,12 +1,12 @@
 /** A plugin's surroundings without a server: what it registers is kept, and a handler is called directly. */
 
+import type { ResponseBody, ResponseParts, ResponseValue } from '../../core/api/answer.js';
+import type { HandleOptions, Handler, Plugin, PluginContext, Storage } from '../../core/api/plugin.js';
+import type { Request } from '../../core/api/request.js';
 import { silentLog } from '../../core/log.js';
+import type { MaybePromise } from '../../core/maybe-promise.js';
 import type { Change, CommitResult, Committed, Dialect, Listing, Page } from '../../core/plugin-api.js';
 import type { Entry } from '../../core/storage/contract.js';
-import type { HandleOptions, Handler, Plugin, PluginContext, Storage } from '../../core/api/plugin.js';
-import type { MaybePromise } from '../../core/maybe-promise.js';
-import type { Request } from '../../core/api/request.js';
-import type { ResponseBody, ResponseParts, ResponseValue } from '../../core/api/answer.js';
 
 export interface Registered {
   readonly method: string;

@@ -1,9 +1,9 @@
 import { readdir, rm } from 'node:fs/promises';
 import test, { type ExecutionContext } from 'ava';
 import { createLog } from '../../core/log.js';
+import type { MaybePromise } from '../../core/maybe-promise.js';
 import { createServer } from '../../core/server.js';
 import { defineAdapter, type Entry, StorageError } from '../../core/storage/contract.js';
-import type { MaybePromise } from '../../core/maybe-promise.js';
 import { StoreProbe } from '../../plugins/health/store-probe.js';
 import { tempFolder } from '../core/temp-folder.js';
 import { request, serve } from '../support/raw-client.js';

@@ -1,8 +1,8 @@
 import test, { type ExecutionContext } from 'ava';
 import { register as globalRegistry } from 'prom-client';
 import { definePlugin } from '../../core/api/plugin.js';
-import { HttpError } from '../../core/handlers/http-error.js';
 import { JackfieldError } from '../../core/errors.js';
+import { HttpError } from '../../core/handlers/http-error.js';
 import { field, RawClient, request, serve } from '../support/raw-client.js';
 import { type Family, parseExposition } from './exposition.js';
 import { type Server, served } from './served.js';

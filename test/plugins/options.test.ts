@@ -1,6 +1,6 @@
 import test from 'ava';
-import { DEFAULT_CONFIG } from '../../core/config/server-config.js';
 import { definePlugin } from '../../core/api/plugin.js';
+import { DEFAULT_CONFIG } from '../../core/config/server-config.js';
 import { type RawClient, serve } from '../support/raw-client.js';
 import { served } from './served.js';
 

@@ -1,6 +1,6 @@
 import test, { type ExecutionContext } from 'ava';
-import { createLog } from '../../core/log.js';
 import { definePlugin } from '../../core/api/plugin.js';
+import { createLog } from '../../core/log.js';
 import { createServer } from '../../core/server.js';
 import { requestId, requestLog } from '../../plugins/request-id.js';
 import { type Server, served } from './served.js';

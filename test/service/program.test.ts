@@ -202,7 +202,7 @@ test('a class plugin that cannot be made, or is none, is told what it lacks', as
   const cases: [PluginEntry, RegExp][] = [
     [
       Mute,
-      /^A plugin failed while it was set up: "mute": parameter 1 of its constructor names no token; write it like "constructor\(@inject\(TOKENS\.storage\) storage\)"\./,
+      /^A plugin failed while it was set up: "mute": parameter 1 of its constructor names no token; write it like "constructor\(@inject\(TOKENS\.storage\) storage\)", with inject from jackfield\./,
     ],
     [Half, /^A plugin failed while it was set up: "half": parameter 1 of its constructor names no token;/],
     [

@@ -5,11 +5,11 @@
 import { cp, mkdir, symlink } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
-import type { PluginReference, ServerConfig } from '../../core/config/server-config.js';
-import { createLog } from '../../core/log.js';
 import { definePlugin } from '../../core/api/plugin.js';
-import { HttpError } from '../../core/handlers/http-error.js';
+import type { PluginReference, ServerConfig } from '../../core/config/server-config.js';
 import { JackfieldError } from '../../core/errors.js';
+import { HttpError } from '../../core/handlers/http-error.js';
+import { createLog } from '../../core/log.js';
 import { createServer } from '../../core/server.js';
 import { identity } from '../../plugins/shared/identity.js';
 import { tempFolder } from '../core/temp-folder.js';

@@ -4,9 +4,9 @@
  */
 import { readdirSync } from 'node:fs';
 import { setTimeout as rest } from 'node:timers/promises';
+import { definePlugin } from '../../core/api/plugin.js';
 import type { ServerConfig } from '../../core/config/server-config.js';
 import { createLog } from '../../core/log.js';
-import { definePlugin } from '../../core/api/plugin.js';
 import { createServer } from '../../core/server.js';
 import type { Held, Told } from './measured.js';
 

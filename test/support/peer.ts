@@ -3,9 +3,9 @@ import { EventEmitter, once } from 'node:events';
 import net from 'node:net';
 import tls from 'node:tls';
 import type { ExecutionContext } from 'ava';
+import type { Plugin } from '../../core/api/plugin.js';
 import type { ServerConfig } from '../../core/config/server-config.js';
 import type { Log, LogLevel } from '../../core/log.js';
-import type { Plugin } from '../../core/api/plugin.js';
 import { createServer, type Server } from '../../core/server.js';
 
 export class Peer {

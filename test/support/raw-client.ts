@@ -6,10 +6,10 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ExecutionContext } from 'ava';
+import { definePlugin, type Handler, type Plugin, type PluginContext } from '../../core/api/plugin.js';
 import type { Limits } from '../../core/config/limits.js';
 import type { PluginEntry } from '../../core/config/server-config.js';
 import { createLog } from '../../core/log.js';
-import { definePlugin, type Handler, type Plugin, type PluginContext } from '../../core/api/plugin.js';
 import { createServer, type Server } from '../../core/server.js';
 
 /** Only a net below tests that would hang: nothing is ever measured with it. */

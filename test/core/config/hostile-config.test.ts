@@ -2,10 +2,10 @@
 import { symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import type { Plugin } from '../../../core/api/plugin.js';
 import { readConfig } from '../../../core/config/config-file.js';
 import type { StandardSchema } from '../../../core/config/standard-schema.js';
 import { JackfieldError } from '../../../core/errors.js';
-import type { Plugin } from '../../../core/api/plugin.js';
 import { createServer } from '../../../core/server.js';
 import { defineAdapter } from '../../../core/storage/contract.js';
 import { tempFolder } from '../temp-folder.js';

@@ -1,9 +1,9 @@
 import test from 'ava';
 import { z } from 'zod';
-import { lazyOptions } from '../../../core/config/lazy-options.js';
-import { knownKeysOf } from '../../../core/config/explain-issues.js';
-import { listBuiltIn } from '../../../core/extensions/find-extension.js';
 import { definePlugin } from '../../../core/api/plugin.js';
+import { knownKeysOf } from '../../../core/config/explain-issues.js';
+import { lazyOptions } from '../../../core/config/lazy-options.js';
+import { listBuiltIn } from '../../../core/extensions/find-extension.js';
 import type { StandardSchema } from '../../../core/plugin-api.js';
 import { PLUGINS } from '../../../core/plugin-host/load-plugins.js';
 import { ADAPTERS } from '../../../core/storage/find-adapter.js';

@@ -2,9 +2,9 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { programSchema } from '../../../core/config/config-schema.js';
+import { DEFAULT_LIMITS } from '../../../core/config/limits.js';
 import { isPlainlyValid } from '../../../core/config/plainly-valid.js';
 import { DEFAULT_CONFIG } from '../../../core/config/server-config.js';
-import { DEFAULT_LIMITS } from '../../../core/config/limits.js';
 
 test('usual configurations are recognised', (t) => {
   const usual = [

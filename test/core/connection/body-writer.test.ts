@@ -3,9 +3,9 @@ import { createReadStream } from 'node:fs';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import test, { type ExecutionContext } from 'ava';
-import { HttpError } from '../../../core/handlers/http-error.js';
-import type { PluginContext } from '../../../core/api/plugin.js';
 import type { ResponseValue } from '../../../core/api/answer.js';
+import type { PluginContext } from '../../../core/api/plugin.js';
+import { HttpError } from '../../../core/handlers/http-error.js';
 import { loaded } from './loaded-transport.js';
 import { logged, prepared, type Serving, serving, turns } from './wire.js';
 

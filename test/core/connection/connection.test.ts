@@ -2,8 +2,8 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import test, { type ExecutionContext } from 'ava';
-import type { Limits } from '../../../core/config/limits.js';
 import type { Handler } from '../../../core/api/plugin.js';
+import type { Limits } from '../../../core/config/limits.js';
 import { loaded } from './loaded-transport.js';
 import { turns } from './wire.js';
 

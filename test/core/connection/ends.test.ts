@@ -4,9 +4,9 @@
  */
 import type { Duplex } from 'node:stream';
 import ava, { type ExecutionContext } from 'ava';
-import type { ListenConfig } from '../../../core/config/server-config.js';
 import type { Outcome, PluginContext } from '../../../core/api/plugin.js';
 import type { Request } from '../../../core/api/request.js';
+import type { ListenConfig } from '../../../core/config/server-config.js';
 import type { Server } from '../../../core/server.js';
 import { ONE } from '../../support/certificates.js';
 import { KeptLog, Peer, serverOf } from '../../support/peer.js';

@@ -1,15 +1,15 @@
 /** Every exchange vector against a whole server in memory, however its octets come, and over a socket. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
+import type { Handler } from '../../../core/api/plugin.js';
 import { DEFAULT_LIMITS } from '../../../core/config/limits.js';
 import { Connections } from '../../../core/connection/connections.js';
-import type { ExchangeRequest } from '../../../core/exchange/exchange-request.js';
 import type { Transport } from '../../../core/connection/transport.js';
+import type { ExchangeRequest } from '../../../core/exchange/exchange-request.js';
 import { AllowedHosts } from '../../../core/handlers/allowed-hosts.js';
 import { Dispatcher, NO_HOOKS } from '../../../core/handlers/dispatcher.js';
 import { makeRoute, Registry } from '../../../core/handlers/registry.js';
 import { silentLog } from '../../../core/log.js';
-import type { Handler } from '../../../core/api/plugin.js';
 import {
   field,
   plugin,

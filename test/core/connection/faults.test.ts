@@ -4,12 +4,12 @@
  */
 import { Readable } from 'node:stream';
 import test, { type ExecutionContext } from 'ava';
-import type { ClaimedHead, Dialect } from '../../../core/plugin-api.js';
-import type { Handler } from '../../../core/api/plugin.js';
-import { HttpError } from '../../../core/handlers/http-error.js';
-import { JackfieldError } from '../../../core/errors.js';
-import type { Request } from '../../../core/api/request.js';
 import type { ResponseValue } from '../../../core/api/answer.js';
+import type { Handler } from '../../../core/api/plugin.js';
+import type { Request } from '../../../core/api/request.js';
+import { JackfieldError } from '../../../core/errors.js';
+import { HttpError } from '../../../core/handlers/http-error.js';
+import type { ClaimedHead, Dialect } from '../../../core/plugin-api.js';
 import {
   field,
   plugin,

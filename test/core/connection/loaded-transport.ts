@@ -1,4 +1,6 @@
 /** A peer that takes what it is given and nothing more until it is told to. */
+
+import type { Handler } from '../../../core/api/plugin.js';
 import { DEFAULT_LIMITS, type Limits } from '../../../core/config/limits.js';
 import type { Connection } from '../../../core/connection/connection.js';
 import { Connections } from '../../../core/connection/connections.js';
@@ -7,7 +9,6 @@ import { AllowedHosts } from '../../../core/handlers/allowed-hosts.js';
 import { Dispatcher, NO_HOOKS } from '../../../core/handlers/dispatcher.js';
 import { makeRoute, Registry } from '../../../core/handlers/registry.js';
 import { silentLog } from '../../../core/log.js';
-import type { Handler } from '../../../core/api/plugin.js';
 
 export class LoadedTransport implements Transport {
   readonly protocol = 'http';

@@ -1,6 +1,6 @@
 import test from 'ava';
-import { Overload } from '../../../core/connection/overload.js';
 import type { PluginContext } from '../../../core/api/plugin.js';
+import { Overload } from '../../../core/connection/overload.js';
 import { GET_WHO, KeptLog, Peer, serverOf, who } from '../../support/peer.js';
 
 const NONE = Number.POSITIVE_INFINITY;

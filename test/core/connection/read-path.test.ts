@@ -10,10 +10,10 @@ import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import test from 'ava';
 import type { ListenConfig } from '../../../core/config/server-config.js';
-import { tempFolder } from '../temp-folder.js';
 import { GET_WHO, Peer, serverOf } from '../../support/peer.js';
 import { serve } from '../../support/raw-client.js';
 import { IS_PORTABLE, NODE_OPTIONS } from '../../support/read-path.js';
+import { tempFolder } from '../temp-folder.js';
 
 /** What Node tells of every socket that it accepts in this process. */
 const accepted: Socket[] = [];

@@ -2,8 +2,8 @@
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import test from 'ava';
-import type { ServerConfig } from '../../../core/config/server-config.js';
 import type { PluginContext } from '../../../core/api/plugin.js';
+import type { ServerConfig } from '../../../core/config/server-config.js';
 import { GET_WHO, KeptLog, Peer, serverOf, who } from '../../support/peer.js';
 
 const HOST = '127.0.0.1';

@@ -2,9 +2,9 @@
 import { once } from 'node:events';
 import net from 'node:net';
 import type { ExecutionContext } from 'ava';
+import type { PluginContext } from '../../../core/api/plugin.js';
 import type { Limits } from '../../../core/config/limits.js';
 import { type Log, silentLog } from '../../../core/log.js';
-import type { PluginContext } from '../../../core/api/plugin.js';
 import { createServer, type Server } from '../../../core/server.js';
 
 /** What a test logs: the fields of every error line. */

@@ -1,8 +1,8 @@
 import test, { type ExecutionContext } from 'ava';
+import type { ResponseParts, ResponseValue } from '../../../core/api/answer.js';
+import { JackfieldError } from '../../../core/errors.js';
 import { type Answer, errorAnswer, isExpected, toAnswer, toParts } from '../../../core/handlers/answer.js';
 import { HttpError } from '../../../core/handlers/http-error.js';
-import { JackfieldError } from '../../../core/errors.js';
-import type { ResponseParts, ResponseValue } from '../../../core/api/answer.js';
 
 /** The reason why it is refused. */
 function refusal(t: ExecutionContext, value: unknown): string {

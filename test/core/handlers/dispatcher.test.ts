@@ -1,7 +1,7 @@
 /** Hooks: in which order they run, and what each may change. */
 import test from 'ava';
-import { HttpError } from '../../../core/handlers/http-error.js';
 import type { PluginContext } from '../../../core/api/plugin.js';
+import { HttpError } from '../../../core/handlers/http-error.js';
 import { field, plugin, request, serve } from '../../support/raw-client.js';
 
 /** A plugin that writes down when its hooks run. */

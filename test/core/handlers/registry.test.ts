@@ -1,9 +1,9 @@
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
-import { makeRoute, Registry, type Route } from '../../../core/handlers/registry.js';
-import { normalisePath } from '../../../core/http/request-target.js';
 import type { HandleOptions } from '../../../core/api/plugin.js';
 import { JackfieldError } from '../../../core/errors.js';
+import { makeRoute, Registry, type Route } from '../../../core/handlers/registry.js';
+import { normalisePath } from '../../../core/http/request-target.js';
 
 const handler = () => 'x';
 

@@ -1,7 +1,7 @@
 /** What the system says when a server cannot listen, and what becomes of it; most of it no test machine says at will. */
 import test from 'ava';
-import { portError, socketError } from '../../../core/listening/listen-error.js';
 import type { ErrorCode } from '../../../core/errors.js';
+import { portError, socketError } from '../../../core/listening/listen-error.js';
 
 const said = (code: string): Error => Object.assign(new Error(`listen ${code}`), { code });
 

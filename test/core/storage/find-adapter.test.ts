@@ -2,9 +2,16 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import test from 'ava';
+import { z } from 'zod';
+import { inject } from '../../../core/container.js';
 import { JackfieldError } from '../../../core/errors.js';
-import { findAdapter, listBuiltInAdapters } from '../../../core/storage/find-adapter.js';
-import memory from '../../../storage-adapters/memory.js';
+import { listBuiltIn } from '../../../core/extensions/find-extension.js';
+import { type Log, silentLog } from '../../../core/log.js';
+import { createServer } from '../../../core/server.js';
+import type { AdapterClass, AdapterContext } from '../../../core/storage/contract.js';
+import { ADAPTERS, asDefinition, findAdapter } from '../../../core/storage/find-adapter.js';
+import { TOKENS } from '../../../core/tokens.js';
+import memory, { MemoryAdapter } from '../../../storage-adapters/memory.js';
 
 const DEFINITION = 'export default { name: "mine", create() {} };\n';
 
@@ -38,13 +45,13 @@ async function errorOf(reference: string, at = ''): Promise<JackfieldError> {
 test('built-in adapters are found by their file name', async (t) => {
   t.true(Object.is(await find('memory'), memory));
   t.is((await find('lru')).name, 'lru');
-  const names = await listBuiltInAdapters();
+  const names = await listBuiltIn(ADAPTERS);
   t.deepEqual(names, names.toSorted());
   for (const name of ['json-file', 'lru', 'memory']) t.true(names.includes(name), name);
 });
 
 test('every built-in adapter bears the name of its file', async (t) => {
-  for (const name of await listBuiltInAdapters()) t.is((await find(name)).name, name);
+  for (const name of await listBuiltIn(ADAPTERS)) t.is((await find(name)).name, name);
 });
 
 test('a path starts at the folder of the configuration', async (t) => {
@@ -151,4 +158,53 @@ test('a default export without name or create is ADAPTER_INVALID', async (t) => 
     await file(`${name}.mjs`, text);
     t.is((await errorOf(`./${name}.mjs`)).code, 'ADAPTER_INVALID', name);
   }
+});
+
+class Shelf extends MemoryAdapter {
+  static readonly adapter = { name: 'shelf', options: z.strictObject({ label: z.string() }) };
+
+  constructor(
+    @inject(TOKENS.options) readonly options: { readonly label: string },
+    @inject(TOKENS.context) readonly context: AdapterContext,
+    @inject(TOKENS.log) readonly log: Log,
+  ) {
+    super();
+  }
+}
+
+test('a class is an adapter: it is given what its constructor names', async (t) => {
+  const { name, options, create } = asDefinition(Shelf, 'the object');
+  t.is(name, 'shelf');
+  t.is(options, Shelf.adapter.options);
+  const context = { folder, log: silentLog };
+  const shelf = create({ label: 'top' }, context) as Shelf;
+  t.deepEqual([shelf.options, shelf.context, shelf.log], [{ label: 'top' }, context, silentLog]);
+});
+
+test('a server keeps its entries in an adapter that is a class', async (t) => {
+  const server = createServer({
+    storage: { adapter: Shelf, options: { label: 'top' } },
+    plugins: ['post', 'create', 'get'],
+  });
+  await server.inject({ method: 'POST', target: '/create', body: 'a: 1' });
+  t.regex((await server.inject({ target: '/' })).text, /a:1/);
+  t.is(server.storage?.name, 'memory');
+  await server.close();
+});
+
+test('a class adapter without a name, or with a parameter that names no token, is refused with a sentence', async (t) => {
+  t.throws(() => asDefinition(class {}, 'the object'), {
+    code: 'ADAPTER_INVALID',
+    message:
+      /the object is a function or a class without a name\. Give the class a static "adapter" with a name\.$/,
+  });
+  class Mute {
+    static readonly adapter = { name: 'mute' };
+    constructor(readonly options: object) {}
+  }
+  const server = createServer({ storage: { adapter: Mute as unknown as AdapterClass }, plugins: [] });
+  await t.throwsAsync(server.ready(), {
+    code: 'ADAPTER_INVALID',
+    message: /"mute" could not be made.*: parameter 1 of its constructor names no token/,
+  });
 });

@@ -2,7 +2,13 @@ import { inspect } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import test from 'ava';
-import { type Change, type Entry, type Page, type StorageAdapter, StorageError } from '../../../core/storage/contract.js';
+import {
+  type Change,
+  type Entry,
+  type Page,
+  type StorageAdapter,
+  StorageError,
+} from '../../../core/storage/contract.js';
 import { StorageDoor, type StorageDoorOptions } from '../../../core/storage/storage-door.js';
 import { storageContract } from '../../../core/testing/storage-contract.js';
 import { MemoryAdapter } from '../../../storage-adapters/memory.js';

@@ -1,6 +1,6 @@
 import test from 'ava';
-import type { Listing, Page } from '../../../core/plugin-api.js';
 import type { ResponseParts } from '../../../core/api/answer.js';
+import type { Listing, Page } from '../../../core/plugin-api.js';
 import get from '../../../plugins/get.js';
 import { FakeStorage, LateStorage, settled, setUp } from '../fakes.js';
 
