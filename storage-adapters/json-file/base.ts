@@ -20,6 +20,8 @@ export interface BaseHeader {
   readonly created: number;
   /** The revision of the last commit in the data. */
   readonly revision: number;
+  /** Of the journal with the same number, so that a damaged header of the journal does not cost its records. */
+  readonly salt: number;
 }
 
 export interface Base extends BaseHeader {
@@ -59,14 +61,16 @@ export function baseIn(octets: Buffer): Base | undefined {
   const content = octets.subarray(0, end);
   if (octets.toString('latin1', end) !== `end ${hex(crc32(content))}\n`) return undefined;
   const headerEnd = content.indexOf(LINE_END);
-  const { data, entries, created, revision } = JSON.parse(
-    content.toString('utf8', 0, headerEnd),
-  ) as BaseHeader;
-  return { data, entries, created, revision, rows: content.subarray(headerEnd + 1) };
+  // The checksum says that we wrote it, so its form needs no second look.
+  const { salt, ...header } = JSON.parse(content.toString('utf8', 0, headerEnd)) as Omit<
+    BaseHeader,
+    'salt'
+  > & { readonly salt: string };
+  return { ...header, salt: Number.parseInt(salt, 16), rows: content.subarray(headerEnd + 1) };
 }
 
 function* linesOf(header: BaseHeader, entries: Iterable<Entry>): Generator<string, void> {
-  yield `${JSON.stringify({ base: 1, ...header })}\n`;
+  yield `${JSON.stringify({ base: 1, ...header, salt: hex(header.salt) })}\n`;
   let run: { entries: number; created: number; revision: number; step: number } | undefined;
   const told = () => {
     if (run === undefined) return '';

@@ -34,11 +34,11 @@ export interface CheckpointParts {
 /** Errors: those of writing; then the data is what it was, and the journals are all there. */
 export async function checkpoint(path: string, cut: Cut, parts: CheckpointParts): Promise<void> {
   const { files } = parts;
-  const { number, entries, created, revision } = cut;
+  const { number, entries, created, revision, salt } = cut;
   await parts.mustBeLocked();
   const snapshot = await writeSnapshot(files, path, entries);
   try {
-    const header = { data: snapshot.data, entries: entries.size, created, revision };
+    const header = { data: snapshot.data, entries: entries.size, created, revision, salt };
     const base = await prepareBase(files, basePath(path, number), header, entries);
     await base.publish();
     await parts.keepEdit();

@@ -36,7 +36,7 @@ export class Journal {
   readonly #file: OpenFile;
   /** Device and inode. */
   readonly #id: string;
-  readonly #salt: number;
+  readonly salt: number;
   /** Where the next batch goes; all before it is on disk. */
   #size: number;
   /** The last sequence on disk. */
@@ -60,7 +60,7 @@ export class Journal {
     this.#files = files;
     this.#file = file;
     this.#id = id;
-    this.#salt = salt;
+    this.salt = salt;
     this.#size = size;
     this.#durable = durable;
   }
@@ -175,7 +175,7 @@ export class Journal {
   }
 
   *#linesOf(changes: readonly WatchedChange[]): Generator<string, void> {
-    for (const change of changes) yield frameLine(change, this.#durable, this.#salt);
+    for (const change of changes) yield frameLine(change, this.#durable, this.salt);
   }
 
   /** Whoever reads the file does without what is cut off here. */

@@ -14,16 +14,7 @@ import { type Frame, HEADER_OCTETS, headerIn } from './frame.js';
 import { Journal } from './journal.js';
 import { salvage } from './read-journal.js';
 import { expiryFor, readBases, readData, readKnown, readUnknown, recover } from './recovery.js';
-import {
-  basePath,
-  expiryPath,
-  journalPath,
-  keepAs,
-  numberedFiles,
-  readJournalFile,
-  readOrNone,
-  remove,
-} from './store-files.js';
+import { basePath, journalPath, keepAs, numberedFiles, readJournalFile, readOrNone } from './store-files.js';
 
 export interface OperatorOptions {
   readonly files?: FileSystem;
@@ -177,11 +168,12 @@ async function decide(path: string, files: FileSystem, how: 'adopt' | 'discard')
   if (known?.base !== undefined) readKnown(data, known.base, path, table);
   for (const { base } of bases) if (base !== undefined) table.reach(base.created, base.revision);
   const frames = new Map<number, Frame>();
+  const salts = new Map(bases.map(({ number, base }) => [number, base?.salt]));
   for (const number of journals) {
     const octets = await readJournalFile(files, path, number);
     const header = headerIn(octets);
     if (header !== undefined) table.reach(header.created, header.after);
-    salvage(octets, (frame) => {
+    salvage(octets, salts.get(number), (frame) => {
       if (known === undefined || number >= known.number) frames.set(frame.sequence, frame);
       for (const { created } of frame.change.puts) table.reach(created, frame.sequence);
       table.reach(0, frame.sequence);
@@ -189,7 +181,7 @@ async function decide(path: string, files: FileSystem, how: 'adopt' | 'discard')
   }
   if (known === undefined) {
     const last = bases.findLast(({ base }) => base !== undefined)?.base;
-    const expiryOf = await expiryFor(files, path, data, last);
+    const expiryOf = expiryFor(last);
     const damaged = bases.filter(({ base }) => base === undefined).map(({ number }) => number);
     const salvaged = await salvagedExpiryFor(files, path, damaged);
     // What was to expire would else stay for ever.
@@ -213,7 +205,7 @@ async function decide(path: string, files: FileSystem, how: 'adopt' | 'discard')
   const entries = table.freeze();
   await checkpoint(
     path,
-    { number: next, entries, created, revision },
+    { number: next, salt: journal.salt, entries, created, revision },
     {
       files,
       mustBeLocked: async () => {},
@@ -221,7 +213,6 @@ async function decide(path: string, files: FileSystem, how: 'adopt' | 'discard')
       stands: () => {},
     },
   );
-  await remove(files, [expiryPath(path)]);
   return { entries: entries.size, commits: taken.length, kept };
 }
 

@@ -7,7 +7,6 @@
  * and the frame is damaged since.
  */
 import { type Frame, frameIn, HEADER_OCTETS, headerIn, type JournalHeader, LINE_END } from './frame.js';
-import { lostSalt } from './lost-salt.js';
 
 export interface JournalReading {
   /** Undefined where it is no header of ours. */
@@ -63,12 +62,21 @@ export function readJournal(octets: Buffer, take: (frame: Frame) => void): Journ
   return { header, verdict: 'whole', goodOctets: at, frames, last, problem: '' };
 }
 
-/** Gives every intact frame to `take`, wherever it stands: for who takes what is left of a damaged journal. */
-export function salvage(octets: Buffer, take: (frame: Frame, at: number) => void): void {
-  const salt = headerIn(octets)?.salt ?? lostSalt(octets);
+/**
+ * Passes every intact frame to `take`, wherever it stands, to save what is left of a damaged journal.
+ * @param kept The salt as the base of the same number has it; undefined if there is no such base.
+ */
+export function salvage(octets: Buffer, kept: number | undefined, take: (frame: Frame) => void): void {
+  const salt = headerIn(octets)?.salt ?? kept ?? saltLeftIn(octets);
   if (salt === undefined) return;
   // Where the header is damaged, its length may be too.
-  for (const [frame, at] of framesFrom(octets, 0, salt)) take(frame, at);
+  for (const [frame] of framesFrom(octets, 0, salt)) take(frame);
+}
+
+/** A journal has no base yet if a checkpoint was interrupted. The header may still show its salt. */
+function saltLeftIn(octets: Buffer): number | undefined {
+  const [, salt] = /salt=([0-9a-f]{8})/.exec(octets.toString('latin1', 0, HEADER_OCTETS)) ?? [];
+  return salt === undefined ? undefined : Number.parseInt(salt, 16);
 }
 
 /** How it is known that the frame of this sequence, which should stand here, was acknowledged; else undefined. */

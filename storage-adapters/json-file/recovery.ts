@@ -10,19 +10,11 @@ import { StorageError } from '../../core/storage/contract.js';
 import { EntryTable } from '../../core/storage/entry-table.js';
 import { type Base, BaseRows, baseIn, expiringIn, valueMark } from './base.js';
 import { unreadable } from './data-path.js';
-import { expiryIn, expiryOf } from './expiry-file.js';
 import { type FileStat, type FileSystem, statOrNone } from './file-system.js';
 import { type Frame, HEADER_OCTETS, headerIn } from './frame.js';
 import { readPairs } from './json-text.js';
 import { type JournalReading, readJournal } from './read-journal.js';
-import {
-  basePath,
-  expiryPath,
-  journalPath,
-  numberedFiles,
-  readJournalFile,
-  readOrNone,
-} from './store-files.js';
+import { basePath, journalPath, numberedFiles, readJournalFile, readOrNone } from './store-files.js';
 
 /** A journal that commits go on being appended to. */
 export interface Continued {
@@ -37,8 +29,8 @@ export interface Continued {
 
 export interface Recovered {
   /**
-   * `new`: there is nothing yet. `known`: the data is as we wrote it. `foreign`: data that we never wrote, or that
-   * the first format of this adapter did. `edited`: somebody changed it while the server was stopped.
+   * `new`: there is nothing yet. `known`: the data is as we wrote it. `foreign`: data that we never wrote. `edited`:
+   * somebody changed it while the server was stopped.
    */
   readonly origin: 'new' | 'known' | 'foreign' | 'edited';
   readonly table: EntryTable;
@@ -305,25 +297,16 @@ async function unfamiliar(
   if (data.octets === undefined && last === undefined) {
     return { origin: 'new', table, feed: new ChangeFeed(table.revision, bounds) };
   }
-  readUnknown(data, path, table, await expiryFor(files, path, data, last));
+  readUnknown(data, path, table, expiryFor(last));
   const origin = last === undefined ? 'foreign' : 'edited';
   return { origin, table, feed: new ChangeFeed(table.revision, bounds) };
 }
 
 /** When entries of data that no base knows expire. */
-export async function expiryFor(
-  files: FileSystem,
-  path: string,
-  { hash }: DataRead,
-  last: Base | undefined,
-): Promise<(key: string, value: string) => number | undefined> {
-  if (last === undefined) {
-    const octets = await readOrNone(files, expiryPath(path));
-    return expiryOf(octets === undefined ? [] : expiryIn(octets, expiryPath(path)), hash);
-  }
-  const expiring = expiringIn(last);
+export function expiryFor(last: Base | undefined): (key: string, value: string) => number | undefined {
+  const expiring = last === undefined ? undefined : expiringIn(last);
   return (key, value) => {
-    const known = expiring.get(key);
+    const known = expiring?.get(key);
     return known !== undefined && known.mark === valueMark(value) ? known.expiresAt : undefined;
   };
 }

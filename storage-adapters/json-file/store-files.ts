@@ -8,8 +8,6 @@ import { headerIn } from './frame.js';
 export const journalPath = (path: string, number: number): string => `${path}.journal.${number}`;
 /** What the journal of the same number begins on. */
 export const basePath = (path: string, number: number): string => `${path}.base.${number}`;
-/** Where files of the first format keep when entries expire. */
-export const expiryPath = (path: string): string => `${path}.expiry`;
 
 /** The numbers of the files that are there, ascending. */
 export interface Numbered {

@@ -22,7 +22,7 @@ import { GroupCommit } from './group-commit.js';
 import { Journal, type Room } from './journal.js';
 import { keepDamaged, keepTail } from './keep.js';
 import { DamageError, type Recovered, readData, recover } from './recovery.js';
-import { basePath, expiryPath, keepAs, remove } from './store-files.js';
+import { basePath, keepAs, remove } from './store-files.js';
 
 export interface StoreParts {
   readonly files: FileSystem;
@@ -152,7 +152,6 @@ export class Store {
       );
     }
     if (stale.length > 0) await remove(files, stale);
-    if (origin !== 'new') await remove(files, [expiryPath(this.#path)]);
     if (found.replayed > 0) {
       log?.info({ file: this.#path, commits: found.replayed }, 'Commits were recovered from the journal.');
     }
@@ -172,7 +171,8 @@ export class Store {
       this.#parts.room,
     );
     try {
-      const header = { data: this.#hash, entries: entries.size, created, revision };
+      const { salt } = journal;
+      const header = { data: this.#hash, entries: entries.size, created, revision, salt };
       const base = await prepareBase(files, basePath(this.#path, number), header, entries);
       await base.publish();
     } catch (error) {
@@ -293,7 +293,8 @@ export class Store {
     if (standing.framesOctets === 0 && !isLost) {
       if (standing.number === this.#base && !(await this.#isDataGone())) return undefined;
       // The checkpoint that it was made for has failed, and nothing came since; or its data is to be written again.
-      return { number: standing.number, created, revision, entries: this.table.freeze() };
+      const { number, salt } = standing;
+      return { number, salt, created, revision, entries: this.table.freeze() };
     }
     await this.#mustBeLocked();
     const number = this.#takeNumber();
@@ -302,7 +303,7 @@ export class Store {
     this.#olderOctets += standing.framesOctets;
     this.#journal = next;
     await standing.close();
-    return { number, created, revision, entries: this.table.freeze() };
+    return { number, salt: next.salt, created, revision, entries: this.table.freeze() };
   }
 
   async #isDataGone(): Promise<boolean> {

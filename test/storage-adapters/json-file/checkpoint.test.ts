@@ -22,7 +22,7 @@ for (const [moment, looks] of [
     const error = await t.throwsAsync(
       checkpoint(
         path,
-        { number: 2, entries: table.freeze(), created: 1, revision: 1 },
+        { number: 2, salt: 1, entries: table.freeze(), created: 1, revision: 1 },
         {
           files: nodeFileSystem,
           async mustBeLocked() {

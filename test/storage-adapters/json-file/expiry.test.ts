@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import test from 'ava';
 import type { JsonFileAdapter } from '../../../storage-adapters/json-file/json-file.js';
 import { freshFolder, onDisk, opened, outcomeOf, puts } from './helpers.js';
@@ -15,40 +14,6 @@ test("the data file stays the user's, with no word about expiry", async (t) => {
   await adapter.commit(session('x'));
   await adapter.checkpoint();
   t.is(await readFile(path, 'utf8'), '{\n  "a": "1",\n  "session": "x"\n}\n');
-});
-
-test('data and expiry of the first format are taken over, and the expiry file goes when that is safe', async (t) => {
-  const { folder, path } = await freshFolder(t);
-  const data = '{\n  "a": "1",\n  "session": "x",\n  "other": "x"\n}\n';
-  const hash = createHash('sha256').update(data).digest('hex');
-  const mark = createHash('sha256').update('x').digest('hex').slice(0, 16);
-  const later = Date.now() + HOUR_MS;
-  await writeFile(path, data);
-  // The section of the data that was to come, then that of the data that stands.
-  await writeFile(
-    `${path}.expiry`,
-    `{"data":"00"}\n["other","${mark}",${later}]\n{"data":"${hash}"}\n["session","${mark}",${later}]\n`,
-  );
-  for (let starts = 0; starts < 3; starts += 1) {
-    const adapter = await opened(t, { path });
-    t.is(expiryOf(adapter), later);
-    t.is(expiryOf(adapter, 'other'), undefined);
-    t.deepEqual(
-      (await adapter.list({ limit: 9 })).entries.map(({ key, created, revision }) => [
-        key,
-        created,
-        revision,
-      ]),
-      [
-        ['a', 1, 1],
-        ['session', 2, 1],
-        ['other', 3, 1],
-      ],
-    );
-    await adapter.close();
-    t.is(await readFile(path, 'utf8'), data, 'the data is not touched');
-    t.false((await readdir(folder)).includes('data.json.expiry'));
-  }
 });
 
 test('expiry is known again after a restart, whatever was written after it', async (t) => {
@@ -119,22 +84,6 @@ test('an expiry for a key that is gone is ignored', async (t) => {
   await again.commit(puts({ session: 'x' }));
   await again.close();
   t.is(expiryOf(await opened(t, { path })), undefined);
-});
-
-test('a damaged expiry file is STORAGE_CORRUPT with its place', async (t) => {
-  const { path } = await freshFolder(t);
-  await writeFile(path, '{"a": "1"}');
-  for (const [text, place] of [
-    ['{"data":"x"}\n["a","m"]\n', '2:1'],
-    ['["a","m",5]\n', '1:1'],
-    ['{"data":"x"}\n\nnonsense', '3:1'],
-  ] as const) {
-    await writeFile(`${path}.expiry`, text);
-    const error = await t.throwsAsync(() => opened(t, { path }), { code: 'STORAGE_CORRUPT' });
-    t.true(error?.message.includes(`data.json.expiry:${place}: `), error?.message);
-  }
-  await writeFile(`${path}.expiry`, '');
-  t.is(await outcomeOf(() => opened(t, { path })), 'ok');
 });
 
 test('however many entries expire at once, they are told as one change and the next commit is made', async (t) => {
