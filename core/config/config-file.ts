@@ -92,7 +92,12 @@ async function parseConfig(
   const document = parseJson(text, file, { syntax: 'CONFIG_SYNTAX', repeated: 'CONFIG_INVALID' });
   const { value, environment } = resolveEnvironment(document.value, process.env, document.locate);
   const source = { folder: path.dirname(absolute), locate: document.locate, environment };
-  await environment.settle(value, [], () => faultsOf(value, source).length);
+  await environment.settle(
+    value,
+    [],
+    () => faultsOf(value, source),
+    (faults) => faults.length,
+  );
   return { value, source };
 }
 

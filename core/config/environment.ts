@@ -50,22 +50,22 @@ export class Environment {
   }
 
   /**
-   * Turns strings into numbers and booleans where that makes a value less wrong, in place.
-   * @param base Where the value stands in the configuration.
-   * @param faults How many faults the value has as it is.
+   * A string that is one variable and nothing else becomes a number or a boolean, in place, if that leaves fewer faults.
+   * @param base Where the value is in the configuration.
+   * @param validate Judges the value as it is now.
+   * @returns The judgement of what the value has become.
    */
-  async settle(
+  async settle<Judgement>(
     value: unknown,
     base: readonly PropertyKey[],
-    faults: () => MaybePromise<number>,
-  ): Promise<void> {
-    const candidates = [...this.#strings.values()].filter(
-      ({ path, whole }) => whole && path.length > base.length && base.every((key, at) => path[at] === key),
-    );
-    if (candidates.length === 0) return;
-    let least = await faults();
-    for (const { path } of candidates) {
-      if (least === 0) return;
+    validate: () => MaybePromise<Judgement>,
+    countFaults: (judgement: Judgement) => number,
+  ): Promise<Judgement> {
+    let best = await validate();
+    for (const { path, whole } of this.#strings.values()) {
+      if (countFaults(best) === 0) break;
+      const isInside = path.length > base.length && base.every((key, at) => path[at] === key);
+      if (!whole || !isInside) continue;
       const inner = path.slice(base.length);
       const owner = inner.slice(0, -1).reduce<unknown>((at, key) => Reflect.get(Object(at), key), value);
       const key = inner.at(-1)!;
@@ -73,10 +73,11 @@ export class Environment {
       const converted = typeof text === 'string' ? asPlain(text) : undefined;
       if (converted === undefined) continue;
       Reflect.set(Object(owner), key, converted);
-      const left = await faults();
-      if (left < least) least = left;
+      const next = await validate();
+      if (countFaults(next) < countFaults(best)) best = next;
       else Reflect.set(Object(owner), key, text);
     }
+    return best;
   }
 }
 

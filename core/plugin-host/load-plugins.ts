@@ -3,11 +3,11 @@
 import type { Plugin } from '../api/plugin.js';
 import type { ConfigSource } from '../config/config-source.js';
 import type { PluginClass, PluginEntry, PluginReference } from '../config/server-config.js';
+import { validateOptions } from '../config/validate-options.js';
 import { JackfieldError, JackfieldErrors } from '../errors.js';
 import { type ExtensionKind, findExtension } from '../extensions/find-extension.js';
 import { inTime } from '../in-time.js';
 import { type Need, orderByNeeds } from './plugin-needs.js';
-import { validateOptions } from './plugin-options.js';
 import type { PromiseTrace } from './promise-trace.js';
 import { recognise } from './recognise-plugin.js';
 
@@ -150,7 +150,13 @@ export async function loadPlugin(
   const { options: givenOptions, prefix = '', as = told.name } = isFullEntry(entry) ? entry : {};
   const path = ['plugins', at, 'options'];
   if (step !== undefined) step.waitsFor = 'the schema of its options';
-  const options = await validateOptions(as, told.options, givenOptions, path, source);
+  const owner = {
+    named: `plugin "${as}"`,
+    schema: told.options,
+    invalid: 'PLUGIN_OPTIONS_INVALID',
+    broken: 'PLUGIN_INVALID',
+  } as const;
+  const options = await validateOptions(owner, givenOptions, path, source);
   return {
     name: as,
     ownName: told.name,

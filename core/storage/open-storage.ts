@@ -1,10 +1,8 @@
 /** From the `storage` part of a configuration to an open store behind its door. */
 
-import { askSchema } from '../config/ask-schema.js';
 import type { ConfigSource } from '../config/config-source.js';
-import { explainIssues, knownKeysOf, linesOfFaults } from '../config/explain-issues.js';
 import type { StorageConfig } from '../config/server-config.js';
-import type { StandardIssue } from '../config/standard-schema.js';
+import { validateOptions } from '../config/validate-options.js';
 import { ERRORS, JackfieldError, reasonOf } from '../errors.js';
 import { thrownAt } from '../extensions/stack-places.js';
 import type { Log } from '../log.js';
@@ -75,7 +73,14 @@ export async function makeStorage(
   if (isAdapter(adapter)) return { door: new StorageDoor(adapter) };
   const definition =
     typeof adapter === 'string' ? await findAdapter(adapter, source) : asDefinition(adapter, 'the object');
-  const validated = await validateOptions(definition, options, source);
+  const { name, options: schema } = definition;
+  const owner = {
+    named: `adapter "${name}"`,
+    schema,
+    invalid: 'ADAPTER_OPTIONS_INVALID',
+    broken: 'ADAPTER_INVALID',
+  } as const;
+  const validated = await validateOptions(owner, options, ['storage', 'options'], source);
   const context: AdapterContext = {
     folder: source.folder,
     log: log.child({ adapter: definition.name }),
@@ -132,40 +137,5 @@ function made(
   throw new JackfieldError(
     'ADAPTER_INVALID',
     `what "${name}" made is no store: it lacks ${missing.join(', ')}.`,
-  );
-}
-
-async function validateOptions(
-  { name, options: schema }: AdapterDefinition<unknown>,
-  value: Readonly<Record<string, unknown>>,
-  source: ConfigSource,
-): Promise<unknown> {
-  const path = ['storage', 'options'];
-  if (schema === undefined) {
-    if (Object.keys(value).length === 0) return {};
-    const location = source.locate(path, 'key');
-    throw new JackfieldError(
-      'ADAPTER_OPTIONS_INVALID',
-      `${location === '' ? '' : `${location}: `}"${name}" takes no options.`,
-    );
-  }
-  const validate = async () => {
-    try {
-      return await askSchema(schema, value);
-    } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause);
-      const detail = `the schema of the options of "${name}" failed: ${reason}.`;
-      throw new JackfieldError('ADAPTER_INVALID', detail, { cause });
-    }
-  };
-  const explain = (issues: readonly StandardIssue[] = []): string[] =>
-    explainIssues(issues, { source, path, knownKeys: knownKeysOf(schema), schema, value });
-  await source.environment?.settle(value, path, async () => explain((await validate()).issues).length);
-  const result = await validate();
-  if (result.issues === undefined) return result.value;
-  const faults = explain(result.issues);
-  throw new JackfieldError(
-    'ADAPTER_OPTIONS_INVALID',
-    linesOfFaults(faults.map((fault) => `adapter "${name}": ${fault}`)),
   );
 }

@@ -557,7 +557,9 @@ test('options are validated by any Standard Schema, also one that answers with a
       code: 'PLUGIN_INVALID',
     });
     t.true(
-      error?.message.startsWith(`This is not a plugin: the schema of the options of "odd" failed: ${why}`),
+      error?.message.startsWith(
+        `This is not a plugin: the schema of the options of the plugin "odd" failed: ${why}`,
+      ),
       error?.message,
     );
   }
