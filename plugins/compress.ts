@@ -9,7 +9,7 @@ import { z } from 'zod';
 import { definePlugin, type Request, type ResponseBody, type ResponseParts } from '../core/plugin-api.js';
 import { CODINGS, type Coding, compressWhole, EncodedStream, type Levels } from './compress/codings.js';
 import { typeMatcher } from './compress/types.js';
-import { preferredCoding, refusesIdentity } from './shared/accept-encoding.js';
+import { preferredCoding, refusesIdentity } from './shared/negotiation.js';
 import { vary } from './shared/vary.js';
 
 type Fields = Readonly<Record<string, string | readonly string[]>>;

@@ -11,8 +11,8 @@ import {
   type ResponseParts,
   type Storage,
 } from '../core/plugin-api.js';
-import { preferredType } from './shared/accept.js';
 import { boundedPage, isBounded } from './shared/bounded-page.js';
+import { preferredType } from './shared/negotiation.js';
 import { type PageQuery, readPageQuery, targetOfNext, WHOLE_LISTING } from './shared/page-query.js';
 
 /** A form of the listing: what stands before, between and behind the entries. */

@@ -8,7 +8,7 @@ import { sameInAllCopies } from '../across-copies.js';
 import type { FileOptions, ResponseParts } from '../api/answer.js';
 import { JackfieldError } from '../errors.js';
 import { HOLDS_HEAD } from '../exchange/answer-source.js';
-import { mediaTypeOf } from '../http/media-types.js';
+import { mediaTypeOf } from './media-types.js';
 
 /** Octets of one read. */
 const PIECE_OCTETS = 65_536;

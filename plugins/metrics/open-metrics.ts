@@ -3,7 +3,7 @@
  * prom-client can write it too, but renames its counters for good when it does, also for the next one who asks for the
  * text format.
  */
-import { preferredType } from '../shared/accept.js';
+import { preferredType } from '../shared/negotiation.js';
 
 export const OPEN_METRICS = 'application/openmetrics-text; version=1.0.0; charset=utf-8';
 

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { mediaTypeOf } from '../../../core/http/media-types.js';
+import { mediaTypeOf } from '../../../core/handlers/media-types.js';
 
 test('the extension tells the type, in any case; text is UTF-8', (t) => {
   t.is(mediaTypeOf('/a/index.html'), 'text/html; charset=utf-8');

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { preferredType } from '../../../plugins/shared/accept.js';
+import { preferredCoding, preferredType, refusesIdentity } from '../../../plugins/shared/negotiation.js';
 
 const TEXT = 'text/plain';
 const JSON_TYPE = 'application/json';
@@ -43,10 +43,11 @@ test('where neither offer is acceptable, the first is taken', (t) => {
   }
 });
 
-test('of equal weights the one that is named more precisely is taken, then the first offer', (t) => {
+test('of equal weights the one that is named more precisely is taken, then the one that is named first', (t) => {
   t.is(preferred('application/json, */*'), JSON_TYPE);
   t.is(preferred('application/json, text/*'), JSON_TYPE);
-  t.is(preferred('application/json, text/plain, */*'), TEXT);
+  t.is(preferred('application/json, text/plain, */*'), JSON_TYPE);
+  t.is(preferred('text/plain, application/json, */*'), TEXT);
 });
 
 test('a charset is no reason to mistake a type, other parameters are', (t) => {
@@ -60,18 +61,33 @@ test('separators inside of a quoted string separate nothing', (t) => {
   t.is(preferred('image/png;a="\\"," , application/json;q=0.1'), JSON_TYPE);
 });
 
-test('a malformed element is read past, the others count', (t) => {
-  for (const bad of [
-    'json',
-    '/',
-    '*/json',
-    'text/plain;q=2',
-    'text/plain;q=0.1234',
-    'text/plain;q=',
-    'te xt/plain',
-    ',',
-  ]) {
+test('an element that is not a media range is read past, the others count', (t) => {
+  for (const bad of ['json', '/', 'te xt/plain', ',']) {
     t.is(preferred(`${bad}, application/json;q=0.1`), JSON_TYPE, bad);
   }
-  t.is(preferred('application/json;a="unclosed, text/plain'), TEXT);
+});
+
+const CODINGS = ['zstd', 'br', 'gzip'] as const;
+
+test('RFC 9110 §12.5.3: the coding with the highest weight is taken, of equal ones the first on offer', (t) => {
+  t.is(preferredCoding('gzip', CODINGS), 'gzip');
+  t.is(preferredCoding('gzip, br', CODINGS), 'br');
+  t.is(preferredCoding('br;q=0.5, gzip', CODINGS), 'gzip');
+  t.is(preferredCoding('*', CODINGS), 'zstd');
+  t.is(preferredCoding('zstd;q=0, *;q=0.1', CODINGS), 'br');
+  t.is(preferredCoding('X-Gzip', CODINGS), 'gzip');
+});
+
+test('RFC 9110 §12.5.3: content stays as it is for a client that names no coding or prefers none', (t) => {
+  for (const accept of [undefined, '', 'identity', 'deflate', 'gzip;q=0', 'gzip;q=0.5, identity;q=0.6']) {
+    t.is(preferredCoding(accept, CODINGS), undefined, accept ?? 'absent');
+  }
+});
+
+test('RFC 9110 §12.5.3: a client may refuse content without a coding', (t) => {
+  for (const accept of ['identity;q=0', 'gzip, identity;q=0', 'gzip, *;q=0'])
+    t.true(refusesIdentity(accept), accept);
+  for (const accept of [undefined, '', 'gzip', '*', 'identity;q=0.1, *;q=0']) {
+    t.false(refusesIdentity(accept), accept ?? 'absent');
+  }
 });

@@ -1,0 +1,62 @@
+/**
+ * What a client prefers of what is on offer.
+ * Source: RFC 9110 §12.5.1 (Accept), §12.5.3 (Accept-Encoding), §12.4.2 (weights).
+ */
+import { createRequire } from 'node:module';
+
+/** What we call of the package, which has no types for the second argument. */
+interface Negotiator {
+  mediaTypes(available: readonly string[]): string[];
+  /** @param options `preferred`: which of equally weighted codings comes first. */
+  encodings(available: readonly string[], options?: { readonly preferred: readonly string[] }): string[];
+}
+
+type Make = new (request: { readonly headers: Readonly<Record<string, string>> }) => Negotiator;
+let Made: Make | undefined;
+
+/** Loaded with the first field that needs it, so that a start loads no package. */
+function negotiatorOf(name: 'accept' | 'accept-encoding', value: string): Negotiator {
+  Made ??= createRequire(import.meta.url)('negotiator') as Make;
+  return new Made({ headers: { [name]: value } });
+}
+
+/**
+ * @param accept The field value; undefined if there is none.
+ * @param offers Media types in lower case and without parameters, the server's favourite first.
+ * @returns The offer with the highest weight. If nothing is acceptable it is the first: RFC 9110 §12.4.1 lets a server
+ *   answer as if there were no Accept.
+ */
+export function preferredType<Offer extends string>(
+  accept: string | undefined,
+  offers: readonly [Offer, ...Offer[]],
+): Offer {
+  if (accept === undefined || accept === '*/*') return offers[0];
+  // Clients add charset=utf-8 even to JSON, which has no such parameter. Everything here is UTF-8.
+  const types = accept.replace(/;\s*charset=[^;,]*/gi, '');
+  const [best = offers[0]] = negotiatorOf('accept', types).mediaTypes([...offers]) as Offer[];
+  return best;
+}
+
+/**
+ * @param accept The field value; undefined if there is none.
+ * @returns The offer with the highest weight, of equal ones the first. Undefined if the content should be sent as it
+ *   is: the client names no coding, none of these, or prefers `identity`.
+ */
+export function preferredCoding<Coding extends string>(
+  accept: string | undefined,
+  offers: readonly Coding[],
+): Coding | undefined {
+  if (accept === undefined) return undefined;
+  // The older name of the same coding (RFC 9110 §8.4.1.3).
+  const codings = accept.replace(/\bx-gzip\b/gi, 'gzip');
+  const found = negotiatorOf('accept-encoding', codings).encodings([...offers, 'identity'], {
+    preferred: offers,
+  });
+  return offers.find((offer) => offer === found[0]);
+}
+
+/** Whether the client refuses content that has no coding. */
+export function refusesIdentity(accept: string | undefined): boolean {
+  if (accept === undefined) return false;
+  return negotiatorOf('accept-encoding', accept).encodings(['identity']).length === 0;
+}
