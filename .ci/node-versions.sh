@@ -38,10 +38,10 @@ for version in "${@:-22 24 26}"; do
     fi
     node="$folder/$version/node_modules/$package/bin/node"
     echo "# Node $("$node" --version), shared reads"
-    "$node" node_modules/ava/entrypoints/cli.mjs --tap $sockets $others || status=1
+    "$node" dist/test/run-suite.js all --tap $sockets $others || status=1
     if [ "$version" != 24 ]; then
       echo "# Node $("$node" --version), portable reads"
-      "$node" dist/test/run-portable.js --tap $sockets || status=1
+      "$node" dist/test/run-suite.js all portable --tap $sockets || status=1
     fi
     rm -rf "${folder:?}/$version"
   done

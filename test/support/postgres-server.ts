@@ -28,7 +28,7 @@ export interface PostgresServer {
 /** Why there is none on this machine; undefined where there is one. */
 export function postgresMissing(): string | undefined {
   return nativeFolder() === undefined
-    ? `PostgreSQL is left out: no binaries for ${platform()} are installed`
+    ? `PostgreSQL has no binaries for ${platform()} in an npm package`
     : undefined;
 }
 

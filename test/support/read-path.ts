@@ -1,4 +1,4 @@
-/** Which of the two read paths this run of the suite is about: see `run-portable.ts`. */
+/** Which of the two read paths this run of the suite is about: see `run-suite.ts`. */
 export const IS_PORTABLE = process.env.JACKFIELD_READ_PATH === 'portable';
 
 /** The options of Node that a process of the suite needs to be read on that path. */

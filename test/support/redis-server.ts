@@ -35,9 +35,7 @@ function installed(): string | undefined {
 
 /** Why there is none on this machine; undefined where there is one. In CI there has to be one. */
 export function redisMissing(): string | undefined {
-  return PROGRAM === undefined
-    ? 'Redis is left out: neither redis-server nor valkey-server is installed'
-    : undefined;
+  return PROGRAM === undefined ? 'Neither redis-server nor valkey-server is installed' : undefined;
 }
 
 /** Why the tests of WAITAOF are left out on this machine; undefined where its server has it. */
@@ -45,9 +43,7 @@ export function waitAofMissing(): string | undefined {
   if (PROGRAM === undefined) return redisMissing();
   const said = execFileSync(PROGRAM, ['--version'], { encoding: 'utf8' });
   const [version = '', major = '', minor = ''] = /(?<=v=)(\d+)\.(\d+)\.\d+/.exec(said) ?? [];
-  return Number(major) * 100 + Number(minor) < 702
-    ? `waitForDisk is left out: ${PROGRAM} ${version} has no WAITAOF`
-    : undefined;
+  return Number(major) * 100 + Number(minor) < 702 ? `${PROGRAM} ${version} has no WAITAOF` : undefined;
 }
 
 /** @param settings As on the command line: `['--appendonly', 'yes']`. */

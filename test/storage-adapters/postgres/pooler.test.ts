@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { PostgresAdapter } from '../../../storage-adapters/postgres/postgres.js';
+import { reportMissing } from '../../support/missing.js';
 import { freePort } from '../../support/redis-server.js';
 import { freshNamespace, withPostgres } from '../../support/server-test.js';
 import { codeOf, opened, put, readableLog } from '../outage.js';
@@ -65,7 +66,7 @@ async function pooler(t: ExecutionContext, socketFolder: string, ...settings: st
   return port;
 }
 
-if (!isThere) test('PgBouncer is left out: none is installed', (t) => t.pass());
+if (!isThere) reportMissing(test, 'PgBouncer is not installed');
 else {
   withPostgres(test, (server) => {
     const socketFolder = () => path.dirname(server().socket);

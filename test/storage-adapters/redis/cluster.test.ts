@@ -3,6 +3,7 @@ import test from 'ava';
 import { silentLog } from '../../../core/log.js';
 import { storageContract } from '../../../core/testing/storage-contract.js';
 import { RedisAdapter } from '../../../storage-adapters/redis/redis.js';
+import { reportMissing } from '../../support/missing.js';
 import { redisMissing, startRedisCluster } from '../../support/redis-server.js';
 import { freshNamespace } from '../../support/server-test.js';
 import { codeOf, opened, put } from '../outage.js';
@@ -10,7 +11,7 @@ import { until } from '../shared-store.js';
 
 const missing = redisMissing();
 if (missing !== undefined) {
-  test(missing, (t) => t.falsy(process.env.CI, missing));
+  reportMissing(test, missing);
 } else {
   let cluster: Awaited<ReturnType<typeof startRedisCluster>> | undefined;
   test.before('a cluster starts', async () => {

@@ -1,0 +1,32 @@
+/**
+ * Which tests run: `JACKFIELD_TESTS` is `quick` (the default, `npm test`), `slow` (`npm run test:slow`) or `all`.
+ * The quick ones run in the process of the tests. One file of either: `npx ava dist/test/core/errors.test.js`.
+ */
+
+/** Tests of processes, and of what needs a server, a browser or minutes. */
+const SLOW = [
+  'browsers/**/*',
+  'contracts/{lmdb,postgres,redis,same-answers-servers}',
+  'core/cli/store/{attacked,interrupted}',
+  'core/connection/many',
+  'docs/pages',
+  'examples/**/*',
+  'fuzz/**/*',
+  'house/start-up',
+  'plugins/watch-restarts',
+  'service/**/*',
+  'soak/**/*',
+  'storage-adapters/json-file/{kill,real-disk}',
+  'storage-adapters/{lmdb,postgres,redis}/**/*',
+].map((name) => `dist/test/${name}.test.js`);
+
+const ALL = ['dist/test/**/*.test.js'];
+const TIERS = { quick: [...ALL, ...SLOW.map((pattern) => `!${pattern}`)], slow: SLOW, all: ALL };
+const tier = process.env.JACKFIELD_TESTS ?? 'quick';
+
+export default {
+  files: TIERS[tier],
+  // Quick tests wait for sockets and timers more than they compute, so more files than cores run at a time.
+  ...(tier === 'quick' ? { concurrency: 4 } : {}),
+  timeout: '120s',
+};
