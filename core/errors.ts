@@ -92,6 +92,10 @@ export const ERRORS = {
 
   // What a client asked for
   HOST_NOT_ALLOWED: row(400, 'Not allowed host: …'),
+  CROSS_SITE_REFUSED: row(
+    403,
+    'Pages of another origin may not change anything on this server. To let this one, name its origin in the plugin "cors", or set "crossSite": "allow" in the configuration: …',
+  ),
   UNAUTHORIZED: row(401, 'Valid credentials are needed here (RFC 9110 §15.5.2).'),
   FORBIDDEN: row(403, 'These credentials do not open this (RFC 9110 §15.5.4).'),
   ORIGIN_NOT_ALLOWED: row(403, 'Pages of this origin may not open a WebSocket here: …'),

@@ -96,8 +96,9 @@ export class Reloader {
     try {
       change = await host.change(loaded, config.limits, source.folder, trace);
       await listening.open();
-      dispatcher = new Dispatcher(change.contributions, new AllowedHosts(config.allowedHosts), log);
-      const proxies = TrustedProxies.of(config.trustedProxies);
+      const hosts = new AllowedHosts(config.allowedHosts);
+      dispatcher = new Dispatcher(change.contributions, hosts, log, config.crossSite);
+      const proxies = TrustedProxies.of(config.trustedProxies, log);
       host.mustGoOn();
       const isSameLoad = isDeepStrictEqual(config.overload, this.#config.overload);
       services = { proxies, overload: isSameLoad ? connections.overload : Overload.of(config.overload, log) };

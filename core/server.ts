@@ -236,7 +236,7 @@ class JackfieldServer implements Server, HostServer {
 
   /** What was opened is closed again where a later step fails. */
   async #setUp(trace: PromiseTrace | undefined): Promise<Running> {
-    const { listen, plugins, limits, allowedHosts, trustedProxies, overload } = this.#config;
+    const { listen, plugins, limits, allowedHosts, crossSite, trustedProxies, overload } = this.#config;
     const listeners = await Listeners.prepare(listen, this.#source.folder);
     const loaded = await loadPlugins(plugins, this.#source, limits.setupTimeoutMs, trace);
     this.#mustGoOn();
@@ -250,10 +250,10 @@ class JackfieldServer implements Server, HostServer {
       container.provide(TOKENS.config, () => given.config);
       container.provide(TOKENS.source, () => given.source);
       const contributions = await host.setUp(loaded, this, container, trace);
-      const dispatcher = new Dispatcher(contributions, new AllowedHosts(allowedHosts), this.#log);
+      const dispatcher = new Dispatcher(contributions, new AllowedHosts(allowedHosts), this.#log, crossSite);
       const connections = new Connections(limits, dispatcher, this.#log, this.#tap, {
         overload: Overload.of(overload, this.#log),
-        proxies: TrustedProxies.of(trustedProxies),
+        proxies: TrustedProxies.of(trustedProxies, this.#log),
       });
       const renew = (config: ResolvedConfig, source: ConfigSource) =>
         void Object.assign(given, { config, source });

@@ -60,6 +60,7 @@ export default definePlugin({
         const address = addressOf(value);
         return {
           dialect: 'classic',
+          ...(address === undefined ? {} : { host: address.host }),
           ...routeOf(method, address, context),
           write: (answer) =>
             write(method, address ?? NO_ADDRESS, answer, `${timeOf(answer.date)} ${zoneLabel}`),

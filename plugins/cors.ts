@@ -78,6 +78,21 @@ export default definePlugin({
       ...(credentials ? { 'access-control-allow-credentials': 'true' } : {}),
     });
 
+    // What a preflight would have allowed may come without one too, as a form does.
+    hook('crossSite', ({ method, headers }) => {
+      const { origin, cookie, authorization } = headers;
+      if (options.methods?.includes(method) === false) return false;
+      if (origins !== '*' && (origin === undefined || !isAllowed(origin))) return false;
+      // Without `credentials` no page may act for a user: here a browser has added them by itself.
+      return (
+        credentials || (cookie === undefined && (authorization === undefined || maySend('authorization')))
+      );
+    });
+
+    function maySend(name: string): boolean {
+      return options.headers === 'any' || options.headers.some((one) => one.toLowerCase() === name);
+    }
+
     hook('request', (request) => {
       const { origin } = request.headers;
       const method = request.headers['access-control-request-method'];

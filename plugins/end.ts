@@ -13,7 +13,7 @@ export default definePlugin({
           .enum(['loopback', 'anywhere'])
           .default('loopback')
           .describe(
-            'Who may stop the server: peers on this machine (127.0.0.0/8, ::1, a Unix socket), or everyone who reaches it. Behind a reverse proxy on this machine every peer looks local: name the proxy in `trustedProxies`, or leave the plugin out there.',
+            'Who may stop the server: peers on this machine (127.0.0.0/8, ::1, a Unix socket), or everyone who reaches it. Behind a reverse proxy on this machine every peer looks local: name the proxy in `trustedProxies`, so that its clients count, or leave the plugin out there.',
           ),
       }),
     (given) => (Object.keys(given).length === 0 ? { from: 'loopback' as const } : undefined),

@@ -84,9 +84,14 @@ export default definePlugin({
         );
       const webSocket = webSockets({ signal, log }, rest);
       const context = { sockets: webSocket.sockets, log, storage, signal } satisfies SocketContext;
-      handle('GET', path, (request) =>
-        // That it takes these three cannot be seen.
-        webSocket(request, (socket) => (serve as SocketModule)(socket, request, context)),
+      handle(
+        'GET',
+        path,
+        (request) =>
+          // A check at run time sees a function, and not its parameters.
+          webSocket(request, (socket) => (serve as SocketModule)(socket, request, context)),
+        // The option `origins` decides which pages may open a socket.
+        { crossSite: 'allow' },
       );
     }
   },

@@ -49,6 +49,11 @@ export interface HandleOptions {
    * look and the change checks again in the change itself, as with the `checks` of `storage.commit`.
    */
   readonly state?: (request: Request) => MaybePromise<CurrentState | undefined>;
+  /**
+   * `allow`: let pages of other sites use this handler, whatever `crossSite` of the configuration says. For a handler
+   * that decides itself about them, by `Origin` or by a token in the body: a WebSocket, or a form that another site posts.
+   */
+  readonly crossSite?: 'allow';
   /** Answer only where nothing else matches the path; such a handler does not make the path exist for others. */
   readonly fallback?: boolean;
 }
@@ -81,6 +86,9 @@ export interface ServerStats {
 
 /**
  * Where a hook stands in an exchange. In one stage hooks run in the order in which their plugins were set up.
+ * - `crossSite`: before everything else, and only where a page of another site sends a request that could change
+ *   something (an unsafe method, or an upgrade). Returning `true` lets it in; if no hook does, the answer is 403
+ *   `CROSS_SITE_REFUSED`. Returns at once: a promise lets nobody in.
  * - `request`: before the registry is asked. Returning a response answers with it.
  * - `handler`: a handler was found, it has not run yet. Returning a response answers with it.
  * - `response`: an answer is there, nothing of it is sent. Returning a response replaces it.
@@ -88,6 +96,7 @@ export interface ServerStats {
  * - `close`: the answer was handed to the socket whole, or the exchange was broken off. What it returns is ignored.
  */
 export interface Hooks {
+  crossSite(request: Request): boolean | undefined;
   request(request: Request): MaybePromise<ResponseValue | undefined | void>;
   handler(request: Request): MaybePromise<ResponseValue | undefined | void>;
   response(request: Request, response: ResponseParts): MaybePromise<ResponseValue | undefined | void>;

@@ -50,7 +50,7 @@ export interface Request<Params = Readonly<Record<string, string>>> {
   readonly body: AsyncIterable<Uint8Array>;
   /**
    * The client's address, without port; `''` on a Unix socket; `127.0.0.1` for `inject`. Behind a trusted proxy it is
-   * what the proxy says, which may be no address: `unknown`, or `_name` (RFC 7239 §6).
+   * what the proxy says, which may be no address: `unknown`, also if the proxy says nothing, or `_name` (RFC 7239 §6).
    */
   readonly remoteAddress: string;
   /**

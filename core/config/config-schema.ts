@@ -256,6 +256,15 @@ function schemaFor(
             default: DEFAULT_CONFIG.allowedHosts,
           })
           .optional(),
+        crossSite: z
+          .enum(['refuse', 'allow'], { error: 'expected "refuse" or "allow"' })
+          .meta({
+            description:
+              'Whether pages of other sites may send requests that could change something. "refuse" answers 403, unless ' +
+              'the plugin cors allows the origin of the page.',
+            default: DEFAULT_CONFIG.crossSite,
+          })
+          .optional(),
         storage: z
           .union(
             [

@@ -99,6 +99,7 @@ export const isPlainlyValid = isObjectOf({
     isTextThat((text) => text === 'unix' || isAddressRange(text)),
     0,
   ),
+  crossSite: (value) => value === 'refuse' || value === 'allow',
   storage: isOneOf(isName, isObjectOf({ adapter: isAdapter, options: isPlainObject }, ['adapter'])),
   plugins: isListOf(
     isOneOf(

@@ -19,6 +19,7 @@ export interface ResolvedConfig {
   readonly listen: readonly ListenerConfig[];
   readonly allowedHosts: readonly string[] | '*';
   readonly trustedProxies: readonly string[];
+  readonly crossSite: 'refuse' | 'allow';
   readonly storage: Readonly<Required<StorageConfig>>;
   readonly plugins: readonly PluginEntry[];
   readonly limits: Limits;
@@ -60,6 +61,7 @@ export function withDefaults(config: ServerConfig): ResolvedConfig {
   return {
     listen: [config.listen ?? {}].flat().map(listenerOf),
     trustedProxies: config.trustedProxies ?? [],
+    crossSite: config.crossSite ?? DEFAULT_CONFIG.crossSite,
     allowedHosts: config.allowedHosts ?? DEFAULT_CONFIG.allowedHosts,
     storage: storage === undefined ? DEFAULT_CONFIG.storage : { options: {}, ...withoutUndefined(storage) },
     plugins: config.plugins ?? DEFAULT_CONFIG.plugins,

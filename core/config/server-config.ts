@@ -16,6 +16,12 @@ export interface ServerConfig {
    * `10.0.0.0/8`, or `unix` for whoever comes over a Unix socket. Default: none.
    */
   readonly trustedProxies?: readonly string[];
+  /**
+   * What becomes of requests that a page of another site makes a browser send and that could change something: unsafe
+   * methods (RFC 9110 §9.2.1) and upgrades. `refuse` answers 403 `CROSS_SITE_REFUSED`, unless the plugin `cors` allows
+   * the origin. Default `refuse`.
+   */
+  readonly crossSite?: 'refuse' | 'allow';
   /** Default: `json-file` with `data.json` in the folder of the configuration. */
   readonly storage?: string | StorageConfig;
   /** Set up in this order, except where `needs` says otherwise. Default: all built-in data service plugins. */
@@ -108,6 +114,7 @@ export const DEFAULT_RETRY_AFTER_SECONDS = 1;
 export const DEFAULT_CONFIG = {
   listen: { host: '127.0.0.1', port: 10_000, sharedReadBuffer: true },
   allowedHosts: ['127.0.0.1', 'localhost', '[::1]'],
+  crossSite: 'refuse',
   storage: { adapter: 'json-file', options: { path: 'data.json' } },
   plugins: ['head', 'get', 'post', 'put', 'create', 'update', 'classic', 'end'],
 } as const satisfies ServerConfig;

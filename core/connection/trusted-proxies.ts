@@ -4,14 +4,15 @@
  * Laws of this file:
  * - A proxy writes what it saw at the end of the fields, so they are read from the end, and only as far as the proxies
  *   that wrote are trusted. What stands before that may be the invention of a client.
- * - Nobody gains by a field that cannot be understood: such a client is `unknown`, never the proxy itself, which may
- *   stand on this machine and so be allowed more than any client.
+ * - A client that the proxy does not name, or not in a way that can be read, is `unknown`. It is never the proxy itself:
+ *   that may run on this machine, and so be allowed more than any client.
  */
 import { BlockList, isIP } from 'node:net';
 import type { Origin } from '../exchange/origin.js';
 import { type ForwardedElement, parseForwarded, parseList } from '../http/forwarded.js';
 import type { HeaderSection } from '../http/header-section.js';
 import { parseHost } from '../http/host.js';
+import { type Log, silentLog } from '../log.js';
 import { canonicalAddress } from './address.js';
 
 /** What one family of fields says. */
@@ -28,9 +29,12 @@ export class TrustedProxies {
   readonly #addresses = new Set<string>();
   /** Asked only where there are ranges: it takes a few microseconds. */
   readonly #ranges: BlockList | undefined;
+  readonly #log: Log;
+  #hasWarned = false;
 
   /** @param entries Valid, as in `trustedProxies` of the configuration. */
-  constructor(entries: readonly string[]) {
+  constructor(entries: readonly string[], log: Log = silentLog) {
+    this.#log = log;
     for (const entry of entries) {
       const [address = '', bits] = entry.split('/');
       if (entry === 'unix') this.#addresses.add('');
@@ -43,8 +47,8 @@ export class TrustedProxies {
   }
 
   /** @returns undefined where nobody is trusted. */
-  static of(entries: readonly string[]): TrustedProxies | undefined {
-    return entries.length === 0 ? undefined : new TrustedProxies(entries);
+  static of(entries: readonly string[], log?: Log): TrustedProxies | undefined {
+    return entries.length === 0 ? undefined : new TrustedProxies(entries, log);
   }
 
   /** @param address Canonical; `''` for the peer of a Unix socket. */
@@ -65,12 +69,24 @@ export class TrustedProxies {
     const standard = forwarded === undefined ? NO_CLAIM : this.#claimOf(parseForwarded(forwarded));
     const older = this.#olderClaim(record);
     const client = agreed(standard.client, older.client, UNKNOWN);
+    if (client === undefined) this.#warn(peer.remoteAddress);
     return {
-      remoteAddress: client ?? peer.remoteAddress,
+      remoteAddress: client ?? UNKNOWN,
       protocol: agreed(standard.protocol, older.protocol, undefined) ?? peer.protocol,
       host: agreed(standard.host, older.host, undefined),
       trustedPeer: peer.remoteAddress,
     };
+  }
+
+  /** Once: a proxy that names nobody does it for every request, and one line says what to do. */
+  #warn(address: string): void {
+    if (this.#hasWarned) return;
+    this.#hasWarned = true;
+    this.#log.warn(
+      { proxy: address === '' ? 'unix' : address },
+      'A proxy of "trustedProxies" sent a request that names no client; the address of such clients is "unknown". Have ' +
+        'the proxy set X-Forwarded-For or Forwarded: docs/transports.md shows how.',
+    );
   }
 
   #claimOf(elements: readonly ForwardedElement[] | undefined): Claim {

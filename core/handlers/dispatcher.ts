@@ -28,6 +28,7 @@ import {
   toParts,
 } from './answer.js';
 import { conditional } from './conditional.js';
+import { crossSiteSign } from './cross-site.js';
 import { mustFit, withoutLostFields } from './hand-over.js';
 import { HttpError } from './http-error.js';
 import type { Match, Registry } from './registry.js';
@@ -45,7 +46,14 @@ export interface Hook<S extends Stage = Stage> {
 
 export type HookTable = { readonly [S in Stage]: readonly Hook<S>[] };
 
-export const NO_HOOKS: HookTable = { request: [], handler: [], response: [], error: [], close: [] };
+export const NO_HOOKS: HookTable = {
+  crossSite: [],
+  request: [],
+  handler: [],
+  response: [],
+  error: [],
+  close: [],
+};
 
 /** Everything the plugins of a server contribute; replaced as a whole. */
 export interface Contributions {
@@ -60,6 +68,7 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
   readonly #contributions: Contributions;
   readonly #allowedHosts: AllowedHosts;
   readonly #log: Log;
+  readonly #crossSite: 'refuse' | 'allow';
   readonly #hasHooks: boolean;
   /** Whether somebody wants to know how exchanges end. */
   readonly watchesClose: boolean;
@@ -68,8 +77,15 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
   #idle: Promise<void> | undefined;
   #whenIdle: (() => void) | undefined;
 
-  constructor(contributions: Contributions, allowedHosts: AllowedHosts, log: Log) {
+  /** @param crossSite As in the configuration. */
+  constructor(
+    contributions: Contributions,
+    allowedHosts: AllowedHosts,
+    log: Log,
+    crossSite: 'refuse' | 'allow' = 'refuse',
+  ) {
     this.#contributions = contributions;
+    this.#crossSite = crossSite;
     this.#allowedHosts = allowedHosts;
     this.#log = log;
     const { request, handler, response } = contributions.hooks;
@@ -182,22 +198,52 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
     }
   }
 
-  /** The answers that need no handler. */
+  /**
+   * The answers that need no handler.
+   * Errors: TARGET_MISDIRECTED, HOST_NOT_ALLOWED, CROSS_SITE_REFUSED.
+   */
   #preset(request: ExchangeRequest): Answer | undefined {
     const { head, effectiveHost: host } = request;
     if (head.needsTls && request.protocol !== 'https') throw new JackfieldError('TARGET_MISDIRECTED');
-    if (head.claim !== undefined) {
-      const { answer } = head.claim;
-      return answer && toAnswer(answer);
+    const { section, claim } = head;
+    if (claim?.answer !== undefined) return toAnswer(claim.answer);
+    // The host of a claimed head is checked by its dialect.
+    if (claim === undefined && (section.allowedBy !== this.#allowedHosts || host !== section.host)) {
+      if (host !== undefined && !this.#allowedHosts.allows(host)) {
+        throw new JackfieldError('HOST_NOT_ALLOWED', host);
+      }
+      // An absolute target names another host than the section's (RFC 9112 §3.2.2), and a trusted proxy may too.
+      if (host === section.host) section.allowedBy = this.#allowedHosts;
     }
-    const { section } = head;
-    if (section.allowedBy === this.#allowedHosts && host === section.host) return undefined;
-    if (host !== undefined && !this.#allowedHosts.allows(host)) {
-      throw new JackfieldError('HOST_NOT_ALLOWED', host);
-    }
-    // An absolute target names another host than the section's (RFC 9112 §3.2.2), and a trusted proxy may too.
-    if (host === section.host) section.allowedBy = this.#allowedHosts;
+    // Asked here first, so that requests of programs pay for one comparison.
+    if (section.fromBrowser) this.#refuseCrossSite(request);
     return undefined;
+  }
+
+  /** Errors: CROSS_SITE_REFUSED. */
+  #refuseCrossSite(request: ExchangeRequest): void {
+    if (this.#crossSite === 'allow') return;
+    const sign = crossSiteSign(request);
+    if (sign === undefined) return;
+    const { registry, hooks } = this.#contributions;
+    if (registry.allowsCrossSite(request.method, request.path)) return;
+    if (hooks.crossSite.some((hook) => this.#letsIn(hook, request))) return;
+    throw new JackfieldError('CROSS_SITE_REFUSED', sign);
+  }
+
+  /** A hook that fails lets nobody in. */
+  #letsIn({ plugin, fn }: Hook<'crossSite'>, request: ExchangeRequest): boolean {
+    try {
+      const allowed: MaybePromise<unknown> = fn(request);
+      if (allowed === true) return true;
+      if (allowed === false || allowed === undefined) return false;
+      // A promise would be true to every condition, and one that is rejected would end the process.
+      if (isPromise(allowed)) promiseThen.call(Promise.resolve(allowed), undefined, () => {});
+      throw new TypeError('A hook of the stage "crossSite" returns true or false at once, and no promise.');
+    } catch (error) {
+      this.#blame(plugin, error, request);
+      return false;
+    }
   }
 
   /** Errors: METHOD_NOT_ALLOWED, NOT_FOUND. */

@@ -45,7 +45,10 @@ export function makeRoute(
       `maxBodyOctets of ${method} ${pattern} is no whole number of octets: ${maxBodyOctets}.`,
     );
   }
-  const { state } = options;
+  const { state, crossSite } = options;
+  if (crossSite !== undefined && crossSite !== 'allow') {
+    throw new TypeError(`crossSite of ${method} ${pattern} is "allow" or left out: ${String(crossSite)}.`);
+  }
   const guarded = state === undefined ? handler : whileConditionsHold(handler, state);
   return { plugin, method, pattern: parsePattern(pattern), handler: guarded, options };
 }
@@ -125,9 +128,17 @@ export class Registry {
 
   /** What the handler of this request takes, in octets, where it says so. Decodes nothing, so it refuses nothing. */
   bodyLimit(method: string, path: string): number | undefined {
+    return this.#reached(method, path)?.options.maxBodyOctets;
+  }
+
+  /** Whether the handler of this request itself decides about pages of other sites. */
+  allowsCrossSite(method: string, path: string): boolean {
+    return this.#reached(method, path)?.options.crossSite === 'allow';
+  }
+
+  #reached(method: string, path: string): Route | undefined {
     const table = this.#tables.get(method) ?? this.#anyMethod;
-    const route = reach(table, path) ?? (table.fallbacks && reach(table.fallbacks, path));
-    return route?.options.maxBodyOctets;
+    return reach(table, path) ?? (table.fallbacks && reach(table.fallbacks, path));
   }
 
   /** Whether a handler, but for fallbacks, takes methods here that nobody names. */

@@ -31,6 +31,8 @@ export interface ClaimedHead {
   readonly dialect: string;
   /** The path that the registry is asked for, with a leading `/`. Unused where `answer` is given. */
   readonly path: string;
+  /** Host and port that the client asked for, where the Host field says more than these. Compared with `Origin`. */
+  readonly host?: string;
   /** Answered at once, after the body was read past; no handler runs. */
   readonly answer?: { readonly status: number; readonly body: string };
   /** The answer in the dialect's own form. */

@@ -20,6 +20,10 @@ export class HeaderSection {
   readonly persistent: boolean;
   /** The client waits for `100 Continue` before it sends the body (RFC 9110 §10.1.1). */
   readonly expectsContinue: boolean;
+  /** It has an Origin or Sec-Fetch-Site field: a browser sends it for a page (Fetch §3.2). */
+  readonly fromBrowser: boolean;
+  /** It has an Upgrade field (RFC 9110 §7.8). */
+  readonly upgrades: boolean;
   /** What makes the request unanswerable, framing first (RFC 9112 §6.3). */
   readonly fault: ErrorCode | undefined;
   /** What is wrong with the Host field (RFC 9112 §3.2); a dialect may overlook it. */
@@ -36,6 +40,8 @@ export class HeaderSection {
     let transferEncoding: string[] | undefined;
     let connection = '';
     let expect = '';
+    let fromBrowser = false;
+    let upgrades = false;
     for (let at = 0; at < raw.length; at += 2) {
       const name = raw[at]!;
       const value = raw[at + 1]!;
@@ -48,12 +54,17 @@ export class HeaderSection {
           break;
         case 6:
           if (name.toLowerCase() === 'expect') expect += `,${value}`;
+          else if (name.toLowerCase() === 'origin') fromBrowser = true;
+          break;
+        case 7:
+          if (name.toLowerCase() === 'upgrade') upgrades = true;
           break;
         case 10:
           if (name.toLowerCase() === 'connection') connection += `,${value}`;
           break;
         case 14:
           if (name.toLowerCase() === 'content-length') contentLength = [...(contentLength ?? []), value];
+          else if (name.toLowerCase() === 'sec-fetch-site') fromBrowser = true;
           break;
         case 17:
           if (name.toLowerCase() === 'transfer-encoding')
@@ -70,6 +81,8 @@ export class HeaderSection {
             transferEncoding: transferEncoding ?? [],
           });
     this.host = host;
+    this.fromBrowser = fromBrowser;
+    this.upgrades = upgrades;
     this.framing = typeof framing === 'string' ? NO_FRAMING : framing;
     const wantsMore = connection === '' ? minorVersion === 1 : isPersistent(connection, minorVersion);
     this.persistent = wantsMore && !(this.framing.kind === 'chunked' && this.framing.isOdd);

@@ -185,6 +185,7 @@ export async function closeInTurn(units: readonly PluginUnit[]): Promise<void> {
 function contributionsOf(units: readonly PluginUnit[]): Contributions {
   const hooks = noHooks();
   for (const { hooks: own } of units) {
+    hooks.crossSite.push(...own.crossSite);
     hooks.request.push(...own.request);
     hooks.handler.push(...own.handler);
     hooks.response.push(...own.response);

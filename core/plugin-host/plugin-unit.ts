@@ -61,7 +61,7 @@ export interface UnitServices {
 type MutableHooks = { [Stage in keyof HookTable]: HookTable[Stage][number][] };
 
 export function noHooks(): MutableHooks {
-  return { request: [], handler: [], response: [], error: [], close: [] };
+  return { crossSite: [], request: [], handler: [], response: [], error: [], close: [] };
 }
 
 export class PluginUnit {

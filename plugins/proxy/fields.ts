@@ -74,7 +74,6 @@ function hopsBefore(request: Request): Hops | undefined {
   if (trustedPeer === undefined) return undefined;
   const addresses = headers['x-forwarded-for'] ?? '';
   const elements = headers.forwarded ?? '';
-  if (addresses === '' && elements === '' && remoteAddress === trustedPeer) return undefined;
   return {
     addresses: addresses === '' ? nameOf(remoteAddress) : addresses,
     // An open quote would take what is added for a part of itself.

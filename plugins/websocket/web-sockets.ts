@@ -2,6 +2,7 @@
 import { WebSocketServer } from 'ws';
 import {
   HttpError,
+  isSameOrigin,
   JackfieldError,
   type PluginContext,
   type Request,
@@ -16,6 +17,8 @@ import { GuardedSocket, type ServeSocket, type WebSocket } from './guarded-socke
 function goingAway({ reason }: AbortSignal): string {
   return reason instanceof JackfieldError ? reason.message : 'The server goes away.';
 }
+
+type Origins = NonNullable<WebSocketOptions['origins']>;
 
 /** Each has the default that the option of the plugin `websocket` has, which tells what it means. */
 export interface WebSocketOptions {
@@ -49,7 +52,7 @@ export interface AnswerWithSocket {
  * plugin whose context this is.
  */
 export function webSockets(
-  { signal, log }: Pick<PluginContext, 'signal' | 'log'>,
+  { signal, log, hook }: Pick<PluginContext, 'signal' | 'log'> & Partial<Pick<PluginContext, 'hook'>>,
   options: WebSocketOptions = {},
 ): AnswerWithSocket {
   const {
@@ -130,6 +133,11 @@ export function webSockets(
     if (signal.aborted) close(socket, 1001, goingAway(signal));
   };
 
+  // The core refuses handshakes of other origins before any handler runs, so `origins` is told to it. It does not know
+  // which paths these sockets are at: each of them asks again below.
+  if (origins !== 'same-host')
+    hook?.('crossSite', (request) => isHandshake(request) && isAllowedOrigin(request, origins));
+
   const answer = (request: Request<unknown>, serve: ServeSocket): ResponseParts => {
     expectHandshake(request);
     expectOrigin(request, origins);
@@ -164,23 +172,19 @@ function expectHandshake(request: Request<unknown>): void {
     throw new JackfieldError('WEBSOCKET_INVALID', 'it has a body.');
 }
 
+function isHandshake(request: Request<unknown>): boolean {
+  return request.method === 'GET' && requestedProtocols(request).includes('websocket');
+}
+
 /** Browsers send cookies along whoever's page it is, and no CORS keeps that page from the socket (RFC 6455 §10.2). */
-function expectOrigin(
-  { headers, host }: Request<unknown>,
-  allowed: NonNullable<WebSocketOptions['origins']>,
-): void {
-  const { origin } = headers;
-  if (origin === undefined || allowed === '*') return;
-  const isAllowed = allowed === 'same-host' ? isHost(origin, host) : allowed.includes(origin);
-  if (isAllowed) return;
-  const { status, message } = new JackfieldError('ORIGIN_NOT_ALLOWED', origin);
+function expectOrigin(request: Request<unknown>, allowed: Origins): void {
+  if (isAllowedOrigin(request, allowed)) return;
+  const { status, message } = new JackfieldError('ORIGIN_NOT_ALLOWED', request.headers.origin ?? '');
   throw new HttpError(status, message);
 }
 
-/** Compared with their ports; the usual one of the scheme may be left out. */
-function isHost(origin: string, host: string): boolean {
-  if (!URL.canParse(origin)) return false;
-  const { protocol, host: ofOrigin } = new URL(origin);
-  const asked = `${protocol}//${host}`;
-  return ofOrigin !== '' && URL.canParse(asked) && new URL(asked).host === ofOrigin;
+function isAllowedOrigin({ headers, host, protocol }: Request<unknown>, allowed: Origins): boolean {
+  const { origin } = headers;
+  if (origin === undefined || allowed === '*') return true;
+  return allowed === 'same-host' ? isSameOrigin(origin, protocol, host) : allowed.includes(origin);
 }

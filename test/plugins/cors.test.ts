@@ -200,3 +200,79 @@ test('what is no origin is refused at start, since it would never match', async 
   }
   await t.notThrowsAsync(withOptions(t, { origins: ['null', 'capacitor://localhost', 'http://[::1]:8080'] }));
 });
+
+let keys = 0;
+
+/** The status of a POST that stores an entry which is not there. */
+const posted = async (server: Server, headers: Record<string, string>, target = '/create') =>
+  (await server.inject({ method: 'POST', target, headers, body: `key-${++keys}: b` })).status;
+
+test('pages of an allowed origin may change something, of others not', async (t) => {
+  const listed = await withOptions(t, { origins: [ORIGIN, { pattern: 'https://[a-z]+\\.b\\.example' }] });
+  for (const [origin, status] of [
+    [ORIGIN, 200],
+    ['https://x.b.example', 200],
+    ['https://evil.test', 403],
+    ['null', 403],
+    ['http://127.0.0.1', 200],
+  ] as const)
+    t.is(
+      await posted(listed, {
+        Origin: origin,
+        'Sec-Fetch-Site': origin.startsWith('http:') ? 'same-origin' : 'cross-site',
+      }),
+      status,
+      origin,
+    );
+  t.is(await posted(listed, { 'Sec-Fetch-Site': 'cross-site' }), 403);
+  const everybody = await withOptions(t, { origins: '*' });
+  t.is(await posted(everybody, { Origin: 'https://evil.test' }), 200);
+  t.is(await posted(everybody, { 'Sec-Fetch-Site': 'cross-site' }), 200);
+  const opaque = await withOptions(t, { origins: ['null'] });
+  t.is(await posted(opaque, { Origin: 'null' }), 200);
+});
+
+test('a refused page cannot read why, and an allowed one can read the answer', async (t) => {
+  const server = await withOptions(t, { origins: [ORIGIN] });
+  const ask = (Origin: string) =>
+    server.inject({ method: 'POST', target: '/create', headers: { Origin }, body: 'a: b' });
+  t.is((await ask(ORIGIN)).headers['access-control-allow-origin'], ORIGIN);
+  const refused = await ask('https://evil.test');
+  t.is(refused.status, 403);
+  t.is(refused.headers['access-control-allow-origin'], undefined);
+});
+
+test('without credentials nobody acts for a user whom the browser remembers', async (t) => {
+  const bare = await withOptions(t, { origins: '*' });
+  t.is(await posted(bare, { Origin: ORIGIN, Cookie: 'session=1' }), 403);
+  t.is(await posted(bare, { Origin: ORIGIN, Authorization: 'Basic YTpi' }), 403);
+  const token = await withOptions(t, { origins: '*', headers: ['authorization'] });
+  t.is(await posted(token, { Origin: ORIGIN, Authorization: 'Bearer abc' }), 200);
+  t.is(await posted(token, { Origin: ORIGIN, Cookie: 'session=1' }), 403);
+  const trusted = await withOptions(t, { origins: [ORIGIN], credentials: true });
+  t.is(await posted(trusted, { Origin: ORIGIN, Cookie: 'session=1', Authorization: 'Basic YTpi' }), 200);
+});
+
+test('pages may use the methods of the option, and no others', async (t) => {
+  const server = await withOptions(t, { origins: [ORIGIN], methods: ['PUT'] });
+  t.is(await posted(server, { Origin: ORIGIN }), 403);
+});
+
+test('under a prefix it lets pages in there alone, and a reload changes that', async (t) => {
+  const config = (prefix: string) => ({
+    listen: { port: 0 },
+    storage: { adapter: 'memory' },
+    plugins: [
+      { use: 'cors', prefix, options: { origins: [ORIGIN] } },
+      { use: 'create', prefix: '/a' },
+      { use: 'create', prefix: '/b', as: 'second' },
+      'post',
+    ],
+  });
+  const server = await served(t, config('/a'));
+  t.is(await posted(server, { Origin: ORIGIN }, '/a/create'), 200);
+  t.is(await posted(server, { Origin: ORIGIN }, '/b/create'), 403);
+  await server.reload(config('/b'));
+  t.is(await posted(server, { Origin: ORIGIN }, '/a/create'), 403);
+  t.is(await posted(server, { Origin: ORIGIN }, '/b/create'), 200);
+});

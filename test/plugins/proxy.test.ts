@@ -297,8 +297,12 @@ test('with appendForwarded the hops that a trusted proxy names are kept, and it 
     'x-forwarded-for: 192.0.2.7, 127.0.0.1',
   ]);
   const own = ['forwarded: for=127.0.0.1;proto=http;host="localhost:80"', 'x-forwarded-for: 127.0.0.1'];
-  // The proxy names nobody, so it is itself the client; and of who is not trusted nothing is kept.
-  t.deepEqual(await told(true, ['X-Real-IP: 192.0.2.7']), own);
+  // The proxy in front names nobody: the upstream must not take that proxy for the client.
+  t.deepEqual(await told(true, ['X-Real-IP: 192.0.2.7']), [
+    'forwarded: for=unknown;proto=http;host="localhost:80", for=127.0.0.1',
+    'x-forwarded-for: unknown, 127.0.0.1',
+  ]);
+  // Of a peer that is not trusted nothing is kept.
   t.deepEqual(await told(false, [older, standard]), own);
 });
 

@@ -188,6 +188,7 @@ test('defaults fill in what a configuration leaves open', (t) => {
   t.deepEqual(withDefaults({}), {
     listen: [DEFAULT_LISTENER],
     trustedProxies: [],
+    crossSite: 'refuse',
     allowedHosts: DEFAULT_CONFIG.allowedHosts,
     storage: DEFAULT_CONFIG.storage,
     plugins: DEFAULT_CONFIG.plugins,

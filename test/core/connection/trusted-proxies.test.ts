@@ -1,7 +1,9 @@
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
 import { TrustedProxies } from '../../../core/connection/trusted-proxies.js';
 import { HeaderSection } from '../../../core/http/header-section.js';
+import { createLog } from '../../../core/log.js';
 import { GET_WHO, Peer, serverOf, type who } from '../../support/peer.js';
 import { tempFolder } from '../temp-folder.js';
 
@@ -33,13 +35,28 @@ test('addresses, ranges and Unix sockets are trusted as configured, however they
   t.is(TrustedProxies.of([]), undefined);
 });
 
-test('without a field about it, the trusted peer is the client', (t) => {
-  t.deepEqual(origin(), { ...PEER, host: undefined, trustedPeer: PEER.remoteAddress });
-  t.deepEqual(origin(['Forwarded', ''], ['X-Forwarded-For', ' ,, ']), {
-    ...PEER,
-    host: undefined,
-    trustedPeer: PEER.remoteAddress,
-  });
+test('a client that the trusted peer does not name is unknown', (t) => {
+  const nobody = { ...PEER, remoteAddress: 'unknown', host: undefined, trustedPeer: PEER.remoteAddress };
+  t.deepEqual(origin(), nobody);
+  t.deepEqual(origin(['Forwarded', ''], ['X-Forwarded-For', ' ,, ']), nobody);
+  t.deepEqual(origin(['X-Real-IP', '127.0.0.1']), nobody);
+});
+
+test('a proxy that names no client is logged once, with what to configure', (t) => {
+  const lines: unknown[] = [];
+  const warned = new TrustedProxies(
+    ['127.0.0.1'],
+    createLog((line) => lines.push(JSON.parse(line))),
+  );
+  const from = (...raw: readonly string[]) => warned.originOf(PEER, new HeaderSection(raw, 1));
+  from('X-Forwarded-For', '203.0.113.9');
+  from('Forwarded', 'for=unknown');
+  t.deepEqual(lines, []);
+  from('X-Forwarded-Proto', 'https');
+  from();
+  t.is(lines.length, 1);
+  t.like(lines[0], { level: 'warn', proxy: '127.0.0.1' });
+  t.regex(JSON.stringify(lines[0]), /X-Forwarded-For or Forwarded/);
 });
 
 test('X-Forwarded-For is read from the end, past every trusted hop', (t) => {
@@ -139,7 +156,7 @@ test('protocol and host are those that the client used, as the proxy next to it 
     { remoteAddress: '203.0.113.9', protocol: 'https', host: 'a' },
   );
   t.deepEqual(origin(['X-Forwarded-Proto', 'https'], ['X-Forwarded-Host', 'example.org']), {
-    remoteAddress: '127.0.0.1',
+    remoteAddress: 'unknown',
     protocol: 'https',
     host: 'example.org',
     trustedPeer: PEER.remoteAddress,
@@ -224,6 +241,30 @@ test('END from loopback means the client, not the proxy', async (t) => {
   t.is((await end({ 'x-forwarded-for': '203.0.113.9', forwarded: 'for=127.0.0.1' })).status, 403);
   t.is((await end({ 'x-forwarded-for': 'nonsense' })).status, 403);
   t.is((await end({ forwarded: 'for=_hidden' })).status, 403);
+  t.is((await end({ forwarded: 'for=unknown' })).status, 403);
+  // What HAProxy and nginx send until they are configured.
+  t.is((await end({})).status, 403);
+  t.is((await end({ 'x-forwarded-proto': 'http' })).status, 403);
   t.is((await end({ forwarded: 'for="[::1]"' })).status, 204);
   await server.closed;
+});
+
+test('clients that no proxy names share one bucket of rate-limit, and are unknown in the access log', async (t) => {
+  const folder = await tempFolder(t);
+  const file = path.join(folder, 'access.log');
+  const rules = [{ name: 'all', limit: 1 }];
+  const server = serverOf(t, {
+    trustedProxies: ['127.0.0.1'],
+    plugins: [
+      { use: 'access-log', options: { destination: { file }, format: 'common' } },
+      { use: 'rate-limit', options: { rules } },
+      'get',
+    ],
+  });
+  t.is((await server.inject({ headers: { 'x-forwarded-for': '127.0.0.1' } })).status, 200);
+  t.is((await server.inject()).status, 200);
+  t.is((await server.inject({ headers: { forwarded: 'for=unknown' } })).status, 429);
+  await server.close();
+  const clients = (await readFile(file, 'utf8')).match(/^\S+/gm);
+  t.deepEqual(clients, ['127.0.0.1', 'unknown', 'unknown']);
 });
