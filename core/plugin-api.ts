@@ -37,7 +37,7 @@ export type {
   DialectWrite,
   RefusedHead,
 } from './http/dialect.js';
-export { isSameOrigin } from './http/origin.js';
+export { isSameOrigin } from './http/origin-field.js';
 export { requestedProtocols } from './http/protocols.js';
 export { reasonPhrase } from './http/reason-phrases.js';
 export type { Log } from './log.js';

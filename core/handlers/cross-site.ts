@@ -7,7 +7,7 @@
  * (Fetch §3.2). A program sends neither, and is not concerned.
  */
 import type { ExchangeRequest } from '../exchange/exchange-request.js';
-import { isSameOrigin } from '../http/origin.js';
+import { isSameOrigin } from '../http/origin-field.js';
 
 /** RFC 9110 §9.2.1; QUERY: RFC 10008 §2. A method that is not registered there may do anything. */
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'QUERY']);

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { isSameOrigin } from '../../../core/http/origin.js';
+import { isSameOrigin } from '../../../core/http/origin-field.js';
 
 test('an origin is the requested host, in any spelling of name and port', (t) => {
   for (const [origin, protocol, host] of [
