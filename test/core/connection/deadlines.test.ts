@@ -416,14 +416,3 @@ test('a stop breaks off by force what does not finish in its time', async (t) =>
   t.is(await busy.closed(), '');
   t.true(log.some(({ message }) => message.includes('broken off')));
 });
-
-test('a stop is not held up by a client that keeps its closed connection open', async (t) => {
-  const { server, connect } = await holding(t, 60_000);
-  const client = await connect();
-  client.send(request('GET /probe', ['Connection: close']));
-  await client.response();
-  t.is(await client.closed(), '');
-  // It neither ends nor closes its side; the server waits a moment for that, then does without.
-  await server.close();
-  t.pass();
-});
