@@ -390,7 +390,7 @@ test('what arrived while the process was paused is read before it can be late', 
   const { connections, connection, peer } = under(
     t,
     async (request) => request.text(),
-    { requestTimeoutMs: 3_000, headerTimeoutMs: 3_000 },
+    { requestTimeoutMs: 2_500, headerTimeoutMs: 2_500 },
     () => clock.now,
   );
   peer.hasRoom = true;
