@@ -258,6 +258,46 @@ test('a peer that takes something now and then is not broken off, however slow i
   t.true(peer.destroyed);
 });
 
+for (const [how, make] of Object.entries({
+  whole: (size: number) => Buffer.alloc(size, 'x'),
+  'in one part of a stream': async function* (size: number) {
+    yield Buffer.alloc(size, 'x');
+  },
+})) {
+  test(`a peer that takes a large answer slowly gets all of it, ${how}, however long that takes`, async (t) => {
+    const size = 1_000_000;
+    const { connection, peer } = under(t, () => make(size), {
+      writeTimeoutMs: 2_000,
+      maxBufferedOctets: 16_384,
+    });
+    connection.received(Buffer.from(get('/', 'Connection: close')));
+    await turns();
+    let now = 1_000;
+    let rests = 0;
+    connection.check(now);
+    for (; !peer.ended; rests++) {
+      now += 2_000;
+      connection.check(now);
+      t.false(peer.destroyed, `after ${peer.written} octets`);
+      connection.drained();
+      await turns(3);
+      connection.check(now);
+    }
+    t.true(rests > size / 100_000, `${rests}`);
+    t.true(peer.written > size);
+    // Then it has two seconds behind the last octet that it took.
+    now += 2_000;
+    connection.check(now);
+    t.false(peer.destroyed);
+    connection.drained();
+    connection.check(now);
+    connection.check(now + LINGER_MS);
+    t.false(peer.destroyed);
+    connection.check(now + LINGER_MS + 1);
+    t.true(peer.destroyed);
+  });
+}
+
 test('what comes behind the last answer is not kept', async (t) => {
   const { connection, peer } = under(t, () => 'last');
   connection.received(Buffer.from(get('/', 'Connection: close')));
