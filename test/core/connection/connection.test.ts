@@ -10,7 +10,6 @@ import type { Limits } from '../../../core/config/limits.js';
 import type { Connections } from '../../../core/connection/connections.js';
 import { LINGER_MS } from '../../../core/connection/deadlines.js';
 import { loaded } from './loaded-transport.js';
-
 import { turns } from './wire.js';
 
 setFlagsFromString('--expose-gc');
