@@ -1,11 +1,12 @@
-/** Waits for what a plugin does, but not for ever. */
+/** Waits for the work of a plugin, but not for ever. */
 import type { MaybePromise } from './maybe-promise.js';
 
-/** @param late Makes the error where the work took longer. What becomes of the work afterwards is of no interest. */
+/** @param late Makes the error if the work takes longer. The result of the work is then ignored. */
 export async function inTime<T>(work: MaybePromise<T>, timeoutMs: number, late: () => Error): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const deadline = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(late()), timeoutMs);
+    // After the next poll: what arrived while the process was paused is read before it is called late.
+    timer = setTimeout(() => setImmediate(() => reject(late())), timeoutMs);
   });
   try {
     return await Promise.race([work, deadline]);

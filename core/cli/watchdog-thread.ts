@@ -21,6 +21,8 @@ const log = createLog((line) => writeSync(STDERR, line), 'warn');
 let watched: Watched = { limitMs: 0, plugins: [] };
 let lastSign = -1;
 let since = performance.now();
+let lookedAt = since;
+let periodMs = LEAST_PERIOD_MS;
 /** What was told of the silence that goes on; undefined while the loop is alive. */
 let told: { plugin?: string } | undefined;
 let looking: NodeJS.Timeout | undefined;
@@ -29,12 +31,18 @@ parentPort?.on('message', (now: Watched) => {
   watched = now;
   clearInterval(looking);
   since = performance.now();
-  looking = setInterval(look, Math.max(LEAST_PERIOD_MS, now.limitMs / SIGNS_PER_LIMIT));
+  lookedAt = since;
+  periodMs = Math.max(LEAST_PERIOD_MS, now.limitMs / SIGNS_PER_LIMIT);
+  looking = setInterval(look, periodMs);
 });
 
 function look(): void {
   const sign = Atomics.load(signs, 0);
   const now = performance.now();
+  // Where this thread itself comes late, the process was stopped or the machine is busy. That is no fault of the main
+  // thread, so one period is all of it that counts.
+  if (now - lookedAt > 2 * periodMs) since += now - lookedAt - periodMs;
+  lookedAt = now;
   if (sign !== lastSign) {
     if (told !== undefined)
       log.warn({ ...told, blockedMs: Math.round(now - since) }, 'The event loop goes on.');

@@ -32,6 +32,12 @@ import { TakenConnection } from './taken-connection.js';
 import type { Tap, Transport, TransportEvents } from './transport.js';
 import type { TrustedProxies } from './trusted-proxies.js';
 
+/**
+ * A moment that no tick has dated yet. Reading a clock for each phase of each request would cost more than parsing it,
+ * so the next tick dates what began before it: never too early, so that no deadline is over before its time.
+ */
+const UNDATED = 0;
+
 /** What all connections of a server share. */
 export interface ConnectionServices {
   readonly limits: Limits;
@@ -39,8 +45,6 @@ export interface ConnectionServices {
   /** Asked once per exchange, so that a reload takes effect with the next one. */
   readonly dispatcher: Dispatcher;
   readonly clock: HttpClock;
-  /** Milliseconds of a clock that is read once per tick; exact enough for deadlines, free for requests. */
-  readonly now: number;
   readonly log: Log;
   readonly tap: Tap | undefined;
   readonly overload: Overload | undefined;
@@ -61,11 +65,11 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
   /** Present where the peer is a proxy that is believed. */
   readonly #proxies: TrustedProxies | undefined;
   #phase: Phase = PHASE.idle;
-  #phaseSince: number;
+  #phaseSince = UNDATED;
   /** When the first octet of the request under way came. */
-  #requestSince = 0;
-  /** Since when the peer has taken nothing; 0 while it keeps up. */
-  #blockedSince = 0;
+  #requestSince = UNDATED;
+  /** Since when the peer has taken nothing; `UNDATED` while it keeps up. */
+  #blockedSince = UNDATED;
   #exchange: Exchange | undefined;
   /** Present once a plugin has taken the connection over: what comes from then on is its own, and no exchange is left. */
   #taken: TakenConnection | undefined;
@@ -78,7 +82,6 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
     this.id = id;
     this.#transport = transport;
     this.#services = services;
-    this.#phaseSince = services.now;
     const { limits, tap, proxies } = services;
     this.#proxies = proxies?.trusts(transport.remoteAddress) === true ? proxies : undefined;
     this.#outbox = new Outbox(transport, limits.maxBufferedOctets, tap && ((octets) => tap.sent(id, octets)));
@@ -107,7 +110,7 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
     }
     if (this.#phase === PHASE.idle) {
       this.#enter(PHASE.reading);
-      this.#requestSince = this.#services.now;
+      this.#requestSince = UNDATED;
     }
     if (!this.#inbox.receive(octets, length, isShared, this.#pumping)) {
       this.#updateReading();
@@ -136,8 +139,8 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
   drained(): void {
     this.#outbox.drained();
     if (this.#taken !== undefined) return;
-    this.#blockedSince = 0;
-    if (this.#phase === PHASE.draining) this.#phaseSince = this.#services.now;
+    this.#blockedSince = UNDATED;
+    if (this.#phase === PHASE.draining) this.#phaseSince = UNDATED;
     this.#pump();
   }
 
@@ -173,15 +176,19 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
     this.closed();
   }
 
-  /** Compares the deadlines with the clock; called once per tick. */
-  check(now: number): void {
+  /**
+   * Compares the deadlines with the clock; called once per tick. Times in milliseconds.
+   * @param now Everything that had arrived by then has been read.
+   * @param latest The time of the call: whatever is not dated yet began before it.
+   */
+  check(now: number, latest = now): void {
     if (this.#phase === PHASE.taken) return;
-    this.#noteBlocked();
+    this.#date(latest);
     const due = dueNow(this.#services.limits, {
       phase: this.#phase,
       inPhase: now - this.#phaseSince,
       inRequest: now - this.#requestSince,
-      blocked: this.#blockedSince === 0 ? 0 : now - this.#blockedSince,
+      blocked: this.#blockedSince === UNDATED ? 0 : now - this.#blockedSince,
       isBlocked: this.#outbox.isBlocked,
       midRequest: this.#parser.midRequest,
       exchange: this.#exchange,
@@ -195,12 +202,21 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
     }
   }
 
+  #date(latest: number): void {
+    if (this.#phaseSince === UNDATED) this.#phaseSince = latest;
+    if (this.#requestSince === UNDATED) this.#requestSince = latest;
+    if (!this.#outbox.isBlocked) this.#blockedSince = UNDATED;
+    else if (this.#blockedSince === UNDATED) this.#blockedSince = latest;
+  }
+
   // Reading
 
   /** Works on what was received until it is used up or something has to be waited for. */
   #pump(): void {
     if (this.#pumping) return;
     this.#pumping = true;
+    // Not left to the tick: after a pause of the process, this can run before it.
+    this.#services.clock.tick();
     try {
       while (this.#phase < PHASE.draining && this.#step());
     } catch (error) {
@@ -212,7 +228,7 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
       this.#handOver();
       return;
     }
-    this.#noteBlocked();
+    if (!this.#outbox.isBlocked) this.#blockedSince = UNDATED;
     this.#updateReading();
     if (this.#peerEnded && !this.#inbox.hasMore) this.#endOfInput();
   }
@@ -267,7 +283,7 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
     }
     this.#parser.proceed();
     this.#enter(this.#parser.hasUnread ? PHASE.reading : PHASE.idle);
-    this.#requestSince = this.#services.now;
+    this.#requestSince = UNDATED;
     return true;
   }
 
@@ -275,7 +291,7 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
     exchange.received = true;
     exchange.body?.complete(this.#parser.trailers);
     // From here on it is the handler that is waited for.
-    this.#phaseSince = this.#services.now;
+    this.#phaseSince = UNDATED;
   }
 
   #begin(): void {
@@ -335,6 +351,7 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
     try {
       if (exchange.answered) abandon(answer.body);
       else {
+        this.#services.clock.tick();
         this.#answer(exchange, answer);
         this.#pump();
       }
@@ -528,11 +545,6 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
     exchange.dispatcher.closed(exchange);
   }
 
-  #noteBlocked(): void {
-    if (!this.#outbox.isBlocked) this.#blockedSince = 0;
-    else if (this.#blockedSince === 0) this.#blockedSince = this.#services.now;
-  }
-
   // Closing
 
   /** Ends our direction and still reads for a while, so that the last answer is not lost (RFC 9112 §9.6). */
@@ -553,6 +565,6 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
       throw new TypeError(`A connection does not go from ${phaseName(this.#phase)} to ${phaseName(phase)}.`);
     }
     this.#phase = phase;
-    this.#phaseSince = this.#services.now;
+    this.#phaseSince = UNDATED;
   }
 }

@@ -12,14 +12,26 @@ import type { Overload } from './overload.js';
 import type { Tap, Transport } from './transport.js';
 import type { TrustedProxies } from './trusted-proxies.js';
 
-/** A second is exact enough for deadlines of seconds; shorter ones are looked at more often. */
-const MAX_TICK_MS = 1_000;
+/**
+ * A deadline ends up to two ticks late: one until its start is dated, one until its end is seen. Two ticks are at most a
+ * second, and less where a limit is shorter than four seconds.
+ */
+const MAX_TICK_MS = 500;
 const MIN_TICK_MS = 10;
+const TICKS_PER_LIMIT = 8;
+
+/**
+ * More than this between two looks at the clock is a pause: the process was stopped, the machine slept, or something
+ * blocked the event loop. Neither peers nor handlers could do anything about it, so the rest of it does not count.
+ */
+const LONGEST_STEP_MS = 1_000;
 
 /** What a server has only where its configuration asks for it. */
 export interface ConnectionsOptions {
   readonly overload?: Overload | undefined;
   readonly proxies?: TrustedProxies | undefined;
+  /** Milliseconds of a clock that is never set. Default: `performance.now`. */
+  readonly time?: () => number;
 }
 
 export class Connections implements ConnectionServices {
@@ -31,7 +43,6 @@ export class Connections implements ConnectionServices {
   readonly tap: Tap | undefined;
   /** Replaced as a whole when plugins change. */
   dispatcher: Dispatcher;
-  now = performance.now();
   isStopping = false;
   /** Connections whose TLS handshake is under way; they count among the open ones. */
   handshakes = 0;
@@ -42,6 +53,11 @@ export class Connections implements ConnectionServices {
   readonly #open = new Set<Connection>();
   #accepted = 0;
   #ticking: NodeJS.Timeout | undefined;
+  readonly #time: () => number;
+  /** When `#time` was read last. */
+  #readAt: number;
+  /** The time of `#time` without pauses of the process. */
+  #now: number;
   #whenEmpty: (() => void)[] = [];
 
   constructor(limits: Limits, dispatcher: Dispatcher, log: Log, tap?: Tap, options: ConnectionsOptions = {}) {
@@ -52,6 +68,9 @@ export class Connections implements ConnectionServices {
     this.tap = tap;
     this.overload = options.overload;
     this.proxies = options.proxies;
+    this.#time = options.time ?? (() => performance.now());
+    this.#readAt = this.#time();
+    this.#now = this.#readAt;
     this.refusals = this.#refusalsFor(limits);
     this.acceptFailures = new CountedWarning(log, 'Connections could not be accepted.');
   }
@@ -138,10 +157,12 @@ export class Connections implements ConnectionServices {
     for (const connection of this.#open) connection.stop();
     if (this.#open.size === 0) return 0;
     let broken = 0;
-    const force = setTimeout(() => {
+    const breakOff = (): void => {
       broken = this.#open.size;
       for (const connection of this.#open) connection.destroy();
-    }, this.limits.shutdownTimeoutMs);
+    };
+    // After the next poll: what is in the sockets already may end the exchanges.
+    const force = setTimeout(() => setImmediate(breakOff), this.limits.shutdownTimeoutMs);
     await new Promise<void>((resolve) => this.#whenEmpty.push(resolve));
     clearTimeout(force);
     return broken;
@@ -157,15 +178,27 @@ export class Connections implements ConnectionServices {
       writeTimeoutMs,
       handlerTimeoutMs,
     );
-    const tick = Math.max(MIN_TICK_MS, Math.min(MAX_TICK_MS, shortest / 4));
-    const look = (): void => {
-      this.now = performance.now();
-      this.clock.tick();
-    };
-    look();
-    this.#ticking = setInterval(() => {
-      look();
-      for (const connection of this.#open) connection.check(this.now);
-    }, tick);
+    const tickMs = Math.max(MIN_TICK_MS, Math.min(MAX_TICK_MS, shortest / TICKS_PER_LIMIT));
+    this.#read();
+    this.clock.tick();
+    this.#ticking = setInterval(() => this.tick(), tickMs);
+  }
+
+  /** What the timer does: looks at the clock, reads what has arrived, then judges the deadlines. */
+  tick(): void {
+    const now = this.#read();
+    this.clock.tick();
+    // After the next poll. What came while the process was paused is in the sockets, and would be judged late unread.
+    setImmediate(() => {
+      const latest = this.#read();
+      for (const connection of this.#open) connection.check(now, latest);
+    });
+  }
+
+  #read(): number {
+    const time = this.#time();
+    this.#now += Math.min(time - this.#readAt, LONGEST_STEP_MS);
+    this.#readAt = time;
+    return this.#now;
   }
 }

@@ -26,7 +26,7 @@ export type Due = 'rest' | 'close' | 'break-off' | 'REQUEST_TIMEOUT' | 'HANDLER_
 const REST_AFTER_MS = 5_000;
 
 /** How long a closing connection still reads, so that the last answer is not lost to a reset (RFC 9112 §9.6). */
-const LINGER_MS = 2_000;
+export const LINGER_MS = 2_000;
 
 export function dueNow(limits: Limits, standing: Standing): Due | undefined {
   const { phase, inPhase, inRequest, blocked, isBlocked, midRequest } = standing;

@@ -1,4 +1,7 @@
-/** The value of the Date field (IMF-fixdate, RFC 9110 §5.6.7), made once a tick however many answers need it. */
+/**
+ * The value of the Date field (IMF-fixdate, RFC 9110 §5.6.7), made once a second however many answers need it. It follows
+ * the clock of the machine in both directions.
+ */
 export class HttpClock {
   #second = -1;
   #date = '';

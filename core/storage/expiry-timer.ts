@@ -1,14 +1,14 @@
 /** Calls once the next entry expires. Does not keep the process alive. */
 
-/** What `setTimeout` can wait; a longer delay it takes for none. */
-const LONGEST_MS = 2_147_483_647;
+/** Entries expire by the clock of the machine, which may be set while a timer waits: look at it at least this often. */
+const LONGEST_MS = 60_000;
 
 export class ExpiryTimer {
   readonly #notice: () => void;
   #timer: NodeJS.Timeout | undefined;
   #at = Number.POSITIVE_INFINITY;
 
-  /** @param notice May find that nothing expired yet: timers are not exact, and waits are cut to what they can. */
+  /** @param notice May find that nothing has expired yet: timers are not exact, and long waits are cut. */
   constructor(notice: () => void) {
     this.#notice = notice;
   }

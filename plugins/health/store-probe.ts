@@ -32,7 +32,8 @@ export class StoreProbe {
     });
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<string>((resolve) => {
-      timer = setTimeout(resolve, this.#options.storageTimeoutMs, 'TIMEOUT');
+      // After the next poll: what arrived while the process was paused is read before it is called late.
+      timer = setTimeout(() => setImmediate(() => resolve('TIMEOUT')), this.#options.storageTimeoutMs);
     });
     const failure = await Promise.race([this.#asked, late]);
     clearTimeout(timer);

@@ -8,6 +8,7 @@ import http from 'node:http';
 import https from 'node:https';
 import type { Duplex } from 'node:stream';
 import { JackfieldError } from '../../core/plugin-api.js';
+import { Deadline } from './deadline.js';
 import type { Mount } from './mount.js';
 
 export type UpstreamResponse = http.IncomingMessage;
@@ -113,11 +114,11 @@ export class Upstream {
       const request = this.#open(outgoing, agent);
       let isConnected = false;
       let isSettled = false;
-      let deadline = setTimeout(late, connectTimeoutMs);
+      let deadline = new Deadline(connectTimeoutMs, late);
 
       const settle = (): void => {
         isSettled = true;
-        clearTimeout(deadline);
+        deadline.clear();
         signal.removeEventListener('abort', aborted);
       };
       const fail = (error: unknown): void => {
@@ -141,8 +142,8 @@ export class Upstream {
       };
       const connected = (): void => {
         isConnected = true;
-        clearTimeout(deadline);
-        deadline = setTimeout(late, responseTimeoutMs);
+        deadline.clear();
+        deadline = new Deadline(responseTimeoutMs, late);
         // Not before: to begin to read tells the client that its body is wanted (RFC 9110 §10.1.1).
         const sent = body === undefined ? request.end() : pump(outgoing, request, progressed);
         if (sent instanceof Promise)
@@ -161,8 +162,15 @@ export class Upstream {
       });
       request.on('information', informed);
       request.once('response', (response) => {
-        // It counts from here: until now it was the other deadlines that did.
-        request.setTimeout(idleTimeoutMs, () => request.destroy(new JackfieldError('UPSTREAM_TIMEOUT')));
+        const { socket } = response;
+        // The idle timeout applies from here; the connect and response deadlines did before.
+        request.setTimeout(idleTimeoutMs, () => {
+          const { bytesRead } = socket;
+          // After the next poll: what arrived while the process was paused is read before it is called late.
+          setImmediate(() => {
+            if (socket.bytesRead === bytesRead) request.destroy(new JackfieldError('UPSTREAM_TIMEOUT'));
+          });
+        });
         answered(response);
       });
       request.once('upgrade', (head, socket, early) => answered({ head, socket, early }));

@@ -11,7 +11,7 @@ export interface Limit {
 export interface Bucket {
   /** Requests that it still holds; a fraction is on its way to the next. */
   readonly tokens: number;
-  /** When it held them: milliseconds since the epoch. */
+  /** When it held them, in milliseconds of the clock that `draw` is given. */
   readonly at: number;
 }
 
@@ -28,7 +28,12 @@ export interface Standing {
 /** A token that is whole but for the last bits of its fraction is whole: that is when clients were told to come. */
 const ROUNDING = 1e-9;
 
-/** Takes up to so many tokens out. @param bucket Absent: it is full. */
+/**
+ * Takes up to so many tokens out.
+ * @param bucket Absent: it is full.
+ * @param now Milliseconds. For a bucket of one process, of a clock that is never set; for one that several processes share,
+ * since the epoch.
+ */
 export function draw(
   bucket: Bucket | undefined,
   limit: Limit,
@@ -36,9 +41,10 @@ export function draw(
   wanted: number,
 ): { readonly bucket: Bucket; readonly taken: number } {
   const full: Bucket = { tokens: limit.limit, at: now };
-  // A time far ahead is no clock's: it would keep the client out until then.
+  // A time more than a window ahead is not that of a clock that runs fast: the clock has been set back, or the time was
+  // made up. Waiting for it would keep the client out for longer than any limit says.
   const before = bucket === undefined || bucket.at > now + limit.windowSeconds * 1_000 ? full : bucket;
-  // The clock of the machine that wrote it may be a little ahead; time that it has counted is not counted again.
+  // The clock of the machine that wrote it may run a little ahead: do not count again what it has counted.
   const at = Math.max(before.at, now);
   const filled = Math.min(limit.limit, before.tokens + (at - before.at) * perMillisecond(limit));
   const taken = Math.min(wanted, Math.floor(filled + ROUNDING));

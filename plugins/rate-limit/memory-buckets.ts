@@ -10,7 +10,7 @@ export class MemoryBuckets {
   }
 
   take(key: string, limit: Limit): Standing {
-    const { bucket, taken } = draw(this.#buckets.get(key), limit, Date.now(), 1);
+    const { bucket, taken } = draw(this.#buckets.get(key), limit, performance.now(), 1);
     this.#buckets.set(key, bucket);
     return standing(bucket, limit, taken === 1);
   }

@@ -38,7 +38,7 @@ export class SharedBuckets {
   readonly #storage: Pick<Storage, 'get' | 'commit'>;
   readonly #options: SharedBucketsOptions;
   readonly #waiting = new Map<string, Waiting[]>();
-  /** Empty buckets, as they were when they were found so. */
+  /** Empty buckets, as they were when they were found so; their time is that of `performance.now`, of this process alone. */
   readonly #empty: LRUCache<string, Bucket>;
   #failure: { readonly until: number; readonly error: unknown } | undefined;
 
@@ -54,7 +54,7 @@ export class SharedBuckets {
       return Promise.reject(this.#failure.error);
     const empty = this.#empty.get(key);
     if (empty !== undefined) {
-      const { bucket, taken } = draw(empty, limit, Date.now(), 1);
+      const { bucket, taken } = draw(empty, limit, performance.now(), 1);
       if (taken === 0) return Promise.resolve(standing(bucket, limit, false));
       this.#empty.delete(key);
     }
@@ -81,7 +81,7 @@ export class SharedBuckets {
           continue;
         }
         const { bucket, taken } = drawn;
-        if (taken < batch.length) this.#empty.set(key, bucket);
+        if (taken < batch.length) this.#empty.set(key, { ...bucket, at: performance.now() });
         batch.forEach(({ resolve }, at) => {
           // Each is told what was left behind its own token.
           const left = { ...bucket, tokens: bucket.tokens + Math.max(0, taken - at - 1) };
@@ -100,6 +100,8 @@ export class SharedBuckets {
     const key = this.#options.keyPrefix + name;
     for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
       const entry = await this.#storage.get(key);
+      // The clock of the machine, since several of them share the bucket. Where it is set back the bucket waits for at most a
+      // window: by then its entry has expired, or its time is too far ahead to be believed.
       const drawn = draw(entry && parse(entry.value, limit), limit, Date.now(), wanted);
       if (drawn.taken === 0) return drawn;
       const { ok } = await this.#storage.commit({
@@ -124,7 +126,8 @@ export class SharedBuckets {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
       const error = new Error(`The store did not answer within ${storeTimeoutMs} ms.`);
-      timer = setTimeout(() => reject(error), storeTimeoutMs);
+      // After the next poll: what arrived while the process was paused is read before it is called late.
+      timer = setTimeout(() => setImmediate(() => reject(error)), storeTimeoutMs);
     });
     try {
       return await Promise.race([work, late]);

@@ -87,14 +87,17 @@ export function webSockets(
       if (!silent.has(socket)) silent.set(socket, now);
       socket.ping();
     }
-    setTimeout(() => {
+    const breakOff = (): void => {
       for (const [socket, since] of silent) if (since === now) socket.terminate();
-    }, pongTimeoutMs).unref();
+    };
+    // After the next poll: pongs that arrived while the process was paused are read first.
+    setTimeout(() => setImmediate(breakOff), pongTimeoutMs).unref();
   };
 
   const close = (socket: GuardedSocket, code: number, reason: string): void => {
     socket.close(code, reason);
-    const late = setTimeout(() => socket.terminate(), closeTimeoutMs).unref();
+    // Likewise.
+    const late = setTimeout(() => setImmediate(() => socket.terminate()), closeTimeoutMs).unref();
     socket.on('close', () => clearTimeout(late));
   };
 

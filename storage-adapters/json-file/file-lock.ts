@@ -184,7 +184,8 @@ function ask(path: string): Promise<string> {
       socket.destroy();
       resolve(text);
     };
-    const timer = setTimeout(settle, ANSWER_WITHIN_MS, '');
+    // After the next poll: what arrived while the process was paused is read before it is called late.
+    const timer = setTimeout(() => setImmediate(settle, ''), ANSWER_WITHIN_MS);
     socket.setEncoding('latin1');
     socket.on('data', (text: string) => {
       answer += text;

@@ -30,8 +30,8 @@ import { Writer } from './writer.js';
 
 /** Octets that LMDB takes as a key with pages of 4 KiB. */
 const MAX_KEY_OCTETS = 1_978;
-/** `setTimeout` takes no more; a longer wait is begun anew. */
-const LONGEST_TIMEOUT_MS = 2_147_483_647;
+/** Entries expire by the clock of the machine, which may be set while a timer waits: look at it at least this often. */
+const LONGEST_WAIT_MS = 60_000;
 
 export interface LmdbOptions extends Partial<HistoryLimits> {
   /** The folder. Absolute. */
@@ -173,8 +173,11 @@ export class LmdbAdapter implements StorageAdapter {
   #sweepAt(moment: number | undefined): void {
     clearTimeout(this.#expiryTimer);
     if (moment === undefined || this.#databases === undefined) return;
-    const waitMs = Math.min(Math.max(moment - Date.now(), 0) + 1, LONGEST_TIMEOUT_MS);
-    this.#expiryTimer = setTimeout(() => this.#writer?.sweep(), waitMs).unref();
+    const waitMs = Math.min(Math.max(moment - Date.now(), 0) + 1, LONGEST_WAIT_MS);
+    this.#expiryTimer = setTimeout(() => {
+      if (Date.now() < moment) this.#sweepAt(moment);
+      else this.#writer?.sweep();
+    }, waitMs).unref();
   }
 
   async #mustBeWhole(): Promise<void> {

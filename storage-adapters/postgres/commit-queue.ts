@@ -37,7 +37,7 @@ export class CommitQueue {
 
   commit(change: Change): Promise<CommitResult> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ change, since: Date.now(), resolve, reject });
+      this.#waiting.push({ change, since: performance.now(), resolve, reject });
       this.#running ??= this.#run();
     });
   }
@@ -75,7 +75,7 @@ export class CommitQueue {
     for (let characters = 0; batch.length < MOST_CHANGES && characters < MOST_CHARACTERS; ) {
       const next = this.#waiting.shift();
       if (next === undefined) break;
-      if (Date.now() - next.since > this.#patienceMs) {
+      if (performance.now() - next.since > this.#patienceMs) {
         next.reject(new StorageError('STORAGE_UNAVAILABLE', 'The commits before it took too long.'));
         continue;
       }

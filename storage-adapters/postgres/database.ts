@@ -40,7 +40,7 @@ export class Database {
   readonly #underWay = new Set<Promise<unknown>>();
   /** Until it shows that a session is shared with others: statements are planned once for each connection. */
   #prepares = true;
-  /** While no connection can be made, calls fail at once instead of each waiting for one: until `at`. */
+  /** While no connection can be made, calls fail at once instead of each waiting for one: until `at`, by `performance.now`. */
   #outage: { at: number; pauseMs: number; cause: unknown } | undefined;
 
   private constructor(driver: typeof pg, options: DatabaseOptions, { log }: Pick<AdapterContext, 'log'>) {
@@ -170,7 +170,8 @@ export class Database {
   }
 
   async #connection(): Promise<pg.PoolClient> {
-    if (this.#outage !== undefined && Date.now() < this.#outage.at) throw failureOf(this.#outage.cause);
+    if (this.#outage !== undefined && performance.now() < this.#outage.at)
+      throw failureOf(this.#outage.cause);
     try {
       const client = await this.#connect();
       this.#outage = undefined;
@@ -179,7 +180,7 @@ export class Database {
       const cause = withoutAddress(error);
       if (this.#pools[this.#at]!.totalCount === 0) {
         const pauseMs = Math.min((this.#outage?.pauseMs ?? FIRST_PAUSE_MS / 2) * 2, LONGEST_PAUSE_MS);
-        this.#outage = { at: Date.now() + pauseMs, pauseMs, cause };
+        this.#outage = { at: performance.now() + pauseMs, pauseMs, cause };
       }
       throw failureOf(cause);
     }

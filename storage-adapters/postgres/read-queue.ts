@@ -37,7 +37,7 @@ export class ReadQueue {
 
   get(key: string): Promise<Entry | undefined> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ key, since: Date.now(), resolve, reject });
+      this.#waiting.push({ key, since: performance.now(), resolve, reject });
       if (this.#active === STATEMENTS_AT_ONCE) return;
       const run: Promise<void> = this.#run().then(() => void this.#runs.delete(run));
       this.#runs.add(run);
@@ -58,7 +58,7 @@ export class ReadQueue {
   async #read(batch: readonly Waiting[]): Promise<void> {
     const oldest = batch[0]!.since;
     try {
-      if (Date.now() - oldest > this.#patienceMs) {
+      if (performance.now() - oldest > this.#patienceMs) {
         throw new StorageError('STORAGE_UNAVAILABLE', 'What was asked for before took too long.');
       }
       const keys = [...new Set(batch.map(({ key }) => key))].map(octets);

@@ -166,6 +166,43 @@ test('clocks that are apart give nothing twice, and none can lock a client out',
   t.is(draw({ tokens: 0, at: 1e15 }, limit, 0, 1).taken, 1);
 });
 
+test('a clock that is set back holds a bucket up for at most a window, and then it fills again', (t) => {
+  const limit = { limit: 10, windowSeconds: 10 };
+  fc.assert(
+    fc.property(fc.integer({ min: 0, max: 1e12 }), (back) => {
+      const { bucket } = draw(undefined, limit, 2e12, 10);
+      const now = 2e12 - back;
+      return (
+        draw(bucket, limit, now + 20_000, 10).taken === 10 && draw(bucket, limit, now + 11_000, 1).taken === 1
+      );
+    }),
+  );
+  t.pass();
+});
+
+test.serial(
+  'buckets of one process do not know the clock of the machine: it may be set in either direction',
+  async (t) => {
+    const { now } = Date;
+    t.teardown(() => {
+      Date.now = now;
+    });
+    const limit = { limit: 1_000, windowSeconds: 1 };
+    const hour = { limit: 1, windowSeconds: 3_600 };
+    const inMemory = new MemoryBuckets(10);
+    for (const away of [-3_600_000, -500, 3_600_000]) {
+      Date.now = now;
+      while (inMemory.take('a', limit).isAllowed);
+      const key = `b${away}`;
+      inMemory.take(key, hour);
+      Date.now = () => now() + away;
+      // Full in a second; a bucket that waits for the clock of the machine is not in an hour.
+      while (!inMemory.take('a', limit).isAllowed) await new Promise((resolve) => setImmediate(resolve));
+      t.false(inMemory.take(key, hour).isAllowed, 'and nothing is given for an hour that has not passed');
+    }
+  },
+);
+
 test('buckets in memory are bounded', (t) => {
   const buckets = new MemoryBuckets(2);
   const limit = { limit: 1, windowSeconds: DAY };

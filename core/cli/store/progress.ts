@@ -6,7 +6,7 @@ const EVERY_MS = 100;
 export class Progress {
   readonly #output: Output;
   readonly #shown: boolean;
-  #last = 0;
+  #last = Number.NEGATIVE_INFINITY;
   #width = 0;
 
   constructor(output: Output) {
@@ -15,8 +15,8 @@ export class Progress {
   }
 
   tell(doing: string, entries: number): void {
-    if (!this.#shown || Date.now() - this.#last < EVERY_MS) return;
-    this.#last = Date.now();
+    if (!this.#shown || performance.now() - this.#last < EVERY_MS) return;
+    this.#last = performance.now();
     const text = `${entries} entries ${doing}`;
     this.#output.write(`\r${text.padEnd(this.#width)}`);
     this.#width = text.length;

@@ -108,9 +108,9 @@ function openStore(
       await adapter.close();
     },
     async until(what, holds) {
-      const end = Date.now() + patienceMs;
+      const end = performance.now() + patienceMs;
       while (!(await holds())) {
-        if (Date.now() > end) assert.fail(`${what}: not within ${patienceMs} ms`);
+        if (performance.now() > end) assert.fail(`${what}: not within ${patienceMs} ms`);
         await new Promise((resolve) => setTimeout(resolve, 5));
       }
     },

@@ -1,9 +1,14 @@
-/** One connection over a peer in memory and with a clock that the test sets: deadlines to the millisecond, and bounds. */
+/**
+ * One connection over a peer in memory and with a clock that the test sets: deadlines to the millisecond, and bounds. The
+ * first `check` after an event dates it, as the first tick does.
+ */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import test, { type ExecutionContext } from 'ava';
 import type { Handler } from '../../../core/api/plugin.js';
 import type { Limits } from '../../../core/config/limits.js';
+import type { Connections } from '../../../core/connection/connections.js';
+import { LINGER_MS } from '../../../core/connection/deadlines.js';
 import { loaded } from './loaded-transport.js';
 import { turns } from './wire.js';
 
@@ -15,27 +20,26 @@ function under(
   t: ExecutionContext,
   handler: Handler,
   limits?: Partial<Limits>,
-): ReturnType<typeof loaded> & { clock: { now: number } } {
-  const clock = { now: 1_000 };
-  const all = loaded(handler, limits, clock);
+  time?: () => number,
+): ReturnType<typeof loaded> {
+  const all = loaded(handler, limits, time);
   t.teardown(() => all.connection.destroy());
-  return { ...all, clock };
+  return all;
 }
 
 const get = (target: string, ...fields: string[]): string =>
   [`GET ${target} HTTP/1.1`, 'Host: a', ...fields, '', ''].join('\r\n');
 
 test('a peer that behaves slowly has two seconds behind the last octet that it took', (t) => {
-  const { connection, peer, clock } = under(t, () => 'last');
-  clock.now = 1_000;
+  const { connection, peer } = under(t, () => 'last');
   connection.received(Buffer.from(get('/', 'Connection: close')));
+  connection.check(1_000);
   t.true(peer.ended);
   // It has taken nothing yet: as long as that the deadline of writing counts.
-  clock.now = 6_000;
   connection.check(6_000);
   t.false(peer.destroyed);
-  clock.now = 7_000;
   connection.drained();
+  connection.check(7_000);
   connection.check(9_000);
   t.false(peer.destroyed);
   connection.check(9_001);
@@ -43,9 +47,9 @@ test('a peer that behaves slowly has two seconds behind the last octet that it t
 });
 
 test('a peer that takes nothing of the last answer is broken off when the time of writing is over', (t) => {
-  const { connection, peer, clock } = under(t, () => 'last', { writeTimeoutMs: 30_000 });
-  clock.now = 1_000;
+  const { connection, peer } = under(t, () => 'last', { writeTimeoutMs: 30_000 });
   connection.received(Buffer.from(get('/', 'Connection: close')));
+  connection.check(1_000);
   connection.check(31_000);
   t.false(peer.destroyed);
   connection.check(31_001);
@@ -53,15 +57,16 @@ test('a peer that takes nothing of the last answer is broken off when the time o
 });
 
 test('the time of a header section begins with its first octet, on a connection that was idle', (t) => {
-  const { connection, peer, clock } = under(t, () => 'x', {
+  const { connection, peer } = under(t, () => 'x', {
     headerTimeoutMs: 10_000,
     idleTimeoutMs: 65_000,
   });
   peer.hasRoom = true;
-  clock.now = 60_000;
+  connection.check(1_000);
   connection.received(Buffer.from('GET / HT'));
-  clock.now = 69_000;
+  connection.check(60_000);
   connection.received(Buffer.from('TP/1.1\r\n'));
+  connection.check(69_000);
   connection.check(70_000);
   t.is(peer.written, 0);
   connection.check(70_001);
@@ -74,15 +79,19 @@ test('the time of a header section that waited behind an exchange begins when th
   const held = new Promise<string>((resolve) => {
     answer = resolve;
   });
-  const { connection, peer, clock } = under(t, () => held, { headerTimeoutMs: 10_000 });
+  const { connection, peer } = under(t, () => held, {
+    headerTimeoutMs: 10_000,
+    handlerTimeoutMs: 2e9,
+  });
   peer.hasRoom = true;
-  clock.now = 1_000;
   connection.received(Buffer.from(`${get('/')}GET / HT`));
-  clock.now = 1e9;
+  connection.check(1_000);
+  const since = 1e9;
+  connection.check(since);
   answer('late');
   await turns();
   t.true(peer.last.endsWith('late'));
-  const since = clock.now;
+  connection.check(since);
   connection.check(since + 10_000);
   t.true(peer.last.endsWith('late'));
   connection.check(since + 10_001);
@@ -90,7 +99,7 @@ test('the time of a header section that waited behind an exchange begins when th
 });
 
 test('the time of a handler begins when the body is here', async (t) => {
-  const { connection, peer, clock } = under(
+  const { connection, peer } = under(
     t,
     async (request) => {
       await request.bytes();
@@ -99,25 +108,26 @@ test('the time of a handler begins when the body is here', async (t) => {
     { handlerTimeoutMs: 10_000, requestTimeoutMs: 30_000 },
   );
   peer.hasRoom = true;
-  clock.now = 1e9;
   connection.received(Buffer.from(`${get('/', 'Content-Length: 2')}a`));
-  clock.now += 20_000;
-  connection.check(clock.now);
+  connection.check(1e9);
+  const since = 1e9 + 20_000;
+  connection.check(since);
   t.is(peer.written, 0);
   connection.received(Buffer.from('b'));
-  connection.check(clock.now + 10_000);
+  connection.check(since);
+  connection.check(since + 10_000);
   t.is(peer.written, 0);
-  connection.check(clock.now + 10_001);
+  connection.check(since + 10_001);
   t.regex(peer.last, /^HTTP\/1\.1 503 /);
 });
 
 test('the time of a whole request is over to the millisecond', (t) => {
-  const { connection, peer, clock } = under(t, async (request) => request.text(), {
+  const { connection, peer } = under(t, async (request) => request.text(), {
     requestTimeoutMs: 30_000,
   });
   peer.hasRoom = true;
-  clock.now = 1e9;
   connection.received(Buffer.from(`${get('/', 'Content-Length: 2')}a`));
+  connection.check(1e9);
   connection.check(1e9 + 30_000);
   t.is(peer.written, 0);
   connection.check(1e9 + 30_001);
@@ -127,7 +137,7 @@ test('the time of a whole request is over to the millisecond', (t) => {
 test('an answer and the end of its time in one turn are one answer, whichever comes first', async (t) => {
   for (const isLate of [true, false]) {
     let answer: (text: string) => void = () => {};
-    const { connection, peer, clock } = under(
+    const { connection, peer } = under(
       t,
       () =>
         new Promise<string>((resolve) => {
@@ -136,8 +146,8 @@ test('an answer and the end of its time in one turn are one answer, whichever co
       { handlerTimeoutMs: 10_000 },
     );
     peer.hasRoom = true;
-    clock.now = 1e9;
     connection.received(Buffer.from(get('/')));
+    connection.check(1e9);
     answer('in time');
     // The promise tells of it at the end of this turn only.
     if (isLate) connection.check(1e9 + 10_001);
@@ -156,15 +166,14 @@ test('the last octet of a request and the end of its time in one turn are a requ
     [`${get('/', 'Content-Length: 2')}a`, 'b', 30_001],
   ] as const) {
     const limits = { headerTimeoutMs: 10_000, requestTimeoutMs: 30_000 };
-    const { connection, peer, clock } = under(t, async (request) => request.text(), limits);
+    const { connection, peer } = under(t, async (request) => request.text(), limits);
     peer.hasRoom = true;
-    clock.now = 1e9;
     connection.received(Buffer.from(first));
-    clock.now += waits;
+    connection.check(1e9);
     connection.received(Buffer.from(last));
-    connection.check(clock.now);
+    connection.check(1e9 + waits);
     await turns();
-    connection.check(clock.now);
+    connection.check(1e9 + waits);
     t.regex(peer.said, /^HTTP\/1\.1 200 /);
     t.is(peer.said.match(/HTTP\/1\.1 /g)?.length, 1);
     t.false(peer.ended);
@@ -193,10 +202,10 @@ test('RFC 9112 §9.6: a peer that was held up is read from again behind its last
 
 test('so is a peer whose handler did not answer in time', (t) => {
   const limits = { maxBufferedOctets: 1_024, handlerTimeoutMs: 10_000 };
-  const { connection, peer, clock } = under(t, () => new Promise<string>(() => {}), limits);
+  const { connection, peer } = under(t, () => new Promise<string>(() => {}), limits);
   peer.hasRoom = true;
-  clock.now = 1e9;
   connection.received(Buffer.from(get('/', 'Content-Length: 100000') + 'x'.repeat(1_024)));
+  connection.check(1e9);
   t.true(peer.isPaused);
   connection.check(1e9 + 10_001);
   t.regex(peer.said, /^HTTP\/1\.1 503 /);
@@ -221,7 +230,7 @@ test('RFC 9112 §9.6: the answer to a peer that has ended its direction says tha
 });
 
 test('a peer that takes something now and then is not broken off, however slow it is', async (t) => {
-  const { connection, peer, clock } = under(
+  const { connection, peer } = under(
     t,
     async function* () {
       for (;;) yield 'x'.repeat(2_000);
@@ -230,20 +239,63 @@ test('a peer that takes something now and then is not broken off, however slow i
   );
   connection.received(Buffer.from(get('/')));
   await turns();
+  let now = 1_000;
+  connection.check(now);
   for (let round = 0; round < 4; round++) {
-    clock.now += 20_000;
-    connection.check(clock.now);
+    now += 20_000;
+    connection.check(now);
     const { written } = peer;
     connection.drained();
     await turns();
     t.true(peer.written > written);
     t.false(peer.destroyed);
+    connection.check(now);
   }
-  connection.check(clock.now + 30_000);
+  connection.check(now + 30_000);
   t.false(peer.destroyed);
-  connection.check(clock.now + 30_001);
+  connection.check(now + 30_001);
   t.true(peer.destroyed);
 });
+
+for (const [how, make] of Object.entries({
+  whole: (size: number) => Buffer.alloc(size, 'x'),
+  'in one part of a stream': async function* (size: number) {
+    yield Buffer.alloc(size, 'x');
+  },
+})) {
+  test(`a peer that takes a large answer slowly gets all of it, ${how}, however long that takes`, async (t) => {
+    const size = 1_000_000;
+    const { connection, peer } = under(t, () => make(size), {
+      writeTimeoutMs: 2_000,
+      maxBufferedOctets: 16_384,
+    });
+    connection.received(Buffer.from(get('/', 'Connection: close')));
+    await turns();
+    let now = 1_000;
+    let rests = 0;
+    connection.check(now);
+    for (; !peer.ended; rests++) {
+      now += 2_000;
+      connection.check(now);
+      t.false(peer.destroyed, `after ${peer.written} octets`);
+      connection.drained();
+      await turns(3);
+      connection.check(now);
+    }
+    t.true(rests > size / 100_000, `${rests}`);
+    t.true(peer.written > size);
+    // Then it has two seconds behind the last octet that it took.
+    now += 2_000;
+    connection.check(now);
+    t.false(peer.destroyed);
+    connection.drained();
+    connection.check(now);
+    connection.check(now + LINGER_MS);
+    t.false(peer.destroyed);
+    connection.check(now + LINGER_MS + 1);
+    t.true(peer.destroyed);
+  });
+}
 
 test('what comes behind the last answer is not kept', async (t) => {
   const { connection, peer } = under(t, () => 'last');
@@ -264,7 +316,7 @@ test('what comes behind the last answer is not kept', async (t) => {
 
 test('a request that waits because its peer takes nothing is not late: the time of writing is what counts', (t) => {
   let handled = 0;
-  const { connection, peer, clock } = under(
+  const { connection, peer } = under(
     t,
     () => {
       handled++;
@@ -272,8 +324,8 @@ test('a request that waits because its peer takes nothing is not late: the time 
     },
     { maxBufferedOctets: 1_024, headerTimeoutMs: 10_000, writeTimeoutMs: 30_000 },
   );
-  clock.now = 1e9;
   connection.received(Buffer.from(get('/') + get('/')));
+  connection.check(1e9);
   t.is(handled, 1);
   const { written } = peer;
   connection.check(1e9 + 30_000);
@@ -325,15 +377,136 @@ test('RFC 9110 §15.2: a peer that is behind is told nothing ahead of its answer
 
 test('idle connections end to the millisecond, also where empty lines have come', (t) => {
   for (const octets of ['', '\r\n\r\n']) {
-    const { connection, peer, clock } = under(t, () => 'x', { idleTimeoutMs: 65_000 });
-    clock.now = 1_000;
+    const { connection, peer } = under(t, () => 'x', { idleTimeoutMs: 65_000 });
     connection.received(Buffer.from(get('/')));
     peer.hasRoom = true;
     connection.drained();
     if (octets !== '') connection.received(Buffer.from(octets));
+    connection.check(1_000);
     connection.check(66_000);
     t.false(peer.ended, octets);
     connection.check(66_001);
     t.true(peer.ended, octets);
+  }
+});
+
+// The ticks of a server
+
+/** A server's clock, and what its timer does when it comes. */
+async function tickAt(connections: Connections, clock: { now: number }, now: number): Promise<void> {
+  clock.now = now;
+  connections.tick();
+  await turns(1);
+}
+
+test('no deadline ends before its time, wherever between two ticks its wait began', async (t) => {
+  for (const [octets, limits, status] of [
+    ['GET / HT', { headerTimeoutMs: 3_900 }, /^HTTP\/1\.1 408 /],
+    [`${get('/', 'Content-Length: 2')}a`, { requestTimeoutMs: 3_900 }, /^HTTP\/1\.1 408 /],
+    [get('/'), { handlerTimeoutMs: 3_900 }, /^HTTP\/1\.1 503 /],
+    ['', { idleTimeoutMs: 3_900 }, /^$/],
+  ] as const) {
+    const clock = { now: 1_000 };
+    const never = () => new Promise<string>(() => {});
+    const { connections, connection, peer } = under(t, never, limits, () => clock.now);
+    peer.hasRoom = true;
+    // Just before the tick at 2,000.
+    clock.now = 1_999;
+    if (octets !== '') connection.received(Buffer.from(octets));
+    for (let now = 2_000; now < 5_899; now += 500) {
+      await tickAt(connections, clock, now);
+      t.false(peer.ended, `${octets} at ${now}`);
+    }
+    // At most two ticks after its time.
+    await tickAt(connections, clock, 6_000);
+    t.true(peer.ended, octets);
+    t.regex(peer.said, status);
+  }
+});
+
+test('what arrived while the process was paused is read before it can be late', async (t) => {
+  const clock = { now: 1_000 };
+  const { connections, connection, peer } = under(
+    t,
+    async (request) => request.text(),
+    { requestTimeoutMs: 2_500, headerTimeoutMs: 2_500 },
+    () => clock.now,
+  );
+  peer.hasRoom = true;
+  connection.received(Buffer.from(`${get('/', 'Content-Length: 2')}a`));
+  await tickAt(connections, clock, 2_000);
+  await tickAt(connections, clock, 3_000);
+  await tickAt(connections, clock, 4_000);
+  // An hour later the timer comes before the socket does.
+  clock.now = 3_600_000;
+  connections.tick();
+  connection.received(Buffer.from('b'));
+  await turns();
+  t.regex(peer.said, /^HTTP\/1\.1 200 /);
+});
+
+test('a pause of the process is no time that a handler or a peer has used', async (t) => {
+  const clock = { now: 1_000 };
+  const limits = { handlerTimeoutMs: 10_000 };
+  const { connections, connection, peer } = under(
+    t,
+    () => new Promise<string>(() => {}),
+    limits,
+    () => clock.now,
+  );
+  peer.hasRoom = true;
+  connection.received(Buffer.from(get('/')));
+  await tickAt(connections, clock, 2_000);
+  await tickAt(connections, clock, 3_600_000);
+  t.is(peer.said, '');
+  // A second of the pause counts, and then what the process has seen.
+  for (let now = 3_601_000; now <= 3_608_000; now += 1_000) await tickAt(connections, clock, now);
+  t.is(peer.said, '');
+  await tickAt(connections, clock, 3_609_000);
+  await tickAt(connections, clock, 3_610_000);
+  t.regex(peer.said, /^HTTP\/1\.1 503 /);
+});
+
+test('a stop is not held up by a peer that keeps its closed connection open', async (t) => {
+  const clock = { now: 1_000 };
+  const { connections, connection, peer } = under(
+    t,
+    () => 'last',
+    { shutdownTimeoutMs: 60_000 },
+    () => clock.now,
+  );
+  peer.hasRoom = true;
+  connection.received(Buffer.from(get('/', 'Connection: close')));
+  t.true(peer.ended);
+  connection.drained();
+  await tickAt(connections, clock, 1_000);
+  let isOver = false;
+  const drained = connections.drain().finally(() => {
+    isOver = true;
+  });
+  // It neither ends nor closes its side; the server waits a moment for that, then does without.
+  for (let now = 1_500; now <= 1_000 + LINGER_MS; now += 500) await tickAt(connections, clock, now);
+  t.false(isOver);
+  await tickAt(connections, clock, 1_500 + LINGER_MS);
+  t.is(await drained, 0);
+  t.true(peer.destroyed);
+});
+
+test('RFC 9110 §6.6.1: the Date of an answer is right before the first tick after a pause, and when the clock is set back', (t) => {
+  const { connection, peer } = under(t, () => 'x');
+  peer.hasRoom = true;
+  const { now } = Date;
+  t.teardown(() => {
+    Date.now = now;
+  });
+  for (const date of [
+    'Sun, 06 Nov 1994 08:49:37 GMT',
+    'Mon, 07 Nov 1994 08:49:37 GMT',
+    'Sun, 06 Nov 1994 07:49:37 GMT',
+  ]) {
+    Date.now = () => Date.parse(date);
+    peer.said = '';
+    connection.received(Buffer.from(get('/')));
+    t.true(peer.said.includes(`\r\nDate: ${date}\r\n`), peer.said);
   }
 });

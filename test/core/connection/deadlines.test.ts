@@ -194,8 +194,8 @@ test('a peer that never reads one large part of a stream is closed', async (t) =
 test('a peer that reads slowly gets all of a large answer, whole or in one part of a stream', async (t) => {
   const size = 20_000_000;
   const { connect } = await serve(t, {
-    // All of it takes longer than that; each rest of the client is far shorter, on a busy machine too.
-    limits: { writeTimeoutMs: 2_000, maxBufferedOctets: 16_384 },
+    // The twin of this test on a clock of its own (`connection.test.ts`) takes longer than the deadline for all of it.
+    limits: { maxBufferedOctets: 16_384 },
     plugins: [
       handlers({
         'GET /part': async function* () {
@@ -208,7 +208,7 @@ test('a peer that reads slowly gets all of a large answer, whole or in one part 
   const clients = await Promise.all(
     ['/part', '/whole'].map(async (path) => {
       const client = await connect();
-      client.readSlowly(8);
+      client.readSlowly(1);
       client.send(request(`GET ${path}`));
       return client;
     }),
@@ -227,7 +227,7 @@ test('the last answer of a connection is not cut short for a peer that reads slo
     plugins: [handlers({ 'GET /': () => Buffer.alloc(size, 'x') })],
   });
   const client = await connect();
-  client.readSlowly(10);
+  client.readSlowly(1);
   client.send(request('GET /', ['Connection: close']));
   await client.closed();
   t.is((await client.response()).body.length, size);
@@ -415,15 +415,4 @@ test('a stop breaks off by force what does not finish in its time', async (t) =>
   await server.close();
   t.is(await busy.closed(), '');
   t.true(log.some(({ message }) => message.includes('broken off')));
-});
-
-test('a stop is not held up by a client that keeps its closed connection open', async (t) => {
-  const { server, connect } = await holding(t, 60_000);
-  const client = await connect();
-  client.send(request('GET /probe', ['Connection: close']));
-  await client.response();
-  t.is(await client.closed(), '');
-  // It neither ends nor closes its side; the server waits a moment for that, then does without.
-  await server.close();
-  t.pass();
 });

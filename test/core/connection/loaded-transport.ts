@@ -53,21 +53,30 @@ export class LoadedTransport implements Transport {
   }
 }
 
-/** One connection with one handler for GET, over such a peer. @param clock Its time, where the test tells it. */
+/**
+ * One connection with one handler for GET, over such a peer.
+ * @param time The clock of the server, for tests of its ticks. Without it no deadline is judged but by the test's own calls
+ * of `check`.
+ */
 export function loaded(
   handler: Handler,
   limits: Partial<Limits> = {},
-  clock?: { now: number },
-): { connection: Connection; peer: LoadedTransport } {
+  time?: () => number,
+): { connections: Connections; connection: Connection; peer: LoadedTransport } {
   const registry = new Registry([makeRoute('under-test', 'GET', '*', handler)]);
   const dispatcher = new Dispatcher(
     { registry, hooks: NO_HOOKS, dialects: [], taken: new Map() },
     new AllowedHosts('*'),
     silentLog,
   );
-  const connections = new Connections({ ...DEFAULT_LIMITS, ...limits }, dispatcher, silentLog);
+  const connections = new Connections(
+    { ...DEFAULT_LIMITS, ...limits },
+    dispatcher,
+    silentLog,
+    undefined,
+    time === undefined ? {} : { time },
+  );
+  if (time === undefined) connections.tick = () => {};
   const peer = new LoadedTransport();
-  // Ticks set it; what the test sets stays.
-  if (clock !== undefined) Object.defineProperty(connections, 'now', { get: () => clock.now, set: () => {} });
-  return { connection: connections.open(peer), peer };
+  return { connections, connection: connections.open(peer), peer };
 }
