@@ -6,7 +6,7 @@
  */
 
 import type { ResponseValue } from '../api/answer.js';
-import type { Hooks } from '../api/plugin.js';
+import type { Hooks, Unread } from '../api/plugin.js';
 import type { Request } from '../api/request.js';
 import { JackfieldError } from '../errors.js';
 import { abandon, abandonFaulty } from '../exchange/answer-source.js';
@@ -20,16 +20,21 @@ import type { MaybePromise } from '../maybe-promise.js';
 import type { AllowedHosts } from './allowed-hosts.js';
 import {
   type Answer,
+  codeOf,
+  dropStream,
   errorAnswer,
   isExpected,
   isStream,
+  type Refusal,
   replaceAnswer,
   toAnswer,
   toParts,
+  withCode,
 } from './answer.js';
 import { conditional } from './conditional.js';
 import { mustFit, withoutLostFields } from './hand-over.js';
 import { HttpError } from './http-error.js';
+import { invalid } from './invalid-answer.js';
 import type { Match, Registry } from './registry.js';
 import { logFields } from './request-state.js';
 
@@ -45,7 +50,14 @@ export interface Hook<S extends Stage = Stage> {
 
 export type HookTable = { readonly [S in Stage]: readonly Hook<S>[] };
 
-export const NO_HOOKS: HookTable = { request: [], handler: [], response: [], error: [], close: [] };
+export const NO_HOOKS: HookTable = {
+  request: [],
+  handler: [],
+  response: [],
+  error: [],
+  close: [],
+  unread: [],
+};
 
 /** Everything the plugins of a server contribute; replaced as a whole. */
 export interface Contributions {
@@ -159,26 +171,114 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
     return this.#idle;
   }
 
-  /** Tells the `close` hooks that an exchange is over. Called once for each that was dispatched. */
+  /**
+   * Runs the hooks for a refusal that the server made by itself. They work on `refusal` until the exchange is
+   * answered; an answer of a plugin that is still on its way meets no more of them.
+   * @param error What `error` hooks are called with; without, none is.
+   * @returns undefined where there is no hook to run. Never rejects.
+   */
+  refuse(exchange: Exchange, refusal: Refusal, error?: JackfieldError): Promise<void> | undefined {
+    const { request } = exchange;
+    if (request.forwarder === undefined) {
+      this.#inFlight++;
+      request.forwarder = this;
+    }
+    const { hooks } = this.#contributions;
+    const hasError = error !== undefined && hooks.error.length > 0;
+    if (!hasError && request.responseHooks >= hooks.response.length) return undefined;
+    return this.#runRefusalHooks(exchange, refusal, error);
+  }
+
+  async #runRefusalHooks(
+    exchange: Exchange,
+    refusal: Refusal,
+    error: JackfieldError | undefined,
+  ): Promise<void> {
+    const { request } = exchange;
+    const { error: errorHooks, response } = this.#contributions.hooks;
+    if (error !== undefined) {
+      for (const { plugin, fn } of errorHooks) {
+        const isReplaced = await this.#runRefusalHook(exchange, refusal, plugin, () => fn(request, error));
+        if (exchange.answered) return;
+        if (isReplaced) break;
+      }
+    }
+    while (request.responseHooks < response.length) {
+      const { plugin, fn } = response[request.responseHooks++]!;
+      await this.#runRefusalHook(exchange, refusal, plugin, () => fn(request, toParts(refusal.answer)));
+      if (exchange.answered) return;
+    }
+  }
+
+  /**
+   * A hook that fails is logged and the refusal stays: its status must not depend on a mistake of a plugin.
+   * @returns whether the hook has replaced the answer.
+   */
+  async #runRefusalHook(
+    exchange: Exchange,
+    refusal: Refusal,
+    plugin: string,
+    run: () => unknown,
+  ): Promise<boolean> {
+    const { request } = exchange;
+    try {
+      request.unsent = refusal.answer.body;
+      const by = await this.#runHook(plugin, request, run);
+      if (by === undefined) return false;
+      if (exchange.answered) {
+        if (by.body !== refusal.answer.body) abandon(by.body);
+        return false;
+      }
+      if (by.handOver !== undefined)
+        throw invalid('It takes the connection over in place of a refusal by the server.');
+      refusal.answer = withoutLoss(refusal.answer, by);
+      return true;
+    } catch (thrown) {
+      this.#blame(plugin, Blamed.is(thrown) ? thrown.error : thrown, request);
+      if (!exchange.answered) dropStream(refusal);
+      return false;
+    } finally {
+      if (!exchange.answered) request.unsent = undefined;
+    }
+  }
+
+  /** Calls the `unread` hooks. */
+  unread(unread: Unread): void {
+    for (const { plugin, fn } of this.#contributions.hooks.unread)
+      this.#callLast(
+        () => fn(unread),
+        (error) =>
+          this.#log.error(
+            { plugin, code: unread.code, err: error },
+            'A plugin failed while it handled a request that could not be read.',
+          ),
+      );
+  }
+
+  /** Tells the `close` hooks that an exchange is over. Called once for each that was dispatched or refused. */
   closed(exchange: Exchange): void {
     if (this.watchesClose) this.#tellClosed(exchange);
     if (--this.#inFlight === 0) this.#whenIdle?.();
   }
 
-  #tellClosed({ request, status, contentOctets, startedAt, sent }: Exchange): void {
+  #tellClosed({ request, status, code, contentOctets, startedAt, sent }: Exchange): void {
     const durationMs = performance.now() - startedAt;
-    const outcome = { status, contentOctets, durationMs, isComplete: sent, route: request.route };
-    for (const { plugin, fn } of this.#contributions.hooks.close) {
-      try {
-        const result = fn(request, outcome);
-        // A thenable of another library may reject twice, or throw.
-        if (isPromise(result))
-          promiseThen.call(Promise.resolve(result), undefined, (error: unknown) =>
-            this.#blame(plugin, error, request),
-          );
-      } catch (error) {
-        this.#blame(plugin, error, request);
-      }
+    const outcome = { status, contentOctets, durationMs, isComplete: sent, route: request.route, code };
+    for (const { plugin, fn } of this.#contributions.hooks.close)
+      this.#callLast(
+        () => fn(request, outcome),
+        (error) => this.#blame(plugin, error, request),
+      );
+  }
+
+  /** Calls a hook whose result nobody waits for. */
+  #callLast(run: () => unknown, failed: (error: unknown) => void): void {
+    try {
+      const result = run();
+      // A thenable of another library may reject twice, or throw.
+      if (isPromise(result)) promiseThen.call(Promise.resolve(result), undefined, failed);
+    } catch (error) {
+      failed(error);
     }
   }
 
@@ -209,7 +309,7 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
     const allowed = registry.allowedMethods(path);
     if (registry.takesMethod(method) && allowed.length === 0) throw new JackfieldError('NOT_FOUND');
     const { message, status } = new JackfieldError('METHOD_NOT_ALLOWED');
-    throw new HttpError(status, message, { Allow: allowed.join(', ') });
+    throw new HttpError(status, message, { Allow: allowed.join(', ') }, 'METHOD_NOT_ALLOWED');
   }
 
   /** Never throws nor rejects, as `#failed` does not. */
@@ -253,7 +353,10 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
     } catch (error) {
       answer = await this.#failed(request, error);
     }
-    for (const { plugin, fn } of this.#contributions.hooks.response) {
+    const { response } = this.#contributions.hooks;
+    // The server may have refused the request meanwhile, or the client gone: then nobody sends this answer.
+    while (request.responseHooks < response.length && !request.isAborted) {
+      const { plugin, fn } = response[request.responseHooks++]!;
       request.unsent = answer.body;
       try {
         const now: Answer = answer;
@@ -305,7 +408,8 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
     }
     if (!expected) this.#blame(plugin, error, request);
     const hooks = this.#contributions.hooks.error;
-    return hooks.length === 0
+    // What was refused or lost meanwhile gets no answer of this error.
+    return hooks.length === 0 || request.isAborted
       ? this.#tell(request, plugin, error)
       : this.#runErrorHooks(request, plugin, error);
   }
@@ -324,7 +428,7 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
     for (const { plugin, fn } of this.#contributions.hooks.error) {
       try {
         const answer = await this.#runHook(plugin, request, () => fn(request, error));
-        if (answer !== undefined) return answer;
+        if (answer !== undefined) return withCode(answer, codeOf(error));
       } catch (again) {
         // An error hook that fails must not start another round of error hooks.
         this.#blame(plugin, Blamed.is(again) ? again.error : again, request);

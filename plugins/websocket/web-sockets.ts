@@ -1,7 +1,6 @@
 /** Sockets of one kind: their handshake, their heartbeat and their end. */
 import { WebSocketServer } from 'ws';
 import {
-  HttpError,
   JackfieldError,
   type PluginContext,
   type Request,
@@ -173,8 +172,7 @@ function expectOrigin(
   if (origin === undefined || allowed === '*') return;
   const isAllowed = allowed === 'same-host' ? isHost(origin, host) : allowed.includes(origin);
   if (isAllowed) return;
-  const { status, message } = new JackfieldError('ORIGIN_NOT_ALLOWED', origin);
-  throw new HttpError(status, message);
+  throw new JackfieldError('ORIGIN_NOT_ALLOWED', origin);
 }
 
 /** Compared with their ports; the usual one of the scheme may be left out. */
