@@ -346,9 +346,12 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
     try {
       answer = this.#preset(request) ?? (await this.#runHooks('request', request));
       if (answer === undefined) {
+        mustGoOn(request);
         const match = this.#find(request);
         request.params = match.params;
-        answer = (await this.#runHooks('handler', request)) ?? (await this.#call(match, request));
+        answer = await this.#runHooks('handler', request);
+        mustGoOn(request);
+        answer ??= await this.#call(match, request);
       }
     } catch (error) {
       answer = await this.#failed(request, error);
@@ -376,6 +379,7 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
 
   async #runHooks(stage: 'request' | 'handler', request: ExchangeRequest): Promise<Answer | undefined> {
     for (const { plugin, fn } of this.#contributions.hooks[stage]) {
+      mustGoOn(request);
       const answer = await this.#runHook(plugin, request, () => fn(request));
       if (answer !== undefined) return answer;
     }
@@ -444,6 +448,14 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
       'A plugin failed while it handled a request.',
     );
   }
+}
+
+/**
+ * While a hook waited, the server may have refused the request, or the client gone: then nothing more is done for it.
+ * Errors: CONNECTION_LOST, which nobody is sent.
+ */
+function mustGoOn(request: ExchangeRequest): void {
+  if (request.isAborted) throw new JackfieldError('CONNECTION_LOST');
 }
 
 /** A stream that a hook has put something whole in the place of is read by nobody; one behind a stream may be its source. */
