@@ -184,9 +184,9 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
       request.forwarder = this;
     }
     const { hooks } = this.#contributions;
-    const hasError = error !== undefined && hooks.error.length > 0;
+    const hasError = error !== undefined && hooks.error.length > 0 && !request.errorHooks;
     if (!hasError && request.responseHooks >= hooks.response.length) return undefined;
-    return this.#runRefusalHooks(exchange, refusal, error);
+    return this.#runRefusalHooks(exchange, refusal, hasError ? error : undefined);
   }
 
   async #runRefusalHooks(
@@ -197,6 +197,7 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
     const { request } = exchange;
     const { error: errorHooks, response } = this.#contributions.hooks;
     if (error !== undefined) {
+      request.errorHooks = true;
       for (const { plugin, fn } of errorHooks) {
         const isReplaced = await this.#runRefusalHook(exchange, refusal, plugin, () => fn(request, error));
         if (exchange.answered) return;
@@ -429,6 +430,7 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
   }
 
   async #runErrorHooks(request: ExchangeRequest, culprit: string, error: unknown): Promise<Answer> {
+    request.errorHooks = true;
     for (const { plugin, fn } of this.#contributions.hooks.error) {
       try {
         const answer = await this.#runHook(plugin, request, () => fn(request, error));

@@ -474,22 +474,25 @@ test('the body of a refused request cannot be read, and reading it asks the clie
   t.like(told, { code: 'BODY_TOO_LARGE' });
 });
 
-test('a hook that waits when a deadline comes is called once', async (t) => {
-  let calls = 0;
-  const { answer, seen } = await answerWith(
-    t,
-    ({ hook }) =>
-      hook('response', () => {
-        calls++;
-        return new Promise<undefined>(() => {});
-      }),
-    request('GET /page'),
-    { limits: { handlerTimeoutMs: 50 } },
-  );
-  t.is(answer.status, 503);
-  t.is(calls, 1);
-  t.deepEqual(seen.hooks, ['request', 'handler', 'response', 'error', 'close']);
-});
+for (const stage of ['response', 'error'] as const) {
+  test(`an ${stage} hook that waits when a deadline comes is called once`, async (t) => {
+    let calls = 0;
+    const { answer, seen } = await answerWith(
+      t,
+      ({ hook }) =>
+        hook(stage, () => {
+          calls++;
+          return new Promise<undefined>(() => {});
+        }),
+      request('GET /throw'),
+      { limits: { handlerTimeoutMs: 50 } },
+    );
+    t.is(answer.status, 503);
+    t.is(calls, 1);
+    t.deepEqual(seen.hooks, HANDLED);
+    t.is(seen.outcome?.code, 'HANDLER_TIMEOUT');
+  });
+}
 
 test('a request that is refused behind others in a pipeline is answered behind them', async (t) => {
   const witness = new Witness();
