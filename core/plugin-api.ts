@@ -18,6 +18,7 @@ export {
   type PluginContext,
   type ServerStats,
   type Storage,
+  type Unread,
 } from './api/plugin.js';
 export type { InterimResponse, ParamsOf, Request } from './api/request.js';
 export { lazyOptions } from './config/lazy-options.js';

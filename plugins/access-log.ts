@@ -1,14 +1,14 @@
 /**
- * Writes a line about every exchange: JSON, or one of the two formats of Apache.
+ * Writes a line about every response of the server: JSON, or one of the two formats of Apache. A request whose head
+ * could not be read has a line too, with what was received of its request line.
  * Source: Apache's mod_log_config for `common` and `combined`. Errors: PLUGIN_SETUP_FAILED where the file cannot be
- * opened. Requests that the parser refuses, and those turned away because of load, are no exchange of any plugin and
- * have no line.
+ * opened.
  */
 import path from 'node:path';
 import pino from 'pino';
 import { z } from 'zod';
-import { definePlugin, type Outcome, pathMatcher, type Request } from '../core/plugin-api.js';
-import { combined, common } from './access-log/apache.js';
+import { definePlugin, type Outcome, pathMatcher, type Request, type Unread } from '../core/plugin-api.js';
+import { combined, common, unreadCombined, unreadCommon } from './access-log/apache.js';
 import { LogSink } from './access-log/log-sink.js';
 import { type Redaction, redactQuery } from './access-log/redact-query.js';
 import { identity } from './shared/identity.js';
@@ -78,15 +78,23 @@ export default definePlugin({
     const isSkipped = options.skip.map((pattern) => pathMatcher(pattern));
     const write = options.format === 'json' ? jsonWriter(sink, options) : apacheWriter(sink, options);
     hook('close', (request, outcome) => {
-      if (!isSkipped.some((matches) => matches(request.path))) write(request, outcome);
+      if (!isSkipped.some((matches) => matches(request.path))) write.exchange(request, outcome);
     });
+    // It has no path that could be skipped.
+    hook('unread', (unread) =>
+      write.unread({ ...unread, requestLine: redactQuery(unread.requestLine, options.redactQuery) }),
+    );
   },
 });
 
 /** What JSON lets stand, and a terminal may obey or a program take for the end of a line. */
 const UNSAFE = /[\x7f-\x9f\u2028\u2029]/g;
 
-type Write = (request: Request, outcome: Outcome) => void;
+interface Writer {
+  exchange(request: Request, outcome: Outcome): void;
+  /** Its request line is redacted. */
+  unread(unread: Unread): void;
+}
 
 interface WriterOptions {
   readonly format: 'json' | 'common' | 'combined';
@@ -95,30 +103,35 @@ interface WriterOptions {
   readonly redactQuery: Redaction;
 }
 
-function apacheWriter(sink: LogSink, options: WriterOptions): Write {
-  const line = options.format === 'common' ? common : combined;
-  return (request, outcome) => {
-    const { referer } = request.headers;
-    const text = line({
-      request,
-      outcome,
-      target: redactQuery(request.target, options.redactQuery),
-      referrer: referer && redactQuery(referer, options.redactQuery),
-      user: identity(request)?.name,
-      at: new Date(Date.now() - outcome.durationMs),
-    });
-    sink.write(`${text}\n`);
+function apacheWriter(sink: LogSink, options: WriterOptions): Writer {
+  const isCommon = options.format === 'common';
+  const line = isCommon ? common : combined;
+  const unreadLine = isCommon ? unreadCommon : unreadCombined;
+  return {
+    exchange: (request, outcome) => {
+      const { referer } = request.headers;
+      const text = line({
+        request,
+        outcome,
+        target: redactQuery(request.target, options.redactQuery),
+        referrer: referer && redactQuery(referer, options.redactQuery),
+        user: identity(request)?.name,
+        at: new Date(Date.now() - outcome.durationMs),
+      });
+      sink.write(`${text}\n`);
+    },
+    unread: (unread) => sink.write(`${unreadLine(unread, new Date())}\n`),
   };
 }
 
-function jsonWriter(sink: LogSink, options: WriterOptions): Write {
+function jsonWriter(sink: LogSink, options: WriterOptions): Writer {
   const lines = pino(
     { base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (level) => ({ level }) } },
     { write: (line) => sink.write(line.replaceAll(UNSAFE, asEscape)) },
   );
   const redacted = new Set(options.redactHeaders.map((name) => name.toLowerCase()));
   const extra = options.headers.map((name) => name.toLowerCase());
-  return (request, { status, contentOctets, durationMs, isComplete }) => {
+  const exchange: Writer['exchange'] = (request, { status, code, contentOctets, durationMs, isComplete }) => {
     const { method, target, headers, httpVersion, remoteAddress, host, dialect } = request;
     const shown = extra.flatMap((name): [string, string][] => {
       const value = headers[name];
@@ -134,6 +147,7 @@ function jsonWriter(sink: LogSink, options: WriterOptions): Write {
       dialect: dialect === '' ? undefined : dialect,
       host,
       status,
+      code,
       contentOctets,
       durationMs: Math.round(durationMs * 1_000) / 1_000,
       // Only where it is remarkable.
@@ -143,6 +157,9 @@ function jsonWriter(sink: LogSink, options: WriterOptions): Write {
       headers: extra.length === 0 ? undefined : Object.fromEntries(shown),
     });
   };
+  const unread: Writer['unread'] = ({ remoteAddress, requestLine, status, code, contentOctets }) =>
+    lines.info({ remoteAddress, requestLine, status, code, contentOctets });
+  return { exchange, unread };
 }
 
 /** These characters stand within strings only, where an escape means the same. */

@@ -38,7 +38,7 @@ export default definePlugin({
 
     const requests = new Counter({
       name: 'jackfield_requests_total',
-      help: 'Exchanges that ended, by method, route and status; "aborted" where no answer was sent.',
+      help: 'Exchanges that ended, by method, route and status; "aborted" where no answer was sent. Method and route are "none" for a request that could not be read.',
       labelNames: ['method', 'route', 'status'],
       registers,
     });
@@ -47,6 +47,12 @@ export default definePlugin({
       help: 'From the end of the header section until the answer was handed to the socket.',
       labelNames: ['method', 'route'],
       buckets: options.buckets,
+      registers,
+    });
+    const errors = new Counter({
+      name: 'jackfield_errors_total',
+      help: 'Responses that report an error of the server, by its code.',
+      labelNames: ['code'],
       registers,
     });
     const failures = new Counter({
@@ -80,7 +86,7 @@ export default definePlugin({
     );
     counter(
       'jackfield_requests_refused_total',
-      'Requests turned away because of load before any plugin saw them.',
+      'Requests turned away because of load before a handler saw them.',
       () => stats().requestsRefused,
     );
     if (options.process) onClose(countProcess(registers));
@@ -92,10 +98,15 @@ export default definePlugin({
       return known.has(method) ? method : 'other';
     };
 
-    hook('close', (request, { status, route, durationMs }) => {
+    hook('close', (request, { status, code, route, durationMs }) => {
       const labels = { method: methodOf(request.method), route: route === '' ? 'none' : route };
       requests.inc({ ...labels, status: status === 0 ? 'aborted' : status });
       durations.observe(labels, durationMs / 1_000);
+      if (code !== undefined) errors.inc({ code });
+    });
+    hook('unread', ({ status, code }) => {
+      requests.inc({ method: 'none', route: 'none', status });
+      errors.inc({ code });
     });
     hook('error', (_request, error) => {
       if (error instanceof JackfieldError && error.code.startsWith('STORAGE_'))

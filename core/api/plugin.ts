@@ -1,6 +1,6 @@
 /** A plugin: what it is, what its set-up is given, and where its hooks stand. */
 import type { StandardSchema } from '../config/standard-schema.js';
-import type { JackfieldError } from '../errors.js';
+import type { ErrorCode, JackfieldError } from '../errors.js';
 import type { Dialect } from '../http/dialect.js';
 import type { Log } from '../log.js';
 import type { MaybePromise } from '../maybe-promise.js';
@@ -70,6 +70,26 @@ export interface Outcome {
   readonly isComplete: boolean;
   /** The pattern of the handler that was found, of GET's where HEAD was forwarded to it; `''` where none was. */
   readonly route: string;
+  /** Of the error that the answer reports (`core/ERRORS.md`); undefined for others, and for an HttpError without code. */
+  readonly code?: ErrorCode | undefined;
+}
+
+/**
+ * An error response to octets that are not a request: the request line or the header section is faulty, too large, or
+ * did not arrive in time. It is the last response of its connection. For `unread` hooks.
+ */
+export interface Unread {
+  readonly status: number;
+  readonly code: ErrorCode;
+  /** Of the peer, without port; `''` on a Unix socket. What a proxy says about its client was not read. */
+  readonly remoteAddress: string;
+  /**
+   * What was received of the request line: the first 256 octets at most, `''` for nothing. It is not a valid line in
+   * most cases; quotes, backslashes and all octets that are not printable ASCII are escaped: `\"`, `\\`, `\xhh`.
+   */
+  readonly requestLine: string;
+  /** Octets of content of the response, as for `Outcome`. */
+  readonly contentOctets: number;
 }
 
 /** What a server counts, for `stats`. */
@@ -78,7 +98,7 @@ export interface ServerStats {
   readonly connections: number;
   /** Closed at once because of `limits.maxConnections`, since the start. */
   readonly connectionsRefused: number;
-  /** Answered OVERLOADED before any plugin saw them, since the start. */
+  /** Answered OVERLOADED before a handler saw them, since the start. */
   readonly requestsRefused: number;
   /** Exchanges under way. */
   readonly exchanges: number;
@@ -94,6 +114,12 @@ export interface ServerStats {
  * - `response`: an answer is there, nothing of it is sent. Returning a response replaces it.
  * - `error`: something threw; the error response is about to be made. Returning a response replaces it.
  * - `close`: the answer was handed to the socket whole, or the exchange was broken off. What it returns is ignored.
+ * - `unread`: the server answered something whose head it could not read, so there is no request and no other hook ran.
+ *   What it returns is ignored.
+ *
+ * A refusal by the server itself of a request whose head was read (a body that is too large, a deadline) runs `error`
+ * (not for OVERLOADED), `response` and `close`. All of its `error` and `response` hooks together have a second; then it
+ * is sent as they left it. One that throws is logged, and its part is left out.
  */
 export interface Hooks {
   crossSite(request: Request): boolean | undefined;
@@ -102,6 +128,7 @@ export interface Hooks {
   response(request: Request, response: ResponseParts): MaybePromise<ResponseValue | undefined | void>;
   error(request: Request, error: unknown): MaybePromise<ResponseValue | undefined | void>;
   close(request: Request, outcome: Outcome): MaybePromise<void>;
+  unread(unread: Unread): MaybePromise<void>;
 }
 
 /** What `setup` is given. All of it may be taken apart: `setup({ handle, storage }) { … }`. */

@@ -63,13 +63,17 @@ export class AnswerSender {
     } else this.#sendStream(exchange, answer, body, streamFraming(answer, head.minorVersion));
   }
 
-  /** Answers what never became an exchange; the last answer of its connection. */
-  sendError(error: JackfieldError, isHead: boolean): void {
+  /**
+   * Answers what never became an exchange; the last answer of its connection.
+   * @returns the octets of its content.
+   */
+  sendError(error: JackfieldError, isHead: boolean): number {
     const { status, fields, body } = errorAnswer(error);
     const text = toLatin1(String(body));
     const head =
       fields.text.opening(status, this.#services.clock.date) + fields.text.ending(text.length, 'close');
     this.#outbox.text(isHead ? head : head + text);
+    return isHead ? 0 : text.length;
   }
 
   /** In place of an answer that would hand the connection over. @param why Absent where it is the plugin's own fault. */
@@ -86,6 +90,7 @@ export class AnswerSender {
   /** The head behind which the connection is somebody else's: it says nothing of a body or of staying open. */
   sendHandOver(exchange: Exchange, { status, fields }: Answer): void {
     exchange.headSent = true;
+    exchange.status = status;
     // RFC 9110 §7.8: who asked for both is told to go on before it is told to switch.
     if (exchange.request.head.section.expectsContinue && !exchange.continueSent)
       this.#outbox.text('HTTP/1.1 100 Continue\r\n\r\n');
@@ -102,6 +107,7 @@ export class AnswerSender {
   #head(exchange: Exchange, answer: Answer, framing: ResponseFraming): string {
     exchange.headSent = true;
     exchange.status = answer.status;
+    exchange.code = answer.code;
     if (framing === 'close') this.isLast = true;
     const isOld = exchange.request.head.minorVersion === 0;
     if (typeof framing === 'number' && !this.isLast && !isOld)
@@ -237,6 +243,7 @@ export class AnswerSender {
     const written = exchange.request.head.claim!.write(told);
     this.isLast ||= written.close;
     exchange.status = answer.status;
+    exchange.code = answer.code;
     if (written.withBody) exchange.contentOctets = octets.length;
     this.#outbox.text(written.head);
     if (written.withBody) this.#outbox.octets(octets);
@@ -249,6 +256,15 @@ export class AnswerSender {
     this.#services.log.error(
       { plugin: handledBy, method, path, code: 'HANDLER_TIMEOUT', ...logFields.get(request) },
       sentence,
+    );
+  }
+
+  /** The log names the plugin; the client gets its refusal. */
+  tellHooksLate({ request }: Exchange): void {
+    const { handledBy, method, path } = request;
+    this.#services.log.error(
+      { plugin: handledBy, method, path, ...logFields.get(request) },
+      'A hook took too long for a refusal by the server, which was sent without it.',
     );
   }
 

@@ -14,7 +14,7 @@ import { abandon } from '../exchange/answer-source.js';
 import type { Exchange } from '../exchange/exchange.js';
 import { ExchangeRequest, type Informer } from '../exchange/exchange-request.js';
 import { type BodySource, RequestBody } from '../exchange/request-body.js';
-import { type Answer, errorAnswer, isStream } from '../handlers/answer.js';
+import { type Answer, dropStream, errorAnswer, isStream, type Refusal } from '../handlers/answer.js';
 import type { Dispatcher } from '../handlers/dispatcher.js';
 import type { HandOver } from '../handlers/hand-over.js';
 import { interimText } from '../handlers/interim.js';
@@ -28,6 +28,7 @@ import { Inbox } from './inbox.js';
 import { Outbox } from './outbox.js';
 import type { Overload } from './overload.js';
 import { mayFollow, PHASE, type Phase, type PhaseName, phaseName } from './phases.js';
+import type { ServedExchange } from './served-exchange.js';
 import { TakenConnection } from './taken-connection.js';
 import type { Tap, Transport, TransportEvents } from './transport.js';
 import type { TrustedProxies } from './trusted-proxies.js';
@@ -70,7 +71,7 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
   #requestSince = UNDATED;
   /** Since when the peer has taken nothing; `UNDATED` while it keeps up. */
   #blockedSince = UNDATED;
-  #exchange: Exchange | undefined;
+  #exchange: ServedExchange | undefined;
   /** Present once a plugin has taken the connection over: what comes from then on is its own, and no exchange is left. */
   #taken: TakenConnection | undefined;
   #pumping = false;
@@ -153,6 +154,8 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
     this.#outbox.drained();
     this.#inbox.drop();
     if (exchange !== undefined) {
+      // For hooks that still work on an answer: nothing is sent any more.
+      exchange.answered = true;
       const lost = new JackfieldError('CONNECTION_LOST');
       exchange.request.abort(lost);
       exchange.body?.fail(lost);
@@ -196,6 +199,7 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
     if (due === 'rest') this.#parser.rest();
     else if (due === 'close') this.#close();
     else if (due === 'break-off') this.destroy();
+    else if (due === 'send-refusal') this.#hooksLate(this.#exchange!);
     else if (due !== undefined) {
       if (due === 'HANDLER_TIMEOUT') this.#sender.tellTimeout(this.#exchange!);
       this.#refuse(new JackfieldError(due));
@@ -294,19 +298,16 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
     this.#phaseSince = UNDATED;
   }
 
-  #begin(): void {
-    const head = this.#parser.head!;
-    const body =
-      head.section.framing.kind === 'none'
-        ? undefined
-        : new RequestBody(this, this.#services.limits.maxBufferedOctets);
+  /** @param isRefused The parser has refused the head: nothing of a body is read. */
+  #open(head: RequestHead, overload: Overload | undefined, isRefused: boolean): ServedExchange {
+    const { dispatcher, limits } = this.#services;
+    const hasBody = isRefused || head.section.framing.kind !== 'none';
+    const body = hasBody ? new RequestBody(this, limits.maxBufferedOctets) : undefined;
     const peer = this.#transport;
     const origin = this.#proxies === undefined ? peer : this.#proxies.originOf(peer, head.section);
     const request = new ExchangeRequest(head, origin, body, this);
     if (this.#peerMayBeGone) request.endClient();
-    const { dispatcher, overload } = this.#services;
-    const refused = overload?.isOver === true;
-    const exchange: Exchange = {
+    const exchange: ServedExchange = {
       request,
       dispatcher,
       overload,
@@ -315,20 +316,26 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
       answered: false,
       headSent: false,
       sent: false,
-      refused,
+      refusal: undefined,
       startedAt: dispatcher.watchesClose ? performance.now() : 0,
       status: 0,
+      code: undefined,
       contentOctets: 0,
       continueSent: false,
     };
     this.#exchange = exchange;
     this.#enter(PHASE.handling);
+    return exchange;
+  }
+
+  #begin(): void {
+    const { dispatcher, overload } = this.#services;
+    const isOver = overload?.isOver === true;
+    const exchange = this.#open(this.#parser.head!, isOver ? undefined : overload, false);
+    const { request, body } = exchange;
     if (overload !== undefined) {
-      if (refused) {
-        // A body that is on its way would be read for nothing.
-        body?.discard();
-        const close = !exchange.received && this.#takeBody(exchange) !== 'complete';
-        this.#answer(exchange, overload.refuse(close));
+      if (isOver) {
+        this.#turnAway(exchange, overload);
         return;
       }
       overload.begin();
@@ -347,9 +354,17 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
     );
   }
 
-  #answerLate(exchange: Exchange, answer: Answer): void {
+  #turnAway(exchange: ServedExchange, overload: Overload): void {
+    // A body that is on its way would be read for nothing.
+    exchange.body?.fail(new JackfieldError('OVERLOADED'));
+    exchange.body?.discard();
+    const close = !exchange.received && this.#takeBody(exchange) !== 'complete';
+    this.#answerRefusal(exchange, overload.refuse(close));
+  }
+
+  #answerLate(exchange: ServedExchange, answer: Answer): void {
     try {
-      if (exchange.answered) abandon(answer.body);
+      if (exchange.answered || exchange.refusal !== undefined) abandon(answer.body);
       else {
         this.#services.clock.tick();
         this.#answer(exchange, answer);
@@ -417,13 +432,35 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
 
   /** Ends the exchange under way, or the connection's reading, with an error; then closes. */
   #refuse(error: JackfieldError): void {
+    const { refusedHead } = this.#parser;
     const exchange = this.#exchange;
-    if (exchange === undefined) {
-      this.#sender.sendError(error, this.#parser.isHead);
-      this.#close();
+    if (exchange === undefined && refusedHead === undefined) {
+      this.#answerUnread(error);
       return;
     }
-    exchange.request.abort(error);
+    if (exchange === undefined) this.#refuseExchange(this.#open(refusedHead!, undefined, true), error);
+    else if (exchange.refusal === undefined || exchange.answered) {
+      exchange.request.abort(error);
+      this.#refuseExchange(exchange, error);
+    }
+  }
+
+  /** There is no request, so there is no exchange. */
+  #answerUnread(error: JackfieldError): void {
+    const { code, status } = error;
+    const { isHead, requestLine } = this.#parser;
+    const contentOctets = this.#sender.sendError(error, isHead);
+    this.#close();
+    this.#services.dispatcher.unread({
+      status,
+      code,
+      remoteAddress: this.#transport.remoteAddress,
+      requestLine: escaped(requestLine),
+      contentOctets,
+    });
+  }
+
+  #refuseExchange(exchange: ServedExchange, error: JackfieldError): void {
     exchange.body?.fail(error);
     this.#sender.isLast = true;
     if (exchange.answered) {
@@ -431,9 +468,44 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
       if (exchange.sent) this.#close();
       return;
     }
-    this.#answer(exchange, { ...errorAnswer(error), close: true });
-    this.#outbox.flush();
-    if (exchange.sent) this.#close();
+    // What still comes of it is for nobody.
+    exchange.body?.discard();
+    this.#answerRefusal(exchange, { ...errorAnswer(error), close: true }, error);
+  }
+
+  /** Sends an answer of the server's own as soon as the hooks are through with it. @param error For `error` hooks. */
+  #answerRefusal(exchange: ServedExchange, answer: Answer, error?: JackfieldError): void {
+    const refusal: Refusal = { plain: answer, answer };
+    exchange.refusal = refusal;
+    this.#phaseSince = UNDATED;
+    const hooks = exchange.dispatcher.refuse(exchange, refusal, error);
+    if (hooks === undefined) {
+      this.#sendRefusal(exchange, refusal);
+      return;
+    }
+    hooks
+      .then(() => {
+        if (exchange.answered) return;
+        this.#sendRefusal(exchange, refusal);
+        this.#pump();
+      })
+      .catch((error: unknown) => this.#fault(error));
+  }
+
+  #sendRefusal(exchange: Exchange, refusal: Refusal): void {
+    this.#answer(exchange, refusal.answer);
+    if (!this.#pumping) this.#outbox.flush();
+    if (exchange.sent && this.#sender.isLast) this.#close();
+  }
+
+  /** A hook does not come to its end: the refusal does not wait for it. */
+  #hooksLate(exchange: ServedExchange): void {
+    const { refusal } = exchange;
+    if (refusal === undefined || exchange.answered) return;
+    this.#sender.tellHooksLate(exchange);
+    dropStream(refusal);
+    this.#sendRefusal(exchange, refusal);
+    this.#pump();
   }
 
   #answer(exchange: Exchange, answer: Answer): void {
@@ -540,7 +612,6 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
   }
 
   #over(exchange: Exchange): void {
-    if (exchange.refused) return;
     exchange.overload?.end();
     exchange.dispatcher.closed(exchange);
   }
@@ -567,4 +638,13 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
     this.#phase = phase;
     this.#phaseSince = UNDATED;
   }
+}
+
+/** As Apache escapes its logs: what a client sent may hold line ends and codes that a terminal obeys. */
+function escaped(latin1: string): string {
+  return latin1.replaceAll(/["\\]|[^\x20-\x7e]/g, (character) =>
+    character === '"' || character === '\\'
+      ? `\\${character}`
+      : `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`,
+  );
 }

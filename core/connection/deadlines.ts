@@ -1,7 +1,7 @@
 /** Which deadline of a connection is over, by where it stands. */
 import type { Limits } from '../config/limits.js';
-import type { Exchange } from '../exchange/exchange.js';
 import { PHASE, type Phase } from './phases.js';
+import type { ServedExchange } from './served-exchange.js';
 
 /** Where a connection stands. Times in milliseconds. */
 export interface Standing {
@@ -13,17 +13,24 @@ export interface Standing {
   readonly blocked: number;
   readonly isBlocked: boolean;
   readonly midRequest: boolean;
-  readonly exchange: Exchange | undefined;
+  readonly exchange: ServedExchange | undefined;
 }
 
 /**
  * - `rest`: give back the memory that only serves speed.
  * - `close`, `break-off`: with and without the peer's time to read what was sent.
+ * - `send-refusal`: the hooks that work on a refusal have had their time.
  * - a code: refuse with it.
  */
-export type Due = 'rest' | 'close' | 'break-off' | 'REQUEST_TIMEOUT' | 'HANDLER_TIMEOUT';
+export type Due = 'rest' | 'close' | 'break-off' | 'send-refusal' | 'REQUEST_TIMEOUT' | 'HANDLER_TIMEOUT';
 
 const REST_AFTER_MS = 5_000;
+
+/**
+ * For all hooks of one refusal together, milliseconds. They add a few fields; a client that is refused, or a server
+ * with too much to do, must not wait for more.
+ */
+const REFUSAL_HOOKS_MS = 1_000;
 
 /** How long a closing connection still reads, so that the last answer is not lost to a reset (RFC 9112 §9.6). */
 export const LINGER_MS = 2_000;
@@ -52,6 +59,7 @@ export function dueNow(limits: Limits, standing: Standing): Due | undefined {
 
 function dueOfHandler(limits: Limits, { exchange, inPhase, inRequest }: Standing): Due | undefined {
   if (exchange === undefined) return undefined;
+  if (exchange.refusal !== undefined) return inPhase > REFUSAL_HOOKS_MS ? 'send-refusal' : undefined;
   // While the body is still on its way its sender is waited for, not the handler, unless the handler holds it up.
   if (!exchange.received && exchange.body?.isFull !== true)
     return inRequest > limits.requestTimeoutMs ? 'REQUEST_TIMEOUT' : undefined;

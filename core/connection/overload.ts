@@ -32,7 +32,7 @@ export class Overload {
     this.#refusals = new CountedWarning(log, 'Requests were turned away: the server is overloaded.');
     const { status, sentence } = ERRORS.OVERLOADED;
     const fields = { 'Retry-After': String(limits.retryAfterSeconds) };
-    this.#answer = errorAnswer(new HttpError(status, sentence, fields));
+    this.#answer = errorAnswer(new HttpError(status, sentence, fields, 'OVERLOADED'));
     if (Number.isFinite(limits.maxLoopDelayMs))
       this.#sampling = setInterval(() => this.sample(), SAMPLE_MS).unref();
   }

@@ -39,6 +39,10 @@ export class ExchangeRequest implements Request {
   forwarder: Forwarder | undefined = undefined;
   /** The body of an answer that hooks still work on. */
   unsent: ResponseBody | undefined = undefined;
+  /** Whether `error` hooks have been called: a refusal calls none again. */
+  errorHooks = false;
+  /** How many `response` hooks have been called: each is called once, for the answer or for a refusal. */
+  responseHooks = 0;
   /** Filled in when the registry has found a handler. */
   params: Params = NO_PARAMS;
   readonly #origin: Origin;

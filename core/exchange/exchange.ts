@@ -1,5 +1,6 @@
 /** One request and its answer, as far as they are. */
 
+import type { ErrorCode } from '../errors.js';
 import type { ExchangeRequest } from './exchange-request.js';
 import type { RequestBody } from './request-body.js';
 import type { TakenConnections } from './taken-connections.js';
@@ -16,7 +17,7 @@ export interface Exchange {
   readonly request: ExchangeRequest;
   /** The one that began it also ends it, whatever a reload has put in its place. */
   readonly dispatcher: Dispatching;
-  /** Where it is counted; a reload may have put another in its place. */
+  /** Where it is counted, if it is; a reload may have put another in its place. */
   readonly overload: { end(): void } | undefined;
   /** Absent where the request has none. */
   readonly body: RequestBody | undefined;
@@ -28,12 +29,12 @@ export interface Exchange {
   headSent: boolean;
   /** The answer was handed to the transport whole. */
   sent: boolean;
-  /** Turned away because of load: no plugin has seen it. */
-  readonly refused: boolean;
   /** When it began, by `performance.now()`; 0 where nobody asks. */
   readonly startedAt: number;
   /** Of the final answer; 0 until its head is written. */
   status: number;
+  /** Of the error that the final answer reports. */
+  code: ErrorCode | undefined;
   /** Octets of content in the outbox so far. */
   contentOctets: number;
   /** `100 Continue` was sent (RFC 9110 §10.1.1). */

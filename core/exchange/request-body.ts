@@ -56,6 +56,8 @@ export class RequestBody implements AsyncIterable<Uint8Array> {
 
   /** @param trailers Names and values in turn. */
   complete(trailers: readonly string[]): void {
+    // Of a body that was refused nobody gets what came of it.
+    if (this.#error !== undefined) return;
     this.#rawTrailers = trailers;
     this.#trailers = undefined;
     this.#complete = true;

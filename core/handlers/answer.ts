@@ -4,8 +4,8 @@
  */
 
 import type { ResponseBody, ResponseParts, ResponseValue } from '../api/answer.js';
-import { JackfieldError } from '../errors.js';
-import { expectErrors, isTaken } from '../exchange/answer-source.js';
+import { ERRORS, type ErrorCode, JackfieldError } from '../errors.js';
+import { abandon, expectErrors, isTaken } from '../exchange/answer-source.js';
 import { type AnswerFields, checkedFields, onlyType } from './answer-fields.js';
 import { type AnswerTrailers, toTrailers } from './answer-trailers.js';
 import { type HandOver, toHandOver } from './hand-over.js';
@@ -24,11 +24,28 @@ export interface Answer {
   /** The connection leaves HTTP behind this answer. Plain answers have no such key, nor the next. */
   readonly handOver?: HandOver;
   readonly trailers?: AnswerTrailers;
+  /** Of the error that it reports, for logs and metrics. */
+  readonly code?: ErrorCode;
 }
 
 const TEXT = 'text/plain; charset=utf-8';
 const TEXT_FIELDS = onlyType(TEXT);
 const OCTET_FIELDS = onlyType('application/octet-stream');
+
+/** A refusal by the server itself while hooks work on it. */
+export interface Refusal {
+  /** As the server made it. */
+  readonly plain: Answer;
+  /** As the last hook left it; sent as it is when the time of the hooks is over. */
+  answer: Answer;
+}
+
+/** Takes a stream of a hook out of a refusal: a hook that failed or hangs may have read a part of it. */
+export function dropStream(refusal: Refusal): void {
+  if (!isStream(refusal.answer.body)) return;
+  abandon(refusal.answer.body);
+  refusal.answer = refusal.plain;
+}
 
 /** @throws JackfieldError HANDLER_ANSWER_INVALID, with what is wrong as its detail. */
 export function toAnswer(value: ResponseValue): Answer {
@@ -169,10 +186,27 @@ function checkLength(value: string, body: unknown): number {
 
 /** The answer that tells an error to the client: its sentence as text. */
 export function errorAnswer(error: unknown): Answer {
-  if (error instanceof HttpError) return checked(error.status, error.headers, error.message, TEXT);
+  const code = codeOf(error);
+  if (error instanceof HttpError)
+    return withCode(checked(error.status, error.headers, error.message, TEXT), code);
   const told = isOurs(error) ? error : new JackfieldError('HANDLER_FAILED');
   const { status, closes: close } = told;
-  return { status, fields: TEXT_FIELDS, body: sentenceFor(told), contentLength: undefined, close };
+  const body = sentenceFor(told);
+  return withCode({ status, fields: TEXT_FIELDS, body, contentLength: undefined, close }, code);
+}
+
+/** Undefined for an HttpError without one. Another copy may have codes that this one does not know. */
+export function codeOf(error: unknown): ErrorCode | undefined {
+  const isHttpError = error instanceof HttpError;
+  if (!isHttpError && !isOurs(error)) return 'HANDLER_FAILED';
+  const { code }: { readonly code?: unknown } = error;
+  if (typeof code === 'string' && Object.hasOwn(ERRORS, code)) return code as ErrorCode; // a key of the table
+  return isHttpError ? undefined : 'HANDLER_FAILED';
+}
+
+/** A hook that makes a success of an error has dealt with it: its answer reports none. */
+export function withCode(answer: Answer, code: ErrorCode | undefined): Answer {
+  return code === undefined || answer.status < 400 ? answer : { ...answer, code };
 }
 
 /**
@@ -206,7 +240,7 @@ function isOurs(error: unknown): error is JackfieldError {
  */
 export function replaceAnswer(before: Answer, by: Answer): Answer {
   const contentLength = by.contentLength ?? (by.body === before.body ? before.contentLength : undefined);
-  return { ...by, contentLength, close: by.close || before.close };
+  return withCode({ ...by, contentLength, close: by.close || before.close }, before.code);
 }
 
 /** The parts that a response hook is shown. */

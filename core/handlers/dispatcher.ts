@@ -6,7 +6,7 @@
  */
 
 import type { ResponseValue } from '../api/answer.js';
-import type { Hooks } from '../api/plugin.js';
+import type { Hooks, Unread } from '../api/plugin.js';
 import type { Request } from '../api/request.js';
 import { JackfieldError } from '../errors.js';
 import { abandon, abandonFaulty } from '../exchange/answer-source.js';
@@ -20,17 +20,22 @@ import type { MaybePromise } from '../maybe-promise.js';
 import type { AllowedHosts } from './allowed-hosts.js';
 import {
   type Answer,
+  codeOf,
+  dropStream,
   errorAnswer,
   isExpected,
   isStream,
+  type Refusal,
   replaceAnswer,
   toAnswer,
   toParts,
+  withCode,
 } from './answer.js';
 import { conditional } from './conditional.js';
 import { crossSiteSign } from './cross-site.js';
 import { mustFit, withoutLostFields } from './hand-over.js';
 import { HttpError } from './http-error.js';
+import { invalid } from './invalid-answer.js';
 import type { Match, Registry } from './registry.js';
 import { logFields } from './request-state.js';
 
@@ -53,6 +58,7 @@ export const NO_HOOKS: HookTable = {
   response: [],
   error: [],
   close: [],
+  unread: [],
 };
 
 /** Everything the plugins of a server contribute; replaced as a whole. */
@@ -175,26 +181,115 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
     return this.#idle;
   }
 
-  /** Tells the `close` hooks that an exchange is over. Called once for each that was dispatched. */
+  /**
+   * Runs the hooks for a refusal that the server made by itself. They work on `refusal` until the exchange is
+   * answered; an answer of a plugin that is still on its way meets no more of them.
+   * @param error What `error` hooks are called with; without, none is.
+   * @returns undefined where there is no hook to run. Never rejects.
+   */
+  refuse(exchange: Exchange, refusal: Refusal, error?: JackfieldError): Promise<void> | undefined {
+    const { request } = exchange;
+    if (request.forwarder === undefined) {
+      this.#inFlight++;
+      request.forwarder = this;
+    }
+    const { hooks } = this.#contributions;
+    const hasError = error !== undefined && hooks.error.length > 0 && !request.errorHooks;
+    if (!hasError && request.responseHooks >= hooks.response.length) return undefined;
+    return this.#runRefusalHooks(exchange, refusal, hasError ? error : undefined);
+  }
+
+  async #runRefusalHooks(
+    exchange: Exchange,
+    refusal: Refusal,
+    error: JackfieldError | undefined,
+  ): Promise<void> {
+    const { request } = exchange;
+    const { error: errorHooks, response } = this.#contributions.hooks;
+    if (error !== undefined) {
+      request.errorHooks = true;
+      for (const { plugin, fn } of errorHooks) {
+        const isReplaced = await this.#runRefusalHook(exchange, refusal, plugin, () => fn(request, error));
+        if (exchange.answered) return;
+        if (isReplaced) break;
+      }
+    }
+    while (request.responseHooks < response.length) {
+      const { plugin, fn } = response[request.responseHooks++]!;
+      await this.#runRefusalHook(exchange, refusal, plugin, () => fn(request, toParts(refusal.answer)));
+      if (exchange.answered) return;
+    }
+  }
+
+  /**
+   * A hook that fails is logged and the refusal stays: its status must not depend on a mistake of a plugin.
+   * @returns whether the hook has replaced the answer.
+   */
+  async #runRefusalHook(
+    exchange: Exchange,
+    refusal: Refusal,
+    plugin: string,
+    run: () => unknown,
+  ): Promise<boolean> {
+    const { request } = exchange;
+    try {
+      request.unsent = refusal.answer.body;
+      const by = await this.#runHook(plugin, request, run);
+      if (by === undefined) return false;
+      if (exchange.answered) {
+        if (by.body !== refusal.answer.body) abandon(by.body);
+        return false;
+      }
+      if (by.handOver !== undefined)
+        throw invalid('It takes the connection over in place of a refusal by the server.');
+      refusal.answer = withoutLoss(refusal.answer, by);
+      return true;
+    } catch (thrown) {
+      this.#blame(plugin, Blamed.is(thrown) ? thrown.error : thrown, request);
+      if (!exchange.answered) dropStream(refusal);
+      return false;
+    } finally {
+      if (!exchange.answered) request.unsent = undefined;
+    }
+  }
+
+  /** Calls the `unread` hooks. */
+  unread(unread: Unread): void {
+    for (const { plugin, fn } of this.#contributions.hooks.unread)
+      this.#callLast(
+        () => fn(unread),
+        (error) =>
+          this.#log.error(
+            { plugin, code: unread.code, err: error },
+            'A plugin failed while it handled a request that could not be read.',
+          ),
+      );
+  }
+
+  /** Tells the `close` hooks that an exchange is over. Called once for each that was dispatched or refused. */
   closed(exchange: Exchange): void {
     if (this.watchesClose) this.#tellClosed(exchange);
     if (--this.#inFlight === 0) this.#whenIdle?.();
   }
 
-  #tellClosed({ request, status, contentOctets, startedAt, sent }: Exchange): void {
+  #tellClosed({ request, status, code, contentOctets, startedAt, sent }: Exchange): void {
     const durationMs = performance.now() - startedAt;
-    const outcome = { status, contentOctets, durationMs, isComplete: sent, route: request.route };
-    for (const { plugin, fn } of this.#contributions.hooks.close) {
-      try {
-        const result = fn(request, outcome);
-        // A thenable of another library may reject twice, or throw.
-        if (isPromise(result))
-          promiseThen.call(Promise.resolve(result), undefined, (error: unknown) =>
-            this.#blame(plugin, error, request),
-          );
-      } catch (error) {
-        this.#blame(plugin, error, request);
-      }
+    const outcome = { status, contentOctets, durationMs, isComplete: sent, route: request.route, code };
+    for (const { plugin, fn } of this.#contributions.hooks.close)
+      this.#callLast(
+        () => fn(request, outcome),
+        (error) => this.#blame(plugin, error, request),
+      );
+  }
+
+  /** Calls a hook whose result nobody waits for. */
+  #callLast(run: () => unknown, failed: (error: unknown) => void): void {
+    try {
+      const result = run();
+      // A thenable of another library may reject twice, or throw.
+      if (isPromise(result)) promiseThen.call(Promise.resolve(result), undefined, failed);
+    } catch (error) {
+      failed(error);
     }
   }
 
@@ -255,7 +350,7 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
     const allowed = registry.allowedMethods(path);
     if (registry.takesMethod(method) && allowed.length === 0) throw new JackfieldError('NOT_FOUND');
     const { message, status } = new JackfieldError('METHOD_NOT_ALLOWED');
-    throw new HttpError(status, message, { Allow: allowed.join(', ') });
+    throw new HttpError(status, message, { Allow: allowed.join(', ') }, 'METHOD_NOT_ALLOWED');
   }
 
   /** Never throws nor rejects, as `#failed` does not. */
@@ -292,14 +387,20 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
     try {
       answer = this.#preset(request) ?? (await this.#runHooks('request', request));
       if (answer === undefined) {
+        mustGoOn(request);
         const match = this.#find(request);
         request.params = match.params;
-        answer = (await this.#runHooks('handler', request)) ?? (await this.#call(match, request));
+        answer = await this.#runHooks('handler', request);
+        mustGoOn(request);
+        answer ??= await this.#call(match, request);
       }
     } catch (error) {
       answer = await this.#failed(request, error);
     }
-    for (const { plugin, fn } of this.#contributions.hooks.response) {
+    const { response } = this.#contributions.hooks;
+    // The server may have refused the request meanwhile, or the client gone: then nobody sends this answer.
+    while (request.responseHooks < response.length && !request.isAborted) {
+      const { plugin, fn } = response[request.responseHooks++]!;
       request.unsent = answer.body;
       try {
         const now: Answer = answer;
@@ -319,6 +420,7 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
 
   async #runHooks(stage: 'request' | 'handler', request: ExchangeRequest): Promise<Answer | undefined> {
     for (const { plugin, fn } of this.#contributions.hooks[stage]) {
+      mustGoOn(request);
       const answer = await this.#runHook(plugin, request, () => fn(request));
       if (answer !== undefined) return answer;
     }
@@ -351,7 +453,8 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
     }
     if (!expected) this.#blame(plugin, error, request);
     const hooks = this.#contributions.hooks.error;
-    return hooks.length === 0
+    // What was refused or lost meanwhile gets no answer of this error.
+    return hooks.length === 0 || request.isAborted
       ? this.#tell(request, plugin, error)
       : this.#runErrorHooks(request, plugin, error);
   }
@@ -367,10 +470,11 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
   }
 
   async #runErrorHooks(request: ExchangeRequest, culprit: string, error: unknown): Promise<Answer> {
+    request.errorHooks = true;
     for (const { plugin, fn } of this.#contributions.hooks.error) {
       try {
         const answer = await this.#runHook(plugin, request, () => fn(request, error));
-        if (answer !== undefined) return answer;
+        if (answer !== undefined) return withCode(answer, codeOf(error));
       } catch (again) {
         // An error hook that fails must not start another round of error hooks.
         this.#blame(plugin, Blamed.is(again) ? again.error : again, request);
@@ -386,6 +490,14 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
       'A plugin failed while it handled a request.',
     );
   }
+}
+
+/**
+ * While a hook waited, the server may have refused the request, or the client gone: then nothing more is done for it.
+ * Errors: CONNECTION_LOST, which nobody is sent.
+ */
+function mustGoOn(request: ExchangeRequest): void {
+  if (request.isAborted) throw new JackfieldError('CONNECTION_LOST');
 }
 
 /** A stream that a hook has put something whole in the place of is read by nobody; one behind a stream may be its source. */

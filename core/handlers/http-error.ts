@@ -1,4 +1,5 @@
 import { sameInAllCopies } from '../across-copies.js';
+import type { ErrorCode } from '../errors.js';
 
 /** Thrown by a handler or a hook to answer with a status and a sentence; an alternative to returning them. */
 export class HttpError extends Error {
@@ -7,11 +8,13 @@ export class HttpError extends Error {
   /**
    * @param status 400 to 599.
    * @param message The body of the answer, as text.
+   * @param code Of the table of errors, for logs and metrics: `Outcome.code`.
    */
   constructor(
     readonly status: number,
     message: string,
     readonly headers: Readonly<Record<string, string | readonly string[]>> = {},
+    readonly code?: ErrorCode,
   ) {
     super(message);
     if (!Number.isInteger(status) || status < 400 || status > 599) {

@@ -56,6 +56,8 @@ const MAX_EMPTY_LINES = 4;
 /** What a request line holds beside its target: the longest method, two spaces, the version. */
 const REQUEST_LINE_REST = MAX_METHOD_OCTETS + 2 + 'HTTP/1.1'.length;
 const MAX_CHUNK_EXTENSION_OCTETS = 16_384;
+/** Of a request line that is kept for the log. Enough to recognise the client; a longer one would only fill the log. */
+const MAX_TOLD_LINE_OCTETS = 256;
 
 const NO_OCTETS = Buffer.alloc(0);
 const NO_TRAILERS: readonly string[] = [];
@@ -95,7 +97,9 @@ export class RequestParser {
   data: Buffer = NO_OCTETS;
   /** Valid after `error`. */
   error: JackfieldError | undefined;
-  #hasFailedHead = false;
+  /** Valid after `error`: the head that was refused, if it was read to its end. Its framing cannot be trusted. */
+  refusedHead: RequestHead | undefined;
+  #failedLine = '';
 
   constructor(options: ParserOptions) {
     this.#options = options;
@@ -114,9 +118,22 @@ export class RequestParser {
 
   /** Whether the request under way, or the one that failed, says HEAD: even its refusal has no body (RFC 9110 §9.3.2). */
   get isHead(): boolean {
-    if (this.#state === 'failed') return this.#hasFailedHead;
-    if (this.#state !== 'request-line') return this.#line.method === 'HEAD';
-    return this.#text === '' ? this.#carry.startsWith('HEAD ') : this.#text.startsWith('HEAD ', this.#p);
+    return this.requestLine.startsWith('HEAD ');
+  }
+
+  /**
+   * What was received of the request line under way, or of the one that failed: latin1, without its end, at most 256
+   * octets. It may hold anything that a client can send.
+   */
+  get requestLine(): string {
+    if (this.#state === 'failed') return this.#failedLine;
+    const { method, target, minorVersion } = this.#line;
+    if (this.#state !== 'request-line')
+      return `${method} ${target} HTTP/1.${minorVersion}`.slice(0, MAX_TOLD_LINE_OCTETS);
+    const start = this.#text === '' ? 0 : this.#p;
+    const text = (this.#text === '' ? this.#carry : this.#text).slice(start, start + MAX_TOLD_LINE_OCTETS);
+    const end = text.indexOf('\n');
+    return end === -1 ? text : text.slice(0, text[end - 1] === '\r' ? end - 1 : end);
   }
 
   /** Whether fed octets are still unread. */
@@ -256,8 +273,10 @@ export class RequestParser {
     return this.#fail(!properEnd || content.includes('\r') ? 'LINE_END_INVALID' : code);
   }
 
-  #fail(code: ErrorCode): ParserEvent {
-    this.#hasFailedHead = this.isHead;
+  /** @param head Of the request, if it was read to its end. */
+  #fail(code: ErrorCode, head?: RequestHead): ParserEvent {
+    this.#failedLine = this.requestLine;
+    this.refusedHead = head;
     this.#state = 'failed';
     this.error = new JackfieldError(code);
     return 'error';
@@ -358,7 +377,7 @@ export class RequestParser {
   }
 
   #endOfHeaderSection(section: HeaderSection): Step {
-    if (section.fault !== undefined) return this.#fail(section.fault);
+    if (section.fault !== undefined) return this.#fail(section.fault, this.#headOf(section));
     let claim: ClaimedHead | undefined;
     const fault = section.hostFault;
     if (fault !== undefined) {
@@ -368,12 +387,18 @@ export class RequestParser {
         rawHeaders: section.raw,
         fault,
       });
-      if (claim === undefined) return this.#fail(fault);
+      if (claim === undefined) return this.#fail(fault, this.#headOf(section));
     }
-    const { method, target, path, query, minorVersion, authority, needsTls } = this.#line;
-    const host = authority ?? section.host;
-    this.head = { method, target, path, query, needsTls, minorVersion, section, host, claim };
+    this.head = this.#headOf(section, claim);
     return this.#beginBody(section.framing);
+  }
+
+  #headOf(section: HeaderSection, claim?: ClaimedHead): RequestHead {
+    const { method, target, path, query, minorVersion, authority, needsTls } = this.#line;
+    // Only a dialect can use a Host field that the standard refuses.
+    const isUsable = section.hostFault === undefined || claim !== undefined;
+    const host = authority ?? (isUsable ? section.host : undefined);
+    return { method, target, path, query, needsTls, minorVersion, section, host, claim };
   }
 
   // Body, RFC 9112 §6 and §7
@@ -387,7 +412,7 @@ export class RequestParser {
     this.#leaveText();
     const maxBodyOctets = this.#options.bodyLimit?.(this.head!) ?? this.#options.maxBodyOctets;
     if (framing.kind === 'length') {
-      if (framing.octets > maxBodyOctets) return this.#fail('BODY_TOO_LARGE');
+      if (framing.octets > maxBodyOctets) return this.#fail('BODY_TOO_LARGE', this.head);
       this.#bodyLeft = framing.octets;
       this.#state = 'body-by-length';
     } else {

@@ -191,6 +191,7 @@ function contributionsOf(units: readonly PluginUnit[]): Contributions {
     hooks.response.push(...own.response);
     hooks.error.push(...own.error);
     hooks.close.push(...own.close);
+    hooks.unread.push(...own.unread);
   }
   return {
     registry: new Registry(units.flatMap(({ routes }) => routes)),

@@ -61,7 +61,7 @@ export interface UnitServices {
 type MutableHooks = { [Stage in keyof HookTable]: HookTable[Stage][number][] };
 
 export function noHooks(): MutableHooks {
-  return { crossSite: [], request: [], handler: [], response: [], error: [], close: [] };
+  return { crossSite: [], request: [], handler: [], response: [], error: [], close: [], unread: [] };
 }
 
 export class PluginUnit {
@@ -218,6 +218,8 @@ export class PluginUnit {
     }
     if (typeof fn !== 'function') throw new TypeError(`The hook "${stage}" is not a function.`);
     const { name, prefix } = this.plugin;
+    // What was not read has no path, so it is under no prefix.
+    if (stage === 'unread' && prefix !== '') return;
     (this.hooks[stage] as Hook<Stage>[]).push({ plugin: name, fn: scopedHook(prefix, fn) });
   }
 

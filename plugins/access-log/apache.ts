@@ -4,7 +4,7 @@
  * Law of this file: nothing that a client sent leaves its place. Quotes, backslashes, control characters and everything
  * beyond ASCII are escaped as Apache does it (`\"`, `\\`, `\xhh`); outside of quotes, spaces too.
  */
-import type { Outcome, Request } from '../../core/plugin-api.js';
+import type { Outcome, Request, Unread } from '../../core/plugin-api.js';
 
 export interface Told {
   readonly request: Request;
@@ -23,19 +23,40 @@ export function common({ request, outcome, target, user, at }: Told): string {
   const { remoteAddress, method, httpVersion } = request;
   const { status, contentOctets } = outcome;
   const line = quoted(`${method} ${target} HTTP/${httpVersion}`);
-  return [
-    bare(remoteAddress),
-    '-',
-    bare(user),
-    `[${timeOf(at)}]`,
-    line,
-    status === 0 ? CLIENT_GONE : status,
-    contentOctets === 0 ? '-' : contentOctets,
-  ].join(' ');
+  return fields(remoteAddress, user, at, line, status === 0 ? CLIENT_GONE : status, contentOctets);
 }
 
 export function combined(told: Told): string {
   return `${common(told)} ${quoted(told.referrer)} ${quoted(told.request.headers['user-agent'])}`;
+}
+
+/** The request line is escaped already, in the way of this file; `"-"` stands for none. */
+export function unreadCommon(unread: Unread, at: Date): string {
+  const { remoteAddress, requestLine, status, contentOctets } = unread;
+  return fields(
+    remoteAddress,
+    undefined,
+    at,
+    `"${requestLine === '' ? '-' : requestLine}"`,
+    status,
+    contentOctets,
+  );
+}
+
+export function unreadCombined(unread: Unread, at: Date): string {
+  return `${unreadCommon(unread, at)} "-" "-"`;
+}
+
+function fields(
+  remoteAddress: string,
+  user: string | undefined,
+  at: Date,
+  line: string,
+  status: number,
+  contentOctets: number,
+): string {
+  const octets = contentOctets === 0 ? '-' : contentOctets;
+  return [bare(remoteAddress), '-', bare(user), `[${timeOf(at)}]`, line, status, octets].join(' ');
 }
 
 function quoted(text: string | undefined): string {

@@ -6,5 +6,5 @@ export function refusal(
   headers: Readonly<Record<string, string | readonly string[]>>,
 ): HttpError {
   const { status, message } = new JackfieldError(code);
-  return new HttpError(status, message, headers);
+  return new HttpError(status, message, headers, code);
 }

@@ -1,7 +1,6 @@
 /** Sockets of one kind: their handshake, their heartbeat and their end. */
 import { WebSocketServer } from 'ws';
 import {
-  HttpError,
   isSameOrigin,
   JackfieldError,
   type PluginContext,
@@ -182,8 +181,7 @@ function isHandshake(request: Request<unknown>): boolean {
 /** Browsers send cookies along whoever's page it is, and no CORS keeps that page from the socket (RFC 6455 §10.2). */
 function expectOrigin(request: Request<unknown>, allowed: Origins): void {
   if (isAllowedOrigin(request, allowed)) return;
-  const { status, message } = new JackfieldError('ORIGIN_NOT_ALLOWED', request.headers.origin ?? '');
-  throw new HttpError(status, message);
+  throw new JackfieldError('ORIGIN_NOT_ALLOWED', request.headers.origin ?? '');
 }
 
 function isAllowedOrigin({ headers, host, protocol }: Request<unknown>, allowed: Origins): boolean {

@@ -151,6 +151,39 @@ test('errors and refused hosts have a line too', async (t) => {
   );
 });
 
+test('refusals by the server itself have a line with their code, also where no request was read', async (t) => {
+  const { port, finish } = await logged(t, { redactQuery: ['token'] }, ['request-id']);
+  await send(port, request('POST /page', ['Content-Length: 99999999999']));
+  await send(port, request('GET /none'));
+  await send(port, 'GET page?token=secret HTTP/1.1\r\n\r\n');
+  await send(port, '\x16\x03\x01\x1b[2J"\n');
+  const [large, none, unread, tls] = objects(await finish());
+  t.like(large, { method: 'POST', target: '/page', status: 413, code: 'BODY_TOO_LARGE' });
+  t.regex(String(large?.requestId), /^[0-9a-f-]{36}$/);
+  t.like(none, { status: 404, code: 'NOT_FOUND' });
+  const { time, ...rest } = unread!;
+  t.regex(String(time), /^\d{4}-/);
+  t.deepEqual(rest, {
+    level: 'info',
+    remoteAddress: '127.0.0.1',
+    requestLine: 'GET page?token=***',
+    status: 400,
+    code: 'TARGET_INVALID',
+    contentOctets: 62,
+  });
+  t.like(tls, { requestLine: '\\x16\\x03\\x01\\x1b[2J\\"', code: 'METHOD_INVALID' });
+});
+
+for (const format of ['common', 'combined'] as const) {
+  test(`a request that could not be read is a line of Apache's, ${format}`, async (t) => {
+    const { port, finish } = await logged(t, { format });
+    await send(port, '\x16\x03"\\\n');
+    const line = (await finish()).replace(APACHE_TIME, '[TIME]').replace(/ 400 \d+/, ' 400 N');
+    const rest = format === 'common' ? '' : ' "-" "-"';
+    t.is(line, `127.0.0.1 - - [TIME] "\\x16\\x03\\"\\\\" 400 N${rest}\n`);
+  });
+}
+
 test('a client that went before it was answered is told as aborted, or 499', async (t) => {
   for (const format of ['json', 'common']) {
     const { port, ended, finish } = await logged(t, { format });

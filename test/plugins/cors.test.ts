@@ -3,6 +3,7 @@ import { definePlugin } from '../../core/api/plugin.js';
 import { DEFAULT_CONFIG } from '../../core/config/server-config.js';
 import { originMatcher } from '../../plugins/cors/origins.js';
 import { vary } from '../../plugins/shared/vary.js';
+import { field, plugin, request, serve } from '../support/raw-client.js';
 import { type Server, served } from './served.js';
 
 const ORIGIN = 'https://a.example';
@@ -275,4 +276,29 @@ test('under a prefix it lets pages in there alone, and a reload changes that', a
   await server.reload(config('/b'));
   t.is(await posted(server, { Origin: ORIGIN }, '/a/create'), 403);
   t.is(await posted(server, { Origin: ORIGIN }, '/b/create'), 200);
+});
+
+test('a page may read a refusal by the server itself: 413 from Content-Length, 408, 503', async (t) => {
+  const hang = plugin('hang', ({ handle }) => {
+    handle('GET', '/hang', () => new Promise<string>(() => {}));
+    handle('POST', '/text', (asked) => asked.text());
+  });
+  const { connect } = await serve(t, {
+    plugins: [{ use: 'cors', options: { origins: [ORIGIN] } }, 'request-id', hang],
+    limits: { maxBodyOctets: 10, handlerTimeoutMs: 50, requestTimeoutMs: 50, headerTimeoutMs: 50 },
+  });
+  const refusals = [
+    [413, request('POST /text', [`Origin: ${ORIGIN}`, 'Content-Length: 11'], 'x'.repeat(11))],
+    [408, request('POST /text', [`Origin: ${ORIGIN}`, 'Content-Length: 5'], 'ab')],
+    [503, request('GET /hang', [`Origin: ${ORIGIN}`])],
+  ] as const;
+  for (const [status, sends] of refusals) {
+    const client = await connect();
+    client.send(sends);
+    const answer = await client.response();
+    t.is(answer.status, status);
+    t.is(field(answer, 'access-control-allow-origin'), ORIGIN);
+    t.is(field(answer, 'vary'), 'Origin');
+    t.regex(field(answer, 'x-request-id') ?? '', /^[0-9a-f-]{36}$/);
+  }
 });

@@ -50,6 +50,27 @@ test('exchanges are counted by method, route and status, never by path', async (
   );
 });
 
+test('errors are counted by their code, also of requests that could not be read', async (t) => {
+  const server = await withOptions(t);
+  await server.inject({ target: '/down' });
+  await server.inject({ target: '/none' });
+  await server.inject({ method: 'POST', target: '/none', headers: { 'Content-Length': '99999999999' } });
+  // An error without a code is not counted, nor what is no error.
+  await server.inject({ target: '/teapot' });
+  await server.inject({ target: '/users/1' });
+  for (let at = 0; at < 3; at++) await server.inject({ target: `no-path-${at}` });
+  const families = await scraped(server);
+  t.deepEqual(Object.fromEntries(families.get('jackfield_errors_total')?.samples ?? []), {
+    'jackfield_errors_total{code="STORAGE_UNAVAILABLE"}': 1,
+    'jackfield_errors_total{code="NOT_FOUND"}': 1,
+    'jackfield_errors_total{code="BODY_TOO_LARGE"}': 1,
+    'jackfield_errors_total{code="TARGET_INVALID"}': 3,
+  });
+  const requests = families.get('jackfield_requests_total')?.samples;
+  t.is(requests?.get('jackfield_requests_total{method="none",route="none",status="400"}'), 3);
+  t.is(requests?.get('jackfield_requests_total{method="POST",route="none",status="413"}'), 1);
+});
+
 test('methods that nobody knows are one', async (t) => {
   const server = await withOptions(t);
   for (let at = 0; at < 30; at++) await server.inject({ method: `M${at}`, target: '/users/1' });

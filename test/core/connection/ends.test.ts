@@ -44,6 +44,10 @@ class Stage {
     setup: ({ handle, hook, stats }: PluginContext): void => {
       this.stats = stats;
       hook('request', (request) => void this.begun.push(request));
+      // A refused head is an exchange too, but it never meets the hook above.
+      hook('error', (request) => {
+        if (!this.begun.includes(request)) this.begun.push(request);
+      });
       hook('close', (_request, outcome) => void this.over.push(outcome));
       handle('GET', '/quick', () => 'quick');
       handle('GET', '/held', () =>
