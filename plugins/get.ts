@@ -56,7 +56,9 @@ const PIECE_CHARACTERS = 262_144;
 
 export default definePlugin({
   name: 'get',
-  setup({ handle, storage }) {
+  setup({ handle, storage, prefix }) {
+    // The path of this plugin, for links.
+    const path = prefix === '' ? '/' : prefix;
     handle('GET', '/', (request) => {
       // Most requests have no query, and making a URLSearchParams for them would be the dearest step of all.
       const query = request.target.includes('?') ? readPageQuery(request) : WHOLE_LISTING;
@@ -67,13 +69,19 @@ export default definePlugin({
       const listing = query.limit === undefined ? storage.list(page) : boundedPage(storage, page);
       // A store in memory answers at once, and then so do we: no promise is made.
       return 'entries' in listing
-        ? answer(storage, query, form, listing)
-        : listing.then((settled) => answer(storage, query, form, settled));
+        ? answer(storage, path, query, form, listing)
+        : listing.then((settled) => answer(storage, path, query, form, settled));
     });
   },
 });
 
-function answer(storage: Storage, query: PageQuery, form: Form, listing: Listing): ResponseParts {
+function answer(
+  storage: Storage,
+  path: string,
+  query: PageQuery,
+  form: Form,
+  listing: Listing,
+): ResponseParts {
   const { headers } = form;
   if (query.limit === undefined) {
     const isSmall = listing.next === undefined && isBounded(listing.entries);
@@ -83,7 +91,7 @@ function answer(storage: Storage, query: PageQuery, form: Form, listing: Listing
     };
   }
   if (listing.next === undefined) return { headers, body: textOf(form, listing.entries) };
-  const link = `<${targetOfNext('/', query, listing.next)}>; rel="next"`;
+  const link = `<${targetOfNext(path, query, listing.next)}>; rel="next"`;
   return { headers: { ...headers, Link: link }, body: textOf(form, listing.entries) };
 }
 

@@ -19,7 +19,7 @@ import { plugMarked } from './marks.js';
 import { openedNow, openedSince } from './opened-since.js';
 import { PendingCalls } from './pending-calls.js';
 import type { PromiseTrace } from './promise-trace.js';
-import { scopedClaims, scopedHook } from './scope.js';
+import { normalPrefix, scopedClaims, scopedHook } from './scope.js';
 
 /** What `jackfield plugins` shows of a plugin. */
 export interface PluginReport {
@@ -200,6 +200,7 @@ export class PluginUnit {
       options,
       signal: this.#stopping.signal,
       folder,
+      prefix: normalPrefix(prefix),
       onClose: (fn) => {
         if (typeof fn !== 'function') throw new TypeError('onClose takes a function.');
         if (!this.#isClosed) this.#closers.push(fn);
