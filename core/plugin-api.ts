@@ -54,3 +54,4 @@ export type {
   Supports,
   WatchedChange,
 } from './storage/contract.js';
+export { fromClient } from './storage/contract.js';

@@ -11,8 +11,9 @@ import {
   type ResponseParts,
   type Storage,
 } from '../core/plugin-api.js';
-import { boundedPage, isBounded } from './shared/bounded-page.js';
+import { boundedPage, isBounded, listed } from './shared/bounded-page.js';
 import { preferredType } from './shared/negotiation.js';
+
 import { type PageQuery, readPageQuery, targetOfNext, WHOLE_LISTING } from './shared/page-query.js';
 
 /** A form of the listing: what stands before, between and behind the entries. */
@@ -66,7 +67,7 @@ export default definePlugin({
 
       const form = FORMS[preferredType(request.headers.accept, TYPES)];
       const page = pageOf(query, query.after);
-      const listing = query.limit === undefined ? storage.list(page) : boundedPage(storage, page);
+      const listing = query.limit === undefined ? listed(storage, page) : boundedPage(storage, page);
       // A store in memory answers at once, and then so do we: no promise is made.
       return 'entries' in listing
         ? answer(storage, path, query, form, listing)

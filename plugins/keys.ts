@@ -10,7 +10,9 @@ import {
   type Committed,
   definePlugin,
   type Entry,
+  fromClient,
   JackfieldError,
+  type MaybePromise,
   precondition,
   type Request,
   type ResponseParts,
@@ -31,7 +33,12 @@ export default definePlugin({
   setup({ handle, storage, prefix }) {
     handle('GET', '/keys', async (request) => page(storage, request));
     handle('GET', '/keys/:key', ({ params: { key } }) => {
-      const found = storage.get(key);
+      let found: MaybePromise<Entry | undefined>;
+      try {
+        found = storage.get(key);
+      } catch (error) {
+        throw fromClient(error);
+      }
       // A store in memory answers at once, and so does the handler then.
       return found instanceof Promise ? found.then(shown) : shown(found);
     });
@@ -84,6 +91,18 @@ async function remove(storage: Storage, request: KeyRequest): Promise<ResponsePa
 
 /** Makes the change while the conditions of the request hold: they are judged and checked against one revision. */
 async function commitIf(
+  storage: Storage,
+  request: KeyRequest,
+  change: Omit<Change, 'checks'>,
+): Promise<Committed> {
+  try {
+    return await commitWhile(storage, request, change);
+  } catch (error) {
+    throw fromClient(error);
+  }
+}
+
+async function commitWhile(
   storage: Storage,
   request: KeyRequest,
   change: Omit<Change, 'checks'>,

@@ -113,9 +113,9 @@ function checkFields(
 }
 
 /** One name in two spellings is one field: the later one counts, as it would if both were spelt alike. */
-function lastSpellings(headers: Readonly<Record<string, string | readonly string[]>>) {
-  const last = new Map<string, [string, string | readonly string[]]>();
-  for (const [name, value] of Object.entries(headers)) last.set(name.toLowerCase(), [name, value]);
+export function lastSpellings<Value>(fields: Readonly<Record<string, Value>>): Record<string, Value> {
+  const last = new Map<string, [string, Value]>();
+  for (const [name, value] of Object.entries(fields)) last.set(name.toLowerCase(), [name, value]);
   return Object.fromEntries(last.values());
 }
 
