@@ -12,7 +12,8 @@ export function strangeMember(given: object, known: readonly string[], taker: st
 }
 
 export function strangeSentence(name: string, known: readonly string[], taker: string): string {
-  const meant = didYouMean(name, known);
+  // `ttl` for `ttlMs`: a name without its unit differs in too many characters.
+  const meant = didYouMean(name, known) ?? known.find((one) => name.length > 2 && one.startsWith(name));
   const hint = meant === undefined ? '.' : `; did you mean ${JSON.stringify(meant)}?`;
   return `${taker} takes ${inWords(known)}, not ${JSON.stringify(name)}${hint}`;
 }
