@@ -40,7 +40,7 @@ export function makeRoute(
   }
   if (typeof handler !== 'function')
     throw new TypeError(`The handler of ${method} ${pattern} is not a function.`);
-  checkOptions(options, `handle of ${method} ${pattern}`);
+  checkOptions(options, `${method} ${pattern}`);
   const { state } = options;
   const guarded = state === undefined ? handler : whileConditionsHold(handler, state);
   return { plugin, method, pattern: parsePattern(pattern), handler: guarded, options };
@@ -60,7 +60,7 @@ const OPTIONS = Object.keys({
 function checkOptions(options: HandleOptions, taker: string): void {
   if (typeof options !== 'object' || options === null)
     throw new TypeError(`The options of ${taker} are not an object.`);
-  mustKnow(options, OPTIONS, taker);
+  mustKnow(options, OPTIONS, `handle of ${taker}`);
   const { registeredMethodsOnly, allow, maxBodyOctets = 0, state, crossSite, fallback } = options;
   if (crossSite !== undefined && crossSite !== 'allow')
     throw new TypeError(`crossSite of ${taker} is "allow" or left out: ${String(crossSite)}.`);

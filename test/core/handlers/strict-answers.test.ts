@@ -237,7 +237,7 @@ test('a plugin makes a key of its client the client’s with fromClient, but not
 test('options of handle that nobody reads, or of another type, keep the plugin from starting', async (t) => {
   for (const [options, expected] of [
     [{ maxBodyOctet: 5 }, /not "maxBodyOctet"; did you mean "maxBodyOctets"\?/],
-    [{ fallback: 'yes' }, /fallback of handle of GET \/ is neither true nor false/],
+    [{ fallback: 'yes' }, /fallback of GET \/ is neither true nor false/],
     [{ allow: 'GET' }, /allow of .* is not a list/],
     [{ state: {} }, /state of .* is not a function/],
     [{ maxBodyOctets: '5' }, /not a whole number of octets/],
