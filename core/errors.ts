@@ -149,9 +149,10 @@ export const ERRORS = {
     'A page needs a whole limit of at least 1 and a whole cursor of at least 0: …',
   ),
   STORAGE_CHANGE_INVALID: row(
-    400,
+    500,
     'A change names each key once, checks whole revisions of at least 0 and keeps entries for a whole ttlMs of at least 1: …',
   ),
+  STORAGE_ANSWER_INVALID: row(500, 'The storage adapter broke its contract; nothing was changed: …'),
   STORAGE_UNAVAILABLE: row(503, 'The store cannot be reached; nothing was changed. …'),
   STORAGE_OUTCOME_UNKNOWN: row(
     503,

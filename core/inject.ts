@@ -1,5 +1,6 @@
 /** A request made of parts, and a response taken apart: what `inject` speaks. */
 import { isToken } from './http/octets.js';
+import { strangeSentence } from './known-members.js';
 
 export interface InjectRequest {
   /** Default `GET`. */
@@ -27,9 +28,10 @@ const PARTS = ['method', 'target', 'headers', 'body'];
 /** @throws TypeError where the parts make no request. Nothing else is checked: a test may send what is wrong. */
 export function requestOctets(request: InjectRequest): Buffer {
   const unknown = Object.keys(request).find((part) => !PARTS.includes(part));
+  const sentence = unknown === undefined ? '' : strangeSentence(unknown, PARTS, 'inject');
   if (unknown !== undefined) {
-    const meant = unknown === 'path' || unknown === 'url' ? '; the path is called target' : '';
-    throw new TypeError(`inject takes ${PARTS.join(', ')}, not ${JSON.stringify(unknown)}${meant}.`);
+    const meant = unknown === 'path' || unknown === 'url' ? ' The path is called target.' : '';
+    throw new TypeError(sentence + meant);
   }
   const { method = 'GET', target = '/', headers = {}, body = '' } = request;
   if (typeof body !== 'string' && !(body instanceof Uint8Array)) {

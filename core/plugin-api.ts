@@ -55,3 +55,4 @@ export type {
   Supports,
   WatchedChange,
 } from './storage/contract.js';
+export { fromClient } from './storage/contract.js';

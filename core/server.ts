@@ -17,6 +17,7 @@ import { JackfieldError } from './errors.js';
 import { AllowedHosts } from './handlers/allowed-hosts.js';
 import { Dispatcher } from './handlers/dispatcher.js';
 import { type InjectRequest, type InjectResponse, readResponse, requestOctets } from './inject.js';
+import { mustKnow } from './known-members.js';
 import { Listeners } from './listening/listeners.js';
 import { type Log, silentLog } from './log.js';
 import { loadPlugins } from './plugin-host/load-plugins.js';
@@ -89,6 +90,7 @@ export interface Server {
 
 /** Errors: CONFIG_INVALID. Everything else comes from `ready`. */
 export function createServer(config: ServerConfig = {}, options: ServerOptions = {}): Server {
+  mustKnow(options, ['source', 'log', 'tap', 'traceSetup'], 'The second argument of createServer');
   const source = options.source ?? plainSource(process.cwd());
   return new JackfieldServer(withDefaults(validateConfig(config, source)), source, options);
 }

@@ -7,13 +7,13 @@
 import path from 'node:path';
 import pino from 'pino';
 import { z } from 'zod';
-import { definePlugin, type Outcome, pathMatcher, type Request, type Unread } from '../core/plugin-api.js';
+import { definePlugin, type Outcome, type Request, type Unread } from '../core/plugin-api.js';
 import { combined, common, unreadCombined, unreadCommon } from './access-log/apache.js';
 import { LogSink } from './access-log/log-sink.js';
 import { type Redaction, redactQuery } from './access-log/redact-query.js';
 import { identity } from './shared/identity.js';
 import { requestId } from './shared/request-id.js';
-import { patternSchema, TOKEN } from './shared/rules.js';
+import { matcherUnder, patternSchema, TOKEN } from './shared/rules.js';
 
 const fieldName = z.string().regex(TOKEN, { error: 'expected the name of a field' });
 
@@ -69,13 +69,13 @@ export default definePlugin({
         'Octets that wait to be written; what comes while there are as many is dropped, counted and told in the log.',
       ),
   }),
-  async setup({ hook, folder, log, onClose, options }) {
+  async setup({ hook, folder, prefix, log, onClose, options }) {
     const { destination, mode, maxBufferedOctets } = options;
     const sink = new LogSink({ maxBufferedOctets, mode: Number.parseInt(mode, 8), log });
     onClose(() => sink.close());
     await sink.open(typeof destination === 'string' ? destination : path.resolve(folder, destination.file));
 
-    const isSkipped = options.skip.map((pattern) => pathMatcher(pattern));
+    const isSkipped = options.skip.map((pattern) => matcherUnder(prefix, pattern));
     const write = options.format === 'json' ? jsonWriter(sink, options) : apacheWriter(sink, options);
     hook('close', (request, outcome) => {
       if (!isSkipped.some((matches) => matches(request.path))) write.exchange(request, outcome);

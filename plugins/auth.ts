@@ -99,9 +99,9 @@ export default definePlugin({
       .default(50)
       .describe('Passwords that wait to be checked; beyond that the answer is 503 OVERLOADED.'),
   }),
-  setup({ hook, options }) {
+  setup({ hook, prefix, options }) {
     const { realm, identities, rules } = options;
-    const find = ruleFinder(rules);
+    const find = ruleFinder(rules, prefix);
     const tokens = new Tokens(identities);
     const passwords = new Passwords(identities, options);
     // Both names of a scheme that nobody could use would only be tried in vain.

@@ -117,10 +117,13 @@ function notModified(
   return { ...response, headers: { ...headers, etag: tag, vary: vary(headers.vary, 'Accept-Encoding') } };
 }
 
-/** Equal content, but no longer equal octets (RFC 9110 §8.8.3.3). */
-function weak(etag: string | readonly string[]): string {
+/**
+ * Equal content, but no longer equal octets (RFC 9110 §8.8.3.3). A value that is not one entity tag is passed on as it
+ * is: nobody can compare it, and the mark would not make it a tag.
+ */
+function weak(etag: string | readonly string[]): string | readonly string[] {
   const tag = textOf(etag);
-  return tag.startsWith('W/') ? tag : `W/${tag}`;
+  return /^"[^"]*"$/.test(tag) ? `W/${tag}` : etag;
 }
 
 /** Fields that are about the very octets. */

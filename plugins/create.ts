@@ -5,7 +5,7 @@
  * store.
  */
 import { definePlugin, precondition, type ResponseParts } from '../core/plugin-api.js';
-import { readPairs } from './shared/pairs.js';
+import { readPairs, storeOfClient } from './shared/pairs.js';
 
 const WRONG_METHOD: ResponseParts = {
   status: 404,
@@ -31,7 +31,7 @@ export default definePlugin({
         const { pairs } = body;
         const keys = new Set(pairs.map(({ key }) => key));
         if (keys.size < pairs.length) return KEY_EXISTS;
-        const { ok } = await storage.commit({
+        const { ok } = await storeOfClient(storage, {
           checks: pairs.map(({ key }) => ({ key, revision: 0 })),
           puts: pairs,
         });

@@ -16,7 +16,7 @@ import {
 } from '../core/plugin-api.js';
 import { EventsWhileWanted, isEventStream } from './shared/event-stream.js';
 import { defaultExport } from './shared/load-module.js';
-import { behind, patternsOf, prefixSchema, queryOf, staysInPlace } from './shared/mount.js';
+import { behind, mountPlace, prefixSchema, queryOf, staysInPlace } from './shared/mount.js';
 
 /** The second argument of an application; in Hono it is `c.env`. */
 export interface FetchEnv {
@@ -51,16 +51,19 @@ export default definePlugin({
   options: z.strictObject({
     mounts: z.array(mountSchema).min(1).describe('Each application with its paths.'),
   }),
-  async setup({ handle, folder, storage, log, signal, options }) {
+  async setup({ handle, folder, prefix: entryPrefix, storage, log, signal, options }) {
     for (const { module, prefix, stripPrefix, maxBodyOctets } of options.mounts) {
       const application = applicationIn(await defaultExport(module, folder), module);
+      const { base, patterns } = mountPlace(entryPrefix, prefix);
+      // The prefix of the entry is for the configuration alone: an application is moved by it and does not see it.
+      const hidden = stripPrefix ? base : entryPrefix;
       const answer: Handler = (request) => {
         const env = { request, storage, log, signal };
-        const response = application(toWebRequest(request, stripPrefix ? prefix : '/'), env);
+        const response = application(toWebRequest(request, hidden), env);
         if (!(response instanceof Promise)) return whileWanted(response, request);
         return response.then((late) => whileWanted(late, request));
       };
-      for (const pattern of patternsOf(prefix))
+      for (const pattern of patterns)
         handle('*', pattern, answer, maxBodyOctets === undefined ? {} : { maxBodyOctets });
     }
   },
@@ -86,12 +89,12 @@ function applicationIn(exported: unknown, module: string): FetchApplication {
   );
 }
 
-/** @param stripped What of the path the application does not see; `/` for nothing. */
-function toWebRequest(incoming: Incoming, stripped: string): Request {
+/** @param hidden The part of the path that the application does not see; `''` for none. */
+function toWebRequest(incoming: Incoming, hidden: string): Request {
   const { method, path, target, protocol, host, headers, signal } = incoming;
   // `new URL` would resolve these, and so lead past whoever guards the path as it is.
   if (!staysInPlace(path)) throw new JackfieldError('NOT_FOUND');
-  const visible = behind(stripped, path) || '/';
+  const visible = behind(hidden, path) || '/';
   const url = `${protocol}://${host === '' ? 'localhost' : host}${visible}${queryOf(target)}`;
   const fields = new Headers();
   for (const name in headers) if (!OF_CONNECTION.has(name)) fields.append(name, headers[name] ?? '');

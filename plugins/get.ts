@@ -11,8 +11,9 @@ import {
   type ResponseParts,
   type Storage,
 } from '../core/plugin-api.js';
-import { boundedPage, isBounded } from './shared/bounded-page.js';
+import { boundedPage, isBounded, listed } from './shared/bounded-page.js';
 import { preferredType } from './shared/negotiation.js';
+
 import { type PageQuery, readPageQuery, targetOfNext, WHOLE_LISTING } from './shared/page-query.js';
 
 /** A form of the listing: what stands before, between and behind the entries. */
@@ -56,7 +57,9 @@ const PIECE_CHARACTERS = 262_144;
 
 export default definePlugin({
   name: 'get',
-  setup({ handle, storage }) {
+  setup({ handle, storage, prefix }) {
+    // The path of this plugin, for links.
+    const path = prefix === '' ? '/' : prefix;
     handle('GET', '/', (request) => {
       // Most requests have no query, and making a URLSearchParams for them would be the dearest step of all.
       const query = request.target.includes('?') ? readPageQuery(request) : WHOLE_LISTING;
@@ -64,16 +67,22 @@ export default definePlugin({
 
       const form = FORMS[preferredType(request.headers.accept, TYPES)];
       const page = pageOf(query, query.after);
-      const listing = query.limit === undefined ? storage.list(page) : boundedPage(storage, page);
+      const listing = query.limit === undefined ? listed(storage, page) : boundedPage(storage, page);
       // A store in memory answers at once, and then so do we: no promise is made.
       return 'entries' in listing
-        ? answer(storage, query, form, listing)
-        : listing.then((settled) => answer(storage, query, form, settled));
+        ? answer(storage, path, query, form, listing)
+        : listing.then((settled) => answer(storage, path, query, form, settled));
     });
   },
 });
 
-function answer(storage: Storage, query: PageQuery, form: Form, listing: Listing): ResponseParts {
+function answer(
+  storage: Storage,
+  path: string,
+  query: PageQuery,
+  form: Form,
+  listing: Listing,
+): ResponseParts {
   const { headers } = form;
   if (query.limit === undefined) {
     const isSmall = listing.next === undefined && isBounded(listing.entries);
@@ -83,7 +92,7 @@ function answer(storage: Storage, query: PageQuery, form: Form, listing: Listing
     };
   }
   if (listing.next === undefined) return { headers, body: textOf(form, listing.entries) };
-  const link = `<${targetOfNext('/', query, listing.next)}>; rel="next"`;
+  const link = `<${targetOfNext(path, query, listing.next)}>; rel="next"`;
   return { headers: { ...headers, Link: link }, body: textOf(form, listing.entries) };
 }
 

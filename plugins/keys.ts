@@ -10,7 +10,9 @@ import {
   type Committed,
   definePlugin,
   type Entry,
+  fromClient,
   JackfieldError,
+  type MaybePromise,
   precondition,
   type Request,
   type ResponseParts,
@@ -28,14 +30,19 @@ const MAX_TTL_MS = 3_155_760_000_000;
 
 export default definePlugin({
   name: 'keys',
-  setup({ handle, storage }) {
+  setup({ handle, storage, prefix }) {
     handle('GET', '/keys', async (request) => page(storage, request));
     handle('GET', '/keys/:key', ({ params: { key } }) => {
-      const found = storage.get(key);
+      let found: MaybePromise<Entry | undefined>;
+      try {
+        found = storage.get(key);
+      } catch (error) {
+        throw fromClient(error);
+      }
       // A store in memory answers at once, and so does the handler then.
       return found instanceof Promise ? found.then(shown) : shown(found);
     });
-    handle('PUT', '/keys/:key', (request) => put(storage, request));
+    handle('PUT', '/keys/:key', (request) => put(storage, request, `${prefix}/keys`));
     handle('DELETE', '/keys/:key', (request) => remove(storage, request));
   },
 });
@@ -51,7 +58,7 @@ async function page(storage: Storage, request: Request): Promise<ResponseParts> 
   if ('refusal' in asked) throw new JackfieldError('QUERY_INVALID', asked.refusal);
   const whole = { ...asked, limit: asked.limit ?? DEFAULT_LIMIT };
   const { entries, next } = await boundedPage(storage, whole);
-  const link = next === undefined ? {} : { Link: `<${targetOfNext('/keys', whole, next)}>; rel="next"` };
+  const link = next === undefined ? {} : { Link: `<${targetOfNext(request.path, whole, next)}>; rel="next"` };
   return {
     headers: { 'Cache-Control': 'no-cache', ...link },
     json: {
@@ -61,7 +68,7 @@ async function page(storage: Storage, request: Request): Promise<ResponseParts> 
   };
 }
 
-async function put(storage: Storage, request: KeyRequest): Promise<ResponseParts> {
+async function put(storage: Storage, request: KeyRequest, folder: string): Promise<ResponseParts> {
   const { key } = request.params;
   const ttlMs = timeToLive(request.query);
   if (request.headers['content-range'] !== undefined) throw new JackfieldError('PARTIAL_PUT_UNSUPPORTED');
@@ -70,7 +77,7 @@ async function put(storage: Storage, request: KeyRequest): Promise<ResponseParts
   const { previous, revision } = await commitIf(storage, request, change);
   const headers = { ETag: etagOf({ revision, value }) };
   if (previous.has(key)) return { status: 204, headers };
-  return { status: 201, headers: { ...headers, Location: `/keys/${encodeURIComponent(key)}` } };
+  return { status: 201, headers: { ...headers, Location: `${folder}/${encodeURIComponent(key)}` } };
 }
 
 async function remove(storage: Storage, request: KeyRequest): Promise<ResponseParts> {
@@ -84,6 +91,18 @@ async function remove(storage: Storage, request: KeyRequest): Promise<ResponsePa
 
 /** Makes the change while the conditions of the request hold: they are judged and checked against one revision. */
 async function commitIf(
+  storage: Storage,
+  request: KeyRequest,
+  change: Omit<Change, 'checks'>,
+): Promise<Committed> {
+  try {
+    return await commitWhile(storage, request, change);
+  } catch (error) {
+    throw fromClient(error);
+  }
+}
+
+async function commitWhile(
   storage: Storage,
   request: KeyRequest,
   change: Omit<Change, 'checks'>,

@@ -6,7 +6,8 @@ import { definePlugin } from '../core/plugin-api.js';
 
 export default definePlugin({
   name: 'post',
-  setup({ handle }) {
+  setup({ handle, prefix }) {
+    const create = `${prefix}/create`;
     handle(
       'POST',
       '*',
@@ -14,9 +15,9 @@ export default definePlugin({
         status: 404,
         // The path itself gets here only where no plugin took it: then it is no use to send the client there.
         body:
-          path === '/create'
+          path === create
             ? 'Create mode is not configured'
-            : 'Select the appropriate path(Create mode => /create)',
+            : `Select the appropriate path(Create mode => ${create})`,
       }),
       { fallback: true },
     );

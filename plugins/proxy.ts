@@ -10,22 +10,25 @@ import { readAuthorities } from './proxy/authorities.js';
 import { checkedMountSchema } from './proxy/mount.js';
 import { passOn } from './proxy/pass-on.js';
 import { Upstream } from './proxy/upstream.js';
-import { patternsOf } from './shared/mount.js';
+import { mountPlace } from './shared/mount.js';
 
 export default definePlugin({
   name: 'proxy',
   options: z.strictObject({
     mounts: z.array(checkedMountSchema).min(1).describe('Each upstream with its paths.'),
   }),
-  async setup({ handle, onClose, folder, options }) {
+  async setup({ handle, onClose, folder, prefix: entryPrefix, options }) {
     for (const mount of options.mounts) {
       const authorities =
         mount.ca === undefined ? undefined : await readAuthorities([mount.ca].flat(), folder);
       const upstream = new Upstream(mount, authorities);
       onClose(() => upstream.close());
-      const answer: Handler = (request) => passOn(request, upstream, mount);
-      const { prefix, maxBodyOctets } = mount;
-      for (const pattern of patternsOf(prefix))
+      const { prefix, stripPrefix, maxBodyOctets } = mount;
+      const { base, patterns } = mountPlace(entryPrefix, prefix);
+      // The prefix of the entry is for the configuration alone: an upstream is moved by it and does not see it.
+      const hidden = stripPrefix ? base : entryPrefix;
+      const answer: Handler = (request) => passOn(request, upstream, mount, hidden);
+      for (const pattern of patterns)
         handle('*', pattern, answer, maxBodyOctets === undefined ? {} : { maxBodyOctets });
     }
   },

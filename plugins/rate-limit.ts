@@ -95,9 +95,9 @@ export default definePlugin({
       .default('jackfield:rate-limit:')
       .describe('What keys of buckets in the store begin with.'),
   }),
-  setup({ hook, storage, log, options }) {
+  setup({ hook, prefix, storage, log, options }) {
     const { rules, key, buckets, maxBuckets, whenStoreFails } = options;
-    const ruleFor = countingRule(rules);
+    const ruleFor = countingRule(rules, prefix);
     const header = typeof key === 'string' ? undefined : key.header.toLowerCase();
     const inMemory = new MemoryBuckets(maxBuckets);
     const isShared = buckets === 'auto' && storage.supports.shared !== 'process';

@@ -5,7 +5,7 @@
  */
 import { z } from 'zod';
 import { definePlugin } from '../core/plugin-api.js';
-import { patternsOf } from './shared/mount.js';
+import { mountPlace } from './shared/mount.js';
 import { mountSchema } from './static-files/mount.js';
 import { openSite } from './static-files/site.js';
 
@@ -14,10 +14,11 @@ export default definePlugin({
   options: z.strictObject({
     mounts: z.array(mountSchema).min(1).describe('Each folder with its paths.'),
   }),
-  async setup({ handle, folder, options }) {
+  async setup({ handle, folder, prefix, options }) {
     for (const mount of options.mounts) {
-      const site = await openSite(folder, mount);
-      for (const pattern of patternsOf(mount.prefix)) {
+      const { base, patterns } = mountPlace(prefix, mount.prefix);
+      const site = await openSite(folder, mount, base);
+      for (const pattern of patterns) {
         handle('GET', pattern, site);
         // Not left to the plugin `head`, which need not be there.
         handle('HEAD', pattern, site);

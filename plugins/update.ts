@@ -4,7 +4,7 @@
  * 404 for another method, 412 for a condition on a state, 415 for a multipart form, and those of the store.
  */
 import { definePlugin, type Entry, precondition, type ResponseParts } from '../core/plugin-api.js';
-import { type Pair, readPairs } from './shared/pairs.js';
+import { type Pair, readPairs, storeOfClient } from './shared/pairs.js';
 
 const WRONG_METHOD: ResponseParts = {
   status: 404,
@@ -32,7 +32,7 @@ export default definePlugin({
         const body = await readPairs(request);
         if ('refusal' in body) return body.refusal;
 
-        const result = await storage.commit({ puts: lastOfEach(body.pairs) });
+        const result = await storeOfClient(storage, { puts: lastOfEach(body.pairs) });
         if (!result.ok) throw new Error('The store reports a conflict for a commit that had no checks.');
         return body.text + report(body.pairs, result.previous);
       },

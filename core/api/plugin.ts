@@ -166,6 +166,11 @@ export interface PluginContext<Options = unknown> {
   readonly signal: AbortSignal;
   /** The folder that relative paths in options start from. Absolute. */
   readonly folder: string;
+  /**
+   * The prefix of its entry in the configuration, `''` for none, spelt as in `request.path`. `handle` puts it before
+   * every pattern. A plugin needs it to build links, and to compare `request.path` with paths from its options.
+   */
+  readonly prefix: string;
   /** Runs when the server closes, in reverse order, also after a half-finished `setup`. */
   onClose(fn: () => MaybePromise<void>): void;
   /** Asks the server to stop cleanly; exchanges under way are finished first. */

@@ -3,6 +3,7 @@
  * stay the core's own.
  */
 
+import { inspect } from 'node:util';
 import type { ResponseParts } from '../api/answer.js';
 import { isEntityTag } from '../http/entity-tag.js';
 import { parseHttpDate } from '../http/http-date.js';
@@ -34,14 +35,20 @@ const BARE = new Map<string | undefined, AnswerFields>();
 
 /**
  * @param type The Content-Type where they name none.
+ * @param before Of the answer that a response hook was shown.
  * @throws JackfieldError HANDLER_ANSWER_INVALID.
  */
-export function checkedFields(headers: ResponseParts['headers'], type: string | undefined): AnswerFields {
+export function checkedFields(
+  headers: ResponseParts['headers'],
+  type: string | undefined,
+  before?: AnswerFields,
+): AnswerFields {
   const known = headers === undefined ? BARE.get(type) : FROZEN.get(headers);
   if (known !== undefined && (known.defaultType === undefined || known.defaultType === type)) return known;
-  const fresh = checkFields(headers, type);
+  const fresh = checkFields(headers, type, before);
   if (headers === undefined) BARE.set(type, fresh);
-  else if (isDeeplyFrozen(headers)) FROZEN.set(headers, fresh);
+  // With an answer before it, a validator may have passed that is refused elsewhere.
+  else if (before === undefined && isDeeplyFrozen(headers)) FROZEN.set(headers, fresh);
   return fresh;
 }
 
@@ -51,7 +58,11 @@ function isDeeplyFrozen(headers: object): boolean {
   return Object.isFrozen(headers) && Object.values(headers).every((value) => Object.isFrozen(value));
 }
 
-function checkFields(headers: ResponseParts['headers'], type: string | undefined): AnswerFields {
+function checkFields(
+  headers: ResponseParts['headers'],
+  type: string | undefined,
+  before?: AnswerFields,
+): AnswerFields {
   const raw: string[] = [];
   let contentLength: string | undefined;
   let close = false;
@@ -60,20 +71,29 @@ function checkFields(headers: ResponseParts['headers'], type: string | undefined
   let etag: string | undefined;
   let modified: string | undefined;
   let upgrades = false;
-  const take = (name: string, value: string): void => {
-    const lower = checkField(name, value);
+  const take = (name: string, lower: string, value: unknown): void => {
+    checkValue(name, value);
     if (lower === 'content-length') contentLength = checkRepeatedLength(contentLength, value);
     else if (lower === 'connection') close = checkConnection(value) || close;
     else raw.push(name, value);
     if (lower === 'content-type') hasType = true;
     else if (lower === 'date') hasDate = true;
-    else if (lower === 'etag') etag = value;
-    else if (lower === 'last-modified') modified = value;
+    // Two lines are a list, which neither of these fields can be (RFC 9110 §5.3).
+    else if (lower === 'etag') etag = etag === undefined ? value : `${etag}, ${value}`;
+    else if (lower === 'last-modified') modified = modified === undefined ? value : `${modified}, ${value}`;
     else if (lower === 'upgrade') upgrades = checkUpgrade(value);
   };
+  const isRecord = headers !== undefined && isRecordOf(headers);
+  const names: string[] = [];
   for (const [name, value] of entriesOf(headers)) {
-    if (Array.isArray(value)) for (const one of value) take(name, one);
-    else take(name, value as string);
+    const lower = lowerName(name);
+    if (isRecord) {
+      // The list of names is short, so looking through it is faster than a set.
+      if (names.includes(lower)) return checkFields(lastSpellings(headers), type, before);
+      names.push(lower);
+    }
+    if (Array.isArray(value)) for (const one of value) take(name, lower, one);
+    else take(name, lower, value);
   }
   const defaultType = hasType ? undefined : type;
   if (defaultType !== undefined) raw.unshift('Content-Type', defaultType);
@@ -81,7 +101,7 @@ function checkFields(headers: ResponseParts['headers'], type: string | undefined
     etag === undefined && modified === undefined
       ? undefined
       : // Those of a Headers object often come from another server, whose mistakes are not the plugin's.
-        toValidators(etag, modified, !(headers instanceof Headers));
+        toValidators(etag, modified, headers instanceof Headers ? 'lenient' : before);
   return {
     raw,
     text: new FieldText(formatFields(raw), hasDate, upgrades),
@@ -92,20 +112,41 @@ function checkFields(headers: ResponseParts['headers'], type: string | undefined
   };
 }
 
+/** One name in two spellings is one field: the later one counts, as it would if both were spelt alike. */
+export function lastSpellings<Value>(fields: Readonly<Record<string, Value>>): Record<string, Value> {
+  const last = new Map<string, [string, Value]>();
+  for (const [name, value] of Object.entries(fields)) last.set(name.toLowerCase(), [name, value]);
+  return Object.fromEntries(last.values());
+}
+
+/**
+ * A value that cannot be understood is passed on and not used for conditions if it came from elsewhere; if the plugin
+ * wrote it, it is an error of the plugin.
+ * @param from `lenient`: from elsewhere. Fields: of the answer that a hook was shown; what stood there was let through.
+ */
 function toValidators(
   etag: string | undefined,
   modified: string | undefined,
-  isStrict: boolean,
+  from: AnswerFields | 'lenient' | undefined,
 ): Validators | undefined {
   const isTag = etag !== undefined && isEntityTag(etag);
   const lastModified = modified === undefined ? undefined : parseHttpDate(modified);
-  if (isStrict && etag !== undefined && !isTag)
-    throw invalid(`Its ETag is ${etag}; an entity tag stands in quotes (RFC 9110 §8.8.3).`);
-  if (isStrict && modified !== undefined && lastModified === undefined)
-    throw invalid(
-      `Its Last-Modified is ${modified}, which is no date as of toUTCString() (RFC 9110 §5.6.7).`,
-    );
+  if (from !== 'lenient') {
+    if (etag !== undefined && !isTag && !holds(from, 'etag', etag))
+      throw invalid(`Its ETag is ${etag}; an entity tag stands in quotes (RFC 9110 §8.8.3).`);
+    if (modified !== undefined && lastModified === undefined && !holds(from, 'last-modified', modified))
+      throw invalid(
+        `Its Last-Modified is ${modified}, which is no date as of toUTCString() (RFC 9110 §5.6.7).`,
+      );
+  }
   return isTag || lastModified !== undefined ? { etag: isTag ? etag : undefined, lastModified } : undefined;
+}
+
+/** Whether these fields have this value under this name, all lines of it joined. */
+function holds(fields: AnswerFields | undefined, name: string, value: string): boolean {
+  if (fields === undefined) return false;
+  const lines = fields.raw.filter((_, at) => at % 2 === 1 && fields.raw[at - 1]!.toLowerCase() === name);
+  return lines.join(', ') === value;
 }
 
 /**
@@ -142,14 +183,22 @@ function checkRepeatedLength(before: string | undefined, value: string): string 
   return value;
 }
 
-function entriesOf(headers: ResponseParts['headers']): Iterable<[string, string | readonly string[]]> {
+function entriesOf(headers: ResponseParts['headers']): Iterable<[string, unknown]> {
   if (headers === undefined) return [];
   if (typeof headers !== 'object' || headers === null || Array.isArray(headers)) {
     throw invalid('Its headers are neither a Headers nor an object of names and values.');
   }
-  return headers instanceof Headers || Symbol.iterator in headers
-    ? (headers as unknown as Iterable<[string, string]>)
-    : Object.entries(headers);
+  return isRecordOf(headers)
+    ? Object.entries(headers)
+    : // Whatever else can be iterated is taken for pairs, each of which is checked.
+      (headers as unknown as Iterable<[string, unknown]>);
+}
+
+/** An object of names and values, and neither a Headers nor another list of pairs. */
+function isRecordOf(
+  headers: NonNullable<ResponseParts['headers']>,
+): headers is Readonly<Record<string, string | readonly string[]>> {
+  return typeof headers === 'object' && !(headers instanceof Headers) && !(Symbol.iterator in headers);
 }
 
 /** HTAB, SP, visible ASCII and obs-text, without white space at either end (RFC 9110 §5.5). */
@@ -162,11 +211,26 @@ const MAX_NAMES = 500;
 
 /** @returns the name in lower case. */
 export function checkField(name: string, value: unknown): string {
-  const lower = NAMES.get(name) ?? checkName(name);
-  if (typeof value !== 'string' || !FIELD_VALUE.test(value)) {
-    throw invalid(`The value of its field ${name} is not one line of latin1 text: ${JSON.stringify(value)}.`);
-  }
+  const lower = lowerName(name);
+  checkValue(name, value);
   return lower;
+}
+
+function lowerName(name: string): string {
+  return NAMES.get(name) ?? checkName(name);
+}
+
+function checkValue(name: string, value: unknown): asserts value is string {
+  if (typeof value !== 'string' || !FIELD_VALUE.test(value)) {
+    throw invalid(`The value of its field ${name} is not one line of latin1 text: ${shown(value)}.`);
+  }
+}
+
+/** `JSON.stringify` throws for a BigInt, and gives nothing for a function. */
+function shown(value: unknown): string {
+  return typeof value === 'string'
+    ? JSON.stringify(value)
+    : inspect(value, { depth: 0, breakLength: Infinity });
 }
 
 function checkName(name: string): string {

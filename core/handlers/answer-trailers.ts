@@ -2,7 +2,7 @@
 
 import type { ResponseParts } from '../api/answer.js';
 import { formatFields } from '../http/response-head.js';
-import { checkField } from './answer-fields.js';
+import { checkField, lastSpellings } from './answer-fields.js';
 import { invalid } from './invalid-answer.js';
 
 type Given = NonNullable<ResponseParts['trailers']>;
@@ -41,7 +41,7 @@ export function toTrailers(given: unknown): AnswerTrailers {
   if (typeof given === 'function') return { given: given as Given, names: [] };
   if (typeof given !== 'object' || given === null || Array.isArray(given))
     throw invalid('Its trailers are neither an object of names and values nor a function.');
-  const entries = Object.entries(given);
+  const entries = Object.entries<unknown>(lastSpellings(given as Record<string, unknown>));
   for (const [name, value] of entries) checkTrailer(name, typeof value === 'function' ? '' : value);
   // Every value was looked at.
   return { given: given as Given, names: entries.map(([name]) => name) };
@@ -53,7 +53,7 @@ export async function trailerText({ given }: AnswerTrailers): Promise<string> {
   if (typeof record !== 'object' || record === null)
     throw invalid('Its trailers are no object of names and values.');
   const raw: string[] = [];
-  for (const [name, value] of Object.entries(record)) {
+  for (const [name, value] of Object.entries(lastSpellings(record as Record<string, unknown>))) {
     const told: unknown = typeof value === 'function' ? await value() : value;
     checkTrailer(name, told);
     // Checked to be a text in the line before.

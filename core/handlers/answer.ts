@@ -6,11 +6,13 @@
 import type { ResponseBody, ResponseParts, ResponseValue } from '../api/answer.js';
 import { ERRORS, type ErrorCode, JackfieldError } from '../errors.js';
 import { abandon, expectErrors, isTaken } from '../exchange/answer-source.js';
+import { strangeSentence } from '../known-members.js';
 import { type AnswerFields, checkedFields, onlyType } from './answer-fields.js';
 import { type AnswerTrailers, toTrailers } from './answer-trailers.js';
 import { type HandOver, toHandOver } from './hand-over.js';
 import { HttpError } from './http-error.js';
 import { invalid } from './invalid-answer.js';
+import { jsonText } from './json-text.js';
 import { endToEndHeaders, isWebResponse } from './web-response.js';
 
 export interface Answer {
@@ -47,8 +49,11 @@ export function dropStream(refusal: Refusal): void {
   refusal.answer = refusal.plain;
 }
 
-/** @throws JackfieldError HANDLER_ANSWER_INVALID, with what is wrong as its detail. */
-export function toAnswer(value: ResponseValue): Answer {
+/**
+ * @param before For what a response hook returned: the answer that it was shown.
+ * @throws JackfieldError HANDLER_ANSWER_INVALID, with what is wrong as its detail.
+ */
+export function toAnswer(value: ResponseValue, before?: Answer): Answer {
   if (typeof value === 'string')
     return { status: 200, fields: TEXT_FIELDS, body: value, contentLength: undefined, close: false };
   if (value instanceof Uint8Array || isAsyncIterable(value)) {
@@ -60,30 +65,56 @@ export function toAnswer(value: ResponseValue): Answer {
     throw invalid(`It returned ${String(value)}.${hint}`);
   }
   if (Array.isArray(value)) throw invalid('It returned a list. For JSON return { json: … }.');
-  return isWebResponse(value) ? fromWebResponse(value) : fromParts(value);
+  return isWebResponse(value) ? fromWebResponse(value) : fromParts(value, before);
 }
 
-function fromParts(parts: ResponseParts): Answer {
+function fromParts(parts: ResponseParts, before: Answer | undefined): Answer {
   let isPlain = true;
+  let isEmpty = true;
   for (const name in parts) {
-    if (name === 'status' || name === 'headers' || name === 'body' || name === 'json') continue;
-    if (name !== 'trailers' && name !== 'takeOver') {
-      throw invalid(
-        `Its answer has a part "${name}"; there are status, headers, body, json, trailers and takeOver. For JSON return { json: … }.`,
-      );
+    isEmpty = false;
+    if (name === 'status' || name === 'headers' || name === 'body') continue;
+    if (name === 'json') {
+      if (parts.json !== undefined) continue;
+      throw invalid('Its json is undefined. For no content return { status: 204 }, for null { json: null }.');
     }
+    if (name !== 'trailers' && name !== 'takeOver') throw strangeAnswer(parts, name);
     isPlain = false;
   }
-  return isPlain ? plain(parts) : special(parts);
+  // An error, a Map or a Date has no members that could be seen, and would pass for `{}`.
+  if ((isEmpty && !isLiteral(parts)) || parts instanceof Error) throw strangeAnswer(parts);
+  return isPlain ? plain(parts, before) : special(parts, before);
+}
+
+const PARTS = ['status', 'headers', 'body', 'json', 'trailers', 'takeOver'];
+
+/** @param name A member that answers do not have. */
+function strangeAnswer(parts: object, name?: string): JackfieldError {
+  if (parts instanceof Error)
+    return invalid(
+      `It returned an error instead of throwing it: throw it. The error: ${parts.message}`,
+      parts,
+    );
+  if (name !== undefined)
+    return invalid(`${strangeSentence(name, PARTS, 'An answer')} For JSON return { json: … }.`);
+  const tag = Object.prototype.toString.call(parts).slice('[object '.length, -1);
+  return invalid(
+    `It returned an object of type ${tag} without any part of an answer. For JSON return { json: … }.`,
+  );
+}
+
+function isLiteral(parts: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(parts);
+  return prototype === Object.prototype || prototype === null;
 }
 
 /** What most answers are not: the connection is taken over behind it, or its body has trailers. */
-function special({ takeOver, trailers, ...parts }: ResponseParts): Answer {
+function special({ takeOver, trailers, ...parts }: ResponseParts, before: Answer | undefined): Answer {
   if (takeOver !== undefined) {
     const handOver = toHandOver(takeOver, trailers === undefined ? parts : { ...parts, trailers });
     return { ...handOver, body: undefined, contentLength: undefined, close: false };
   }
-  const answer = plain(parts);
+  const answer = plain(parts, before);
   if (trailers === undefined) return answer;
   const checkedTrailers = toTrailers(trailers);
   const { body } = answer;
@@ -100,28 +131,28 @@ async function* only(octets: Uint8Array): AsyncGenerator<Uint8Array, void, undef
   yield octets;
 }
 
-function plain(parts: ResponseParts): Answer {
+function plain(parts: ResponseParts, before: Answer | undefined): Answer {
   if (parts.body !== undefined && parts.json !== undefined)
     throw invalid('Its answer has both a body and json.');
-  const body = parts.json === undefined ? parts.body : toJson(parts.json);
+  const body = parts.json === undefined ? parts.body : jsonText(parts.json);
   const status = parts.status ?? (body === undefined ? 204 : 200);
-  return checked(status, parts.headers, body, defaultType(parts));
+  const type = before !== undefined && isTypeless(before, body) ? undefined : defaultType(parts);
+  return checked(status, parts.headers, body, type, before?.fields);
+}
+
+/** An upstream may send a body without a type. A hook that keeps the body does not say that it is octets. */
+function isTypeless({ body, fields: { raw } }: Answer, kept: unknown): boolean {
+  return (
+    body !== undefined &&
+    body === kept &&
+    !raw.some((name, at) => at % 2 === 0 && name.toLowerCase() === 'content-type')
+  );
 }
 
 function defaultType({ body, json }: ResponseParts): string | undefined {
   if (json !== undefined) return 'application/json';
   if (body === undefined) return undefined;
   return typeof body === 'string' ? 'text/plain; charset=utf-8' : 'application/octet-stream';
-}
-
-function toJson(value: unknown): string {
-  try {
-    const text: string | undefined = JSON.stringify(value);
-    if (text !== undefined) return text;
-  } catch (cause) {
-    throw invalid('Its json cannot be written as JSON.', cause);
-  }
-  throw invalid('Its json cannot be written as JSON.');
 }
 
 function fromWebResponse(response: Response): Answer {
@@ -145,6 +176,7 @@ function checked(
   headers: ResponseParts['headers'],
   body: unknown,
   type: string | undefined,
+  before?: AnswerFields,
 ): Answer {
   // 1xx are never final; 101 is the core's own.
   if (!Number.isInteger(status) || status < 200 || status > 599) {
@@ -155,7 +187,7 @@ function checked(
   if (bodyless && content !== undefined && content !== '') {
     throw invalid(`A ${status} answer has no body (RFC 9110 §6.4.1).`);
   }
-  const fields = checkedFields(headers, type);
+  const fields = checkedFields(headers, type, before);
   if (status === 426 && !fields.raw.some((name, at) => at % 2 === 0 && name.toLowerCase() === 'upgrade')) {
     throw invalid('A 426 answer names in its Upgrade field what it wants (RFC 9110 §15.5.22).');
   }

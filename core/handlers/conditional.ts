@@ -10,6 +10,7 @@ import { abandon } from '../exchange/answer-source.js';
 import { chooseRange } from '../http/byte-range.js';
 import { isEntityTag } from '../http/entity-tag.js';
 import { evaluatePreconditions, mayBePartial, type Validators } from '../http/preconditions.js';
+import { mustKnow } from '../known-members.js';
 import { type Answer, errorAnswer } from './answer.js';
 import { checkedFields, deriveFields } from './answer-fields.js';
 import { FileBody } from './file.js';
@@ -79,7 +80,10 @@ function unsatisfiable(size: number, close: boolean): Answer {
  * Errors: PRECONDITION_FAILED.
  */
 export function precondition(request: Request, current?: CurrentState): boolean {
+  if (current !== undefined) mustKnow(current, ['etag', 'lastModified'], 'The state of a resource');
   const { etag, lastModified } = current ?? {};
+  if (lastModified !== undefined && !(lastModified instanceof Date))
+    throw new TypeError('lastModified of the state of a resource is a Date.');
   if (etag !== undefined && !isEntityTag(etag))
     throw new TypeError(`An entity tag stands in quotes, as "1" or W/"1"; this one is ${etag}.`);
   const validators = current === undefined ? undefined : { etag, lastModified: lastModified?.getTime() };

@@ -406,7 +406,12 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
         const now: Answer = answer;
         const run = () => fn(request, toParts(now));
         const fitting = async () => withoutLostFields(now, await run());
-        const replaced = await this.#runHook(plugin, request, now.handOver === undefined ? run : fitting);
+        const replaced = await this.#runHook(
+          plugin,
+          request,
+          now.handOver === undefined ? run : fitting,
+          now,
+        );
         if (replaced !== undefined) answer = withoutLoss(answer, replaced);
       } catch (error) {
         abandon(answer.body);
@@ -427,13 +432,19 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
     return undefined;
   }
 
-  async #runHook(plugin: string, request: ExchangeRequest, run: () => unknown): Promise<Answer | undefined> {
+  /** @param shown The answer that a response hook is shown. */
+  async #runHook(
+    plugin: string,
+    request: ExchangeRequest,
+    run: () => unknown,
+    shown?: Answer,
+  ): Promise<Answer | undefined> {
     // It is this plugin that is waited for, and whose answer it is where it gives one.
     const before = request.handledBy;
     request.handledBy = plugin;
     try {
       const value = await run();
-      if (value !== undefined) return answerTo(request, value as ResponseValue);
+      if (value !== undefined) return answerTo(request, value as ResponseValue, shown);
       request.handledBy = before;
       return undefined;
     } catch (error) {
@@ -510,17 +521,17 @@ function withoutLoss(before: Answer, by: Answer): Answer {
 }
 
 /** What was returned, checked; where it carries a validator, as far as the conditions of the request let it be. */
-function answerTo(request: ExchangeRequest, value: ResponseValue): Answer {
+function answerTo(request: ExchangeRequest, value: ResponseValue, shown?: Answer): Answer {
   try {
-    return checkedAnswer(request, value);
+    return checkedAnswer(request, value, shown);
   } catch (error) {
     abandonFaulty(value);
     throw error;
   }
 }
 
-function checkedAnswer(request: ExchangeRequest, value: ResponseValue): Answer {
-  const answer = toAnswer(value);
+function checkedAnswer(request: ExchangeRequest, value: ResponseValue, shown?: Answer): Answer {
+  const answer = toAnswer(value, shown);
   if (answer.handOver !== undefined || request.method === 'CONNECT') {
     mustFit(request, answer);
     const { handOver } = answer;

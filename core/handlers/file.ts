@@ -8,6 +8,7 @@ import { sameInAllCopies } from '../across-copies.js';
 import type { FileOptions, ResponseParts } from '../api/answer.js';
 import { JackfieldError } from '../errors.js';
 import { HOLDS_HEAD } from '../exchange/answer-source.js';
+import { mustKnow } from '../known-members.js';
 import { mediaTypeOf } from './media-types.js';
 
 /** Octets of one read. */
@@ -24,6 +25,8 @@ interface Version {
  * Errors: FILE_NOT_FOUND; FILE_CHANGED while it is being sent.
  */
 export async function file(name: string, options: FileOptions = {}): Promise<ResponseParts> {
+  if (typeof name !== 'string') throw new TypeError('file takes the path of a file as a string.');
+  mustKnow(options, ['root', 'type', 'headers'], 'file');
   const place = placeOf(name, options.root);
   const version = await versionOf(place);
   const modified = Number(version.mtimeNs / 1_000_000n);

@@ -3,11 +3,16 @@
 import type { InterimResponse } from '../api/request.js';
 import { reasonPhrase } from '../http/reason-phrases.js';
 import { formatFields } from '../http/response-head.js';
+import { strangeMember } from '../known-members.js';
 import { checkedFields } from './answer-fields.js';
 import { invalid } from './invalid-answer.js';
 
 /** @returns it as it goes over the wire. Errors: HANDLER_ANSWER_INVALID. */
-export function interimText({ status, headers }: InterimResponse): string {
+export function interimText(interim: InterimResponse): string {
+  if (typeof interim !== 'object' || interim === null) throw invalid('inform takes { status, headers }.');
+  const strange = strangeMember(interim, ['status', 'headers'], 'An interim response');
+  if (strange !== undefined) throw invalid(strange);
+  const { status, headers } = interim;
   if (!Number.isInteger(status) || status < 102 || status > 199)
     throw invalid(`The status of an interim response is 102 to 199; this one is ${String(status)}.`);
   const { raw, contentLength, close } = checkedFields(headers, undefined);

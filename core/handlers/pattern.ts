@@ -22,6 +22,10 @@ export interface Pattern {
 export function parsePattern(text: string): Pattern {
   if (text === '*') return { text, segments: [], everything: true, shape: '*', names: ['*'] };
   const normal = normalisePath(text);
+  if (/:\w+\?/.test(text))
+    throw new TypeError(
+      `The pattern ${JSON.stringify(text)} has an optional parameter, which does not exist here. Claim the paths with and without it as two patterns.`,
+    );
   if (!text.startsWith('/') || normal === undefined || /[?#\s]/.test(text)) {
     throw new TypeError(
       `The pattern ${JSON.stringify(text)} is not a path: it is "*" or begins with "/", without query.`,
@@ -35,6 +39,12 @@ export function parsePattern(text: string): Pattern {
   const shape = segments.map(shapeOf).join('/');
   const hasRest = segments.at(-1)?.kind === 'rest';
   return { text, segments, everything: false, shape: `/${shape}`, names: hasRest ? [...names, '*'] : names };
+}
+
+/** A path that the pattern matches. */
+export function examplePath({ everything, segments }: Pattern): string {
+  if (everything) return '/';
+  return `/${segments.map((segment) => (segment.kind === 'literal' ? segment.text : 'x')).join('/')}`;
 }
 
 function parseSegment(part: string, last: boolean, text: string): Segment {

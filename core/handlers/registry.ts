@@ -10,6 +10,7 @@
 import type { HandleOptions, Handler } from '../api/plugin.js';
 import { JackfieldError } from '../errors.js';
 import { isToken } from '../http/octets.js';
+import { mustKnow } from '../known-members.js';
 import { whileConditionsHold } from './guarded.js';
 import { type Pattern, parsePattern } from './pattern.js';
 
@@ -39,18 +40,39 @@ export function makeRoute(
   }
   if (typeof handler !== 'function')
     throw new TypeError(`The handler of ${method} ${pattern} is not a function.`);
-  const { maxBodyOctets = 0 } = options;
-  if (!Number.isSafeInteger(maxBodyOctets) || maxBodyOctets < 0) {
-    throw new TypeError(
-      `maxBodyOctets of ${method} ${pattern} is no whole number of octets: ${maxBodyOctets}.`,
-    );
-  }
-  const { state, crossSite } = options;
-  if (crossSite !== undefined && crossSite !== 'allow') {
-    throw new TypeError(`crossSite of ${method} ${pattern} is "allow" or left out: ${String(crossSite)}.`);
-  }
+  checkOptions(options, `${method} ${pattern}`);
+  const { state } = options;
   const guarded = state === undefined ? handler : whileConditionsHold(handler, state);
   return { plugin, method, pattern: parsePattern(pattern), handler: guarded, options };
+}
+
+/** The compiler asks for every option that `handle` has. */
+const OPTIONS = Object.keys({
+  registeredMethodsOnly: true,
+  allow: true,
+  maxBodyOctets: true,
+  state: true,
+  crossSite: true,
+  fallback: true,
+} satisfies Record<keyof HandleOptions, true>);
+
+/** @throws TypeError for an option that `handle` does not have, or of another type. */
+function checkOptions(options: HandleOptions, taker: string): void {
+  if (typeof options !== 'object' || options === null)
+    throw new TypeError(`The options of ${taker} are not an object.`);
+  mustKnow(options, OPTIONS, `handle of ${taker}`);
+  const { registeredMethodsOnly, allow, maxBodyOctets = 0, state, crossSite, fallback } = options;
+  if (crossSite !== undefined && crossSite !== 'allow')
+    throw new TypeError(`crossSite of ${taker} is "allow" or left out: ${String(crossSite)}.`);
+  if (!Number.isSafeInteger(maxBodyOctets) || maxBodyOctets < 0)
+    throw new TypeError(`maxBodyOctets of ${taker} is not a whole number of octets: ${maxBodyOctets}.`);
+  for (const [name, flag] of Object.entries({ registeredMethodsOnly, fallback }))
+    if (flag !== undefined && typeof flag !== 'boolean')
+      throw new TypeError(`${name} of ${taker} is neither true nor false.`);
+  if (allow !== undefined && !(Array.isArray(allow) && allow.every((one) => typeof one === 'string')))
+    throw new TypeError(`allow of ${taker} is not a list of methods.`);
+  if (state !== undefined && typeof state !== 'function')
+    throw new TypeError(`state of ${taker} is not a function.`);
 }
 
 export interface Match {

@@ -11,6 +11,7 @@ import type { ResolvedConfig } from '../config/resolved-config.js';
 import type { ServerContainer } from '../container.js';
 import { JackfieldError } from '../errors.js';
 import type { Contributions } from '../handlers/dispatcher.js';
+import { examplePath } from '../handlers/pattern.js';
 import { Registry } from '../handlers/registry.js';
 import type { Log } from '../log.js';
 import type { LoadedPlugin } from './load-plugins.js';
@@ -43,6 +44,8 @@ export class PluginHost {
   #pending: PluginUnit[] = [];
   #services: UnitServices | undefined;
   #trace: PromiseTrace | undefined;
+  /** The paths of which a plugin was last warned that they have no HEAD. */
+  readonly #warned = new WeakMap<PluginUnit, string>();
 
   constructor(config: ResolvedConfig, source: ConfigSource, storage: Storage, log: Log) {
     this.#setupTimeoutMs = config.limits.setupTimeoutMs;
@@ -76,7 +79,7 @@ export class PluginHost {
     this.#services = this.#servicesFor(server, container);
     try {
       for (const plugin of plugins) await this.#setUpOne(plugin, this.#units, this.#services);
-      return contributionsOf(this.#units);
+      return this.#contributionsOf(this.#units);
     } catch (error) {
       await this.close();
       throw error;
@@ -117,7 +120,7 @@ export class PluginHost {
       const units: PluginUnit[] = [];
       for (const plugin of plugins)
         units.push(kept.get(plugin) ?? (await this.#setUpOne(plugin, started, this.#services)));
-      const contributions = contributionsOf(units);
+      const contributions = this.#contributionsOf(units);
       const stays = new Set(kept.values());
       const left = before.filter((unit) => !stays.has(unit));
       const commit = (): void => {
@@ -137,6 +140,22 @@ export class PluginHost {
     among.push(unit);
     await unit.setUp();
     return unit;
+  }
+
+  /** Errors: HANDLER_REPEATED. */
+  #contributionsOf(units: readonly PluginUnit[]): Contributions {
+    const contributions = contributionsOf(units);
+    for (const unit of units) {
+      const paths = pathsWithoutHead(unit, contributions.registry).join(', ');
+      // Once, and again if a reload changes what is missing.
+      if (paths !== '' && this.#warned.get(unit) !== paths)
+        this.#log.warn(
+          { plugin: unit.plugin.name, paths },
+          'HEAD is answered 405 at paths that have GET (RFC 9110 §9.3.2). Add the plugin "head" to the configuration, or handle HEAD.',
+        );
+      this.#warned.set(unit, paths);
+    }
+    return contributions;
   }
 
   #servicesFor(server: HostServer, container: ServerContainer): UnitServices {
@@ -199,6 +218,16 @@ function contributionsOf(units: readonly PluginUnit[]): Contributions {
     dialects: units.flatMap(({ dialects }) => dialects),
     taken: new Map(units.map(({ plugin, taken }) => [plugin.name, taken])),
   };
+}
+
+/** The patterns at which a unit handles GET, and no plugin HEAD. */
+function pathsWithoutHead({ routes }: PluginUnit, registry: Registry): string[] {
+  return routes
+    .filter(({ method, options, pattern }) => {
+      if (method !== 'GET' || options.fallback === true) return false;
+      return registry.find('HEAD', examplePath(pattern)) === undefined;
+    })
+    .map(({ pattern }) => pattern.text);
 }
 
 /** Whether what runs as the one is what the other asks for. */

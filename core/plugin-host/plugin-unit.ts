@@ -8,9 +8,11 @@ import { ExchangeRequest } from '../exchange/exchange-request.js';
 import { TakenConnections } from '../exchange/taken-connections.js';
 import { thrownAt } from '../extensions/stack-places.js';
 import type { Dispatcher, Hook, HookTable } from '../handlers/dispatcher.js';
+import { methodDoubt, patternDoubt } from '../handlers/foreign-syntax.js';
 import { makeRoute, type Route } from '../handlers/registry.js';
 import type { Dialect } from '../http/dialect.js';
 import { inTime } from '../in-time.js';
+import { misspeltMember } from '../known-members.js';
 import type { Log } from '../log.js';
 import type { MaybePromise } from '../maybe-promise.js';
 import { TOKENS } from '../tokens.js';
@@ -19,7 +21,7 @@ import { plugMarked } from './marks.js';
 import { openedNow, openedSince } from './opened-since.js';
 import { PendingCalls } from './pending-calls.js';
 import type { PromiseTrace } from './promise-trace.js';
-import { scopedClaims, scopedHook } from './scope.js';
+import { normalPrefix, scopedClaims, scopedHook } from './scope.js';
 
 /** What `jackfield plugins` shows of a plugin. */
 export interface PluginReport {
@@ -56,6 +58,15 @@ export interface UnitServices {
   readonly server: HostServer;
   /** One that is on, where set-ups are to be traced. */
   readonly trace: PromiseTrace | undefined;
+}
+
+/** @throws TypeError */
+function mustBeDialect(dialect: Dialect): void {
+  if (typeof dialect !== 'object' || dialect === null) throw new TypeError('dialect takes { name, claim }.');
+  const misspelt = misspeltMember(dialect, ['name', 'claim']);
+  if (misspelt !== undefined) throw new TypeError(`The dialect ${misspelt}`);
+  if (typeof dialect.name !== 'string' || typeof dialect.claim !== 'function')
+    throw new TypeError('A dialect has a name and a function claim.');
 }
 
 type MutableHooks = { [Stage in keyof HookTable]: HookTable[Stage][number][] };
@@ -166,6 +177,8 @@ export class PluginUnit {
         only('handle');
         // Checked as the plugin wrote it, so that its sentence speaks of that.
         makeRoute(name, method, pattern, handler as Route['handler'], routeOptions);
+        for (const doubt of [methodDoubt(method), patternDoubt(pattern)])
+          if (doubt !== undefined) log.warn({ plugin: name, method, pattern }, doubt);
         for (const claim of scopedClaims(prefix, pattern, handler as Route['handler'])) {
           this.routes.push(makeRoute(name, method, claim.pattern, claim.handler, routeOptions));
         }
@@ -176,6 +189,7 @@ export class PluginUnit {
       },
       dialect: (dialect) => {
         only('dialect');
+        mustBeDialect(dialect);
         if (prefix !== '')
           throw new TypeError('A wire dialect has no paths of its own, so it cannot be put under a prefix.');
         this.dialects.push(dialect);
@@ -200,6 +214,7 @@ export class PluginUnit {
       options,
       signal: this.#stopping.signal,
       folder,
+      prefix: normalPrefix(prefix),
       onClose: (fn) => {
         if (typeof fn !== 'function') throw new TypeError('onClose takes a function.');
         if (!this.#isClosed) this.#closers.push(fn);

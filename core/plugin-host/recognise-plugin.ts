@@ -3,6 +3,7 @@
 import type { Plugin, PluginContext } from '../api/plugin.js';
 import type { PluginClass } from '../config/server-config.js';
 import { JackfieldError, reasonOf } from '../errors.js';
+import { misspeltMember, strangeMember } from '../known-members.js';
 import type { MaybePromise } from '../maybe-promise.js';
 import { hasMarks } from './marks.js';
 import { type Need, readNeed } from './plugin-needs.js';
@@ -15,6 +16,9 @@ export interface Recognised {
 }
 
 const SHAPE = 'A plugin is { name, setup } and may have version, needs and options';
+
+const DESCRIBING = ['name', 'version', 'needs', 'options'];
+const MEMBERS = [...DESCRIBING, 'setup'];
 
 type Invalid = (what: string) => JackfieldError;
 
@@ -35,7 +39,10 @@ function recognised(exported: unknown, invalid: Invalid): Recognised {
   if (typeof exported !== 'object' || exported === null)
     throw invalid('has no default export. Export default definePlugin({ name, setup })');
   const { setup } = exported as { setup?: unknown };
-  const fault = faultIn(exported) ?? (typeof setup === 'function' ? undefined : 'has no setup function');
+  const fault =
+    faultIn(exported) ??
+    misspeltMember(exported, MEMBERS) ??
+    (typeof setup === 'function' ? undefined : 'has no setup function');
   if (fault !== undefined) throw invalid(`${fault}. ${SHAPE}`);
   const made = exported as Plugin;
   return { told: made, needs: needsOf(made), made };
@@ -49,7 +56,7 @@ function recogniseFunction(
   const isClass = looksLikeClass(exported);
   const kind = isClass ? 'class' : 'function';
   const told = describeFunction(exported);
-  const fault = faultIn(told);
+  const fault = faultIn(told) ?? strangeDescription(exported);
   if (fault === 'has no name')
     throw invalid(`is a ${kind} without a name. Give it one, or a static "plugin" with a name`);
   if (fault !== undefined) throw invalid(`${fault}. ${SHAPE}`);
@@ -85,6 +92,14 @@ function describeFunction(made: { readonly name: string }): Partial<Record<keyof
   const kebab = made.name.replace(/Plugin$/, '').replace(/(?<=[a-z0-9])(?=[A-Z])/g, '-');
   const name = made.name === 'default' ? '' : kebab.toLowerCase();
   return { name, ...(typeof told === 'object' ? told : {}) };
+}
+
+/** The property `plugin` of a class or function only describes it, so every other member is a mistake. */
+function strangeDescription(made: object): string | undefined {
+  const described: unknown = Reflect.get(made, 'plugin');
+  if (typeof described !== 'object' || described === null) return undefined;
+  const strange = strangeMember(described, DESCRIBING, 'its property "plugin"');
+  return strange === undefined ? undefined : `cannot be used: ${strange.replace(/[.]$/, '')}`;
 }
 
 /** What is wrong with what a plugin tells of itself. */

@@ -42,7 +42,12 @@ export function scopedHook<Stage extends keyof Hooks>(prefix: string, fn: Hooks[
   return scoped as Hooks[Stage];
 }
 
+/** A prefix in the spelling of `request.path`; `''` for none. */
+export function normalPrefix(prefix: string): string {
+  return prefix === '' ? '' : (normalisePath(prefix) ?? prefix);
+}
+
 function underPrefix(prefix: string): (path: string) => boolean {
-  const normal = normalisePath(prefix) ?? prefix;
+  const normal = normalPrefix(prefix);
   return (path) => path === normal || path.startsWith(`${normal}/`);
 }

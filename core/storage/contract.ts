@@ -144,6 +144,39 @@ export class StorageError extends JackfieldError {
 
 sameInAllCopies(StorageError, 'StorageError');
 
+/**
+ * The door of the store refused an argument. The plugin made the call, so its request is answered 500 and the log has
+ * the plugin's name, whatever status the table has for the code.
+ */
+export class RefusedArgument extends StorageError {
+  readonly detail: string;
+  /** The argument is a text that is empty, too long or not well-formed, as one of a client may be. */
+  readonly mayBeClients: boolean;
+
+  constructor(code: Extract<ErrorCode, `STORAGE_${string}`>, detail: string, mayBeClients = false) {
+    super(code, detail);
+    this.detail = detail;
+    this.mayBeClients = mayBeClients;
+  }
+
+  override get status(): number {
+    return 500;
+  }
+}
+
+sameInAllCopies(RefusedArgument, 'RefusedArgument');
+
+/**
+ * For plugins that pass keys, values or prefixes of a client to the store:
+ * `try { return storage.get(key) } catch (error) { throw fromClient(error) }`.
+ * @returns the error as the client's, with the status of the table (400), if the store refused such a text; any other
+ * error as it is.
+ */
+export function fromClient(error: unknown): unknown {
+  if (!(error instanceof RefusedArgument) || !error.mayBeClients) return error;
+  return new JackfieldError(error.code, error.detail, { cause: error });
+}
+
 /** What an adapter is given beside its options. */
 export interface AdapterContext {
   /** The folder that relative paths in options start from: the one of the configuration file. Absolute. */

@@ -3,6 +3,7 @@ import type { ConfigSource } from '../config/config-source.js';
 import { ServerContainer } from '../container.js';
 import { JackfieldError } from '../errors.js';
 import { type ExtensionKind, findExtension } from '../extensions/find-extension.js';
+import { misspeltMember, strangeMember } from '../known-members.js';
 import { TOKENS } from '../tokens.js';
 import type { AdapterClass, AdapterDefinition, StorageAdapter } from './contract.js';
 
@@ -32,14 +33,30 @@ export async function findAdapter(
   );
 }
 
+const MEMBERS = ['name', 'options', 'create', 'verify', 'repair'];
+
+/** Errors: ADAPTER_INVALID, for a member that nobody reads and that is almost another. */
+function mustBeSpeltRight(definition: object, named: string): void {
+  const misspelt = misspeltMember(definition, MEMBERS);
+  if (misspelt !== undefined) throw new JackfieldError('ADAPTER_INVALID', `${named} ${misspelt}`);
+  const repair: unknown = Reflect.get(definition, 'repair');
+  const strange =
+    typeof repair === 'object' && repair !== null
+      ? strangeMember(repair, ['adopt', 'discard'], 'repair')
+      : undefined;
+  if (strange !== undefined) throw new JackfieldError('ADAPTER_INVALID', `${named}: ${strange}`);
+}
+
 /**
  * @param named How the thing is called in the error.
  * Errors: ADAPTER_INVALID.
  */
 export function asDefinition(value: unknown, named: string): AdapterDefinition<unknown> {
+  if (typeof value === 'object' && value !== null) mustBeSpeltRight(value, named);
   if (isAdapterDefinition(value)) return value;
   if (typeof value === 'function') {
     const definition = definitionOf(value as unknown as AdapterClass);
+    mustBeSpeltRight(definition, named);
     if (isAdapterDefinition(definition)) return definition;
     throw new JackfieldError(
       'ADAPTER_INVALID',

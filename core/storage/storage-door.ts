@@ -2,12 +2,15 @@
 /**
  * The core's one door to the store: every argument is checked here, once, so that adapters get clean ones.
  *
- * Keys and values come from requests, so what is wrong with them is an error with a code, never a `TypeError`.
+ * A wrong argument is a mistake of the plugin that made the call: RefusedArgument, 500. A plugin that passes on a key or
+ * a value of a client makes it the client's with `fromClient`.
  * Where the adapter answers at once, so does the door: no function here is `async`.
  */
 
 import { randomBytes } from 'node:crypto';
+import { inspect } from 'node:util';
 import { JackfieldError, reasonOf } from '../errors.js';
+import { strangeMember } from '../known-members.js';
 import type { MaybePromise } from '../maybe-promise.js';
 import type {
   Change,
@@ -21,7 +24,7 @@ import type {
   Supports,
   WatchedChange,
 } from './contract.js';
-import { StorageError } from './contract.js';
+import { RefusedArgument, StorageError } from './contract.js';
 
 export interface StorageDoorOptions {
   /**
@@ -119,18 +122,22 @@ export class StorageDoor {
   get(key: string): MaybePromise<Entry | undefined> {
     this.#mustBeOpen();
     this.#checkKey(key);
-    return guarded(() => this.#adapter.get(key));
+    return guarded(() => this.#adapter.get(key), this.#isEntry);
   }
 
   /** Errors: STORAGE_PAGE_INVALID and those of the store. */
   list(page: Page): MaybePromise<Listing> {
     this.#mustBeOpen();
+    mustBe(page, PAGE, 'list', 'STORAGE_PAGE_INVALID');
     const { prefix = '', after = 0, limit } = page;
-    if (!isWhole(limit, 1)) throw new StorageError('STORAGE_PAGE_INVALID', `the limit is ${shown(limit)}.`);
-    if (!isWhole(after, 0)) throw new StorageError('STORAGE_PAGE_INVALID', `the cursor is ${shown(after)}.`);
+    if (!isWhole(limit, 1))
+      throw new RefusedArgument('STORAGE_PAGE_INVALID', `the limit is ${shown(limit)}.`);
+    if (!isWhole(after, 0))
+      throw new RefusedArgument('STORAGE_PAGE_INVALID', `the cursor is ${shown(after)}.`);
     const fault = prefix === '' ? undefined : this.#textFault(prefix, this.#maxKeyOctets);
-    if (fault !== undefined) throw new StorageError('STORAGE_PAGE_INVALID', `the prefix ${fault}.`);
-    return guarded(() => this.#adapter.list({ prefix, after, limit }));
+    if (fault !== undefined)
+      throw new RefusedArgument('STORAGE_PAGE_INVALID', `the prefix ${fault}.`, typeof prefix === 'string');
+    return guarded(() => this.#adapter.list({ prefix, after, limit }), this.#isListing);
   }
 
   /** Errors: STORAGE_KEY_INVALID, STORAGE_VALUE_INVALID, STORAGE_CHANGE_INVALID and those of the store. */
@@ -138,24 +145,34 @@ export class StorageDoor {
   commit(change: Change): MaybePromise<CommitResult>;
   commit(change: Change): MaybePromise<CommitResult> {
     this.#mustBeOpen();
+    mustBe(change, CHANGE, 'commit', 'STORAGE_CHANGE_INVALID');
     const { checks = [], puts = [], deletes = [] } = change;
-    for (const { key, revision } of checks) {
+    mustBeLists(checks, puts, deletes);
+    for (const check of checks) {
+      mustBe(check, CHECK, 'A check', 'STORAGE_CHANGE_INVALID');
+      const { key, revision } = check;
       this.#checkKey(key);
       if (!isWhole(revision, 0)) {
-        throw new StorageError(
+        throw new RefusedArgument(
           'STORAGE_CHANGE_INVALID',
           `${shown(key)} is checked for revision ${shown(revision)}.`,
         );
       }
     }
-    for (const { key, value, ttlMs } of puts) {
+    for (const put of puts) {
+      mustBe(put, PUT, 'A put', 'STORAGE_CHANGE_INVALID');
+      const { key, value, ttlMs } = put;
       this.#checkKey(key);
       const fault = this.#textFault(value, this.#maxValueOctets);
       if (fault !== undefined) {
-        throw new StorageError('STORAGE_VALUE_INVALID', `the one for ${shown(key)} ${fault}.`);
+        throw new RefusedArgument(
+          'STORAGE_VALUE_INVALID',
+          `the one for ${shown(key)} ${fault}.`,
+          typeof value === 'string',
+        );
       }
       if (ttlMs !== undefined && !isWhole(ttlMs, 1)) {
-        throw new StorageError(
+        throw new RefusedArgument(
           'STORAGE_CHANGE_INVALID',
           `${shown(key)} is put with a ttlMs of ${shown(ttlMs)}.`,
         );
@@ -168,7 +185,7 @@ export class StorageDoor {
       const put = { key: ownCopy(key), value: ownCopy(value) };
       return ttlMs === undefined ? put : { ...put, ttlMs };
     });
-    return guarded(() => this.#adapter.commit({ checks, puts: own, deletes }));
+    return guarded(() => this.#adapter.commit({ checks, puts: own, deletes }), this.#isCommitResult);
   }
 
   /** Waits for what is under way. What is asked afterwards fails with STORAGE_CLOSED; closing twice is no error. */
@@ -183,7 +200,7 @@ export class StorageDoor {
   #watch(afterRevision: number, mark: string | undefined): AsyncIterable<WatchedChange> {
     this.#mustBeOpen();
     if (!isWhole(afterRevision, 0)) {
-      throw new StorageError('STORAGE_REVISION_UNKNOWN', `${shown(afterRevision)} is no revision.`);
+      throw new RefusedArgument('STORAGE_REVISION_UNKNOWN', `${shown(afterRevision)} is no revision.`);
     }
     const changes = guardedNow(() => this.#adapter.watch!(afterRevision, mark));
     return {
@@ -197,13 +214,51 @@ export class StorageDoor {
     };
   }
 
+  // What adapters return, checked: another value would fail later, far from the adapter that is to blame.
+
+  readonly #isEntry = (found: unknown): void => {
+    if (found !== undefined && !isEntry(found)) throw this.#broken('STORAGE_ANSWER_INVALID', 'get', found);
+  };
+
+  readonly #isListing = (listing: unknown): void => {
+    const { entries, next } = Object(listing) as Partial<Record<keyof Listing, unknown>>;
+    if (!Array.isArray(entries) || !entries.every(isEntry) || (next !== undefined && !isWhole(next, 0)))
+      throw this.#broken('STORAGE_ANSWER_INVALID', 'list', listing);
+  };
+
+  /** Whether the change was made is not known then. */
+  readonly #isCommitResult = (result: unknown): void => {
+    const { ok, revision, previous, conflict } = Object(result) as Record<string, unknown>;
+    const isResult =
+      ok === true ? isWhole(revision, 0) && isMap(previous) : ok === false && typeof conflict === 'string';
+    if (!isResult) throw this.#broken('STORAGE_OUTCOME_UNKNOWN', 'commit', result);
+  };
+
+  #broken(
+    code: 'STORAGE_ANSWER_INVALID' | 'STORAGE_OUTCOME_UNKNOWN',
+    call: string,
+    answer: unknown,
+  ): StorageError {
+    const told = inspect(answer, {
+      depth: 1,
+      breakLength: Number.POSITIVE_INFINITY,
+      maxStringLength: 40,
+      maxArrayLength: 3,
+    });
+    return new StorageError(
+      code,
+      `the adapter "${String(this.#adapter.name)}" answered ${call} with ${told}.`,
+    );
+  }
+
   #mustBeOpen(): void {
     if (this.#state !== 'open') throw new StorageError('STORAGE_CLOSED');
   }
 
   #checkKey(key: unknown): asserts key is string {
     const fault = key === '' ? 'is empty' : this.#textFault(key, this.#maxKeyOctets);
-    if (fault !== undefined) throw new StorageError('STORAGE_KEY_INVALID', `${shown(key)} ${fault}.`);
+    if (fault !== undefined)
+      throw new RefusedArgument('STORAGE_KEY_INVALID', `${shown(key)} ${fault}.`, typeof key === 'string');
   }
 
   /** What is wrong with a text, as the end of a sentence; undefined where nothing is. */
@@ -234,7 +289,8 @@ function ownCopy(text: string): string {
 function checkDistinct(puts: readonly { readonly key: string }[], deletes: readonly string[]): void {
   const seen = new Set<string>();
   for (const key of [...puts.map((put) => put.key), ...deletes]) {
-    if (seen.has(key)) throw new StorageError('STORAGE_CHANGE_INVALID', `${shown(key)} stands in it twice.`);
+    if (seen.has(key))
+      throw new RefusedArgument('STORAGE_CHANGE_INVALID', `${shown(key)} stands in it twice.`);
     seen.add(key);
   }
 }
@@ -248,18 +304,69 @@ function guardedNow<T>(call: () => T): T {
   }
 }
 
-/** Calls the adapter; what it throws or rejects with leaves the door as an error with a code. */
-function guarded<T>(call: () => MaybePromise<T>): MaybePromise<T> {
+/**
+ * Calls the adapter; what it throws or rejects with leaves the door as an error with a code.
+ * @param check Throws if the answer is not one.
+ */
+function guarded<T>(call: () => MaybePromise<T>, check?: (answer: unknown) => void): MaybePromise<T> {
   let answer: MaybePromise<T>;
   try {
     answer = call();
   } catch (cause) {
     throw storageErrorOf(cause);
   }
-  if (!isPromise(answer)) return answer;
-  return Promise.resolve(answer).then(undefined, (cause: unknown) => {
+  if (!isPromise(answer)) {
+    check?.(answer);
+    return answer;
+  }
+  const failed = (cause: unknown): never => {
     throw storageErrorOf(cause);
-  });
+  };
+  if (check === undefined) return Promise.resolve(answer).then(undefined, failed);
+  return Promise.resolve(answer).then((settled) => {
+    check(settled);
+    return settled;
+  }, failed);
+}
+
+const CHANGE = ['checks', 'puts', 'deletes'];
+const CHECK = ['key', 'revision'];
+const PUT = ['key', 'value', 'ttlMs'];
+const PAGE = ['prefix', 'after', 'limit'];
+
+/** A misspelt member would be ignored, and with it a value or a condition. */
+function mustBe(
+  given: unknown,
+  known: readonly string[],
+  taker: string,
+  code: 'STORAGE_CHANGE_INVALID' | 'STORAGE_PAGE_INVALID',
+): void {
+  if (typeof given !== 'object' || given === null)
+    throw new RefusedArgument(code, `${taker} was given ${shown(given)} and not an object.`);
+  const strange = strangeMember(given, known, taker);
+  if (strange !== undefined) throw new RefusedArgument(code, strange);
+}
+
+function mustBeLists(...parts: readonly unknown[]): void {
+  const at = parts.findIndex((part) => !Array.isArray(part));
+  if (at !== -1) throw new RefusedArgument('STORAGE_CHANGE_INVALID', `"${CHANGE[at]}" is not a list.`);
+}
+
+function isEntry(found: unknown): boolean {
+  if (typeof found !== 'object' || found === null) return false;
+  const { key, value, created, revision, expiresAt } = found as Partial<Record<keyof Entry, unknown>>;
+  return (
+    typeof key === 'string' &&
+    typeof value === 'string' &&
+    typeof created === 'number' &&
+    typeof revision === 'number' &&
+    (expiresAt === undefined || typeof expiresAt === 'number')
+  );
+}
+
+function isMap(previous: unknown): boolean {
+  // An adapter may run in another realm.
+  return previous instanceof Map || Object.prototype.toString.call(previous) === '[object Map]';
 }
 
 function storageErrorOf(cause: unknown): JackfieldError {

@@ -91,10 +91,31 @@ export function pluginContract(
   });
 
   if (hasDialect) return;
-  suite('under a prefix it claims nothing outside', async () => {
-    const tested = await setUp({ prefix: '/under/a/prefix' });
-    for (const { pattern } of tested.report.claims) assert.match(pattern, /^\/under\/a\/prefix(\/|$)/);
-    await tested.close();
+  suite('under a prefix it claims nothing outside, and answers there as it does without one', async () => {
+    const prefix = '/under/a/prefix';
+    const plain = await setUp();
+    const asked = plain.report.claims.map(({ method, pattern }) => ({
+      method: method === '*' ? 'GET' : method,
+      path: pathOf(pattern),
+    }));
+    const expected: number[] = [];
+    for (const { method, path } of asked)
+      expected.push((await plain.inject({ method, target: path })).status);
+    await plain.close();
+    const moved = await setUp({ prefix });
+    for (const { pattern } of moved.report.claims) assert.match(pattern, /^\/under\/a\/prefix(\/|$)/);
+    for (const [at, { method, path }] of asked.entries()) {
+      const target = path === '/' ? prefix : prefix + path;
+      const { status, headers } = await moved.inject({ method, target });
+      // The plugins beside it are not moved, and its answers may depend on theirs.
+      if ((given.with ?? []).length === 0)
+        assert.equal(status, expected[at], `${method} ${path} under ${prefix}`);
+      const { location = '' } = headers;
+      // A path of the plugin's own that was written without `prefix` of its context leads out of the plugin.
+      if (/^\/(?!\/)/.test(location))
+        assert.match(location, /^\/under\/a\/prefix(?:[/?#]|$)/, `Location of ${target}`);
+    }
+    await moved.close();
   });
 }
 

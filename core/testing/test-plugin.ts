@@ -10,6 +10,7 @@ import { definePlugin, type Storage } from '../api/plugin.js';
 import { plainSource } from '../config/config-file.js';
 import type { PluginEntry, PluginReference, ServerConfig } from '../config/server-config.js';
 import type { InjectRequest, InjectResponse } from '../inject.js';
+import { mustKnow } from '../known-members.js';
 import { createLog } from '../log.js';
 import { loadPlugin } from '../plugin-host/load-plugins.js';
 import type { PluginReport } from '../plugin-host/plugin-unit.js';
@@ -48,15 +49,10 @@ export interface TestedPlugin {
 /** Errors: those of a server's start. What was up is closed then. */
 export async function testPlugin(
   plugin: PluginReference,
-  {
-    options,
-    storage = 'memory',
-    prefix,
-    with: others = [],
-    folder = process.cwd(),
-    limits,
-  }: TestPluginOptions = {},
+  given: TestPluginOptions = {},
 ): Promise<TestedPlugin> {
+  mustKnow(given, ['options', 'storage', 'prefix', 'with', 'folder', 'limits'], 'testPlugin');
+  const { options, storage = 'memory', prefix, with: others = [], folder = process.cwd(), limits } = given;
   const source = plainSource(folder);
   const lines: LogLine[] = [];
   let store: Storage | undefined;

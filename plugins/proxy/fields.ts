@@ -21,10 +21,14 @@ const OF_ONE_HOP: readonly string[] = [
 /** What tells of the client is told anew; a client could have invented it. */
 const ABOUT_CLIENT = /^(?:forwarded|x-forwarded-.*|x-real-ip)$/;
 
-/** @param upgrade The protocols that the client asks to switch to, as it wrote them. */
+/**
+ * @param hidden The part of the path that the upstream does not see; `''` for none.
+ * @param upgrade The protocols that the client asks to switch to, as it wrote them.
+ */
 export function requestFields(
   request: Request,
-  { via, forwarded, appendForwarded, prefix, stripPrefix }: Mount,
+  { via, forwarded, appendForwarded }: Mount,
+  hidden: string,
   host: string,
   upgrade: string | undefined,
 ): Record<string, string> {
@@ -46,7 +50,7 @@ export function requestFields(
       .join(', ');
     fields['x-forwarded-proto'] = request.protocol;
     if (request.host !== '') fields['x-forwarded-host'] = request.host;
-    if (stripPrefix && prefix !== '/') fields['x-forwarded-prefix'] = prefix;
+    if (hidden !== '') fields['x-forwarded-prefix'] = hidden;
   }
   if (forwarded === 'forwarded' || forwarded === 'both')
     fields.forwarded =

@@ -13,7 +13,13 @@ import { joinStreams } from './join-streams.js';
 import type { Mount } from './mount.js';
 import type { InterimMessage, Switched, Upstream, UpstreamResponse } from './upstream.js';
 
-export async function passOn(request: Request, upstream: Upstream, mount: Mount): Promise<ResponseValue> {
+/** @param hidden The part of the path that the upstream does not see; `''` for none. */
+export async function passOn(
+  request: Request,
+  upstream: Upstream,
+  mount: Mount,
+  hidden: string,
+): Promise<ResponseValue> {
   const { method, headers } = request;
   // The client of Node would write it in capitals, and ask for something else.
   if (method !== method.toUpperCase()) throw new JackfieldError('METHOD_UNSUPPORTED', method);
@@ -23,22 +29,18 @@ export async function passOn(request: Request, upstream: Upstream, mount: Mount)
   const host = mount.host === 'upstream' || request.host === '' ? upstream.host : request.host;
   const answer = await upstream.send({
     method,
-    path: upstream.basePath + visiblePath(request, mount) + queryOf(request.target),
-    headers: requestFields(request, mount, host, asked.length > 0 ? headers.upgrade : undefined),
+    path: upstream.basePath + (behind(hidden, request.path) || '/') + queryOf(request.target),
+    headers: requestFields(request, mount, hidden, host, asked.length > 0 ? headers.upgrade : undefined),
     body: hasBody ? request.body : undefined,
     trailers: () =>
       trailerFields(Object.entries(request.trailers).flatMap(([name, value]) => [name, value ?? ''])),
     signal: request.signal,
     informed: (interim) => inform(request, interim),
   });
-  const locate = (location: string): string => upstream.located(location, mount);
+  const locate = (location: string): string => upstream.located(location, hidden);
   return 'early' in answer
     ? switched(request, answer, asked, mount.via)
     : given(request, answer, mount.via, locate);
-}
-
-function visiblePath({ path }: Request, { prefix, stripPrefix }: Mount): string {
-  return stripPrefix ? behind(prefix, path) || '/' : path;
 }
 
 function inform(request: Request, { statusCode, rawHeaders }: InterimMessage): void {

@@ -82,15 +82,18 @@ export class Upstream {
     this.#agent.destroy();
   }
 
-  /** A redirect within the upstream as the client has to follow it; any other stays as it is. */
-  located(location: string, { prefix, stripPrefix }: Mount): string {
+  /**
+   * A redirect within the upstream as the client has to follow it; any other stays as it is.
+   * @param hidden The part of the path that the upstream does not see; `''` for none.
+   */
+  located(location: string, hidden: string): string {
     const absolute = location.startsWith(`${this.#url.origin}/`);
     if (!absolute && !/^\/(?!\/)/.test(location)) return location;
     const path = absolute ? location.slice(this.#url.origin.length) : location;
     const isBelow = path === this.basePath || path.startsWith(`${this.basePath}/`);
     if (!isBelow) return location;
     const own = path.slice(this.basePath.length) || '/';
-    return stripPrefix && prefix !== '/' ? prefix + own : own;
+    return hidden + own;
   }
 
   /** Errors: UPSTREAM_UNREACHABLE, UPSTREAM_INVALID, UPSTREAM_TIMEOUT; those of the body of the request. */

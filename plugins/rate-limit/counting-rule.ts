@@ -10,8 +10,11 @@ interface LimitRule extends Rule {
  * The first that fits. Where a server behind this one could read the path as another, and the rule of that reading stands
  * earlier in the list, it is that one: no spelling leads out of a limit, and none into having no limit.
  */
-export function countingRule<R extends LimitRule>(rules: readonly R[]): (request: Request) => R | undefined {
-  const find = ruleFinder(rules);
+export function countingRule<R extends LimitRule>(
+  rules: readonly R[],
+  prefix: string,
+): (request: Request) => R | undefined {
+  const find = ruleFinder(rules, prefix);
   return (request) => {
     const own = find(request);
     const reading = looseReading(request.path);

@@ -6,14 +6,27 @@ export const prefixSchema = z.string().regex(/^(?:\/|(?:\/[A-Za-z0-9_~-][A-Za-z0
   error: 'expected "/" or a path without a slash at its end, of letters, digits and "._~-" ("/files")',
 });
 
-/** What `handle` takes for everything below a prefix, and for the prefix itself. */
-export function patternsOf(prefix: string): readonly string[] {
-  return prefix === '/' ? ['/*'] : [prefix, `${prefix}/*`];
+/** Where a mount is: the prefix of the plugin's entry in the configuration, then the prefix of the mount. */
+export interface MountPlace {
+  /** What `handle` takes for everything below the mount, and for the mount itself. */
+  readonly patterns: readonly string[];
+  /** In front of every path of the mount; `''`, or segments without a slash at the end. */
+  readonly base: string;
 }
 
-/** What of a path stands behind its prefix: `''`, or something that begins with a slash. */
-export function behind(prefix: string, path: string): string {
-  return prefix === '/' ? path : path.slice(prefix.length);
+/**
+ * @param entryPrefix As `PluginContext.prefix`.
+ * @param prefix As `prefixSchema`.
+ */
+export function mountPlace(entryPrefix: string, prefix: string): MountPlace {
+  if (prefix !== '/') return { patterns: [prefix, `${prefix}/*`], base: entryPrefix + prefix };
+  // Without a prefix `/` itself is matched by `/*`; with one, the path `/api` has no slash at its end.
+  return { patterns: entryPrefix === '' ? ['/*'] : ['/', '/*'], base: entryPrefix };
+}
+
+/** The part of a path after a base: `''`, or something that begins with a slash. */
+export function behind(base: string, path: string): string {
+  return path.slice(base.length);
 }
 
 /** The query as it was sent, with its question mark; `''` without one. */

@@ -5,10 +5,14 @@
  * client wrote them.
  */
 import {
+  type Change,
+  type CommitResult,
+  fromClient,
   JackfieldError,
   type MaybePromise,
   type Request,
   type ResponseParts,
+  type Storage,
 } from '../../core/plugin-api.js';
 
 export interface Pair {
@@ -46,6 +50,15 @@ export async function readPairs(request: Pick<Request, 'headers' | 'text'>): Pro
   if (!isSome(pairs)) return refuse(400, 'There is no content. Please check');
   if (pairs.some(({ key }) => key.trim() === '')) return refuse(400, 'Key value does not exist or is blank.');
   return { text, pairs };
+}
+
+/** `storage.commit` with the pairs of a client, whose mistake it is if a key or a value is too long. */
+export async function storeOfClient(storage: Storage, change: Change): Promise<CommitResult> {
+  try {
+    return await storage.commit(change);
+  } catch (error) {
+    throw fromClient(error);
+  }
 }
 
 function mediaTypeOf(contentType: string): string {

@@ -24,16 +24,33 @@ export interface Rule {
 }
 
 /**
+ * A matcher for a path of the options of a plugin. It starts after the prefix of the plugin's entry, as patterns of
+ * `handle` do.
+ * @param prefix As `PluginContext.prefix`.
+ * @throws Error where the path repeats the prefix: a rule that never matches would protect nothing, silently.
+ */
+export function matcherUnder(prefix: string, pattern: string): (path: string) => boolean {
+  if (prefix === '' || pattern === '*') return pathMatcher(pattern);
+  if (pattern === prefix || pattern.startsWith(`${prefix}/`))
+    throw new Error(
+      `The path ${JSON.stringify(pattern)} repeats the prefix of this plugin. Paths in its options start after the prefix: write ${JSON.stringify(pattern.slice(prefix.length) || '/')}.`,
+    );
+  return pathMatcher(pattern === '/' ? prefix : prefix + pattern);
+}
+
+/**
  * Finds the first rule that fits a request, by its own path or another. A rule for GET is one for HEAD too, which is
  * answered with what GET has.
+ * @param prefix As `PluginContext.prefix`.
  */
 export function ruleFinder<R extends Rule>(
   rules: readonly R[],
+  prefix: string,
 ): (request: Request, path?: string) => R | undefined {
   const compiled = rules.map((rule) => {
     const methods = rule.methods && new Set(rule.methods);
     if (methods?.has('GET')) methods.add('HEAD');
-    return { rule, methods, isAt: pathMatcher(rule.path) };
+    return { rule, methods, isAt: matcherUnder(prefix, rule.path) };
   });
   return ({ method, path: own }, path = own) =>
     compiled.find(({ methods, isAt }) => (methods === undefined || methods.has(method)) && isAt(path))?.rule;

@@ -18,13 +18,16 @@ const SUFFIXES = { br: '.br', zstd: '.zst', gzip: '.gz' } as const;
 
 export type Site = (request: Request) => Promise<ResponseParts>;
 
-/** @throws Error where the folder is none, or the fallback is not in it. */
-export async function openSite(configFolder: string, mount: Mount): Promise<Site> {
+/**
+ * @param base The part of each path that stands before the names of files, as `MountPlace.base`.
+ * @throws Error where the folder is none, or the fallback is not in it.
+ */
+export async function openSite(configFolder: string, mount: Mount, base: string): Promise<Site> {
   const root = path.resolve(configFolder, mount.root);
   const found = await stat(root).catch(() => undefined);
   if (found?.isDirectory() !== true)
     throw new Error(`There is no folder ${root}. Make it, or correct "root".`);
-  const files = new SiteFiles(await realpath(root), mount);
+  const files = new SiteFiles(await realpath(root), mount, base);
   await files.expectFallback();
   return (request) => files.answer(request);
 }
@@ -32,11 +35,13 @@ export async function openSite(configFolder: string, mount: Mount): Promise<Site
 class SiteFiles {
   readonly #root: string;
   readonly #mount: Mount;
+  readonly #base: string;
   readonly #headers: Readonly<Record<string, string>>;
 
-  constructor(root: string, mount: Mount) {
+  constructor(root: string, mount: Mount, base: string) {
     this.#root = root;
     this.#mount = mount;
+    this.#base = base;
     const { cacheControl, headers } = mount;
     this.#headers = { ...headers, ...(cacheControl === undefined ? {} : { 'Cache-Control': cacheControl }) };
   }
@@ -51,7 +56,7 @@ class SiteFiles {
 
   async answer(request: Request): Promise<ResponseParts> {
     const { path: requested, target } = request;
-    const rest = behind(this.#mount.prefix, requested);
+    const rest = behind(this.#base, requested);
     const segments = rest === '' ? [] : this.#segmentsOf(rest);
     const isFolderPath = segments?.at(-1) === '';
     const found = segments && (await this.#find(isFolderPath ? segments.slice(0, -1) : segments));

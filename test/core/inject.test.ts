@@ -41,9 +41,12 @@ test('a part that does not exist, or is of the wrong kind, is refused by name', 
     t.throwsAsync(server.inject(request as never), { instanceOf: TypeError });
   t.is(
     (await refused({ path: '/x' }))?.message,
-    'inject takes method, target, headers, body, not "path"; the path is called target.',
+    'inject takes method, target, headers and body, not "path". The path is called target.',
   );
-  t.is((await refused({ verb: 'GET' }))?.message, 'inject takes method, target, headers, body, not "verb".');
+  t.is(
+    (await refused({ verb: 'GET' }))?.message,
+    'inject takes method, target, headers and body, not "verb".',
+  );
   t.is(
     (await refused({ body: { a: 1 } }))?.message,
     'The body of inject is a string or bytes; for JSON pass JSON.stringify(value).',

@@ -2,6 +2,7 @@
  * A reload while all kinds of work are under way, whose plugin is kept, gets other options, or leaves: what stays
  * notices nothing, what goes comes to a proper end, and the reload waits for none of it.
  */
+
 import { once } from 'node:events';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -25,6 +26,7 @@ import {
   request,
   withBody,
 } from '../support/raw-client.js';
+import { keeping } from '../support/start-warnings.js';
 import { gate } from './reloadable.js';
 import { tempFolder } from './temp-folder.js';
 
@@ -314,7 +316,7 @@ async function worldOf(t: ExecutionContext, { plugin, limits = {} }: UnderWay) {
   });
   const server = createServer(config([plugin(inner, 0)]), {
     source,
-    log: createLog((line) => void log.push(JSON.parse(line))),
+    log: createLog(keeping(log)),
   });
   const clients: RawClient[] = [];
   t.teardown(async () => {

@@ -1,4 +1,5 @@
 /** What tests of reloads share. */
+
 import type { ExecutionContext } from 'ava';
 import {
   createLog,
@@ -7,6 +8,7 @@ import {
   type PluginContext,
   type ServerConfig,
 } from '../../core/index.js';
+import { keeping } from '../support/start-warnings.js';
 
 /** A plugin that writes down its life, with an instance that can be told from others. */
 export function lively(
@@ -35,7 +37,7 @@ export const IN_MEMORY = { listen: { port: 0 }, storage: 'memory' } as const;
 
 export function serverOf(t: ExecutionContext, config: ServerConfig) {
   const lines: Record<string, unknown>[] = [];
-  const log = createLog((line) => lines.push(JSON.parse(line)));
+  const log = createLog(keeping(lines));
   const server = createServer({ ...IN_MEMORY, ...config }, { log });
   t.teardown(() => server.close().catch(() => {}));
   const get = async (target: string) => (await server.inject({ target })).text;

@@ -14,6 +14,7 @@ const FLOORS: readonly (readonly string[])[] = [
     'core/across-copies.ts',
     'core/container.ts',
     'core/did-you-mean.ts',
+    'core/known-members.ts',
     'core/errors.ts',
     'core/in-time.ts',
     'core/log.ts',

@@ -48,6 +48,7 @@ export function setUp<Options>(
     options: validated.value,
     signal: new AbortController().signal,
     folder: '/',
+    prefix: '',
     onClose: () => {},
     shutdown: () => {
       shutdowns += 1;

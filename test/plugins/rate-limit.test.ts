@@ -11,6 +11,7 @@ import { SharedBuckets } from '../../plugins/rate-limit/shared-buckets.js';
 import memory from '../../storage-adapters/memory.js';
 import { tempFolder } from '../core/temp-folder.js';
 import { RawClient, request } from '../support/raw-client.js';
+import { isStartWarning } from '../support/start-warnings.js';
 import { type Server, served } from './served.js';
 
 /** A window so long that nothing comes back while a test runs. */
@@ -259,7 +260,12 @@ async function sharing(
       plugins: [{ use: 'rate-limit', options }, 'get'],
       limits: { shutdownTimeoutMs: 0 },
     },
-    { log: createLog((line) => void log.push(JSON.parse(line).message)) },
+    {
+      log: createLog((line) => {
+        const told = JSON.parse(line) as { message: string };
+        if (!isStartWarning(told)) log.push(told.message);
+      }),
+    },
   );
   t.teardown(() => server.close());
   await server.ready();

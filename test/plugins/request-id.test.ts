@@ -3,6 +3,7 @@ import { definePlugin } from '../../core/api/plugin.js';
 import { createLog } from '../../core/log.js';
 import { createServer } from '../../core/server.js';
 import { requestId, requestLog } from '../../plugins/request-id.js';
+import { keeping } from '../support/start-warnings.js';
 import { type Server, served } from './served.js';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
@@ -102,7 +103,7 @@ test('lines of the core and of requestLog carry the id', async (t) => {
   const lines: Record<string, unknown>[] = [];
   const server = createServer(
     { storage: 'memory', plugins: ['request-id', echo] },
-    { log: createLog((line) => void lines.push(JSON.parse(line))) },
+    { log: createLog(keeping(lines)) },
   );
   t.teardown(() => server.close());
   const failed = await server.inject({ target: '/fail' });

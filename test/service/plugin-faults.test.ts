@@ -1,4 +1,5 @@
 /** Whatever one plugin does wrong, at whatever place: it is named, and no other exchange is any the worse for it. */
+
 import net from 'node:net';
 import { Readable } from 'node:stream';
 import test from 'ava';
@@ -16,6 +17,7 @@ import {
   type Request,
   TOKENS,
 } from '../../core/index.js';
+import { keeping } from '../support/start-warnings.js';
 
 const STAGES = [
   'request',
@@ -91,7 +93,7 @@ function setUp(
   const culprit = definePlugin({ name: 'culprit', setup });
   const server = createServer(
     { storage: 'memory', plugins: [good, culprit], limits: { handlerTimeoutMs: 40 } },
-    { log: createLog((line) => lines.push(JSON.parse(line))) },
+    { log: createLog(keeping(lines)) },
   );
   t.teardown(() => server.close());
   const get = async (target: string) => {
@@ -216,7 +218,7 @@ function serverWith(faulty: Plugin | PluginClass, t: { teardown(fn: () => void):
   const lines: Record<string, unknown>[] = [];
   const server = createServer(
     { storage: 'memory', plugins: [good, faulty], limits: { handlerTimeoutMs: 40, setupTimeoutMs: 60 } },
-    { log: createLog((line) => lines.push(JSON.parse(line))) },
+    { log: createLog(keeping(lines)) },
   );
   t.teardown(() => server.close().catch(() => {}));
   const get = async (target: string) => {
@@ -370,7 +372,7 @@ test('a client that goes while a response hook works on its stream is nobody’s
     });
     const server = createServer(
       { storage: 'memory', plugins: [culprit], listen: { port: 0 } },
-      { log: createLog((line) => lines.push(JSON.parse(line))) },
+      { log: createLog(keeping(lines)) },
     );
     t.teardown(() => server.close());
     void server.listen().then(({ port }) => {
@@ -486,7 +488,7 @@ for (const [name, fault] of Object.entries(STARTS)) {
     });
     const server = createServer(
       { storage: 'memory', plugins: [other, culprit], limits: { setupTimeoutMs: 40 } },
-      { log: createLog((line) => lines.push(JSON.parse(line))) },
+      { log: createLog(keeping(lines)) },
     );
     await server.ready();
     await server.close();

@@ -2,6 +2,7 @@
  * A server in a process of its own, started by `measured.ts`: it tells its log, and on request what it holds. Runs with
  * `--expose-gc`. The one argument is its configuration.
  */
+
 import { readdirSync } from 'node:fs';
 import { setTimeout as rest } from 'node:timers/promises';
 import { definePlugin } from '../../core/api/plugin.js';
@@ -9,6 +10,7 @@ import type { ServerConfig } from '../../core/config/server-config.js';
 import { createLog } from '../../core/log.js';
 import { createServer } from '../../core/server.js';
 import type { Held, Told } from './measured.js';
+import { isStartWarning } from './start-warnings.js';
 
 const PIECE = 'x'.repeat(8_192);
 
@@ -56,7 +58,12 @@ const config = JSON.parse(process.argv[2]!) as ServerConfig;
 const tell = (told: Told): unknown => process.send?.(told);
 const server = createServer(
   { listen: { port: 0 }, storage: 'memory', ...config, plugins: [measured, ...(config.plugins ?? [])] },
-  { log: createLog((line) => tell({ log: JSON.parse(line) as Record<string, unknown> })) },
+  {
+    log: createLog((line) => {
+      const log = JSON.parse(line) as Record<string, unknown>;
+      if (!isStartWarning(log)) tell({ log });
+    }),
+  },
 );
 
 /** After a turn of the loop, so that what is over is let go of. */

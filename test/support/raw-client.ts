@@ -2,6 +2,7 @@
  * A client over a bare socket, which sends any octets in any pieces and sees every octet that comes back, and a server
  * for one test. Texts are latin1: one character an octet.
  */
+
 import { once } from 'node:events';
 import net from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -11,6 +12,7 @@ import type { Limits } from '../../core/config/limits.js';
 import type { PluginEntry } from '../../core/config/server-config.js';
 import { createLog } from '../../core/log.js';
 import { createServer, type Server } from '../../core/server.js';
+import { keeping } from './start-warnings.js';
 
 /** Only a net below tests that would hang: nothing is ever measured with it. */
 const PATIENCE_MS = 20_000;
@@ -278,7 +280,7 @@ export async function serve(
       trustedProxies,
       ...(allowedHosts === undefined ? {} : { allowedHosts }),
     },
-    { log: createLog((line) => void log.push(JSON.parse(line) as LogLine)) },
+    { log: createLog(keeping(log)) },
   );
   const { port } = await server.listen();
   const clients: RawClient[] = [];

@@ -1,4 +1,5 @@
 /** What becomes of a connection that a plugin has taken over. */
+
 import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -10,6 +11,7 @@ import { createLog } from '../../../core/log.js';
 import { createServer } from '../../../core/server.js';
 import { ONE } from '../../support/certificates.js';
 import { handlers, plugin, type RawClient, request, type Served, serve } from '../../support/raw-client.js';
+import { isStartWarning } from '../../support/start-warnings.js';
 
 const ASKS = ['Connection: Upgrade', 'Upgrade: x'];
 
@@ -379,7 +381,11 @@ for (const secure of [false, true]) {
           }),
         ],
       },
-      { log: createLog((line) => void lines.push(line)) },
+      {
+        log: createLog((line) => {
+          if (!isStartWarning(JSON.parse(line))) lines.push(line);
+        }),
+      },
     );
     t.teardown(() => server.close());
     const { port } = await server.listen();

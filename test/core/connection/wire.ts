@@ -1,4 +1,5 @@
 /** A server with a few handlers and a client that sees every octet. */
+
 import { once } from 'node:events';
 import net from 'node:net';
 import type { ExecutionContext } from 'ava';
@@ -6,6 +7,7 @@ import type { PluginContext } from '../../../core/api/plugin.js';
 import type { Limits } from '../../../core/config/limits.js';
 import { type Log, silentLog } from '../../../core/log.js';
 import { createServer, type Server } from '../../../core/server.js';
+import { isStartWarning } from '../../support/start-warnings.js';
 
 /** What a test logs: the fields of every error line. */
 export interface Logged {
@@ -15,8 +17,8 @@ export interface Logged {
 
 export function logged(): Logged {
   const errors: Record<string, unknown>[] = [];
-  const note = (fields: unknown): void => {
-    errors.push(fields as Record<string, unknown>);
+  const note = (fields: unknown, message?: string): void => {
+    if (!isStartWarning({ message })) errors.push(fields as Record<string, unknown>);
   };
   const log: Log = { ...silentLog, error: note, warn: note, child: () => log };
   return { log, errors };

@@ -172,6 +172,55 @@ test('a key may stand in the checks and in the puts', (t) => {
   );
 });
 
+for (const [what, answer] of [
+  ['null', null],
+  ['a text', 'value'],
+  ['an entry without a revision', { key: 'a', value: '1', created: 1 }],
+  ['a value that is not a text', { key: 'a', value: 1, created: 1, revision: 1 }],
+] as const) {
+  test(`an adapter that answers get with ${what} is named as the culprit`, async (t) => {
+    const junk = answer as unknown as Entry;
+    const expected = { code: 'STORAGE_ANSWER_INVALID', message: /the adapter "odd" answered get with / };
+    const now = withFunctions({ get: () => junk });
+    now.open();
+    t.throws(() => now.get('a'), expected);
+    const later = withFunctions({ get: async () => junk });
+    later.open();
+    await t.throwsAsync(async () => later.get('a'), expected);
+  });
+}
+
+test('an adapter that answers list or commit with junk is named, and whether a change was made is unknown', (t) => {
+  for (const listing of [undefined, {}, { entries: [{}] }, { entries: [], next: '5' }]) {
+    const door = withFunctions({ list: () => listing as never });
+    door.open();
+    t.throws(() => door.list({ limit: 1 }), { code: 'STORAGE_ANSWER_INVALID', message: /answered list/ });
+  }
+  for (const result of [
+    undefined,
+    {},
+    { ok: true },
+    { ok: true, revision: 1, previous: {} },
+    { ok: false },
+  ]) {
+    const door = withFunctions({ commit: () => result as never });
+    door.open();
+    t.throws(() => door.commit({}), { code: 'STORAGE_OUTCOME_UNKNOWN', message: /answered commit/ });
+  }
+});
+
+for (const change of [{ put: [] }, { puts: [{ key: 'a', value: '', ttl: 1 }] }, { puts: {} }, null, []]) {
+  test(`the change ${JSON.stringify(change)} changes nothing and is the plugin's mistake`, (t) => {
+    const door = opened();
+    const given = Array.isArray(change) ? Object.assign([], { puts: [], extra: 1 }) : change;
+    t.like(
+      t.throws(() => door.commit(given as Change)),
+      { code: 'STORAGE_CHANGE_INVALID', status: 500 },
+    );
+    t.deepEqual(door.list({ limit: 1 }), { entries: [] });
+  });
+}
+
 test('what an adapter throws or rejects with is STORAGE_UNAVAILABLE with its cause, unless it has a code', async (t) => {
   const cause = new Error('connection refused');
   const known = new StorageError('STORAGE_OUTCOME_UNKNOWN');
@@ -259,7 +308,7 @@ test('a store that could not be opened stays closed and may be tried again', asy
   t.is(await door.get('a'), undefined);
 });
 
-test('the adapter gets defaults filled in and nothing that it does not know', (t) => {
+test('the adapter gets defaults filled in', (t) => {
   const calls: unknown[] = [];
   const door = withFunctions({
     list: (page) => {
@@ -273,7 +322,7 @@ test('the adapter gets defaults filled in and nothing that it does not know', (t
   });
   door.open();
   door.list({ limit: 5 });
-  door.commit({ puts: [{ key: 'a', value: 'b', color: 'red' } as { key: string; value: string }] });
+  door.commit({ puts: [{ key: 'a', value: 'b' }] });
   t.deepEqual(calls, [
     { prefix: '', after: 0, limit: 5 },
     { checks: [], puts: [{ key: 'a', value: 'b' }], deletes: [] },

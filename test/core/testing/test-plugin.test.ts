@@ -116,8 +116,23 @@ test('the contract finds what it is there to find', async (t) => {
     'two servers have it at once, and the end of one is none for the other',
     'it can be set up again when it was closed',
     'it is closed where another plugin fails behind it',
-    'under a prefix it claims nothing outside',
+    'under a prefix it claims nothing outside, and answers there as it does without one',
   ]);
+
+  for (const fixed of [
+    definePlugin({
+      name: 'fixed-path',
+      setup: ({ handle }) =>
+        handle('GET', '/:name', ({ path, params }) => ({ status: path === `/${params.name}` ? 200 : 404 })),
+    }),
+    definePlugin({
+      name: 'fixed-location',
+      setup: ({ handle }) => handle('GET', '/old', () => ({ status: 308, headers: { Location: '/new' } })),
+    }),
+  ])
+    t.deepEqual(await failuresOf(fixed), [
+      'under a prefix it claims nothing outside, and answers there as it does without one',
+    ]);
 
   const failing = definePlugin({
     name: 'failing-handler',
