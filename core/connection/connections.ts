@@ -78,7 +78,8 @@ export class Connections implements ConnectionServices {
   #parserOptionsFor(limits: Limits): ParserOptions {
     return {
       ...limits,
-      claim: (head) => this.dispatcher.claim(head),
+      claim: (head, hasBareLf) => this.dispatcher.claim(head, hasBareLf),
+      allowsBareLf: (host) => this.dispatcher.allowsBareLf(host),
       bodyLimit: (head) => this.dispatcher.bodyLimit(head),
     };
   }

@@ -99,14 +99,27 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
     return registry.takesAnyMethod(path) ? ['*', ...allowed] : allowed;
   }
 
-  /** Offers a refused head to the dialects in the order in which they were registered. */
-  readonly claim = (head: RefusedHead): ClaimedHead | undefined => {
+  /** Offers a refused head to the dialects in the order in which they were registered; with a bare LF to those that allow it. */
+  readonly claim = (head: RefusedHead, hasBareLf = false): ClaimedHead | undefined => {
     for (const dialect of this.#contributions.dialects) {
+      if (hasBareLf && dialect.allowsBareLf === undefined) continue;
       const claimed = this.#claimWith(dialect, head);
       if (claimed !== undefined) return claimed;
     }
     return undefined;
   };
+
+  /** Whether some dialect takes heads with this Host field that have a bare LF after it. */
+  allowsBareLf(host: string): boolean {
+    return this.#contributions.dialects.some((dialect) => {
+      try {
+        return dialect.allowsBareLf?.(host) === true;
+      } catch (error) {
+        this.#dialectFailed(dialect, error);
+        return false;
+      }
+    });
+  }
 
   /** The limit that the handler of this request has set, in octets. */
   bodyLimit({ method, path, claim }: RequestHead): number | undefined {
@@ -118,9 +131,13 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
     try {
       return dialect.claim(head, this);
     } catch (error) {
-      this.#log.error({ dialect: dialect.name, err: error }, 'A dialect failed while it read a head.');
+      this.#dialectFailed(dialect, error);
       return undefined;
     }
+  }
+
+  #dialectFailed(dialect: Dialect, error: unknown): void {
+    this.#log.error({ dialect: dialect.name, err: error }, 'A dialect failed while it read a head.');
   }
 
   /** Answers at once where nothing on the way waits. */

@@ -57,6 +57,12 @@ export interface DialectWrite {
 
 export interface Dialect {
   readonly name: string;
+  /**
+   * Whether the field lines after this Host field, and the empty line, may end in LF instead of CR LF (RFC 9112 §2.2
+   * lets a recipient do that). Asked at the first bare LF, and only if the standard refuses the value of the one Host
+   * field. Without it a bare LF is refused with LINE_END_INVALID; so is a head that the dialect then does not claim.
+   */
+  allowsBareLf?(host: string): boolean;
   /** `undefined` leaves the head to the next dialect, at last to the standard's refusal. */
   claim(head: RefusedHead, context: DialectContext): ClaimedHead | undefined;
 }
