@@ -1,5 +1,6 @@
 /** Reads the command line. What is not understood is refused with a suggestion, before anything is done. */
 import { parseArgs } from 'node:util';
+import { BARE_LF } from '../client/bare-lf.js';
 import { isListenHost } from '../config/value-forms.js';
 import { didYouMean } from '../did-you-mean.js';
 import { JackfieldError } from '../errors.js';
@@ -109,6 +110,10 @@ function checkValues({ port, ...values }: Readonly<Record<string, unknown>>): Fl
   const flags = values as FlagValues;
   if (flags.host !== undefined && !isListenHost(flags.host)) {
     throw usage(`--host takes an address or name without port, not ${JSON.stringify(flags.host)}.`);
+  }
+  const { 'bare-lf': bareLf } = flags;
+  if (bareLf !== undefined && !BARE_LF.includes(bareLf)) {
+    throw usage(`--bare-lf takes one of ${BARE_LF.join(', ')}, not ${JSON.stringify(bareLf)}.`);
   }
   if (port === undefined) return flags;
   if (!/^\d{1,5}$/.test(String(port)) || Number(port) > 65_535) {
