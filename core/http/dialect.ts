@@ -2,7 +2,8 @@
  * A wire dialect: almost-HTTP that a plugin may rescue where the standard refuses a head.
  *
  * The standard decides first. Only a header section that is well formed and well framed but whose Host field is
- * refused is offered to the dialects, so standard requests pay nothing and no dialect can weaken framing.
+ * refused is offered to the dialects, so standard requests pay nothing and no dialect can weaken framing. A dialect can
+ * also allow a bare LF, but only after such a Host field: the standard would have refused that head in any case.
  */
 import type { ErrorCode } from '../errors.js';
 

@@ -1,77 +1,17 @@
 /** The published transcript of sixteen exchanges, octet for octet, on every adapter that needs no other server. */
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { createServer } from '../../core/server.js';
-import { classicRequest, LF_FORMS, type LfForm, RawClient } from './raw-client.js';
+import { CASES, EXPECTED, FORMS, requestsIn, type Transcript } from './cases.js';
+import { LF_FORMS, RawClient } from './raw-client.js';
 
-interface Case {
-  readonly case: number;
-  readonly title: string;
-  readonly request: {
-    readonly method: string;
-    readonly host: string;
-    readonly path: string;
-    readonly body: string;
-  };
-  readonly response: {
-    readonly status: number;
-    readonly reason: string;
-    readonly host: string;
-    readonly body: string;
-  } | null;
-}
-
-const CASES: readonly Case[] = JSON.parse(
-  readFileSync(path.join(rootOf(import.meta.dirname), 'examples', 'classic', 'cases.json'), 'utf8'),
-);
-const requestsIn = (form: LfForm | undefined): readonly string[] =>
-  CASES.map(({ request: { method, host, path: segment, body } }) =>
-    classicRequest(method, `${host}/${segment}`, body, form),
-  );
-/** CR LF on every line, and LF alone at each place where the original clients may have it. */
-const FORMS = [undefined, ...LF_FORMS] as const;
 /** What the published capture shows of the original client: octets of each request. Of cases 4 and 16 it shows none. */
-const CAPTURED = [
-  104,
-  103,
-  96,
-  undefined,
-  103,
-  109,
-  158,
-  103,
-  114,
-  124,
-  123,
-  104,
-  137,
-  109,
-  127,
-  undefined,
-] as const;
+const CAPTURED: readonly (number | undefined)[] = '104 103 96 - 103 109 158 103 114 124 123 104 137 109 127 -'
+  .split(' ')
+  .map((octets) => (octets === '-' ? undefined : Number(octets)));
 const ADAPTERS = ['memory', 'lru', 'json-file', 'lmdb'];
-
-/** What the client is sent, answer by answer; `undefined` for a connection that closes instead. */
-type Transcript = readonly (string | undefined)[];
-
-const EXPECTED: Transcript = CASES.map(({ response }) => {
-  if (response === null) return undefined;
-  const { status, reason, host, body } = response;
-  return Buffer.from(
-    [
-      `HTTP/1.1 ${status} ${reason}`,
-      `Host: ${host}`,
-      'Content-Type: text/html',
-      'Connection: keep-alive',
-      `Content-Length: ${Buffer.byteLength(body)}`,
-      'Date: *',
-      '',
-      body,
-    ].join('\r\n'),
-  ).toString('latin1');
-});
 
 type Play = (port: number, requests: readonly string[]) => Promise<Transcript>;
 
@@ -160,9 +100,4 @@ function withoutDate(t: ExecutionContext, answer: string, before: number): strin
     t.true(time > before - 1000 && time <= Date.now(), date);
     return '*';
   });
-}
-
-/** The tests run from dist/; the examples stand beside package.json. */
-function rootOf(folder: string): string {
-  return existsSync(path.join(folder, 'package.json')) ? folder : rootOf(path.dirname(folder));
 }
