@@ -16,6 +16,7 @@ import type { Framing } from './framing.js';
 import { HeaderSection } from './header-section.js';
 import { parseHost } from './host.js';
 import { COLON, CR, HTAB, IS_FIELD_VALUE, IS_TOKEN, isBlank, LF, SP } from './octets.js';
+import { type OtherProtocol, otherProtocolIn } from './other-protocol.js';
 import type { RequestHead } from './request-head.js';
 import { MAX_METHOD_OCTETS, RequestLine } from './request-line.js';
 import { SectionMemo } from './section-memo.js';
@@ -101,6 +102,8 @@ export class RequestParser {
   data: Buffer = NO_OCTETS;
   /** Valid after `error`. */
   error: JackfieldError | undefined;
+  /** Valid after `error`: what the connection began with in place of HTTP, if that is known. */
+  otherProtocol: OtherProtocol | undefined;
   #hasFailedHead = false;
 
   constructor(options: ParserOptions) {
@@ -264,6 +267,11 @@ export class RequestParser {
 
   #fail(code: ErrorCode): ParserEvent {
     this.#hasFailedHead = this.isHead;
+    // All of these begin their connection. A line that is too long has left the text for the carry.
+    if (this.#isFirstRequest && this.#state === 'request-line') {
+      const [text, start] = this.#text === '' ? [this.#carry, 0] : [this.#text, this.#p];
+      this.otherProtocol = otherProtocolIn(text, start, this.#emptyLines);
+    }
     this.#state = 'failed';
     this.error = new JackfieldError(code);
     return 'error';
