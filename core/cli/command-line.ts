@@ -1,11 +1,10 @@
 /** Reads the command line. What is not understood is refused with a suggestion, before anything is done. */
 import { parseArgs } from 'node:util';
-import { BARE_LF } from '../client/bare-lf.js';
 import { isListenHost } from '../config/value-forms.js';
 import { didYouMean } from '../did-you-mean.js';
 import { JackfieldError } from '../errors.js';
 import type { Call, Command } from './command.js';
-import { COMMON_FLAGS, FLAGS, type FlagName, type FlagValues } from './flags.js';
+import { BARE_LF, COMMON_FLAGS, FLAGS, type FlagName, type FlagValues } from './flags.js';
 
 export interface CommandLine extends Call {
   readonly command: Command;

@@ -1,5 +1,8 @@
 /** Every flag of the command line. One name means the same in every command that takes it. */
-import type { BareLf } from '../client/bare-lf.js';
+import type { BareLf } from '../client/classic-client.js';
+
+/** What `--bare-lf` takes. Here and not beside the client, which no other command loads. */
+export const BARE_LF = ['connection', 'content-length', 'empty-line'] as const satisfies readonly BareLf[];
 
 export interface Flag {
   readonly type: 'string' | 'boolean';

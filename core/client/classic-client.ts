@@ -1,5 +1,4 @@
 /** The client of the classic protocol: the request line always names `/`, the address travels in the Host field. */
-import type { BareLf } from './bare-lf.js';
 import { type ConnectOptions, type Outcome, WireConnection } from './wire-connection.js';
 
 export interface ClassicRequest {
@@ -9,6 +8,12 @@ export interface ClassicRequest {
   readonly path: string;
   readonly body: string;
 }
+
+/**
+ * The line of a request that an original client may have ended in a bare LF. Its published capture shows each request one
+ * octet shorter than CR LF everywhere makes it, and CR LF after the first three lines; so it is one of the others.
+ */
+export type BareLf = 'connection' | 'content-length' | 'empty-line';
 
 /**
  * The octets of a request as the original client made them, except that Content-Length counts octets.

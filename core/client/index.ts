@@ -1,8 +1,7 @@
 /** The door `jackfield/client`: clients of both protocols, and files of exchanges to run against a server. */
 export { JackfieldError } from '../errors.js';
-export type { BareLf } from './bare-lf.js';
 export { type ClassicCase, type ExpectedResponse, parseCases, readCases } from './case-file.js';
-export { ClassicClient, type ClassicRequest, classicRequestOctets } from './classic-client.js';
+export { type BareLf, ClassicClient, type ClassicRequest, classicRequestOctets } from './classic-client.js';
 export { compareClassic } from './compare-classic.js';
 export {
   type HttpFileRequest,

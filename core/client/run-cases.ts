@@ -1,7 +1,6 @@
 /** Runs the cases of a case file against a server that speaks the classic protocol. */
-import type { BareLf } from './bare-lf.js';
 import type { ClassicCase } from './case-file.js';
-import { classicRequestOctets } from './classic-client.js';
+import { type BareLf, classicRequestOctets } from './classic-client.js';
 import { compareClassic } from './compare-classic.js';
 import { type ExchangeResult, type RunOptions, runExchanges } from './run-exchanges.js';
 

@@ -156,7 +156,7 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
   /** What the registry answers to this request under another method. */
   forward(request: ExchangeRequest, method: string): MaybePromise<ResponseValue> {
     const forwarded = request.withMethod(method);
-    const match = this.#find(forwarded);
+    const match = this.#find(forwarded, request.method);
     forwarded.params = match.params;
     request.route = match.route.pattern.text;
     return match.route.handler(forwarded);
@@ -217,16 +217,21 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
     return undefined;
   }
 
-  /** Errors: METHOD_NOT_ALLOWED, NOT_FOUND. */
-  #find(request: ExchangeRequest): Match {
+  /**
+   * @param asked The method of the client, which the sentence names: that of HEAD if GET is looked for on its behalf.
+   * Errors: METHOD_NOT_ALLOWED, NOT_FOUND.
+   */
+  #find(request: ExchangeRequest, asked = request.method): Match {
     const { registry } = this.#contributions;
     const { method, path } = request;
     const match = registry.find(method, path);
     if (match !== undefined) return match;
     const allowed = registry.allowedMethods(path);
     if (registry.takesMethod(method) && allowed.length === 0) throw new JackfieldError('NOT_FOUND');
-    const { message, status } = new JackfieldError('METHOD_NOT_ALLOWED');
-    throw new HttpError(status, message, { Allow: allowed.join(', ') });
+    const { message, status } = new JackfieldError('METHOD_NOT_ALLOWED', asked);
+    // Clients of a dialect compare octets; its own refusal has no method in it either.
+    const sentence = request.dialect === '' ? message : 'Method not allowed';
+    throw new HttpError(status, sentence, { Allow: allowed.join(', ') });
   }
 
   /** Never throws nor rejects, as `#failed` does not. */

@@ -159,6 +159,25 @@ test('a dialect that does not allow a bare LF is not offered such a head', async
   t.deepEqual(offered, ['Host|127.0.0.1/']);
 });
 
+test('a 405 in the classic protocol never names the method, whoever finds that there is no handler', async (t) => {
+  const elsewhere = definePlugin({
+    name: 'elsewhere',
+    setup({ handle }) {
+      handle('LIST', '/list', () => 'list');
+    },
+  });
+  const { server, client } = await connected(t, { plugins: pluginsWithout('', elsewhere, 'options') });
+  // Nobody names PRRT, so the dialect refuses it; LIST is named, but not at the root, so the registry does.
+  for (const method of ['PRRT', 'LIST', 'OPTIONS']) {
+    t.deepEqual(
+      await ask(client, method, '127.0.0.1/'),
+      ['HTTP/1.1 405 METHOD_NOT_ALLOWED', 'Method not allowed'],
+      method,
+    );
+  }
+  t.is((await server.inject({ method: 'LIST' })).text, 'Method not allowed: LIST');
+});
+
 test('END closes the connection without an octet, and the server stops', async (t) => {
   const { server, client } = await connected(t);
   client.send(classicRequest('END', '127.0.0.1/whatever'));
