@@ -84,6 +84,10 @@ export const ERRORS = {
   BODY_TOO_LARGE: closing(413, 'The body is larger than this server takes (RFC 9110 §15.5.14).'),
   BODY_INCOMPLETE: closing(400, 'The connection ended before the body was complete (RFC 9112 §8).'),
   CONNECTION_LOST: closing(400, 'The peer closed the connection before the exchange was complete.'),
+  LENGTH_REQUIRED: row(
+    411,
+    'Nothing was stored: the request has no Content-Length and no Transfer-Encoding, so it has no body (RFC 9110 §15.5.12). Send "Content-Length: 0" to store an empty value.',
+  ),
   EXPECTATION_FAILED: closing(
     417,
     'The only expectation understood here is "100-continue" (RFC 9110 §10.1.1).',
@@ -100,7 +104,7 @@ export const ERRORS = {
   FORBIDDEN: row(403, 'These credentials do not open this (RFC 9110 §15.5.4).'),
   ORIGIN_NOT_ALLOWED: row(403, 'Pages of this origin may not open a WebSocket here: …'),
   RATE_LIMITED: row(429, 'Too many requests; wait as long as Retry-After says (RFC 6585 §4).'),
-  METHOD_NOT_ALLOWED: row(405, 'Method not allowed'),
+  METHOD_NOT_ALLOWED: row(405, 'Method not allowed: …'),
   METHOD_UNSUPPORTED: row(501, 'What answers at this path cannot be given the method as it is: …'),
   NOT_FOUND: row(404, 'Nothing is registered at this path.'),
   WEBSOCKET_EXPECTED: row(426, 'Only WebSocket, version 13, is spoken at this path (RFC 6455 §4.2).'),
@@ -113,6 +117,10 @@ export const ERRORS = {
   ),
   BODY_NOT_TEXT: row(400, 'The body is not text in the charset it claims (RFC 9110 §8.3.2).'),
   BODY_NOT_JSON: row(400, 'The body is not JSON (RFC 8259): …'),
+  CONTENT_CODING_UNSUPPORTED: row(
+    415,
+    'The body has a content coding and is stored as text here; send it without Content-Encoding (RFC 9110 §15.5.16): …',
+  ),
   CHARSET_UNSUPPORTED: row(415, 'The charset of the body is not known here (RFC 9110 §15.5.16): …'),
 
   PRECONDITION_FAILED: row(

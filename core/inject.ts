@@ -7,7 +7,7 @@ export interface InjectRequest {
   readonly method?: string;
   /** Default `/`. */
   readonly target?: string;
-  /** `Host: 127.0.0.1` and the length of the body are added where they are not named. */
+  /** `Host: 127.0.0.1` and the length of a body that is given, an empty one too, are added where they are not named. */
   readonly headers?: Readonly<Record<string, string | readonly string[]>>;
   readonly body?: string | Uint8Array;
 }
@@ -50,7 +50,8 @@ export function requestOctets(request: InjectRequest): Buffer {
       lines.push(`${name}: ${one}`);
     }
   }
-  if (content.length > 0 && !names.has('content-length') && !names.has('transfer-encoding')) {
+  // An empty body that is given is a body; none that is given is none.
+  if (request.body !== undefined && !names.has('content-length') && !names.has('transfer-encoding')) {
     lines.push(`Content-Length: ${content.length}`);
   }
   return Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), content]);

@@ -54,6 +54,8 @@ export default definePlugin({
     const timeOf = timeWriter(timeZone);
     dialect({
       name: 'classic',
+      // The original clients end one line in a bare LF: of Connection, of Content-Length, or the empty line.
+      allowsBareLf: (host) => host.includes('/'),
       claim({ method, rawHeaders }, context) {
         const value = onlyHost(rawHeaders);
         if (value === undefined || !value.includes('/')) return undefined;

@@ -1,7 +1,7 @@
 /**
  * POST `/create`: stores pairs under keys that are new; all of them or none.
  * Source: the classic protocol, rules 4 and 8. Errors: 400 for a body without valid pairs and for a key that
- * exists, 404 for another method, 412 for a condition on a state, 415 for a multipart form, and those of the
+ * exists, 404 for another method, 412 for a condition on a state, 415 for a multipart form or a compressed body, and those of the
  * store.
  */
 import { definePlugin, precondition, type ResponseParts } from '../core/plugin-api.js';

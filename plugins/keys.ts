@@ -2,7 +2,7 @@
  * `/keys/:key`: GET, PUT and DELETE one entry under conditions; `/keys`: the entries in pages, as JSON.
  * Source: RFC 9110 §9.3 (methods), §8.8.3 and §13.1 (ETag, If-Match, If-None-Match); RFC 8288 (Link); RFC 8594 (Sunset).
  * Errors: ENTRY_NOT_FOUND, PRECONDITION_FAILED, QUERY_INVALID, PARTIAL_PUT_UNSUPPORTED, BODY_NOT_TEXT,
- * CHARSET_UNSUPPORTED and those of the store.
+ * CHARSET_UNSUPPORTED, CONTENT_CODING_UNSUPPORTED, LENGTH_REQUIRED and those of the store.
  */
 import { crc32 } from 'node:zlib';
 import {
@@ -20,6 +20,7 @@ import {
 } from '../core/plugin-api.js';
 import { boundedPage } from './shared/bounded-page.js';
 import { readPageQuery, strangeParameter, targetOfNext, wholeNumber } from './shared/page-query.js';
+import { mustHaveBody, mustNotBeCoded } from './shared/stored-body.js';
 
 type KeyRequest = Request<{ readonly key: string }>;
 
@@ -167,6 +168,8 @@ async function valueIn(request: KeyRequest): Promise<string> {
   if (!/^(?:utf-?8|us-ascii)$/i.test(charset)) {
     throw new JackfieldError('CHARSET_UNSUPPORTED', `${charset}; values are UTF-8.`);
   }
+  mustNotBeCoded(request);
+  mustHaveBody(request);
   const octets = await request.bytes();
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(octets);

@@ -1,6 +1,7 @@
 /**
- * OPTIONS: tells with `Allow` which methods a path has, and `OPTIONS *` which the server has.
- * Source: RFC 9110 §9.3.7. Errors: NOT_FOUND at a path that has none.
+ * OPTIONS: says in `Allow` which methods a path has, and `OPTIONS *` which the server has. It adds OPTIONS to the `Allow`
+ * of every 405, since the path has that method too.
+ * Source: RFC 9110 §9.3.7 and §15.5.6. Errors: NOT_FOUND at a path that has no method.
  */
 import { definePlugin, JackfieldError } from '../core/plugin-api.js';
 
@@ -14,8 +15,31 @@ export default definePlugin({
       // Who takes OPTIONS here, by name or with all other methods, answers it.
       if (target !== '*' && (methods.includes('OPTIONS') || methods.includes('*'))) return undefined;
       if (methods.length === 0) throw new JackfieldError('NOT_FOUND');
-      const allow = [...new Set([...methods, 'OPTIONS'])].sort().join(', ');
-      return { status: 204, headers: { Allow: allow } };
+      return { status: 204, headers: { Allow: withOptions(methods) } };
+    });
+    hook('response', ({ path, dialect }, response) => {
+      if (response.status !== 405 || dialect !== '') return undefined;
+      const methods = allowedMethods(path);
+      // A handler of all methods, as a proxy is, answers OPTIONS itself and knows what it allows. A path without a
+      // method is 404 to OPTIONS too.
+      if (methods.length === 0 || methods.includes('*')) return undefined;
+      // `response.headers` of a hook is always a plain object with names in lower case.
+      const headers = response.headers as Readonly<Record<string, string | readonly string[]>>;
+      const allowed =
+        headers.allow === undefined
+          ? methods
+          : [headers.allow]
+              .flat()
+              .join(',')
+              .split(/[\s,]+/);
+      return { ...response, headers: { ...headers, allow: withOptions(allowed) } };
     });
   },
 });
+
+function withOptions(methods: readonly string[]): string {
+  return [...new Set([...methods, 'OPTIONS'])]
+    .filter((method) => method !== '')
+    .sort()
+    .join(', ');
+}

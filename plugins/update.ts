@@ -1,7 +1,8 @@
 /**
  * PUT `/update`: stores pairs, whether their keys exist or not, and says what each replaced; all of them or none.
  * Source: the classic protocol, rules 5 and 9. Errors: 400 for a body without valid pairs and for Content-Range,
- * 404 for another method, 412 for a condition on a state, 415 for a multipart form, and those of the store.
+ * 404 for another method, 412 for a condition on a state, 415 for a multipart form or a compressed body, and those of
+ * the store.
  */
 import { definePlugin, type Entry, precondition, type ResponseParts } from '../core/plugin-api.js';
 import { type Pair, readPairs, storeOfClient } from './shared/pairs.js';

@@ -1,8 +1,9 @@
 /** `jackfield client`: runs a file of exchanges against a server and prints them as the original client did. */
 import { readCases } from '../client/case-file.js';
 import { readHttpFile, runHttpFile } from '../client/http-file.js';
-import { runCases } from '../client/run-cases.js';
-import type { ExchangeResult, RunOptions } from '../client/run-exchanges.js';
+import { type CaseOptions, runCases } from '../client/run-cases.js';
+import type { ExchangeResult } from '../client/run-exchanges.js';
+import { JackfieldError } from '../errors.js';
 import type { Command, Output } from './command.js';
 import { terminalText, terminalTextOf } from './terminal-text.js';
 
@@ -10,7 +11,7 @@ export const client: Command = {
   name: 'client',
   summary: 'run a case file (JSON) or an .http file against a server and print every exchange',
   takes: ['FILE'],
-  flags: ['host', 'port', 'one-connection', 'json'],
+  flags: ['host', 'port', 'one-connection', 'bare-lf', 'json'],
   flagHelp: {
     host: 'address or name of the server (127.0.0.1)',
     port: 'port of the server (10000)',
@@ -18,13 +19,15 @@ export const client: Command = {
   examples: [
     'jackfield client cases.json',
     'jackfield client cases.json --one-connection',
+    'jackfield client cases.json --bare-lf empty-line',
     'jackfield client requests.http --host 127.0.0.1 --port 8080',
   ],
   async run({ flags, given: [file = ''] }, { stdout, cwd }) {
-    const options: RunOptions = {
+    const options: CaseOptions = {
       ...(flags.host === undefined ? {} : { host: flags.host }),
       ...(flags.port === undefined ? {} : { port: flags.port }),
       oneConnection: flags['one-connection'] === true,
+      ...(flags['bare-lf'] === undefined ? {} : { bareLf: flags['bare-lf'] }),
     };
     const json = flags.json === true;
     const results: ExchangeResult[] = [];
@@ -42,11 +45,16 @@ export const client: Command = {
 async function exchangesOf(
   file: string,
   cwd: string,
-  options: RunOptions,
+  options: CaseOptions,
 ): Promise<AsyncIterable<ExchangeResult>> {
-  return /\.(http|rest)$/i.test(file)
-    ? runHttpFile(await readHttpFile(file, cwd), options)
-    : runCases(await readCases(file, cwd), options);
+  if (!/\.(http|rest)$/i.test(file)) return runCases(await readCases(file, cwd), options);
+  if (options.bareLf !== undefined) {
+    throw new JackfieldError(
+      'USAGE',
+      `--bare-lf is for case files of the classic protocol; standard HTTP refuses such requests. Leave it out for ${file}.`,
+    );
+  }
+  return runHttpFile(await readHttpFile(file, cwd), options);
 }
 
 function print({ title, request, response, problems }: ExchangeResult, stdout: Output): void {

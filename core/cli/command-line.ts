@@ -4,7 +4,7 @@ import { isListenHost } from '../config/value-forms.js';
 import { didYouMean } from '../did-you-mean.js';
 import { JackfieldError } from '../errors.js';
 import type { Call, Command } from './command.js';
-import { COMMON_FLAGS, FLAGS, type FlagName, type FlagValues } from './flags.js';
+import { BARE_LF, COMMON_FLAGS, FLAGS, type FlagName, type FlagValues } from './flags.js';
 
 export interface CommandLine extends Call {
   readonly command: Command;
@@ -109,6 +109,10 @@ function checkValues({ port, ...values }: Readonly<Record<string, unknown>>): Fl
   const flags = values as FlagValues;
   if (flags.host !== undefined && !isListenHost(flags.host)) {
     throw usage(`--host takes an address or name without port, not ${JSON.stringify(flags.host)}.`);
+  }
+  const { 'bare-lf': bareLf } = flags;
+  if (bareLf !== undefined && !BARE_LF.includes(bareLf)) {
+    throw usage(`--bare-lf takes one of ${BARE_LF.join(', ')}, not ${JSON.stringify(bareLf)}.`);
   }
   if (port === undefined) return flags;
   if (!/^\d{1,5}$/.test(String(port)) || Number(port) > 65_535) {

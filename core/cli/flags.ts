@@ -1,4 +1,8 @@
 /** Every flag of the command line. One name means the same in every command that takes it. */
+import type { BareLf } from '../client/classic-client.js';
+
+/** What `--bare-lf` takes. Here and not beside the client, which no other command loads. */
+export const BARE_LF = ['connection', 'content-length', 'empty-line'] as const satisfies readonly BareLf[];
 
 export interface Flag {
   readonly type: 'string' | 'boolean';
@@ -33,6 +37,11 @@ export const FLAGS = {
   },
   watch: { type: 'boolean', help: 'reload when the configuration file changes' },
   'one-connection': { type: 'boolean', help: 'all exchanges over one connection instead of one each' },
+  'bare-lf': {
+    type: 'string',
+    value: 'LINE',
+    help: 'end one line of every request of a case file in LF alone, as the clients of 2022 did: connection, content-length or empty-line',
+  },
   from: { type: 'string', value: 'STORE', help: 'configuration file of the source, or ADAPTER:PATH' },
   to: { type: 'string', value: 'STORE', help: 'configuration file of the target, or ADAPTER:PATH' },
   resume: { type: 'boolean', help: 'go on behind what an interrupted run has stored' },
@@ -62,6 +71,7 @@ export interface FlagValues {
   readonly folder?: string;
   readonly watch?: boolean;
   readonly 'one-connection'?: boolean;
+  readonly 'bare-lf'?: BareLf;
   readonly from?: string;
   readonly to?: string;
   readonly resume?: boolean;

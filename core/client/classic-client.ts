@@ -9,15 +9,25 @@ export interface ClassicRequest {
   readonly body: string;
 }
 
-/** The octets of a request as the original client made them, but for Content-Length, which counts octets here. */
-export function classicRequestOctets({ method, host, path, body }: ClassicRequest): Buffer {
+/**
+ * The line of a request that an original client may have ended in a bare LF. Its published capture shows each request one
+ * octet shorter than CR LF everywhere makes it, and CR LF after the first three lines; so it is one of the others.
+ */
+export type BareLf = 'connection' | 'content-length' | 'empty-line';
+
+/**
+ * The octets of a request as the original client made them, except that Content-Length counts octets.
+ * @param bareLf The line that ends in LF alone. Default: every line ends in CR LF.
+ */
+export function classicRequestOctets({ method, host, path, body }: ClassicRequest, bareLf?: BareLf): Buffer {
+  const end = (line: BareLf): string => (line === bareLf ? '\n' : '\r\n');
   return Buffer.from(
     `${method} / HTTP/1.1\r\n` +
       `Host: ${host}/${path}\r\n` +
       'Content-Type: text/html\r\n' +
-      'Connection: keep-alive\r\n' +
-      `Content-Length: ${Buffer.byteLength(body)}\r\n` +
-      `\r\n${body}`,
+      `Connection: keep-alive${end('connection')}` +
+      `Content-Length: ${Buffer.byteLength(body)}${end('content-length')}` +
+      `${end('empty-line')}${body}`,
   );
 }
 
@@ -35,9 +45,9 @@ export class ClassicClient {
   }
 
   /** One exchange after the other; a request that is answered by a close has the outcome `closed`. */
-  exchange(request: ClassicRequest): Promise<Outcome> {
+  exchange(request: ClassicRequest, bareLf?: BareLf): Promise<Outcome> {
     const manner = { method: request.method, wire: 'classic' } as const;
-    return this.#connection.exchange(classicRequestOctets(request), manner);
+    return this.#connection.exchange(classicRequestOctets(request, bareLf), manner);
   }
 
   close(): void {

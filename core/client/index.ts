@@ -1,7 +1,7 @@
 /** The door `jackfield/client`: clients of both protocols, and files of exchanges to run against a server. */
 export { JackfieldError } from '../errors.js';
 export { type ClassicCase, type ExpectedResponse, parseCases, readCases } from './case-file.js';
-export { ClassicClient, type ClassicRequest, classicRequestOctets } from './classic-client.js';
+export { type BareLf, ClassicClient, type ClassicRequest, classicRequestOctets } from './classic-client.js';
 export { compareClassic } from './compare-classic.js';
 export {
   type HttpFileRequest,
@@ -10,7 +10,7 @@ export {
   readHttpFile,
   runHttpFile,
 } from './http-file.js';
-export { runCases } from './run-cases.js';
+export { type CaseOptions, runCases } from './run-cases.js';
 export type { ExchangeResult, RunOptions } from './run-exchanges.js';
 export type { ConnectOptions, Outcome } from './wire-connection.js';
 export type { WireResponse } from './wire-response.js';

@@ -25,6 +25,7 @@ import type { Log } from '../log.js';
 import { AnswerSender, type SenderEvents } from './answer-sender.js';
 import { dueNow } from './deadlines.js';
 import { Inbox } from './inbox.js';
+import type { OtherProtocols } from './other-protocols.js';
 import { Outbox } from './outbox.js';
 import type { Overload } from './overload.js';
 import { mayFollow, PHASE, type Phase, type PhaseName, phaseName } from './phases.js';
@@ -49,6 +50,7 @@ export interface ConnectionServices {
   readonly log: Log;
   readonly tap: Tap | undefined;
   readonly overload: Overload | undefined;
+  readonly otherProtocols: OtherProtocols;
   readonly proxies: TrustedProxies | undefined;
   /** The server is stopping: every answer is the last of its connection. */
   readonly isStopping: boolean;
@@ -270,9 +272,16 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
       case 'complete':
         return this.#complete();
       case 'error':
+        this.#noteOtherProtocol();
         this.#refuse(this.#parser.error!);
         return false;
     }
+  }
+
+  #noteOtherProtocol(): void {
+    const { otherProtocol } = this.#parser;
+    if (otherProtocol === undefined) return;
+    this.#services.otherProtocols.count(otherProtocol, this.#transport.remoteAddress);
   }
 
   #complete(): boolean {

@@ -8,6 +8,7 @@ import type { ParserOptions } from '../http/parser.js';
 import type { Log } from '../log.js';
 import { Connection, type ConnectionServices } from './connection.js';
 import { CountedWarning } from './counted-warning.js';
+import { OtherProtocols } from './other-protocols.js';
 import type { Overload } from './overload.js';
 import type { Tap, Transport } from './transport.js';
 import type { TrustedProxies } from './trusted-proxies.js';
@@ -48,6 +49,7 @@ export class Connections implements ConnectionServices {
   handshakes = 0;
   refusals: CountedWarning;
   readonly acceptFailures: CountedWarning;
+  readonly otherProtocols: OtherProtocols;
   overload: Overload | undefined;
   proxies: TrustedProxies | undefined;
   readonly #open = new Set<Connection>();
@@ -72,6 +74,7 @@ export class Connections implements ConnectionServices {
     this.#readAt = this.#time();
     this.#now = this.#readAt;
     this.refusals = this.#refusalsFor(limits);
+    this.otherProtocols = new OtherProtocols(log);
     this.acceptFailures = new CountedWarning(log, 'Connections could not be accepted.');
   }
 
@@ -97,7 +100,8 @@ export class Connections implements ConnectionServices {
   #parserOptionsFor(limits: Limits): ParserOptions {
     return {
       ...limits,
-      claim: (head) => this.dispatcher.claim(head),
+      claim: (head, hasBareLf) => this.dispatcher.claim(head, hasBareLf),
+      allowsBareLf: (host) => this.dispatcher.allowsBareLf(host),
       bodyLimit: (head) => this.dispatcher.bodyLimit(head),
     };
   }
@@ -153,6 +157,7 @@ export class Connections implements ConnectionServices {
     this.isStopping = true;
     this.refusals.stop();
     this.acceptFailures.stop();
+    this.otherProtocols.stop();
     this.overload?.stop();
     for (const connection of this.#open) connection.stop();
     if (this.#open.size === 0) return 0;

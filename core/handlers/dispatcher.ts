@@ -121,14 +121,27 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
     return registry.takesAnyMethod(path) ? ['*', ...allowed] : allowed;
   }
 
-  /** Offers a refused head to the dialects in the order in which they were registered. */
-  readonly claim = (head: RefusedHead): ClaimedHead | undefined => {
+  /** Offers a refused head to the dialects in the order in which they were registered; with a bare LF to those that allow it. */
+  readonly claim = (head: RefusedHead, hasBareLf = false): ClaimedHead | undefined => {
     for (const dialect of this.#contributions.dialects) {
+      if (hasBareLf && dialect.allowsBareLf === undefined) continue;
       const claimed = this.#claimWith(dialect, head);
       if (claimed !== undefined) return claimed;
     }
     return undefined;
   };
+
+  /** Whether some dialect takes heads with this Host field that have a bare LF after it. */
+  allowsBareLf(host: string): boolean {
+    return this.#contributions.dialects.some((dialect) => {
+      try {
+        return dialect.allowsBareLf?.(host) === true;
+      } catch (error) {
+        this.#dialectFailed(dialect, error);
+        return false;
+      }
+    });
+  }
 
   /** The limit that the handler of this request has set, in octets. */
   bodyLimit({ method, path, claim }: RequestHead): number | undefined {
@@ -140,9 +153,13 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
     try {
       return dialect.claim(head, this);
     } catch (error) {
-      this.#log.error({ dialect: dialect.name, err: error }, 'A dialect failed while it read a head.');
+      this.#dialectFailed(dialect, error);
       return undefined;
     }
+  }
+
+  #dialectFailed(dialect: Dialect, error: unknown): void {
+    this.#log.error({ dialect: dialect.name, err: error }, 'A dialect failed while it read a head.');
   }
 
   /** Answers at once where nothing on the way waits. */
@@ -161,7 +178,7 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
   /** What the registry answers to this request under another method. */
   forward(request: ExchangeRequest, method: string): MaybePromise<ResponseValue> {
     const forwarded = request.withMethod(method);
-    const match = this.#find(forwarded);
+    const match = this.#find(forwarded, request.method);
     forwarded.params = match.params;
     request.route = match.route.pattern.text;
     return match.route.handler(forwarded);
@@ -341,16 +358,21 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
     }
   }
 
-  /** Errors: METHOD_NOT_ALLOWED, NOT_FOUND. */
-  #find(request: ExchangeRequest): Match {
+  /**
+   * @param asked The method of the client, which the sentence names: that of HEAD if GET is looked for on its behalf.
+   * Errors: METHOD_NOT_ALLOWED, NOT_FOUND.
+   */
+  #find(request: ExchangeRequest, asked = request.method): Match {
     const { registry } = this.#contributions;
     const { method, path } = request;
     const match = registry.find(method, path);
     if (match !== undefined) return match;
     const allowed = registry.allowedMethods(path);
     if (registry.takesMethod(method) && allowed.length === 0) throw new JackfieldError('NOT_FOUND');
-    const { message, status } = new JackfieldError('METHOD_NOT_ALLOWED');
-    throw new HttpError(status, message, { Allow: allowed.join(', ') }, 'METHOD_NOT_ALLOWED');
+    const { message, status } = new JackfieldError('METHOD_NOT_ALLOWED', asked);
+    // Clients of a dialect compare octets; its own refusal has no method in it either.
+    const sentence = request.dialect === '' ? message : 'Method not allowed';
+    throw new HttpError(status, sentence, { Allow: allowed.join(', ') }, 'METHOD_NOT_ALLOWED');
   }
 
   /** Never throws nor rejects, as `#failed` does not. */

@@ -2,7 +2,8 @@
  * A wire dialect: almost-HTTP that a plugin may rescue where the standard refuses a head.
  *
  * The standard decides first. Only a header section that is well formed and well framed but whose Host field is
- * refused is offered to the dialects, so standard requests pay nothing and no dialect can weaken framing.
+ * refused is offered to the dialects, so standard requests pay nothing and no dialect can weaken framing. A dialect can
+ * also allow a bare LF, but only after such a Host field: the standard would have refused that head in any case.
  */
 import type { ErrorCode } from '../errors.js';
 
@@ -59,6 +60,12 @@ export interface DialectWrite {
 
 export interface Dialect {
   readonly name: string;
+  /**
+   * Whether the field lines after this Host field, and the empty line, may end in LF instead of CR LF (RFC 9112 §2.2
+   * lets a recipient do that). Asked at the first bare LF, and only if the standard refuses the value of the one Host
+   * field. Without it a bare LF is refused with LINE_END_INVALID; so is a head that the dialect then does not claim.
+   */
+  allowsBareLf?(host: string): boolean;
   /** `undefined` leaves the head to the next dialect, at last to the standard's refusal. */
   claim(head: RefusedHead, context: DialectContext): ClaimedHead | undefined;
 }

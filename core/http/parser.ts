@@ -5,15 +5,18 @@
  * - No octet is looked at more than a constant number of times, however the octets were split.
  * - The verdict never depends on how they were split: a line is judged when it is complete (or too long), and its
  *   length is judged before its syntax.
- * - Lines end in CR LF and nothing else. Header text is latin1, one character an octet, so a position in the text
- *   is a position in the octets.
+ * - Lines end in CR LF. One exception: after a Host field that the standard refuses, field lines and the empty line may
+ *   end in a bare LF if a dialect allows it. Such a head is only accepted if a dialect claims it.
+ * - Header text is latin1, one character an octet, so a position in the text is a position in the octets.
  */
 import { type ErrorCode, JackfieldError } from '../errors.js';
 import { ChunkedBody } from './chunked-body.js';
 import type { ClaimedHead, RefusedHead } from './dialect.js';
 import type { Framing } from './framing.js';
 import { HeaderSection } from './header-section.js';
+import { parseHost } from './host.js';
 import { COLON, CR, HTAB, IS_FIELD_VALUE, IS_TOKEN, isBlank, LF, SP } from './octets.js';
+import { type OtherProtocol, otherProtocolIn } from './other-protocol.js';
 import type { RequestHead } from './request-head.js';
 import { MAX_METHOD_OCTETS, RequestLine } from './request-line.js';
 import { SectionMemo } from './section-memo.js';
@@ -26,7 +29,9 @@ export interface ParserOptions {
   /** Asked before a body begins: another limit for this request, in octets. */
   readonly bodyLimit?: ((head: RequestHead) => number | undefined) | undefined;
   /** Asked about a head whose only fault is its Host field. */
-  readonly claim?: (head: RefusedHead) => ClaimedHead | undefined;
+  readonly claim?: (head: RefusedHead, hasBareLf: boolean) => ClaimedHead | undefined;
+  /** Asked at a bare LF after a Host field that the standard refuses: whether the lines of this head may end so. */
+  readonly allowsBareLf?: (host: string) => boolean;
 }
 
 /**
@@ -84,6 +89,8 @@ export class RequestParser {
   #sectionOctets = 0;
   /** Where the section begins in the text; -1 where it began in an earlier one. */
   #sectionStart = -1;
+  /** A line of the header section ended in a bare LF. Only true after a Host field that the standard refuses. */
+  #hasBareLf = false;
   readonly #memo = new SectionMemo();
   /** The first request of a connection may be its only one: a section is worth remembering from the second on. */
   #isFirstRequest = true;
@@ -100,6 +107,8 @@ export class RequestParser {
   /** Valid after `error`: the head that was refused, if it was read to its end. Its framing cannot be trusted. */
   refusedHead: RequestHead | undefined;
   #failedLine = '';
+  /** Valid after `error`: what the connection began with in place of HTTP, if that is known. */
+  otherProtocol: OtherProtocol | undefined;
 
   constructor(options: ParserOptions) {
     this.#options = options;
@@ -269,7 +278,7 @@ export class RequestParser {
     if (tooLong !== undefined) return this.#fail(tooLong);
     // A misplaced CR or LF is named as such, whatever else it broke.
     const content = this.#text.slice(start, this.#text[end - 1] === '\r' && end > start ? end - 1 : end);
-    const properEnd = end > start && this.#text[end - 1] === '\r';
+    const properEnd = (end > start && this.#text[end - 1] === '\r') || this.#mayEndInLf();
     return this.#fail(!properEnd || content.includes('\r') ? 'LINE_END_INVALID' : code);
   }
 
@@ -277,6 +286,11 @@ export class RequestParser {
   #fail(code: ErrorCode, head?: RequestHead): ParserEvent {
     this.#failedLine = this.requestLine;
     this.refusedHead = head;
+    // All of these begin their connection. A line that is too long has left the text for the carry.
+    if (this.#isFirstRequest && this.#state === 'request-line') {
+      const [text, start] = this.#text === '' ? [this.#carry, 0] : [this.#text, this.#p];
+      this.otherProtocol = otherProtocolIn(text, start, this.#emptyLines);
+    }
     this.#state = 'failed';
     this.error = new JackfieldError(code);
     return 'error';
@@ -324,7 +338,8 @@ export class RequestParser {
     const step = this.#fieldLines(this.#fields, this.#options.maxHeaderFields);
     if (step !== 'end') return step;
     const section = new HeaderSection(this.#fields, this.#line.minorVersion);
-    if (this.#sectionStart !== -1 && !this.#isFirstRequest) {
+    // Its judgement includes the question to the dialects, so a section with a bare LF is read again each time.
+    if (this.#sectionStart !== -1 && !this.#isFirstRequest && !this.#hasBareLf) {
       this.#memo.keep(text.slice(this.#sectionStart, this.#p), section, this.#line.minorVersion);
     }
     return this.#endOfHeaderSection(section);
@@ -349,6 +364,11 @@ export class RequestParser {
       if (nameEnd === start || text.charCodeAt(p) !== COLON) {
         if (start >= text.length) return this.#carryOver(start);
         const first = text.charCodeAt(start);
+        if (first === LF && this.#mayEndInLf()) {
+          this.#hasBareLf = true;
+          this.#p = start + 1;
+          return 'end';
+        }
         const folded = fields.length > 0 && (first === SP || first === HTAB);
         return this.#failLine(start, folded ? 'FIELD_FOLDED' : 'FIELD_NAME_INVALID');
       }
@@ -356,10 +376,15 @@ export class RequestParser {
       while (text.charCodeAt(p) === SP || text.charCodeAt(p) === HTAB) p++;
       const valueStart = p;
       while (IS_FIELD_VALUE[text.charCodeAt(p)] === 1) p++;
+      let next = p + 2;
       if (text.charCodeAt(p) !== CR || text.charCodeAt(p + 1) !== LF) {
-        return this.#failLine(start, 'FIELD_VALUE_INVALID');
+        if (text.charCodeAt(p) !== LF || !this.#mayEndInLf()) {
+          return this.#failLine(start, 'FIELD_VALUE_INVALID');
+        }
+        this.#hasBareLf = true;
+        next = p + 1;
       }
-      this.#sectionOctets += p + 2 - start;
+      this.#sectionOctets += next - start;
       // The empty line has its place within the limit, so that it is never too long when it comes by itself.
       if (this.#sectionOctets + 2 > limit) {
         return this.#fail(isHeader ? 'HEADER_SECTION_TOO_LARGE' : 'TRAILER_SECTION_TOO_LARGE');
@@ -371,9 +396,26 @@ export class RequestParser {
       let valueEnd = p;
       while (valueEnd > valueStart && isBlank(text.charCodeAt(valueEnd - 1))) valueEnd--;
       fields.push(text.slice(start, nameEnd), text.slice(valueStart, valueEnd));
-      p += 2;
+      p = next;
       this.#p = p;
     }
+  }
+
+  /**
+   * Whether the line under way may end in a bare LF. Clients of 2022 send one, so a dialect may allow it, but only after
+   * the one Host field line, and only where the standard refuses the value of that field: a standard request that was
+   * read by two line end rules could be two requests to two servers. The Host line itself ends in CR LF.
+   */
+  #mayEndInLf(): boolean {
+    if (this.#state !== 'header-section') return false;
+    let host: string | undefined;
+    for (let at = 0; at < this.#fields.length; at += 2) {
+      if (this.#fields[at]!.toLowerCase() !== 'host') continue;
+      if (host !== undefined) return false;
+      host = this.#fields[at + 1]!;
+    }
+    if (host === undefined || parseHost(host) !== undefined) return false;
+    return this.#hasBareLf || this.#options.allowsBareLf?.(host) === true;
   }
 
   #endOfHeaderSection(section: HeaderSection): Step {
@@ -381,13 +423,14 @@ export class RequestParser {
     let claim: ClaimedHead | undefined;
     const fault = section.hostFault;
     if (fault !== undefined) {
-      claim = this.#options.claim?.({
-        method: this.#line.method,
-        target: this.#line.target,
-        rawHeaders: section.raw,
-        fault,
-      });
-      if (claim === undefined) return this.#fail(fault, this.#headOf(section));
+      const hasBareLf = this.#hasBareLf;
+      // A second Host field may have come after the LF that the first one allowed.
+      if (hasBareLf && fault !== 'HOST_INVALID') return this.#fail('LINE_END_INVALID');
+      const { method, target } = this.#line;
+      claim = this.#options.claim?.({ method, target, rawHeaders: section.raw, fault }, hasBareLf);
+      if (claim === undefined)
+        return hasBareLf ? this.#fail('LINE_END_INVALID') : this.#fail(fault, this.#headOf(section));
+      this.#hasBareLf = false;
     }
     this.head = this.#headOf(section, claim);
     return this.#beginBody(section.framing);

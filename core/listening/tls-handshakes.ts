@@ -4,7 +4,15 @@
  */
 import type { Socket } from 'node:net';
 import { createServer, type SecureContextOptions, type Server, type TLSSocket } from 'node:tls';
+import { plainAddress } from '../connection/address.js';
 import type { Connections } from '../connection/connections.js';
+
+/** Codes of OpenSSL for a first record that is not one of TLS. It knows plain HTTP by GET, HEAD, POST and PUT. */
+const NOT_TLS = new Map<string, 'http-on-tls' | 'not-tls'>([
+  ['ERR_SSL_HTTP_REQUEST', 'http-on-tls'],
+  ['ERR_SSL_HTTPS_PROXY_REQUEST', 'not-tls'],
+  ['ERR_SSL_WRONG_VERSION_NUMBER', 'not-tls'],
+]);
 
 export class TlsHandshakes {
   #server: Server;
@@ -72,9 +80,13 @@ export class TlsHandshakes {
       if (remoteAddress === undefined || this.#connections.isStopping) socket.destroy();
       else this.#done(socket, remoteAddress);
     });
-    // Not TLS at all, no version in common, no certificate of the client: everyday things where strangers call.
+    // No version in common, no certificate of the client: everyday things where strangers call. A peer that does not
+    // speak TLS at all is mostly one of the operator's own, set up wrongly.
     server.on('tlsClientError', (error, socket) => {
       this.#connections.log.debug({ err: error }, 'A TLS handshake failed.');
+      const seen = NOT_TLS.get(String(Reflect.get(error, 'code')));
+      if (seen !== undefined)
+        this.#connections.otherProtocols.count(seen, plainAddress(socket.remoteAddress ?? ''));
       socket.destroy();
     });
     return server;

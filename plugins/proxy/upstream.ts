@@ -189,8 +189,8 @@ export class Upstream {
     });
   }
 
-  #open({ method, path, headers }: Outgoing, agent: http.Agent | false): http.ClientRequest {
-    return (this.#isSecure ? https : http).request({
+  #open({ method, path, headers, body }: Outgoing, agent: http.Agent | false): http.ClientRequest {
+    const request = (this.#isSecure ? https : http).request({
       ...(this.#isSecure ? this.#tls : {}),
       host: this.#hostname,
       port: this.#url.port,
@@ -200,6 +200,11 @@ export class Upstream {
       agent,
       setHost: false,
     });
+    // Node adds `Content-Length: 0` to a request without a body, unless the method is one like GET. For a PUT the upstream
+    // would then store an empty value where the client has sent none. A POST keeps the field: servers ask for it, and it
+    // replaces nothing. A `Content-Length: 0` of the client is among the headers.
+    if (body === undefined && method !== 'POST') request.useChunkedEncodingByDefault = false;
+    return request;
   }
 }
 

@@ -14,6 +14,7 @@ import {
   type ResponseParts,
   type Storage,
 } from '../../core/plugin-api.js';
+import { mustNotBeCoded } from './stored-body.js';
 
 export interface Pair {
   /** Never blank. */
@@ -31,7 +32,7 @@ const refuse = (status: number, body: string): { readonly refusal: ResponseParts
 
 /**
  * Reads the body and holds it against the first three checks of the classic protocol, each over all pairs before the
- * next. Throws what `request.text()` throws, and BODY_NOT_JSON.
+ * next. Throws what `request.text()` throws, BODY_NOT_JSON and CONTENT_CODING_UNSUPPORTED.
  */
 export async function readPairs(request: Pick<Request, 'headers' | 'text'>): Promise<PairsBody> {
   const mediaType = mediaTypeOf(request.headers['content-type'] ?? '');
@@ -41,6 +42,7 @@ export async function readPairs(request: Pick<Request, 'headers' | 'text'>): Pro
       'Send the pairs as "key: value&key2: value2", as a JSON object or as a URL-encoded form.',
     );
   }
+  mustNotBeCoded(request);
   const text = await request.text();
   if (text.trim() === '') return refuse(400, 'There is no content. Please check');
 

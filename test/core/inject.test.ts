@@ -36,6 +36,25 @@ test('every part is sent as it is given', async (t) => {
   t.is(headers['set-cookie'], 'b=1, c=2');
 });
 
+test('an empty body that is given is a body, and none is none', async (t) => {
+  const framed = createServer({
+    storage: 'memory',
+    plugins: [
+      {
+        name: 'framed',
+        setup({ handle }) {
+          handle('*', '*', ({ headers }) => headers['content-length'] ?? 'none');
+        },
+      },
+    ],
+  });
+  t.teardown(() => framed.close());
+  t.is((await framed.inject({ method: 'PUT' })).text, 'none');
+  t.is((await framed.inject({ method: 'PUT', body: '' })).text, '0');
+  t.is((await framed.inject({ method: 'PUT', body: new Uint8Array(0) })).text, '0');
+  t.is((await framed.inject({ method: 'PUT', body: 'ab' })).text, '2');
+});
+
 test('a part that does not exist, or is of the wrong kind, is refused by name', async (t) => {
   const refused = (request: object) =>
     t.throwsAsync(server.inject(request as never), { instanceOf: TypeError });

@@ -60,8 +60,8 @@ test('configuration-only: what the configuration leaves out is not there, and it
   const server = await example(t, 'configuration-only');
   t.deepEqual(await ask(server, 'POST', '/create', 'a: 1'), [200, 'a:1\r\nPost Successfully OK']);
   t.deepEqual(await ask(server, 'GET', '/'), [200, 'The data in DB is as follows. \n\na:1']);
-  t.deepEqual(await ask(server, 'PUT', '/update', 'a: 2'), [405, 'Method not allowed']);
-  t.deepEqual(await ask(server, 'END', '/'), [405, 'Method not allowed']);
+  t.deepEqual(await ask(server, 'PUT', '/update', 'a: 2'), [405, 'Method not allowed: PUT']);
+  t.deepEqual(await ask(server, 'END', '/'), [405, 'Method not allowed: END']);
   const [status] = await ask(server, 'POST', '/create', `b: ${'x'.repeat(65_536)}`);
   t.is(status, 413);
 });
@@ -361,7 +361,7 @@ test('guide: each of its configurations serves what the guide tells', async (t) 
   const guide = (name: string): Promise<RunningServer> => serve(t, ['--config', inExamples('guide', name)]);
   const first = await guide('first.json');
   t.deepEqual(await ask(first, 'POST', '/create', 'tea: green'), [200, 'tea:green\r\nPost Successfully OK']);
-  t.deepEqual(await ask(first, 'DELETE', '/'), [405, 'Method not allowed']);
+  t.deepEqual(await ask(first, 'DELETE', '/'), [405, 'Method not allowed: DELETE']);
   t.deepEqual(await ask(await guide('hello.json'), 'HELLO', '/you'), [200, 'hello you\n']);
   const links = await guide('jackfield.config.json');
   t.deepEqual(await ask(links, 'LINK', '/tea', 'http://example.com/tea'), [201, '']);

@@ -142,7 +142,7 @@ async function startNginx(t: ExecutionContext, folder: string): Promise<number> 
     });
     const purged = await ask('PURGE', '/');
     t.is(purged.statusCode, 405);
-    t.is(await text(purged), 'Method not allowed');
+    t.is(await text(purged), 'Method not allowed: PURGE');
     t.is((await ask('GET', '/who', { Host: 'other.example' })).statusCode, 400);
     const switched = await ask('GET', '/lines', { Connection: 'upgrade', Upgrade: 'lines/1' });
     t.is(switched.statusCode, 101);

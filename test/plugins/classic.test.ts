@@ -1,7 +1,7 @@
 import test, { type ExecutionContext } from 'ava';
 import { definePlugin } from '../../core/api/plugin.js';
 import type { ServerConfig } from '../../core/config/server-config.js';
-import { classicRequest, RawClient } from '../transcript/raw-client.js';
+import { classicRequest, LF_FORMS, RawClient } from '../transcript/raw-client.js';
 import { create, listing, pluginsWithout, type Server, served } from './served.js';
 
 /** A listening server, and one connection to it. */
@@ -90,6 +90,92 @@ test('classic and standard requests share a connection', async (t) => {
   t.regex(standard, /^HTTP\/1\.1 200 OK\r\n(?:.+\r\n)*Date: .+ GMT\r\n/);
   t.true(standard.endsWith('\n\na:1'));
   t.is((await ask(client, 'HEAD', '127.0.0.1/'))[0], 'HTTP/1.1 100 CONTINUE');
+});
+
+test('a bare LF is read after a Host with a slash, and without the plugin it is refused', async (t) => {
+  const { client } = await connected(t);
+  const other = await served(t, { plugins: pluginsWithout('classic') });
+  const { port } = await other.listen();
+  for (const form of LF_FORMS) {
+    client.send(classicRequest('POST', '127.0.0.1/create', `${form}: 1`, form));
+    t.deepEqual(partsOf(await client.next()), ['HTTP/1.1 200 OK', `${form}:1\r\nPost Successfully OK`], form);
+
+    const refused = await RawClient.connect(port);
+    refused.send(classicRequest('GET', '127.0.0.1/', '', form));
+    const [line, sentence] = partsOf(await refused.next());
+    t.is(line, 'HTTP/1.1 400 Bad Request', form);
+    t.regex(sentence, /^A line does not end in CR LF/, form);
+    t.is(await refused.next(), undefined, 'the connection closes');
+  }
+});
+
+test('after a head with a bare LF the next request of the connection is judged by the standard', async (t) => {
+  for (const form of LF_FORMS) {
+    const { client } = await connected(t);
+    const loose = classicRequest('GET', '127.0.0.1/', '', form);
+    client.send(
+      `${loose}GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n${loose}GET / HTTP/1.1\r\nHost: 127.0.0.1\n\r\n`,
+    );
+    t.deepEqual(partsOf(await client.next()), ['HTTP/1.1 200 OK', 'No data in DB'], form);
+    t.regex((await client.next()) ?? '', /^HTTP\/1\.1 200 OK\r\n(?:.+\r\n)*Date: .+ GMT\r\n/, form);
+    t.deepEqual(partsOf(await client.next()), ['HTTP/1.1 200 OK', 'No data in DB'], form);
+    t.is(partsOf(await client.next())[0], 'HTTP/1.1 400 Bad Request', form);
+    t.is(await client.next(), undefined, form);
+  }
+});
+
+test('a dialect that does not allow a bare LF is not offered such a head', async (t) => {
+  const offered: string[] = [];
+  const plain = definePlugin({
+    name: 'plain',
+    setup({ dialect }) {
+      dialect({
+        name: 'plain',
+        claim({ rawHeaders }) {
+          offered.push(rawHeaders.join('|'));
+          return undefined;
+        },
+      });
+    },
+  });
+  const broken = definePlugin({
+    name: 'broken',
+    setup({ dialect }) {
+      dialect({
+        name: 'broken',
+        allowsBareLf() {
+          throw new Error('on purpose');
+        },
+        claim: () => undefined,
+      });
+    },
+  });
+  const { client } = await connected(t, { plugins: [plain, broken, ...pluginsWithout('')] });
+  client.send('GET / HTTP/1.1\r\nHost: 127.0.0.1/\r\nX: y\n\r\n');
+  t.is(partsOf(await client.next())[0], 'HTTP/1.1 200 OK');
+  t.deepEqual(offered, []);
+  client.send('GET / HTTP/1.1\r\nHost: 127.0.0.1/\r\n\r\n');
+  t.is(partsOf(await client.next())[0], 'HTTP/1.1 200 OK');
+  t.deepEqual(offered, ['Host|127.0.0.1/']);
+});
+
+test('a 405 in the classic protocol never names the method, whoever finds that there is no handler', async (t) => {
+  const elsewhere = definePlugin({
+    name: 'elsewhere',
+    setup({ handle }) {
+      handle('LIST', '/list', () => 'list');
+    },
+  });
+  const { server, client } = await connected(t, { plugins: pluginsWithout('', elsewhere, 'options') });
+  // Nobody names PRRT, so the dialect refuses it; LIST is named, but not at the root, so the registry does.
+  for (const method of ['PRRT', 'LIST', 'OPTIONS']) {
+    t.deepEqual(
+      await ask(client, method, '127.0.0.1/'),
+      ['HTTP/1.1 405 METHOD_NOT_ALLOWED', 'Method not allowed'],
+      method,
+    );
+  }
+  t.is((await server.inject({ method: 'LIST' })).text, 'Method not allowed: LIST');
 });
 
 test('END closes the connection without an octet, and the server stops', async (t) => {

@@ -83,3 +83,27 @@ test('of many that create the same key at once, one does', async (t) => {
   t.is(answers.filter(({ status }) => status === 200).length, 1);
   t.is((await listing(server)).split('\n\n').length, 3);
 });
+
+test('a body in a content coding is 415, and nothing is stored', async (t) => {
+  const server = await served(t);
+  const sent = (coding: string) =>
+    server.inject({
+      method: 'POST',
+      target: '/create',
+      headers: { 'content-encoding': coding },
+      body: 'a: 1',
+    });
+  const { status, headers, text } = await sent('gzip');
+  t.is(status, 415);
+  t.is(headers['accept-encoding'], 'identity');
+  t.regex(text, /send it without Content-Encoding .*: gzip$/);
+  t.is(await listing(server), 'No data in DB');
+  t.is((await sent('identity')).status, 200);
+});
+
+test('a request without a body is told that it has no content, and changes nothing', async (t) => {
+  const server = await served(t);
+  const { status, text } = await server.inject({ method: 'POST', target: '/create' });
+  t.deepEqual([status, text], [400, 'There is no content. Please check']);
+  t.is(await listing(server), 'No data in DB');
+});

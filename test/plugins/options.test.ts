@@ -1,6 +1,7 @@
 import test from 'ava';
 import { definePlugin } from '../../core/api/plugin.js';
 import { DEFAULT_CONFIG } from '../../core/config/server-config.js';
+import { tempFolder } from '../core/temp-folder.js';
 import { type RawClient, serve } from '../support/raw-client.js';
 import { served } from './served.js';
 
@@ -46,6 +47,48 @@ test('whoever registered OPTIONS, by name or with every method, answers it', asy
   t.is((await server.inject({ method: 'OPTIONS', target: '/all/a' })).text, 'all OPTIONS');
   // Where somebody has registered it, handlers of registered methods are not asked for paths that are not theirs.
   t.is((await server.inject({ method: 'OPTIONS', target: '/create' })).headers.allow, 'OPTIONS, POST');
+});
+
+test('a 405 lists OPTIONS in Allow, and keeps everything else of the answer', async (t) => {
+  const own = definePlugin({
+    name: 'own-405',
+    setup({ handle }) {
+      handle('GET', '/mine', () => ({
+        status: 405,
+        headers: { Allow: 'PUT,PATCH', 'X-Mine': '1' },
+        body: 'mine',
+      }));
+      handle('PURGE', '/keys/:key', () => '');
+      handle('*', '/all/*', ({ method }) => `all ${method}`);
+      handle('PUT', '/bare', () => ({ status: 405, body: 'bare' }));
+    },
+  });
+  const folder = await tempFolder(t, { 'a.txt': 'a' });
+  const files = { use: 'static-files', options: { mounts: [{ root: folder, prefix: '/files' }] } };
+  const all = [...DEFAULT_CONFIG.plugins, 'options', own, files, 'keys', 'watch', 'health', 'metrics'];
+  const server = await served(t, { plugins: all });
+  for (const [method, target, allow, sentence] of [
+    ['PATCH', '/', 'END, GET, HEAD, OPTIONS', 'Method not allowed: PATCH'],
+    ['PATCH', '/create', 'OPTIONS, POST', 'Method not allowed: PATCH'],
+    ['PATCH', '/update', 'OPTIONS, PUT', 'Method not allowed: PATCH'],
+    ['PATCH', '/keys', 'GET, HEAD, OPTIONS', 'Method not allowed: PATCH'],
+    ['PATCH', '/keys/a', 'DELETE, GET, HEAD, OPTIONS, PURGE, PUT', 'Method not allowed: PATCH'],
+    ['DELETE', '/files/a.txt', 'GET, HEAD, OPTIONS', 'Method not allowed: DELETE'],
+    ['DELETE', '/watch', 'GET, HEAD, OPTIONS', 'Method not allowed: DELETE'],
+    ['DELETE', '/health/live', 'GET, HEAD, OPTIONS', 'Method not allowed: DELETE'],
+    ['DELETE', '/metrics', 'GET, HEAD, OPTIONS', 'Method not allowed: DELETE'],
+    ['GET', '/mine', 'OPTIONS, PATCH, PUT', 'mine'],
+    ['PUT', '/bare', 'OPTIONS, PUT', 'bare'],
+  ] as const) {
+    const { status, headers, text } = await server.inject({ method, target });
+    t.deepEqual([status, headers.allow, text], [405, allow, sentence], `${method} ${target}`);
+  }
+  t.is((await server.inject({ target: '/mine' })).headers['x-mine'], '1');
+  t.is((await server.inject({ method: 'PATCH', target: '/all/a' })).text, 'all PATCH');
+
+  // OPTIONS of a path that has no method is 404, so its Allow has no OPTIONS.
+  const plain = await served(t, { plugins: [...DEFAULT_CONFIG.plugins, 'options'] });
+  t.like(await plain.inject({ method: 'PATCH', target: '/none' }), { status: 405, headers: { allow: '' } });
 });
 
 test('a path that has no method at all is 404', async (t) => {

@@ -332,7 +332,8 @@ for (const [name, { check }] of Object.entries(ROWS)) {
   ] as const) {
     // A hook without a prefix sees every request, so it counts and guards what is below the other one too.
     if (bases[0] === '' && bases.length > 1 && ['access-log', 'auth', 'rate-limit'].includes(name)) continue;
-    test(`${name} works ${title}`, async (t) => {
+    // One after the other: a hundred servers at once would starve each other.
+    test.serial(`${name} works ${title}`, async (t) => {
       await check(t, await placeOf(t, name, bases, base));
     });
   }

@@ -306,6 +306,30 @@ test('with appendForwarded the hops that a trusted proxy names are kept, and it 
   t.deepEqual(await told(false, [older, standard]), own);
 });
 
+test('a request without a body reaches the upstream without one, and an empty body stays an empty body', async (t) => {
+  const { connect, upstream } = await proxied(t);
+  const client = await connect();
+  const framing = (lines: readonly string[]): string[] =>
+    lines.filter((line) => /^(?:content-length|transfer-encoding):/i.test(line));
+  let connection: Connection | undefined;
+  for (const [method, fields, expected] of [
+    ['PUT', [], []],
+    ['PATCH', [], []],
+    ['PURGE', [], []],
+    ['PUT', ['Content-Length: 0'], ['content-length: 0']],
+    ['PUT', [], []],
+  ] as const) {
+    client.send(request(`${method} /a`, fields));
+    connection ??= await upstream.connection();
+    const lines = await connection.request();
+    t.is(lines[0], `${method} /a HTTP/1.1`);
+    t.deepEqual(framing(lines), expected, `${method} ${fields.join()}`);
+    connection.answer('done');
+    t.is((await client.response()).body, 'done');
+  }
+  t.is(upstream.sockets.length, 1, 'the connection to the upstream is kept');
+});
+
 test('the Host is that of the upstream, or that of the client; a prefix stays, or is stripped', async (t) => {
   const client = await proxied(t, { host: 'client', prefix: '/api' });
   const { lines } = await client.ask(request('GET /api/x?y'));

@@ -63,3 +63,27 @@ test('another method is told the right one, and that path allows no other', asyn
   t.is((await server.inject({ method: 'PRRT', target: '/update' })).status, 405);
   t.is(await listing(server), 'No data in DB');
 });
+
+test('a body in a content coding is 415, and nothing is stored', async (t) => {
+  const server = await served(t);
+  const sent = (coding: string) =>
+    server.inject({
+      method: 'PUT',
+      target: '/update',
+      headers: { 'content-encoding': coding },
+      body: 'a: 1',
+    });
+  const { status, headers, text } = await sent('gzip');
+  t.is(status, 415);
+  t.is(headers['accept-encoding'], 'identity');
+  t.regex(text, /send it without Content-Encoding .*: gzip$/);
+  t.is(await listing(server), 'No data in DB');
+  t.is((await sent('identity')).status, 200);
+});
+
+test('a request without a body is told that it has no content, and changes nothing', async (t) => {
+  const server = await served(t);
+  const { status, text } = await server.inject({ method: 'PUT', target: '/update' });
+  t.deepEqual([status, text], [400, 'There is no content. Please check']);
+  t.is(await listing(server), 'No data in DB');
+});

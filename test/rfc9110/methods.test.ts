@@ -28,7 +28,7 @@ test('§9.1: a method that nobody registered is answered 405 and not 501', async
   client.send(request('BREW /') + request('GET /probe'));
   const response = await client.response();
   t.is(response.status, 405);
-  t.is(response.body, 'Method not allowed');
+  t.is(response.body, 'Method not allowed: BREW');
   t.is((await client.response()).body, 'alive');
 });
 

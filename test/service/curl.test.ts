@@ -98,7 +98,7 @@ withCurl('curl sends any method, speaks HTTP/1.0, and is told what is not here',
   t.is(await curl('-X', 'FROBNICATE', `${url}/things/lamp`), 'frobnicated lamp[200]');
   t.regex(
     await curl('-i', '-X', 'UNHEARD-OF', url),
-    /^HTTP\/1\.1 405 .*\nAllow: [A-Z, ]+\n.*\n\nMethod not allowed\[405\]$/s,
+    /^HTTP\/1\.1 405 .*\nAllow: [A-Z, ]+\n.*\n\nMethod not allowed: UNHEARD-OF\[405\]$/s,
   );
   t.is(
     await curl('-X', 'GET', '-d', 'a: b', `${url}/create`),

@@ -26,9 +26,17 @@ interface Case {
 
 const cases: readonly Case[] = JSON.parse(await readFile(CASES, 'utf8'));
 
+const FLAGS = [
+  [],
+  ['--one-connection'],
+  ['--bare-lf', 'connection'],
+  ['--bare-lf', 'content-length', '--one-connection'],
+  ['--bare-lf', 'empty-line'],
+];
+
 for (const adapter of ['memory', 'lru', 'json-file', 'lmdb']) {
-  for (const flags of [[], ['--one-connection']]) {
-    test(`on ${adapter} ${flags.length === 0 ? 'with one connection per exchange' : 'over one connection'} the client passes all sixteen cases, and END ends the server`, async (t) => {
+  for (const flags of FLAGS) {
+    test(`on ${adapter} ${flags.length === 0 ? 'with one connection per exchange' : `with ${flags.join(' ')}`} the client passes all sixteen cases, and END ends the server`, async (t) => {
       const cwd = await tempFolder(t, { 'jackfield.config.json': JSON.stringify({ storage: adapter }) });
       const { server, port } = await served(t, cwd);
       const client = await ran(t, ['client', CASES, '--port', String(port), ...flags], cwd);

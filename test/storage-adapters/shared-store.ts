@@ -5,7 +5,7 @@ import type { ExecutionContext, TestFn } from 'ava';
 import type { StorageConfig } from '../../core/config/server-config.js';
 import { createServer } from '../../core/server.js';
 import { ROOT } from '../repository.js';
-import { classicRequest, RawClient } from '../transcript/raw-client.js';
+import { classicRequest, LF_FORMS, RawClient } from '../transcript/raw-client.js';
 
 export type Server = ReturnType<typeof createServer>;
 
@@ -27,33 +27,38 @@ export async function pair(
 
 /** @param freshStorage A configuration of a namespace of its own. */
 export function sharedStoreTests(test: TestFn, freshStorage: () => StorageConfig): void {
-  test.serial('two servers over one store give the classic transcript, taken in turns', async (t) => {
-    const cases: readonly Case[] = JSON.parse(
-      await readFile(path.join(ROOT, 'examples/classic/cases.json'), 'utf8'),
+  for (const form of [undefined, ...LF_FORMS]) {
+    test.serial(
+      `two servers over one store give the classic transcript, taken in turns, with LF alone at ${form ?? 'no line'}`,
+      async (t) => {
+        const cases: readonly Case[] = JSON.parse(
+          await readFile(path.join(ROOT, 'examples/classic/cases.json'), 'utf8'),
+        );
+        const servers = await pair(t, freshStorage());
+        const ports = await Promise.all(servers.map(async (server) => (await server.listen()).port));
+        for (const [at, { request, response, title }] of cases.entries()) {
+          const client = await RawClient.connect(ports[at % 2]!);
+          client.send(classicRequest(request.method, `${request.host}/${request.path}`, request.body, form));
+          const answer = await client.next();
+          client.close();
+          if (response === null) {
+            t.is(answer, undefined, title);
+            continue;
+          }
+          const head = [
+            `HTTP/1.1 ${response.status} ${response.reason}`,
+            `Host: ${response.host}`,
+            'Content-Type: text/html',
+            'Connection: keep-alive',
+            `Content-Length: ${Buffer.byteLength(response.body)}`,
+            'Date: *',
+          ];
+          const expected = Buffer.from(`${head.join('\r\n')}\r\n\r\n${response.body}`).toString('latin1');
+          t.is(answer?.replace(/(?<=\r\nDate: ).*(?=\r\n)/, '*'), expected, title);
+        }
+      },
     );
-    const servers = await pair(t, freshStorage());
-    const ports = await Promise.all(servers.map(async (server) => (await server.listen()).port));
-    for (const [at, { request, response, title }] of cases.entries()) {
-      const client = await RawClient.connect(ports[at % 2]!);
-      client.send(classicRequest(request.method, `${request.host}/${request.path}`, request.body));
-      const answer = await client.next();
-      client.close();
-      if (response === null) {
-        t.is(answer, undefined, title);
-        continue;
-      }
-      const head = [
-        `HTTP/1.1 ${response.status} ${response.reason}`,
-        `Host: ${response.host}`,
-        'Content-Type: text/html',
-        'Connection: keep-alive',
-        `Content-Length: ${Buffer.byteLength(response.body)}`,
-        'Date: *',
-      ];
-      const expected = Buffer.from(`${head.join('\r\n')}\r\n\r\n${response.body}`).toString('latin1');
-      t.is(answer?.replace(/(?<=\r\nDate: ).*(?=\r\n)/, '*'), expected, title);
-    }
-  });
+  }
 
   test.serial('2,000 creates that race over two servers leave no orphan', async (t) => {
     const servers = await pair(t, freshStorage());

@@ -64,6 +64,27 @@ Finish...
   }
 });
 
+test('with --bare-lf one line of every request ends in LF alone', async (t) => {
+  const cwd = await tempFolder(t, { 'cases.json': cases, 'get.http': 'GET /\n' });
+  const { port, received } = await cannedServer(t, (request, socket) => {
+    if (request.startsWith('END')) socket.end();
+    else socket.write(classicAnswer(200, 'OK', '127.0.0.1/', 'hi'));
+  });
+  const { code } = await ran(['client', 'cases.json', '-p', String(port), '--bare-lf', 'connection'], cwd);
+  t.is(code, 0);
+  t.is(received.length, 2);
+  for (const request of received) t.regex(request, /\r\nConnection: keep-alive\nContent-Length: \d\r\n\r\n/);
+
+  const strange = await ran(['client', 'cases.json', '--bare-lf', 'host'], cwd);
+  t.is(strange.code, 2);
+  t.true(
+    strange.stderr.includes('--bare-lf takes one of connection, content-length, empty-line, not "host".'),
+  );
+  const standard = await ran(['client', 'get.http', '--bare-lf', 'connection'], cwd);
+  t.is(standard.code, 2);
+  t.true(standard.stderr.includes('Leave it out for get.http.'), standard.stderr);
+});
+
 test('a mismatch is told behind its exchange, and the exit code is 1', async (t) => {
   const cwd = await tempFolder(t, { 'cases.json': cases });
   const { port } = await cannedServer(t, (received, socket) => {

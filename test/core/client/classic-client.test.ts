@@ -14,6 +14,19 @@ test('a request has the fields of the original client, its length in octets', (t
   );
 });
 
+test('one line of a request may end in LF alone, as in the original client', (t) => {
+  const request = { method: 'GET', host: '127.0.0.1', path: '', body: '' };
+  const head = 'GET / HTTP/1.1\r\nHost: 127.0.0.1/\r\nContent-Type: text/html\r\nConnection: keep-alive';
+  for (const [line, octets] of [
+    ['connection', `${head}\nContent-Length: 0\r\n\r\n`],
+    ['content-length', `${head}\r\nContent-Length: 0\n\r\n`],
+    ['empty-line', `${head}\r\nContent-Length: 0\r\n\n`],
+  ] as const) {
+    t.is(classicRequestOctets(request, line).toString(), octets);
+    t.is(octets.length, 103, 'as in the published capture');
+  }
+});
+
 test('an answer that comes octet by octet is read whole', async (t) => {
   const answer = classicAnswer(200, 'OK', '127.0.0.1/create', 'ключ:값');
   const { port } = await cannedServer(t, async (_request, socket) => {

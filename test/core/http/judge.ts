@@ -46,6 +46,15 @@ export const LIMITS: ParserOptions = {
   maxBodyOctets: 100,
 };
 
+/** Claims a Host field with a slash, and lets the lines after it end in LF. */
+export const SLASH_DIALECT: Partial<ParserOptions> = {
+  allowsBareLf: (host) => host.includes('/'),
+  claim: ({ rawHeaders }) =>
+    rawHeaders.some((text, at) => at % 2 === 1 && text.includes('/') && /^host$/i.test(rawHeaders[at - 1]!))
+      ? { dialect: 'slash', path: '/', write: () => ({ head: '', withBody: false, close: true }) }
+      : undefined,
+};
+
 /** What overwritten memory holds: a parser that reads it reads nonsense. */
 const RUBBISH = 0x0a;
 

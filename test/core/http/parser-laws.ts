@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { type ParserOptions, RequestParser } from '../../../core/http/parser.js';
 import { MAX_METHOD_OCTETS } from '../../../core/http/request-line.js';
-import { cut, judge, LIMITS, MEMORIES, octetByOctet } from './judge.js';
+import { cut, judge, LIMITS, MEMORIES, octetByOctet, SLASH_DIALECT } from './judge.js';
 import { anyOctets, connectionOf, joined, mutatedRequests } from './requests.js';
 
 export interface Law {
@@ -68,6 +68,38 @@ const lengthSections = fc
         `Host: a\r\n${before}${name}:${blanks}${text}${blanks}\r\n${behind}`,
   );
 
+/** A head of which every line may end in any way. */
+const mixedHead = fc.record({
+  host: fc.constantFrom('a', 'a/b', 'a/b', 'a b'),
+  ends: fc.array(
+    fc.oneof(
+      { weight: 6, arbitrary: fc.constant('\r\n') },
+      { weight: 3, arbitrary: fc.constant('\n') },
+      { weight: 1, arbitrary: fc.constant('\r\r\n') },
+    ),
+    { minLength: 5, maxLength: 5 },
+  ),
+  body: fc.constantFrom('', 'x', '\nGET / HTTP/1.1\r\n'),
+});
+
+/** The octets of such a head, and by what the rule in words says of it; undefined where it is read. */
+function mixedOctets({ host, ends, body }: { host: string; ends: readonly string[]; body: string }) {
+  const lines = [
+    'POST / HTTP/1.1',
+    `Host: ${host}`,
+    'Connection: keep-alive',
+    `Content-Length: ${body.length}`,
+    '',
+  ];
+  const mayBeLf = (at: number): boolean => host.includes('/') && at > 1;
+  const isProper = ends.every((end, at) => end === '\r\n' || (end === '\n' && mayBeLf(at)));
+  const fault = host === 'a b' ? 'HOST_INVALID' : undefined;
+  return {
+    octets: lines.map((line, at) => line + ends[at]!).join('') + body,
+    error: isProper ? fault : 'LINE_END_INVALID',
+  };
+}
+
 function law<T extends [unknown, ...unknown[]]>(
   title: string,
   arbitraries: { [K in keyof T]: fc.Arbitrary<T[K]> },
@@ -95,6 +127,23 @@ export const LAWS: readonly Law[] = [
       const expected = judge([octets], options);
       assert.deepEqual(judge(split(octets), options, how), expected);
       assert.deepEqual(judge(octetByOctet(octets), options, how), expected);
+    },
+  ),
+
+  law(
+    'a bare LF is read after the Host field of a dialect and nowhere else, whatever came before on the connection',
+    [fc.array(mixedHead, { minLength: 1, maxLength: 6 }), pieces, memory],
+    (heads, split, how) => {
+      const mixed = heads.map(mixedOctets);
+      const octets = Buffer.from(mixed.map((head) => head.octets).join(''), 'latin1');
+      const faulty = mixed.findIndex(({ error }) => error !== undefined);
+      const whole = faulty === -1 ? heads : heads.slice(0, faulty);
+      const verdict = judge(split(octets), { ...GENEROUS, ...SLASH_DIALECT }, how);
+      assert.deepEqual(
+        verdict.requests.map(({ body }) => body),
+        whole.map(({ body }) => body),
+      );
+      assert.equal(verdict.error, mixed[faulty]?.error);
     },
   ),
 

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { ParserOptions } from '../../../core/http/parser.js';
-import { type JudgedRequest, LIMITS, type Verdict } from './judge.js';
+import { type JudgedRequest, LIMITS, SLASH_DIALECT, type Verdict } from './judge.js';
 
 export interface Vector {
   readonly file: string;
@@ -33,6 +33,7 @@ function parseVector(file: string, [title = '', ...lines]: string[]): Vector {
   for (const line of lines) {
     if (line.startsWith('> ')) octets += unescapeText(line.slice(2));
     else if (line.startsWith('< ')) events.push(unescapeText(line.slice(2)));
+    else if (line === 'dialect') options = { ...options, ...SLASH_DIALECT };
     else if (line.startsWith('limits ')) options = { ...options, ...parseLimits(line.slice(7)) };
     else if (line !== '' && !line.startsWith('#')) throw new Error(`${file}: ${title}: ${line}`);
   }

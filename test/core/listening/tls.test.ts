@@ -191,6 +191,37 @@ test('plain HTTP on a TLS port and a TLS hello on a plain port are closed, and b
   }
 });
 
+test('the log says what to change if a peer does not speak TLS to an address with TLS', async (t) => {
+  for (const [octets, sentence] of [
+    [GET_WHO, 'plain HTTP to an address with "tls"'],
+    ['PURGE / HTTP/1.1\r\nHost: localhost\r\n\r\n', 'other than TLS to an address with "tls"'],
+    ['PROXY TCP4 192.0.2.1 192.0.2.2 4000 443\r\n', 'If a balancer sends a PROXY protocol header'],
+    ['\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c', 'If a balancer sends a PROXY protocol header'],
+  ] as const) {
+    const log = new KeptLog();
+    const { port } = await serverOf(t, { listen: { port: 0, tls: ONE } }, log).listen();
+    const peer = await Peer.connect(t, { port, host: '127.0.0.1' });
+    peer.send(octets);
+    const { level, fields } = await log.until(sentence);
+    t.is(level, 'warn');
+    t.deepEqual(fields, { remoteAddress: '127.0.0.1', count: 1, total: 1 });
+    await peer.end();
+  }
+});
+
+test('a TLS handshake that fails for another reason is no such warning', async (t) => {
+  const log = new KeptLog();
+  const { port } = await serverOf(t, { listen: { port: 0, tls: { ...ONE, ca: ONE.cert } } }, log).listen();
+  const peer = await Peer.connect(t, { port, host: '127.0.0.1' });
+  // A record of a handshake that holds none.
+  peer.send('\x16\x03\x01\0\x05\xff\xff\xff\xff\xff');
+  await log.until('A TLS handshake failed.');
+  t.deepEqual(
+    log.lines.filter(({ level }) => level === 'warn'),
+    [],
+  );
+});
+
 test('a handshake that does not end has the time of a header section, and a stop does not wait for it', async (t) => {
   const slow = serverOf(t, { listen: { port: 0, tls: ONE }, limits: { headerTimeoutMs: 50 } });
   const peer = await Peer.connect(t, { port: (await slow.listen()).port, host: '127.0.0.1' });

@@ -54,6 +54,14 @@ test('a Host without a slash, none and two are left to the standard', (t) => {
   t.is(claim('', { rawHeaders: ['Host', '127.0.0.1/', 'host', '127.0.0.1/'] }), undefined);
 });
 
+test('a bare LF is allowed after a Host with a slash only', (t) => {
+  const [dialect] = setUp(classic).dialects;
+  for (const host of ['127.0.0.1/', '127.0.0.1/create', '?/?', '/'])
+    t.true(dialect!.allowsBareLf?.(host), host);
+  for (const host of ['127.0.0.1', 'a b', '127.0.0.1:99999', ''])
+    t.false(dialect!.allowsBareLf?.(host), host);
+});
+
 test('the address is the host and the first segment behind it', (t) => {
   for (const [host, path] of [
     ['127.0.0.1/', '/'],

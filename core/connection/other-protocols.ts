@@ -1,0 +1,51 @@
+/** Warns of peers that speak another protocol than the address expects: mostly a setting of a balancer or a client. */
+import type { OtherProtocol } from '../http/other-protocol.js';
+import type { Log } from '../log.js';
+import { CountedWarning } from './counted-warning.js';
+
+/** The first two are seen by TLS: it names plain HTTP, and knows of everything else only that it is not TLS. */
+type Seen = 'http-on-tls' | 'not-tls' | OtherProtocol;
+
+/** What happened and what to change. Each connection was answered 400 or 505, or closed by TLS, as without this line. */
+const SENTENCES: Readonly<Record<Seen, string>> = {
+  'proxy-protocol':
+    'A peer sent a PROXY protocol header and was refused: jackfield does not read the PROXY protocol yet. ' +
+    'Turn it off for this address in the balancer, and let the balancer send Forwarded or X-Forwarded-For (trustedProxies).',
+  tls:
+    'A peer began a TLS handshake on an address without "tls" and was refused. ' +
+    'Use http:// for this address, or give it "tls" in "listen".',
+  http2:
+    'A peer sent the HTTP/2 preface and was refused: only HTTP/1.0 and HTTP/1.1 are spoken here. ' +
+    'Let the client or the balancer use HTTP/1.1 for this address.',
+  'http-on-tls':
+    'A peer sent plain HTTP to an address with "tls", and the connection was closed. ' +
+    'Use https:// for this address, or take "tls" from it in "listen".',
+  'not-tls':
+    'A peer sent something other than TLS to an address with "tls", and the connection was closed. ' +
+    'If a balancer sends a PROXY protocol header, turn that off for this address: jackfield does not read the PROXY protocol yet. ' +
+    'If a client speaks plain HTTP, use https://.',
+};
+
+export class OtherProtocols {
+  readonly #log: Log;
+  readonly #warnings = new Map<Seen, CountedWarning>();
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  /** @param remoteAddress Of the peer; `''` for a Unix socket. */
+  count(seen: Seen, remoteAddress: string): void {
+    let warning = this.#warnings.get(seen);
+    if (warning === undefined) {
+      warning = new CountedWarning(this.#log, SENTENCES[seen]);
+      this.#warnings.set(seen, warning);
+    }
+    warning.count({ remoteAddress });
+  }
+
+  /** Logs the connections that were counted and not logged yet. */
+  stop(): void {
+    for (const warning of this.#warnings.values()) warning.stop();
+  }
+}
