@@ -125,7 +125,8 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
     this.#peerEnded = true;
     this.#peerMayBeGone = !isReading;
     if (this.#phase === PHASE.draining) {
-      this.#transport.destroy();
+      // What is left of the last answer is still sent: a client that has ended its direction may read on.
+      this.#transport.destroySoon();
       return;
     }
     if (this.#taken !== undefined) {
@@ -133,7 +134,7 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
       return;
     }
     if (this.#peerMayBeGone) this.#exchange?.request.endClient();
-    // Otherwise the pump does it when it is through.
+    // With octets left to work on, the pump handles the end after the last of them.
     if (!this.#inbox.hasMore) this.#endOfInput();
   }
 
@@ -247,7 +248,9 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
   /** @returns whether there may be more to do at once. */
   #step(): boolean {
     const exchange = this.#exchange;
-    if (exchange?.body?.isFull === true) return false;
+    // A full body holds back octets, not the end of the request: where nothing is left to read, the parser only says
+    // whether the request is complete. Without that, an end of input would make a complete body look incomplete.
+    if (exchange?.body?.isFull === true && this.#inbox.hasMore) return false;
     if (this.#outbox.isBlocked && exchange === undefined) return false;
     switch (this.#parser.next()) {
       case 'need-data':
@@ -587,7 +590,7 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
       const event = this.#parser.next();
       if (event !== 'data') return event;
       body?.push(this.#inbox.data);
-      if (body?.isFull === true) return event;
+      if (body?.isFull === true && this.#parser.hasUnread) return event;
     }
   }
 

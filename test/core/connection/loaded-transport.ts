@@ -47,7 +47,9 @@ export class LoadedTransport implements Transport {
   end(): void {
     this.ended = true;
   }
-  destroySoon(): void {}
+  destroySoon(): void {
+    this.ended = true;
+  }
   destroy(): void {
     this.destroyed = true;
   }
@@ -63,7 +65,7 @@ export function loaded(
   limits: Partial<Limits> = {},
   time?: () => number,
 ): { connections: Connections; connection: Connection; peer: LoadedTransport } {
-  const registry = new Registry([makeRoute('under-test', 'GET', '*', handler)]);
+  const registry = new Registry([makeRoute('under-test', '*', '*', handler)]);
   const dispatcher = new Dispatcher(
     { registry, hooks: NO_HOOKS, dialects: [], taken: new Map() },
     new AllowedHosts('*'),
