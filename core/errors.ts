@@ -84,6 +84,10 @@ export const ERRORS = {
   BODY_TOO_LARGE: closing(413, 'The body is larger than this server takes (RFC 9110 §15.5.14).'),
   BODY_INCOMPLETE: closing(400, 'The connection ended before the body was complete (RFC 9112 §8).'),
   CONNECTION_LOST: closing(400, 'The peer closed the connection before the exchange was complete.'),
+  RESPONSE_INCOMPLETE: row(
+    500,
+    'The server closed the connection before the response was complete (RFC 9112 §8); its log says why.',
+  ),
   EXPECTATION_FAILED: closing(
     417,
     'The only expectation understood here is "100-continue" (RFC 9110 §10.1.1).',

@@ -205,7 +205,7 @@ class JackfieldServer implements Server, HostServer {
   async inject(request: InjectRequest = {}): Promise<InjectResponse> {
     const octets = requestOctets(request);
     const { connections } = await this.#start();
-    return readResponse(await exchangeOctets(connections, octets));
+    return readResponse(await exchangeOctets(connections, octets), request.method);
   }
 
   shutdown(): void {

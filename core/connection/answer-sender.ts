@@ -108,6 +108,7 @@ export class AnswerSender {
     exchange.headSent = true;
     exchange.status = answer.status;
     exchange.code = answer.code;
+    exchange.endLooksWhole = framing === 'close';
     if (framing === 'close') this.isLast = true;
     const isOld = exchange.request.head.minorVersion === 0;
     if (typeof framing === 'number' && !this.isLast && !isOld)

@@ -9,15 +9,15 @@ import type { Connections } from '../connection/connections.js';
 export class TlsHandshakes {
   #server: Server;
   readonly #connections: Connections;
-  readonly #done: (socket: TLSSocket, remoteAddress: string) => void;
+  readonly #done: (socket: TLSSocket, remoteAddress: string, accepted: Socket) => void;
   /** By address and port of the peer, which the encrypted socket has in common with the accepted one. */
   readonly #underWay = new Map<string, Socket>();
 
-  /** @param done Gets every connection whose handshake is complete. */
+  /** @param done Gets every connection whose handshake is complete, and the accepted socket that carries it. */
   constructor(
     material: SecureContextOptions,
     connections: Connections,
-    done: (socket: TLSSocket, remoteAddress: string) => void,
+    done: (socket: TLSSocket, remoteAddress: string, accepted: Socket) => void,
   ) {
     this.#connections = connections;
     this.#done = done;
@@ -66,11 +66,13 @@ export class TlsHandshakes {
     });
     server.on('secureConnection', (socket) => {
       const { remoteAddress } = socket;
+      const accepted = this.#underWay.get(peerOf(socket));
       this.#over(peerOf(socket));
       socket.allowHalfOpen = true;
       // Whoever comes behind the drain of a stop would stay for ever.
-      if (remoteAddress === undefined || this.#connections.isStopping) socket.destroy();
-      else this.#done(socket, remoteAddress);
+      if (remoteAddress === undefined || accepted === undefined || this.#connections.isStopping)
+        socket.destroy();
+      else this.#done(socket, remoteAddress, accepted);
     });
     // Not TLS at all, no version in common, no certificate of the client: everyday things where strangers call.
     server.on('tlsClientError', (error, socket) => {

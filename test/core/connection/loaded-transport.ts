@@ -23,6 +23,8 @@ export class LoadedTransport implements Transport {
   isPaused = false;
   ended = false;
   destroyed = false;
+  /** Whether it was closed with an error. */
+  wasReset = false;
   /** Whether it takes more at once. */
   hasRoom = false;
 
@@ -51,6 +53,10 @@ export class LoadedTransport implements Transport {
     this.ended = true;
   }
   destroy(): void {
+    this.destroyed = true;
+  }
+  reset(): void {
+    this.wasReset ||= !this.destroyed;
     this.destroyed = true;
   }
 }
