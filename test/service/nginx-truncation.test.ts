@@ -96,7 +96,7 @@ test('a stream that fails behind nginx is cut for its client too, one that ends 
   const [failing, whole] = await Promise.all(
     ['failing', 'whole'].map(async (how) => {
       const peer = await Peer.connect(t, { path });
-      peer.send(`GET /${how} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+      peer.send(`GET /${how} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`);
       await peer.until('begun');
       return peer;
     }),
