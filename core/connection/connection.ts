@@ -47,6 +47,7 @@ export interface ConnectionServices {
   readonly dispatcher: Dispatcher;
   readonly clock: HttpClock;
   readonly log: Log;
+  readonly keepAliveLine: string;
   readonly tap: Tap | undefined;
   readonly overload: Overload | undefined;
   readonly proxies: TrustedProxies | undefined;
