@@ -6,7 +6,6 @@ import type { Duplex } from 'node:stream';
 import ava, { type ExecutionContext } from 'ava';
 import type { Outcome, PluginContext } from '../../../core/api/plugin.js';
 import type { Request } from '../../../core/api/request.js';
-import type { ListenConfig } from '../../../core/config/server-config.js';
 import type { Server } from '../../../core/server.js';
 import { KeptLog, type Peer, serverOf } from '../../support/peer.js';
 import { WAYS, type Way } from '../../support/ways.js';
