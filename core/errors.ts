@@ -88,6 +88,10 @@ export const ERRORS = {
     411,
     'Nothing was stored: the request has no Content-Length and no Transfer-Encoding, so it has no body (RFC 9110 §15.5.12). Send "Content-Length: 0" to store an empty value.',
   ),
+  RESPONSE_INCOMPLETE: row(
+    500,
+    'The server closed the connection before the response was complete (RFC 9112 §8); its log says why.',
+  ),
   EXPECTATION_FAILED: closing(
     417,
     'The only expectation understood here is "100-continue" (RFC 9110 §10.1.1).',

@@ -1,4 +1,5 @@
 /** A request made of parts, and a response taken apart: what `inject` speaks. */
+import { JackfieldError } from './errors.js';
 import { isToken } from './http/octets.js';
 import { strangeSentence } from './known-members.js';
 
@@ -57,10 +58,13 @@ export function requestOctets(request: InjectRequest): Buffer {
   return Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), content]);
 }
 
-/** Takes the last of the responses in these octets apart; interim ones (RFC 9110 §15.2) are read past. */
-export function readResponse(octets: Buffer): InjectResponse {
+/**
+ * Takes the last of the responses in these octets apart; interim ones (RFC 9110 §15.2) are read past.
+ * Errors: RESPONSE_INCOMPLETE, so that a test never takes a part of a response for all of it (RFC 9112 §8).
+ */
+export function readResponse(octets: Buffer, method = 'GET'): InjectResponse {
   const headEnd = octets.indexOf('\r\n\r\n');
-  if (headEnd === -1) return response(0, '', Object.create(null), octets);
+  if (headEnd === -1) throw new JackfieldError('RESPONSE_INCOMPLETE');
   const [statusLine = '', ...fieldLines] = octets.toString('latin1', 0, headEnd).split('\r\n');
   const [, code = '0', reason = ''] = /^HTTP\/1\.1 (\d{3}) ?(.*)$/.exec(statusLine) ?? [];
   const status = Number(code);
@@ -75,8 +79,12 @@ export function readResponse(octets: Buffer): InjectResponse {
   // A final 100 exists only in the classic dialect, and has a Date. Behind 101 everything is another protocol's.
   const isFinal =
     status >= 200 || status < 100 || status === 101 || (status === 100 && headers.date !== undefined);
-  if (!isFinal) return readResponse(rest);
-  return response(status, reason, headers, headers['transfer-encoding'] === 'chunked' ? unchunk(rest) : rest);
+  if (!isFinal) return readResponse(rest, method);
+  const hasNoBody = method === 'HEAD' || status < 200 || status === 204 || status === 304;
+  const body = headers['transfer-encoding'] === 'chunked' && !hasNoBody ? unchunk(rest) : rest;
+  if (!hasNoBody && body.length < Number(headers['content-length'] ?? 0))
+    throw new JackfieldError('RESPONSE_INCOMPLETE');
+  return response(status, reason, headers, body);
 }
 
 function response(
@@ -94,10 +102,11 @@ function unchunk(octets: Buffer): Buffer {
   const parts: Buffer[] = [];
   for (let at = 0; at < octets.length; ) {
     const lineEnd = octets.indexOf('\r\n', at);
+    if (lineEnd === -1) break;
     const size = Number.parseInt(octets.toString('latin1', at, lineEnd), 16);
-    if (!(size > 0)) break;
+    if (size === 0) return Buffer.concat(parts);
     parts.push(octets.subarray(lineEnd + 2, lineEnd + 2 + size));
     at = lineEnd + 2 + size + 2;
   }
-  return Buffer.concat(parts);
+  throw new JackfieldError('RESPONSE_INCOMPLETE');
 }

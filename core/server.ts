@@ -78,7 +78,7 @@ export interface Server {
    * @param source Where the configuration came from. Default: as for `createServer`.
    */
   reload(config: ServerConfig, source?: ConfigSource): Promise<ReloadReport>;
-  /** One exchange without a socket. */
+  /** One exchange without a socket. Errors: RESPONSE_INCOMPLETE where the response is cut, by a stream that fails say. */
   inject(request?: InjectRequest): Promise<InjectResponse>;
   /** Resolves when the server has stopped, whoever asked for it; rejects where `close` does. */
   readonly closed: Promise<void>;
@@ -205,7 +205,7 @@ class JackfieldServer implements Server, HostServer {
   async inject(request: InjectRequest = {}): Promise<InjectResponse> {
     const octets = requestOctets(request);
     const { connections } = await this.#start();
-    return readResponse(await exchangeOctets(connections, octets));
+    return readResponse(await exchangeOctets(connections, octets), request.method);
   }
 
   shutdown(): void {

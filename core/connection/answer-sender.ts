@@ -23,6 +23,8 @@ export interface SenderServices {
   readonly limits: Limits;
   readonly clock: HttpClock;
   readonly log: Log;
+  /** The field line that says how long a connection stays open; empty where there is nothing to say. */
+  readonly keepAliveLine: string;
 }
 
 /** What a sender tells its connection. */
@@ -108,14 +110,22 @@ export class AnswerSender {
     exchange.headSent = true;
     exchange.status = answer.status;
     exchange.code = answer.code;
+    exchange.endLooksWhole = framing === 'close';
     if (framing === 'close') this.isLast = true;
     const isOld = exchange.request.head.minorVersion === 0;
     if (typeof framing === 'number' && !this.isLast && !isOld)
-      return answer.fields.text.whole(answer.status, this.#services.clock.date, framing);
-    const keepsAlive = isOld ? 'keep-alive' : '';
+      return answer.fields.text.whole(
+        answer.status,
+        this.#services.clock.date,
+        framing,
+        this.#services.keepAliveLine,
+      );
+    const { keepAliveLine } = this.#services;
+    const keepsAlive = isOld || keepAliveLine !== '' ? 'keep-alive' : '';
     const { text } = answer.fields;
     const opening = text.opening(answer.status, this.#services.clock.date);
-    return opening + text.ending(framing, this.isLast ? 'close' : keepsAlive);
+    if (this.isLast) return opening + text.ending(framing, 'close');
+    return opening + text.ending(framing, keepsAlive, keepAliveLine);
   }
 
   #sendWhole(exchange: Exchange, answer: Answer, bodyless: boolean, later: boolean): void {

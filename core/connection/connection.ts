@@ -48,6 +48,7 @@ export interface ConnectionServices {
   readonly dispatcher: Dispatcher;
   readonly clock: HttpClock;
   readonly log: Log;
+  readonly keepAliveLine: string;
   readonly tap: Tap | undefined;
   readonly overload: Overload | undefined;
   readonly otherProtocols: OtherProtocols;
@@ -106,6 +107,7 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
 
   received(octets: Buffer, length = octets.length, isShared = false): void {
     if (this.#phase >= PHASE.draining && this.#phase !== PHASE.taken) return;
+    if (this.#exchange !== undefined) this.#exchange.bodyBegun = true;
     this.#services.tap?.received(this.id, octets.subarray(0, length));
     if (this.#phase === PHASE.taken) {
       this.#taken?.received(octets.subarray(0, length), isShared);
@@ -127,7 +129,8 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
     this.#peerEnded = true;
     this.#peerMayBeGone = !isReading;
     if (this.#phase === PHASE.draining) {
-      this.#transport.destroy();
+      // What is left of the last answer is still sent: a client that has ended its direction may read on.
+      this.#transport.destroySoon();
       return;
     }
     if (this.#taken !== undefined) {
@@ -135,7 +138,7 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
       return;
     }
     if (this.#peerMayBeGone) this.#exchange?.request.endClient();
-    // Otherwise the pump does it when it is through.
+    // With octets left to work on, the pump handles the end after the last of them.
     if (!this.#inbox.hasMore) this.#endOfInput();
   }
 
@@ -175,10 +178,18 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
     if (idle && this.#exchange === undefined) this.#transport.destroySoon();
   }
 
-  /** At once, whatever is under way. */
+  /** At once, whatever is under way; with an error for the peer where it could take what it has for whole. */
   destroy(): void {
-    this.#transport.destroy();
+    if (this.#endLooksWhole) this.#transport.reset();
+    else this.#transport.destroy();
     this.closed();
+  }
+
+  get #endLooksWhole(): boolean {
+    // Octets that the system has not taken are thrown away, wherever that cuts: a head too.
+    if (this.#outbox.isBlocked) return true;
+    if (this.#taken !== undefined) return this.#taken.endLooksWhole;
+    return this.#exchange?.endLooksWhole === true && !this.#exchange.sent;
   }
 
   /**
@@ -249,7 +260,9 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
   /** @returns whether there may be more to do at once. */
   #step(): boolean {
     const exchange = this.#exchange;
-    if (exchange?.body?.isFull === true) return false;
+    // A full body holds back octets, not the end of the request: where nothing is left to read, the parser only says
+    // whether the request is complete. Without that, an end of input would make a complete body look incomplete.
+    if (exchange?.body?.isFull === true && this.#inbox.hasMore) return false;
     if (this.#outbox.isBlocked && exchange === undefined) return false;
     switch (this.#parser.next()) {
       case 'need-data':
@@ -331,6 +344,8 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
       code: undefined,
       contentOctets: 0,
       continueSent: false,
+      bodyBegun: this.#parser.hasUnread,
+      endLooksWhole: false,
     };
     this.#exchange = exchange;
     this.#enter(PHASE.handling);
@@ -391,7 +406,7 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
       { plugin: handledBy, dialect, err: error },
       'A connection was broken off by a fault of the server or of a dialect.',
     );
-    this.destroy();
+    this.broken();
   }
 
   // What a body asks for
@@ -400,8 +415,10 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
     const exchange = this.#exchange;
     if (exchange === undefined || exchange.continueSent || exchange.received) return;
     if (exchange.headSent || exchange.sent) return;
-    if (!exchange.request.head.section.expectsContinue || this.#parser.hasUnread) return;
+    // A client that sends its body does not wait (RFC 9110 §10.1.1).
+    if (!exchange.request.head.section.expectsContinue || exchange.bodyBegun) return;
     exchange.continueSent = true;
+    exchange.endLooksWhole = true;
     this.#outbox.text('HTTP/1.1 100 Continue\r\n\r\n');
     if (!this.#pumping) this.#outbox.flush();
   }
@@ -434,6 +451,7 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
     if (exchange.headSent || exchange.sent || head.minorVersion === 0 || head.claim !== undefined)
       return false;
     if (this.#outbox.isBlocked) return false;
+    exchange.endLooksWhole = true;
     this.#outbox.text(text);
     this.#outbox.flush();
     return true;
@@ -584,7 +602,7 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
     const event = this.#takeBody(exchange);
     if (event === 'complete') return false;
     // A client that waits for 100 may send its body or the next request: the two cannot be told apart.
-    if (head.section.expectsContinue && !exchange.continueSent) return true;
+    if (head.section.expectsContinue && !exchange.continueSent && !exchange.bodyBegun) return true;
     // A stream may be made of the request's body as that arrives: whether it will read all of it is not known yet.
     if (event !== 'need-data' || isStream(answer.body)) return true;
     return this.#parser.bodyLeft > this.#services.limits.maxBufferedOctets;
@@ -596,7 +614,7 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
       const event = this.#parser.next();
       if (event !== 'data') return event;
       body?.push(this.#inbox.data);
-      if (body?.isFull === true) return event;
+      if (body?.isFull === true && this.#parser.hasUnread) return event;
     }
   }
 

@@ -5,6 +5,7 @@ import type { Limits } from '../config/limits.js';
 import type { Dispatcher } from '../handlers/dispatcher.js';
 import { HttpClock } from '../http/http-clock.js';
 import type { ParserOptions } from '../http/parser.js';
+import { keepAliveLine } from '../http/response-head.js';
 import type { Log } from '../log.js';
 import { Connection, type ConnectionServices } from './connection.js';
 import { CountedWarning } from './counted-warning.js';
@@ -44,6 +45,7 @@ export class Connections implements ConnectionServices {
   readonly tap: Tap | undefined;
   /** Replaced as a whole when plugins change. */
   dispatcher: Dispatcher;
+  keepAliveLine: string;
   isStopping = false;
   /** Connections whose TLS handshake is under way; they count among the open ones. */
   handshakes = 0;
@@ -65,6 +67,7 @@ export class Connections implements ConnectionServices {
   constructor(limits: Limits, dispatcher: Dispatcher, log: Log, tap?: Tap, options: ConnectionsOptions = {}) {
     this.limits = limits;
     this.parserOptions = this.#parserOptionsFor(limits);
+    this.keepAliveLine = keepAliveLine(limits.idleTimeoutMs);
     this.dispatcher = dispatcher;
     this.log = log;
     this.tap = tap;
@@ -90,6 +93,7 @@ export class Connections implements ConnectionServices {
     if (isDeepStrictEqual(limits, this.limits)) return;
     this.limits = limits;
     this.parserOptions = this.#parserOptionsFor(limits);
+    this.keepAliveLine = keepAliveLine(limits.idleTimeoutMs);
     this.refusals.stop();
     this.refusals = this.#refusalsFor(limits);
     if (this.#ticking === undefined) return;

@@ -36,6 +36,7 @@ export class DirectWriter {
   readonly #socket: Socket;
   readonly #drained: () => void;
   #isQueued = false;
+  #whenTaken: (() => void) | undefined;
 
   /** @param drained Called when what was queued was taken, or the socket is gone. */
   private constructor(handle: WritableHandle, socket: Socket, drained: () => void) {
@@ -75,11 +76,20 @@ export class DirectWriter {
     this.#isQueued = true;
     request.oncomplete = (status) => {
       this.#isQueued = false;
+      const then = this.#whenTaken;
+      this.#whenTaken = undefined;
       // Some of it is lost, so nothing may follow: the client would take what comes next for the rest.
       if (status < 0) socket.destroy();
+      else then?.();
       this.#drained();
     };
     return false;
+  }
+
+  /** @param then Called once the system has taken what this writer was given; the last one that is given counts. */
+  whenTaken(then: () => void): void {
+    if (this.#isQueued) this.#whenTaken = then;
+    else then();
   }
 }
 

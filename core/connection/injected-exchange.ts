@@ -38,6 +38,11 @@ class MemoryTransport implements Transport {
     this.destroy();
   }
 
+  /** Where a socket would be reset the octets show that they are cut: `inject` speaks HTTP/1.1. */
+  reset(): void {
+    this.destroy();
+  }
+
   destroy(): void {
     this.#ended(Buffer.concat(this.#parts));
     // As with a socket, `closed` comes behind the call that brought it about.

@@ -32,9 +32,17 @@ export function attachSocket(
     attachPortable(accepted, origin, connections);
 }
 
-/** Likewise, with a fresh buffer per read. */
-export function attachPortable(socket: Socket, origin: Origin, connections: Connections): void {
-  const events = connections.open(new SocketTransport(socket, origin));
+/**
+ * Likewise, with a fresh buffer per read.
+ * @param carrier The TCP socket that carries an encrypted one.
+ */
+export function attachPortable(
+  socket: Socket,
+  origin: Origin,
+  connections: Connections,
+  carrier: Socket = socket,
+): void {
+  const events = connections.open(new SocketTransport(socket, origin, carrier));
   socket.on('data', (octets: Buffer) => events.received(octets));
   listen(socket, events);
   socket.resume();
@@ -70,7 +78,7 @@ function attachShared(accepted: Socket, origin: Origin, connections: Connections
   // Gives its place among the listening socket's connections back; the handle is no longer its own.
   accepted.destroy();
   const direct = DirectWriter.over(handle, socket, () => events?.drained());
-  events = connections.open(new SocketTransport(socket, origin, direct));
+  events = connections.open(new SocketTransport(socket, origin, socket, direct));
   listen(socket, events);
   return true;
 }
@@ -90,10 +98,12 @@ class SocketTransport implements Transport {
   readonly remoteAddress: string;
   readonly protocol: Origin['protocol'];
   readonly #socket: Socket;
+  readonly #carrier: Socket;
   readonly #direct: DirectWriter | undefined;
 
-  constructor(socket: Socket, { remoteAddress, protocol }: Origin, direct?: DirectWriter) {
+  constructor(socket: Socket, { remoteAddress, protocol }: Origin, carrier: Socket, direct?: DirectWriter) {
     this.#socket = socket;
+    this.#carrier = carrier;
     this.#direct = direct;
     this.remoteAddress = remoteAddress;
     this.protocol = protocol;
@@ -121,14 +131,30 @@ class SocketTransport implements Transport {
   }
 
   end(): void {
-    this.#socket.end();
+    this.#whenTaken(() => this.#socket.end());
   }
 
   destroySoon(): void {
-    this.#socket.destroySoon();
+    this.#whenTaken(() => this.#socket.destroySoon());
   }
 
   destroy(): void {
     this.#socket.destroy();
+  }
+
+  reset(): void {
+    if (this.#socket.destroyed) return;
+    // Where the end is on its way the system has taken every octet, and libuv refuses to reset then. Only a TCP socket
+    // that is still connected has an address.
+    const { writableEnded, writableFinished, writableLength } = this.#socket;
+    const isEnding = writableEnded && !writableFinished && writableLength === 0;
+    if (!isEnding && this.#carrier.remoteAddress !== undefined) this.#carrier.resetAndDestroy();
+    this.#socket.destroy();
+  }
+
+  /** An end that waits in the handle behind octets could not be turned into a reset any more. */
+  #whenTaken(then: () => void): void {
+    if (this.#direct === undefined) then();
+    else this.#direct.whenTaken(then);
   }
 }

@@ -71,8 +71,14 @@ export class TakenConnection {
     this.#events.closed(lost);
   }
 
+  /** Nothing tells the peer where what it was sent ends, unless the plugin has ended it. */
+  get endLooksWhole(): boolean {
+    return !this.#stream.hasEnded;
+  }
+
   #failed(error: unknown): void {
     this.#events.failed(error);
+    this.#stream.isFaulty = true;
     this.#stream.destroy();
   }
 }
@@ -86,6 +92,8 @@ class TakenStream extends Duplex {
   readonly #listenerFailed: (error: unknown) => void;
   /** The transport was told to wait until somebody reads. */
   holdsPeer = false;
+  /** The plugin has failed at it. */
+  isFaulty = false;
   #peerEnded = false;
   #ended = false;
 
@@ -108,6 +116,11 @@ class TakenStream extends Duplex {
 
   override [captureRejectionSymbol](error: Error): void {
     this.#listenerFailed(error);
+  }
+
+  /** Our direction has ended. */
+  get hasEnded(): boolean {
+    return this.#ended;
   }
 
   /** Whether both directions have ended and everything was handed over. */
@@ -149,7 +162,10 @@ class TakenStream extends Duplex {
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
-    this.#transport.destroy();
+    // `destroy()` without an error closes in good order, as it does on a socket, unless that throws octets away.
+    const isCut = this.#outbox.isBlocked || (!this.#ended && (this.isFaulty || error !== null));
+    if (isCut) this.#transport.reset();
+    else this.#transport.destroy();
     done(error);
   }
 

@@ -17,6 +17,11 @@ export interface Transport extends Origin {
   destroySoon(): void;
   /** Both directions, at once. */
   destroy(): void;
+  /**
+   * Likewise, so that the peer gets an error and not an end, which could pass for the end of a response (RFC 9112 §8).
+   * A Unix socket has nothing of the kind: there the peer sees an end.
+   */
+  reset(): void;
 }
 
 /** What a transport tells its connection. */

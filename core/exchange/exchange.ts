@@ -39,4 +39,11 @@ export interface Exchange {
   contentOctets: number;
   /** `100 Continue` was sent (RFC 9110 §10.1.1). */
   continueSent: boolean;
+  /** Octets behind the head have come, so that the client does not wait for `100 Continue`. */
+  bodyBegun: boolean;
+  /**
+   * The end of the connection could pass for the end of a response: the body of the final one is delimited by it, or an
+   * interim response was sent and no final one, which Chromium takes for an empty 200.
+   */
+  endLooksWhole: boolean;
 }

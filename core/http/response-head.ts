@@ -20,6 +20,7 @@ export class FieldText {
   #date = '';
   #opening = '';
   #length = -1;
+  #keepAlive = '';
   #whole = '';
   #isFlat = false;
 
@@ -48,9 +49,15 @@ export class FieldText {
   /**
    * The whole head of a response on a connection that stays open, which is the same as long as bodies are as long.
    * @param length Of the body, in octets.
+   * @param keepAlive The Keep-Alive line, of `keepAliveLine`.
    */
-  whole(status: number, date: string, length: number): string {
-    if (length === this.#length && status === this.#status && date === this.#date) {
+  whole(status: number, date: string, length: number, keepAlive: string): string {
+    if (
+      length === this.#length &&
+      status === this.#status &&
+      date === this.#date &&
+      keepAlive === this.#keepAlive
+    ) {
       // Worth it from the second time on: text put together from parts is taken apart again at every write.
       if (!this.#isFlat) {
         this.#whole = Buffer.from(this.#whole, 'latin1').toString('latin1');
@@ -58,16 +65,21 @@ export class FieldText {
       }
       return this.#whole;
     }
-    this.#whole = this.opening(status, date) + this.ending(length, '');
+    this.#whole =
+      this.opening(status, date) + this.ending(length, keepAlive === '' ? '' : 'keep-alive', keepAlive);
     this.#length = length;
+    this.#keepAlive = keepAlive;
     this.#isFlat = false;
     return this.#whole;
   }
 
-  /** What follows `opening`; Connection is one line, whatever it has to say. */
-  ending(framing: ResponseFraming, connection: 'close' | 'keep-alive' | ''): string {
-    if (!this.upgrades) return headEnding(framing, connection);
-    return headEnding(framing, connection === '' ? 'upgrade' : `${connection}, upgrade`);
+  /**
+   * What follows `opening`; Connection is one line, whatever it has to say.
+   * @param keepAlive The Keep-Alive line; only with `keep-alive`, which names it (RFC 9110 §7.6.1).
+   */
+  ending(framing: ResponseFraming, connection: 'close' | 'keep-alive' | '', keepAlive = ''): string {
+    if (!this.upgrades) return headEnding(framing, connection, keepAlive);
+    return headEnding(framing, connection === '' ? 'upgrade' : `${connection}, upgrade`, keepAlive);
   }
 }
 
@@ -88,7 +100,7 @@ const LENGTH_ENDINGS = Array.from({ length: 4_096 }, (_, octets) =>
  * @param connection `close` where the connection closes behind this response; `keep-alive` for HTTP/1.0 clients, which
  *   learn only from the field that it stays open (RFC 9112 §9.3); `''` where there is nothing to say of it.
  */
-export function headEnding(framing: ResponseFraming, connection: string): string {
+export function headEnding(framing: ResponseFraming, connection: string, keepAlive = ''): string {
   if (connection === '' && typeof framing === 'number' && framing < LENGTH_ENDINGS.length)
     return LENGTH_ENDINGS[framing]!;
   const body =
@@ -97,5 +109,17 @@ export function headEnding(framing: ResponseFraming, connection: string): string
       : framing === 'chunked'
         ? 'Transfer-Encoding: chunked\r\n'
         : '';
-  return `${body}${connection === '' ? '' : `Connection: ${connection}\r\n`}\r\n`;
+  return `${body}${connection === '' ? '' : `Connection: ${connection}\r\n`}${keepAlive}\r\n`;
+}
+
+/** How much earlier than the server the client gives up: a request may be on its way for as long. */
+const KEEP_ALIVE_MARGIN_MS = 1_000;
+
+/**
+ * Tells a client how long its connection stays open between requests, in whole seconds (RFC 2068 §19.7.1), so that it
+ * does not send into one that is being closed. Empty where less than a second is left.
+ */
+export function keepAliveLine(idleTimeoutMs: number): string {
+  const seconds = Math.floor((idleTimeoutMs - KEEP_ALIVE_MARGIN_MS) / 1_000);
+  return seconds >= 1 && Number.isFinite(seconds) ? `Keep-Alive: timeout=${seconds}\r\n` : '';
 }

@@ -29,11 +29,12 @@ export class Listener {
     this.#options = options;
     this.#handshakes =
       options.tls &&
-      new TlsHandshakes(options.tls, connections, (socket, remoteAddress) =>
+      new TlsHandshakes(options.tls, connections, (socket, remoteAddress, accepted) =>
         attachPortable(
           socket,
           { remoteAddress: plainAddress(remoteAddress), protocol: 'https' },
           connections,
+          accepted,
         ),
       );
     this.#server = createServer(

@@ -17,15 +17,15 @@ const NOT_TLS = new Map<string, 'http-on-tls' | 'not-tls'>([
 export class TlsHandshakes {
   #server: Server;
   readonly #connections: Connections;
-  readonly #done: (socket: TLSSocket, remoteAddress: string) => void;
+  readonly #done: (socket: TLSSocket, remoteAddress: string, accepted: Socket) => void;
   /** By address and port of the peer, which the encrypted socket has in common with the accepted one. */
   readonly #underWay = new Map<string, Socket>();
 
-  /** @param done Gets every connection whose handshake is complete. */
+  /** @param done Gets every connection whose handshake is complete, and the accepted socket that carries it. */
   constructor(
     material: SecureContextOptions,
     connections: Connections,
-    done: (socket: TLSSocket, remoteAddress: string) => void,
+    done: (socket: TLSSocket, remoteAddress: string, accepted: Socket) => void,
   ) {
     this.#connections = connections;
     this.#done = done;
@@ -74,11 +74,13 @@ export class TlsHandshakes {
     });
     server.on('secureConnection', (socket) => {
       const { remoteAddress } = socket;
+      const accepted = this.#underWay.get(peerOf(socket));
       this.#over(peerOf(socket));
       socket.allowHalfOpen = true;
       // Whoever comes behind the drain of a stop would stay for ever.
-      if (remoteAddress === undefined || this.#connections.isStopping) socket.destroy();
-      else this.#done(socket, remoteAddress);
+      if (remoteAddress === undefined || accepted === undefined || this.#connections.isStopping)
+        socket.destroy();
+      else this.#done(socket, remoteAddress, accepted);
     });
     // No version in common, no certificate of the client: everyday things where strangers call. A peer that does not
     // speak TLS at all is mostly one of the operator's own, set up wrongly.

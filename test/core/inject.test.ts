@@ -73,3 +73,29 @@ test('a part that does not exist, or is of the wrong kind, is refused by name', 
   t.is((await refused({ method: 'NO SUCH' }))?.message, 'The method "NO SUCH" is not a token.');
   t.is((await refused({ headers: { a: 'b\r\nc: d' } }))?.message, 'The field "a" holds a line break.');
 });
+
+test('RFC 9112 §8: a response that is cut is an error, not a shorter response', async (t) => {
+  const cut = createServer({
+    storage: 'memory',
+    plugins: [
+      {
+        name: 'cut',
+        setup({ handle }) {
+          async function* failing() {
+            yield 'begun';
+            // Behind the head: before it, the failure would still be answered.
+            await new Promise((resolve) => setTimeout(resolve, 5));
+            throw new Error('on purpose');
+          }
+          handle('GET', '/stream', () => failing());
+          handle('GET', '/length', () => ({ headers: { 'Content-Length': '20' }, body: failing() }));
+          handle('GET', '/whole', () => ({ headers: { 'Content-Length': '5' }, body: 'whole' }));
+        },
+      },
+    ],
+  });
+  t.teardown(() => cut.close());
+  for (const target of ['/stream', '/length'])
+    await t.throwsAsync(cut.inject({ target }), { code: 'RESPONSE_INCOMPLETE' }, target);
+  t.is((await cut.inject({ target: '/whole' })).text, 'whole');
+});

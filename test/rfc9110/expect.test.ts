@@ -91,6 +91,25 @@ test('§10.1.1: a body that came along needs no interim answer', async (t) => {
   t.is((await client.response()).body, 'alive');
 });
 
+test('§10.1.1: a body of which a part has come needs no interim answer, and its connection goes on', async (t) => {
+  for (const [framing, part, rest] of [
+    ['Content-Length: 5', 'he', 'llo'],
+    ['Transfer-Encoding: chunked', '5', '\r\nhello\r\n0\r\n\r\n'],
+  ] as const) {
+    const { connect } = await reading(t);
+    const client = await connect();
+    client.send(request('POST /read', ['Expect: 100-continue', framing], part));
+    const other = await connect();
+    other.send(request('GET /probe'));
+    await other.response();
+    client.send(rest + request('GET /probe'));
+    const response = await client.response();
+    t.is(response.status, 200);
+    t.is(response.body, 'hello');
+    t.is((await client.response()).body, 'alive');
+  }
+});
+
 test('§10.1.1: one interim answer at most', async (t) => {
   const { connect } = await reading(t);
   const client = await connect();

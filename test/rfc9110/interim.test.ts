@@ -165,5 +165,5 @@ test('§15.2: an interim response stands before and after 100 Continue', async (
   t.is((await client.response()).status, 102);
   const last = await client.response();
   t.is(last.body, 'ho');
-  t.is(field(last, 'connection'), undefined);
+  t.is(field(last, 'connection'), 'keep-alive');
 });

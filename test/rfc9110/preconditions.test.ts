@@ -116,6 +116,6 @@ test('§14.5: PUT of a part is refused where parts are not understood', async (t
   client.send(withBody('PUT /update', 'a: 1', ['Content-Range: bytes 0-3/9']) + request('GET /'));
   const response = await client.response();
   t.is(response.status, 400);
-  t.is(field(response, 'connection'), undefined);
+  t.is(field(response, 'connection'), 'keep-alive');
   t.is((await client.response()).body, 'No data in DB');
 });

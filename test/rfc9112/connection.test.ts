@@ -44,14 +44,16 @@ const numbered = (t: ExecutionContext): Promise<Served> =>
 
 // §9.3, persistence
 
-test('§9.3: an HTTP/1.1 connection persists, and its answers do not say so', async (t) => {
+test('§9.3: an HTTP/1.1 connection persists, and its answers say for how long', async (t) => {
   const { connect } = await numbered(t);
   const client = await connect();
   for (const n of ['1', '2', '3']) {
     client.send(request(`GET /${n}`));
     const response = await client.response();
     t.is(response.body, n);
-    t.is(field(response, 'connection'), undefined);
+    t.is(field(response, 'connection'), 'keep-alive');
+    // A second less than limits.idleTimeoutMs.
+    t.is(field(response, 'keep-alive'), 'timeout=64');
   }
 });
 
@@ -120,7 +122,7 @@ test('§9.6: an option that only contains the word close does not close', async 
   const { connect } = await numbered(t);
   const client = await connect();
   client.send(request('GET /1', ['Connection: closed, not-close']) + request('GET /2'));
-  t.is(field(await client.response(), 'connection'), undefined);
+  t.is(field(await client.response(), 'connection'), 'keep-alive');
   t.is((await client.response()).body, '2');
 });
 

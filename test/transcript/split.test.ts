@@ -78,6 +78,9 @@ class Memory implements Transport {
   destroy(): void {
     this.isOver = true;
   }
+  reset(): void {
+    this.isOver = true;
+  }
 }
 
 async function plays(

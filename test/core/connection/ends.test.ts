@@ -6,15 +6,12 @@ import type { Duplex } from 'node:stream';
 import ava, { type ExecutionContext } from 'ava';
 import type { Outcome, PluginContext } from '../../../core/api/plugin.js';
 import type { Request } from '../../../core/api/request.js';
-import type { ListenConfig } from '../../../core/config/server-config.js';
 import type { Server } from '../../../core/server.js';
-import { ONE } from '../../support/certificates.js';
-import { KeptLog, Peer, serverOf } from '../../support/peer.js';
-import { tempFolder } from '../temp-folder.js';
+import { KeptLog, type Peer, serverOf } from '../../support/peer.js';
+import { WAYS, type Way } from '../../support/ways.js';
 
 /** One after the other: each has a dozen connections. */
 const test = ava.serial;
-const HOST = '127.0.0.1';
 /** More than two kernels hold. */
 const LARGE = 30_000_000;
 
@@ -255,31 +252,6 @@ const PHASES: Readonly<Record<string, Phase>> = {
       await peer.end();
     },
     last: /^HTTP\/1\.1 400 .*\(RFC 9112 §3\.2\)\.$/s,
-  },
-};
-
-interface Way {
-  readonly listen: (t: ExecutionContext) => Promise<ListenConfig>;
-  readonly connect: (t: ExecutionContext, server: Server) => Promise<Peer>;
-}
-
-const overTcp = (t: ExecutionContext, server: Server): Promise<Peer> =>
-  Peer.connect(t, { port: server.addresses[0]!.port, host: HOST });
-
-const WAYS: Readonly<Record<string, Way>> = {
-  shared: { listen: async () => ({ port: 0, sharedReadBuffer: true }), connect: overTcp },
-  portable: { listen: async () => ({ port: 0, sharedReadBuffer: false }), connect: overTcp },
-  unix: {
-    listen: async (t) => ({ socket: `${await tempFolder(t)}/s` }),
-    connect: (t, server) => Peer.connect(t, { path: server.addresses[0]!.socket! }),
-  },
-  TLS: {
-    listen: async () => ({ port: 0, tls: ONE }),
-    connect: (t, server) => {
-      // The types do not know that TLS can be half open too.
-      const options = { port: server.addresses[0]!.port, allowHalfOpen: true };
-      return Peer.secure(t, options);
-    },
   },
 };
 

@@ -125,6 +125,10 @@ class Memory implements Transport {
   end(): void {
     this.isOver = true;
   }
+  reset(): void {
+    this.destroy();
+  }
+
   destroySoon(): void {
     this.isOver = true;
   }

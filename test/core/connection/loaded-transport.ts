@@ -23,6 +23,8 @@ export class LoadedTransport implements Transport {
   isPaused = false;
   ended = false;
   destroyed = false;
+  /** Whether it was closed with an error. */
+  wasReset = false;
   /** Whether it takes more at once. */
   hasRoom = false;
 
@@ -47,8 +49,14 @@ export class LoadedTransport implements Transport {
   end(): void {
     this.ended = true;
   }
-  destroySoon(): void {}
+  destroySoon(): void {
+    this.ended = true;
+  }
   destroy(): void {
+    this.destroyed = true;
+  }
+  reset(): void {
+    this.wasReset ||= !this.destroyed;
     this.destroyed = true;
   }
 }
@@ -63,7 +71,7 @@ export function loaded(
   limits: Partial<Limits> = {},
   time?: () => number,
 ): { connections: Connections; connection: Connection; peer: LoadedTransport } {
-  const registry = new Registry([makeRoute('under-test', 'GET', '*', handler)]);
+  const registry = new Registry([makeRoute('under-test', '*', '*', handler)]);
   const dispatcher = new Dispatcher(
     { registry, hooks: NO_HOOKS, dialects: [], taken: new Map() },
     new AllowedHosts('*'),

@@ -523,7 +523,7 @@ test('an overloaded server runs response and close hooks, never a handler, and t
     t.is(answer.status, 503);
     t.is(field(answer, 'x-seen'), 'yes');
     t.is(field(answer, 'retry-after'), '1');
-    t.is(field(answer, 'connection'), undefined);
+    t.is(field(answer, 'connection'), 'keep-alive');
   }
   t.deepEqual(witness.seen.hooks, ['response', 'close', 'response', 'close']);
   t.like(witness.seen.outcome, { status: 503, code: 'OVERLOADED', isComplete: true });
