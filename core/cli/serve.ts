@@ -27,9 +27,16 @@ export const serve: Command = {
       watch === true && loaded.file !== undefined
         ? new FileWatch(path.resolve(around.cwd, loaded.file))
         : undefined;
+    let isUnwatchedLogged = false;
     const watchLoop = (): void => {
       const { blockedLoopMs } = withDefaults(prepared.loaded.config).limits;
-      around.watchdog.watch({ limitMs: blockedLoopMs, plugins: prepared.plugins() });
+      const reason = around.watchdog.watch({ limitMs: blockedLoopMs, plugins: prepared.plugins() });
+      if (reason === undefined || isUnwatchedLogged) return;
+      isUnwatchedLogged = true;
+      log.info(
+        { reason },
+        'The event loop is not watched, because this process may not start a thread: a plugin that blocks it is not named. Set limits.blockedLoopMs to 0 to leave out this line.',
+      );
     };
     const reload = async (): Promise<ReloadReport> => {
       const report = await prepared.reload();

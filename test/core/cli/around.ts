@@ -86,7 +86,7 @@ export function start(
     }),
     signals,
     faults: new EventEmitter(),
-    watchdog: { watch() {}, stop() {} },
+    watchdog: { watch: () => undefined, stop() {} },
     exit: (code) => exits.push(code),
   }).then((code) => ({ code, ...out }));
   const printed = async (text: string): Promise<void> => {
