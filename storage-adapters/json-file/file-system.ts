@@ -162,14 +162,14 @@ const fsync = promisify(fsyncOf);
 const fdatasync = promisify(fdatasyncOf);
 
 /**
- * Yarn's Plug'n'Play replaces the handles of `fs/promises` by its own, which cannot sync; the descriptor below is a
- * real one.
+ * Yarn's Plug'n'Play puts handles of its own in the place of Node's, and those cannot sync; their descriptors are real.
+ * Elsewhere the handle does it: Node 20 and 22 with --permission refuse the same for a descriptor.
  */
-async function syncFile(file: fs.FileHandle, how: 'sync' | 'datasync'): Promise<void> {
-  // Its type promises what those handles do not have.
-  const own: (() => Promise<void>) | undefined = file[how];
-  if (own !== undefined) await own.call(file);
-  else await (how === 'sync' ? fsync(file.fd) : fdatasync(file.fd));
+const HANDLES_SYNC = process.versions.pnp === undefined;
+
+function syncFile(file: fs.FileHandle, how: 'sync' | 'datasync'): Promise<void> {
+  if (HANDLES_SYNC) return file[how]();
+  return how === 'sync' ? fsync(file.fd) : fdatasync(file.fd);
 }
 
 /** What a file system answers that has no access rights, such as FAT; its files have those of the mount. */
