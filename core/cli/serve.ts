@@ -54,6 +54,7 @@ export const serve: Command = {
         if (watched !== undefined) reloads.onChange(watched);
         else log.warn('There is no configuration file to watch; the built-in configuration holds.');
       }
+      around.started();
       for (const { url } of server.addresses) around.stdout.write(`jackfield listening on ${url}\n`);
       tellPromise(server, log);
       watchLoop();

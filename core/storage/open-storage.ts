@@ -1,10 +1,12 @@
 /** From the `storage` part of a configuration to an open store behind its door. */
 
 import type { ConfigSource } from '../config/config-source.js';
+import { DEFAULT_LIMITS } from '../config/limits.js';
 import type { StorageConfig } from '../config/server-config.js';
 import { validateOptions } from '../config/validate-options.js';
 import { ERRORS, JackfieldError, reasonOf } from '../errors.js';
 import { thrownAt } from '../extensions/stack-places.js';
+import { inTime } from '../in-time.js';
 import type { Log } from '../log.js';
 import type { MaybePromise } from '../maybe-promise.js';
 import {
@@ -17,19 +19,44 @@ import {
 import { asDefinition, findAdapter } from './find-adapter.js';
 import { StorageDoor } from './storage-door.js';
 
-/** Errors: ADAPTER_UNKNOWN, ADAPTER_INVALID, ADAPTER_OPTIONS_INVALID and those of the adapter's `open`. */
+/**
+ * @param timeoutMs How long the adapter may take to open its store.
+ * Errors: ADAPTER_UNKNOWN, ADAPTER_INVALID, ADAPTER_OPTIONS_INVALID and those of the adapter's `open`;
+ * STORAGE_UNAVAILABLE where it takes longer.
+ */
 export async function openStorage(
   config: StorageConfig,
   source: ConfigSource,
   log: Log,
+  timeoutMs: number = DEFAULT_LIMITS.setupTimeoutMs,
 ): Promise<StorageDoor> {
   const { door } = await makeStorage(config, source, log);
+  let isLate = false;
+  let opening: MaybePromise<void>;
   try {
-    await door.open();
+    opening = door.open();
+    await inTime(opening, timeoutMs, () => {
+      isLate = true;
+      return new StorageError(
+        'STORAGE_UNAVAILABLE',
+        `The adapter "${door.name}" did not open its store within ${timeoutMs} ms. Fix what it waits for, or raise limits.setupTimeoutMs.`,
+      );
+    });
   } catch (error) {
+    // It may still open: then nothing may stay open or locked.
+    if (isLate) void closeOnceOpen(door, opening);
     throw withWayOut(error, door);
   }
   return door;
+}
+
+async function closeOnceOpen(door: StorageDoor, opening: MaybePromise<void>): Promise<void> {
+  try {
+    await opening;
+    await door.close();
+  } catch {
+    // The start has failed already, and its error is the one to report.
+  }
 }
 
 /** Whoever starts a second process over the same data wants two; that it is refused does not yet tell how to get them. */

@@ -1,7 +1,7 @@
 /** The file operations that json-file needs, so that tests can let each of them fail or stop. */
-import { constants, fdatasync as fdatasyncOf, fsync as fsyncOf } from 'node:fs';
+import { constants } from 'node:fs';
 import * as fs from 'node:fs/promises';
-import { promisify } from 'node:util';
+import { syncFile } from '../../core/storage/sync-file.js';
 
 export interface FileSystem {
   /** The whole file. */
@@ -113,7 +113,7 @@ export const nodeFileSystem: FileSystem = {
     if (process.platform === 'win32') return;
     const folder = await fs.open(path, constants.O_RDONLY);
     try {
-      await syncFile(folder, 'sync');
+      await syncFile(folder);
     } finally {
       await folder.close();
     }
@@ -149,27 +149,13 @@ function opened(file: fs.FileHandle, path: string): OpenFile {
       if (own.uid !== uid || own.gid !== gid) await file.chown(uid, gid).catch(() => {});
       if ((own.mode & 0o7777) !== mode) await changeMode(file, path, mode);
     },
-    sync: () => syncFile(file, 'sync'),
+    sync: () => syncFile(file),
     syncData: () => syncFile(file, 'datasync'),
     async close() {
       await (await through)?.close();
       await file.close();
     },
   };
-}
-
-const fsync = promisify(fsyncOf);
-const fdatasync = promisify(fdatasyncOf);
-
-/**
- * Yarn's Plug'n'Play puts handles of its own in the place of Node's, and those cannot sync; their descriptors are real.
- * Elsewhere the handle does it: Node 20 and 22 with --permission refuse the same for a descriptor.
- */
-const HANDLES_SYNC = process.versions.pnp === undefined;
-
-function syncFile(file: fs.FileHandle, how: 'sync' | 'datasync'): Promise<void> {
-  if (HANDLES_SYNC) return file[how]();
-  return how === 'sync' ? fsync(file.fd) : fdatasync(file.fd);
 }
 
 /** What a file system answers that has no access rights, such as FAT; its files have those of the mount. */

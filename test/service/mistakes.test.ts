@@ -116,9 +116,13 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
       'a.js':
         'const no = () => {};\nexport default { name: "mine", create: () => ({ open: () => new Promise(no), get: no, list: no, commit: no, close: no }) };',
     },
-    config: { storage: './a.js' },
-    says: 'nothing is left that could end the wait: a plugin, an adapter or the configuration waits for a promise that nobody will settle',
-    code: 13,
+    config: { storage: './a.js', limits: { setupTimeoutMs: 50 } },
+    says: 'The store cannot be reached; nothing was changed. The adapter "mine" did not open its store within 50 ms. Fix what it waits for, or raise limits.setupTimeoutMs. [STORAGE_UNAVAILABLE]',
+  },
+  'a plugin that ends the process': {
+    files: { 'p.js': 'process.exit(0);' },
+    config: withPlugins('./p.js'),
+    says: 'the process was ended with code 0 before the command was done: the configuration, a plugin or an adapter calls process.exit, or failed outside of any call',
   },
 
   'a plugin that nobody knows': {

@@ -87,6 +87,7 @@ export function start(
     signals,
     faults: new EventEmitter(),
     watchdog: { watch: () => undefined, stop() {} },
+    started() {},
     exit: (code) => exits.push(code),
   }).then((code) => ({ code, ...out }));
   const printed = async (text: string): Promise<void> => {
