@@ -6,7 +6,6 @@ import type { StorageConfig } from '../config/server-config.js';
 import { validateOptions } from '../config/validate-options.js';
 import { ERRORS, JackfieldError, reasonOf } from '../errors.js';
 import { thrownAt } from '../extensions/stack-places.js';
-import { inTime } from '../in-time.js';
 import type { Log } from '../log.js';
 import type { MaybePromise } from '../maybe-promise.js';
 import {
@@ -20,43 +19,31 @@ import { asDefinition, findAdapter } from './find-adapter.js';
 import { StorageDoor } from './storage-door.js';
 
 /**
- * @param timeoutMs How long the adapter may take to open its store.
- * Errors: ADAPTER_UNKNOWN, ADAPTER_INVALID, ADAPTER_OPTIONS_INVALID and those of the adapter's `open`;
- * STORAGE_UNAVAILABLE where it takes longer.
+ * @param lateMs After this many milliseconds the log names the adapter that is still opening its store. It is no error:
+ *   a large store on a slow disk may take long, and a start that fails would only begin again.
+ * Errors: ADAPTER_UNKNOWN, ADAPTER_INVALID, ADAPTER_OPTIONS_INVALID and those of the adapter's `open`.
  */
 export async function openStorage(
   config: StorageConfig,
   source: ConfigSource,
   log: Log,
-  timeoutMs: number = DEFAULT_LIMITS.setupTimeoutMs,
+  lateMs: number = DEFAULT_LIMITS.setupTimeoutMs,
 ): Promise<StorageDoor> {
   const { door } = await makeStorage(config, source, log);
-  let isLate = false;
-  let opening: MaybePromise<void>;
+  const since = performance.now();
+  // Not a reason to keep the process: where nothing else is under way, nothing can end the wait.
+  const timer = setInterval(() => {
+    const waitedMs = Math.round(performance.now() - since);
+    log.warn({ adapter: door.name, waitedMs }, 'The storage adapter has not opened its store yet.');
+  }, lateMs).unref();
   try {
-    opening = door.open();
-    await inTime(opening, timeoutMs, () => {
-      isLate = true;
-      return new StorageError(
-        'STORAGE_UNAVAILABLE',
-        `The adapter "${door.name}" did not open its store within ${timeoutMs} ms. Fix what it waits for, or raise limits.setupTimeoutMs.`,
-      );
-    });
+    await door.open();
   } catch (error) {
-    // It may still open: then nothing may stay open or locked.
-    if (isLate) void closeOnceOpen(door, opening);
     throw withWayOut(error, door);
+  } finally {
+    clearInterval(timer);
   }
   return door;
-}
-
-async function closeOnceOpen(door: StorageDoor, opening: MaybePromise<void>): Promise<void> {
-  try {
-    await opening;
-    await door.close();
-  } catch {
-    // The start has failed already, and its error is the one to report.
-  }
 }
 
 /** Whoever starts a second process over the same data wants two; that it is refused does not yet tell how to get them. */

@@ -116,8 +116,9 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
       'a.js':
         'const no = () => {};\nexport default { name: "mine", create: () => ({ open: () => new Promise(no), get: no, list: no, commit: no, close: no }) };',
     },
-    config: { storage: './a.js', limits: { setupTimeoutMs: 50 } },
-    says: 'The store cannot be reached; nothing was changed. The adapter "mine" did not open its store within 50 ms. Fix what it waits for, or raise limits.setupTimeoutMs. [STORAGE_UNAVAILABLE]',
+    config: { storage: './a.js' },
+    says: 'nothing is left that could end the wait: a plugin, an adapter or the configuration waits for a promise that nobody will settle',
+    code: 13,
   },
   'a plugin that ends the process': {
     files: { 'p.js': 'process.exit(0);' },
