@@ -14,8 +14,8 @@ const CASES: Readonly<Record<string, string>> = {
   '^1.0.0': '^1.2.3',
   latest: '^1.2.3',
   'npm:jackfield@1.2.3': '^1.2.3',
-  'https://example.org/j.tgz': 'https://example.org/j.tgz',
-  'git+ssh://git@example.org/j.git': 'git+ssh://git@example.org/j.git',
+  'https://packages.invalid/jackfield': 'https://packages.invalid/jackfield',
+  'git+ssh://git@packages.invalid/j.git': 'git+ssh://git@packages.invalid/j.git',
 };
 
 for (const [declared, expected] of Object.entries(CASES)) {
