@@ -175,6 +175,7 @@ export const ERRORS = {
   STORAGE_CORRUPT: row(500, 'The data is damaged and was left as it is: …'),
   STORAGE_EDITED: row(500, 'The data was edited while changes waited to be merged into it: …'),
   STORAGE_UNREADABLE: row(500, 'The data cannot be read or written: …'),
+  STORAGE_NOT_DURABLE: row(500, 'The data cannot be kept safely here: …'),
   STORAGE_LOCKED: row(503, 'The data is in use: …'),
   STORAGE_HISTORY_GONE: row(410, 'Changes that long ago are no longer kept; list the entries anew. …'),
   STORAGE_REVISION_UNKNOWN: row(400, 'This store has not reached that revision: …'),

@@ -1,4 +1,5 @@
 /** The door `jackfield`: servers for programs, and everything that plugins and adapters are written with. */
+export { type LoadedConfig, readConfig } from './config/config-file.js';
 export type { ConfigSource } from './config/config-source.js';
 export type { Limits } from './config/limits.js';
 export { DEFAULT_LIMITS } from './config/limits.js';

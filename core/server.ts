@@ -242,7 +242,7 @@ class JackfieldServer implements Server, HostServer {
     const listeners = await Listeners.prepare(listen, this.#source.folder);
     const loaded = await loadPlugins(plugins, this.#source, limits.setupTimeoutMs, trace);
     this.#mustGoOn();
-    const storage = await openStorage(this.#config.storage, this.#source, this.#log);
+    const storage = await openStorage(this.#config.storage, this.#source, this.#log, limits.setupTimeoutMs);
     try {
       this.#mustGoOn();
       const host = new PluginHost(this.#config, this.#source, storage, this.#log);

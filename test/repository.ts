@@ -24,10 +24,10 @@ export interface Ended {
 export async function runToEnd(
   command: string,
   args: readonly string[],
-  { cwd = ROOT }: { cwd?: string } = {},
+  { cwd = ROOT, variables = {} }: { cwd?: string; variables?: Readonly<Record<string, string>> } = {},
 ): Promise<Ended> {
   // A test runner inside ours would take itself for a part of it.
-  const { NODE_TEST_CONTEXT: _, ...env } = process.env;
+  const { NODE_TEST_CONTEXT: _, ...env } = { ...process.env, ...variables };
   const child = spawn(command, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
   const output = { stdout: '', stderr: '' };
   for (const name of ['stdout', 'stderr'] as const) {

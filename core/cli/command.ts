@@ -46,8 +46,10 @@ export interface Surroundings {
   };
   /** Where what nobody caught arrives: the process. */
   readonly faults: { on(fault: Fault, listener: (error: unknown) => void): unknown };
-  /** Names who holds up the event loop of the process. */
-  readonly watchdog: { watch(watched: Watched): void; stop(): void };
+  /** Names the plugin that holds up the event loop of the process. `watch` returns why it cannot, where it cannot. */
+  readonly watchdog: { watch(watched: Watched): string | undefined; stop(): void };
+  /** Called when the server listens: from here on a plugin may end the process. */
+  started(): void;
   /** Ends the process at once, whatever is under way. */
   exit(code: number): void;
 }

@@ -20,9 +20,22 @@ const nothingLeft = (): void => {
     process.stderr.fd,
     'jackfield: nothing is left that could end the wait: a plugin, an adapter or the configuration waits for a promise that nobody will settle\n',
   );
+  mayEnd = true;
   process.exit(NOTHING_LEFT);
 };
 process.on('beforeExit', nothingLeft);
+
+/** Code of the configuration, of a plugin or of an adapter may call `process.exit`, and says nothing then. */
+let mayEnd = false;
+process.on('exit', (code) => {
+  if (mayEnd) return;
+  writeSync(
+    process.stderr.fd,
+    `jackfield: the process was ended with code ${code} before the command was done: the configuration, a plugin or an adapter calls process.exit, or failed outside of any call\n`,
+  );
+  // A supervisor must not take it for a clean end.
+  if (code === 0) process.exitCode = 1;
+});
 
 // Not awaited here: then Node 22 and later would tell of the module that waits, in words of their own.
 const running = run(process.argv.slice(2), {
@@ -33,10 +46,17 @@ const running = run(process.argv.slice(2), {
   signals: process,
   faults: process,
   watchdog: new Watchdog(),
-  exit: (now) => process.exit(now),
+  started: () => {
+    mayEnd = true;
+  },
+  exit: (now) => {
+    mayEnd = true;
+    process.exit(now);
+  },
 });
 
 running.then((code) => {
+  mayEnd = true;
   process.off('beforeExit', nothingLeft);
   // Everything is closed by now; a timer that some plugin forgot must not keep the process. What was written goes
   // out first, since writes to a pipe may be under way.

@@ -85,12 +85,17 @@ export async function writeProject(project: Project, cwd: string): Promise<Writt
 /** From the name that a file will have, relative to the project, to its text. */
 async function readTemplate(template: string): Promise<Map<string, string>> {
   const files = new Map<string, string>();
-  for (const found of await readdir(template, { recursive: true, withFileTypes: true })) {
-    if (!found.isFile()) continue;
-    const place = path.join(found.parentPath, found.name);
-    const name = CALLED_OTHERWISE[found.name] ?? found.name;
-    files.set(path.relative(template, path.join(found.parentPath, name)), await readFile(place, 'utf8'));
-  }
+  const readFolder = async (folder: string): Promise<void> => {
+    // Folder by folder: from the archives of Yarn's Plug'n'Play a recursive listing gives no paths.
+    for (const found of await readdir(path.join(template, folder), { withFileTypes: true })) {
+      const place = path.join(folder, found.name);
+      if (found.isDirectory()) await readFolder(place);
+      if (!found.isFile()) continue;
+      const name = path.join(folder, CALLED_OTHERWISE[found.name] ?? found.name);
+      files.set(name, await readFile(path.join(template, place), 'utf8'));
+    }
+  };
+  await readFolder('');
   return files;
 }
 

@@ -21,29 +21,75 @@ export async function ownPackage(): Promise<OwnPackage> {
 }
 
 /**
- * What the project at `target` has to name as its dependency to get what runs here: a range of versions where this was
- * installed from a registry, the very file or folder where it was not.
+ * What the project at `target` names as its dependency to get the package that runs here: a range of versions where it
+ * was installed from a registry; else the same file, folder or address, since no registry may have this version.
  */
 export async function sourceOf({ folder, version }: OwnPackage, target: string): Promise<string> {
+  const project = await realpath(target);
   const home = path.dirname(folder);
-  const from =
-    path.basename(home) === 'node_modules'
-      ? await installedFrom(home)
-      : /* a clone of the repository */ folder;
-  if (from === undefined) return `^${version}`;
-  const relative = path.relative(await realpath(target), from).replaceAll(path.sep, '/');
-  return `file:${relative}`;
+  if (path.basename(home) !== 'node_modules')
+    return fileSource(/* a clone of the repository */ folder, project);
+  const file = await installedByNpm(home);
+  if (file !== undefined) return fileSource(file, project);
+  const declared = (await declaredAbove(home)) ?? (await declaredAbove(project));
+  if (declared === undefined) return `^${version}`;
+  const { source, from } = declared;
+  if (ADDRESS.test(source)) return source;
+  const named = fileIn(source);
+  const absolute = named === undefined ? undefined : await existing(path.resolve(from, named));
+  return absolute === undefined ? `^${version}` : fileSource(absolute, project);
 }
 
-/** The file that npm installed it from, if it was one and is still there. */
-async function installedFrom(modules: string): Promise<string | undefined> {
-  const text = await readFile(path.join(modules, '.package-lock.json'), 'utf8').catch(() => '{}');
-  const { packages }: { packages?: Record<string, { resolved?: string }> } = JSON.parse(text);
+/** An archive or a repository on some server. */
+const ADDRESS = /^(?:https?|ssh|git(?:\+\w+)?):|^(?:github|gitlab|bitbucket):/;
+
+/** The file or folder that a dependency names: npm, pnpm and Yarn put a word before it, Bun does not. */
+function fileIn(source: string): string | undefined {
+  const [, marked] = /^(?:file|link|portal):(.+)$/.exec(source) ?? [];
+  const isPath = /^(?:\.{0,2}\/|[A-Za-z]:[\\/])/.test(source) || /^[^:]+\.tgz$/.test(source);
+  return marked ?? (isPath ? source : undefined);
+}
+
+function fileSource(file: string, project: string): string {
+  return `file:${path.relative(project, file).replaceAll(path.sep, '/')}`;
+}
+
+/** The file that npm installed it from, if it was one and is still there. Only npm notes it for global packages. */
+async function installedByNpm(modules: string): Promise<string | undefined> {
+  const { packages } = await jsonOrNone<{ packages?: Record<string, { resolved?: string }> }>(
+    path.join(modules, '.package-lock.json'),
+  );
   const [, file] = /^file:(.+)$/.exec(packages?.['node_modules/jackfield']?.resolved ?? '') ?? [];
-  if (file === undefined) return undefined;
-  const absolute = path.resolve(path.dirname(modules), file);
-  return access(absolute).then(
-    () => absolute,
+  return file === undefined ? undefined : existing(path.resolve(path.dirname(modules), file));
+}
+
+type Manifest = Readonly<Partial<Record<(typeof DEPENDENCIES)[number], Readonly<Record<string, string>>>>>;
+
+const DEPENDENCIES = ['dependencies', 'devDependencies', 'optionalDependencies'] as const;
+
+/** What the nearest package.json with jackfield among its dependencies says it is. */
+async function declaredAbove(folder: string): Promise<{ source: string; from: string } | undefined> {
+  for (let from = folder; ; from = path.dirname(from)) {
+    const manifest = await jsonOrNone<Manifest>(path.join(from, 'package.json'));
+    const source = DEPENDENCIES.map((group) => manifest[group]?.jackfield).find((text) => text !== undefined);
+    if (source !== undefined) return { source, from };
+    if (from === path.dirname(from)) return undefined;
+  }
+}
+
+async function jsonOrNone<T extends object>(file: string): Promise<Partial<T>> {
+  const text = await readFile(file, 'utf8').catch(() => '{}');
+  try {
+    // Files of package managers, whose form they document.
+    return JSON.parse(text) as T;
+  } catch {
+    return {};
+  }
+}
+
+async function existing(file: string): Promise<string | undefined> {
+  return access(file).then(
+    () => file,
     () => undefined,
   );
 }

@@ -27,9 +27,16 @@ export const serve: Command = {
       watch === true && loaded.file !== undefined
         ? new FileWatch(path.resolve(around.cwd, loaded.file))
         : undefined;
+    let isUnwatchedLogged = false;
     const watchLoop = (): void => {
       const { blockedLoopMs } = withDefaults(prepared.loaded.config).limits;
-      around.watchdog.watch({ limitMs: blockedLoopMs, plugins: prepared.plugins() });
+      const reason = around.watchdog.watch({ limitMs: blockedLoopMs, plugins: prepared.plugins() });
+      if (reason === undefined || isUnwatchedLogged) return;
+      isUnwatchedLogged = true;
+      log.info(
+        { reason },
+        'The event loop is not watched, because this process may not start a thread: a plugin that blocks it is not named. Set limits.blockedLoopMs to 0 to leave out this line.',
+      );
     };
     const reload = async (): Promise<ReloadReport> => {
       const report = await prepared.reload();
@@ -47,6 +54,7 @@ export const serve: Command = {
         if (watched !== undefined) reloads.onChange(watched);
         else log.warn('There is no configuration file to watch; the built-in configuration holds.');
       }
+      around.started();
       for (const { url } of server.addresses) around.stdout.write(`jackfield listening on ${url}\n`);
       tellPromise(server, log);
       watchLoop();

@@ -5,8 +5,8 @@
  *
  * Only the serving command has one; a program that makes servers decides for itself what threads its process has.
  */
-import { url as debuggerUrl } from 'node:inspector';
 import { Worker } from 'node:worker_threads';
+import { reasonOf } from '../errors.js';
 import type { PluginReport } from '../plugin-host/plugin-unit.js';
 
 /** What the thread is told: at first, and whenever a reload changes it. */
@@ -25,21 +25,21 @@ export class Watchdog {
   #thread: Worker | undefined;
   #living: NodeJS.Timeout | undefined;
 
-  /** From now on; again with what a reload has changed. */
-  watch({ limitMs, plugins }: Watched): void {
+  /**
+   * From now on; again with what a reload has changed.
+   * @returns Why the loop cannot be watched here. The server does without.
+   */
+  watch({ limitMs, plugins }: Watched): string | undefined {
     clearInterval(this.#living);
     // Whoever debugs stops the loop on purpose.
-    if (limitMs === 0 || debuggerUrl() !== undefined) {
+    if (limitMs === 0 || isDebugged()) {
       this.stop();
-      return;
+      return undefined;
     }
-    if (this.#thread === undefined) {
-      const file = new URL('./watchdog-thread.js', import.meta.url);
-      // No flags of ours: a loader or a profiler is meant for the main thread.
-      this.#thread = new Worker(file, { workerData: this.#signs, execArgv: [] });
-      this.#thread.unref();
-      // Without it the server is none the worse.
-      this.#thread.on('error', () => this.stop());
+    try {
+      this.#thread ??= this.#start();
+    } catch (error) {
+      return reasonOf(error);
     }
     const period = Math.max(LEAST_PERIOD_MS, limitMs / SIGNS_PER_LIMIT);
     this.#living = setInterval(() => Atomics.add(this.#signs, 0, 1), period).unref();
@@ -48,11 +48,32 @@ export class Watchdog {
       plugins: plugins.map(({ name, file }) => (file === undefined ? { name } : { name, file })),
     };
     this.#thread.postMessage(told);
+    return undefined;
+  }
+
+  /** Errors: those of a process that may not have threads, as with Node's permission model. */
+  #start(): Worker {
+    const file = new URL('./watchdog-thread.js', import.meta.url);
+    // No flags of ours: a loader or a profiler is meant for the main thread.
+    const thread = new Worker(file, { workerData: this.#signs, execArgv: [] });
+    thread.unref();
+    // Without it the server is none the worse.
+    thread.on('error', () => this.stop());
+    return thread;
   }
 
   stop(): void {
     clearInterval(this.#living);
     void this.#thread?.terminate();
     this.#thread = undefined;
+  }
+}
+
+/** Not imported: a Node that was built without a debugger refuses the import. */
+function isDebugged(): boolean {
+  try {
+    return process.getBuiltinModule('node:inspector').url() !== undefined;
+  } catch {
+    return false;
   }
 }

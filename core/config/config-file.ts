@@ -31,14 +31,18 @@ export interface LoadedConfig {
 }
 
 /**
- * @param given The file named by the user, absolute or relative to `cwd`; without one the usual names are tried.
- * @param cwd Absolute.
- * @param timeoutMs As long as the file may take to give its configuration.
- * Errors: CONFIG_UNREADABLE, CONFIG_SYNTAX, CONFIG_INVALID.
+ * Reads a configuration as `jackfield serve` does: comments, `${env:NAME}`, modules. Give `createServer` both parts:
+ * `const { config, source } = await readConfig(); createServer(config, { source })`. Relative paths then start at the
+ * folder of the file, and errors name its lines.
+ * @param given The file, absolute or relative to `cwd`. Default: the usual names are tried in `cwd`, and where there is
+ *   none the built-in configuration is returned.
+ * @param cwd Absolute. Default: the working directory.
+ * @param timeoutMs How long the file may take to give its configuration, in milliseconds.
+ * Errors: CONFIG_UNREADABLE, CONFIG_SYNTAX, CONFIG_INVALID, CONFIG_ENV_MISSING.
  */
 export async function readConfig(
-  given: string | undefined,
-  cwd: string,
+  given?: string,
+  cwd: string = process.cwd(),
   timeoutMs: number = DEFAULT_LIMITS.setupTimeoutMs,
 ): Promise<LoadedConfig> {
   const absolute = given === undefined ? await findConfig(cwd) : path.resolve(cwd, given);

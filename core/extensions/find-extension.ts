@@ -220,13 +220,15 @@ function unwrapped(exported: unknown): unknown {
 
 /**
  * The package that an import inside the module did not find: drivers are optional and installed by whoever uses
- * them. Node tells its name only in the message.
+ * them. Node and Yarn's Plug'n'Play name it only in
+ * the message.
  */
 function missingPackage(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;
   if (codeOf(error) !== 'ERR_MODULE_NOT_FOUND' && codeOf(error) !== 'MODULE_NOT_FOUND') return undefined;
-  const [, specifier] = /^Cannot find (?:package|module) '([^']+)'/.exec(error.message) ?? [];
-  return /^(?:@[^/]+\/)?[^./][^/]*/.exec(specifier ?? '')?.[0];
+  const [, ofNode, ofYarn] =
+    /^Cannot find (?:package|module) '([^']+)'| tried to access (\S+)/.exec(error.message) ?? [];
+  return /^(?:@[^/]+\/)?[^./][^/]*/.exec(ofNode ?? ofYarn ?? '')?.[0];
 }
 
 async function isFile(path: string): Promise<boolean> {

@@ -6,6 +6,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { ExtensionKind } from './find-extension.js';
 import { packageJson } from './package-entry.js';
+import { pnpOf, pnpPackages } from './plug-and-play.js';
 
 export interface InstalledPackage {
   /** As a configuration names it: without the prefix of its kind, where it has that. */
@@ -22,25 +23,36 @@ export async function installedPackages(
   folder: string,
 ): Promise<InstalledPackage[]> {
   const found = new Map<string, InstalledPackage>();
-  for (let at = folder; ; at = dirname(at)) {
-    for (const name of await namesIn(join(at, 'node_modules'))) {
-      if (found.has(name)) continue;
-      const told = await describe(join(at, 'node_modules', name));
-      const { keywords, version, description } = told ?? {};
-      const [, scope = '', plain = ''] = /^(@[^/]+\/)?(.*)$/.exec(name) ?? [];
-      const isCalledOne = plain.startsWith(packagePrefix);
-      const isOne = isCalledOne || (Array.isArray(keywords) && keywords.includes(keyword));
-      if (told === undefined || !isOne) continue;
-      found.set(name, {
-        reference: isCalledOne ? scope + plain.slice(packagePrefix.length) : name,
-        packageName: name,
-        ...(typeof version === 'string' ? { version } : {}),
-        ...(typeof description === 'string' ? { description } : {}),
-      });
-    }
-    if (at === dirname(at)) break;
+  for await (const [name, home] of packagesFrom(folder)) {
+    if (found.has(name)) continue;
+    const told = await describe(home);
+    const { keywords, version, description } = told ?? {};
+    const [, scope = '', plain = ''] = /^(@[^/]+\/)?(.*)$/.exec(name) ?? [];
+    const isCalledOne = plain.startsWith(packagePrefix);
+    const isOne = isCalledOne || (Array.isArray(keywords) && keywords.includes(keyword));
+    if (told === undefined || !isOne) continue;
+    found.set(name, {
+      reference: isCalledOne ? scope + plain.slice(packagePrefix.length) : name,
+      packageName: name,
+      ...(typeof version === 'string' ? { version } : {}),
+      ...(typeof description === 'string' ? { description } : {}),
+    });
   }
   return [...found.values()].sort((a, b) => (a.reference < b.reference ? -1 : 1));
+}
+
+/** Name and folder of each package, the nearest of a name first. */
+async function* packagesFrom(folder: string): AsyncGenerator<readonly [name: string, home: string], void> {
+  const pnp = pnpOf(folder);
+  if (pnp !== undefined) {
+    yield* pnpPackages(pnp, folder);
+    return;
+  }
+  for (let at = folder; ; at = dirname(at)) {
+    const modules = join(at, 'node_modules');
+    for (const name of await namesIn(modules)) yield [name, join(modules, name)];
+    if (at === dirname(at)) return;
+  }
 }
 
 async function describe(home: string): Promise<Readonly<Record<string, unknown>> | undefined> {

@@ -5,9 +5,12 @@
 import { readFile } from 'node:fs/promises';
 import { createRequire, isBuiltin } from 'node:module';
 import { dirname, join } from 'node:path';
+import { pnpEntry, pnpOf } from './plug-and-play.js';
 
 /** @returns The absolute path of the module to import; undefined where no such package is installed. */
 export async function packageEntry(name: string, folder: string): Promise<string | undefined> {
+  const pnp = pnpOf(folder);
+  if (pnp !== undefined) return pnpEntry(pnp, name, folder, CONDITIONS);
   try {
     // A slash behind the name of one of Node's own modules ("events") means the package.
     return createRequire(join(folder, 'from-here.js')).resolve(isBuiltin(name) ? `${name}/` : name);

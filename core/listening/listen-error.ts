@@ -3,6 +3,10 @@
 import { hostAndPort } from '../connection/address.js';
 import { JackfieldError } from '../errors.js';
 
+const DENIED = 'ERR_ACCESS_DENIED';
+const DENIED_CURE =
+  'Node runs with its permission model, which keeps it from the network. Start it with --allow-net.';
+
 /** Errors: PORT_IN_USE, ADDRESS_NOT_AVAILABLE, PORT_FORBIDDEN, LISTEN_FAILED. */
 export function portError(cause: unknown, host: string, port: number): JackfieldError {
   const where = hostAndPort(host, port);
@@ -28,6 +32,8 @@ export function portError(cause: unknown, host: string, port: number): Jackfield
         `${where}. Ports below 1024 need a privilege; choose another with --port or "listen.port".`,
         { cause },
       );
+    case DENIED:
+      return new JackfieldError('PORT_FORBIDDEN', `${where}. ${DENIED_CURE}`, { cause });
     default:
       return new JackfieldError('LISTEN_FAILED', `${where}: ${messageOf(cause)}`, { cause });
   }
@@ -53,9 +59,30 @@ export function socketError(cause: unknown, path: string): JackfieldError {
         `${path}. Its folder has to exist and this user has to be allowed to write to it.`,
         { cause },
       );
+    case DENIED:
+      return new JackfieldError('SOCKET_UNAVAILABLE', `${path}. ${DENIED_CURE}`, { cause });
     default:
       return new JackfieldError('LISTEN_FAILED', `${path}: ${messageOf(cause)}`, { cause });
   }
+}
+
+/**
+ * Whether Node's permission model keeps this process from the network. `has` answers false for permissions that this
+ * Node does not know, so the flag is looked up first.
+ */
+export function isNetworkDenied(): boolean {
+  // Its type says that it is there; without --permission it is not.
+  const permission: typeof process.permission | undefined = process.permission;
+  return (
+    permission !== undefined &&
+    process.allowedNodeEnvironmentFlags.has('--allow-net') &&
+    !permission.has('net')
+  );
+}
+
+/** What Node throws where the network is denied, for `portError` and `socketError`. */
+export function networkDenied(): Error {
+  return Object.assign(new Error('Node refuses the network'), { code: DENIED });
 }
 
 /** The `code` of an error of the system. */

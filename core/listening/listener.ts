@@ -4,6 +4,7 @@ import type { SecureContextOptions } from 'node:tls';
 import { plainAddress } from '../connection/address.js';
 import type { Connections } from '../connection/connections.js';
 import { attachPortable, attachSocket } from '../connection/socket-transport.js';
+import { isNetworkDenied, networkDenied } from './listen-error.js';
 import { TlsHandshakes } from './tls-handshakes.js';
 
 /** Connections that wait to be accepted; the system takes less where it allows less. */
@@ -53,6 +54,8 @@ export class Listener {
   /** @throws what the system says. */
   listen(where: Pick<ListenOptions, 'host' | 'port' | 'path'>): Promise<AddressInfo | string | null> {
     return new Promise((resolve, reject) => {
+      // Node would throw it after this call, where nobody could catch it.
+      if (isNetworkDenied()) throw networkDenied();
       this.#server.once('error', reject);
       this.#server.listen({ ...where, backlog: BACKLOG }, () => {
         this.#server.off('error', reject);

@@ -4,7 +4,7 @@
  * taken by those who look for a fault.
  */
 import { dirname, sep } from 'node:path';
-import { promiseHooks } from 'node:v8';
+import v8 from 'node:v8';
 import { notOfCore, type StackPlace, stackPlaces } from '../extensions/stack-places.js';
 
 /** Deep enough to come out of a driver and into the plugin. */
@@ -19,6 +19,12 @@ export class PromiseTrace {
 
   constructor() {
     const pending = this.#pending;
+    // Not every runtime that runs modules for Node has them; Deno has not. Its type says that they are there.
+    const promiseHooks: typeof v8.promiseHooks | undefined = v8.promiseHooks;
+    if (promiseHooks === undefined) {
+      this.#stop = () => {};
+      return;
+    }
     // Unlike `createHook` they have types that say which promise it is.
     const stopInit = promiseHooks.onInit((promise) => {
       const { stackTraceLimit } = Error;

@@ -1,6 +1,7 @@
 /** From the `storage` part of a configuration to an open store behind its door. */
 
 import type { ConfigSource } from '../config/config-source.js';
+import { DEFAULT_LIMITS } from '../config/limits.js';
 import type { StorageConfig } from '../config/server-config.js';
 import { validateOptions } from '../config/validate-options.js';
 import { ERRORS, JackfieldError, reasonOf } from '../errors.js';
@@ -17,17 +18,30 @@ import {
 import { asDefinition, findAdapter } from './find-adapter.js';
 import { StorageDoor } from './storage-door.js';
 
-/** Errors: ADAPTER_UNKNOWN, ADAPTER_INVALID, ADAPTER_OPTIONS_INVALID and those of the adapter's `open`. */
+/**
+ * @param lateMs After this many milliseconds the log names the adapter that is still opening its store. It is no error:
+ *   a large store on a slow disk may take long, and a start that fails would only begin again.
+ * Errors: ADAPTER_UNKNOWN, ADAPTER_INVALID, ADAPTER_OPTIONS_INVALID and those of the adapter's `open`.
+ */
 export async function openStorage(
   config: StorageConfig,
   source: ConfigSource,
   log: Log,
+  lateMs: number = DEFAULT_LIMITS.setupTimeoutMs,
 ): Promise<StorageDoor> {
   const { door } = await makeStorage(config, source, log);
+  const since = performance.now();
+  // Not a reason to keep the process: where nothing else is under way, nothing can end the wait.
+  const timer = setInterval(() => {
+    const waitedMs = Math.round(performance.now() - since);
+    log.warn({ adapter: door.name, waitedMs }, 'The storage adapter has not opened its store yet.');
+  }, lateMs).unref();
   try {
     await door.open();
   } catch (error) {
     throw withWayOut(error, door);
+  } finally {
+    clearInterval(timer);
   }
   return door;
 }

@@ -127,8 +127,9 @@ export function notWritten(path: string, cause: unknown): StorageError {
   return new Fault('STORAGE_UNAVAILABLE', detail, { cause });
 }
 
+/** Without a full stop at its end, for the sentence has one. */
 export function reasonOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
+  return (cause instanceof Error ? cause.message : String(cause)).replace(/\.$/, '');
 }
 
 export function ignoreAbsent(error: unknown): void {

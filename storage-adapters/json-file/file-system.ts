@@ -1,6 +1,7 @@
 /** The file operations that json-file needs, so that tests can let each of them fail or stop. */
 import { constants } from 'node:fs';
 import * as fs from 'node:fs/promises';
+import { syncFile } from '../../core/storage/sync-file.js';
 
 export interface FileSystem {
   /** The whole file. */
@@ -95,11 +96,12 @@ export const nodeFileSystem: FileSystem = {
   list: (folder) => fs.readdir(folder),
 
   async create(path) {
-    return opened(await fs.open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600));
+    const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
+    return opened(await fs.open(path, flags, 0o600), path);
   },
 
   async open(path) {
-    return opened(await fs.open(path, constants.O_WRONLY));
+    return opened(await fs.open(path, constants.O_WRONLY), path);
   },
 
   rename: (from, to) => fs.rename(from, to),
@@ -111,7 +113,7 @@ export const nodeFileSystem: FileSystem = {
     if (process.platform === 'win32') return;
     const folder = await fs.open(path, constants.O_RDONLY);
     try {
-      await folder.sync();
+      await syncFile(folder);
     } finally {
       await folder.close();
     }
@@ -121,7 +123,8 @@ export const nodeFileSystem: FileSystem = {
   readLink: (path) => fs.readlink(path),
 };
 
-function opened(file: fs.FileHandle): OpenFile {
+/** @param path Where it was opened. */
+function opened(file: fs.FileHandle, path: string): OpenFile {
   const write = async (to: fs.FileHandle, octets: Uint8Array, at: number) =>
     (await to.write(octets, 0, octets.length, at)).bytesWritten;
   let through: Promise<fs.FileHandle | undefined> | undefined;
@@ -132,7 +135,7 @@ function opened(file: fs.FileHandle): OpenFile {
       const synced = await through;
       if (synced !== undefined) return write(synced, octets, at);
       const written = await write(file, octets, at);
-      await file.datasync();
+      await syncFile(file, 'datasync');
       return written;
     },
     truncate: (size) => file.truncate(size),
@@ -144,15 +147,30 @@ function opened(file: fs.FileHandle): OpenFile {
       const own = await file.stat();
       // Only root may give files away. For others the file becomes theirs, as with every editor that renames.
       if (own.uid !== uid || own.gid !== gid) await file.chown(uid, gid).catch(() => {});
-      await file.chmod(mode);
+      if ((own.mode & 0o7777) !== mode) await changeMode(file, path, mode);
     },
-    sync: () => file.sync(),
-    syncData: () => file.datasync(),
+    sync: () => syncFile(file),
+    syncData: () => syncFile(file, 'datasync'),
     async close() {
       await (await through)?.close();
       await file.close();
     },
   };
+}
+
+/** What a file system answers that has no access rights, such as FAT; its files have those of the mount. */
+const NO_MODES_HERE = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'];
+
+async function changeMode(file: fs.FileHandle, path: string, mode: number): Promise<void> {
+  try {
+    await file.chmod(mode).catch((error: unknown) => {
+      // Node's permission model refuses every `fchmod`, and allows `chmod` where files may be written.
+      if (codeOf(error) !== 'ERR_ACCESS_DENIED') throw error;
+      return fs.chmod(path, mode);
+    });
+  } catch (error) {
+    if (!NO_MODES_HERE.includes(codeOf(error))) throw error;
+  }
 }
 
 /**

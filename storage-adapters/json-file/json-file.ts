@@ -24,6 +24,7 @@ import { realDataPath } from './data-path.js';
 import { type FileLock, lockFile, lockToRead } from './file-lock.js';
 import { type FileSystem, nodeFileSystem } from './file-system.js';
 import { adoptRefused, discardRefused, verification } from './operator.js';
+import { proveDurable } from './prove-durable.js';
 import { ReadOnlyStore } from './read-only.js';
 import { Store, type StoreParts } from './store.js';
 
@@ -71,6 +72,7 @@ export class JsonFileAdapter implements StorageAdapter {
     const real = await realDataPath(path, files);
     const lock = await lockWith(real, files);
     try {
+      if (!readOnly) await proveDurable(real, files);
       const store = readOnly
         ? await ReadOnlyStore.open(files, real, history)
         : await Store.open(real, { files, lock, log, checkpoints, room, lookEveryMs, history });

@@ -12,6 +12,7 @@ import { type FileLock, lockFile, lockToRead } from './file-lock.js';
 import { type FileSystem, nodeFileSystem } from './file-system.js';
 import { type Frame, HEADER_OCTETS, headerIn } from './frame.js';
 import { Journal } from './journal.js';
+import { proveDurable } from './prove-durable.js';
 import { salvage } from './read-journal.js';
 import { expiryFor, readBases, readData, readKnown, readUnknown, recover } from './recovery.js';
 import { basePath, journalPath, keepAs, numberedFiles, readJournalFile, readOrNone } from './store-files.js';
@@ -160,6 +161,8 @@ async function locked<T>(
 }
 
 async function decide(path: string, files: FileSystem, how: 'adopt' | 'discard'): Promise<Decided> {
+  // Before anything is put aside.
+  await proveDurable(path, files);
   const data = await readData(files, path);
   const { journals, bases: numbers, next } = await numberedFiles(files, path);
   const bases = await readBases(files, path, numbers);

@@ -6,6 +6,7 @@ import { constants } from 'node:fs';
 import { access, mkdir, open, readFile, rename, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { StorageError } from '../../core/storage/contract.js';
+import { syncFile } from '../../core/storage/sync-file.js';
 
 /** Says that there is a store here, so that a missing data file is noticed. */
 const MARKER = 'jackfield-store.json';
@@ -58,7 +59,7 @@ export async function markFolder(path: string): Promise<void> {
   const file = await open(temporary, 'w');
   try {
     await file.writeFile(MARKER_TEXT);
-    await file.sync();
+    await syncFile(file);
   } finally {
     await file.close();
   }
@@ -70,7 +71,7 @@ export async function markFolder(path: string): Promise<void> {
 async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, 'r');
   try {
-    await folder.sync();
+    await syncFile(folder);
   } finally {
     await folder.close();
   }

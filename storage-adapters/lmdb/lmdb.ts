@@ -18,6 +18,7 @@ import {
   StorageError,
   type WatchedChange,
 } from '../../core/storage/contract.js';
+import { missingDriver } from '../../core/storage/missing-driver.js';
 import type { HistoryLimits } from './change-batch.js';
 import { changeFeed } from './change-feed.js';
 import { checkInOtherProcess } from './check.js';
@@ -189,11 +190,10 @@ export class LmdbAdapter implements StorageAdapter {
     try {
       return await this.#loadDriver();
     } catch (cause) {
-      const missing = cause instanceof Error && 'code' in cause && cause.code === 'ERR_MODULE_NOT_FOUND';
+      const missing = missingDriver('lmdb', cause);
+      if (missing !== undefined) throw missing;
       const reason = cause instanceof Error ? cause.message.split('\n', 1)[0] : String(cause);
-      const detail = missing
-        ? 'lmdb. Run "npm install lmdb" where jackfield is installed.'
-        : `lmdb is there and cannot be loaded: ${reason}`;
+      const detail = `lmdb is there and cannot be loaded: ${reason}`;
       throw new StorageError('STORAGE_DRIVER_MISSING', detail, { cause });
     }
   }

@@ -1,6 +1,7 @@
 /** The way to the server: a pool of connections that mends itself, with a time-out on everything. */
 import type pg from 'pg';
-import { type AdapterContext, StorageError } from '../../core/storage/contract.js';
+import type { AdapterContext } from '../../core/storage/contract.js';
+import { missingDriver } from '../../core/storage/missing-driver.js';
 import { failureOf, isOfOtherSession } from './failures.js';
 
 export interface DatabaseOptions {
@@ -78,10 +79,7 @@ export class Database {
     load: () => Promise<unknown>,
   ): Promise<Database> {
     const module = await load().catch((cause: unknown) => {
-      if (!(cause instanceof Error) || !('code' in cause) || cause.code !== 'ERR_MODULE_NOT_FOUND')
-        throw cause;
-      const detail = 'pg. Run "npm install pg" where jackfield is installed.';
-      throw new StorageError('STORAGE_DRIVER_MISSING', detail, { cause });
+      throw missingDriver('pg', cause) ?? cause;
     });
     // What `import('pg')` gives; the adapter's own types are not to depend on those of an optional package.
     const { default: driver } = module as { readonly default: typeof pg };

@@ -3,6 +3,7 @@
  * it would send again what it had queued, and a commit must be sent once.
  */
 import { type AdapterContext, StorageError } from '../../core/storage/contract.js';
+import { missingDriver } from '../../core/storage/missing-driver.js';
 import { isMisplaced, Refusal, reasonOf, Unreachable } from './failures.js';
 import type { Script } from './scripts.js';
 
@@ -54,9 +55,7 @@ export async function loadDriver(load: () => Promise<unknown>): Promise<Driver> 
     // What `import('redis')` gives; the adapter's own types are not to depend on those of an optional package.
     return (await load()) as Driver;
   } catch (cause) {
-    if (!(cause instanceof Error) || !('code' in cause) || cause.code !== 'ERR_MODULE_NOT_FOUND') throw cause;
-    const detail = 'redis. Run "npm install redis" where jackfield is installed.';
-    throw new StorageError('STORAGE_DRIVER_MISSING', detail, { cause });
+    throw missingDriver('redis', cause) ?? cause;
   }
 }
 

@@ -120,6 +120,11 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
     says: 'nothing is left that could end the wait: a plugin, an adapter or the configuration waits for a promise that nobody will settle',
     code: 13,
   },
+  'a plugin that ends the process': {
+    files: { 'p.js': 'process.exit(0);' },
+    config: withPlugins('./p.js'),
+    says: 'the process was ended with code 0 before the command was done: the configuration, a plugin or an adapter calls process.exit, or failed outside of any call',
+  },
 
   'a plugin that nobody knows': {
     config: withPlugins('get', 'creat'),

@@ -2,7 +2,7 @@
  * Every project of `jackfield new` passes its own `npm test`, with the packages that are installed here in the place of
  * `npm install`. One after another, for each starts several processes. That npm installs them, from the packed package, is shown by `.ci/packed-package.sh`.
  */
-import { mkdir, readFile, symlink } from 'node:fs/promises';
+import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
 import { tempFolder } from '../core/temp-folder.js';
@@ -27,7 +27,19 @@ for (const kind of ['plugin', 'adapter', 'server']) {
       t.is(made.code, 0, made.stderr);
       const project = path.join(cwd, 'project');
       await install(project);
-      const { code, stdout, stderr } = await runToEnd('npm', ['test'], { cwd: project });
+      const variables: Record<string, string> = {};
+      if (kind === 'server') {
+        // As people go on from here: the tests read the configuration as the command does.
+        const file = path.join(project, 'jackfield.config.json');
+        const text = await readFile(file, 'utf8');
+        const own = text
+          .replace('{', '{\n  // Ours.')
+          .replace('10000', '"${env:TEA_PORT}"')
+          .replace('"Welcome"', '"${env:TEA_GREETING:-Welcome}"');
+        await writeFile(file, own);
+        variables.TEA_PORT = '10001';
+      }
+      const { code, stdout, stderr } = await runToEnd('npm', ['test'], { cwd: project, variables });
       t.is(code, 0, stdout + stderr);
       t.regex(stdout, /(?:^|[#ℹ] )fail 0$/m);
       const [, passed] = /[#ℹ] pass (\d+)$/m.exec(stdout) ?? [];

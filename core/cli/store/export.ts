@@ -1,8 +1,9 @@
 /** `jackfield store export`: every entry as a line of JSON, to a file or to stdout. */
-import { type FileHandle, open, realpath, rename, rm, stat } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { type FileHandle, open, readlink, realpath, rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname, resolve } from 'node:path';
 import { JackfieldError } from '../../errors.js';
 import type { StorageDoor } from '../../storage/storage-door.js';
+import { syncFile } from '../../storage/sync-file.js';
 import type { Command, Output } from '../command.js';
 import { ExportWriter } from './export-file.js';
 import { writeFault } from './file-fault.js';
@@ -73,8 +74,7 @@ async function writeExport(
 
 /** The file is there when it is whole and on disk; one that stood there before stays until then. */
 async function intoFile<T>(given: string, write: (sink: Sink) => Promise<T>): Promise<T> {
-  // What a link leads to is replaced, not the link.
-  const path = await realpath(given).catch(() => given);
+  const path = await linkedFrom(given);
   const standing = await stat(path).catch(() => undefined);
   // A pipe or a device (`/dev/stdout`) takes what is written, and nothing may take its place.
   if (standing !== undefined && !standing.isFile() && !standing.isDirectory()) return into(path, write);
@@ -95,6 +95,22 @@ async function intoFile<T>(given: string, write: (sink: Sink) => Promise<T>): Pr
   }
 }
 
+/** As many as Linux follows. */
+const MAX_LINKS = 40;
+
+/** What a link leads to is replaced, not the link; also where it leads to a file that is not there yet. */
+async function linkedFrom(given: string): Promise<string> {
+  let path = given;
+  for (let links = 0; links < MAX_LINKS; links += 1) {
+    const folder = await realpath(dirname(path)).catch(() => dirname(path));
+    path = resolve(folder, basename(path));
+    const target = await readlink(path).catch(() => undefined);
+    if (target === undefined) return path;
+    path = resolve(folder, target);
+  }
+  throw new JackfieldError('EXPORT_UNREADABLE', `${given} is a symbolic link that leads in a circle.`);
+}
+
 async function into<T>(path: string, write: (sink: Sink) => Promise<T>): Promise<T> {
   const file = await guarded(path, () => open(path, 'w'));
   try {
@@ -105,11 +121,11 @@ async function into<T>(path: string, write: (sink: Sink) => Promise<T>): Promise
 }
 
 async function sealed(file: FileHandle, partial: string, path: string): Promise<void> {
-  await file.sync();
+  await syncFile(file);
   await file.close();
   await rename(partial, path);
   const folder = await open(dirname(path), 'r');
-  await folder.sync().finally(() => folder.close());
+  await syncFile(folder).finally(() => folder.close());
 }
 
 /** Errors: EXPORT_UNREADABLE. */

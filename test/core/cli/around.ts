@@ -86,7 +86,8 @@ export function start(
     }),
     signals,
     faults: new EventEmitter(),
-    watchdog: { watch() {}, stop() {} },
+    watchdog: { watch: () => undefined, stop() {} },
+    started() {},
     exit: (code) => exits.push(code),
   }).then((code) => ({ code, ...out }));
   const printed = async (text: string): Promise<void> => {

@@ -85,6 +85,15 @@ test('an export to a link is what the link leads to', async (t) => {
   t.regex(await readFile(join(folder, 'real'), 'utf8'), /^\{"jackfield":"store-export"/);
 });
 
+test('an export to a link that leads to a file not there yet makes that file', async (t) => {
+  const folder = await tempFolder(t, { 'jackfield.config.json': configOf('json-file:data.json') });
+  await committed(folder, 'json-file:data.json', SMALL);
+  await symlink('not-yet', join(folder, 'link'));
+  succeeded(t, await store(folder, 'export', 'link'));
+  t.true((await lstat(join(folder, 'link'))).isSymbolicLink());
+  t.regex(await readFile(join(folder, 'not-yet'), 'utf8'), /^\{"jackfield":"store-export"/);
+});
+
 test('SIGINT ends a migration with a code, and --resume goes on with it', async (t) => {
   const folder = await tempFolder(t);
   const puts = Array.from({ length: 40_000 }, (_, n) => ({ key: `key ${n}`, value: `value ${n}` }));

@@ -1,15 +1,14 @@
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
-import { createServer } from 'jackfield';
+import { createServer, readConfig } from 'jackfield';
 
 /**
  * The server of the configuration file, over a store of its own, and without a socket.
  * @param {string} file
  */
 async function serverOf(file) {
-  const config = JSON.parse(await readFile(file, 'utf8'));
-  return createServer({ ...config, storage: 'memory' });
+  const { config, source } = await readConfig(file);
+  return createServer({ ...config, storage: 'memory' }, { source });
 }
 
 test('it greets whom the path names, and keeps what it is given', async (t) => {

@@ -1,13 +1,11 @@
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
-import { createServer, type Server, type ServerConfig } from 'jackfield';
+import { createServer, readConfig, type Server } from 'jackfield';
 
 /** The server of the configuration file, over a store of its own, and without a socket. */
 async function serverOf(file: string): Promise<Server> {
-  // It is checked by createServer, whatever stands in it.
-  const config: ServerConfig = JSON.parse(await readFile(file, 'utf8'));
-  return createServer({ ...config, storage: 'memory' });
+  const { config, source } = await readConfig(file);
+  return createServer({ ...config, storage: 'memory' }, { source });
 }
 
 test('it greets whom the path names, and keeps what it is given', async (t) => {

@@ -1,0 +1,86 @@
+/**
+ * Does at the start what commits and checkpoints do later: writes a small file beside the data, syncs it, renames it,
+ * and syncs the folder. Some places refuse a part of that, and a store that only notices with the first change would
+ * call itself ready before.
+ */
+import { basename, dirname } from 'node:path';
+import { StorageError } from '../../core/storage/contract.js';
+import { ignoreAbsent, isFull, reasonOf, writeWhole } from './durable-file.js';
+import { codeOf, type FileSystem, type OpenFile, statOrNone } from './file-system.js';
+
+/**
+ * Called with the lock held and before anything else is written. A full disk proves nothing and is no error: the store
+ * can be read, and takes changes when there is room.
+ * @param path The real path of the data file.
+ * Errors: STORAGE_NOT_DURABLE, which says what to do; nothing has changed.
+ */
+export async function proveDurable(path: string, files: FileSystem): Promise<void> {
+  // Recovery removes both names, should the process end in between.
+  const first = `${path}.base.0.tmp`;
+  const second = `${path}.tmp`;
+  const removeBoth = async () => {
+    for (const name of [first, second]) await files.unlink(name).catch(ignoreAbsent);
+  };
+  let step = 'it cannot write beside the data';
+  try {
+    const standing = await statOrNone(files, path);
+    await removeBoth();
+    if (standing?.kind === 'file') await mustNotBeMounted(path, second, files);
+    const file = await files.create(first);
+    try {
+      await writeWhole(file, Buffer.from('\n'), 0);
+      step = 'it cannot sync a file';
+      await syncEachWay(file);
+      step = 'it cannot give a file its access rights';
+      await file.dress(standing ?? (await files.stat(first)));
+    } finally {
+      await file.close();
+    }
+    step = 'it cannot rename a file';
+    await files.rename(first, second);
+    step = 'it cannot sync the folder';
+    await files.syncFolder(dirname(path));
+    step = 'it cannot remove a file';
+    await removeBoth();
+  } catch (cause) {
+    await removeBoth().catch(() => {});
+    if (isFull(cause)) return;
+    if (cause instanceof StorageError) throw cause;
+    throw new StorageError('STORAGE_NOT_DURABLE', `${path}: ${step}: ${reasonOf(cause)}. ${cureOf(cause)}`, {
+      cause,
+    });
+  }
+}
+
+async function syncEachWay(file: OpenFile): Promise<void> {
+  await file.sync();
+  await file.syncData();
+  await file.writeSynced(Buffer.from('\n'), 0);
+}
+
+/**
+ * A file that is mounted by itself, as with `docker run -v data.json:/app/data.json`, cannot be replaced, and the
+ * journal beside it would be in another place that may go with the container. A second name cannot lead from one mount
+ * to another, so making one shows it; that a file system has no second names says nothing.
+ */
+async function mustNotBeMounted(path: string, name: string, files: FileSystem): Promise<void> {
+  try {
+    await files.link(path, name);
+  } catch (cause) {
+    if (codeOf(cause) !== 'EXDEV') return;
+    throw new StorageError(
+      'STORAGE_NOT_DURABLE',
+      `${path} is mounted as a single file, so it cannot be replaced, and what is written beside it is not in the same place. ` +
+        `Mount the folder that holds it, and name ${basename(path)} in that folder as the path of the store.`,
+      { cause },
+    );
+  }
+  await files.unlink(name);
+}
+
+function cureOf(cause: unknown): string {
+  if (codeOf(cause) === 'ERR_ACCESS_DENIED') {
+    return 'Node runs with its permission model, which refuses this. Start it without --permission, or choose a store on a server, such as redis or postgres.';
+  }
+  return 'Choose a path on a local disk that this user may write to.';
+}
