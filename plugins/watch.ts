@@ -1,19 +1,19 @@
 /**
  * GET `/watch?prefix=&after=`: the changes of the store as Server-Sent Events, from a revision on, without gaps.
- * Source: the HTML standard, §9.2 (Server-sent events). Errors: STORAGE_WATCH_MISSING at start, QUERY_INVALID,
- * STORAGE_REVISION_UNKNOWN, STORAGE_HISTORY_GONE and those of the store.
+ * Source: the HTML standard, §9.2 (Server-sent events); RFC 10036 (Incremental). Errors: STORAGE_WATCH_MISSING at
+ * start, QUERY_INVALID, STORAGE_REVISION_UNKNOWN, STORAGE_HISTORY_GONE and those of the store.
+ *
+ * Law of this file: `EventSource` connects again after a 200 that ends and after a lost connection, and gives up for good
+ * at every other status. So a client that asks for `text/event-stream` gets lost history and every refusal that may pass
+ * as events of a 200. Other clients get statuses.
  */
 import { z } from 'zod';
 import { definePlugin, JackfieldError, type Position, type Request } from '../core/plugin-api.js';
-import { misreadText, strangeParameter, wholeNumber } from './shared/page-query.js';
+import { namesType } from './shared/negotiation.js';
+import { misreadText, strangeParameter } from './shared/page-query.js';
 import { EventStream } from './watch/event-stream.js';
-
-const HEADERS = Object.freeze({
-  'Content-Type': 'text/event-stream',
-  'Cache-Control': 'no-store',
-  // nginx holds answers back to send them in larger parts, unless it is told that this one cannot wait.
-  'X-Accel-Buffering': 'no',
-});
+import { type Given, positionReader } from './watch/position.js';
+import { comeAgain, EVENT_FIELDS, isPassing } from './watch/refusal.js';
 
 export default definePlugin({
   name: 'watch',
@@ -32,68 +32,91 @@ export default definePlugin({
       throw new JackfieldError('STORAGE_WATCH_MISSING', `"${storage.name}" keeps none.`);
     }
     const { watch, revision, position, era } = storage;
+    const { heartbeatMs } = options;
+    const readPosition = positionReader({ era, hasMarks: position !== undefined });
     const open = new Set<EventStream>();
     // A stop waits for answers under way, and these would never end by themselves.
     signal.addEventListener('abort', () => {
       for (const stream of open) void stream.return();
     });
 
-    handle('GET', '/watch', async (request) => {
-      const { prefix, after, mark } = readQuery(request, era, position !== undefined);
-      const reached = await revision();
-      if (after !== undefined && after > reached) {
-        const detail = `${after} was asked for, ${reached} is the last.`;
-        throw new JackfieldError('STORAGE_REVISION_UNKNOWN', detail);
-      }
-      const last: Position = position === undefined ? { revision: reached } : await position();
-      const start = after === undefined ? last : { revision: after, mark };
-      const reader = watch(start.revision, start.mark)[Symbol.asyncIterator]();
-      const { heartbeatMs } = options;
-      const stream = new EventStream(
-        reader,
-        { ...start, era, prefix, heartbeatMs },
-        {
-          failed: (error) => log.warn({ err: error }, 'A feed of changes broke off.'),
-          ended: () => open.delete(stream),
-        },
-      );
-      open.add(stream);
-      // Where something lies behind the revision, what the feed says to it comes before the head, so that it can be
-      // a status. Nothing needs to lie there, so it is not waited for any longer than a moment.
-      const isAtEnd = mark === undefined ? after === reached : after === last.revision && mark === last.mark;
-      if (after !== undefined && !isAtEnd) await stream.begun();
-      const { clientEnded } = request;
-      // Else it would be noticed at the next sign of life: what a client that is gone is sent first is still taken.
-      clientEnded.addEventListener('abort', () => void stream.return(), { once: true });
-      if (signal.aborted || clientEnded.aborted) await stream.return();
-      return { headers: HEADERS, body: stream };
-    });
+    /** After the last change. */
+    const end = async (): Promise<Position> =>
+      position === undefined ? { revision: await revision() } : await position();
+    const readFrom = (start: Position) => watch(start.revision, start.mark)[Symbol.asyncIterator]();
+
+    handle(
+      'GET',
+      '/watch',
+      async (request) => {
+        const { prefix, given } = readQuery(request);
+        const reached = await revision();
+        const last = position === undefined ? { revision: reached } : await position();
+        const asked = given === undefined ? last : readPosition(given, reached);
+        const [start, lost] = asked instanceof JackfieldError ? [last, asked] : [asked, undefined];
+        const recovers = asksForEvents(request);
+        if (lost !== undefined && !recovers) throw lost;
+        const stream = new EventStream(
+          {
+            start,
+            lost,
+            era,
+            prefix,
+            heartbeatMs,
+            readFrom,
+            end: recovers ? end : undefined,
+          },
+          {
+            failed: (error) => log.warn({ err: error }, 'A feed of changes broke off.'),
+            ended: () => open.delete(stream),
+          },
+        );
+        open.add(stream);
+        // If changes after the position exist, the feed's first result comes before the head, so that an error can be a
+        // status. They need not exist, so the wait is short.
+        if (!recovers && given !== undefined && !isAt(start, last, reached)) await stream.begun();
+        const { clientEnded } = request;
+        // Without this the end would be noticed at the next sign of life: the first bytes to a client that is gone are
+        // still accepted.
+        clientEnded.addEventListener('abort', () => void stream.return(), { once: true });
+        if (signal.aborted || clientEnded.aborted) await stream.return();
+        return { headers: EVENT_FIELDS, body: stream };
+      },
+      {
+        refused: (request, refusal) =>
+          asksForEvents(request) && isPassing(refusal.status) ? comeAgain(refusal) : undefined,
+      },
+    );
   },
 });
 
-/** `Last-Event-ID` is where a client was cut off, so it is later than the `after` that it once began with. */
-function readQuery(
-  { query, target, headers }: Request,
-  era: string | undefined,
-  hasMarks: boolean,
-): { prefix: string; after: number | undefined; mark?: string | undefined } {
-  const refusal = strangeParameter(query, ['prefix', 'after']) ?? misreadText({ query, target });
+function asksForEvents({ headers }: Request): boolean {
+  return namesType(headers.accept, 'text/event-stream');
+}
+
+/** Whether nothing lies between the position and the end. */
+function isAt({ revision, mark }: Position, last: Position, reached: number): boolean {
+  return mark === undefined ? revision === reached : revision === last.revision && mark === last.mark;
+}
+
+/**
+ * `Last-Event-ID` is where the client was cut off, so it is later than the `after` of the first connection. Clients that
+ * cannot set fields (polyfills over XMLHttpRequest across origins) send it as the query parameter `lastEventId`.
+ * Errors: QUERY_INVALID.
+ */
+function readQuery({ query, target, headers }: Request): { prefix: string; given: Given | undefined } {
+  const refusal =
+    strangeParameter(query, ['prefix', 'after', 'lastEventId']) ?? misreadText({ query, target });
   if (refusal !== undefined) throw new JackfieldError('QUERY_INVALID', refusal);
-  const after = wholeNumber(query.get('after'));
-  if (Number.isNaN(after)) {
-    throw new JackfieldError('QUERY_INVALID', 'The query parameter after is not a whole number from 0 on.');
-  }
   const prefix = query.get('prefix') ?? '';
-  const lastEventId = headers['last-event-id'];
-  if (lastEventId === undefined || lastEventId === '') return { prefix, after };
-  const [, revision = '', word] = /^(\d+)(?:-([0-9a-f]+))?$/.exec(lastEventId) ?? [];
-  const last = wholeNumber(revision);
-  const given = `Last-Event-ID ${JSON.stringify(lastEventId)}`;
-  if (last === undefined || Number.isNaN(last)) {
-    throw new JackfieldError('STORAGE_REVISION_UNKNOWN', `${given} is none.`);
+  const after = query.get('after');
+  if (after !== null && !/^\d{1,16}(?:-[0-9a-f]+)?$/.test(after)) {
+    throw new JackfieldError(
+      'QUERY_INVALID',
+      'The query parameter after is not an id of this feed, and not a whole number from 0 on.',
+    );
   }
-  // The same number means something else there, and what lay between would be missed without a word.
-  if (era === undefined && hasMarks) return { prefix, after: last, mark: word };
-  if (word !== era) throw new JackfieldError('STORAGE_HISTORY_GONE', `${given} is of a store that is gone.`);
-  return { prefix, after: last };
+  const lastEventId = headers['last-event-id'] || query.get('lastEventId') || undefined;
+  if (lastEventId !== undefined) return { prefix, given: { text: lastEventId, place: 'The last event ID' } };
+  return { prefix, given: after === null ? undefined : { text: after, place: 'The query parameter after' } };
 }

@@ -54,6 +54,12 @@ export interface HandleOptions {
    * that decides itself about them, by `Origin` or by a token in the body: a WebSocket, or a form that another site posts.
    */
   readonly crossSite?: 'allow';
+  /**
+   * Shown every refusal of a request to this handler before it is sent, whoever made it: an error that the handler threw,
+   * a hook, the overload limit, a deadline. `refusal` has a status of 400 or more and headers with names in lower case.
+   * Returning a response replaces it, for protocols whose clients give up at a status. `response` hooks run after it.
+   */
+  readonly refused?: (request: Request, refusal: ResponseParts) => ResponseValue | undefined;
   /** Answer only where nothing else matches the path; such a handler does not make the path exist for others. */
   readonly fallback?: boolean;
 }

@@ -184,6 +184,24 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
     return match.route.handler(forwarded);
   }
 
+  /**
+   * What the handler at the path makes of a refusal that is not the handler's own (`HandleOptions.refused`). Most make
+   * nothing of it. Never throws.
+   */
+  #refused(request: ExchangeRequest, answer: Answer): Answer {
+    const { registry } = this.#contributions;
+    if (!registry.hasRefusals || answer.status < 400 || request.dialect !== '') return answer;
+    const route = registry.routeAt(request.method, request.path);
+    if (route?.options.refused === undefined) return answer;
+    try {
+      const value = route.options.refused(request, toParts(answer));
+      return value === undefined ? answer : withoutLoss(answer, toAnswer(value));
+    } catch (error) {
+      this.#blame(route.plugin, error, request);
+      return answer;
+    }
+  }
+
   /** Where connections belong that this plugin takes over. */
   takenBy(plugin: string): TakenConnections | undefined {
     return this.#contributions.taken.get(plugin);
@@ -210,6 +228,7 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
       this.#inFlight++;
       request.forwarder = this;
     }
+    refusal.answer = this.#refused(request, refusal.answer);
     const { hooks } = this.#contributions;
     const hasError = error !== undefined && hooks.error.length > 0 && !request.errorHooks;
     if (!hasError && request.responseHooks >= hooks.response.length) return undefined;
@@ -228,7 +247,9 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
       for (const { plugin, fn } of errorHooks) {
         const isReplaced = await this.#runRefusalHook(exchange, refusal, plugin, () => fn(request, error));
         if (exchange.answered) return;
-        if (isReplaced) break;
+        if (!isReplaced) continue;
+        refusal.answer = this.#refused(request, refusal.answer);
+        break;
       }
     }
     while (request.responseHooks < response.length) {
@@ -449,7 +470,7 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
     for (const { plugin, fn } of this.#contributions.hooks[stage]) {
       mustGoOn(request);
       const answer = await this.#runHook(plugin, request, () => fn(request));
-      if (answer !== undefined) return answer;
+      if (answer !== undefined) return this.#refused(request, answer);
     }
     return undefined;
   }
@@ -495,10 +516,10 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
   /** An HttpError carries headers of a plugin, which may be as wrong as those of an answer. */
   #tell(request: ExchangeRequest, plugin: string, error: unknown): Answer {
     try {
-      return errorAnswer(error);
+      return this.#refused(request, errorAnswer(error));
     } catch (invalid) {
       this.#blame(plugin, invalid, request);
-      return errorAnswer(invalid);
+      return this.#refused(request, errorAnswer(invalid));
     }
   }
 
@@ -507,7 +528,7 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
     for (const { plugin, fn } of this.#contributions.hooks.error) {
       try {
         const answer = await this.#runHook(plugin, request, () => fn(request, error));
-        if (answer !== undefined) return withCode(answer, codeOf(error));
+        if (answer !== undefined) return this.#refused(request, withCode(answer, codeOf(error)));
       } catch (again) {
         // An error hook that fails must not start another round of error hooks.
         this.#blame(plugin, Blamed.is(again) ? again.error : again, request);

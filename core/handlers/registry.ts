@@ -105,11 +105,14 @@ export class Registry {
   readonly #anyMethod: Table;
   /** Whether some handler takes larger or smaller bodies than the others. */
   readonly hasBodyLimits: boolean;
+  /** Whether some handler has its own form of refusals. */
+  readonly hasRefusals: boolean;
 
   /** Errors: HANDLER_REPEATED. */
   constructor(routes: readonly Route[]) {
     this.routes = routes;
     this.hasBodyLimits = routes.some(({ options }) => options.maxBodyOctets !== undefined);
+    this.hasRefusals = routes.some(({ options }) => options.refused !== undefined);
     refuseRepeated(routes);
     const methods = new Set(routes.map(({ method }) => method).filter((method) => method !== '*'));
     for (const method of methods) {
@@ -148,19 +151,20 @@ export class Registry {
     return findIn(table, path) ?? (table.fallbacks === undefined ? undefined : findIn(table.fallbacks, path));
   }
 
-  /** What the handler of this request takes, in octets, where it says so. Decodes nothing, so it refuses nothing. */
+  /** As `find`, without its parameters: nothing is decoded, so nothing is refused. */
+  routeAt(method: string, path: string): Route | undefined {
+    const table = this.#tables.get(method) ?? this.#anyMethod;
+    return reach(table, path) ?? (table.fallbacks && reach(table.fallbacks, path));
+  }
+
+  /** The largest body that the handler of this request takes, in octets, if the handler sets one. */
   bodyLimit(method: string, path: string): number | undefined {
-    return this.#reached(method, path)?.options.maxBodyOctets;
+    return this.routeAt(method, path)?.options.maxBodyOctets;
   }
 
   /** Whether the handler of this request itself decides about pages of other sites. */
   allowsCrossSite(method: string, path: string): boolean {
-    return this.#reached(method, path)?.options.crossSite === 'allow';
-  }
-
-  #reached(method: string, path: string): Route | undefined {
-    const table = this.#tables.get(method) ?? this.#anyMethod;
-    return reach(table, path) ?? (table.fallbacks && reach(table.fallbacks, path));
+    return this.routeAt(method, path)?.options.crossSite === 'allow';
   }
 
   /** Whether a handler, but for fallbacks, takes methods here that nobody names. */

@@ -38,6 +38,15 @@ export function preferredType<Offer extends string>(
 }
 
 /**
+ * Whether the client names the type itself, not only by a wildcard, and does not refuse it.
+ * @param type In lower case.
+ */
+export function namesType(accept: string | undefined, type: string): boolean {
+  // Media types without an offer are the client's own ranges, those of weight 0 left out.
+  return accept !== undefined && negotiatorOf('accept', accept.toLowerCase()).mediaTypes().includes(type);
+}
+
+/**
  * @param accept The field value; undefined if there is none.
  * @returns The offer with the highest weight, of equal ones the first. Undefined if the content should be sent as it
  *   is: the client names no coding, none of these, or prefers `identity`.

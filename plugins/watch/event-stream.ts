@@ -5,18 +5,25 @@
  * Law of this file: nothing is read ahead. The next change is taken when the client has room for it, so a slow client
  * costs the one event that is on its way.
  */
-import type { WatchedChange } from '../../core/plugin-api.js';
-import { JackfieldError } from '../../core/plugin-api.js';
+import { JackfieldError, type Position, type WatchedChange } from '../../core/plugin-api.js';
+import { idOf } from './position.js';
+import { retryLine } from './refusal.js';
 
 export interface StreamOptions {
   /** Where the reader begins. */
-  readonly revision: number;
-  /** Of the change there, where it is known. */
-  readonly mark?: string | undefined;
+  readonly start: Position;
+  /** Why that is not where the client stood; the client learns it first. */
+  readonly lost: JackfieldError | undefined;
   /** Of the store, where it has one: part of every ID, as the mark of a change is. */
   readonly era: string | undefined;
   readonly prefix: string;
   readonly heartbeatMs: number;
+  readonly readFrom: (start: Position) => Reader;
+  /**
+   * The position after the last change. If present, a reader that lost its place goes on from there after an event `lost`;
+   * if not, the stream ends with an event `failure`.
+   */
+  readonly end: (() => Promise<Position>) | undefined;
 }
 
 export interface StreamListener {
@@ -34,26 +41,25 @@ const BEGIN_MS = 1_000;
 
 /** Not a generator: one that waits cannot be returned before what it waits for has come. */
 export class EventStream implements AsyncIterableIterator<string> {
-  readonly #reader: Reader;
+  #reader: Reader;
   readonly #options: StreamOptions;
   readonly #listener: StreamListener;
   /** What was asked of the reader and not yet used; it never rejects. */
   #step: Promise<Step> | undefined;
-  /** The revision up to which everything was read. */
-  #read: number;
-  /** Of the change with that revision. */
-  #mark: string | undefined;
-  /** What the client knows as its last event ID. */
+  /** Everything up to here was read. */
+  #read: Position;
+  /** The revision of the last event ID that the client has. */
   #told: number | undefined;
+  /** No change came after the last event `lost`: another loss now would not end by going on once more. */
+  #isFresh = false;
   #timer: NodeJS.Timeout | undefined;
   #isOver = false;
 
-  constructor(reader: Reader, options: StreamOptions, listener: StreamListener) {
-    this.#reader = reader;
+  constructor(options: StreamOptions, listener: StreamListener) {
     this.#options = options;
     this.#listener = listener;
-    this.#read = options.revision;
-    this.#mark = options.mark;
+    this.#read = options.start;
+    this.#reader = options.readFrom(options.start);
   }
 
   [Symbol.asyncIterator](): this {
@@ -69,22 +75,26 @@ export class EventStream implements AsyncIterableIterator<string> {
   }
 
   async next(): Promise<IteratorResult<string, undefined>> {
-    // An ID without data is no event, but from then on the client knows where to go on.
-    if (this.#told === undefined && !this.#isOver) return this.#given(this.#position());
+    // First of all, so that a client that is cut off before the first change still knows where to go on.
+    if (this.#told === undefined && !this.#isOver) {
+      const { lost } = this.#options;
+      return this.#given(retryLine() + (lost === undefined ? this.#position() : this.#lost(lost)));
+    }
     const silentUntil = performance.now() + this.#options.heartbeatMs;
     for (;;) {
       if (this.#isOver) return DONE;
       // A store that is busy under other prefixes must not keep this client without a sign.
       const left = silentUntil - performance.now();
       const step = left > 0 ? await this.#within(this.#ask(), left) : undefined;
-      if (step === undefined) return this.#given(this.#told === this.#read ? ':\n\n' : this.#position());
+      if (step === undefined)
+        return this.#given(this.#told === this.#read.revision ? ':\n\n' : this.#position());
       this.#step = undefined;
       if ('error' in step) return this.#failed(step.error);
       if (step.result.done === true) {
         await this.return();
         return DONE;
       }
-      const event = this.#event(step.result.value);
+      const event = this.#change(step.result.value);
       if (event !== undefined) return this.#given(event);
     }
   }
@@ -117,8 +127,24 @@ export class EventStream implements AsyncIterableIterator<string> {
     });
   }
 
-  /** The stream has begun, so no status can tell; the client learns it at the latest when it comes again. */
+  /** The stream has begun, so no status can say it. */
   async #failed(error: unknown): Promise<IteratorResult<string, undefined>> {
+    const { end } = this.#options;
+    if (end !== undefined && !this.#isOver && !this.#isFresh && isLoss(error)) {
+      try {
+        const position = await end();
+        if (this.#isOver) return DONE;
+        this.#read = position;
+        this.#reader = this.#options.readFrom(position);
+        return this.#given(this.#lost(error));
+      } catch (again) {
+        return this.#broken(again);
+      }
+    }
+    return this.#broken(error);
+  }
+
+  async #broken(error: unknown): Promise<IteratorResult<string, undefined>> {
     const over = this.#isOver;
     await this.return();
     if (over) return DONE;
@@ -126,30 +152,34 @@ export class EventStream implements AsyncIterableIterator<string> {
     return this.#given(`event: failure\ndata: ${JSON.stringify(toldOf(error))}\n\n`);
   }
 
+  /** With data: many clients forget the ID of an event that has none, Firefox among them. */
   #position(): string {
-    this.#told = this.#read;
-    return `${this.#id()}\n`;
+    return this.#event('position', { revision: this.#read.revision });
   }
 
-  /** Of what was read last. */
-  #id(): string {
-    const word = this.#options.era ?? this.#mark;
-    return word === undefined ? `id: ${this.#read}\n` : `id: ${this.#read}-${word}\n`;
+  /** Between the client's position and this one changes are missing. */
+  #lost(error: JackfieldError): string {
+    this.#isFresh = true;
+    return this.#event('lost', { revision: this.#read.revision, ...toldOf(error) });
+  }
+
+  /** With the ID of what was read last. */
+  #event(name: string, data: unknown): string {
+    this.#told = this.#read.revision;
+    return `id: ${idOf(this.#read, this.#options.era)}\nevent: ${name}\ndata: ${JSON.stringify(data)}\n\n`;
   }
 
   /** undefined where nothing of the change has the prefix. */
-  #event({ revision, mark, puts, deletes }: WatchedChange): string | undefined {
-    this.#read = revision;
-    this.#mark = mark;
+  #change({ revision, mark, puts, deletes }: WatchedChange): string | undefined {
+    this.#read = { revision, ...(mark === undefined ? {} : { mark }) };
+    this.#isFresh = false;
     const { prefix } = this.#options;
     const change = {
       revision,
       puts: puts.filter(({ key }) => key.startsWith(prefix)),
       deletes: deletes.filter((key) => key.startsWith(prefix)),
     };
-    if (change.puts.length + change.deletes.length === 0) return undefined;
-    this.#told = revision;
-    return `${this.#id()}event: change\ndata: ${JSON.stringify(change)}\n\n`;
+    return change.puts.length + change.deletes.length === 0 ? undefined : this.#event('change', change);
   }
 
   #given(value: string): IteratorResult<string, undefined> {
@@ -157,9 +187,21 @@ export class EventStream implements AsyncIterableIterator<string> {
   }
 }
 
+/** Whether a client that lists the entries again can go on. */
+function isLoss(error: unknown): error is JackfieldError {
+  return (
+    error instanceof JackfieldError &&
+    (error.code === 'STORAGE_HISTORY_GONE' || error.code === 'STORAGE_REVISION_UNKNOWN')
+  );
+}
+
 /** As other answers tell it: what is wrong with the store itself is for the log. */
-function toldOf(error: unknown): { readonly code: string; readonly message: string } {
-  if (!(error instanceof JackfieldError)) return { code: '', message: 'The feed broke off.' };
-  const { code, message } = error.status < 500 ? error : new JackfieldError(error.code);
-  return { code, message };
+function toldOf(error: unknown): {
+  readonly code: string;
+  readonly status: number;
+  readonly message: string;
+} {
+  if (!(error instanceof JackfieldError)) return { code: '', status: 500, message: 'The feed broke off.' };
+  const { code, status, message } = error.status < 500 ? error : new JackfieldError(error.code);
+  return { code, status, message };
 }

@@ -5,6 +5,8 @@ export interface SentEvent {
   readonly id?: string;
   readonly event?: string;
   readonly data?: string;
+  /** Milliseconds. */
+  readonly retry?: string;
   /** Only comments. */
   readonly comment?: true;
 }
@@ -24,9 +26,11 @@ export class EventSourceClient {
     this.#reader = response.body.getReader();
   }
 
-  static async connect(url: string, lastEventId?: string): Promise<EventSourceClient> {
+  /** @param accept As `EventSource` sends it; without it the client is any program. */
+  static async connect(url: string, lastEventId?: string, accept?: string): Promise<EventSourceClient> {
     const abort = new AbortController();
     const headers: Record<string, string> = lastEventId === undefined ? {} : { 'last-event-id': lastEventId };
+    if (accept !== undefined) headers.accept = accept;
     const client = new EventSourceClient(await fetch(url, { headers, signal: abort.signal }), abort);
     client.lastEventId = lastEventId;
     return client;
@@ -67,11 +71,12 @@ export class EventSourceClient {
 }
 
 function parsed(block: string): SentEvent {
-  const event: { id?: string; event?: string; data?: string } = {};
+  const event: { id?: string; event?: string; data?: string; retry?: string } = {};
   for (const line of block.split('\n')) {
     if (line.startsWith(':')) continue;
-    const [, name, value] = /^(id|event|data): ([\s\S]*)$/.exec(line) ?? [];
-    if (name !== 'id' && name !== 'event' && name !== 'data') throw new Error(`A strange line: ${line}`);
+    const [, name, value] = /^(id|event|data|retry): ([\s\S]*)$/.exec(line) ?? [];
+    if (name !== 'id' && name !== 'event' && name !== 'data' && name !== 'retry')
+      throw new Error(`A strange line: ${line}`);
     event[name] = value ?? '';
   }
   return Object.keys(event).length === 0 ? { comment: true } : event;

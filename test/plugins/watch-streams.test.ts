@@ -9,13 +9,13 @@ import { Counted, changeFrom, polled, watched } from './watched.js';
 test('in silence there are signs of life, and they tell how far the client has read', async (t) => {
   const { connect, put } = await watched(t, new MemoryAdapter(), { heartbeatMs: 20 });
   const client = await connect('?prefix=in');
-  t.deepEqual(await client.next(), { id: '0' });
+  t.like(await client.next(), { id: '0', event: 'position', data: '{"revision":0}' });
   t.deepEqual(await client.next(), { comment: true });
   await put('out', 'x');
   for (;;) {
     const event = await client.next();
     if (event?.comment !== true) {
-      t.deepEqual(event, { id: '1' });
+      t.deepEqual(event, { id: '1', event: 'position', data: '{"revision":1}' });
       break;
     }
   }
@@ -174,6 +174,7 @@ test('a feed that fails later says so and ends; the client learns the status whe
   const failure = await client.until('failure');
   t.deepEqual(failure?.data, {
     code: 'STORAGE_UNAVAILABLE',
+    status: 503,
     message: 'The store cannot be reached; nothing was changed.',
   });
   t.is(failure?.id, undefined, 'the client goes on from the last change');

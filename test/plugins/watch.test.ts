@@ -4,7 +4,7 @@ import { createServer } from '../../core/server.js';
 import type { StorageAdapter } from '../../core/storage/contract.js';
 import { LruAdapter } from '../../storage-adapters/lru.js';
 import { MemoryAdapter } from '../../storage-adapters/memory.js';
-import { Counted, changeFrom, watched } from './watched.js';
+import { Counted, changeFrom, polled, watched } from './watched.js';
 
 test('without a place to begin, the client is told where it stands, and then what comes', async (t) => {
   const { connect, put } = await watched(t);
@@ -13,7 +13,11 @@ test('without a place to begin, the client is told where it stands, and then wha
   t.is(client.response.status, 200);
   t.is(client.response.headers.get('content-type'), 'text/event-stream');
   t.is(client.response.headers.get('cache-control'), 'no-store');
-  t.deepEqual(await client.next(), { id: '1' });
+  t.is(client.response.headers.get('incremental'), '?1');
+  t.is(client.response.headers.get('x-accel-buffering'), 'no');
+  const { retry, ...first } = (await client.next()) ?? {};
+  t.deepEqual(first, { id: '1', event: 'position', data: '{"revision":1}' });
+  t.regex(retry ?? '', /^1[0-5]\d\d$/);
   await put('a', 'line\nbreak \u2028');
   const event = await client.next();
   t.is(event?.id, '2');
@@ -28,7 +32,7 @@ test('without a place to begin, the client is told where it stands, and then wha
 test('a commit is one event, however much it changes', async (t) => {
   const { connect, adapter, put } = await watched(t);
   await put('old', '1');
-  const client = await connect('?after=1');
+  const client = await connect();
   await adapter.commit({
     puts: [
       { key: 'a', value: '1' },
@@ -42,8 +46,11 @@ test('a commit is one event, however much it changes', async (t) => {
 
 test('what came behind `after` is told first', async (t) => {
   const { connect, put } = await watched(t);
-  for (const value of ['1', '2', '3']) await put('a', value);
-  const client = await connect('?after=1');
+  await put('a', '1');
+  const before = await connect();
+  await before.next();
+  for (const value of ['2', '3']) await put('a', value);
+  const client = await connect(`?after=${before.lastEventId}`);
   t.is((await changeFrom(client)).revision, 2);
   t.is((await changeFrom(client)).revision, 3);
 });
@@ -51,10 +58,15 @@ test('what came behind `after` is told first', async (t) => {
 test('Last-Event-ID is later than the `after` that a client began with', async (t) => {
   const { connect, put } = await watched(t);
   for (const value of ['1', '2', '3']) await put('a', value);
-  const before = await connect('?after=2');
-  await before.next();
+  const before = await connect('?after=0');
+  while (before.lastEventId?.startsWith('2-') !== true) await before.next();
   const client = await connect('?after=0', before.lastEventId);
   t.is((await changeFrom(client)).revision, 3);
+  // Polyfills that cannot set the field.
+  const asParameter = await connect(`?after=0&lastEventId=${before.lastEventId}`);
+  t.is((await changeFrom(asParameter)).revision, 3);
+  const both = await connect('?lastEventId=x', before.lastEventId);
+  t.is((await changeFrom(both)).revision, 3, 'the field counts');
   const fresh = await connect('?after=0', '');
   t.is((await changeFrom(fresh)).revision, 1, 'an empty one is none');
 });
@@ -86,29 +98,58 @@ test('what expires and what is evicted is told as deleted', async (t) => {
   t.like(await changeFrom(client), { revision: 5, deletes: ['a'] });
 });
 
-test('history that is gone is 410, a revision that was not reached 400, and nothing stays open', async (t) => {
-  class Short extends Counted {
-    constructor() {
-      super({ historyChanges: 2 });
-    }
+class Short extends Counted {
+  constructor() {
+    super({ historyChanges: 2 });
   }
+}
+
+test('history that is gone is 410, a revision that was not reached 400, and nothing stays open', async (t) => {
   const store = new Short();
-  const { put, url } = await watched(t, store);
+  const { connect, put, url } = await watched(t, store);
+  const client = await connect();
+  await client.next();
+  const [, era] = client.lastEventId?.split('-') ?? [];
+  client.close();
   for (const value of ['1', '2', '3', '4']) await put('a', value);
-  const gone = await fetch(`${url}?after=1`);
+  const gone = await fetch(`${url}?after=1-${era}`);
   t.is(gone.status, 410);
   t.regex(await gone.text(), /^Changes that long ago are no longer kept/);
-  const unknown = await fetch(`${url}?after=5`);
+  const unknown = await fetch(`${url}?after=5-${era}`);
   t.is(unknown.status, 400);
   t.regex(await unknown.text(), /^This store has not reached that revision/);
   t.is((await fetch(url, { headers: { 'last-event-id': 'x' } })).status, 400);
-  for (const query of ['?after=x', '?after=-1', '?since=1', '?after=1&after=2', '?prefix=%ff']) {
+  t.is((await fetch(`${url}?lastEventId=x`)).status, 400);
+  for (const query of [
+    '?after=x',
+    '?after=-1',
+    '?after=1-x',
+    '?since=1',
+    '?after=1&after=2',
+    '?prefix=%ff',
+  ]) {
     const refused = await fetch(url + query);
     t.is(refused.status, 400, query);
     t.regex(await refused.text(), /^The query of this request is not understood/);
   }
-  t.is(store.readers, 0);
+  await polled(() => store.readers === 0);
 });
+
+for (const adapter of [() => new MemoryAdapter(), () => new LruAdapter({ maxEntries: 9 })]) {
+  const { name } = adapter();
+  test(`${name}: a number without the word of this start may be of an earlier one, and counts as lost`, async (t) => {
+    const { put, url } = await watched(t, adapter());
+    for (const value of ['1', '2', '3']) await put('a', value);
+    for (const ask of [{ query: '?after=2' }, { query: '?lastEventId=2' }, { query: '', id: '2' }]) {
+      const headers: Record<string, string> = ask.id === undefined ? {} : { 'last-event-id': ask.id };
+      const refused = await fetch(url + ask.query, { headers });
+      t.is(refused.status, 410);
+      t.regex(await refused.text(), /Send ids as the feed sent them\.$/);
+    }
+    // Of another start.
+    t.is((await fetch(`${url}?after=2-abcdef`)).status, 410);
+  });
+}
 
 test('a store without a feed is told at start', async (t) => {
   const memory = new MemoryAdapter();

@@ -58,13 +58,17 @@ export async function watched(
   });
   const { port } = await server.listen();
   const url = `http://127.0.0.1:${port}/watch`;
-  const connect = async (query = '', lastEventId?: string) => {
-    const client = await EventSourceClient.connect(url + query, lastEventId);
+  const opened = async (query: string, lastEventId: string | undefined, accept?: string) => {
+    const client = await EventSourceClient.connect(url + query, lastEventId, accept);
     clients.push(client);
     return client;
   };
+  const connect = (query = '', lastEventId?: string) => opened(query, lastEventId);
+  /** As `EventSource` does. */
+  const connectAsBrowser = (query = '', lastEventId?: string) =>
+    opened(query, lastEventId, 'text/event-stream');
   const put = (key: string, value: string) => adapter.commit({ puts: [{ key, value }] });
-  return { server, adapter, connect, put, port, url };
+  return { server, adapter, connect, connectAsBrowser, put, port, url };
 }
 
 export async function changeFrom(client: EventSourceClient): Promise<Change> {
