@@ -2,7 +2,8 @@
  * One client of the change feed while connections are cut, and the server is killed, restarted, reloaded and overloaded.
  * Every write has its own revision, so the events themselves show a gap or a repetition.
  */
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import path from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { tempFolder } from '../core/temp-folder.js';
@@ -22,13 +23,20 @@ export type OpenFeed = (t: ExecutionContext, origin: string) => Promise<() => Pr
 /** In the page and in the packages that have the interface of `EventSource`. */
 export const NAMES = ['position', 'lost', 'change', 'failure'] as const;
 
-const PAGE = `<!doctype html><title>feed</title><script>
+const page = (head: string, name: string) => `<!doctype html><title>feed</title>${head}<script>
 const seen = [];
-const source = new EventSource('/watch');
+const source = new ${name}('/watch');
 for (const name of ${JSON.stringify(NAMES)})
   source.addEventListener(name, ({ lastEventId, data }) => seen.push({ name, id: lastEventId, data: JSON.parse(data) }));
 source.onerror = () => seen.push({ name: 'error', id: '', data: source.readyState });
 </script>`;
+
+/** The second is for the package that programs for browsers use in its place. */
+const POLYFILL = createRequire(import.meta.url).resolve('event-source-polyfill');
+const PAGES = {
+  'pages/feed.html': page('', 'EventSource'),
+  'pages/polyfill.html': page('<script src="polyfill.js"></script>', 'EventSourcePolyfill'),
+};
 
 const HISTORY = 8;
 
@@ -68,7 +76,7 @@ export class FeedRun {
     openFeed: OpenFeed,
     storage: 'json-file' | 'memory' = 'json-file',
   ): Promise<FeedRun> {
-    const folder = await tempFolder(t, { 'pages/feed.html': PAGE });
+    const folder = await tempFolder(t, { ...PAGES, 'pages/polyfill.js': await readFile(POLYFILL) });
     const run = new FeedRun(t, folder, await Gate.make(t), storage);
     await run.begin();
     await run.open();

@@ -4,9 +4,9 @@ import { type Browser, browserTest } from '../support/browser.js';
 import { noticesRestart, type OpenFeed, type Seen, survivesEverything } from './feed-run.js';
 
 const inPage =
-  (browser: Browser): OpenFeed =>
+  (browser: Browser, page = 'feed'): OpenFeed =>
   async (_t, origin) => {
-    await browser.goto(`${origin}/pages/feed.html`);
+    await browser.goto(`${origin}/pages/${page}.html`);
     // The page pushes nothing else into it.
     return async () => (await browser.evaluate('seen')) as readonly Seen[];
   };
@@ -22,3 +22,7 @@ for (const name of ['chromium', 'firefox'] as const) {
     noticesRestart(t, inPage(browser)),
   );
 }
+
+browserTest(test, 'chromium', 'event-source-polyfill misses no change either', (t, browser) =>
+  survivesEverything(t, inPage(browser, 'polyfill')),
+);
