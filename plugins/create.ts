@@ -9,7 +9,7 @@ import { readPairs, storeOfClient } from './shared/pairs.js';
 
 const WRONG_METHOD: ResponseParts = {
   status: 404,
-  headers: { Allow: 'POST' },
+  headers: { Allow: 'POST', 'Cache-Control': 'no-store' },
   body: 'Select the appropriate method(Create mode => POST)',
 };
 const KEY_EXISTS: ResponseParts = { status: 400, body: 'The key already exists!' };

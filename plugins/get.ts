@@ -11,9 +11,8 @@ import {
   type ResponseParts,
   type Storage,
 } from '../core/plugin-api.js';
-import { boundedPage, isBounded, listed } from './shared/bounded-page.js';
+import { boundedPage } from './shared/bounded-page.js';
 import { preferredType } from './shared/negotiation.js';
-
 import { type PageQuery, readPageQuery, targetOfNext, WHOLE_LISTING } from './shared/page-query.js';
 
 /** A form of the listing: what stands before, between and behind the entries. */
@@ -29,9 +28,14 @@ interface Form {
 /** In the order of the server's own preference. */
 const TYPES = ['text/plain', 'application/json'] as const;
 
+/** A cache asks each time: without the field some keep a 200 for minutes, and an entry can change at any moment. */
+function headersFor(type: string): Readonly<Record<string, string>> {
+  return Object.freeze({ 'Content-Type': type, 'Cache-Control': 'no-cache', Vary: 'Accept' });
+}
+
 const FORMS = {
   'text/plain': {
-    headers: Object.freeze({ 'Content-Type': 'text/plain; charset=utf-8', Vary: 'Accept' }),
+    headers: headersFor('text/plain; charset=utf-8'),
     empty: 'No data in DB',
     opening: 'The data in DB is as follows. \n\n',
     between: '\n\n',
@@ -40,7 +44,7 @@ const FORMS = {
   },
   // By hand: an object of JavaScript would move keys like "1" to the front and lose one like "__proto__".
   'application/json': {
-    headers: Object.freeze({ 'Content-Type': 'application/json', Vary: 'Accept' }),
+    headers: headersFor('application/json'),
     empty: '{}',
     opening: '{',
     between: ',',
@@ -49,8 +53,11 @@ const FORMS = {
   },
 } as const satisfies Record<(typeof TYPES)[number], Form>;
 
-/** Entries asked from the store at once while the whole listing is streamed: some ten KiB of usual entries. */
+/** Entries of one part of a listing that is streamed, at the most: some ten KiB of usual entries. */
 const ENTRIES_PER_READ = 256;
+
+/** As every error of the server. */
+const REFUSAL_HEADERS = Object.freeze({ 'Cache-Control': 'no-store' });
 
 /** What is sent at once of a listing that is streamed. */
 const PIECE_CHARACTERS = 262_144;
@@ -63,11 +70,11 @@ export default definePlugin({
     handle('GET', '/', (request) => {
       // Most requests have no query, and making a URLSearchParams for them would be the dearest step of all.
       const query = request.target.includes('?') ? readPageQuery(request) : WHOLE_LISTING;
-      if ('refusal' in query) return { status: 400, body: query.refusal };
+      if ('refusal' in query) return { status: 400, headers: REFUSAL_HEADERS, body: query.refusal };
 
       const form = FORMS[preferredType(request.headers.accept, TYPES)];
       const page = pageOf(query, query.after);
-      const listing = query.limit === undefined ? listed(storage, page) : boundedPage(storage, page);
+      const listing = boundedPage(storage, page);
       // A store in memory answers at once, and then so do we: no promise is made.
       return 'entries' in listing
         ? answer(storage, path, query, form, listing)
@@ -84,14 +91,8 @@ function answer(
   listing: Listing,
 ): ResponseParts {
   const { headers } = form;
-  if (query.limit === undefined) {
-    const isSmall = listing.next === undefined && isBounded(listing.entries);
-    return {
-      headers,
-      body: isSmall ? textOf(form, listing.entries) : stream(storage, query, form, listing),
-    };
-  }
   if (listing.next === undefined) return { headers, body: textOf(form, listing.entries) };
+  if (query.limit === undefined) return { headers, body: stream(storage, query, form, listing) };
   const link = `<${targetOfNext(path, query, listing.next)}>; rel="next"`;
   return { headers: { ...headers, Link: link }, body: textOf(form, listing.entries) };
 }
@@ -108,7 +109,11 @@ async function* stream(
   first: Listing,
 ): AsyncGenerator<string> {
   let started = false;
-  for (let listing = first; ; listing = await storage.list(pageOf(query, listing.next))) {
+  for (
+    let listing = first;
+    ;
+    listing = await boundedPage(storage, pageOf(query, listing.next), listing.entries)
+  ) {
     // A page can be empty where its entries were deleted or expired since the one before was read.
     for (const text of piecesOf(form, listing.entries)) {
       yield (started ? form.between : form.opening) + text;

@@ -4,6 +4,9 @@
  */
 import { definePlugin } from '../core/plugin-api.js';
 
+/** As every error of the server. */
+const HEADERS = Object.freeze({ 'Cache-Control': 'no-store' });
+
 export default definePlugin({
   name: 'post',
   setup({ handle, prefix }) {
@@ -13,6 +16,7 @@ export default definePlugin({
       '*',
       ({ path }) => ({
         status: 404,
+        headers: HEADERS,
         // The path itself gets here only where no plugin took it: then it is no use to send the client there.
         body:
           path === create

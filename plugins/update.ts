@@ -9,7 +9,7 @@ import { type Pair, readPairs, storeOfClient } from './shared/pairs.js';
 
 const WRONG_METHOD: ResponseParts = {
   status: 404,
-  headers: { Allow: 'PUT' },
+  headers: { Allow: 'PUT', 'Cache-Control': 'no-store' },
   body: 'Select the appropriate method(Update mode => PUT)',
 };
 const IN_PART: ResponseParts = {

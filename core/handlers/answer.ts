@@ -7,7 +7,7 @@ import type { ResponseBody, ResponseParts, ResponseValue } from '../api/answer.j
 import { ERRORS, type ErrorCode, JackfieldError } from '../errors.js';
 import { abandon, expectErrors, isTaken } from '../exchange/answer-source.js';
 import { strangeSentence } from '../known-members.js';
-import { type AnswerFields, checkedFields, onlyType } from './answer-fields.js';
+import { type AnswerFields, checkedFields, deriveFields, onlyType } from './answer-fields.js';
 import { type AnswerTrailers, toTrailers } from './answer-trailers.js';
 import { type HandOver, toHandOver } from './hand-over.js';
 import { HttpError } from './http-error.js';
@@ -32,6 +32,12 @@ export interface Answer {
 
 const TEXT = 'text/plain; charset=utf-8';
 const TEXT_FIELDS = onlyType(TEXT);
+/**
+ * A cache may keep a 404, 405, 410, 414 or 501 without being allowed to (RFC 9110 §15.1), and then the resource stays absent
+ * there after it was made. So no error is stored, whatever its status.
+ */
+const NO_STORE = ['Cache-Control', 'no-store'] as const;
+const ERROR_FIELDS = deriveFields(TEXT_FIELDS, () => true, NO_STORE);
 const OCTET_FIELDS = onlyType('application/octet-stream');
 
 /** A refusal by the server itself while hooks work on it. */
@@ -220,11 +226,11 @@ function checkLength(value: string, body: unknown): number {
 export function errorAnswer(error: unknown): Answer {
   const code = codeOf(error);
   if (error instanceof HttpError)
-    return withCode(checked(error.status, error.headers, error.message, TEXT), code);
+    return withCode(unstored(checked(error.status, error.headers, error.message, TEXT)), code);
   const told = isOurs(error) ? error : new JackfieldError('HANDLER_FAILED');
   const { status, closes: close } = told;
   const body = sentenceFor(told);
-  return withCode({ status, fields: TEXT_FIELDS, body, contentLength: undefined, close }, code);
+  return withCode({ status, fields: ERROR_FIELDS, body, contentLength: undefined, close }, code);
 }
 
 /** Undefined for an HttpError without one. Another copy may have codes that this one does not know. */
@@ -239,6 +245,13 @@ export function codeOf(error: unknown): ErrorCode | undefined {
 /** A hook that makes a success of an error has dealt with it: its answer reports none. */
 export function withCode(answer: Answer, code: ErrorCode | undefined): Answer {
   return code === undefined || answer.status < 400 ? answer : { ...answer, code };
+}
+
+/** The same answer, kept by no cache unless the plugin says otherwise. */
+function unstored(answer: Answer): Answer {
+  const { fields } = answer;
+  const says = fields.raw.some((name, at) => at % 2 === 0 && name.toLowerCase() === 'cache-control');
+  return says ? answer : { ...answer, fields: deriveFields(fields, () => true, NO_STORE) };
 }
 
 /**

@@ -12,7 +12,7 @@ import { isEntityTag } from '../http/entity-tag.js';
 import { evaluatePreconditions, mayBePartial, type Validators } from '../http/preconditions.js';
 import { mustKnow } from '../known-members.js';
 import { type Answer, errorAnswer } from './answer.js';
-import { checkedFields, deriveFields } from './answer-fields.js';
+import { deriveFields } from './answer-fields.js';
 import { FileBody } from './file.js';
 
 /** The answer of a handler to GET or HEAD, or what the conditions of the request make of it. */
@@ -69,7 +69,7 @@ function partial(headers: Request['headers'], answer: Answer, validators: Valida
 
 function unsatisfiable(size: number, close: boolean): Answer {
   const answer = errorAnswer(new JackfieldError('RANGE_NOT_SATISFIABLE'));
-  const fields = checkedFields({ 'Content-Range': `bytes */${size}` }, answer.fields.defaultType);
+  const fields = deriveFields(answer.fields, () => true, ['Content-Range', `bytes */${size}`]);
   return { ...answer, fields, close };
 }
 

@@ -13,19 +13,33 @@ import {
 
 /** Of keys and values together; as JSON up to six times as much, for a page of nothing but control characters. */
 const MOST_CHARACTERS = 4_194_304;
-/** Asked for before it is known how large they are. */
-const ENTRIES_AT_FIRST = 100;
+/** Asked for before anything is known of their size: 16 MiB at worst, if values have a mebibyte each. */
+const ENTRIES_AT_FIRST = 16;
 
-/** At least one entry, however large, where there is any. Errors: those of the store. */
-export async function boundedPage(storage: Storage, page: Page): Promise<Listing> {
+/**
+ * At least one entry, however large, if there is any. At once, without a promise, if the store answers at once.
+ * @param before Entries of the page before: how large they are says how many to ask for.
+ * Errors: those of the store.
+ */
+export function boundedPage(
+  storage: Storage,
+  page: Page,
+  before: readonly Entry[] = [],
+): MaybePromise<Listing> {
+  const limit = fitting(MOST_CHARACTERS, before.length, before.length === 0 ? 0 : charactersIn(before));
+  const first = listed(storage, { ...page, limit: Math.min(page.limit, limit) });
+  // Most listings end here, and cost nothing more.
+  if ('entries' in first && first.next === undefined && isBounded(first.entries)) return first;
+  return grown(storage, page, first);
+}
+
+/** Asks for as many more as fit, if they are as large as those before. */
+function grown(storage: Storage, page: Page, first: MaybePromise<Listing>): MaybePromise<Listing> {
   const entries: Entry[] = [];
   let used = 0;
-  let { after } = page;
-  for (;;) {
-    const left = page.limit - entries.length;
-    const fitting = used === 0 ? ENTRIES_AT_FIRST : ((MOST_CHARACTERS - used) * entries.length) / used;
-    const limit = Math.max(1, Math.min(left, Math.floor(fitting)));
-    const listing = await listed(storage, { ...page, ...(after === undefined ? {} : { after }), limit });
+
+  /** @returns the page once it is complete. */
+  const take = (listing: Listing): Listing | undefined => {
     for (const entry of listing.entries) {
       used += charactersOf(entry);
       const last = entries.at(-1);
@@ -33,13 +47,31 @@ export async function boundedPage(storage: Storage, page: Page): Promise<Listing
       entries.push(entry);
     }
     if (listing.next === undefined) return { entries };
-    if (entries.length === page.limit) return { entries, next: listing.next };
-    after = listing.next;
-  }
+    return entries.length === page.limit ? { entries, next: listing.next } : undefined;
+  };
+  const more = (after: number): MaybePromise<Listing> => {
+    const limit = fitting(MOST_CHARACTERS - used, entries.length, used);
+    return listed(storage, { ...page, after, limit: Math.min(page.limit - entries.length, limit) });
+  };
+  const goOn = (listing: MaybePromise<Listing>): MaybePromise<Listing> => {
+    for (let one = listing; ; ) {
+      if (!('entries' in one)) return one.then((settled) => goOn(settled));
+      const whole = take(one);
+      if (whole !== undefined) return whole;
+      // `take` asks for more only where the store has named the place.
+      one = more(one.next ?? 0);
+    }
+  };
+  return goOn(first);
+}
+
+/** How many entries have so many characters, if they are like `count` entries with `used`. At least 1. */
+function fitting(characters: number, count: number, used: number): number {
+  return used === 0 ? ENTRIES_AT_FIRST : Math.max(1, Math.floor((characters * count) / used));
 }
 
 /** `storage.list` with the prefix of a client, whose mistake it is if that is too long. */
-export function listed(storage: Storage, page: Page): MaybePromise<Listing> {
+function listed(storage: Storage, page: Page): MaybePromise<Listing> {
   try {
     return storage.list(page);
   } catch (error) {
@@ -47,10 +79,14 @@ export function listed(storage: Storage, page: Page): MaybePromise<Listing> {
   }
 }
 
-export function isBounded(entries: readonly Entry[]): boolean {
+function isBounded(entries: readonly Entry[]): boolean {
+  return charactersIn(entries) <= MOST_CHARACTERS;
+}
+
+function charactersIn(entries: readonly Entry[]): number {
   let characters = 0;
   for (const entry of entries) characters += charactersOf(entry);
-  return characters <= MOST_CHARACTERS;
+  return characters;
 }
 
 function charactersOf({ key, value }: Entry): number {

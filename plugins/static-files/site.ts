@@ -37,6 +37,11 @@ class SiteFiles {
   readonly #mount: Mount;
   readonly #base: string;
   readonly #headers: Readonly<Record<string, string>>;
+  /**
+   * Of redirects and listings. They have no validator, so a cache that guessed would show a folder as it was; files have
+   * one.
+   */
+  readonly #ofFolder: Readonly<Record<string, string>>;
 
   constructor(root: string, mount: Mount, base: string) {
     this.#root = root;
@@ -44,6 +49,8 @@ class SiteFiles {
     this.#base = base;
     const { cacheControl, headers } = mount;
     this.#headers = { ...headers, ...(cacheControl === undefined ? {} : { 'Cache-Control': cacheControl }) };
+    const says = nameIn(this.#headers, 'cache-control') in this.#headers;
+    this.#ofFolder = says ? this.#headers : { ...this.#headers, 'Cache-Control': 'no-cache' };
   }
 
   async expectFallback(): Promise<void> {
@@ -66,7 +73,7 @@ class SiteFiles {
       if (ofFolder === undefined) return this.#sendFallback(requested, request);
       // No segment is empty, so this cannot be read as the name of another host (`//example.com`).
       if (ofFolder === 'slash')
-        return { status: 308, headers: { ...this.#headers, Location: `${requested}/${queryOf(target)}` } };
+        return { status: 308, headers: { ...this.#ofFolder, Location: `${requested}/${queryOf(target)}` } };
       return ofFolder;
     }
     return this.#sendFallback(requested, request);
@@ -118,7 +125,7 @@ class SiteFiles {
     );
     return {
       headers: {
-        ...this.#headers,
+        ...this.#ofFolder,
         'Content-Type': 'text/html; charset=utf-8',
         // A name of a file is nobody's script, whatever a browser makes of it.
         'Content-Security-Policy': "default-src 'none'",
