@@ -24,13 +24,13 @@ function apply({ puts, deletes }) {
 }
 
 /**
- * One connection. The revision comes before the first event, so nothing is missed between the feed and the listing.
+ * One connection. The position comes before the listing, so nothing is missed between the two.
  * @param {string | undefined} lastEventId
  */
 async function follow(lastEventId) {
   const headers = lastEventId === undefined ? {} : { 'Last-Event-ID': lastEventId };
   const answer = await fetch(`${base}/watch`, { headers: /** @type {Record<string, string>} */ (headers) });
-  // 410: changes were missed that are no longer kept. 400: another store. Either way: begin anew.
+  // 410: changes were missed that are no longer kept. 400: another store. In both cases list again.
   if (answer.status === 410 || answer.status === 400) return undefined;
   if (answer.body === null || !answer.ok) throw new Error(`${answer.status}: ${await answer.text()}`);
   if (lastEventId === undefined) await list();
