@@ -44,7 +44,7 @@ test('it replaces what a hook or an error refuses, not what the handler answers'
     });
   }
   const { get, log } = await serve(t, {
-    plugins: [{ use: own }, { use: hooks }, { use: handlers({ '/other': () => 'x' }) }],
+    plugins: [{ use: own }, { use: hooks }, { use: handlers({ 'GET /other': () => 'x' }) }],
   });
   t.like(await get('/own/fine?hook=no'), { status: 200, body: 'not 403: no' });
   t.like(await get('/other?hook=no'), { status: 403, body: 'no' });
