@@ -6,7 +6,8 @@ import { createRequire } from 'node:module';
 
 /** What we call of the package, which has no types for the second argument. */
 interface Negotiator {
-  mediaTypes(available: readonly string[]): string[];
+  /** @param available Without it, what the client names. */
+  mediaTypes(available?: readonly string[]): string[];
   /** @param options `preferred`: which of equally weighted codings comes first. */
   encodings(available: readonly string[], options?: { readonly preferred: readonly string[] }): string[];
 }

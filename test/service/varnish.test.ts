@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { createServer } from '../../core/server.js';
+import { reportMissing } from '../support/missing.js';
 
 const PROGRAM = 'varnishd';
 const isInstalled = spawnSync(PROGRAM, ['-V'], { stdio: 'ignore' }).status === 0;
@@ -91,5 +92,4 @@ if (isInstalled) {
     t.regex(await next(), /event: change/);
     await reader?.cancel();
   });
-} else if (process.env.CI) test(title, (t) => t.fail(`${PROGRAM} is not installed`));
-else test.skip(title, () => {});
+} else reportMissing(test, `${title}: ${PROGRAM} is not installed`);
