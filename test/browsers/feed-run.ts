@@ -44,6 +44,8 @@ function config(storage: 'json-file' | 'memory', heartbeatMs: number, maxInFligh
   const path = storage === 'json-file' ? { path: 'data.json' } : {};
   return JSON.stringify({
     storage: { adapter: storage, options: { historyChanges: HISTORY, ...path } },
+    // A busy machine takes long to import the plugins.
+    limits: { setupTimeoutMs: 60_000 },
     plugins: [
       'keys',
       { use: 'watch', options: { heartbeatMs } },
