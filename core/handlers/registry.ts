@@ -53,6 +53,7 @@ const OPTIONS = Object.keys({
   maxBodyOctets: true,
   state: true,
   crossSite: true,
+  refused: true,
   fallback: true,
 } satisfies Record<keyof HandleOptions, true>);
 
@@ -61,7 +62,7 @@ function checkOptions(options: HandleOptions, taker: string): void {
   if (typeof options !== 'object' || options === null)
     throw new TypeError(`The options of ${taker} are not an object.`);
   mustKnow(options, OPTIONS, `handle of ${taker}`);
-  const { registeredMethodsOnly, allow, maxBodyOctets = 0, state, crossSite, fallback } = options;
+  const { registeredMethodsOnly, allow, maxBodyOctets = 0, state, crossSite, refused, fallback } = options;
   if (crossSite !== undefined && crossSite !== 'allow')
     throw new TypeError(`crossSite of ${taker} is "allow" or left out: ${String(crossSite)}.`);
   if (!Number.isSafeInteger(maxBodyOctets) || maxBodyOctets < 0)
@@ -73,6 +74,8 @@ function checkOptions(options: HandleOptions, taker: string): void {
     throw new TypeError(`allow of ${taker} is not a list of methods.`);
   if (state !== undefined && typeof state !== 'function')
     throw new TypeError(`state of ${taker} is not a function.`);
+  if (refused !== undefined && typeof refused !== 'function')
+    throw new TypeError(`refused of ${taker} is not a function.`);
 }
 
 export interface Match {
