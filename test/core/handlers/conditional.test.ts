@@ -41,7 +41,9 @@ test('RFC 9110 §15.4.5: 304 keeps what a cache has to know and has neither body
   t.deepEqual(fields, {
     etag: '"v1"',
     'cache-control': 'max-age=60',
+    connection: 'keep-alive',
     'content-location': '/v1',
+    'keep-alive': 'timeout=64',
     vary: 'Accept',
     'x-frame-options': 'DENY',
   });
