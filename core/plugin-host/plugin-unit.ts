@@ -18,7 +18,6 @@ import type { MaybePromise } from '../maybe-promise.js';
 import { TOKENS } from '../tokens.js';
 import { type LoadedPlugin, type PluginOrigin, tooLate } from './load-plugins.js';
 import { plugMarked } from './marks.js';
-import { openedNow, openedSince } from './opened-since.js';
 import { PendingCalls } from './pending-calls.js';
 import type { PromiseTrace } from './promise-trace.js';
 import { normalPrefix, scopedClaims, scopedHook } from './scope.js';
@@ -116,9 +115,7 @@ export class PluginUnit {
   async setUp(): Promise<void> {
     const started = performance.now();
     const { plugin } = this;
-    const { server, setupTimeoutMs, trace } = this.#services;
-    // Behind a server that answers, exchanges open more than the set-up does.
-    const before = server.dispatcher === undefined ? openedNow() : undefined;
+    const { setupTimeoutMs, trace } = this.#services;
     const named = plugin.location === '' ? `"${plugin.name}"` : `"${plugin.name}" at ${plugin.location}`;
     let late: JackfieldError | undefined;
     try {
@@ -128,9 +125,6 @@ export class PluginUnit {
         late = tooLate(named, setupTimeoutMs, {
           calls: this.#calls.names,
           places: trace?.places(plugin.file) ?? [],
-          // A hint, for want of anything better. The timer of the deadline is ours.
-          opened:
-            before === undefined || this.#calls.names.length > 0 ? [] : openedSince([...before, 'Timeout']),
         });
         return late;
       });
