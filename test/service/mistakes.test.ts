@@ -31,13 +31,13 @@ const BUILT_IN = `Built in are ${(await listBuiltIn(PLUGINS)).join(', ')}`;
 
 const MISTAKES: Readonly<Record<string, Mistake>> = {
   'an address of another machine': {
-    config: withPlugins('get'),
+    config: withPlugins('head', 'get'),
     argv: ['--host', '192.0.2.1', '--port', '0'],
     says: 'The address is not one of this machine: 192.0.2.1. Choose one of this machine with --host or "listen.host", for example 127.0.0.1. [ADDRESS_NOT_AVAILABLE]',
     debug: /\[cause\]: Error: listen EADDRNOTAVAIL/,
   },
   'a host that nobody knows': {
-    config: withPlugins('get'),
+    config: withPlugins('head', 'get'),
     argv: ['--host', 'no-such-host.invalid', '--port', '0'],
     says: 'The address is not one of this machine: no-such-host.invalid. Choose one of this machine with --host or "listen.host", for example 127.0.0.1. [ADDRESS_NOT_AVAILABLE]',
   },
@@ -251,7 +251,7 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
   },
   'a plugin without a setup function': {
     ...plugin('export default { name: "p", set_up() {} };'),
-    says: 'This is not a plugin: ./p.js at jackfield.config.json:1:32 has no setup function. A plugin is { name, setup } and may have version, needs and options. [PLUGIN_INVALID]',
+    says: 'This is not a plugin: ./p.js at jackfield.config.json:1:32 has "set_up"; did you mean "setup"? A plugin is { name, setup } and may have version, needs and options. [PLUGIN_INVALID]',
   },
   'a plugin without a name': {
     ...plugin('export default { setup() {} };'),

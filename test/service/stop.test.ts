@@ -31,7 +31,7 @@ export default {
 };`;
 
 const CONFIG = JSON.stringify({
-  plugins: ['get', 'post', 'create', 'end', './gate.js'],
+  plugins: ['head', 'get', 'post', 'create', 'end', './gate.js'],
 });
 
 async function gated(t: ExecutionContext) {

@@ -27,7 +27,7 @@ export default {
 };`,
   'jackfield.config.json': JSON.stringify({
     limits: { blockedLoopMs: 100 },
-    plugins: ['get', { use: './spinner.js', as: 'whirl' }],
+    plugins: ['head', 'get', { use: './spinner.js', as: 'whirl' }],
   }),
 };
 
