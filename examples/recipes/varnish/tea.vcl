@@ -1,0 +1,53 @@
+# /etc/varnish/default.vcl
+vcl 4.1;
+
+import std;
+
+backend tea {
+    .host = "127.0.0.1";
+    .port = "10000";
+    .connect_timeout = 5s;
+    # Longer than limits.handlerTimeoutMs, 10 seconds by default.
+    .first_byte_timeout = 60s;
+    # How long a stream of events may be silent.
+    .between_bytes_timeout = 60s;
+    .probe = {
+        # The Host field has to be one of allowedHosts, so the request is written out.
+        .request =
+            "GET /health/ready HTTP/1.1"
+            "Host: tea.example.com"
+            "Connection: close";
+        .interval = 2s;
+        .timeout = 1s;
+    }
+}
+
+sub vcl_recv {
+    # Varnish appends the client to X-Forwarded-For before this line. Jackfield believes all of these fields.
+    set req.http.X-Forwarded-For = client.ip;
+    # Varnish has no TLS: this is the field of the TLS proxy in front of it, if there is one.
+    set req.http.X-Forwarded-Proto = "http";
+    set req.http.X-Forwarded-Host = req.http.Host;
+    unset req.http.Forwarded;
+
+    if (req.http.Upgrade) {
+        return (pipe);
+    }
+    # Without this line the built-in VCL pipes methods that it does not know, and later requests on that connection
+    # pass without these rules.
+    if (req.method != "GET" && req.method != "HEAD") {
+        return (pass);
+    }
+    # Streams of events are never cached, and two clients never share one.
+    if (req.http.Accept ~ "text/event-stream") {
+        return (pass);
+    }
+}
+
+sub vcl_pipe {
+    # Varnish replaces Connection otherwise, and a WebSocket handshake fails.
+    if (req.http.Upgrade) {
+        set bereq.http.Upgrade = req.http.Upgrade;
+        set bereq.http.Connection = req.http.Connection;
+    }
+}

@@ -1,0 +1,178 @@
+/** Each reverse proxy of examples/recipes, started with the file of its recipe in front of the server of the recipe. */
+import { once } from 'node:events';
+import { cp, mkdtemp, rm } from 'node:fs/promises';
+import http from 'node:http';
+import path from 'node:path';
+import { json, text } from 'node:stream/consumers';
+import test, { type ExecutionContext } from 'ava';
+import { WebSocket } from 'ws';
+import { readConfig } from '../../core/config/config-file.js';
+import { createServer, definePlugin } from '../../core/index.js';
+import { ROOT } from '../repository.js';
+import { reportMissing } from '../support/missing.js';
+import { isInstalled, REVERSE_PROXIES, startReverseProxy } from '../support/reverse-proxies.js';
+
+const HOST = 'tea.example.com';
+
+/** What a proxy asks of the server besides the requests of the tests. */
+class Checks {
+  readonly #waiting: ((status: number) => void)[] = [];
+  readonly #statuses: number[] = [];
+
+  add(status: number): void {
+    const waiting = this.#waiting.shift();
+    if (waiting === undefined) this.#statuses.push(status);
+    else waiting(status);
+  }
+
+  next(): Promise<number> {
+    const status = this.#statuses.shift();
+    if (status !== undefined) return Promise.resolve(status);
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+}
+
+/** A handler waits here until its client has seen something. */
+class Gate {
+  #open: () => void = () => {};
+  readonly opened = new Promise<void>((resolve) => {
+    this.#open = resolve;
+  });
+
+  open(): void {
+    this.#open();
+  }
+}
+
+interface Site {
+  readonly port: number;
+  readonly checks: Checks;
+  readonly gate: Gate;
+}
+
+async function siteOf(t: ExecutionContext, name: string): Promise<Site> {
+  const proxy = REVERSE_PROXIES[name]!;
+  // Inside the repository, where the package finds itself.
+  const folder = await mkdtemp(path.join(ROOT, 'dist/recipe-'));
+  t.teardown(() => rm(folder, { recursive: true, force: true }));
+  await cp(path.join(ROOT, 'examples/recipes', name), folder, { recursive: true });
+  await cp(path.join(ROOT, 'examples/web/chat.js'), path.join(folder, 'chat.js'));
+  const { config, source } = await readConfig(undefined, folder);
+  const checks = new Checks();
+  const gate = new Gate();
+  const probe = definePlugin({
+    name: 'probe',
+    setup({ handle, hook }) {
+      handle('*', '/echo/*', async ({ method, target, body }) => {
+        let octets = 0;
+        for await (const part of body) octets += part.length;
+        return { json: { method, target, octets } };
+      });
+      handle('GET', '/events', () => ({
+        headers: { 'Content-Type': 'text/event-stream' },
+        body: (async function* () {
+          yield 'data: first\n\n';
+          await gate.opened;
+          yield 'data: second\n\n';
+        })(),
+      }));
+      hook('close', ({ path }, { status }) => {
+        if (path === '/health/ready') checks.add(status);
+      });
+    },
+  });
+  const sockets = { use: 'websocket', options: { mounts: [{ path: '/chat', module: './chat.js' }] } };
+  const listen = name === 'nginx' ? config.listen : { port: 0 };
+  const plugins = [...(config.plugins ?? []), sockets, probe];
+  const server = createServer({ ...config, ...(listen && { listen }), plugins }, { source });
+  t.teardown(() => server.close());
+  const { port: origin } = await server.listen();
+  return { port: await startReverseProxy(t, proxy, folder, origin), checks, gate };
+}
+
+/** Sends a request through the proxy. @returns its answer, as soon as the head has come. */
+async function ask(
+  { port }: Site,
+  method: string,
+  target: string,
+  { headers = {}, body }: { headers?: Record<string, string>; body?: Buffer } = {},
+): Promise<http.IncomingMessage> {
+  const request = http.request({
+    host: '127.0.0.1',
+    port,
+    method: 'GET',
+    path: target,
+    headers: { Host: HOST, ...(body && { 'Content-Length': body.length }), ...headers },
+    agent: false,
+  });
+  // Node refuses methods that are not in its list, and so is given one afterwards.
+  request.method = method;
+  request.end(body);
+  const [answer] = await once(request, 'response');
+  return answer;
+}
+
+for (const [name, proxy] of Object.entries(REVERSE_PROXIES)) {
+  if (!isInstalled(proxy)) {
+    reportMissing(test, `recipes: ${name} is not installed`);
+    continue;
+  }
+  const throughProxy = (title: string, run: (t: ExecutionContext, site: Site) => Promise<void>): void => {
+    test.serial(`recipes: ${name}: ${title}`, async (t) => run(t, await siteOf(t, name)));
+  };
+
+  throughProxy('the server knows the client, whatever fields that forges', async (t, site) => {
+    const forged = {
+      'X-Forwarded-For': '192.0.2.7',
+      'X-Forwarded-Proto': 'https',
+      'X-Forwarded-Host': 'evil.example',
+      Forwarded: 'for=192.0.2.8;proto=https;host=evil.example',
+    };
+    t.deepEqual(await json(await ask(site, 'GET', '/who', { headers: forged })), {
+      remoteAddress: '127.0.0.1',
+      protocol: 'http',
+      host: HOST,
+    });
+  });
+
+  throughProxy('methods and paths arrive as they were sent', async (t, site) => {
+    for (const method of ['PUT', 'DELETE', 'PATCH', 'QUERY', 'PURGE', 'FROBNICATE']) {
+      const target = '/echo/a%2Fb%20c?d=%2F';
+      t.deepEqual(await json(await ask(site, method, target)), { method, target, octets: 0 }, method);
+    }
+  });
+
+  throughProxy('an event arrives before the next one is written', async (t, site) => {
+    const answer = await ask(site, 'GET', '/events', { headers: { Accept: 'text/event-stream' } });
+    const reader = answer.setEncoding('utf8')[Symbol.asyncIterator]();
+    t.is((await reader.next()).value, 'data: first\n\n');
+    site.gate.open();
+    t.is((await reader.next()).value, 'data: second\n\n');
+    t.true((await reader.next()).done);
+  });
+
+  throughProxy('a WebSocket is opened and carries messages', async (t, site) => {
+    const socket = new WebSocket(`ws://127.0.0.1:${site.port}/chat`, { headers: { Host: HOST } });
+    await once(socket, 'open');
+    socket.send('tea');
+    const [message] = await once(socket, 'message');
+    t.is(String(message), 'tea');
+    socket.close();
+    await once(socket, 'close');
+  });
+
+  throughProxy('a body up to the limit arrives whole, and a larger one is 413', async (t, site) => {
+    const body = Buffer.alloc(1_048_576, 'x');
+    const { octets } = (await json(await ask(site, 'POST', '/echo/', { body }))) as { octets: number };
+    t.is(octets, body.length);
+    const tooLarge = Buffer.alloc(body.length + 1, 'x');
+    t.is((await ask(site, 'POST', '/echo/', { body: tooLarge })).statusCode, 413);
+  });
+
+  if (name === 'nginx' || name === 'apache') continue;
+  throughProxy('its health checks are answered 200', async (t, site) => {
+    t.is(await site.checks.next(), 200);
+    t.is(await site.checks.next(), 200);
+    t.is(await text(await ask(site, 'GET', '/health/live')), '{"status":"live"}');
+  });
+}
