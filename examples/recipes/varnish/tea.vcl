@@ -1,8 +1,6 @@
 # /etc/varnish/default.vcl
 vcl 4.1;
 
-import std;
-
 backend tea {
     .host = "127.0.0.1";
     .port = "10000";
@@ -19,6 +17,8 @@ backend tea {
             "Connection: close";
         .interval = 2s;
         .timeout = 1s;
+        # Begin as healthy; otherwise requests before the first check are answered 503.
+        .initial = 3;
     }
 }
 
@@ -38,9 +38,22 @@ sub vcl_recv {
     if (req.method != "GET" && req.method != "HEAD") {
         return (pass);
     }
-    # Streams of events are never cached, and two clients never share one.
+    # Varnish asks for gzip on behalf of these clients too, and then holds events back to unpack them in large pieces.
+    if (req.http.Accept-Encoding !~ "gzip") {
+        return (pass);
+    }
+    # Two clients never share a stream of events.
     if (req.http.Accept ~ "text/event-stream") {
         return (pass);
+    }
+}
+
+sub vcl_backend_response {
+    # Varnish keeps a response that says nothing about caching for two minutes. Two lines, as Varnish has no other way to
+    # say "do not keep it, and do not let other clients wait for it".
+    if (!beresp.http.Cache-Control && !beresp.http.Expires) {
+        set beresp.ttl = 120s;
+        set beresp.uncacheable = true;
     }
 }
 
