@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import http from 'node:http';
+import net from 'node:net';
 import path from 'node:path';
 import { json, text } from 'node:stream/consumers';
 import { constants, createGunzip } from 'node:zlib';
@@ -142,6 +143,19 @@ for (const [name, proxy] of Object.entries(REVERSE_PROXIES)) {
       protocol: 'http',
       host: HOST,
     });
+  });
+
+  throughProxy('a request after a refused upgrade cannot forge its fields either', async (t, { port }) => {
+    const socket = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+    const head = (target: string, fields: string): string =>
+      `GET ${target} HTTP/1.1\r\nHost: ${HOST}\r\n${fields}\r\n`;
+    // Not a handshake: the version and the key are missing.
+    socket.write(head('/chat', 'Connection: Upgrade\r\nUpgrade: websocket\r\n'));
+    socket.write(head('/who', 'X-Forwarded-For: 192.0.2.7\r\nConnection: close\r\n'));
+    const received = await text(socket);
+    socket.destroy();
+    t.regex(received, /^HTTP\/1\.1 4\d\d /);
+    t.false(received.includes('192.0.2.7'), received);
   });
 
   throughProxy('methods and paths arrive as they were sent', async (t, site) => {

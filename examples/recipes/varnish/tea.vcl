@@ -30,7 +30,7 @@ sub vcl_recv {
     set req.http.X-Forwarded-Host = req.http.Host;
     unset req.http.Forwarded;
 
-    if (req.http.Upgrade) {
+    if (req.http.Upgrade ~ "(?i)^websocket$") {
         return (pipe);
     }
     # Without this line the built-in VCL pipes methods that it does not know, and later requests on that connection
@@ -58,9 +58,8 @@ sub vcl_backend_response {
 }
 
 sub vcl_pipe {
-    # Varnish replaces Connection otherwise, and a WebSocket handshake fails.
-    if (req.http.Upgrade) {
-        set bereq.http.Upgrade = req.http.Upgrade;
-        set bereq.http.Connection = req.http.Connection;
-    }
+    # From here on Varnish looks at nothing that the client sends. With "close" the server ends the connection unless it
+    # switches to the other protocol, so no later request passes with forged fields.
+    set bereq.http.Connection = "upgrade, close";
+    set bereq.http.Upgrade = req.http.Upgrade;
 }
