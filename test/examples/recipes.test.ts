@@ -6,6 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
 import http from 'node:http';
+import { createRequire } from 'node:module';
 import path from 'node:path';
 import { json } from 'node:stream/consumers';
 import test, { type ExecutionContext } from 'ava';
@@ -185,4 +186,17 @@ test('recipes: container: every instruction is one, lists are JSON, and the comm
   t.deepEqual(command, ['node_modules/.bin/jackfield', 'serve', '--host', '0.0.0.0']);
   t.deepEqual(check?.slice(0, 2), ['node', '-e']);
   t.is(spawnSync(process.execPath, ['--check', '-'], { input: check?.[2] }).status, 0);
+});
+
+test('recipes: process-managers: pm2 gives the drain its time, and starts one process', (t) => {
+  const require = createRequire(import.meta.url);
+  const { apps } = require(recipe('process-managers/ecosystem.config.cjs')) as {
+    apps: { script: string; exec_mode: string; kill_timeout: number }[];
+  };
+  t.is(apps.length, 1);
+  const [{ script, exec_mode, kill_timeout }] = apps as [(typeof apps)[0]];
+  t.is(exec_mode, 'fork');
+  t.true(kill_timeout > DEFAULT_LIMITS.shutdownTimeoutMs);
+  const { bin } = require(path.join(ROOT, 'package.json')) as { bin: { jackfield: string } };
+  t.is(script, `node_modules/jackfield/${bin.jackfield}`);
 });
