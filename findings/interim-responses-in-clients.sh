@@ -62,6 +62,8 @@ class New {
 }
 JAVA
 
+javac Old.java New.java
+
 # reads COMMAND...: the most of 0, 1, 2, 8 and 9 interim responses after which it still reads the 200.
 reads() {
   local most=none count
@@ -72,6 +74,6 @@ reads() {
 }
 python="http.client $(reads /usr/bin/python3 http_client.py), urllib $(reads /usr/bin/python3 urllib_.py)"
 python="$python, requests $(reads /usr/bin/python3 requests_.py)"
-java="HttpURLConnection $(reads java Old.java), HttpClient $(reads java New.java)"
+java="HttpURLConnection $(reads java Old), HttpClient $(reads java New)"
 seen "$python, LWP $(reads perl lwp.pl), PHP $(reads php php.php), $java" \
   'http.client 0, urllib 0, requests 0, LWP 0, PHP 1, HttpURLConnection 0, HttpClient 8'

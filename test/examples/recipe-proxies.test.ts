@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import http from 'node:http';
+import https from 'node:https';
 import net from 'node:net';
 import path from 'node:path';
 import { json, text } from 'node:stream/consumers';
@@ -60,7 +61,7 @@ async function copyOf(t: ExecutionContext, name: string): Promise<string> {
   return folder;
 }
 
-async function siteOf(t: ExecutionContext, name: string): Promise<Site> {
+async function siteOf(t: ExecutionContext, name: string, { tls = false } = {}): Promise<Site> {
   const proxy = REVERSE_PROXIES[name]!;
   const folder = await copyOf(t, name);
   await cp(path.join(ROOT, 'examples/web/chat.js'), path.join(folder, 'chat.js'));
@@ -97,7 +98,7 @@ async function siteOf(t: ExecutionContext, name: string): Promise<Site> {
   const server = createServer({ ...config, ...(listen && { listen }), plugins }, { source });
   t.teardown(() => server.close());
   const { port: origin } = await server.listen();
-  return { port: await startReverseProxy(t, proxy, folder, origin), checks, gate };
+  return { port: await startReverseProxy(t, proxy, folder, origin, { tls }), checks, gate };
 }
 
 /** Sends a request through the proxy. @returns its answer, as soon as the head has come. */
@@ -144,6 +145,17 @@ for (const [name, proxy] of Object.entries(REVERSE_PROXIES)) {
       host: HOST,
     });
   });
+
+  // Varnish has no TLS.
+  if (name !== 'varnish')
+    test.serial(`recipes: ${name}: the server knows that its client speaks TLS`, async (t) => {
+      const { port } = await siteOf(t, name, { tls: true });
+      const headers = { Host: HOST, 'X-Forwarded-Proto': 'http' };
+      const options = { host: '127.0.0.1', port, path: '/who', headers, servername: HOST, agent: false };
+      const request = https.get({ ...options, rejectUnauthorized: false });
+      const [answer] = await once(request, 'response');
+      t.deepEqual(await json(answer), { remoteAddress: '127.0.0.1', protocol: 'https', host: HOST });
+    });
 
   throughProxy('a request after a refused upgrade cannot forge its fields either', async (t, { port }) => {
     const socket = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true });

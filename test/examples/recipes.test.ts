@@ -7,8 +7,9 @@ import { once } from 'node:events';
 import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
 import http from 'node:http';
 import { createRequire } from 'node:module';
+import net from 'node:net';
 import path from 'node:path';
-import { json } from 'node:stream/consumers';
+import { json, text } from 'node:stream/consumers';
 import test, { type ExecutionContext } from 'ava';
 import { readConfig } from '../../core/config/config-file.js';
 import { DEFAULT_LIMITS } from '../../core/config/limits.js';
@@ -199,4 +200,15 @@ test('recipes: process-managers: pm2 gives the drain its time, and starts one pr
   t.true(kill_timeout > DEFAULT_LIMITS.shutdownTimeoutMs);
   const { bin } = require(path.join(ROOT, 'package.json')) as { bin: { jackfield: string } };
   t.is(script, `node_modules/jackfield/${bin.jackfield}`);
+});
+
+test('recipes: haproxy: "option httpchk" alone is answered 405, as its page says', async (t) => {
+  const { config, source } = await readConfig(undefined, recipe('haproxy'));
+  const plugins = config.plugins?.filter((one) => one !== './who.js') ?? [];
+  const server = createServer({ ...config, listen: { port: 0 }, plugins }, { source });
+  t.teardown(() => server.close());
+  const { port = 0 } = await server.listen();
+  const socket = net.connect(port, '127.0.0.1');
+  socket.end('OPTIONS / HTTP/1.0\r\n\r\n');
+  t.regex(await text(socket), /^HTTP\/1\.1 405 /);
 });

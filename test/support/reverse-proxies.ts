@@ -5,6 +5,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import path from 'node:path';
 import type { ExecutionContext } from 'ava';
+import { ONE } from './certificates.js';
 
 interface ReverseProxy {
   /** Its file in the folder of the recipe. */
@@ -12,7 +13,7 @@ interface ReverseProxy {
   /** A command that exits with 0 if the program is installed. */
   readonly installed: readonly [string, ...string[]];
   /** Replaces the address in its file, and writes what else it needs to `folder`. @returns the command to start it. */
-  prepare(file: string, port: number, folder: string): Promise<readonly [string, ...string[]]>;
+  prepare(file: string, port: number, folder: string, tls: boolean): Promise<readonly [string, ...string[]]>;
 }
 
 const MODULES = '/usr/lib/apache2/modules';
@@ -21,8 +22,11 @@ export const REVERSE_PROXIES: Readonly<Record<string, ReverseProxy>> = {
   nginx: {
     file: 'nginx.conf',
     installed: ['nginx', '-v'],
-    prepare: async (file, port, folder) => {
-      const site = file.replace('/srv/tea-house', folder).replace('listen 80;', `listen 127.0.0.1:${port};`);
+    prepare: async (file, port, folder, tls) => {
+      const certificate = `ssl_certificate ${folder}/tea.crt; ssl_certificate_key ${folder}/tea.key`;
+      const site = file
+        .replace('/srv/tea-house', folder)
+        .replace('listen 80;', `listen 127.0.0.1:${port}${tls ? ` ssl; ${certificate}` : ''};`);
       const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
         (name) => `${name}_temp_path ${folder}/${name};`,
       );
@@ -37,16 +41,19 @@ export const REVERSE_PROXIES: Readonly<Record<string, ReverseProxy>> = {
   haproxy: {
     file: 'haproxy.cfg',
     installed: ['haproxy', '-v'],
-    prepare: async (file, port, folder) => {
-      await writeFile(`${folder}/whole.cfg`, file.replace('bind :80', `bind 127.0.0.1:${port}`));
+    prepare: async (file, port, folder, tls) => {
+      // As in the line that is a comment in the file.
+      const address = `127.0.0.1:${port}${tls ? ` ssl crt ${folder}/tea.pem alpn h2,http/1.1` : ''}`;
+      await writeFile(`${folder}/whole.cfg`, file.replace('bind :80', `bind ${address}`));
       return ['haproxy', '-db', '-f', `${folder}/whole.cfg`];
     },
   },
   apache: {
     file: 'tea.conf',
     installed: ['apache2', '-v'],
-    prepare: async (file, port, folder) => {
-      const names = ['mpm_event', 'authz_core', 'proxy', 'proxy_http', 'headers', 'deflate', 'filter'];
+    prepare: async (file, port, folder, tls) => {
+      const secure = `SSLEngine on\nSSLCertificateFile ${folder}/tea.crt\nSSLCertificateKeyFile ${folder}/tea.key\n`;
+      const names = ['ssl', 'mpm_event', 'authz_core', 'proxy', 'proxy_http', 'headers', 'deflate', 'filter'];
       await mkdir(`${folder}/htdocs`);
       await writeFile(
         `${folder}/whole.conf`,
@@ -59,7 +66,7 @@ export const REVERSE_PROXIES: Readonly<Record<string, ReverseProxy>> = {
          ErrorLog ${folder}/error.log
          DocumentRoot ${folder}/htdocs
          Listen 127.0.0.1:${port}
-         ${file.replace('<VirtualHost *:80>', `<VirtualHost 127.0.0.1:${port}>`)}`,
+         ${file.replace('<VirtualHost *:80>', `<VirtualHost 127.0.0.1:${port}>\n${tls ? secure : ''}`)}`,
       );
       return ['apache2', '-D', 'FOREGROUND', '-f', `${folder}/whole.conf`];
     },
@@ -76,9 +83,11 @@ export const REVERSE_PROXIES: Readonly<Record<string, ReverseProxy>> = {
   caddy: {
     file: 'Caddyfile',
     installed: ['caddy', 'version'],
-    prepare: async (file, port, folder) => {
+    prepare: async (file, port, folder, tls) => {
+      const own = tls ? `tls ${folder}/tea.crt ${folder}/tea.key\n` : '';
+      const address = `${tls ? 'https' : 'http'}://tea.example.com:${port}`;
       const options = `{\n admin off\n auto_https off\n storage file_system ${folder}/caddy\n}\n`;
-      const site = file.replace('\ntea.example.com {', `\nhttp://tea.example.com:${port} {\n bind 127.0.0.1`);
+      const site = file.replace('\ntea.example.com {', `\n${address} {\n bind 127.0.0.1\n${own}`);
       await writeFile(`${folder}/whole.caddyfile`, options + site);
       return ['caddy', 'run', '--adapter', 'caddyfile', '--config', `${folder}/whole.caddyfile`];
     },
@@ -93,6 +102,7 @@ export function isInstalled({ installed: [program, ...options] }: ReverseProxy):
  * Starts a proxy with the file of its recipe; the end of the test ends it.
  * @param folder A fresh copy of the folder of the recipe.
  * @param origin The port of the server, in the place of 10000.
+ * @param tls Whether clients speak TLS, as the page of the recipe says.
  * @returns the port it listens on.
  */
 export async function startReverseProxy(
@@ -100,13 +110,18 @@ export async function startReverseProxy(
   { file, prepare }: ReverseProxy,
   folder: string,
   origin: number | undefined,
+  { tls = false } = {},
 ): Promise<number> {
+  await writeFile(`${folder}/tea.crt`, ONE.cert);
+  await writeFile(`${folder}/tea.key`, ONE.key);
+  await writeFile(`${folder}/tea.pem`, ONE.cert + ONE.key);
   const port = await freePort();
   const text = await readFile(path.join(folder, file), 'utf8');
   const [program, ...options] = await prepare(
     text.replace(/(?<=127\.0\.0\.1:|\.port = ")10000/, String(origin)),
     port,
     folder,
+    tls,
   );
   const child = spawn(program, options, { stdio: ['ignore', 'ignore', 'pipe'] });
   let printed = '';
