@@ -530,6 +530,26 @@ test('an answer that is cut is cut for the client too', async (t) => {
   }
 });
 
+test('RFC 9112 §8: a body that ends with its connection is cut for the client too if the upstream resets', async (t) => {
+  const { ask } = await proxied(t);
+  const { client, connection } = await ask(request('GET /'));
+  connection.send('HTTP/1.1 200 OK', 'Content-Type: text/plain', '', 'abc');
+  await client.receive('abc');
+  connection.socket.resetAndDestroy();
+  const rest = await client.closed();
+  t.false(rest.endsWith('0\r\n\r\n'));
+});
+
+test('a body that ends with its connection is cut for the client too if the upstream falls silent', async (t) => {
+  const { ask } = await proxied(t, { idleTimeoutMs: 50 });
+  const { client, connection } = await ask(request('GET /'));
+  connection.send('HTTP/1.1 200 OK', 'Content-Type: text/plain', '', 'abc');
+  const all = await client.closed();
+  t.regex(all, /abc/);
+  t.false(all.endsWith('0\r\n\r\n'));
+  await connection.closed();
+});
+
 test('an upstream that is not there is 502, and does not tell who it is', async (t) => {
   const gone = net.createServer().listen(0, '127.0.0.1');
   await once(gone, 'listening');
