@@ -112,12 +112,12 @@ function copyOfFields(fields: unknown, before: readonly string[]): ShownResponse
     const lower = lowerName(name);
     const value = fields[name];
     if (lower === 'connection' || lower === 'content-length') return undefined;
-    if ((lower === 'etag' || lower === 'last-modified') && value !== valueOf(before, lower)) return undefined;
+    if ((lower === 'etag' || lower === 'last-modified') && value !== fieldOf(before, lower)) return undefined;
     if (typeof value === 'string') copy[lower] = value;
     else if (isSeveral(value)) copy[lower] = [...value];
     else return undefined;
   }
-  const losesType = copy['content-type'] === undefined && valueOf(before, 'content-type') !== undefined;
+  const losesType = copy['content-type'] === undefined && fieldOf(before, 'content-type') !== undefined;
   return losesType ? undefined : copy;
 }
 
@@ -133,7 +133,7 @@ function isSeveral(value: unknown): value is readonly string[] {
 }
 
 /** @param name In lower case. */
-function valueOf(fields: readonly string[], name: string): string | undefined {
+function fieldOf(fields: readonly string[], name: string): string | undefined {
   for (let at = 0; at < fields.length; at += 2) if (fields[at]!.toLowerCase() === name) return fields[at + 1];
   return undefined;
 }
