@@ -1,13 +1,13 @@
 /**
  * From a request to its answer: host check → hooks → registry → handler → check of what it returned.
  *
- * Law of this file: `dispatch` never throws and never rejects. Whatever a plugin does, an answer comes of it, and what
- * a plugin did wrong is in the log under its name.
+ * Law of this file: `dispatch` never throws and never rejects. Whatever a plugin does, it still produces an
+ * answer, and the log names the plugin that did something wrong. `hooks.ts` runs the hooks.
  */
 
 import type { ResponseValue } from '../api/answer.js';
 import type { Unread } from '../api/plugin.js';
-import { JackfieldError } from '../errors.js';
+import { type ErrorCode, JackfieldError } from '../errors.js';
 import type { Dispatching, Exchange } from '../exchange/exchange.js';
 import type { ExchangeRequest, Forwarder } from '../exchange/exchange-request.js';
 import type { TakenConnections } from '../exchange/taken-connections.js';
@@ -51,7 +51,7 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
   readonly #crossSite: 'refuse' | 'allow';
   readonly #hooks: HookRunner;
   readonly #hasHooks: boolean;
-  /** Whether somebody wants to know how exchanges end. */
+  /** Whether a plugin wants to know how exchanges end. */
   readonly watchesClose: boolean;
   /** Exchanges that began here and are not over. */
   #inFlight = 0;
@@ -137,7 +137,7 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
     this.log.error({ dialect: dialect.name, err: error }, 'A dialect failed while it read a head.');
   }
 
-  /** Answers at once where nothing on the way waits. */
+  /** Answers at once if nothing on the way returns a promise. */
   dispatch(request: ExchangeRequest): MaybePromise<Answer> {
     this.#inFlight++;
     request.forwarder = this;
@@ -158,10 +158,7 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
     return match.route.handler(forwarded);
   }
 
-  /**
-   * What the handler at the path makes of a refusal that is not the handler's own (`HandleOptions.refused`). Most make
-   * nothing of it. Never throws.
-   */
+  /** A refusal that is not the handler's own, in the form that the handler gives it (`HandleOptions.refused`). Never throws. */
   #refused(request: ExchangeRequest, answer: Answer): Answer {
     const { registry } = this.#contributions;
     if (!registry.hasRefusals || answer.status < 400 || request.dialect !== '') return answer;
@@ -176,12 +173,12 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
     }
   }
 
-  /** Where connections belong that this plugin takes over. */
+  /** The connections that this plugin has taken over. */
   takenBy(plugin: string): TakenConnections | undefined {
     return this.#contributions.taken.get(plugin);
   }
 
-  /** Resolves when every exchange that began here is over; for one that a reload has replaced, so none begins any more. */
+  /** Resolves when every exchange that began here is over. To be called when a reload has replaced it, so that none begins any more. */
   idle(): Promise<void> {
     this.#idle ??= new Promise((resolve) => {
       this.#whenIdle = resolve;
@@ -191,9 +188,9 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
   }
 
   /**
-   * Runs the hooks for a refusal that the server made by itself. They work on `refusal` until the exchange is
-   * answered; an answer of a plugin that is still on its way meets no more of them.
-   * @param error What `error` hooks are called with; without, none is.
+   * Runs the hooks for a refusal by the server itself. They work on `refusal` until the exchange is answered; an answer
+   * of a plugin that is still on its way meets none of them.
+   * @param error For `error` hooks; without it, none is called.
    * @returns a promise if a hook has to be waited for. Never throws nor rejects.
    */
   refuse(exchange: Exchange, refusal: Refusal, error?: JackfieldError): MaybePromise<void> {
@@ -288,7 +285,7 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
     }
   }
 
-  /** Each promise on the way costs, so there is one. */
+  /** Each promise on the way costs time, so there is one. */
   #later(value: Promise<ResponseValue>, request: ExchangeRequest, plugin: string): Promise<Answer> {
     const failed = (error: unknown) => this.#failed(request, blamed(plugin, error));
     // A thenable of another library becomes a promise here.
@@ -365,21 +362,23 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
     }
   }
 
-  /** Error hooks, then the answer that tells the error. */
+  /** The answer of an error hook, or one that reports the error. Never throws nor rejects. */
   #failed(request: ExchangeRequest, thrown: unknown): MaybePromise<Answer> {
     const { plugin, error } = Blamed.is(thrown) ? thrown : { plugin: 'jackfield', error: thrown };
     let expected: boolean;
+    let code: ErrorCode | undefined;
     try {
       expected = isExpected(error);
+      code = codeOf(error);
     } catch {
-      // A proxy, say, that throws whatever it is asked.
+      // A proxy, for example, that throws on every access.
       return this.#failed(request, new Blamed(plugin, new TypeError('It threw what cannot be looked at.')));
     }
     if (!expected) logFault(this.log, plugin, error, request);
     // An error of a request that was refused or lost meanwhile is answered to nobody.
     const answer = request.isAborted ? undefined : this.#hooks.failed(request, error);
     if (answer === undefined) return this.#tell(request, plugin, error);
-    const told = (by: Answer) => this.#refused(request, withCode(by, codeOf(error)));
+    const told = (by: Answer) => this.#refused(request, withCode(by, code));
     return answer instanceof Promise
       ? answer.then((late) => (late === undefined ? this.#tell(request, plugin, error) : told(late)))
       : told(answer);
