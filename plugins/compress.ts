@@ -63,8 +63,7 @@ export default definePlugin({
 
     hook('response', (request, response) => {
       if (request.dialect !== '' || request.method === 'CONNECT') return undefined;
-      // `response.headers` of a hook is always a plain object with names in lower case.
-      const headers = (response.headers ?? {}) as Fields;
+      const { headers } = response;
       const accept = request.headers['accept-encoding'];
       const coding = preferredCoding(accept, codings);
       if (response.status === 304) return notModified(response, headers, coding);

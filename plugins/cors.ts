@@ -128,8 +128,7 @@ export default definePlugin({
       // For everybody it is the same whoever asks, so that a cache may give it to anyone.
       const isAllowedOne = origins === '*' || (origin !== undefined && isAllowed(origin));
       const isPreflight = request.method === 'OPTIONS' && 'access-control-request-method' in request.headers;
-      // `response.headers` of a hook is always a plain object with names in lower case.
-      const before = response.headers as Readonly<Record<string, string | readonly string[]>>;
+      const before = response.headers;
       return {
         ...response,
         headers: {

@@ -40,6 +40,12 @@ export interface ResponseParts {
   readonly takeOver?: TakeOver;
 }
 
+/** A response as hooks are shown it. A hook that changes only a part returns the others with it. */
+export interface ShownResponse extends Omit<ResponseParts, 'headers' | 'json'> {
+  /** Names in lower case; a list for several field lines. The hook's own copy. */
+  readonly headers: Readonly<Record<string, string | readonly string[]>>;
+}
+
 /**
  * What a handler may return. A string is 200 `text/plain; charset=utf-8`, bytes and streams are 200
  * `application/octet-stream`; Node streams and web streams are async iterables.

@@ -5,7 +5,7 @@ import type { Dialect } from '../http/dialect.js';
 import type { Log } from '../log.js';
 import type { MaybePromise } from '../maybe-promise.js';
 import type { Change, CommitResult, Committed, StorageAdapter } from '../storage/contract.js';
-import type { CurrentState, ResponseParts, ResponseValue } from './answer.js';
+import type { CurrentState, ResponseValue, ShownResponse } from './answer.js';
 import type { ParamsOf, Request } from './request.js';
 
 /** The store as plugins see it: every call is checked at the core's door. `watch` is there where `supports` says so. */
@@ -59,7 +59,7 @@ export interface HandleOptions {
    * a hook, the overload limit, a deadline. `refusal` has a status of 400 or more and headers with names in lower case.
    * Returning a response replaces it, for protocols whose clients give up at a status. `response` hooks run after it.
    */
-  readonly refused?: (request: Request, refusal: ResponseParts) => ResponseValue | undefined;
+  readonly refused?: (request: Request, refusal: ShownResponse) => ResponseValue | undefined;
   /** Answer only where nothing else matches the path; such a handler does not make the path exist for others. */
   readonly fallback?: boolean;
 }
@@ -131,7 +131,7 @@ export interface Hooks {
   crossSite(request: Request): boolean | undefined;
   request(request: Request): MaybePromise<ResponseValue | undefined | void>;
   handler(request: Request): MaybePromise<ResponseValue | undefined | void>;
-  response(request: Request, response: ResponseParts): MaybePromise<ResponseValue | undefined | void>;
+  response(request: Request, response: ShownResponse): MaybePromise<ResponseValue | undefined | void>;
   error(request: Request, error: unknown): MaybePromise<ResponseValue | undefined | void>;
   close(request: Request, outcome: Outcome): MaybePromise<void>;
   unread(unread: Unread): MaybePromise<void>;

@@ -216,7 +216,8 @@ export function checkField(name: string, value: unknown): string {
   return lower;
 }
 
-function lowerName(name: string): string {
+/** Errors: HANDLER_ANSWER_INVALID, if it is not a token or belongs to the connection. */
+export function lowerName(name: string): string {
   return NAMES.get(name) ?? checkName(name);
 }
 

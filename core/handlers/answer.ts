@@ -3,7 +3,7 @@
  * values cannot inject lines, framing fields stay the core's own, a status is one.
  */
 
-import type { ResponseBody, ResponseParts, ResponseValue } from '../api/answer.js';
+import type { ResponseBody, ResponseParts, ResponseValue, ShownResponse } from '../api/answer.js';
 import { ERRORS, type ErrorCode, JackfieldError } from '../errors.js';
 import { abandon, expectErrors, isTaken } from '../exchange/answer-source.js';
 import { strangeSentence } from '../known-members.js';
@@ -288,8 +288,8 @@ export function replaceAnswer(before: Answer, by: Answer): Answer {
   return withCode({ ...by, contentLength, close: by.close || before.close }, before.code);
 }
 
-/** The parts that a response hook is shown. */
-export function toParts({ status, fields: { raw }, body, handOver, trailers }: Answer): ResponseParts {
+/** What a response hook is shown. */
+export function toParts({ status, fields: { raw }, body, handOver, trailers }: Answer): ShownResponse {
   const headers: Record<string, string | string[]> = Object.create(null);
   for (let at = 0; at < raw.length; at += 2) {
     const name = raw[at]!.toLowerCase();
