@@ -119,12 +119,12 @@ test('another store needs a restart, and so does another kind of listener at the
   await t.throwsAsync(server.reload({ ...IN_MEMORY, storage: 'lru' }), {
     code: 'RELOAD_NEEDS_RESTART',
     message:
-      'This change needs a restart, and nothing was changed: "storage" would change, and plugins that stay hold on to the store that they were given. Restart the server, or take the change of "storage" back.',
+      'This change needs a restart; nothing was changed: "storage" would change, and plugins that stay hold on to the store that they were given. Restart the server, or take the change of "storage" back.',
   });
   await t.throwsAsync(server.reload({ ...IN_MEMORY, listen: { port: 0, sharedReadBuffer: false } }), {
     code: 'RELOAD_NEEDS_RESTART',
     message:
-      'This change needs a restart, and nothing was changed: the listener at 127.0.0.1:0 would change "tls", "socketMode" or "sharedReadBuffer" while it listens. Restart the server, or take the change of "listen" back.',
+      'This change needs a restart; nothing was changed: the listener at 127.0.0.1:0 would change "tls", "socketMode" or "sharedReadBuffer" while it listens. Restart the server, or take the change of "listen" back.',
   });
   t.deepEqual(life, ['a0 up']);
 });

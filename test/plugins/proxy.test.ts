@@ -511,7 +511,7 @@ for (const [what, octets] of [
     connection.socket.end(octets, 'latin1');
     const answer = await client.response();
     t.is(answer.status, 502);
-    t.regex(answer.body, /gave no valid answer/);
+    t.regex(answer.body, /did not give a valid answer/);
     client.send(request('GET /probe'));
     t.is((await client.response()).body, 'alive');
     t.true(log.some((line) => line.plugin === 'proxy'));

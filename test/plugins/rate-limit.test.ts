@@ -40,7 +40,7 @@ test('requests beyond the limit are 429, with the fields that say when to come a
   t.deepEqual(await statuses(server, 2), [200, 200]);
   const refused = await server.inject();
   t.is(refused.status, 429);
-  t.is(refused.text, 'Too many requests; wait as long as Retry-After says (RFC 6585 §4).');
+  t.is(refused.text, 'Too many requests; wait for the time in Retry-After (RFC 6585 §4).');
   const [, left, full] = /^"three";r=(\d+);t=(\d+)$/.exec(refused.headers.ratelimit ?? '') ?? [];
   t.is(left, '0');
   const wait = Number(refused.headers['retry-after']);

@@ -114,7 +114,7 @@ test('history that is gone is 410, a revision that was not reached 400, and noth
   for (const value of ['1', '2', '3', '4']) await put('a', value);
   const gone = await fetch(`${url}?after=1-${era}`);
   t.is(gone.status, 410);
-  t.regex(await gone.text(), /^Changes that long ago are no longer kept/);
+  t.regex(await gone.text(), /^The store no longer keeps changes that old/);
   const unknown = await fetch(`${url}?after=5-${era}`);
   t.is(unknown.status, 400);
   t.regex(await unknown.text(), /^This store has not reached that revision/);

@@ -33,31 +33,31 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
   'an address of another machine': {
     config: withPlugins('get'),
     argv: ['--host', '192.0.2.1', '--port', '0'],
-    says: 'The address is not one of this machine: 192.0.2.1. Choose one of this machine with --host or "listen.host", for example 127.0.0.1. [ADDRESS_NOT_AVAILABLE]',
+    says: 'This machine does not have the address: 192.0.2.1. Choose one of this machine with --host or "listen.host", for example 127.0.0.1. [ADDRESS_NOT_AVAILABLE]',
     debug: /\[cause\]: Error: listen EADDRNOTAVAIL/,
   },
   'a host that nobody knows': {
     config: withPlugins('get'),
     argv: ['--host', 'no-such-host.invalid', '--port', '0'],
-    says: 'The address is not one of this machine: no-such-host.invalid. Choose one of this machine with --host or "listen.host", for example 127.0.0.1. [ADDRESS_NOT_AVAILABLE]',
+    says: 'This machine does not have the address: no-such-host.invalid. Choose one of this machine with --host or "listen.host", for example 127.0.0.1. [ADDRESS_NOT_AVAILABLE]',
   },
 
   'a data file that ends too early': {
     ...data('{\n  "a": "1",\n  "b": "2'),
-    says: 'The data is damaged and was left as it is: DIR/data.json:3:8: this string has no closing double quote. [STORAGE_CORRUPT]',
+    says: 'The data is damaged and was left unchanged: DIR/data.json:3:8: this string has no closing double quote. [STORAGE_CORRUPT]',
     debug: /StorageError|JackfieldError/,
   },
   'a data file with a number for a value': {
     ...data('{\n  "a": 1\n}\n'),
-    says: 'The data is damaged and was left as it is: DIR/data.json:2:8: values are strings. Put this one in double quotes. [STORAGE_CORRUPT]',
+    says: 'The data is damaged and was left unchanged: DIR/data.json:2:8: values are strings. Put this one in double quotes. [STORAGE_CORRUPT]',
   },
   'a data file with a key twice': {
     ...data('{\n  "a": "1",\n  "a": "2"\n}\n'),
-    says: 'The data is damaged and was left as it is: DIR/data.json:3:3: the key "a" stands twice. Keep one of the two. [STORAGE_CORRUPT]',
+    says: 'The data is damaged and was left unchanged: DIR/data.json:3:3: the key "a" stands twice. Keep one of the two. [STORAGE_CORRUPT]',
   },
   'a data file that is empty': {
     ...data(''),
-    says: 'The data is damaged and was left as it is: DIR/data.json:1:1: the file is empty. Write {} for a store without entries, or remove the file. [STORAGE_CORRUPT]',
+    says: 'The data is damaged and was left unchanged: DIR/data.json:1:1: the file is empty. Write {} for a store without entries, or remove the file. [STORAGE_CORRUPT]',
   },
   'a data file that is a folder': {
     files: { 'data.json/inside': '' },
@@ -208,7 +208,7 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
       'audit.js': 'export default { name: "audit", version: "1.1.9", setup() {} };',
     },
     config: withPlugins('./p.js', './audit.js'),
-    says: 'A plugin needs another version of another: "p" needs "audit" ^1.2, and "audit" at jackfield.config.json:1:41 is 1.1.9. Use versions of both that fit together. [PLUGIN_NEEDS_VERSION]',
+    says: 'A plugin needs a different version of another plugin: "p" needs "audit" ^1.2, and "audit" at jackfield.config.json:1:41 is 1.1.9. Use versions of both that fit together. [PLUGIN_NEEDS_VERSION]',
   },
   'a plugin that needs a version of one which tells none': {
     files: {
@@ -216,7 +216,7 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
       'audit.js': 'export default { name: "audit", setup() {} };',
     },
     config: withPlugins('./p.js', './audit.js'),
-    says: 'A plugin needs another version of another: "p" needs "audit" ^1.2, and "audit" at jackfield.config.json:1:41 tells no version. Use versions of both that fit together. [PLUGIN_NEEDS_VERSION]',
+    says: 'A plugin needs a different version of another plugin: "p" needs "audit" ^1.2, and "audit" at jackfield.config.json:1:41 tells no version. Use versions of both that fit together. [PLUGIN_NEEDS_VERSION]',
   },
   'several plugins that cannot be loaded, all at once': {
     files: { 'p.js': 'export default {};\nthrow new Error("no way");\n' },
@@ -283,7 +283,7 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
   },
   'a plugin that needs another which is not configured': {
     ...plugin('export default { name: "p", needs: ["get"], setup() {} };'),
-    says: 'A plugin needs another that is not configured: "p" needs "get". Add "get" to "plugins". [PLUGIN_NEEDS_MISSING]',
+    says: 'A plugin needs another plugin that is not configured: "p" needs "get". Add "get" to "plugins". [PLUGIN_NEEDS_MISSING]',
   },
   'plugins that need each other': {
     files: Object.fromEntries(

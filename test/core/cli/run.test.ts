@@ -209,7 +209,7 @@ test('a clean stop that fails is told', async (t) => {
   signals.emit('SIGTERM');
   const { code, stderr } = await finished;
   t.is(code, 1);
-  t.is(stderr, 'jackfield: The store has no room left; nothing was changed. [STORAGE_FULL]\n');
+  t.is(stderr, 'jackfield: The store is full; nothing was changed. [STORAGE_FULL]\n');
 });
 
 test('a server that does not start is told in one line, without a stack', async (t) => {

@@ -157,7 +157,7 @@ test('errors are told by status and sentence; what is wrong inside a plugin is n
 test('what is wrong with a store is told by its sentence, without paths and addresses', (t) => {
   const sentences = {
     STORAGE_UNAVAILABLE: 'The store cannot be reached; nothing was changed.',
-    STORAGE_FULL: 'The store has no room left; nothing was changed.',
+    STORAGE_FULL: 'The store is full; nothing was changed.',
     STORAGE_LOCKED: 'The data is in use.',
   } as const;
   for (const code of ['STORAGE_UNAVAILABLE', 'STORAGE_FULL', 'STORAGE_LOCKED'] as const) {

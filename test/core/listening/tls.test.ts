@@ -89,8 +89,8 @@ test('what is wrong with a certificate is told before anything is set up, with t
     'cut.key': ONE.key.slice(0, 100),
   });
   const [cert, key] = ['a.crt', 'a.key'];
-  const unreadable = 'TLS_UNREADABLE: A file for TLS cannot be read:';
-  const invalid = 'TLS_INVALID: TLS cannot be spoken with what was given:';
+  const unreadable = 'TLS_UNREADABLE: A TLS file cannot be read:';
+  const invalid = 'TLS_INVALID: The TLS certificate or key cannot be used:';
   t.is(
     await faultOf(t, { cert: 'none.crt', key }, folder),
     `${unreadable} none.crt, the "cert": there is no such file.`,

@@ -190,6 +190,6 @@ test('of two with one own name, each has to be in the range', async (t) => {
   await t.throwsAsync(served(t, needy, audit('1.4.0'), { use: audit('1.0.0'), as: 'old' }), {
     code: 'PLUGIN_NEEDS_VERSION',
     message:
-      'A plugin needs another version of another: "needy" needs "audit" ^1.2, and "old" is 1.0.0. Use versions of both that fit together.',
+      'A plugin needs a different version of another plugin: "needy" needs "audit" ^1.2, and "old" is 1.0.0. Use versions of both that fit together.',
   });
 });

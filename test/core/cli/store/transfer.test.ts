@@ -218,7 +218,7 @@ test('a copy that finds no more room tells how far it came and how to go on', as
   t.is(code, 1);
   t.is(
     stderr,
-    'jackfield: The store has no room left; nothing was changed. The disk is full. 2000 entries had been copied before; go on with --resume. [STORAGE_FULL]\n',
+    'jackfield: The store is full; nothing was changed. The disk is full. 2000 entries had been copied before; go on with --resume. [STORAGE_FULL]\n',
   );
 });
 
@@ -281,7 +281,7 @@ test('an export that is empty is called that, and one entry is one', async (t) =
   });
   t.is(
     (await store(folder, 'import', 'empty.ndjson')).stderr,
-    'jackfield: The export is not whole or was changed: it is empty. [EXPORT_INVALID]\n',
+    'jackfield: The export is incomplete or was changed: it is empty. [EXPORT_INVALID]\n',
   );
   await committed(folder, 'lmdb:store', { puts: [{ key: 'a', value: '1' }] });
   t.regex((await store(folder, 'export', 'all.ndjson')).stdout, /^1 entry exported to all\.ndjson, /);
