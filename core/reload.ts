@@ -147,9 +147,12 @@ export class Reloader {
     const { log } = this.#parts;
     const plugins = left.map(({ plugin }) => plugin.name);
     const broken = left.reduce((sum, { taken }) => sum + taken.end(), 0);
-    if (!isIdle) log.warn({ plugins, timeoutMs }, 'Plugins are closed while exchanges still use them.');
+    if (!isIdle) log.warn({ plugins, timeoutMs }, 'Plugins were closed while exchanges still used them.');
     if (broken > 0)
-      log.warn({ plugins, connections: broken }, 'Connections were broken off at the end of the drain time.');
+      log.warn(
+        { plugins, connections: broken },
+        'Connections were closed by force at the end of the drain time.',
+      );
   }
 
   async #report({ started, kept, left }: PluginChange): Promise<Omit<ReloadReport, 'retired'>> {
@@ -160,7 +163,7 @@ export class Reloader {
       ),
     );
     for (const one of changed.flat())
-      log.warn(one, 'The file of a plugin has changed, and its code is not reloaded. Restart to run it.');
+      log.warn(one, 'A plugin file changed on disk; a reload does not reload code. Restart to run it.');
     const names = (units: readonly PluginUnit[]): string[] => units.map(({ plugin }) => plugin.name);
     const told = { started: names(started), kept: names(kept), left: names(left) };
     log.info(told, 'The configuration was reloaded.');
@@ -174,6 +177,6 @@ function refuseRestart({ storage: now }: ResolvedConfig, { storage: then }: Reso
   if (isSame) return;
   throw new JackfieldError(
     'RELOAD_NEEDS_RESTART',
-    '"storage" would change, and plugins that stay hold on to the store that they were given. Restart the server, or take the change of "storage" back.',
+    '"storage" would change, but plugins that stay keep using the old store. Restart the server, or undo the change of "storage".',
   );
 }

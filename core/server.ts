@@ -164,7 +164,7 @@ class JackfieldServer implements Server, HostServer {
 
   async listen(): Promise<Address> {
     if (this.#listening !== undefined && this.#closing === undefined)
-      throw new TypeError('This server listens already.');
+      throw new TypeError('This server is already listening.');
     const listening = this.#listen();
     this.#listening ??= listening;
     try {
@@ -181,7 +181,7 @@ class JackfieldServer implements Server, HostServer {
       this.#mustGoOn();
       return listeners.listen(connections);
     });
-    if (first === undefined) throw new TypeError('This server is configured to listen nowhere.');
+    if (first === undefined) throw new TypeError('This server has no address to listen on.');
     return first;
   }
 
@@ -189,7 +189,7 @@ class JackfieldServer implements Server, HostServer {
     const { listeners, reloader } = this.#running ?? {};
     const errors = (await reloader?.alone(async () => listeners?.reloadCertificates())) ?? [];
     for (const error of errors) {
-      this.#log.error({ err: error }, 'A certificate could not be reloaded; the one before stays in use.');
+      this.#log.error({ err: error }, 'A certificate could not be reloaded; the previous one stays in use.');
     }
     return errors.length === 0;
   }
@@ -231,7 +231,7 @@ class JackfieldServer implements Server, HostServer {
   }
 
   #start(): Promise<Running> {
-    if (this.#closing !== undefined) throw new TypeError('This server was closed; make a new one.');
+    if (this.#closing !== undefined) throw new TypeError('This server was closed; create a new one.');
     this.#starting ??= PromiseTrace.during(this.#traceSetup, (trace) => this.#setUp(trace));
     return this.#starting;
   }
@@ -291,7 +291,10 @@ class JackfieldServer implements Server, HostServer {
   async #drain(connections: Connections): Promise<void> {
     const broken = await connections.drain();
     if (broken > 0)
-      this.#log.warn({ connections: broken }, 'Connections were broken off at the end of the drain time.');
+      this.#log.warn(
+        { connections: broken },
+        'Connections were closed by force at the end of the drain time.',
+      );
   }
 }
 

@@ -83,7 +83,7 @@ export class AnswerSender {
     if (why !== undefined) return errorAnswer(new JackfieldError(why));
     const error = new JackfieldError(
       'HANDLER_ANSWER_INVALID',
-      'It takes the connection over before the body of the request is there; read it first.',
+      'It takes over the connection before the whole body of the request was received; read the body first.',
     );
     this.blame(exchange, error);
     return errorAnswer(error);
@@ -274,7 +274,7 @@ export class AnswerSender {
     const { handledBy, method, path } = request;
     this.#services.log.error(
       { plugin: handledBy, method, path, ...logFields.get(request) },
-      'A hook took too long for a refusal by the server, which was sent without it.',
+      'A hook took too long; the error answer of the server was sent without it.',
     );
   }
 
@@ -285,7 +285,7 @@ export class AnswerSender {
     const level = body?.failure !== undefined && error === body.failure ? 'debug' : 'error';
     this.#services.log[level](
       { plugin: handledBy, dialect, method, path, ...logFields.get(request), err: error },
-      'The answer of a plugin failed on its way.',
+      'The answer of a plugin failed while it was sent.',
     );
   }
 }

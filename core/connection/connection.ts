@@ -404,7 +404,7 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
     const { handledBy, dialect } = this.#exchange?.request ?? {};
     this.#services.log.error(
       { plugin: handledBy, dialect, err: error },
-      'A connection was broken off by a fault of the server or of a dialect.',
+      'A connection was closed because of a fault of the server or of a dialect.',
     );
     this.broken();
   }
@@ -660,7 +660,7 @@ export class Connection implements TransportEvents, SenderEvents, BodySource, In
   #enter(phase: Phase): void {
     if (phase === this.#phase) return;
     if (!mayFollow(this.#phase, phase)) {
-      throw new TypeError(`A connection does not go from ${phaseName(this.#phase)} to ${phaseName(phase)}.`);
+      throw new TypeError(`A connection cannot go from ${phaseName(this.#phase)} to ${phaseName(phase)}.`);
     }
     this.#phase = phase;
     this.#phaseSince = UNDATED;

@@ -210,7 +210,7 @@ function refuseRepeated(routes: readonly Route[]): void {
         first.plugin === route.plugin ? `"${route.plugin}" twice` : `"${first.plugin}" and "${route.plugin}"`;
       throw new JackfieldError(
         'HANDLER_REPEATED',
-        `${route.method} ${route.pattern.text} by ${who}. Leave one of them out of the configuration.`,
+        `${route.method} ${route.pattern.text} by ${who}. Remove one of them from the configuration.`,
       );
     }
     claimed.set(claim, route);

@@ -130,7 +130,7 @@ test('history that is gone is 410, a revision that was not reached 400, and noth
   ]) {
     const refused = await fetch(url + query);
     t.is(refused.status, 400, query);
-    t.regex(await refused.text(), /^The query of this request is not understood/);
+    t.regex(await refused.text(), /^The query of this request is not valid/);
   }
   await polled(() => store.readers === 0);
 });

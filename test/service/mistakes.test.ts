@@ -27,19 +27,19 @@ interface Mistake {
 const withPlugins = (...plugins: readonly unknown[]) => ({ storage: 'memory', plugins });
 const plugin = (source: string) => ({ files: { 'p.js': source }, config: withPlugins('./p.js') });
 const data = (text: string) => ({ files: { 'data.json': text }, config: {} });
-const BUILT_IN = `Built in are ${(await listBuiltIn(PLUGINS)).join(', ')}`;
+const BUILT_IN = `Built-in names: ${(await listBuiltIn(PLUGINS)).join(', ')}`;
 
 const MISTAKES: Readonly<Record<string, Mistake>> = {
   'an address of another machine': {
     config: withPlugins('get'),
     argv: ['--host', '192.0.2.1', '--port', '0'],
-    says: 'This machine does not have the address: 192.0.2.1. Choose one of this machine with --host or "listen.host", for example 127.0.0.1. [ADDRESS_NOT_AVAILABLE]',
+    says: 'This machine does not have the address: 192.0.2.1. Choose an address of this machine with --host or "listen.host", for example 127.0.0.1. [ADDRESS_NOT_AVAILABLE]',
     debug: /\[cause\]: Error: listen EADDRNOTAVAIL/,
   },
   'a host that nobody knows': {
     config: withPlugins('get'),
     argv: ['--host', 'no-such-host.invalid', '--port', '0'],
-    says: 'This machine does not have the address: no-such-host.invalid. Choose one of this machine with --host or "listen.host", for example 127.0.0.1. [ADDRESS_NOT_AVAILABLE]',
+    says: 'This machine does not have the address: no-such-host.invalid. Choose an address of this machine with --host or "listen.host", for example 127.0.0.1. [ADDRESS_NOT_AVAILABLE]',
   },
 
   'a data file that ends too early': {
@@ -71,7 +71,7 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
 
   'an adapter that nobody knows': {
     config: { storage: 'memroy' },
-    says: 'No such storage adapter: "memroy" at jackfield.config.json:1:12. Did you mean "memory"? Built in are json-file, lmdb, lru, memory, postgres, redis; no package jackfield-adapter-memroy or memroy is installed in DIR or above it. [ADAPTER_UNKNOWN]',
+    says: 'No such storage adapter: "memroy" at jackfield.config.json:1:12. Did you mean "memory"? Built-in names: json-file, lmdb, lru, memory, postgres, redis; no package jackfield-adapter-memroy or memroy is installed in DIR or above it. [ADAPTER_UNKNOWN]',
   },
   'an option that an adapter does not have': {
     config: { storage: { adapter: 'lru', options: { maxEntires: 5 } } },
@@ -117,13 +117,13 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
         'const no = () => {};\nexport default { name: "mine", create: () => ({ open: () => new Promise(no), get: no, list: no, commit: no, close: no }) };',
     },
     config: { storage: './a.js' },
-    says: 'nothing is left that could end the wait: a plugin, an adapter or the configuration waits for a promise that nobody will settle',
+    says: 'the command cannot finish: a plugin, an adapter or the configuration waits for a promise that will never settle',
     code: 13,
   },
   'a plugin that ends the process': {
     files: { 'p.js': 'process.exit(0);' },
     config: withPlugins('./p.js'),
-    says: 'the process was ended with code 0 before the command was done: the configuration, a plugin or an adapter calls process.exit, or failed outside of any call',
+    says: 'the process exited with code 0 before the command was finished: the configuration, a plugin or an adapter called process.exit, or threw outside of any call',
   },
 
   'a plugin that nobody knows': {
@@ -151,7 +151,7 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
   },
   'a plugin with a mistake in its syntax': {
     ...plugin('export default {\n  name: "p",\n  setup( { ,\n};\n'),
-    says: /^The plugin could not be loaded: "\.\/p\.js" at jackfield\.config\.json:1:32 has a mistake in its syntax at DIR\/p\.js:3:12: Unexpected token ',' \[PLUGIN_LOAD_FAILED\]$/,
+    says: /^The plugin could not be loaded: "\.\/p\.js" at jackfield\.config\.json:1:32 has a syntax error at DIR\/p\.js:3:12: Unexpected token ',' \[PLUGIN_LOAD_FAILED\]$/,
     debug: /\[cause\]: SyntaxError: Unexpected token ','/,
   },
   'a plugin that throws while it is imported': {
@@ -166,7 +166,7 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
   'a plugin that never finishes loading': {
     ...plugin('await new Promise(() => {});\nexport default {};\n'),
     config: { ...withPlugins('./p.js'), limits: { setupTimeoutMs: 50 } },
-    says: 'A plugin was not set up in time: "./p.js" at jackfield.config.json:1:32 took longer than 50 ms and waits for its module to be imported. Mend what it waits for, or raise "limits.setupTimeoutMs". --debug names the line. [PLUGIN_SETUP_TIMEOUT]',
+    says: 'A plugin was not set up in time: "./p.js" at jackfield.config.json:1:32 took longer than 50 ms and waits for the import of its module. Find out what it waits for, or raise "limits.setupTimeoutMs". --debug names the line. [PLUGIN_SETUP_TIMEOUT]',
   },
   'a plugin that exports nothing': {
     ...plugin('export const name = "p";'),
@@ -174,11 +174,11 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
   },
   'a plugin that is a function without a name': {
     ...plugin('export default () => {};'),
-    says: 'This is not a plugin: ./p.js at jackfield.config.json:1:32 is a function without a name. Give it one, or a static "plugin" with a name. [PLUGIN_INVALID]',
+    says: 'This is not a plugin: ./p.js at jackfield.config.json:1:32 is a function without a name. Give it a name, or a static property "plugin" with a name. [PLUGIN_INVALID]',
   },
   'a plugin that is a class without a name': {
     ...plugin('export default class { setup() {} }'),
-    says: 'This is not a plugin: ./p.js at jackfield.config.json:1:32 is a class without a name. Give it one, or a static "plugin" with a name. [PLUGIN_INVALID]',
+    says: 'This is not a plugin: ./p.js at jackfield.config.json:1:32 is a class without a name. Give it a name, or a static property "plugin" with a name. [PLUGIN_INVALID]',
   },
   'a plugin that is a class which does nothing': {
     ...plugin('export default class Tally { set_up() {} }'),
@@ -187,7 +187,7 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
   'a plugin in modules where package.json says CommonJS': {
     files: { 'package.json': '{ "type": "commonjs" }', 'p.js': 'export default { name: "p", setup() {} };' },
     config: withPlugins('./p.js'),
-    says: /: "\.\/p\.js" at jackfield\.config\.json:1:32 is written as an ES module, and Node reads it as CommonJS, because of the nearest package\.json\. Put "type": "module" into that, or call the file p\.mjs\. \[PLUGIN_LOAD_FAILED\]$/,
+    says: /: "\.\/p\.js" at jackfield\.config\.json:1:32 is an ES module, but Node reads it as CommonJS, because of the nearest package\.json\. Put "type": "module" into it, or rename the file to p\.mjs\. \[PLUGIN_LOAD_FAILED\]$/,
   },
   'a plugin of a scope that is not installed': {
     config: withPlugins('@me/tea'),
@@ -195,12 +195,12 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
   },
   'a plugin whose needs are none': {
     ...plugin('export default { name: "p", needs: ["audit@"], setup() {} };'),
-    says: 'This is not a plugin: ./p.js at jackfield.config.json:1:32 has needs that are no list of names, such as "audit" or "audit@^1.2". A plugin is { name, setup } and may have version, needs and options. [PLUGIN_INVALID]',
+    says: 'This is not a plugin: ./p.js at jackfield.config.json:1:32 has needs that are not a list of names such as "audit" or "audit@^1.2". A plugin is { name, setup } and may have version, needs and options. [PLUGIN_INVALID]',
   },
   'a plugin that needs a version which is no range': {
     ...plugin('export default { name: "p", needs: ["get@soon"], setup() {} };'),
     config: withPlugins('./p.js', 'get'),
-    says: 'This is not a plugin: "p" needs "get" in the version "soon", which is no range. Write one such as "^1.2". [PLUGIN_INVALID]',
+    says: 'This is not a plugin: "p" needs "get" in the version "soon", which is not a version range. Write a range such as "^1.2". [PLUGIN_INVALID]',
   },
   'a plugin that needs a later version of another': {
     files: {
@@ -233,7 +233,7 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
   },
   'a wire dialect under a prefix': {
     config: withPlugins({ use: 'classic', prefix: '/api' }),
-    says: /^A plugin failed while it was set up: "classic" at jackfield\.config\.json:1:39.*: A wire dialect has no paths of its own, so it cannot be put under a prefix\. \[PLUGIN_SETUP_FAILED\]$/,
+    says: /^A plugin failed while it was set up: "classic" at jackfield\.config\.json:1:39.*: A wire dialect has no paths, so it cannot have a prefix\. \[PLUGIN_SETUP_FAILED\]$/,
   },
   'a second plugin under a prefix, without a name of its own': {
     config: withPlugins('get', { use: 'get', prefix: '/api' }),
@@ -269,7 +269,7 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
   'a plugin that never finishes its set-up': {
     ...plugin('export default { name: "p", setup: () => new Promise(() => {}) };'),
     config: { ...withPlugins('./p.js'), limits: { setupTimeoutMs: 4_000 } },
-    says: 'A plugin was not set up in time: "p" at jackfield.config.json:1:32 took longer than 4000 ms. Mend what it waits for, or raise "limits.setupTimeoutMs". --debug names the line. [PLUGIN_SETUP_TIMEOUT]',
+    says: 'A plugin was not set up in time: "p" at jackfield.config.json:1:32 took longer than 4000 ms. Find out what it waits for, or raise "limits.setupTimeoutMs". --debug names the line. [PLUGIN_SETUP_TIMEOUT]',
   },
   'options that a plugin does not have, or of the wrong kind, in the order of the file': {
     config: withPlugins({ use: 'end', options: { form: 'loopback', from: 'everywhere' } }),
@@ -293,7 +293,7 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
       ]),
     ),
     config: withPlugins('./a.js', './b.js', './c.js'),
-    says: 'Plugins need each other in a circle: a → b → c → a. Take one of these needs away. [PLUGIN_NEEDS_CYCLE]',
+    says: 'Plugins need each other in a circle: a → b → c → a. Remove one of these needs. [PLUGIN_NEEDS_CYCLE]',
   },
   'a plugin that is named twice': {
     config: withPlugins('get', { use: 'get' }),
@@ -302,7 +302,7 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
   'two plugins that claim the same': {
     ...plugin('export default { name: "p", setup({ handle }) { handle("GET", "/", () => ""); } };'),
     config: withPlugins('get', './p.js'),
-    says: 'Two plugins claim the same method and path: GET / by "get" and "p". Leave one of them out of the configuration. [HANDLER_REPEATED]',
+    says: 'Two plugins claim the same method and path: GET / by "get" and "p". Remove one of them from the configuration. [HANDLER_REPEATED]',
   },
 
   'a key that a configuration does not have': {
@@ -380,7 +380,7 @@ test('a port in use: the sentence names it, and what was up is closed', async (t
   t.is(JSON.parse(log).message, 'closed');
   t.is(
     sentence,
-    `jackfield: The port is in use: 127.0.0.1:${port}. Stop the program that listens there, or choose another with --port or "listen.port". [PORT_IN_USE]`,
+    `jackfield: The port is in use: 127.0.0.1:${port}. Stop the program that listens there, or choose another port with --port or "listen.port". [PORT_IN_USE]`,
   );
 });
 

@@ -27,7 +27,7 @@ test.serial(
     await t.throwsAsync(server.ready(), {
       code: 'PLUGIN_SETUP_TIMEOUT',
       message:
-        'A plugin was not set up in time: "outer" took longer than 200 ms and waits for storage.get. Mend what it waits for, or raise "limits.setupTimeoutMs".',
+        'A plugin was not set up in time: "outer" took longer than 200 ms and waits for storage.get. Find out what it waits for, or raise "limits.setupTimeoutMs".',
     });
   },
 );
