@@ -61,7 +61,7 @@ export interface UnitServices {
 
 /** @throws TypeError */
 function mustBeDialect(dialect: Dialect): void {
-  if (typeof dialect !== 'object' || dialect === null) throw new TypeError('dialect takes { name, claim }.');
+  if (typeof dialect !== 'object' || dialect === null) throw new TypeError('dialect needs { name, claim }.');
   const misspelt = misspeltMember(dialect, ['name', 'claim']);
   if (misspelt !== undefined) throw new TypeError(`The dialect ${misspelt}`);
   if (typeof dialect.name !== 'string' || typeof dialect.claim !== 'function')

@@ -80,7 +80,7 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
   'an adapter file that exports none': {
     files: { 'a.js': 'export default { name: "mine" };' },
     config: { storage: './a.js' },
-    says: 'This is not a storage adapter: "./a.js" at jackfield.config.json:1:12 has no default export with a name and a create function; see defineAdapter. [ADAPTER_INVALID]',
+    says: 'This is not a storage adapter: "./a.js" at jackfield.config.json:1:12 has no default export with a name and a create function; use defineAdapter. [ADAPTER_INVALID]',
   },
   'an adapter whose store fails to open': {
     files: {
@@ -94,13 +94,13 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
   'an adapter that cannot be made': {
     files: { 'a.js': 'export default { name: "mine", create() { throw new Error("no driver"); } };' },
     config: { storage: './a.js' },
-    says: 'This is not a storage adapter: "mine" could not be made, thrown at DIR/a.js:1:49: no driver [ADAPTER_INVALID]',
+    says: 'This is not a storage adapter: "mine" could not be created, thrown at DIR/a.js:1:49: no driver [ADAPTER_INVALID]',
     debug: /\[cause\]: Error: no driver\n +at Object\.create \(file:.*a\.js:1:49\)/,
   },
   'an adapter that makes no store': {
     files: { 'a.js': 'export default { name: "mine", create() {} };' },
     config: { storage: './a.js' },
-    says: 'This is not a storage adapter: what "mine" made is no store: it lacks open, get, list, commit, close. [ADAPTER_INVALID]',
+    says: 'This is not a storage adapter: create of "mine" did not return a store: it lacks open, get, list, commit, close. [ADAPTER_INVALID]',
   },
   'an adapter that declares a feed and has none': {
     files: {
@@ -109,7 +109,7 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
         'export default { name: "mine", create: () => ({ supports, open: f, get: f, list: f, commit: f, close: f }) };',
     },
     config: { storage: './a.js' },
-    says: 'This is not a storage adapter: what "mine" made is no store: it lacks watch, revision. [ADAPTER_INVALID]',
+    says: 'This is not a storage adapter: create of "mine" did not return a store: it lacks watch, revision. [ADAPTER_INVALID]',
   },
   'an adapter that never opens': {
     files: {
@@ -392,7 +392,7 @@ test('data that another server has open: the sentence names its process, and nei
   t.like(second, { code: 1, stdout: '', listened: '' });
   t.is(
     second.stderr.replace(/data\.json\.lock-\w+/, 'LOCK').replaceAll(cwd, 'DIR'),
-    `jackfield: The data is in use: DIR/data.json is opened by process ${first.server.pid}. Its lock is DIR/LOCK. To serve it from here, stop that process first; several can share lmdb on one machine, postgres or redis on several machines. [STORAGE_LOCKED]\n`,
+    `jackfield: The data is in use: DIR/data.json is opened by process ${first.server.pid}. Its lock is DIR/LOCK. Stop that process first. To share data, use lmdb on one machine, or postgres or redis on several machines. [STORAGE_LOCKED]\n`,
   );
   t.is((await fetch(`${first.url}/create`, { method: 'POST', body: 'b: 2' })).status, 200);
   t.is(await (await fetch(first.url)).text(), 'The data in DB is as follows. \n\na:1\n\nb:2');

@@ -89,8 +89,8 @@ test('json that is empty, or says itself what it is, is answered', async (t) => 
 });
 
 test('an error that is returned is to be thrown, and other objects are no answers', async (t) => {
-  t.regex(await refusal(t, new HttpError(404, 'not here')), /error instead of throwing it: throw it/);
-  t.regex(await refusal(t, new Error('plain')), /throw it. The error: plain/);
+  t.regex(await refusal(t, new HttpError(404, 'not here')), /returned an error; throw the error instead/);
+  t.regex(await refusal(t, new Error('plain')), /throw the error instead. The error: plain/);
   t.regex(await refusal(t, Object.assign(new Error('with status'), { status: 404 })), /throw it/);
   for (const value of [new Map(), new Date(), /x/]) t.regex(await refusal(t, value), /object of type/);
 });

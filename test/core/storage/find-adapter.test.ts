@@ -205,6 +205,6 @@ test('a class adapter without a name, or with a parameter that names no token, i
   const server = createServer({ storage: { adapter: Mute as unknown as AdapterClass }, plugins: [] });
   await t.throwsAsync(server.ready(), {
     code: 'ADAPTER_INVALID',
-    message: /"mute" could not be made.*: parameter 1 of its constructor has no token/,
+    message: /"mute" could not be created.*: parameter 1 of its constructor has no token/,
   });
 });
