@@ -13,7 +13,7 @@ export default definePlugin({
           .enum(['loopback', 'anywhere'])
           .default('loopback')
           .describe(
-            'Who may stop the server: peers on this machine (127.0.0.0/8, ::1, a Unix socket), or everyone who reaches it. Behind a reverse proxy on this machine every peer looks local: name the proxy in `trustedProxies`, so that its clients count, or leave the plugin out there.',
+            'Who may stop the server: only peers on this machine (127.0.0.0/8, ::1, a Unix socket), or every client. Behind a reverse proxy on this machine every client looks local: name the proxy in `trustedProxies`, or do not use this plugin there.',
           ),
       }),
     (given) => (Object.keys(given).length === 0 ? { from: 'loopback' as const } : undefined),
@@ -21,7 +21,7 @@ export default definePlugin({
   setup({ handle, shutdown, log, options }) {
     handle('END', '/', ({ remoteAddress }) => {
       if (options.from === 'loopback' && !isLoopback(remoteAddress)) {
-        return { status: 403, body: 'END is taken only from a loopback address' };
+        return { status: 403, body: 'END is allowed only from a loopback address' };
       }
       log.info({ remoteAddress }, 'END asked the server to stop');
       shutdown(); // This exchange is finished first.

@@ -52,7 +52,12 @@ const limits = {
     16 * MEBIOCTET,
     'The longest request target; a longer one is answered 414. RFC 9112 §3 asks for at least 8000.',
   ),
-  maxBodyOctets: octets('maxBodyOctets', 0, 2 ** 40, 'The largest body of a request; a larger one is answered 413.'),
+  maxBodyOctets: octets(
+    'maxBodyOctets',
+    0,
+    2 ** 40,
+    'The largest body of a request; a larger one is answered 413.',
+  ),
   headerTimeoutMs: milliseconds(
     'headerTimeoutMs',
     1,
@@ -204,7 +209,8 @@ const overload = z
     { error: 'expected an object with limits of load' },
   )
   .meta({
-    description: 'Above these limits a request is answered 503 before its body is read. Without them no request is.',
+    description:
+      'Above these limits a request is answered 503 before its body is read. Without them no request is.',
   });
 
 function schemaFor(
@@ -314,7 +320,8 @@ function schemaFor(
             { error: 'expected a list of plugins' },
           )
           .meta({
-            description: 'The plugins, set up in this order, except that a plugin comes after the plugins that it needs.',
+            description:
+              'The plugins, set up in this order, except that a plugin comes after the plugins that it needs.',
             default: DEFAULT_CONFIG.plugins,
           })
           .optional(),

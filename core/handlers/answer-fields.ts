@@ -254,7 +254,9 @@ function checkConnection(value: string): boolean {
 
 function checkUpgrade(value: string): true {
   if (!isProtocolList(value))
-    throw invalid(`Its Upgrade field is ${JSON.stringify(value)}, which is not a list of protocols (RFC 9110 §7.8).`);
+    throw invalid(
+      `Its Upgrade field is ${JSON.stringify(value)}, which is not a list of protocols (RFC 9110 §7.8).`,
+    );
   return true;
 }
 

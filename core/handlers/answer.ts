@@ -97,10 +97,7 @@ const PARTS = ['status', 'headers', 'body', 'json', 'trailers', 'takeOver'];
 /** @param name A member that answers do not have. */
 function strangeAnswer(parts: object, name?: string): JackfieldError {
   if (parts instanceof Error)
-    return invalid(
-      `It returned an error; throw the error instead. The error: ${parts.message}`,
-      parts,
-    );
+    return invalid(`It returned an error; throw the error instead. The error: ${parts.message}`, parts);
   if (name !== undefined)
     return invalid(`${strangeSentence(name, PARTS, 'An answer')} For JSON return { json: … }.`);
   const tag = Object.prototype.toString.call(parts).slice('[object '.length, -1);

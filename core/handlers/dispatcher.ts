@@ -372,7 +372,9 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
       if (allowed === false || allowed === undefined) return false;
       // A promise would be true to every condition, and one that is rejected would end the process.
       if (isPromise(allowed)) promiseThen.call(Promise.resolve(allowed), undefined, () => {});
-      throw new TypeError('A hook of the stage "crossSite" must return true or false at once, not a promise.');
+      throw new TypeError(
+        'A hook of the stage "crossSite" must return true or false at once, not a promise.',
+      );
     } catch (error) {
       this.#blame(plugin, error, request);
       return false;
@@ -503,7 +505,10 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
       expected = isExpected(error);
     } catch {
       // A proxy, say, that throws whatever it is asked.
-      return this.#failed(request, new Blamed(plugin, new TypeError('It threw a value that cannot be read.')));
+      return this.#failed(
+        request,
+        new Blamed(plugin, new TypeError('It threw a value that cannot be read.')),
+      );
     }
     if (!expected) this.#blame(plugin, error, request);
     const hooks = this.#contributions.hooks.error;

@@ -38,7 +38,9 @@ export function toHandOver(
   if (!writesHead && headers !== undefined)
     throw invalid('It takes over the connection without a status, so its headers would never be sent.');
   if (writesHead && status !== 101 && !isSuccess(status))
-    throw invalid(`A connection cannot be taken over after status ${status}; use 101, 2xx for CONNECT, or no status.`);
+    throw invalid(
+      `A connection cannot be taken over after status ${status}; use 101, 2xx for CONNECT, or no status.`,
+    );
   const fields = checkedFields(headers, undefined);
   // The function is the plugin's own; that it takes a stream cannot be seen.
   const handOver = { takeOver: takeOver as TakeOver, writesHead, plugin: '' };

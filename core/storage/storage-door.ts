@@ -172,10 +172,7 @@ export class StorageDoor {
         );
       }
       if (ttlMs !== undefined && !isWhole(ttlMs, 1)) {
-        throw new RefusedArgument(
-          'STORAGE_CHANGE_INVALID',
-          `${shown(key)} has a ttlMs of ${shown(ttlMs)}.`,
-        );
+        throw new RefusedArgument('STORAGE_CHANGE_INVALID', `${shown(key)} has a ttlMs of ${shown(ttlMs)}.`);
       }
     }
     for (const key of deletes) this.#checkKey(key);
@@ -270,7 +267,7 @@ export class StorageDoor {
     // A character of a string is at most three octets, so most need no counting.
     if (text.length * 3 <= maxOctets) return undefined;
     const octets = Buffer.byteLength(text);
-    return octets <= maxOctets ? undefined : `has ${octets} octets of UTF-8; at most ${maxOctets} are allowed`;
+    return octets <= maxOctets ? undefined : `has ${octets} octets of UTF-8 and may have ${maxOctets}`;
   }
 }
 
@@ -289,8 +286,7 @@ function ownCopy(text: string): string {
 function checkDistinct(puts: readonly { readonly key: string }[], deletes: readonly string[]): void {
   const seen = new Set<string>();
   for (const key of [...puts.map((put) => put.key), ...deletes]) {
-    if (seen.has(key))
-      throw new RefusedArgument('STORAGE_CHANGE_INVALID', `it names ${shown(key)} twice.`);
+    if (seen.has(key)) throw new RefusedArgument('STORAGE_CHANGE_INVALID', `it names ${shown(key)} twice.`);
     seen.add(key);
   }
 }

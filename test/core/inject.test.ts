@@ -71,7 +71,7 @@ test('a part that does not exist, or is of the wrong kind, is refused by name', 
     'The body of inject must be a string or bytes; for JSON pass JSON.stringify(value).',
   );
   t.is((await refused({ method: 'NO SUCH' }))?.message, 'The method "NO SUCH" is not a token.');
-  t.is((await refused({ headers: { a: 'b\r\nc: d' } }))?.message, 'The field "a" holds a line break.');
+  t.is((await refused({ headers: { a: 'b\r\nc: d' } }))?.message, 'The field "a" has a line break.');
 });
 
 test('RFC 9112 §8: a response that is cut is an error, not a shorter response', async (t) => {

@@ -921,7 +921,7 @@ test('a file of authorities that is none keeps the server from starting, and say
   });
   for (const [name, says] of [
     ['missing.pem', /ENOENT/],
-    ['empty.pem', /There is no certificate in .*empty\.pem\. Give "ca" a file in PEM\./],
+    ['empty.pem', /There is no certificate in .*empty\.pem\. Set "ca" to a PEM file\./],
     ['broken.pem', /A certificate in .*broken\.pem cannot be read\./],
   ] as const) {
     const mounts = [{ target: 'https://localhost', ca: path.join(folder, name) }];

@@ -320,7 +320,7 @@ test('while the store fails requests are counted in memory by default, and that 
     throw new StorageError('STORAGE_UNAVAILABLE', 'no route to host');
   };
   t.deepEqual(await statuses(server, 5, { target: '/none' }), [404, 404, 404, 429, 429]);
-  t.deepEqual(log, ['The store of the rate limit fails.']);
+  t.deepEqual(log, ['The store of the rate limit does not work.']);
   t.is(store.calls, 1, 'a store that failed is left alone for a while');
 });
 

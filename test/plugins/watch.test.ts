@@ -144,7 +144,7 @@ for (const adapter of [() => new MemoryAdapter(), () => new LruAdapter({ maxEntr
       const headers: Record<string, string> = ask.id === undefined ? {} : { 'last-event-id': ask.id };
       const refused = await fetch(url + ask.query, { headers });
       t.is(refused.status, 410);
-      t.regex(await refused.text(), /Send ids as the feed sent them\.$/);
+      t.regex(await refused.text(), /Send the ids of the feed unchanged\.$/);
     }
     // Of another start.
     t.is((await fetch(`${url}?after=2-abcdef`)).status, 410);
@@ -164,5 +164,5 @@ test('a store without a feed is told at start', async (t) => {
   };
   const server = createServer({ storage: { adapter }, plugins: ['watch'] });
   const error = await t.throwsAsync(server.ready());
-  t.regex(error?.message ?? '', /This store has no feed of changes: "plain" keeps none/);
+  t.regex(error?.message ?? '', /This store has no feed of changes: "plain" keeps no changes/);
 });

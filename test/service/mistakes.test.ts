@@ -53,7 +53,7 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
   },
   'a data file with a key twice': {
     ...data('{\n  "a": "1",\n  "a": "2"\n}\n'),
-    says: 'The data is damaged and was left unchanged: DIR/data.json:3:3: the key "a" stands twice. Keep one of the two. [STORAGE_CORRUPT]',
+    says: 'The data is damaged and was left unchanged: DIR/data.json:3:3: the key "a" occurs twice. Keep one of the two. [STORAGE_CORRUPT]',
   },
   'a data file that is empty': {
     ...data(''),
@@ -392,7 +392,7 @@ test('data that another server has open: the sentence names its process, and nei
   t.like(second, { code: 1, stdout: '', listened: '' });
   t.is(
     second.stderr.replace(/data\.json\.lock-\w+/, 'LOCK').replaceAll(cwd, 'DIR'),
-    `jackfield: The data is in use: DIR/data.json is opened by process ${first.server.pid}. Its lock is DIR/LOCK. Stop that process first. To share data, use lmdb on one machine, or postgres or redis on several machines. [STORAGE_LOCKED]\n`,
+    `jackfield: The data is in use: DIR/data.json is open in process ${first.server.pid}. The lock is DIR/LOCK. Stop that process first. To share data, use lmdb on one machine, or postgres or redis on several machines. [STORAGE_LOCKED]\n`,
   );
   t.is((await fetch(`${first.url}/create`, { method: 'POST', body: 'b: 2' })).status, 200);
   t.is(await (await fetch(first.url)).text(), 'The data in DB is as follows. \n\na:1\n\nb:2');

@@ -81,7 +81,7 @@ test('the whole name of a package is as good as the plain one', async (t) => {
 test('a scope goes into the name of the package and into the configuration, not into folder, name and paths', async (t) => {
   const cwd = await tempFolder(t);
   const { stdout } = await ran(['new', 'plugin', '@me/tea', '--js'], cwd);
-  t.regex(stdout, /^jackfield-plugin-tea is written: @me\/jackfield-plugin-tea, a plugin/);
+  t.regex(stdout, /^Created jackfield-plugin-tea: @me\/jackfield-plugin-tea, a plugin/);
   const folder = path.join(cwd, 'jackfield-plugin-tea');
   t.is(
     JSON.parse(await readFile(path.join(folder, 'package.json'), 'utf8')).name,
@@ -112,7 +112,7 @@ test('a folder with something in it is refused and left as it is; .git alone doe
   await mkdir(path.join(cwd, 'begun/.git'), { recursive: true });
   const { code, stdout } = await ran(['new', 'plugin', 'tea', '--folder', '.'], path.join(cwd, 'begun'));
   t.is(code, 0);
-  t.regex(stdout, /^\. is written: .*\nNext: npm install && npm test\n$/);
+  t.regex(stdout, /^Created \.: .*\nNext: npm install && npm test\n$/);
 });
 
 test('where a file stands in the place of the folder, that is told', async (t) => {

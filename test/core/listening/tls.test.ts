@@ -108,7 +108,7 @@ test('what is wrong with a certificate is told before anything is set up, with t
   t.is(await faultOf(t, { cert: 'a.key', key }, folder), `${invalid} a.key has no certificate in PEM form.`);
   t.is(
     await faultOf(t, { cert, key: 'cut.key' }, folder),
-    `${invalid} cut.key holds no private key in PEM form.`,
+    `${invalid} cut.key has no private key in PEM form.`,
   );
   t.is(
     await faultOf(t, { cert, key: 'locked.key' }, folder),

@@ -29,7 +29,7 @@ async function told(t: ExecutionContext, code: string, traceSetup: boolean): Pro
     instanceOf: JackfieldError,
     code: 'PLUGIN_SETUP_TIMEOUT',
   });
-  const [, sentence = ''] = /took longer than 500 ms(.*?) Mend/.exec(error?.message ?? '') ?? [];
+  const [, sentence = ''] = /took longer than 500 ms(.*?) Find out/.exec(error?.message ?? '') ?? [];
   return { sentence: sentence.replaceAll(folder + path.sep, '') };
 }
 

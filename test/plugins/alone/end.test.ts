@@ -24,7 +24,7 @@ test('a peer elsewhere is refused, however its address is written', async (t) =>
   ]) {
     t.like(await settled(call({ method: 'END', remoteAddress })), {
       status: 403,
-      text: 'END is taken only from a loopback address',
+      text: 'END is allowed only from a loopback address',
     });
   }
   t.is(shutdowns(), 0);
