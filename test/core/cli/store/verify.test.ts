@@ -102,7 +102,7 @@ test('damage inside an lmdb is told by key', async (t) => {
   await handle.close();
   const { code, stdout } = await store(folder, 'verify');
   t.is(code, 1);
-  t.regex(stdout, /FAULT .*checksum of the record "a" does not hold/);
+  t.regex(stdout, /FAULT .*checksum of the record "a" is wrong/);
 });
 
 test('stats count entries, octets and expiry, and tell what the adapter supports', async (t) => {
