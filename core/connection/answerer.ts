@@ -230,7 +230,7 @@ export class Answerer implements SenderEvents {
     if (isWhole) return new JackfieldError(this.#services.isStopping ? 'SERVER_CLOSING' : 'PLUGIN_LEFT');
     const error = new JackfieldError(
       'HANDLER_ANSWER_INVALID',
-      'It takes the connection over before the body of the request is there; read it first.',
+      'It takes over the connection before the whole body of the request was received; read the body first.',
     );
     exchange.blame(error);
     return error;

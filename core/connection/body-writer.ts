@@ -102,7 +102,7 @@ export class BodyWriter {
       sink.flushSoon();
     }
     if (contentLength !== undefined && sent !== contentLength) {
-      const detail = `Its Content-Length is ${contentLength}, its body has ${sent} octets or more.`;
+      const detail = `Its Content-Length is ${contentLength}, but its body has ${sent} octets or more.`;
       throw new JackfieldError('HANDLER_ANSWER_INVALID', detail);
     }
     this.#begin();
@@ -146,6 +146,6 @@ function toOctets(part: unknown): Uint8Array {
   if (typeof part === 'string') return Buffer.from(part);
   throw new JackfieldError(
     'HANDLER_ANSWER_INVALID',
-    `Its stream gave ${typeof part}; it may give strings and bytes.`,
+    `Its stream returned ${typeof part}; only strings and bytes are allowed.`,
   );
 }

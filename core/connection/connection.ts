@@ -390,7 +390,7 @@ export class Connection implements TransportEvents, AnsweredConnection, BodySour
     const { handledBy, dialect } = this.#exchange?.request ?? {};
     this.#services.log.error(
       { plugin: handledBy, dialect, err: error },
-      'A connection was broken off by a fault of the server or of a dialect.',
+      'A connection was closed because of a fault of the server or of a dialect.',
     );
     this.broken();
   }

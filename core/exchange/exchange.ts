@@ -255,7 +255,7 @@ export class Exchange<D extends Dispatching = Dispatching> {
     const { handledBy, method, path } = this.request;
     this.dispatcher.log.error(
       { plugin: handledBy, method, path, ...logFields.get(this.request) },
-      'A hook took too long for a refusal by the server, which was sent without it.',
+      'A hook took too long; the error answer of the server was sent without it.',
     );
   }
 }
@@ -270,7 +270,7 @@ export function logBroken(
   const { handledBy, dialect, method, path } = request;
   log[level](
     { plugin: handledBy, dialect, method, path, ...logFields.get(request), err: error },
-    'The answer of a plugin failed on its way.',
+    'The answer of a plugin failed while it was sent.',
   );
 }
 

@@ -372,7 +372,10 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
       code = codeOf(error);
     } catch {
       // A proxy, for example, that throws on every access.
-      return this.#failed(request, new Blamed(plugin, new TypeError('It threw what cannot be looked at.')));
+      return this.#failed(
+        request,
+        new Blamed(plugin, new TypeError('It threw a value that cannot be read.')),
+      );
     }
     if (!expected) logFault(this.log, plugin, error, request);
     // An error of a request that was refused or lost meanwhile is answered to nobody.

@@ -71,7 +71,9 @@ export class HookRunner {
       if (allowed === false || allowed === undefined) return false;
       // A promise would be true to every condition, and a rejected one would end the process.
       if (isPromise(allowed)) promiseThen.call(Promise.resolve(allowed), undefined, () => {});
-      throw new TypeError('A hook of the stage "crossSite" returns true or false at once, and no promise.');
+      throw new TypeError(
+        'A hook of the stage "crossSite" must return true or false at once, not a promise.',
+      );
     } catch (error) {
       logFault(this.#log, plugin, error, request);
       return false;
@@ -344,7 +346,7 @@ function replaceRefusal(exchange: Exchange, refusal: Refusal, by: Answer): boole
     return false;
   }
   if (by.handOver !== undefined)
-    throw invalid('It takes the connection over in place of a refusal by the server.');
+    throw invalid('It takes over the connection instead of the error answer of the server.');
   refusal.answer = withoutLoss(refusal.answer, by);
   return true;
 }
