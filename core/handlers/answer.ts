@@ -282,7 +282,12 @@ function isOurs(error: unknown): error is JackfieldError {
  */
 export function replaceAnswer(before: Answer, by: Answer): Answer {
   const contentLength = by.contentLength ?? (by.body === before.body ? before.contentLength : undefined);
-  return withCode({ ...by, contentLength, close: by.close || before.close }, before.code);
+  const close = by.close || before.close;
+  const { code } = before;
+  // Built once: copies of an answer are what a hook costs most.
+  return code === undefined || by.status < 400
+    ? { ...by, contentLength, close }
+    : { ...by, contentLength, close, code };
 }
 
 /** What a response hook is shown. */
