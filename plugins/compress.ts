@@ -68,11 +68,13 @@ export default definePlugin({
       const coding = preferredCoding(accept, codings);
       if (response.status === 304) return notModified(response, headers, coding);
       const { body, status = 200, trailers } = response;
-      if (body === undefined || body === '' || status === 206 || trailers !== undefined) return undefined;
+      if (body === undefined || body === '' || trailers !== undefined) return undefined;
       if (!isCompressible(textOf(headers['content-type'])) || mustStay(headers)) return undefined;
       const isSmall = (sizeOf(body) ?? Number.POSITIVE_INFINITY) < thresholdOctets;
       // A cache must not give one client what another can read, whichever of the two came first.
       const varied = { ...headers, vary: vary(headers.vary, 'Accept-Encoding') };
+      // A part has the Vary field that the whole would have (RFC 9110 §15.3.7).
+      if (status === 206 || headers['content-range'] !== undefined) return { ...response, headers: varied };
       if (coding === undefined || (isSmall && !refusesIdentity(accept)))
         return { ...response, headers: varied };
       const encoded = encodedFields(varied, coding);
@@ -128,7 +130,6 @@ function weak(etag: string | readonly string[]): string | readonly string[] {
 /** Fields that are about the very octets. */
 const BOUND: readonly string[] = [
   'content-encoding',
-  'content-range',
   'content-digest',
   'repr-digest',
   'digest',

@@ -39,6 +39,8 @@ export class WireConnection {
   #pieces: Buffer[] = [];
   #receivedOctets = 0;
   #ended = false;
+  /** Ended by an error: a body that has no length is not complete then (RFC 9112 §8). */
+  #broken = false;
   /** Called when octets or the end have come while an exchange waits. */
   #wake: () => void = () => {};
 
@@ -55,8 +57,12 @@ export class WireConnection {
       this.#ended = true;
       this.#wake();
     };
-    // A reset ends the connection as a close does; what came before it still counts.
-    socket.on('end', end).on('close', end).on('error', end);
+    // What came before a reset still counts.
+    socket.on('end', end).on('close', end);
+    socket.on('error', () => {
+      if (!this.#ended) this.#broken = true;
+      end();
+    });
   }
 
   /** Errors: SERVER_UNREACHABLE. */
@@ -101,7 +107,7 @@ export class WireConnection {
       this.#signal?.throwIfAborted();
       if (this.#receivedOctets >= needs || this.#ended) {
         const octets = this.#received();
-        const reading = readResponse(octets, { ...manner, ended: this.#ended });
+        const reading = readResponse(octets, { ...manner, ended: this.#ended && !this.#broken });
         if (reading.is === 'malformed') return { kind: 'malformed', why: reading.why, octets };
         if (reading.is === 'complete') {
           this.#pieces = [];

@@ -38,13 +38,18 @@ export interface LoadedConfig {
  *   none the built-in configuration is returned.
  * @param cwd Absolute. Default: the working directory.
  * @param timeoutMs How long the file may take to give its configuration, in milliseconds.
- * Errors: CONFIG_UNREADABLE, CONFIG_SYNTAX, CONFIG_INVALID, CONFIG_ENV_MISSING.
+ * Errors: CONFIG_UNREADABLE, CONFIG_SYNTAX, CONFIG_INVALID, CONFIG_ENV_MISSING; a TypeError if `given` is not a string.
  */
 export async function readConfig(
   given?: string,
   cwd: string = process.cwd(),
   timeoutMs: number = DEFAULT_LIMITS.setupTimeoutMs,
 ): Promise<LoadedConfig> {
+  // A file URL is the natural mistake of a module that reads the file beside it.
+  if (given !== undefined && typeof given !== 'string')
+    throw new TypeError(
+      'readConfig takes the path of a file as a string; for a file URL pass fileURLToPath(url).',
+    );
   const absolute = given === undefined ? await findConfig(cwd) : path.resolve(cwd, given);
   if (absolute === undefined) return { config: DEFAULT_CONFIG, source: plainSource(cwd) };
   const file = nameOf(absolute, cwd);

@@ -13,8 +13,8 @@ import { isSameOrigin } from '../http/origin-field.js';
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'QUERY']);
 
 /**
- * What shows that a request comes from a page of another origin and could change something: the origin, or
- * `Sec-Fetch-Site` with its value. Undefined for every other request.
+ * What shows that a request comes from a page of another origin and could change something: the origin with the host
+ * that it differs from, or `Sec-Fetch-Site` with its value. Undefined for every other request.
  */
 export function crossSiteSign(request: ExchangeRequest): string | undefined {
   const { section, claim } = request.head;
@@ -25,7 +25,8 @@ export function crossSiteSign(request: ExchangeRequest): string | undefined {
   const host = claim?.host ?? request.effectiveHost ?? '';
   if (origin !== undefined && !isSameOrigin(origin, request.protocol, host)) {
     // Browsers send `null` for forms of our own pages too, where the referrer policy of the page is `no-referrer`.
-    if (origin !== 'null' || site !== 'same-origin') return origin;
+    // The host shows whether a proxy has changed it.
+    if (origin !== 'null' || site !== 'same-origin') return `${origin}, sent to ${host || 'no host'}`;
   }
   return site !== undefined && /(?:cross|same)-site/i.test(site)
     ? (origin ?? `Sec-Fetch-Site: ${site}`)

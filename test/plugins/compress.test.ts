@@ -212,6 +212,8 @@ test('with static-files: a file is compressed whole, its parts are not, and smal
   const part = await ask('/a.txt', { Range: 'bytes=0-2' });
   t.is(part.status, 206);
   t.is(part.text, 'the');
+  // RFC 9110 §15.3.7: what the whole would have had.
+  t.is(part.headers.vary, 'Accept-Encoding');
   t.is((await ask('/a.txt', { Range: 'bytes=0-2', 'If-Range': whole.headers.etag ?? '' })).status, 200);
   t.is((await ask('/small.txt')).headers['content-encoding'], undefined);
 });

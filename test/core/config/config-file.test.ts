@@ -208,3 +208,13 @@ test('a named pipe that nobody writes to is given up likewise', async (t) => {
   // Who still waits for it in this process is let go of.
   await writeFile(pipe, '');
 });
+
+test('what is not the path of a file is refused with a sentence that says what to pass', async (t) => {
+  // As JavaScript may call it.
+  for (const given of [new URL('file:///a.json'), {}, null, 5]) {
+    const error = await t.throwsAsync(async () => Reflect.apply(readConfig, undefined, [given]), {
+      instanceOf: TypeError,
+    });
+    t.regex(error.message, /fileURLToPath/);
+  }
+});

@@ -51,9 +51,15 @@ test('a page of another site stores nothing, and no plugin sees its request', as
   }
 });
 
-test('the answer names the origin of the page', async (t) => {
+test('the answer names the origin of the page and the host that it differs from', async (t) => {
   const server = await served(t);
-  t.true((await post(server, { Origin: 'http://localhost:5173' })).text.endsWith(': http://localhost:5173'));
+  const origin = 'http://localhost:5173';
+  const { text } = await post(server, { Host: 'localhost:10000', Origin: origin });
+  t.true(text.endsWith(`: ${origin}, sent to localhost:10000`), text);
+  // What nginx sends unless it is configured to pass Host on.
+  const page = { Origin: 'https://shop.example', 'Sec-Fetch-Site': 'same-origin' };
+  const proxied = await post(server, { Host: '127.0.0.1:10000', ...page });
+  t.true(proxied.text.endsWith(': https://shop.example, sent to 127.0.0.1:10000'), proxied.text);
   t.true(
     (await post(server, { 'Sec-Fetch-Site': 'same-site' })).text.endsWith(': Sec-Fetch-Site: same-site'),
   );
