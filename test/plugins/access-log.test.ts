@@ -170,7 +170,7 @@ test('refusals by the server itself have a line with their code, also where no r
     requestLine: 'GET page?token=***',
     status: 400,
     code: 'TARGET_INVALID',
-    contentOctets: 62,
+    contentOctets: 74,
   });
   t.like(tls, { requestLine: '\\x16\\x03\\x01\\x1b[2J\\"', code: 'METHOD_INVALID' });
 });

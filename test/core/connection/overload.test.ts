@@ -49,7 +49,7 @@ test('a request beyond maxInFlight is answered 503 with Retry-After, and the con
   await other.until('done');
   // The first to close is the request that was turned away: only its handler did not run.
   t.deepEqual(seen, ['/slow', '/slow closed', '/slow closed', '/slow', '/slow closed']);
-  const { level, fields } = await log.until('turned away');
+  const { level, fields } = await log.until('were refused');
   t.is(level, 'warn');
   t.like(fields, { count: 1, total: 1, inFlight: 1 });
 });
