@@ -1,4 +1,4 @@
-/** What a module exports, recognised as a plugin: an object, a function, or a class. */
+/** Recognises the export of a module as a plugin: an object, a function, or a class. */
 
 import type { Plugin, PluginContext } from '../api/plugin.js';
 import type { PluginClass } from '../config/server-config.js';
@@ -8,7 +8,7 @@ import type { MaybePromise } from '../maybe-promise.js';
 import { hasMarks } from './marks.js';
 import { type Need, readNeed } from './plugin-needs.js';
 
-/** What a plugin tells of itself, and how it is made. */
+/** The definition of a plugin, and the object or class to set up. */
 export interface Recognised {
   readonly told: Omit<Plugin, 'setup' | 'needs'>;
   readonly needs: readonly Need[];
@@ -48,7 +48,7 @@ function recognised(exported: unknown, invalid: Invalid): Recognised {
   return { told: made, needs: needsOf(made), made };
 }
 
-/** A class, or `setup` itself. What an object has beside `setup` stands in its property `plugin`. */
+/** A class, or the function `setup`. The other members of a plugin object are in its property `plugin`. */
 function recogniseFunction(
   exported: { readonly name: string; readonly prototype?: unknown },
   invalid: Invalid,
@@ -77,15 +77,15 @@ function hasSetup({ prototype }: { readonly prototype?: unknown }): boolean {
 }
 
 function looksLikeClass(exported: { readonly prototype?: unknown }): boolean {
-  // Compiled to an old JavaScript a class is a function, but it has methods.
+  // Compiled to old JavaScript, a class is a function, but it has methods.
   return (
     /^class\b/.test(Function.prototype.toString.call(exported)) || hasSetup(exported) || hasMarks(exported)
   );
 }
 
 /**
- * Without `static plugin` a class or function is called after itself. Where it is exported without a name, JavaScript
- * calls it "default".
+ * Without `static plugin` the plugin has the name of the class or function. JavaScript names an anonymous default
+ * export "default".
  */
 function describeFunction(made: { readonly name: string }): Partial<Record<keyof Plugin, unknown>> {
   const told: unknown = Reflect.get(made, 'plugin');
@@ -102,7 +102,7 @@ function strangeDescription(made: object): string | undefined {
   return strange === undefined ? undefined : `cannot be used: ${strange.replace(/[.]$/, '')}`;
 }
 
-/** What is wrong with what a plugin tells of itself. */
+/** The fault of a definition, if any. */
 function faultIn(told: Partial<Record<keyof Plugin, unknown>>): string | undefined {
   const { name, version, needs, options } = told;
   if (typeof name !== 'string' || name === '') return 'has no name';
