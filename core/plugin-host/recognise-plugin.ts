@@ -22,6 +22,9 @@ const MEMBERS = [...DESCRIBING, 'setup'];
 
 type Invalid = (what: string) => JackfieldError;
 
+/** A fault that ends in a question ("did you mean …?") needs no full stop. */
+const sentence = (fault: string): string => (fault.endsWith('?') ? fault : `${fault}.`);
+
 /** Errors: PLUGIN_INVALID. */
 export function recognise(exported: unknown, reference: string, location: string): Recognised {
   const where = location === '' ? reference : `${reference} at ${location}`;
@@ -43,7 +46,7 @@ function recognised(exported: unknown, invalid: Invalid): Recognised {
     faultIn(exported) ??
     misspeltMember(exported, MEMBERS) ??
     (typeof setup === 'function' ? undefined : 'has no setup function');
-  if (fault !== undefined) throw invalid(`${fault}. ${SHAPE}`);
+  if (fault !== undefined) throw invalid(`${sentence(fault)} ${SHAPE}`);
   const made = exported as Plugin;
   return { told: made, needs: needsOf(made), made };
 }
@@ -59,7 +62,7 @@ function recogniseFunction(
   const fault = faultIn(told) ?? strangeDescription(exported);
   if (fault === 'has no name')
     throw invalid(`is a ${kind} without a name. Give it a name, or a static property "plugin" with a name`);
-  if (fault !== undefined) throw invalid(`${fault}. ${SHAPE}`);
+  if (fault !== undefined) throw invalid(`${sentence(fault)} ${SHAPE}`);
   // Checked by `faultIn`, part by part.
   const described = told as Omit<Plugin, 'setup'>;
   const needs = needsOf(described);
