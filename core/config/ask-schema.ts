@@ -1,12 +1,13 @@
-/** Asks a schema that anybody may have written, and believes nothing of what it answers. */
+/** Calls a schema from any author and checks everything that it returns. */
 import type { StandardIssue, StandardResult, StandardSchema } from './standard-schema.js';
 
-/** What is told where the schema has no words. */
+/** The message of an issue without a message. */
 const NO_WORDS = 'is not valid; the schema gives no reason';
 
 /**
- * Its answer; issues have a message and a path that can be told, and where there are any there is at least one.
- * @throws what the schema throws, and TypeError where its answer is none.
+ * The result of the schema. Every issue has a message and a path that can be printed, and a failure has at least one
+ * issue.
+ * @throws the errors of the schema, and TypeError if its result is not valid.
  */
 export async function askSchema<Output>(
   schema: StandardSchema<unknown, Output>,
@@ -15,10 +16,10 @@ export async function askSchema<Output>(
   const answer: unknown = await schema['~standard'].validate(value);
   if (typeof answer !== 'object' || answer === null) throw new TypeError('it returned no result');
   const { issues } = answer as { readonly issues?: unknown };
-  // Checked as far as it can be: what its output is, only the schema knows.
+  // The output itself cannot be checked: only the schema knows its type.
   if (issues === undefined) return answer as StandardResult<Output>;
   if (!Array.isArray(issues)) throw new TypeError('it returned issues that are not a list');
-  // Not mapped: a hole would stay one.
+  // A loop, because `map` would keep holes.
   const told = Array.from<unknown, StandardIssue>(issues, cleaned);
   return { issues: told.length > 0 ? told : [{ message: NO_WORDS }] };
 }
@@ -26,12 +27,12 @@ export async function askSchema<Output>(
 function cleaned(issue: unknown): StandardIssue {
   const { message, path, errors } = Object(issue) as Readonly<Record<string, unknown>>;
   const segments: readonly unknown[] = Array.isArray(path) ? path : [];
-  // Under its own properties others may stand, which zod's issues have.
+  // Keep the other properties too: issues of zod have more of them.
   return {
     ...Object(issue),
     message: typeof message === 'string' && message !== '' ? message : NO_WORDS,
     path: segments.flatMap(keyOf),
-    // zod tells of each form of a union why it is none.
+    // zod reports, for each form of a union, why the value does not match.
     ...(Array.isArray(errors) ? { errors: Array.from<unknown, StandardIssue[]>(errors, cleanedBranch) } : {}),
   };
 }

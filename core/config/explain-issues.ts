@@ -3,17 +3,17 @@ import { didYouMean } from '../did-you-mean.js';
 import type { ConfigSource } from './config-source.js';
 import type { StandardIssue } from './standard-schema.js';
 
-/** More of them would only push the first ones, which are mended first, out of sight. */
+/** A longer list would hide the first errors, which are fixed first. */
 const MOST_FAULTS = 50;
 
-/** One a line. */
+/** One sentence per line. */
 export function linesOfFaults(faults: readonly string[]): string {
   const more = faults.length - MOST_FAULTS;
   if (more <= 0) return faults.join('\n');
   return [...faults.slice(0, MOST_FAULTS), `and ${more} more`].join('\n');
 }
 
-/** Where the validated value stands in the configuration, and what is known about it. */
+/** The place of the validated value in the configuration, and what is known about it. */
 export interface ExplainedPlace {
   readonly source: ConfigSource;
   /** From the root of the configuration to the validated value. */
@@ -22,24 +22,24 @@ export interface ExplainedPlace {
   readonly knownKeys?: readonly string[];
   /** The schema it was validated with; a zod schema gives suggestions for nested keys too. */
   readonly schema?: unknown;
-  /** The validated value; with it sentences say what was found. */
+  /** The validated value; with it, sentences also say what was found. */
   readonly value?: unknown;
 }
 
 /**
- * One sentence per fault, in the order of the file: `file:line:column: path.of.option: message`.
- * The issues may come from any Standard Schema; those of zod are recognised by their shape and told better.
+ * One sentence per fault, in the order of the file: `file:line:column: path.of.option: message`. The issues may come
+ * from any Standard Schema; issues of zod are recognised by their shape and explained in more detail.
  */
 export function explainIssues(issues: readonly StandardIssue[], at: ExplainedPlace): string[] {
   const faults = issues.flatMap((issue) => faultsOfIssue(issue as ZodLikeIssue, [], at));
   const told = inFileOrder(faults).map(({ location, sentence }) =>
     location === '' ? sentence : `${location}: ${sentence}`,
   );
-  // A number may be too large in two ways, which make one sentence.
+  // A number can be too large in two ways, which become one sentence.
   return [...new Set(told)];
 }
 
-/** What zod adds to a Standard Schema issue, as far as it is used here. */
+/** The members that zod adds to a Standard Schema issue, as far as they are used here. */
 interface ZodLikeIssue extends StandardIssue {
   readonly code?: unknown;
   readonly keys?: unknown;
@@ -80,7 +80,7 @@ function unknownKey(key: string, owner: readonly PropertyKey[], at: ExplainedPla
   };
 }
 
-/** Of several forms that a value may have, the one its writer meant: the only one whose basic type it has. */
+/** Of the allowed forms of a value, the one that its author meant: the only one with the same basic type. */
 function branchMeant(branches: readonly (readonly ZodLikeIssue[])[]): readonly ZodLikeIssue[] | undefined {
   const fitting = branches.filter(
     (branch) =>
@@ -97,7 +97,7 @@ function messageOf(issue: ZodLikeIssue, own: readonly PropertyKey[], at: Explain
   const value = valueAt(at.value, own);
   const found = `found ${environment?.writtenAt([...at.path, ...own]) ?? describeValue(value)}`;
   if (message.startsWith('expected ')) return `${message}, ${found}`;
-  // Only zod's own words are replaced, never those that a plugin's author chose.
+  // Only messages of zod are replaced, never messages that the author of a plugin wrote.
   if (!/^Invalid (input|option): expected /.test(message)) return message;
   if (issue.code === 'invalid_type') {
     const expected = TYPE_WORDS[String(issue.expected)] ?? String(issue.expected);
@@ -165,8 +165,8 @@ function inFileOrder(faults: readonly Fault[]): Fault[] {
 }
 
 /**
- * The keys that an object schema of zod has at a path inside it; empty for anything else. The schema is asked by
- * its shape alone, since a plugin may bring another copy or version of zod.
+ * The keys of a zod object schema at a path inside it; empty for anything else. Only the shape of the schema is
+ * checked, because a plugin may use another copy or version of zod.
  */
 export function knownKeysOf(schema: unknown, path: readonly PropertyKey[] = []): string[] {
   const [key, ...rest] = path;
@@ -179,7 +179,7 @@ export function knownKeysOf(schema: unknown, path: readonly PropertyKey[] = []):
   });
 }
 
-/** A schema without what is wrapped around it (optional, default, pipe …); a union gives each of its forms. */
+/** A schema without its wrappers (optional, default, pipe …); for a union, each of its forms. */
 function formsOf(schema: unknown, depth = 0): unknown[] {
   // A wrapper that contains itself must not hang the start of a server.
   if (schema === undefined || depth > 32) return [];

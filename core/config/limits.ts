@@ -1,6 +1,11 @@
-/** Limits and deadlines: names carry the unit. Each leads to the error named behind its default. */
+/**
+ * Limits and deadlines. Each name has its unit. Each line says the default and the error of a request above the limit.
+ */
 export interface Limits {
-  /** All field lines and the empty line behind them, without the request line. 16,384, node's own default: `HEADER_SECTION_TOO_LARGE`. */
+  /**
+   * All field lines and the empty line after them, without the request line. 16,384, the default of Node:
+   * `HEADER_SECTION_TOO_LARGE`.
+   */
   readonly maxHeaderSectionOctets: number;
   /** 100 lines, more than any browser sends: `HEADER_FIELDS_TOO_MANY`. */
   readonly maxHeaderFields: number;
@@ -12,23 +17,26 @@ export interface Limits {
   readonly headerTimeoutMs: number;
   /** From the first octet of a request to its last. 30,000: `REQUEST_TIMEOUT`. */
   readonly requestTimeoutMs: number;
-  /** Without an octet between requests. 65,000, longer than the usual 60 s of a proxy in front: closes. */
+  /**
+   * The time without an octet between requests. 65,000, longer than the usual 60 s of a proxy in front: the connection
+   * closes.
+   */
   readonly idleTimeoutMs: number;
-  /** A peer takes nothing of the answer for this long. 30,000: closes. */
+  /** The time in which a peer reads nothing of its answer. 30,000: the connection closes. */
   readonly writeTimeoutMs: number;
-  /** A handler may take this long until it answers. 10,000: `HANDLER_TIMEOUT`. */
+  /** The time until a handler answers. 10,000: `HANDLER_TIMEOUT`. */
   readonly handlerTimeoutMs: number;
-  /** Buffered octets per connection and direction before the other side has to wait. 65,536. */
+  /** Buffered octets per connection and direction before the other side must wait. 65,536. */
   readonly maxBufferedOctets: number;
-  /** Open connections; more are refused. 10,000, or what the process may open of files less 64. */
+  /** Open connections; more are refused. 10,000, or the process limit of open files less 64. */
   readonly maxConnections: number;
-  /** A clean stop waits this long for exchanges under way. 10,000: then force. */
+  /** The time a clean stop waits for exchanges in progress. 10,000: then it closes their connections. */
   readonly shutdownTimeoutMs: number;
-  /** A plugin may take this long to load, to set up, and for each `onClose`. 10,000: `PLUGIN_SETUP_TIMEOUT`. */
+  /** The time for a plugin to load, for its set-up, and for each `onClose` function. 10,000: `PLUGIN_SETUP_TIMEOUT`. */
   readonly setupTimeoutMs: number;
   /**
-   * One piece of code may hold up the event loop this long; then a warning in the log of the command names its plugin.
-   * 1,000: long before a client gives up, and beyond what a busy machine does to anybody. 0 looks at nothing.
+   * The time for which code may block the event loop; then a warning in the log of the command names the plugin.
+   * 1,000: clients still wait that long, and a busy machine rarely delays the loop as much. 0 switches the check off.
    */
   readonly blockedLoopMs: number;
 }

@@ -1,7 +1,7 @@
 /**
- * Whether a configuration is valid, as far as that can be seen without its schema: nearly every configuration that is
- * valid is recognised here, and its start does not pay for zod. What is not recognised may be valid all the same; the
- * schema decides then, and explains. So whatever this file accepts, the schema has to accept: a test compares the two.
+ * Recognises valid configurations without their schema, so that most starts need not load zod. A configuration that is
+ * not recognised may still be valid; then the schema decides and explains. So the schema must accept everything that
+ * this file accepts: a test compares the two.
  */
 import { DEFAULT_LIMITS } from './limits.js';
 import { isAddressRange, isHostName, isListenHost, isPrefix } from './value-forms.js';
@@ -24,8 +24,7 @@ const isTextThat =
     typeof value === 'string' && holds(value);
 
 /**
- * With at least so many elements. Counted by index, so that a hole is an element that is nothing, and a list with an
- * iterator of its own shows all that it has.
+ * A list with at least so many elements. Read by index: holes count as undefined, and a custom iterator hides nothing.
  */
 const isListOf =
   (element: Recognises, least: number): Recognises =>
@@ -39,7 +38,7 @@ const isOneOf =
   (value) =>
     forms.some((form) => form(value));
 
-/** An object of no class, with these keys and no others; those that are undefined count as absent. */
+/** A plain object with only these keys; undefined values count as absent. */
 function isObjectOf(
   keys: Readonly<Record<string, Recognises>>,
   required: readonly string[] = [],
@@ -58,7 +57,7 @@ function isPlainObject(value: unknown): value is Readonly<Record<string, unknown
   return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
 }
 
-/** What every limit of its unit allows; more than that is looked up in the schema. */
+/** The range that every limit with this unit allows; values outside are left to the schema. */
 function rangeOf(limit: string): Recognises {
   if (limit.endsWith('Octets')) return isWhole(32, 16 * 2 ** 20);
   return isWhole(1, limit.endsWith('Ms') ? 2 ** 31 - 1 : 100_000);
@@ -81,7 +80,7 @@ const isListener = isObjectOf({
   sharedReadBuffer: isFlag,
 });
 
-/** Something that a program gives in place of a name; what it is, its loader finds out. */
+/** An object that a program passes instead of a name; its loader checks it. */
 const has =
   (...parts: readonly string[]): Recognises =>
   (value) =>

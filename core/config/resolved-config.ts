@@ -14,7 +14,7 @@ import {
   type TlsConfig,
 } from './server-config.js';
 
-/** A configuration in which nothing is left open. */
+/** A configuration with a value for every key. */
 export interface ResolvedConfig {
   readonly listen: readonly ListenerConfig[];
   readonly allowedHosts: readonly string[] | '*';
@@ -26,7 +26,7 @@ export interface ResolvedConfig {
   readonly overload: OverloadLimits;
 }
 
-/** What one listener does, a Unix socket or a port. */
+/** The settings of one listener, a Unix socket or a port. */
 export type ListenerConfig =
   | {
       readonly kind: 'unix';
@@ -42,10 +42,10 @@ export type ListenerConfig =
       readonly sharedReadBuffer: boolean;
     };
 
-/** What is not looked at is Infinity. */
+/** Infinity means no limit. */
 export type OverloadLimits = Readonly<Required<OverloadConfig>>;
 
-/** Fills in the defaults. A default gives way where it would contradict a limit that was set. */
+/** Fills in the defaults. A default that would contradict a configured limit is adjusted to it. */
 export function withDefaults(config: ServerConfig): ResolvedConfig {
   const storage = typeof config.storage === 'string' ? { adapter: config.storage } : config.storage;
   const limits: { -readonly [Name in keyof Limits]: Limits[Name] } = {
@@ -85,7 +85,7 @@ function withoutUndefined<T extends object>(object: T): T {
   return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as T;
 }
 
-/** The first of each pair is a part of the second. */
+/** The first limit of each pair must not exceed the second. */
 export const NOT_MORE_THAN = [['headerTimeoutMs', 'requestTimeoutMs']] as const satisfies readonly (readonly [
   keyof Limits,
   keyof Limits,

@@ -1,6 +1,6 @@
 /**
- * Says what is wrong with a configuration, or with the options of one plugin or adapter, in sentences that name
- * file, line and column. All faults are told at once, so nobody mends a file one error per start.
+ * Reports the faults of a configuration, or of the options of a plugin or adapter, in sentences with file, line and
+ * column. All faults are reported at once, so that one start shows all of them.
  */
 import { createRequire } from 'node:module';
 import { JackfieldError } from '../errors.js';
@@ -18,7 +18,7 @@ import type { StandardIssue } from './standard-schema.js';
 export function validateConfig(config: unknown, source: ConfigSource): ServerConfig {
   const faults = faultsOf(config, source);
   if (faults.length > 0) throw new JackfieldError('CONFIG_INVALID', linesOfFaults(faults));
-  // The schema has just told that it is one; its parts are `unknown` to zod where they may be anything.
+  // The schema has just confirmed the type; zod types parts that may be anything as `unknown`.
   return config as ServerConfig;
 }
 
@@ -32,7 +32,9 @@ export function faultsOf(config: unknown, source: ConfigSource): string[] {
   return explainIssues(issues, { source, path: [], schema: programSchema, value: config });
 }
 
-/** Only where it is needed, with zod behind it; every Node that jackfield runs on can `require` such a module. */
+/**
+ * Loaded only if needed, because it loads zod. Every Node version that jackfield supports can `require` such a module.
+ */
 function schemas(): typeof import('./config-schema.js') {
   return createRequire(import.meta.url)('./config-schema.js') as typeof import('./config-schema.js');
 }
@@ -41,7 +43,7 @@ function contradictionsIn(config: unknown): StandardIssue[] {
   return [...classesIn(config), ...limitsAtOdds(config), ...socketsAtOdds(config)];
 }
 
-/** A Map or a promise has no keys of its own, so to the schema it is an object without any: nothing it says would count. */
+/** To the schema a Map or Promise is an empty object, so its contents would be ignored silently. */
 function classesIn(config: unknown): StandardIssue[] {
   const elements = (key: string): PropertyKey[][] => {
     const list = valueAt(config, [key]);
@@ -56,7 +58,7 @@ function classesIn(config: unknown): StandardIssue[] {
   });
 }
 
-/** What only a port has, or only a Unix socket. */
+/** Keys that only a port has, or only a Unix socket. */
 function socketsAtOdds(config: unknown): StandardIssue[] {
   const listen = valueAt(config, ['listen']);
   const places = Array.isArray(listen) ? listen.map((_, at) => ['listen', at]) : [['listen']];

@@ -6,7 +6,7 @@ import { explainIssues, knownKeysOf, linesOfFaults } from './explain-issues.js';
 import type { StandardResult, StandardSchema } from './standard-schema.js';
 
 export interface OptionsOwner {
-  /** As errors call it: `plugin "shout"`. */
+  /** The name in errors: `plugin "shout"`. */
   readonly named: string;
   readonly schema: StandardSchema<unknown, unknown> | undefined;
   /** Code of the error if the options do not fit. */

@@ -8,7 +8,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { didYouMean } from '../did-you-mean.js';
 import { type ErrorCode, JackfieldError, reasonOf } from '../errors.js';
 import { noteImport } from './loaded-code.js';
-import { packageEntry, packageJson } from './package-entry.js';
+import { codeOf, packageEntry, packageJson } from './package-entry.js';
 import { syntaxPlace, thrownAt } from './stack-places.js';
 
 /** What is looked for. */
@@ -207,10 +207,6 @@ async function whyUnloadable(file: string, named: string, cause: unknown): Promi
 /** What Node says where `import` and `export` stand in what it takes for CommonJS. */
 const MODULE_SYNTAX =
   /^(?:Cannot use (?:import statement|'import\.meta') outside a module|Unexpected token 'export')/;
-
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && 'code' in error ? error.code : undefined;
-}
 
 /** A CommonJS module compiled from `export default` arrives with its exports as the default. */
 function unwrapped(exported: unknown): unknown {

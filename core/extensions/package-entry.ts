@@ -64,6 +64,7 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function codeOf(error: unknown): unknown {
+/** The `code` of an error of Node; undefined if it has none. */
+export function codeOf(error: unknown): unknown {
   return isRecord(error) ? error.code : undefined;
 }

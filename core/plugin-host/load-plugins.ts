@@ -1,4 +1,7 @@
-/** The first half of a plugin's life: found, recognised, its options validated, its place in the order known. */
+/**
+ * The first half of a plugin's life: find it, recognise it, validate its options, and determine its place in the
+ * order.
+ */
 
 import type { Plugin } from '../api/plugin.js';
 import type { ConfigSource } from '../config/config-source.js';
@@ -22,21 +25,21 @@ export const PLUGINS: ExtensionKind = {
 export type PluginOrigin = 'built-in' | 'file' | 'package' | 'object';
 
 export interface LoadedPlugin {
-  /** `as` of the configuration, else what the plugin calls itself. Unique in a server. */
+  /** `as` of the configuration, else the plugin's own name. Unique in a server. */
   readonly name: string;
   readonly ownName: string;
   readonly origin: PluginOrigin;
-  /** Absolute; `''` for an object given by a program. */
+  /** Absolute path; `''` for an object passed by a program. */
   readonly file: string;
   readonly version: string | undefined;
   readonly needs: readonly Need[];
-  /** Put before all that it claims; `''` for nothing. */
+  /** The path prefix of all its patterns; `''` for none. */
   readonly prefix: string;
   /** Validated. */
   readonly options: unknown;
-  /** As the configuration has them. */
+  /** The options as written in the configuration. */
   readonly givenOptions: unknown;
-  /** As the module or the program gave it, to tell whether two are the same. */
+  /** The original export or object, to compare two plugins by identity. */
   readonly exported: unknown;
   readonly made: Plugin | PluginClass;
   /** `file:line:column` in the configuration; `''` where there is none. */
@@ -44,8 +47,8 @@ export interface LoadedPlugin {
 }
 
 /**
- * @param timeoutMs As long as each may take to be imported and to validate its options.
- * @param trace One that is on, for the lines in which a plugin waits.
+ * @param timeoutMs The time for each plugin to be imported and to validate its options.
+ * @param trace An active trace, for the lines in which a plugin waits.
  * Errors: PLUGIN_UNKNOWN, PLUGIN_LOAD_FAILED, PLUGIN_INVALID, PLUGIN_OPTIONS_INVALID, PLUGIN_SETUP_TIMEOUT, of all
  * plugins that fail together; then PLUGIN_REPEATED, PLUGIN_NEEDS_*.
  */
@@ -70,7 +73,7 @@ export async function loadPlugins(
     outcome.status === 'rejected' ? [outcome.reason as unknown] : [],
   );
   const told = failures.filter((failure) => failure instanceof JackfieldError);
-  // Anything else is a mistake of ours, and counts more than all that was foreseen.
+  // Any other error is a bug of jackfield, so it is thrown first.
   if (told.length < failures.length) throw failures.find((failure) => !(failure instanceof JackfieldError));
   if (told.length > 1) throw new JackfieldErrors(told);
   if (told[0] !== undefined) throw told[0];
@@ -79,22 +82,22 @@ export async function loadPlugins(
   return orderByNeeds(loaded);
 }
 
-/** How far the loading of a plugin has come. */
+/** The current step of loading a plugin. */
 interface LoadStep {
   waitsFor: string;
-  /** Absolute; `''` as long as it is not known. */
+  /** Absolute path; `''` until it is known. */
   file: string;
 }
 
-/** What a plugin that takes too long waits for, as far as it is known. */
+/** What a slow plugin waits for, if it is known. */
 export interface Waits {
-  /** What of the core has not answered it. */
+  /** Calls of the core that have not returned yet. */
   readonly calls: readonly string[];
   /** `file:line:column` */
   readonly places?: readonly string[];
 }
 
-/** @param plugin How it is called in the error. */
+/** @param plugin Its name in the error. */
 export function tooLate(plugin: string, timeoutMs: number, { calls, places = [] }: Waits): JackfieldError {
   const what = calls.length === 0 ? '' : ` for ${calls.join(', ')}`;
   const where = places.length === 0 ? '' : `${what === '' ? '' : ','} at ${places.join(', ')}`;
@@ -122,8 +125,8 @@ function referenceOf(
 }
 
 /**
- * @param at Its place in the list, for the locations of errors.
- * @param step Kept up to date.
+ * @param at Its index in the list, for the locations of errors.
+ * @param step Updated while the plugin is loaded.
  */
 export async function loadPlugin(
   entry: PluginEntry,

@@ -1,7 +1,7 @@
 /**
- * The second half of a plugin's life: set up in order, each with its own context; closed in reverse order, also when
- * one of them fails half way. A reload sets up what is new beside what runs, and closes what left when the last
- * exchange that began with it is over.
+ * The second half of a plugin's life: set up in order, each with its own context, and closed in reverse order, also if
+ * one of them fails. A reload sets up new plugins while the old ones run, and closes removed plugins when the last
+ * exchange that began with them has ended.
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { Storage } from '../api/plugin.js';
@@ -18,7 +18,7 @@ import type { LoadedPlugin } from './load-plugins.js';
 import { type HostServer, noHooks, type PluginReport, PluginUnit, type UnitServices } from './plugin-unit.js';
 import type { PromiseTrace } from './promise-trace.js';
 
-/** Other plugins than before, all of them up; nothing has changed yet for exchanges. */
+/** A changed set of plugins, all of them set up. Exchanges still use the old set. */
 export interface PluginChange {
   readonly contributions: Contributions;
   /** All of them, in boot order. */
@@ -26,7 +26,7 @@ export interface PluginChange {
   readonly started: readonly PluginUnit[];
   readonly kept: readonly PluginUnit[];
   readonly left: readonly PluginUnit[];
-  /** From now on these are the plugins of the server. Those that left are still to be closed. */
+  /** Makes these the plugins of the server. The removed ones are closed later. */
   commit(): void;
   /** Closes what was set up for it. */
   undo(): Promise<void>;
@@ -65,9 +65,9 @@ export class PluginHost {
   }
 
   /**
-   * Sets the plugins up, one after the other. Where one fails, those already up are closed before this rejects.
+   * Sets up the plugins one after the other. If one fails, those already set up are closed before this rejects.
    * Errors: PLUGIN_SETUP_FAILED, PLUGIN_SETUP_TIMEOUT, HANDLER_REPEATED, SERVER_CLOSING.
-   * @param trace One that is on meanwhile.
+   * @param trace A trace that is active during the set-up.
    */
   async setUp(
     plugins: readonly LoadedPlugin[],
@@ -87,7 +87,7 @@ export class PluginHost {
   }
 
   /**
-   * Sets up those plugins that are not up already just so: the same module, name, prefix and options.
+   * Sets up the plugins that are not already running with the same module, name, prefix and options.
    * Errors: as `setUp`; then nothing has changed.
    * @param trace As for `setUp`.
    */
@@ -196,7 +196,7 @@ export class PluginHost {
   }
 }
 
-/** Closes plugins in the reverse of the order in which they stand. */
+/** Closes plugins in reverse order. */
 export async function closeInTurn(units: readonly PluginUnit[]): Promise<void> {
   for (const unit of units.toReversed()) await unit.close();
 }
@@ -231,13 +231,13 @@ function pathsWithoutHead({ routes }: PluginUnit, registry: Registry): string[] 
     .map(({ pattern }) => pattern.text);
 }
 
-/** Whether what runs as the one is what the other asks for. */
+/** Whether the running plugin is the one that the new configuration asks for. */
 function isSame(one: LoadedPlugin, other: LoadedPlugin): boolean {
   return (
     one.exported === other.exported &&
     one.name === other.name &&
     one.prefix === other.prefix &&
-    // Of schemas and instances among the options only the very same are equal, which is meant.
+    // Schemas and instances in options are equal only if they are the same object; that is intended.
     isDeepStrictEqual(one.givenOptions, other.givenOptions)
   );
 }

@@ -1,16 +1,16 @@
-/** Who comes first: needs, the versions that they ask for, and circles. */
+/** The order of plugins: their needs, the required versions, and cycles. */
 import { JackfieldError } from '../errors.js';
 
 export interface Need {
   readonly name: string;
-  /** A range of semantic versions; absent where any version will do. */
+  /** A range of semantic versions; absent if any version is accepted. */
   readonly range?: string;
 }
 
-/** What is needed and what needs, as far as the order is concerned. */
+/** The parts of a plugin that matter for the order. */
 export interface Ordered {
   readonly name: string;
-  /** What the plugin calls itself, where the configuration gave it another name. */
+  /** The plugin's own name; the configuration may give it another one. */
   readonly ownName: string;
   readonly version: string | undefined;
   readonly needs: readonly Need[];
@@ -33,9 +33,9 @@ export function readNeed(told: unknown): Need | undefined {
 }
 
 /**
- * In the order of the configuration, except that whoever is needed comes first. A plugin that goes by another name is
- * found under its own name too.
- * Errors: PLUGIN_NEEDS_MISSING, PLUGIN_NEEDS_VERSION, PLUGIN_NEEDS_CYCLE, PLUGIN_INVALID where a range is none.
+ * In the order of the configuration, except that a plugin comes after the plugins that it needs. A renamed plugin is
+ * also found under its own name.
+ * Errors: PLUGIN_NEEDS_MISSING, PLUGIN_NEEDS_VERSION, PLUGIN_NEEDS_CYCLE, PLUGIN_INVALID if a range is not valid.
  */
 export async function orderByNeeds<Plugin extends Ordered>(plugins: readonly Plugin[]): Promise<Plugin[]> {
   const ordered = new Set<Plugin>();
@@ -65,7 +65,7 @@ export async function orderByNeeds<Plugin extends Ordered>(plugins: readonly Plu
 }
 
 async function mustFit(plugin: Ordered, needed: Ordered, name: string, range: string): Promise<void> {
-  // Imported here, since most servers have nobody who asks for a version.
+  // Imported here, because in most servers no plugin requires a version.
   const { default: semver } = await import('semver');
   if (semver.validRange(range) === null) {
     throw new JackfieldError(
@@ -73,8 +73,8 @@ async function mustFit(plugin: Ordered, needed: Ordered, name: string, range: st
       `"${plugin.name}" needs "${name}" in the version ${JSON.stringify(range)}, which is not a version range. Write a range such as "^1.2".`,
     );
   }
-  // Whoever installs `1.1.0-beta.1` wants to try it, so where `^1.0.0` is needed it counts by its place in the order. npm
-  // would never choose it by itself, but nothing is chosen here.
+  // A user who installs `1.1.0-beta.1` wants to use it, so it satisfies `^1.0.0` by its place in the order. npm
+  // excludes prereleases from ranges because it chooses a version; here the version is already chosen.
   const isMet =
     needed.version !== undefined && semver.satisfies(needed.version, range, { includePrerelease: true });
   if (isMet) return;

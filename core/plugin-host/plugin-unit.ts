@@ -1,4 +1,4 @@
-/** One plugin that is set up: its context, what it contributed, and what has to be done when it is closed. */
+/** One plugin of a running server: its context, its handlers and hooks, and its closing. */
 
 import type { Hooks, Plugin, PluginContext, ServerStats, Storage } from '../api/plugin.js';
 import type { PluginClass } from '../config/server-config.js';
@@ -23,7 +23,7 @@ import { PendingCalls } from './pending-calls.js';
 import type { PromiseTrace } from './promise-trace.js';
 import { normalPrefix, scopedClaims, scopedHook } from './scope.js';
 
-/** What `jackfield plugins` shows of a plugin. */
+/** The data that `jackfield plugins` shows. */
 export interface PluginReport {
   readonly name: string;
   readonly origin: PluginOrigin;
@@ -38,25 +38,25 @@ export interface PluginReport {
   readonly setupMs: number;
 }
 
-/** What the plugins reach of their server. */
+/** The parts of the server that plugins can reach. */
 export interface HostServer {
-  /** The one that new exchanges begin with. */
+  /** The dispatcher of new exchanges. */
   readonly dispatcher: Dispatcher | undefined;
   readonly stats: ServerStats;
   shutdown(): void;
 }
 
-/** What all units of a server share. */
+/** The services that all plugins of a server share. */
 export interface UnitServices {
   readonly folder: string;
   readonly storage: Storage;
   readonly log: Log;
-  /** Of a set-up, and of each function given to `onClose`; a reload may change it. */
+  /** The limit of a set-up, and of each function passed to `onClose`; a reload may change it. */
   readonly setupTimeoutMs: number;
   /** Makes the instances of class plugins. */
   readonly container: ServerContainer;
   readonly server: HostServer;
-  /** One that is on, where set-ups are to be traced. */
+  /** An active trace, if set-ups are traced. */
   readonly trace: PromiseTrace | undefined;
 }
 
@@ -103,7 +103,7 @@ export class PluginUnit {
       ...(file === '' ? {} : { file }),
       ...(version === undefined ? {} : { version }),
       ...(prefix === '' ? {} : { prefix }),
-      // Of one that is being set up they are still to come.
+      // Empty until the set-up has registered them.
       claims: this.#isSettingUp
         ? []
         : this.routes.map(({ method, pattern }) => ({ method, pattern: pattern.text })),
@@ -170,7 +170,7 @@ export class PluginUnit {
     return {
       handle: (method, pattern, handler, routeOptions) => {
         only('handle');
-        // Checked as the plugin wrote it, so that its sentence speaks of that.
+        // Checked before the prefix is added, so that the error quotes the pattern of the plugin.
         makeRoute(name, method, pattern, handler as Route['handler'], routeOptions);
         for (const doubt of [methodDoubt(method), patternDoubt(pattern)])
           if (doubt !== undefined) log.warn({ plugin: name, method, pattern }, doubt);
@@ -189,7 +189,7 @@ export class PluginUnit {
         this.dialects.push(dialect);
       },
       forward: (request, method) => {
-        // The one that the exchange began with, whatever a reload has put in its place.
+        // The dispatcher of this exchange, even if a reload has replaced it since.
         const forwarder = request instanceof ExchangeRequest ? request.forwarder : undefined;
         if (forwarder === undefined)
           throw new TypeError(
@@ -212,7 +212,7 @@ export class PluginUnit {
       onClose: (fn) => {
         if (typeof fn !== 'function') throw new TypeError('onClose needs a function.');
         if (!this.#isClosed) this.#closers.push(fn);
-        // Of a setup that was given up, and still came to something that has to be closed.
+        // A set-up that timed out has finished late: close what it opened at once.
         else void this.#closeOne(fn);
       },
       shutdown: () => server.shutdown(),
@@ -227,19 +227,19 @@ export class PluginUnit {
     }
     if (typeof fn !== 'function') throw new TypeError(`The hook "${stage}" is not a function.`);
     const { name, prefix } = this.plugin;
-    // What was not read has no path, so it is under no prefix.
+    // A request that could not be read has no path, so it is under no prefix.
     if (stage === 'unread' && prefix !== '') return;
     (this.hooks[stage] as Hook<Stage>[]).push({ plugin: name, fn: scopedHook(prefix, fn) });
   }
 
-  /** Tells the plugin that its end is near: the server stops, or it leaves the configuration. */
+  /** Aborts the signal of the plugin: the server stops, or the plugin was removed from the configuration. */
   announceStop(why: 'SERVER_CLOSING' | 'PLUGIN_LEFT' = 'SERVER_CLOSING'): void {
     this.#stopping.abort(new JackfieldError(why));
   }
 
   /**
-   * Runs what was given to `onClose`, the last first. A closer that fails, or takes longer than `setupTimeoutMs`, is
-   * logged and keeps none of the others.
+   * Runs the functions passed to `onClose`, the last first. A function that fails, or takes longer than
+   * `setupTimeoutMs`, is logged and does not stop the others.
    */
   async close(): Promise<void> {
     this.announceStop();

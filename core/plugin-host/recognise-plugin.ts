@@ -1,4 +1,4 @@
-/** What a module exports, recognised as a plugin: an object, a function, or a class. */
+/** Recognises the export of a module as a plugin: an object, a function, or a class. */
 
 import type { Plugin, PluginContext } from '../api/plugin.js';
 import type { PluginClass } from '../config/server-config.js';
@@ -8,7 +8,7 @@ import type { MaybePromise } from '../maybe-promise.js';
 import { hasMarks } from './marks.js';
 import { type Need, readNeed } from './plugin-needs.js';
 
-/** What a plugin tells of itself, and how it is made. */
+/** The definition of a plugin, and the object or class to set up. */
 export interface Recognised {
   readonly told: Omit<Plugin, 'setup' | 'needs'>;
   readonly needs: readonly Need[];
@@ -21,6 +21,9 @@ const DESCRIBING = ['name', 'version', 'needs', 'options'];
 const MEMBERS = [...DESCRIBING, 'setup'];
 
 type Invalid = (what: string) => JackfieldError;
+
+/** A fault that ends in a question ("did you mean …?") needs no full stop. */
+const sentence = (fault: string): string => (fault.endsWith('?') ? fault : `${fault}.`);
 
 /** Errors: PLUGIN_INVALID. */
 export function recognise(exported: unknown, reference: string, location: string): Recognised {
@@ -43,12 +46,12 @@ function recognised(exported: unknown, invalid: Invalid): Recognised {
     faultIn(exported) ??
     misspeltMember(exported, MEMBERS) ??
     (typeof setup === 'function' ? undefined : 'has no setup function');
-  if (fault !== undefined) throw invalid(`${fault}. ${SHAPE}`);
+  if (fault !== undefined) throw invalid(`${sentence(fault)} ${SHAPE}`);
   const made = exported as Plugin;
   return { told: made, needs: needsOf(made), made };
 }
 
-/** A class, or `setup` itself. What an object has beside `setup` stands in its property `plugin`. */
+/** A class, or the function `setup`. The other members of a plugin object are in its property `plugin`. */
 function recogniseFunction(
   exported: { readonly name: string; readonly prototype?: unknown },
   invalid: Invalid,
@@ -59,7 +62,7 @@ function recogniseFunction(
   const fault = faultIn(told) ?? strangeDescription(exported);
   if (fault === 'has no name')
     throw invalid(`is a ${kind} without a name. Give it a name, or a static property "plugin" with a name`);
-  if (fault !== undefined) throw invalid(`${fault}. ${SHAPE}`);
+  if (fault !== undefined) throw invalid(`${sentence(fault)} ${SHAPE}`);
   // Checked by `faultIn`, part by part.
   const described = told as Omit<Plugin, 'setup'>;
   const needs = needsOf(described);
@@ -77,15 +80,15 @@ function hasSetup({ prototype }: { readonly prototype?: unknown }): boolean {
 }
 
 function looksLikeClass(exported: { readonly prototype?: unknown }): boolean {
-  // Compiled to an old JavaScript a class is a function, but it has methods.
+  // Compiled to old JavaScript, a class is a function, but it has methods.
   return (
     /^class\b/.test(Function.prototype.toString.call(exported)) || hasSetup(exported) || hasMarks(exported)
   );
 }
 
 /**
- * Without `static plugin` a class or function is called after itself. Where it is exported without a name, JavaScript
- * calls it "default".
+ * Without `static plugin` the plugin has the name of the class or function. JavaScript names an anonymous default
+ * export "default".
  */
 function describeFunction(made: { readonly name: string }): Partial<Record<keyof Plugin, unknown>> {
   const told: unknown = Reflect.get(made, 'plugin');
@@ -102,7 +105,7 @@ function strangeDescription(made: object): string | undefined {
   return strange === undefined ? undefined : `cannot be used: ${strange.replace(/[.]$/, '')}`;
 }
 
-/** What is wrong with what a plugin tells of itself. */
+/** The fault of a definition, if any. */
 function faultIn(told: Partial<Record<keyof Plugin, unknown>>): string | undefined {
   const { name, version, needs, options } = told;
   if (typeof name !== 'string' || name === '') return 'has no name';

@@ -216,7 +216,7 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
       'audit.js': 'export default { name: "audit", setup() {} };',
     },
     config: withPlugins('./p.js', './audit.js'),
-    says: 'A plugin needs a different version of another plugin: "p" needs "audit" ^1.2, and "audit" at jackfield.config.json:1:41 tells no version. Use versions of both that fit together. [PLUGIN_NEEDS_VERSION]',
+    says: 'A plugin needs a different version of another plugin: "p" needs "audit" ^1.2, and "audit" at jackfield.config.json:1:41 has no version. Use versions of both that fit together. [PLUGIN_NEEDS_VERSION]',
   },
   'several plugins that cannot be loaded, all at once': {
     files: { 'p.js': 'export default {};\nthrow new Error("no way");\n' },

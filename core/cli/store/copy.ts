@@ -8,7 +8,7 @@ import { ERRORS, JackfieldError } from '../../errors.js';
 import type { Entry } from '../../storage/contract.js';
 import type { StorageDoor } from '../../storage/storage-door.js';
 import { entriesOf, pagesOf } from './pages.js';
-import { entryCount } from './progress.js';
+import { entryCount, quoted } from './progress.js';
 import { withOpen } from './stoppable.js';
 import { differenceOf, Tally, type Totals } from './tally.js';
 
@@ -179,8 +179,4 @@ export async function mustBeKept(copied: Totals, again: () => Promise<StorageDoo
 
 function differs(key: string, how: string): JackfieldError {
   return new JackfieldError('STORE_DIFFERS', `${quoted(key)} ${how}.`);
-}
-
-function quoted(key: string): string {
-  return JSON.stringify(key.length > 40 ? `${key.slice(0, 40)}…` : key);
 }

@@ -5,7 +5,7 @@ import type { Command, Output } from '../command.js';
 import { terminalText } from '../terminal-text.js';
 import { configuredStore, tellUnseen } from './named-store.js';
 import { pagesOf } from './pages.js';
-import { entryCount, Progress } from './progress.js';
+import { entryCount, Progress, quoted } from './progress.js';
 import { stoppable, withOpen } from './stoppable.js';
 
 /** More of them say no more. */
@@ -103,8 +103,4 @@ async function differenceAt(
   // Others may write meanwhile, where the store is shared; a store with a feed tells whether they did.
   if (before !== undefined && (await door.revision?.()) !== before) return undefined;
   return `${quoted(entry.key)} is different in the listing than under its key.`;
-}
-
-function quoted(key: string): string {
-  return JSON.stringify(key.length > 40 ? `${key.slice(0, 40)}…` : key);
 }
