@@ -63,8 +63,8 @@ for (const page of RUN) {
         let printed = await reader.run(command);
         if (printed === undefined) continue;
         const told = prints.replace(/^(jackfield listening on .*):\d+$/m, '$1:PORT');
-        // The data file of a running server follows a moment behind its answers.
-        for (let tries = 0; command.startsWith('cat data') && tries < 100; tries += 1) {
+        // A data file or a log of a running server is written a moment after the answer.
+        for (let tries = 0; command.startsWith('cat ') && tries < 100; tries += 1) {
           if (isWhatWasPrinted(told, printed)) break;
           await new Promise((resolve) => setTimeout(resolve, 50));
           printed = (await reader.run(command)) ?? '';
