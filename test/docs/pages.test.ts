@@ -40,6 +40,22 @@ for (const page of PAGES) {
   });
 }
 
+/** What `files` in package.json takes along, as far as pages link to it. */
+const PACKED =
+  /^(?:docs\/.*\.md|examples\/.*|findings\/.*|core\/ERRORS\.md|storage-adapters\/[\w-]+\/FORMAT\.md|README\.md|CHANGELOG\.md|jackfield\.config\.json)$/;
+
+for (const page of RUN) {
+  test(`${page}: every link leads to a file that is in the package too`, async (t) => {
+    const text = (await readText(page)).replaceAll(/^```[\s\S]*?^```$/gm, '').replaceAll(/`[^`\n]*`/g, '');
+    for (const [, target = ''] of text.matchAll(/\]\(([^)\s]+)\)/g)) {
+      const [file = ''] = target.split('#');
+      if (/^[a-z]+:/.test(target) || file === '') continue;
+      t.regex(path.join(path.dirname(page), file), PACKED, target);
+    }
+    t.pass();
+  });
+}
+
 /** As GitHub makes them of headings. */
 function anchorsOf(text: string): string[] {
   return Array.from(text.matchAll(/^#+ (.*)$/gm), ([, heading = '']) =>
