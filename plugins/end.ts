@@ -23,7 +23,7 @@ export default definePlugin({
       // HAProxy and nginx pass X-Forwarded-For on as their client sent it unless they are configured to set it, so a
       // loopback address that comes through a proxy may be the client's own claim.
       if (options.from === 'loopback' && (trustedPeer !== undefined || !isLoopback(remoteAddress))) {
-        return { status: 403, body: 'END is accepted only from a loopback address, and not through a proxy' };
+        return { status: 403, body: 'END is allowed only from a loopback address, and not through a proxy' };
       }
       log.info({ remoteAddress }, 'END asked the server to stop');
       shutdown(); // This exchange is finished first.

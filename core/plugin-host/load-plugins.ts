@@ -57,7 +57,7 @@ export async function loadPlugins(
 ): Promise<LoadedPlugin[]> {
   const outcomes = await Promise.allSettled(
     entries.map((entry, at) => {
-      const step: LoadStep = { waitsFor: 'its module to be imported', file: '' };
+      const step: LoadStep = { waitsFor: 'the import of its module', file: '' };
       return inTime(loadPlugin(entry, at, source, step), timeoutMs, () =>
         tooLate(nameOf(entry, at, source), timeoutMs, {
           calls: [step.waitsFor],
@@ -101,7 +101,7 @@ export function tooLate(plugin: string, timeoutMs: number, { calls, places = [] 
   const inner = what + where === '' ? '' : ` and waits${what}${where}`;
   return new JackfieldError(
     'PLUGIN_SETUP_TIMEOUT',
-    `${plugin} took longer than ${timeoutMs} ms${inner}. Mend what it waits for, or raise "limits.setupTimeoutMs".`,
+    `${plugin} took longer than ${timeoutMs} ms${inner}. Find out what it waits for, or raise "limits.setupTimeoutMs".`,
   );
 }
 

@@ -24,7 +24,7 @@ export function historyOptions(z: Pick<Zod, 'int'>): {
       .meta({
         default: DEFAULT_HISTORY.historyChanges,
         description:
-          'How many changes are kept for those who watch: more than who reconnects within seconds can have missed. Readers further behind get STORAGE_HISTORY_GONE.',
+          'How many changes are kept for readers of the feed: more than a client misses that reconnects within seconds. A reader further back gets STORAGE_HISTORY_GONE.',
       })
       .optional(),
     historyOctets: z
@@ -33,7 +33,7 @@ export function historyOptions(z: Pick<Zod, 'int'>): {
       .meta({
         default: DEFAULT_HISTORY.historyOctets,
         description:
-          'How many octets the keys and values of kept changes may take, counted as two for each UTF-16 code unit, which is the most that a string takes in memory. So large values cannot make the history larger than a store. The last change is kept whatever its size. Readers further behind get STORAGE_HISTORY_GONE.',
+          'How many octets the keys and values of the kept changes may need, counted as two for each UTF-16 code unit, the most that a string needs in memory. So large values cannot make the history larger than the store. The last change is always kept. A reader further back gets STORAGE_HISTORY_GONE.',
       })
       .optional(),
   };
@@ -133,13 +133,13 @@ export class ChangeFeed {
     if (revision > this.#revision) {
       throw new StorageError(
         'STORAGE_REVISION_UNKNOWN',
-        `${revision} was asked for, ${this.#revision} is the last.`,
+        `${revision} was requested, ${this.#revision} is the last.`,
       );
     }
     if (revision < this.#gone) {
       throw new StorageError(
         'STORAGE_HISTORY_GONE',
-        `Those behind revision ${revision} were asked for; those behind ${this.#gone} are kept.`,
+        `The changes after revision ${revision} were requested; those after ${this.#gone} are kept.`,
       );
     }
     let low = this.#first;

@@ -100,7 +100,7 @@ export class StorageDoor {
   /** Once. Where it fails nothing is open, and it may be tried again. */
   open(): MaybePromise<void> {
     if (this.#state !== 'new')
-      throw new TypeError(`This store is ${this.#state} already; a store is opened once.`);
+      throw new TypeError(`This store is already ${this.#state}; a store can be opened only once.`);
     this.#state = 'opening';
     const opened = () => {
       if (this.#state === 'opening') this.#state = 'open';
@@ -155,7 +155,7 @@ export class StorageDoor {
       if (!isWhole(revision, 0)) {
         throw new RefusedArgument(
           'STORAGE_CHANGE_INVALID',
-          `${shown(key)} is checked for revision ${shown(revision)}.`,
+          `the check of ${shown(key)} has the revision ${shown(revision)}.`,
         );
       }
     }
@@ -167,15 +167,12 @@ export class StorageDoor {
       if (fault !== undefined) {
         throw new RefusedArgument(
           'STORAGE_VALUE_INVALID',
-          `the one for ${shown(key)} ${fault}.`,
+          `the value of ${shown(key)} ${fault}.`,
           typeof value === 'string',
         );
       }
       if (ttlMs !== undefined && !isWhole(ttlMs, 1)) {
-        throw new RefusedArgument(
-          'STORAGE_CHANGE_INVALID',
-          `${shown(key)} is put with a ttlMs of ${shown(ttlMs)}.`,
-        );
+        throw new RefusedArgument('STORAGE_CHANGE_INVALID', `${shown(key)} has a ttlMs of ${shown(ttlMs)}.`);
       }
     }
     for (const key of deletes) this.#checkKey(key);
@@ -200,7 +197,7 @@ export class StorageDoor {
   #watch(afterRevision: number, mark: string | undefined): AsyncIterable<WatchedChange> {
     this.#mustBeOpen();
     if (!isWhole(afterRevision, 0)) {
-      throw new RefusedArgument('STORAGE_REVISION_UNKNOWN', `${shown(afterRevision)} is no revision.`);
+      throw new RefusedArgument('STORAGE_REVISION_UNKNOWN', `${shown(afterRevision)} is not a revision.`);
     }
     const changes = guardedNow(() => this.#adapter.watch!(afterRevision, mark));
     return {
@@ -266,7 +263,7 @@ export class StorageDoor {
     if (typeof text !== 'string')
       return `is ${text === null ? 'null' : `of type ${typeof text}`}, not a string`;
     // UTF-8 has no form for half a surrogate pair: a store on disk would give back another string.
-    if (!text.isWellFormed()) return 'holds half a surrogate pair, which is no Unicode text';
+    if (!text.isWellFormed()) return 'contains half a surrogate pair, which is not Unicode text';
     // A character of a string is at most three octets, so most need no counting.
     if (text.length * 3 <= maxOctets) return undefined;
     const octets = Buffer.byteLength(text);
@@ -289,8 +286,7 @@ function ownCopy(text: string): string {
 function checkDistinct(puts: readonly { readonly key: string }[], deletes: readonly string[]): void {
   const seen = new Set<string>();
   for (const key of [...puts.map((put) => put.key), ...deletes]) {
-    if (seen.has(key))
-      throw new RefusedArgument('STORAGE_CHANGE_INVALID', `${shown(key)} stands in it twice.`);
+    if (seen.has(key)) throw new RefusedArgument('STORAGE_CHANGE_INVALID', `it names ${shown(key)} twice.`);
     seen.add(key);
   }
 }
@@ -342,7 +338,7 @@ function mustBe(
   code: 'STORAGE_CHANGE_INVALID' | 'STORAGE_PAGE_INVALID',
 ): void {
   if (typeof given !== 'object' || given === null)
-    throw new RefusedArgument(code, `${taker} was given ${shown(given)} and not an object.`);
+    throw new RefusedArgument(code, `${taker} must be an object, not ${shown(given)}.`);
   const strange = strangeMember(given, known, taker);
   if (strange !== undefined) throw new RefusedArgument(code, strange);
 }

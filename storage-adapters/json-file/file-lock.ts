@@ -145,7 +145,7 @@ async function mustBeFirst(
       if (owner.state === 'opened' || (own !== undefined && name < own)) {
         throw new StorageError(
           'STORAGE_LOCKED',
-          `${path} is opened by ${told(owner.pid)}. Its lock is ${other}.`,
+          `${path} is open in ${told(owner.pid)}. The lock is ${other}.`,
         );
       }
       await delay(ASK_AGAIN_MS);

@@ -148,7 +148,7 @@ export class Store {
       const what = found.data.octets === undefined ? 'removed' : 'edited';
       log?.warn(
         { file: this.#path },
-        `The data file was ${what} while the server was stopped, and is taken as it is.`,
+        `The data file was ${what} while the server was stopped; the server uses it as it is.`,
       );
     }
     if (stale.length > 0) await remove(files, stale);
@@ -218,7 +218,7 @@ export class Store {
     }
     if (this.#isFull) {
       this.#isFull = false;
-      this.#parts.log?.info({ file: this.#path }, 'There is room again; the store takes changes.');
+      this.#parts.log?.info({ file: this.#path }, 'There is space again; the store accepts changes.');
     }
     this.#expired = [];
     table.apply(draft);
@@ -238,12 +238,12 @@ export class Store {
     if (!(error instanceof StorageError)) return;
     if (error instanceof DiskFault || error.code === 'STORAGE_LOCKED') {
       this.#fault = error;
-      log?.error({ err: error }, 'The data cannot be written any more until the store is opened anew.');
+      log?.error({ err: error }, 'The data cannot be written until the store is opened again.');
     } else if (error.code === 'STORAGE_FULL' && !this.#isFull) {
       this.#isFull = true;
       log?.error(
         { err: error },
-        'There is no room for changes; the store only reads until a write finds some.',
+        'There is no space for changes; the store is read-only until a write succeeds.',
       );
     }
   }
@@ -255,12 +255,12 @@ export class Store {
       if (cut !== undefined) await this.#merge(cut);
       if (this.#lost !== undefined) {
         this.#lost = undefined;
-        log?.info({ file: this.#path }, 'All data is written anew; the store takes changes again.');
+        log?.info({ file: this.#path }, 'All data was written again; the store accepts changes again.');
       }
     } catch (error) {
       log?.error(
         { err: error, file: this.#path },
-        'The journal could not be merged into the data file; it is kept.',
+        'The journal could not be merged into the data file; the journal is kept.',
       );
       throw error;
     }
@@ -317,7 +317,7 @@ export class Store {
     const kept = standing && (await keepAs(files, path, 'changed'));
     log?.error(
       { file: path, ...(kept && { kept }) },
-      'The journal was removed, renamed or changed while the server ran; all data is written anew from memory.',
+      'The journal was removed, renamed or changed while the server ran; all data is written again from memory.',
     );
   }
 
@@ -327,7 +327,10 @@ export class Store {
     const standing = await statOrNone(files, this.#path);
     if (isSame(standing, this.#known)) return;
     if (standing === undefined) {
-      log?.warn({ file: this.#path }, 'The data file was removed while the server ran; it is written again.');
+      log?.warn(
+        { file: this.#path },
+        'The data file was removed while the server ran; it will be written again.',
+      );
       return;
     }
     // Touched, or copied back as it was.
@@ -336,7 +339,7 @@ export class Store {
     await files.syncFolder(dirname(this.#path));
     log?.warn(
       { file: this.#path, kept },
-      'The data file was edited while the server ran; the edit is kept under another name and not used.',
+      'The data file was edited while the server ran; the edited file is kept under another name and not used.',
     );
   }
 
@@ -363,7 +366,7 @@ export class Store {
     if (lost === undefined) {
       this.#lost = new StorageError(
         'STORAGE_UNAVAILABLE',
-        `${this.#journal.path} was removed, renamed or changed while the server ran; all data is written anew, then changes are taken again.`,
+        `${this.#journal.path} was removed, renamed or changed while the server ran; all data is written again, then changes are accepted again.`,
       );
     }
     this.#renewing ??= this.checkpoint()
@@ -397,7 +400,7 @@ function refusal(fault: StorageError): StorageError {
   if (fault.code === 'STORAGE_LOCKED') return fault;
   return new StorageError(
     'STORAGE_UNAVAILABLE',
-    `Nothing is written since this happened, until the store is opened anew: ${fault.message}`,
+    `Nothing is written until the store is opened again, because of this fault: ${fault.message}`,
     { cause: fault },
   );
 }

@@ -33,14 +33,14 @@ const options = z.strictObject({
       'must be one address or a list of them, each with postgres:// or postgresql://',
     )
     .describe(
-      'postgres://user:password@host:port/database. TLS: ?sslmode=verify-full, with &sslrootcert=FILE for an authority of your own. A path as host (postgres:///database?host=/run/postgresql) is a Unix socket. A list: the servers of which one is the primary. It is never logged.',
+      'postgres://user:password@host:port/database. TLS: ?sslmode=verify-full, with &sslrootcert=FILE for your own certificate authority. A path as host (postgres:///database?host=/run/postgresql) is a Unix socket. A list: several servers, one of which is the primary. The URL is never logged.',
     ),
   namespace: z
     .string()
     .regex(/^[\w.-]{1,64}$/)
     .default('default')
     .describe(
-      'Whose entries these are: servers with the same namespace share them. Letters, digits, ".", "_", "-"; 1 to 64.',
+      'The namespace of the entries: servers with the same namespace share them. 1 to 64 letters, digits, ".", "_" and "-".',
     ),
   // A tenth of what a server takes by default.
   poolSize: z
@@ -48,13 +48,13 @@ const options = z.strictObject({
     .min(1)
     .max(1_000)
     .default(10)
-    .describe('Connections at the most, beside one for those who watch.'),
+    .describe('The most connections, in addition to one for feeds of changes.'),
   connectTimeoutMs: z
     .int()
     .min(1)
     .max(2_147_483_647)
     .default(3_000)
-    .describe('Milliseconds until a connection must stand or be free. Then STORAGE_UNAVAILABLE.'),
+    .describe('Milliseconds to wait for a new or free connection; then STORAGE_UNAVAILABLE.'),
   // Less than the 10 seconds that a handler has.
   statementTimeoutMs: z
     .int()
@@ -62,7 +62,7 @@ const options = z.strictObject({
     .max(1_000_000_000)
     .default(5_000)
     .describe(
-      'Milliseconds that a statement may take, waiting for other commits included. Then STORAGE_UNAVAILABLE, or STORAGE_OUTCOME_UNKNOWN for a commit that was sent.',
+      'Milliseconds for a statement, including the wait for other commits; then STORAGE_UNAVAILABLE, or STORAGE_OUTCOME_UNKNOWN for a commit that was sent.',
     ),
   sweepIntervalMs: z
     .int()
@@ -70,7 +70,7 @@ const options = z.strictObject({
     .max(2_147_483_647)
     .default(1_000)
     .describe(
-      'Milliseconds between two looks for what expired. Expired entries are absent at once all the same.',
+      'Milliseconds between two removals of expired entries. Expired entries are always absent at once.',
     ),
   historyChanges: z
     .int()
@@ -78,7 +78,7 @@ const options = z.strictObject({
     .max(1_000_000_000)
     .default(10_000)
     .describe(
-      'How many revisions back those who watch may begin; each change is kept with its values. Readers further behind get STORAGE_HISTORY_GONE.',
+      'How many revisions back a feed of changes may start; each change is kept with its values. A reader further back gets STORAGE_HISTORY_GONE.',
     ),
 });
 
@@ -136,7 +136,7 @@ export class PostgresAdapter implements StorageAdapter {
       throw error;
     });
     this.#isDurable = namespace.isDurable;
-    if (!namespace.isDurable) log.warn('PostgreSQL runs with fsync off: answered commits may be lost');
+    if (!namespace.isDurable) log.warn('PostgreSQL runs with fsync off: confirmed commits may be lost');
     const feed = new PostgresFeed(database, namespace, historyChanges, log);
     const commits = new CommitQueue(database, namespace, statementTimeoutMs, (count) => feed.made(count));
     // An outage is told by the calls that meet it; here it only means to look again later.

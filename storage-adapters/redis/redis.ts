@@ -36,25 +36,25 @@ const options = z.strictObject({
       'must be one address or a list of them, each with redis:// or rediss://',
     )
     .describe(
-      'redis://user:password@host:port/database, rediss:// for TLS. For a cluster one of its nodes, or a list of some in case that one is down. With cluster: false a list is a primary and its replicas, of which the primary is taken. It is never logged.',
+      'redis://user:password@host:port/database, rediss:// for TLS. For a cluster: one of its nodes, or a list of nodes in case one is down. With cluster: false a list names a primary and its replicas; the primary is used. The URL is never logged.',
     ),
   namespace: z
     .string()
     .regex(/^[\w.-]{1,64}$/)
     .default('default')
     .describe(
-      'Whose entries these are: servers with the same namespace share them. Letters, digits, ".", "_", "-"; 1 to 64.',
+      'The namespace of the entries: servers with the same namespace share them. 1 to 64 letters, digits, ".", "_" and "-".',
     ),
   cluster: z
     .boolean()
     .optional()
-    .describe('Whether the addresses are those of a cluster. Default: where url is a list.'),
+    .describe('Whether the addresses belong to a cluster. Default: true if url is a list.'),
   connectTimeoutMs: z
     .int()
     .min(1)
     .max(2_147_483_647)
     .default(3_000)
-    .describe('Milliseconds until a connection must stand. Then STORAGE_UNAVAILABLE.'),
+    .describe('Milliseconds to connect; then STORAGE_UNAVAILABLE.'),
   // Less than the 10 seconds that a handler has.
   commandTimeoutMs: z
     .int()
@@ -62,7 +62,7 @@ const options = z.strictObject({
     .max(1_000_000_000)
     .default(5_000)
     .describe(
-      'Milliseconds until an answer must be there. Then STORAGE_UNAVAILABLE, or STORAGE_OUTCOME_UNKNOWN for a commit.',
+      'Milliseconds to wait for an answer; then STORAGE_UNAVAILABLE, or STORAGE_OUTCOME_UNKNOWN for a commit.',
     ),
   sweepIntervalMs: z
     .int()
@@ -70,7 +70,7 @@ const options = z.strictObject({
     .max(2_147_483_647)
     .default(1_000)
     .describe(
-      'Milliseconds between two looks for what expired. Expired entries are absent at once all the same.',
+      'Milliseconds between two removals of expired entries. Expired entries are always absent at once.',
     ),
   historyChanges: z
     .int()
@@ -78,19 +78,19 @@ const options = z.strictObject({
     .max(1_000_000_000)
     .default(10_000)
     .describe(
-      'How many changes are kept for those who watch, with their values. Redis trims in steps, so some more are kept. Readers further behind get STORAGE_HISTORY_GONE.',
+      'How many changes are kept for feeds of changes, with their values. Redis trims in steps, so a few more are kept. A reader further back gets STORAGE_HISTORY_GONE.',
     ),
   waitForDisk: z
     .boolean()
     .default(false)
     .describe(
-      "Answers a commit only when it is on the server's disk (WAITAOF, Redis 7.2 or later, with appendonly yes); else what appendfsync says holds. Error: STORAGE_UNREADABLE where the server has no WAITAOF, does not sync, or answers before it does.",
+      "Whether a commit is confirmed only when it is on the server's disk (WAITAOF, Redis 7.2 or later, with appendonly yes); otherwise appendfsync decides. Error: STORAGE_UNREADABLE if the server has no WAITAOF, does not sync, or answers before it syncs.",
     ),
   durable: z
     .boolean()
     .default(false)
     .describe(
-      'Whether an answered commit is on disk (appendfsync always), where the server does not let its configuration be read.',
+      'Whether a confirmed commit is on disk (appendfsync always), for a server that does not show its configuration.',
     ),
 });
 
@@ -157,7 +157,7 @@ export class RedisAdapter implements StorageAdapter {
       throw readFailure(cause);
     }
     if (!this.#isDurable)
-      this.#context.log.info('answered commits may be lost with the Redis server: see docs/adapters/redis.md');
+      this.#context.log.info('confirmed commits may be lost if the Redis server fails: see docs/adapters/redis.md');
     const commits = new Commits(writer, keys, { historyChanges, waitForDisk });
     // An outage is told by the calls that meet it; here it only means to look again later.
     const sweep = () => Promise.all([commits.sweep(), link.leaveReplica()]).catch(() => {});

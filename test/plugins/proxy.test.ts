@@ -511,7 +511,7 @@ for (const [what, octets] of [
     connection.socket.end(octets, 'latin1');
     const answer = await client.response();
     t.is(answer.status, 502);
-    t.regex(answer.body, /gave no valid answer/);
+    t.regex(answer.body, /did not give a valid answer/);
     client.send(request('GET /probe'));
     t.is((await client.response()).body, 'alive');
     t.true(log.some((line) => line.plugin === 'proxy'));
@@ -941,7 +941,7 @@ test('a file of authorities that is none keeps the server from starting, and say
   });
   for (const [name, says] of [
     ['missing.pem', /ENOENT/],
-    ['empty.pem', /There is no certificate in .*empty\.pem\. Give "ca" a file in PEM\./],
+    ['empty.pem', /There is no certificate in .*empty\.pem\. Set "ca" to a PEM file\./],
     ['broken.pem', /A certificate in .*broken\.pem cannot be read\./],
   ] as const) {
     const mounts = [{ target: 'https://localhost', ca: path.join(folder, name) }];

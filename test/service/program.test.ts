@@ -204,28 +204,28 @@ test('a class plugin that cannot be made, or is none, is told what it lacks', as
   const cases: [PluginEntry, RegExp][] = [
     [
       Mute,
-      /^A plugin failed while it was set up: "mute": parameter 1 of its constructor names no token; write it like "constructor\(@inject\(TOKENS\.storage\) storage\)", with inject from jackfield\./,
+      /^A plugin failed while it was set up: "mute": parameter 1 of its constructor has no token; write for example "constructor\(@inject\(TOKENS\.storage\) storage\)", with inject from jackfield\./,
     ],
-    [Half, /^A plugin failed while it was set up: "half": parameter 1 of its constructor names no token;/],
+    [Half, /^A plugin failed while it was set up: "half": parameter 1 of its constructor has no token;/],
     [
       class {
         setup(): void {}
       },
-      /^This is not a plugin: the object is a class without a name\. Give it one, or a static "plugin" with a name\.$/,
+      /^This is not a plugin: the object is a class without a name\. Give it a name, or a static property "plugin" with a name\.$/,
     ],
     [
       class Needy {
         static plugin = { needs: 'get' };
         setup(): void {}
       },
-      /^This is not a plugin: the object has needs that are no list of names, such as/,
+      /^This is not a plugin: the object has needs that are not a list of names such as/,
     ],
     [
       class Typed {
         static plugin = { options: { mark: 'string' } };
         setup(): void {}
       },
-      /^This is not a plugin: the object has options that are no Standard Schema\./,
+      /^This is not a plugin: the object has options that are not a Standard Schema\./,
     ],
   ];
   for (const [plugin, message] of cases) await t.throwsAsync(serverOf(t, [plugin]).ready(), { message });
@@ -237,7 +237,10 @@ test('a life: created, listening, closed; and what comes at the wrong time is a 
   const { host, port, url } = await server.listen();
   t.is(url, `http://${host}:${port}`);
   t.is(await (await fetch(url, { headers: { connection: 'close' } })).text(), 'No data in DB');
-  await t.throwsAsync(server.listen(), { instanceOf: TypeError, message: 'This server listens already.' });
+  await t.throwsAsync(server.listen(), {
+    instanceOf: TypeError,
+    message: 'This server is already listening.',
+  });
   t.true(await connects(port));
 
   const closing = server.close();
@@ -246,7 +249,7 @@ test('a life: created, listening, closed; and what comes at the wrong time is a 
   await server.closed;
   await server.close();
   t.false(await connects(port));
-  const late = { instanceOf: TypeError, message: 'This server was closed; make a new one.' };
+  const late = { instanceOf: TypeError, message: 'This server was closed; create a new one.' };
   await t.throwsAsync(server.listen(), late);
   await t.throwsAsync(server.ready(), late);
   await t.throwsAsync(server.inject(), late);
@@ -256,7 +259,7 @@ test('listen asked for twice at once listens once', async (t) => {
   const server = serverOf(t, ['get']);
   const [first, second] = await Promise.allSettled([server.listen(), server.listen()]);
   t.is(first.status, 'fulfilled');
-  t.like(second, { status: 'rejected', reason: { message: 'This server listens already.' } });
+  t.like(second, { status: 'rejected', reason: { message: 'This server is already listening.' } });
 });
 
 test('a server that was never started closes, and stays closed', async (t) => {
@@ -498,8 +501,8 @@ test('the context refuses what comes too late or is wrong, with a TypeError that
         ],
         [() => hook('toString' as 'request', () => {}), /no hook "toString"/],
         [() => hook('request', undefined as never), /hook "request" is not a function/],
-        [() => onClose('text' as never), /onClose takes a function/],
-        [() => forward({} as never, 'GET'), /forward takes the request/],
+        [() => onClose('text' as never), /onClose needs a function/],
+        [() => forward({} as never, 'GET'), /forward accepts only the request/],
       ];
       for (const [misuse, message] of wrong) t.throws(misuse, { instanceOf: TypeError, message });
     },
@@ -508,7 +511,7 @@ test('the context refuses what comes too late or is wrong, with a TypeError that
   await server.ready();
   const late = (what: string) => ({
     instanceOf: TypeError,
-    message: `The plugin "keeping" called ${what} after its setup had ended.`,
+    message: `The plugin "keeping" called ${what} after the end of its setup.`,
   });
   t.throws(() => kept?.handle('GET', '/', () => ''), late('handle'));
   t.throws(() => kept?.hook('request', () => {}), late('hook'));

@@ -29,7 +29,7 @@ async function told(t: ExecutionContext, code: string, traceSetup: boolean): Pro
     instanceOf: JackfieldError,
     code: 'PLUGIN_SETUP_TIMEOUT',
   });
-  const [, sentence = ''] = /took longer than 500 ms(.*?) Mend/.exec(error?.message ?? '') ?? [];
+  const [, sentence = ''] = /took longer than 500 ms(.*?) Find out/.exec(error?.message ?? '') ?? [];
   return { sentence: sentence.replaceAll(folder + path.sep, '') };
 }
 
@@ -55,7 +55,7 @@ const TRACED: Readonly<Record<string, readonly [code: string, sentence: RegExp]>
   ],
   'its module': [
     'await new Promise(() => {});\nexport default {};',
-    /^ and waits for its module to be imported, at p\.mjs:1:\d+/,
+    /^ and waits for the import of its module, at p\.mjs:1:\d+/,
   ],
 };
 
@@ -69,7 +69,7 @@ for (const [title, [code, sentence]] of Object.entries(TRACED)) {
 test.serial('without a trace no line is named, and the step is', async (t) => {
   t.is((await told(t, plugin('await new Promise(() => {});'), false)).sentence, '.');
   const module = 'await new Promise(() => {});\nexport default {};';
-  t.is((await told(t, module, false)).sentence, ' and waits for its module to be imported.');
+  t.is((await told(t, module, false)).sentence, ' and waits for the import of its module.');
 });
 
 test.serial('testPlugin names the line', async (t) => {

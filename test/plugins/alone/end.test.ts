@@ -24,7 +24,7 @@ test('a peer elsewhere is refused, however its address is written', async (t) =>
   ]) {
     t.like(await settled(call({ method: 'END', remoteAddress })), {
       status: 403,
-      text: 'END is accepted only from a loopback address, and not through a proxy',
+      text: 'END is allowed only from a loopback address, and not through a proxy',
     });
   }
   t.is(shutdowns(), 0);
