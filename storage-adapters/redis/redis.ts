@@ -157,7 +157,9 @@ export class RedisAdapter implements StorageAdapter {
       throw readFailure(cause);
     }
     if (!this.#isDurable)
-      this.#context.log.info('confirmed commits may be lost if the Redis server fails: see docs/adapters/redis.md');
+      this.#context.log.info(
+        'confirmed commits may be lost if the Redis server fails: see docs/adapters/redis.md',
+      );
     const commits = new Commits(writer, keys, { historyChanges, waitForDisk });
     // An outage is told by the calls that meet it; here it only means to look again later.
     const sweep = () => Promise.all([commits.sweep(), link.leaveReplica()]).catch(() => {});
