@@ -24,7 +24,7 @@ export class JournalAdapter {
   /** A descriptor while the store is open. */
   #file = -1;
   #octets = 0;
-  /** In creation order, which is the order of a Map as long as no entry is put anew. */
+  /** In creation order, which is the order of a Map as long as no entry is put again. */
   #entries = /** @type {Map<string, Entry>} */ (new Map());
   #revision = 0;
   #created = 0;
@@ -36,7 +36,7 @@ export class JournalAdapter {
 
   open() {
     const text = existsSync(this.#path) ? readFileSync(this.#path, 'utf8') : '';
-    // What stands behind the last line end is a commit that was cut off before it was answered.
+    // Text after the last line end is a commit that was cut off before it was confirmed.
     const whole = text.slice(0, text.lastIndexOf('\n') + 1);
     for (const [at, line] of whole.split('\n').slice(0, -1).entries()) this.#apply(this.#parse(line, at + 1));
     this.#octets = Buffer.byteLength(whole);

@@ -15,7 +15,7 @@ export class ShelfAdapter {
   name = 'shelf';
   supports = /** @type {const} */ ({ durable: false, shared: 'process', bounded: false, watch: true });
   #history;
-  /** In creation order, which is the order of a Map as long as no entry is put anew. */
+  /** In creation order, which is the order of a Map as long as no entry is put again. */
   #entries = /** @type {Map<string, Entry>} */ (new Map());
   #created = 0;
   /** It also counts the revisions. */
@@ -57,7 +57,7 @@ export class ShelfAdapter {
    * @returns {CommitResult}
    */
   commit({ checks = [], puts = [], deletes = [] }) {
-    // A put of a key whose time is over is told behind its end.
+    // A put of an expired key is reported after the expiry.
     const feed = this.#expire();
     for (const { key, revision } of checks) {
       if ((this.#entries.get(key)?.revision ?? 0) !== revision) return { ok: false, conflict: key };
@@ -77,7 +77,7 @@ export class ShelfAdapter {
     }));
     for (const key of deletes) this.#entries.delete(key);
     for (const entry of made) this.#entries.set(entry.key, entry);
-    // Only now: whoever is told must find it.
+    // Only now: a reader that learns of the change must find it.
     const gone = deletes.filter((key) => previous.has(key));
     feed.tell(made.length + gone.length === 0 ? [] : [{ revision, puts: made, deletes: gone }], revision);
     this.#expire();

@@ -9,7 +9,7 @@ storageContract(
   () => new ShelfAdapter(),
 );
 
-test('who is behind what is kept is told so, and never given a gap', async () => {
+test('a reader that is too far behind gets an error, never a gap', async () => {
   const store = new ShelfAdapter({ historyChanges: 2 });
   store.open();
   for (const value of ['1', '2', '3']) store.commit({ puts: [{ key: 'a', value }] });

@@ -1,11 +1,11 @@
-/** SHOUT: gives the body back in capitals. */
+/** SHOUT: returns the body in capitals. */
 import { definePlugin } from 'jackfield';
 import { z } from 'zod';
 
 export default definePlugin({
   name: 'shout',
   options: z.strictObject({
-    /** Stands behind the text. */
+    /** Added after the text. */
     mark: z.string().default('!'),
   }),
   setup({ handle, options }) {

@@ -17,8 +17,8 @@ export default definePlugin({
       return {
         status: 101,
         headers: { Upgrade: PROTOCOL },
-        // Whoever takes a connection over also ends it: when the client does, when the server stops, and when a reload
-        // leaves the plugin out.
+        // A plugin also has to end the connections that it takes over: when the client does, when the server stops, and
+        // when a reload drops the plugin.
         takeOver: async (stream) => {
           const goodbye = () => stream.end('goodbye\n');
           signal.addEventListener('abort', goodbye);

@@ -1,4 +1,4 @@
-/** GET /report: tells what it needs ahead of its answer (103), and what its body came to behind it (trailers). */
+/** GET /report: sends hints before its answer (103), and a digest of the body after it (trailers). */
 import { createHash } from 'node:crypto';
 import { definePlugin } from 'jackfield';
 

@@ -1,6 +1,6 @@
 /**
  * Entries in Redis or Valkey, alone or as a cluster, shared by any number of servers. What an answered commit survives
- * is as the server is configured: `docs/redis.md`. Keys and their contents: `FORMAT.md`.
+ * is as the server is configured: `docs/adapters/redis.md`. Keys and their contents: `FORMAT.md`.
  */
 import { z } from 'zod';
 import {
@@ -157,7 +157,9 @@ export class RedisAdapter implements StorageAdapter {
       throw readFailure(cause);
     }
     if (!this.#isDurable)
-      this.#context.log.info('confirmed commits may be lost if the Redis server fails: see docs/redis.md');
+      this.#context.log.info(
+        'confirmed commits may be lost if the Redis server fails: see docs/adapters/redis.md',
+      );
     const commits = new Commits(writer, keys, { historyChanges, waitForDisk });
     // An outage is told by the calls that meet it; here it only means to look again later.
     const sweep = () => Promise.all([commits.sweep(), link.leaveReplica()]).catch(() => {});

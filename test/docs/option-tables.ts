@@ -1,31 +1,38 @@
 /** Tables of options in the documentation, and what they have to say. */
 export interface JsonSchema {
   readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly required?: readonly string[];
   readonly items?: JsonSchema;
   readonly default?: unknown;
 }
 
-/** `name` → what its cell of the column "Default" says; those of lists of objects as `list[].name`. */
-export function expectedRows({ properties = {} }: JsonSchema, prefix = ''): [string, string][] {
-  return Object.entries(properties).flatMap(([name, schema]): [string, string][] => [
-    [prefix + name, schema.default === undefined ? '' : JSON.stringify(schema.default)],
-    ...(schema.items === undefined ? [] : expectedRows(schema.items, `${prefix}${name}[].`)),
-  ]);
+/** `name` → its cell of the column "Default"; options in lists of objects are `list[].name`. */
+export function expectedRows(
+  { properties = {}, required = [] }: JsonSchema,
+  prefix = '',
+): [string, string][] {
+  return Object.entries(properties).flatMap(([name, schema]): [string, string][] => {
+    const absent = required.includes(name) ? 'required' : '';
+    return [
+      [prefix + name, schema.default === undefined ? absent : JSON.stringify(schema.default)],
+      ...(schema.items === undefined ? [] : expectedRows(schema.items, `${prefix}${name}[].`)),
+    ];
+  });
 }
 
-/** The rows of the table of options in a section. */
+/** The rows of the first table of options in a text. */
 export function toldRows(section: string): [string, string][] {
-  const table = section.split('| Option | Default | Means |\n')[1]?.split('\n\n')[0];
+  const table = section.split('| Option | Type | Default | Meaning |\n')[1]?.split('\n\n')[0];
   if (table === undefined) return [];
   return table
     .trimEnd()
     .split('\n')
     .slice(1)
     .map((row) => {
-      const [, name = '', told = '', means = ''] = row
+      const [, name = '', type = '', told = '', meaning = ''] = row
         .split(/(?<!\\)\|/)
         .map((cell) => cell.trim().replace(/^`(.*)`$/, '$1'));
-      if (means === '') throw new Error(`No meaning: ${row}`);
+      if (type === '' || meaning === '') throw new Error(`No type or no meaning: ${row}`);
       return [name, told];
     });
 }

@@ -40,6 +40,22 @@ for (const page of PAGES) {
   });
 }
 
+/** What `files` in package.json takes along, as far as pages link to it. */
+const PACKED =
+  /^(?:docs\/.*\.md|examples\/.*|findings\/.*|core\/ERRORS\.md|storage-adapters\/[\w-]+\/FORMAT\.md|README\.md|CHANGELOG\.md|jackfield\.config\.json)$/;
+
+for (const page of RUN) {
+  test(`${page}: every link leads to a file that is in the package too`, async (t) => {
+    const text = (await readText(page)).replaceAll(/^```[\s\S]*?^```$/gm, '').replaceAll(/`[^`\n]*`/g, '');
+    for (const [, target = ''] of text.matchAll(/\]\(([^)\s]+)\)/g)) {
+      const [file = ''] = target.split('#');
+      if (/^[a-z]+:/.test(target) || file === '') continue;
+      t.regex(path.join(path.dirname(page), file), PACKED, target);
+    }
+    t.pass();
+  });
+}
+
 /** As GitHub makes them of headings. */
 function anchorsOf(text: string): string[] {
   return Array.from(text.matchAll(/^#+ (.*)$/gm), ([, heading = '']) =>
@@ -53,8 +69,24 @@ function anchorsOf(text: string): string[] {
 // On a machine without curl the rest of the page is still held to the files.
 const hasCurl = spawnSync('curl', ['--version']).status === 0;
 
+/** Pages whose servers run at a time: with more, a start on a busy machine exceeds its own deadline. */
+const AT_ONCE = 4;
+let running = 0;
+const waiting: (() => void)[] = [];
+
+async function turn(): Promise<() => void> {
+  if (running >= AT_ONCE) await new Promise<void>((resolve) => waiting.push(resolve));
+  running += 1;
+  return () => {
+    running -= 1;
+    waiting.shift()?.();
+  };
+}
+
 for (const page of RUN) {
   (hasCurl ? test : test.skip)(`${page}: every command prints what the page shows`, async (t) => {
+    // Teardown functions run last first, so the next page begins when the server of this one has stopped.
+    t.teardown(await turn());
     const reader = await Reader.at(t);
     for (const block of await blocksOf(page)) {
       if (block.about.startsWith('save:')) await reader.save(block);
@@ -63,8 +95,8 @@ for (const page of RUN) {
         let printed = await reader.run(command);
         if (printed === undefined) continue;
         const told = prints.replace(/^(jackfield listening on .*):\d+$/m, '$1:PORT');
-        // The data file of a running server follows a moment behind its answers.
-        for (let tries = 0; command.startsWith('cat data') && tries < 100; tries += 1) {
+        // A data file or a log of a running server is written a moment after the answer.
+        for (let tries = 0; command.startsWith('cat ') && tries < 100; tries += 1) {
           if (isWhatWasPrinted(told, printed)) break;
           await new Promise((resolve) => setTimeout(resolve, 50));
           printed = (await reader.run(command)) ?? '';
