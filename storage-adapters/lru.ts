@@ -1,7 +1,6 @@
 /** Entries in memory; the least recently used goes first when full. Nothing survives the process. */
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
-import { type HistoryBounds, historyOptions } from '../core/storage/change-feed.js';
 import {
   type Change,
   type CommitResult,
@@ -13,8 +12,10 @@ import {
   StorageError,
   type WatchedChange,
 } from '../core/storage/contract.js';
-import { Draft, EntryTable } from '../core/storage/entry-table.js';
-import { TableFeed } from '../core/storage/table-feed.js';
+import { Draft } from '../core/storage/draft.js';
+import type { EntryTable } from '../core/storage/entry-table.js';
+import { type HistoryBounds, historyOptions } from '../core/storage/history-options.js';
+import { TableStore } from '../core/storage/table-store.js';
 
 export interface LruOptions extends HistoryBounds {
   readonly maxEntries?: number | undefined;
@@ -33,7 +34,7 @@ export class LruAdapter implements StorageAdapter {
   readonly #maxOctets: number;
   readonly #ttlMs: number | undefined;
   readonly #history: HistoryBounds;
-  #opened: { readonly table: EntryTable; readonly feed: TableFeed } | undefined;
+  #opened: TableStore | undefined;
   /** Knows only the octets of each key and which was used when; the table has the entries, in creation order. */
   readonly #use: LRUCache<string, number>;
   /** What had to go for the puts that are just being noted. */
@@ -59,24 +60,20 @@ export class LruAdapter implements StorageAdapter {
   }
 
   open(): void {
-    const table = new EntryTable();
-    const feed = new TableFeed(table, this.#history, (keys) => {
+    this.#opened = new TableStore(this.#history, (keys) => {
       for (const key of keys) this.#use.delete(key);
     });
-    this.#opened = { table, feed };
   }
 
   get(key: string): Entry | undefined {
-    const entry = this.#store().table.get(key);
+    const entry = this.#store().get(key);
     if (entry !== undefined) this.#use.get(key);
     return entry;
   }
 
   /** Listing is no use: who pages through a cache must not turn it over. */
   list(page: Page): Listing {
-    const { table, feed } = this.#store();
-    feed.expire();
-    return table.list(page);
+    return this.#store().list(page);
   }
 
   /** Errors: STORAGE_FULL where the puts of this one commit are more than the bound. */
@@ -107,15 +104,15 @@ export class LruAdapter implements StorageAdapter {
 
   /** What is evicted for a commit is told as deleted by that commit. */
   watch(afterRevision: number): AsyncIterable<WatchedChange> {
-    return this.#store().feed.watch(afterRevision);
+    return this.#store().watch(afterRevision);
   }
 
   revision(): number {
-    return this.#store().feed.revision;
+    return this.#store().revision();
   }
 
   close(): void {
-    this.#opened?.feed.close();
+    this.#opened?.close();
     this.#opened = undefined;
     this.#use.clear();
   }
@@ -139,7 +136,7 @@ export class LruAdapter implements StorageAdapter {
     return bounds.join(' and ');
   }
 
-  #store() {
+  #store(): TableStore {
     if (this.#opened === undefined) throw new StorageError('STORAGE_CLOSED');
     return this.#opened;
   }

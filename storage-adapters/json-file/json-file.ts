@@ -6,7 +6,6 @@
  * means is told in FORMAT.md.
  */
 import { resolve } from 'node:path';
-import { type HistoryBounds, historyOptions } from '../../core/storage/change-feed.js';
 import {
   type AdapterContext,
   type Change,
@@ -20,6 +19,7 @@ import {
   StorageError,
   type WatchedChange,
 } from '../../core/storage/contract.js';
+import { type HistoryBounds, historyOptions } from '../../core/storage/history-options.js';
 import { realDataPath } from './data-path.js';
 import { type FileLock, lockFile, lockToRead } from './file-lock.js';
 import { type FileSystem, nodeFileSystem } from './file-system.js';

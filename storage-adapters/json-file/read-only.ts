@@ -2,9 +2,10 @@
  * The entries as a start would find them, for who only reads: nothing is put right, cut off, merged or removed, and
  * what has expired is left out and left where it is.
  */
-import type { ChangeFeed, HistoryBounds } from '../../core/storage/change-feed.js';
+import type { ChangeFeed } from '../../core/storage/change-feed.js';
 import { StorageError } from '../../core/storage/contract.js';
 import type { EntryTable } from '../../core/storage/entry-table.js';
+import type { HistoryBounds } from '../../core/storage/history-options.js';
 import type { FileSystem } from './file-system.js';
 import { recover } from './recovery.js';
 

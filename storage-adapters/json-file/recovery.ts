@@ -5,9 +5,10 @@
  * what was committed since. All verdicts about what a crash, an edit or damage left are made here.
  */
 import { createHash } from 'node:crypto';
-import { ChangeFeed, type HistoryBounds } from '../../core/storage/change-feed.js';
+import { ChangeFeed } from '../../core/storage/change-feed.js';
 import { StorageError } from '../../core/storage/contract.js';
 import { EntryTable } from '../../core/storage/entry-table.js';
+import type { HistoryBounds } from '../../core/storage/history-options.js';
 import { type Base, BaseRows, baseIn, expiringIn, valueMark } from './base.js';
 import { unreadable } from './data-path.js';
 import { type FileStat, type FileSystem, statOrNone } from './file-system.js';

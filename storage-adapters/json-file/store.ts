@@ -3,15 +3,17 @@
  * synced, applied to the table and then answered, so reads see committed data only.
  */
 import { dirname } from 'node:path';
-import type { ChangeFeed, HistoryBounds } from '../../core/storage/change-feed.js';
+import type { ChangeFeed } from '../../core/storage/change-feed.js';
 import {
   type AdapterContext,
   type Change,
   type CommitResult,
   StorageError,
 } from '../../core/storage/contract.js';
-import { Draft, type EntryTable } from '../../core/storage/entry-table.js';
+import { Draft } from '../../core/storage/draft.js';
+import type { EntryTable } from '../../core/storage/entry-table.js';
 import { ExpiryTimer } from '../../core/storage/expiry-timer.js';
+import type { HistoryBounds } from '../../core/storage/history-options.js';
 import { prepareBase } from './base.js';
 import { type Cut, checkpoint } from './checkpoint.js';
 import { CheckpointPolicy } from './checkpoint-policy.js';

@@ -7,7 +7,7 @@
  */
 import type { Change, CommitResult, Entry, WatchedChange } from '../../core/storage/contract.js';
 import { StorageError } from '../../core/storage/contract.js';
-import { Draft, EntryTable } from '../../core/storage/entry-table.js';
+import { Draft } from '../../core/storage/draft.js';
 import type { Row, Session } from './database.js';
 import { isRefusal, outcomeUnknown } from './failures.js';
 import { entryOf, NOW_MS, octets, writtenChange } from './rows.js';
@@ -38,24 +38,6 @@ WITH gone AS (
 )
 UPDATE jackfield_namespaces SET created = $10, revision = $11 WHERE id = $1
 RETURNING CASE WHEN $12::boolean THEN pg_notify($13, '') END`;
-
-/** What a namespace had counted to when the lock was taken. */
-class Standing extends EntryTable {
-  readonly #counted: { readonly created: number; readonly revision: number };
-
-  constructor(counted: { readonly created: number; readonly revision: number }) {
-    super();
-    this.#counted = counted;
-  }
-
-  override get created(): number {
-    return this.#counted.created;
-  }
-
-  override get revision(): number {
-    return this.#counted.revision;
-  }
-}
 
 /** The channel on which changes of a namespace are announced. */
 export const channelOf = (id: number): string => `jackfield_${id}`;
@@ -129,9 +111,8 @@ function judge(
   const expired = [...new Set(entries.filter((entry) => isOver(entry, now)).map(({ key }) => key))];
   const sweep: WatchedChange[] =
     expired.length === 0 ? [] : [{ revision: revision + 1, puts: [], deletes: expired }];
-  const standing = new Standing({ created, revision: revision + sweep.length });
-  for (const entry of entries) if (!isOver(entry, now)) standing.set(entry);
-  const draft = new Draft(standing, now);
+  const live = new Map(entries.filter((entry) => !isOver(entry, now)).map((entry) => [entry.key, entry]));
+  const draft = new Draft({ created, revision: revision + sweep.length, get: (key) => live.get(key) }, now);
   const results = batch.map((change) => draft.commit(change));
   const changes = [...sweep, ...draft.changes];
 
