@@ -1,9 +1,10 @@
 /**
- * Entries in a JSON file that a person can read and edit while the server is stopped. An answered commit is on disk.
+ * Entries in a JSON file that a person can read, and edit while the server is stopped. An acknowledged commit is on
+ * disk.
  *
- * Everything is kept in memory too. A commit is appended to a journal beside the file, together with all that came in
- * while the one before was written; from time to time the journal is merged into the file. What each file on disk
- * means is told in FORMAT.md.
+ * All entries are also in memory. A commit is appended to a journal beside the file, together with all commits that
+ * arrived while the one before was written. From time to time the journal is merged into the file. FORMAT.md describes
+ * each file on disk.
  */
 import { resolve } from 'node:path';
 import {
@@ -32,7 +33,7 @@ export interface JsonFileOptions extends HistoryBounds {
   /** Absolute, or relative to the working directory. */
   readonly path: string;
   readonly log?: AdapterContext['log'];
-  /** Nothing is written beside the lock, and there must be a store. */
+  /** Writes nothing but the lock. The store must exist. */
   readonly readOnly?: boolean | undefined;
   /** For tests: every operation on files goes through it. */
   readonly files?: FileSystem;
@@ -104,7 +105,7 @@ export class JsonFileAdapter implements StorageAdapter {
     return this.#store().feed.revision;
   }
 
-  /** Why nothing is written any more, until the store is opened anew; undefined while all is well. */
+  /** Why the store accepts no writes until it is opened again; undefined while it works. */
   get fault(): StorageError | undefined {
     return this.#opened?.store.fault;
   }
@@ -114,7 +115,7 @@ export class JsonFileAdapter implements StorageAdapter {
     return this.#store().checkpoint();
   }
 
-  /** Commits that came before are still made and answered. */
+  /** Earlier commits are still made and answered. */
   async close(): Promise<void> {
     if (this.#opened === undefined || this.#isClosed) return;
     const { store, lock } = this.#opened;

@@ -1,6 +1,6 @@
 /**
- * What an operator may do with a store while no server has it: look whether it is sound, and decide where the server
- * refused to (STORAGE_EDITED, STORAGE_CORRUPT). Each function takes the lock of the data file for as long.
+ * What an operator can do with a store while no server has it open: check it, and decide after the server has refused
+ * it (STORAGE_EDITED, STORAGE_CORRUPT). Each function holds the lock of the data file while it runs.
  */
 import { dirname, resolve } from 'node:path';
 import { StorageError, type Verification } from '../../core/storage/contract.js';
@@ -19,22 +19,25 @@ import { basePath, journalPath, keepAs, numberedFiles, readJournalFile, readOrNo
 
 export interface OperatorOptions {
   readonly files?: FileSystem;
-  /** Takes the lock; for files that are nowhere, which no socket can stand beside. */
+  /** Takes the lock. For files in memory, which cannot have a socket beside them. */
   readonly lock?: (path: string) => Promise<FileLock>;
 }
 
 export interface StoreReport {
   /** The real path of the data file. */
   readonly path: string;
-  /** `known`: as the server wrote it; `edited` since; `foreign`: never written by it; `new`: there is nothing. */
+  /**
+   * `known`: unchanged since the server wrote it; `edited`: changed since; `foreign`: never written by a server; `new`:
+   * no file.
+   */
   readonly origin: 'new' | 'known' | 'foreign' | 'edited';
   readonly entries: number;
   readonly revision: number;
   readonly dataOctets: number;
-  /** Commits in journals that the data file does not have yet, and the octets of their records. */
+  /** Commits in journals that the data file does not contain yet, and the octets of their records. */
   readonly journalCommits: number;
   readonly journalOctets: number;
-  /** Octets of a last record that is not whole, which the next start cuts off; 0 where there is none. */
+  /** Octets of an incomplete last record, which the next start cuts off; 0 if there is none. */
   readonly tornOctets: number;
 }
 
@@ -42,7 +45,7 @@ export type Verdict =
   | { readonly sound: true; readonly report: StoreReport }
   | { readonly sound: false; readonly code: string; readonly problem: string };
 
-/** Reads everything as a start would, and changes nothing. Errors: STORAGE_LOCKED, STORAGE_UNREADABLE. */
+/** Reads everything like a start, and changes nothing. Errors: STORAGE_LOCKED, STORAGE_UNREADABLE. */
 export async function verify(path: string, options: OperatorOptions = {}): Promise<Verdict> {
   try {
     return { sound: true, report: await stats(path, options) };
@@ -73,21 +76,21 @@ export function stats(path: string, options: OperatorOptions = {}): Promise<Stor
 
 export interface Decided {
   readonly entries: number;
-  /** Commits of the journal that were made on top of the data file. */
+  /** Commits of the journal that were applied to the data file. */
   readonly commits: number;
-  /** Where all that was replaced is kept. */
+  /** The copies of all replaced files. */
   readonly kept: readonly string[];
 }
 
 /**
- * Takes the data file as it is, and makes every whole commit of the journals on top of it.
- * Errors: STORAGE_LOCKED, STORAGE_UNREADABLE, STORAGE_CORRUPT (of the data file), STORAGE_FULL, STORAGE_UNAVAILABLE.
+ * Accepts the data file as it is, and applies every intact commit of the journals to it. Errors: STORAGE_LOCKED,
+ * STORAGE_UNREADABLE, STORAGE_CORRUPT (of the data file), STORAGE_FULL, STORAGE_UNAVAILABLE.
  */
 export function adopt(path: string, options: OperatorOptions = {}): Promise<Decided> {
   return locked(path, options, lockFile, (real, files) => decide(real, files, 'adopt'));
 }
 
-/** Takes the data file as it is, and nothing else. Errors: those of `adopt`. */
+/** Accepts the data file as it is, without the journals. Errors: those of `adopt`. */
 export function discard(path: string, options: OperatorOptions = {}): Promise<Decided> {
   return locked(path, options, lockFile, (real, files) => decide(real, files, 'discard'));
 }
@@ -109,19 +112,19 @@ export async function verification(path: string): Promise<Verification> {
   };
 }
 
-/** For `jackfield store adopt`: acts only where a start is refused. Errors: those of `adopt`. */
+/** For `jackfield store adopt`: acts only on a store that a start refuses. Errors: those of `adopt`. */
 export function adoptRefused(path: string): Promise<string> {
   return decideRefused(path, 'adopt');
 }
 
-/** For `jackfield store discard`: acts only where a start is refused. Errors: those of `discard`. */
+/** For `jackfield store discard`: acts only on a store that a start refuses. Errors: those of `discard`. */
 export function discardRefused(path: string): Promise<string> {
   return decideRefused(path, 'discard');
 }
 
 function decideRefused(path: string, how: 'adopt' | 'discard'): Promise<string> {
   return locked(path, {}, lockFile, async (real, files) => {
-    // What a server that was killed left is no reason: the next start takes it all.
+    // Files of a killed server are no reason to act: the next start recovers everything.
     if (!(await isRefused(real, files)))
       return `${real} can be opened as it is; there is nothing to decide, and nothing was changed.`;
     const { entries, commits, kept } = await decide(real, files, how);
@@ -161,7 +164,7 @@ async function locked<T>(
 }
 
 async function decide(path: string, files: FileSystem, how: 'adopt' | 'discard'): Promise<Decided> {
-  // Before anything is put aside.
+  // Check this before any file is replaced.
   await proveDurable(path, files);
   const data = await readData(files, path);
   const { journals, bases: numbers, next } = await numberedFiles(files, path);
@@ -187,7 +190,7 @@ async function decide(path: string, files: FileSystem, how: 'adopt' | 'discard')
     const expiryOf = expiryFor(last);
     const damaged = bases.filter(({ base }) => base === undefined).map(({ number }) => number);
     const salvaged = await salvagedExpiryFor(files, path, damaged);
-    // What was to expire would else stay for ever.
+    // Otherwise entries that were to expire would stay forever.
     readUnknown(data, path, table, (key, value) => expiryOf(key, value) ?? salvaged(key, value));
   } else table.reach(0, table.revision + 1);
   const taken =
@@ -235,7 +238,7 @@ async function salvagedExpiryFor(
   };
 }
 
-/** A commit of another past: it is made now, under a revision that nobody was ever given. */
+/** Applies a commit of another history now, with a revision that no client ever got. */
 function make(table: EntryTable, { puts, deletes }: Frame['change']): void {
   const revision = table.revision + 1;
   for (const entry of puts) {

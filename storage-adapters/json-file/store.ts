@@ -40,13 +40,12 @@ export interface StoreParts {
 }
 
 /**
- * A journal that is removed takes with it what was acknowledged before as well, until the next look has all data
- * written anew; so looks that are this far apart leave open hardly more than looks before every batch, which under load
- * were a tenth of its cost. And whoever removes a lock needs longer to start another process.
+ * Checked every 10 ms, not per batch (a tenth of the write cost). Little is lost: a removed journal takes earlier
+ * commits with it anyway, and a process that removes a lock needs longer to start another one.
  */
 const LOOK_EVERY_MS = 10;
 
-/** A change to judge; undefined where only what expired is to be noticed. */
+/** A change to judge; undefined to only record expiry. */
 type Work = Change | undefined;
 const NOTHING: CommitResult = { ok: true, revision: 0, previous: new Map() };
 
@@ -58,25 +57,28 @@ export class Store {
   readonly #commits = new GroupCommit<Work, CommitResult>((group) => this.#write(group));
   readonly #policy: CheckpointPolicy;
   readonly #expiry = new ExpiryTimer(() => void this.#commits.add(undefined).catch(() => {}));
-  /** Made with the first commit where there is nothing yet. */
+  /** In an empty store, made with the first commit. */
   #journal: Journal | undefined;
-  /** Octets of journals before the current one that the data file does not have. */
+  /** Octets of journals before the current one that the data file does not contain. */
   #olderOctets: number;
-  /** The number of the base that the data file belongs to. */
+  /** The number of the base of the data file. */
   #base: number;
   #next: number;
-  /** The data file as we last read or wrote it; undefined where there was none. */
+  /** The data file as we last read or wrote it; undefined if there was none. */
   #known: FileStat | undefined;
   #hash: string | null;
   /** Keys that expired and left the table, and are not in the journal yet. */
   #expired: string[] = [];
   #isFull = false;
-  /** Set when the data on disk may be another's, or other than we think: nothing more is written. */
+  /**
+   * Set when another process may have the data, or the disk may hold other data than we think: the store writes nothing
+   * more.
+   */
   #fault: StorageError | undefined;
-  /** Set while the journal on disk is not the one that was written, until all data is written anew. */
+  /** Set when the journal on disk is not the one that was written, until all data is written again. */
   #lost: StorageError | undefined;
   #renewing: Promise<void> | undefined;
-  /** When lock and journal were last found in their places, by `performance.now`. */
+  /** When lock and journal were last found in place, by `performance.now`. */
   #seenAt = Number.NEGATIVE_INFINITY;
 
   private constructor(path: string, parts: StoreParts, found: Recovered) {
@@ -109,7 +111,7 @@ export class Store {
     }
   }
 
-  /** Why nothing is written any more; undefined while all is well. */
+  /** Why the store accepts no writes; undefined while it works. */
   get fault(): StorageError | undefined {
     return this.#fault;
   }
@@ -123,12 +125,12 @@ export class Store {
     await this.#policy.run();
   }
 
-  /** Commits that came before are still made; then the data file has them all. */
+  /** Makes the earlier commits, then merges them into the data file. */
   async close(): Promise<void> {
     this.#expiry.stop();
     await this.#policy.stop();
     await this.#commits.settled();
-    // One that fails takes nothing away: the journal has it all.
+    // A failed checkpoint loses nothing: the journal has everything.
     if (this.#fault === undefined) await this.#checkpoint().catch(() => {});
     this.feed.close();
     await this.#journal?.close();
@@ -138,7 +140,7 @@ export class Store {
     return this.#olderOctets + (this.#journal?.framesOctets ?? 0);
   }
 
-  /** Puts right what recovery found, so that commits can follow. */
+  /** Makes the repairs that recovery found, so that commits can follow. */
   async #settle(found: Recovered): Promise<void> {
     const { files, log } = this.#parts;
     const { origin, journal, stale } = found;
@@ -159,7 +161,7 @@ export class Store {
     }
   }
 
-  /** A journal and its base for the data as it stands. */
+  /** Creates a journal and its base for the current data. */
   async #begin(): Promise<void> {
     const { files } = this.#parts;
     const number = this.#takeNumber();
@@ -179,7 +181,7 @@ export class Store {
       await base.publish();
     } catch (error) {
       await journal.close();
-      // Whether or not the base stands: no commit is in its journal, so the data is what it was.
+      // Whether or not the base exists: no commit is in its journal, so the data is unchanged.
       throw error instanceof DiskFault
         ? new StorageError('STORAGE_UNAVAILABLE', reasonOf(error), { cause: error })
         : error;
@@ -197,11 +199,11 @@ export class Store {
     if (this.#fault !== undefined) throw refusal(this.#fault);
     const { table } = this;
     const now = Date.now();
-    // Not pushed as arguments: after a long stop there may be more of them than a call takes.
+    // Use `concat`, not `push(...)`: after a long stop there may be more keys than a call accepts as arguments.
     const expired = this.#expired.concat(table.forgetExpired(now));
     this.#expired = expired;
     const draft = new Draft(table, now);
-    // Takes a revision of its own.
+    // Expiry takes a revision of its own.
     if (expired.length > 0) draft.commit({});
     const results = group.map((change) => (change === undefined ? NOTHING : draft.commit(change)));
     const changes =
@@ -282,7 +284,7 @@ export class Store {
     this.#olderOctets = 0;
   }
 
-  /** A new journal takes over, between two groups of commits. Undefined where there is nothing to merge. */
+  /** Starts a new journal between two groups of commits. Undefined if there is nothing to merge. */
   async #cut(): Promise<Cut | undefined> {
     const standing = this.#journal;
     if (this.#fault !== undefined || standing === undefined) return undefined;
@@ -294,7 +296,8 @@ export class Store {
     }
     if (standing.framesOctets === 0 && !isLost) {
       if (standing.number === this.#base && !(await this.#isDataGone())) return undefined;
-      // The checkpoint that it was made for has failed, and nothing came since; or its data is to be written again.
+      // Reuse the empty journal: the checkpoint that created it failed and no commit followed, or the data file is gone
+      // and must be written again.
       const { number, salt } = standing;
       return { number, salt, created, revision, entries: this.table.freeze() };
     }
@@ -312,7 +315,7 @@ export class Store {
     return this.#known !== undefined && (await statOrNone(this.#parts.files, this.#path)) === undefined;
   }
 
-  /** What stands in the place of a journal is somebody's. */
+  /** Keeps a copy of the file in the journal's place: it belongs to somebody. */
   async #keepForeign({ path }: Journal): Promise<void> {
     const { files, log } = this.#parts;
     const standing = await statOrNone(files, path);
@@ -323,7 +326,7 @@ export class Store {
     );
   }
 
-  /** Whoever edits the file while we run loses nothing, though the server's own data goes on. */
+  /** Keeps a copy of an edit made while the server runs. The server's own data replaces it. */
   async #keepEdit(): Promise<void> {
     const { files, log } = this.#parts;
     const standing = await statOrNone(files, this.#path);
@@ -332,7 +335,7 @@ export class Store {
       log?.warn({ file: this.#path }, 'The data file was removed while the server ran; it is written again.');
       return;
     }
-    // Touched, or copied back as it was.
+    // The file was touched, or restored with the same content.
     if ((await readData(files, this.#path)).hash === this.#hash) return;
     const kept = await keepAs(files, this.#path, 'edited');
     await files.syncFolder(dirname(this.#path));
@@ -343,8 +346,8 @@ export class Store {
   }
 
   /**
-   * Commits go only where a start would find them. All that was acknowledged is in memory too, so where the journal is
-   * gone it is put on disk again before the next change is taken.
+   * Write commits only where a start would find them. All acknowledged data is also in memory. So if the journal is
+   * gone, write everything to disk again before the next change is accepted.
    * Errors: STORAGE_LOCKED, STORAGE_UNAVAILABLE.
    */
   async #mustStand(): Promise<void> {
@@ -355,7 +358,7 @@ export class Store {
     const standing = lost === undefined ? this.#journal?.stands() : undefined;
     const [, stands] = await Promise.all([
       this.#mustBeLocked(),
-      // Two looks at once take as long as one.
+      // Two checks at once take as long as one.
       standing?.catch((cause: unknown) => Promise.reject(notWritten(this.#path, cause))),
     ]);
     if (stands === true || this.#journal === undefined) {
@@ -376,7 +379,7 @@ export class Store {
     throw lost ?? this.#lost;
   }
 
-  /** Another process may have the data otherwise. Errors: STORAGE_LOCKED, STORAGE_UNAVAILABLE. */
+  /** Without the lock, another process may have the data. Errors: STORAGE_LOCKED, STORAGE_UNAVAILABLE. */
   async #mustBeLocked(): Promise<void> {
     const isHeld = await this.#parts.lock.isHeld().catch((cause: unknown) => {
       throw notWritten(this.#path, cause);
@@ -389,12 +392,12 @@ export class Store {
   }
 }
 
-/** Whether it is the same file with the same content, as far as can be told without reading it. */
+/** Whether it is the same file with the same content, as far as can be checked without reading it. */
 function isSame(one: FileStat | undefined, other: FileStat | undefined): boolean {
   return one?.id === other?.id && one?.mtimeNs === other?.mtimeNs && one?.size === other?.size;
 }
 
-/** What commits are told after a fault: a code that says that nothing was changed, and what happened before. */
+/** The error for commits after a fault: a code that says that nothing was changed, and the fault itself. */
 function refusal(fault: StorageError): StorageError {
   if (fault.code === 'STORAGE_LOCKED') return fault;
   return new StorageError(
