@@ -27,7 +27,7 @@ import { type FileSystem, nodeFileSystem } from './file-system.js';
 import { adoptRefused, discardRefused, verification } from './operator.js';
 import { proveDurable } from './prove-durable.js';
 import { ReadOnlyStore } from './read-only.js';
-import { Store, type StoreParts } from './store.js';
+import { Store, type StoreSeams } from './store.js';
 
 export interface JsonFileOptions extends HistoryBounds {
   /** Absolute, or relative to the working directory. */
@@ -35,48 +35,44 @@ export interface JsonFileOptions extends HistoryBounds {
   readonly log?: AdapterContext['log'];
   /** Writes nothing but the lock. The store must exist. */
   readonly readOnly?: boolean | undefined;
-  /** For tests: every operation on files goes through it. */
+}
+
+/** Parts and values that tests replace. @internal */
+export interface JsonFileSeams extends StoreSeams {
+  /** Performs every operation on files. */
   readonly files?: FileSystem;
-  /** For tests: how the file is kept from other processes. */
+  /** Keeps other processes from the file. */
   readonly lock?: (path: string, files: FileSystem) => Promise<FileLock>;
-  /** For tests: when the journal is merged into the file. */
-  readonly checkpoints?: StoreParts['checkpoints'];
-  /** For tests: when a journal gets room. */
-  readonly room?: StoreParts['room'];
-  /** For tests: how old a look at lock and journal may be, in milliseconds. */
-  readonly lookEveryMs?: StoreParts['lookEveryMs'];
 }
 
 export class JsonFileAdapter implements StorageAdapter {
   readonly name = 'json-file';
   readonly supports = { durable: true, shared: 'process', bounded: false, watch: true } as const;
   readonly #options: JsonFileOptions;
+  readonly #seams: JsonFileSeams;
   #opened: { readonly store: Store | ReadOnlyStore; readonly lock: FileLock } | undefined;
   #isClosed = true;
 
-  constructor(options: JsonFileOptions) {
+  /** @param seams For tests. */
+  constructor(options: JsonFileOptions, seams: JsonFileSeams = {}) {
     this.#options = { ...options, path: resolve(options.path) };
+    this.#seams = seams;
   }
 
   async open(): Promise<void> {
+    const { path, log, readOnly = false, ...history } = this.#options;
     const {
-      path,
-      log,
-      readOnly = false,
       files = nodeFileSystem,
       lock: lockWith = readOnly ? lockToRead : lockFile,
-      checkpoints,
-      room,
-      lookEveryMs,
-      ...history
-    } = this.#options;
+      ...seams
+    } = this.#seams;
     const real = await realDataPath(path, files);
     const lock = await lockWith(real, files);
     try {
       if (!readOnly) await proveDurable(real, files);
       const store = readOnly
         ? await ReadOnlyStore.open(files, real, history)
-        : await Store.open(real, { files, lock, log, checkpoints, room, lookEveryMs, history });
+        : await Store.open(real, { ...seams, files, lock, log, history });
       this.#opened = { store, lock };
       this.#isClosed = false;
     } catch (error) {

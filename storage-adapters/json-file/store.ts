@@ -26,17 +26,21 @@ import { keepDamaged, keepTail } from './keep.js';
 import { DamageError, type Recovered, readData, recover } from './recovery.js';
 import { basePath, keepAs, remove } from './store-files.js';
 
-export interface StoreParts {
+/** Values that tests replace to reach rare states. No configuration sets them. */
+export interface StoreSeams {
+  /** When checkpoints are made. */
+  readonly checkpoints?: { readonly idleMs?: number; readonly minOctets?: number } | undefined;
+  /** When journals reserve space. */
+  readonly room?: Room | undefined;
+  /** The greatest age of a check of lock and journal when a batch is written, in milliseconds. */
+  readonly lookEveryMs?: number | undefined;
+}
+
+export interface StoreParts extends StoreSeams {
   readonly files: FileSystem;
   readonly lock: FileLock;
   readonly log?: AdapterContext['log'] | undefined;
   readonly history?: HistoryBounds | undefined;
-  /** For tests: when checkpoints are made. */
-  readonly checkpoints?: { readonly idleMs?: number; readonly minOctets?: number } | undefined;
-  /** For tests: when journals get room. */
-  readonly room?: Room | undefined;
-  /** For tests: how old a look at lock and journal may be when a batch is written, in milliseconds. */
-  readonly lookEveryMs?: number | undefined;
 }
 
 /**
