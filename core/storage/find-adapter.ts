@@ -69,9 +69,9 @@ export function asDefinition(value: unknown, named: string): AdapterDefinition<u
   );
 }
 
-function definitionOf(made: AdapterClass): Partial<AdapterDefinition<unknown>> {
+function definitionOf(adapterClass: AdapterClass): Partial<AdapterDefinition<unknown>> {
   return {
-    ...made.adapter,
+    ...adapterClass.adapter,
     create: (options, context) => {
       const own = new Map<symbol, unknown>([
         [TOKENS.context, context],
@@ -79,7 +79,7 @@ function definitionOf(made: AdapterClass): Partial<AdapterDefinition<unknown>> {
         [TOKENS.options, options],
       ]);
       // Missing functions are reported later, as for the result of `create`.
-      return new ServerContainer().make(made, own) as StorageAdapter;
+      return new ServerContainer().make(adapterClass, own) as StorageAdapter;
     },
   };
 }

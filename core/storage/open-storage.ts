@@ -102,7 +102,7 @@ export async function makeStorage(
   };
   const { verify, repair: { adopt, discard } = {} } = definition;
   return {
-    door: new StorageDoor(made(definition, validated, context)),
+    door: new StorageDoor(instanceOf(definition, validated, context)),
     ...(verify === undefined ? {} : { verify: () => verify.call(definition, validated, context) }),
     repair: {
       ...(adopt === undefined ? {} : { adopt: () => adopt(validated, context) }),
@@ -127,7 +127,7 @@ const FUNCTIONS = [
 const FEED = ['watch', 'revision'] as const satisfies readonly (keyof StorageAdapter)[];
 
 /** Errors: ADAPTER_INVALID and those that the adapter throws itself. */
-function made(
+function instanceOf(
   definition: AdapterDefinition<unknown>,
   options: unknown,
   context: AdapterContext,

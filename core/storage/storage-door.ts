@@ -120,9 +120,9 @@ export class StorageDoor {
     mustBe(page, PAGE, 'list', 'STORAGE_PAGE_INVALID');
     const { prefix = '', after = 0, limit } = page;
     if (!isWhole(limit, 1))
-      throw new RefusedArgument('STORAGE_PAGE_INVALID', `the limit is ${shown(limit)}.`);
+      throw new RefusedArgument('STORAGE_PAGE_INVALID', `the limit is ${quoted(limit)}.`);
     if (!isWhole(after, 0))
-      throw new RefusedArgument('STORAGE_PAGE_INVALID', `the cursor is ${shown(after)}.`);
+      throw new RefusedArgument('STORAGE_PAGE_INVALID', `the cursor is ${quoted(after)}.`);
     const fault = prefix === '' ? undefined : faultOf(prefix, MAX_KEY_OCTETS);
     if (fault !== undefined)
       throw new RefusedArgument('STORAGE_PAGE_INVALID', `the prefix ${fault}.`, typeof prefix === 'string');
@@ -144,7 +144,7 @@ export class StorageDoor {
       if (!isWhole(revision, 0)) {
         throw new RefusedArgument(
           'STORAGE_CHANGE_INVALID',
-          `${shown(key)} is checked for revision ${shown(revision)}.`,
+          `${quoted(key)} is checked for revision ${quoted(revision)}.`,
         );
       }
     }
@@ -156,14 +156,14 @@ export class StorageDoor {
       if (fault !== undefined) {
         throw new RefusedArgument(
           'STORAGE_VALUE_INVALID',
-          `the one for ${shown(key)} ${fault}.`,
+          `the one for ${quoted(key)} ${fault}.`,
           typeof value === 'string',
         );
       }
       if (ttlMs !== undefined && !isWhole(ttlMs, 1)) {
         throw new RefusedArgument(
           'STORAGE_CHANGE_INVALID',
-          `${shown(key)} is put with a ttlMs of ${shown(ttlMs)}.`,
+          `${quoted(key)} is put with a ttlMs of ${quoted(ttlMs)}.`,
         );
       }
     }
@@ -189,7 +189,7 @@ export class StorageDoor {
   #watch(afterRevision: number, mark: string | undefined): AsyncIterable<WatchedChange> {
     this.#mustBeOpen();
     if (!isWhole(afterRevision, 0)) {
-      throw new RefusedArgument('STORAGE_REVISION_UNKNOWN', `${shown(afterRevision)} is no revision.`);
+      throw new RefusedArgument('STORAGE_REVISION_UNKNOWN', `${quoted(afterRevision)} is no revision.`);
     }
     const changes = guardedNow(() => this.#adapter.watch!(afterRevision, mark));
     return {
@@ -228,7 +228,7 @@ export class StorageDoor {
     call: string,
     answer: unknown,
   ): StorageError {
-    const told = inspect(answer, {
+    const text = inspect(answer, {
       depth: 1,
       breakLength: Number.POSITIVE_INFINITY,
       maxStringLength: 40,
@@ -236,7 +236,7 @@ export class StorageDoor {
     });
     return new StorageError(
       code,
-      `the adapter "${String(this.#adapter.name)}" answered ${call} with ${told}.`,
+      `the adapter "${String(this.#adapter.name)}" answered ${call} with ${text}.`,
     );
   }
 
@@ -248,7 +248,7 @@ export class StorageDoor {
 function checkKey(key: unknown): asserts key is string {
   const fault = key === '' ? 'is empty' : faultOf(key, MAX_KEY_OCTETS);
   if (fault !== undefined)
-    throw new RefusedArgument('STORAGE_KEY_INVALID', `${shown(key)} ${fault}.`, typeof key === 'string');
+    throw new RefusedArgument('STORAGE_KEY_INVALID', `${quoted(key)} ${fault}.`, typeof key === 'string');
 }
 
 /** The fault of a text, as the end of a sentence; undefined if there is none. */
@@ -279,7 +279,7 @@ function checkDistinct(puts: readonly { readonly key: string }[], deletes: reado
   const seen = new Set<string>();
   for (const key of [...puts.map((put) => put.key), ...deletes]) {
     if (seen.has(key))
-      throw new RefusedArgument('STORAGE_CHANGE_INVALID', `${shown(key)} stands in it twice.`);
+      throw new RefusedArgument('STORAGE_CHANGE_INVALID', `${quoted(key)} stands in it twice.`);
     seen.add(key);
   }
 }
@@ -331,7 +331,7 @@ function mustBe(
   code: 'STORAGE_CHANGE_INVALID' | 'STORAGE_PAGE_INVALID',
 ): void {
   if (typeof given !== 'object' || given === null)
-    throw new RefusedArgument(code, `${taker} was given ${shown(given)} and not an object.`);
+    throw new RefusedArgument(code, `${taker} was given ${quoted(given)} and not an object.`);
   const strange = strangeMember(given, known, taker);
   if (strange !== undefined) throw new RefusedArgument(code, strange);
 }
@@ -377,7 +377,7 @@ function isWhole(number: unknown, lowest: number): number is number {
 }
 
 /** A value for an error message: quoted, without control characters, shortened. */
-function shown(value: unknown): string {
+function quoted(value: unknown): string {
   if (typeof value !== 'string') return String(value);
   return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
 }

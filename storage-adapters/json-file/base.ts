@@ -72,7 +72,7 @@ export function baseIn(octets: Buffer): Base | undefined {
 function* linesOf(header: BaseHeader, entries: Iterable<Entry>): Generator<string, void> {
   yield `${JSON.stringify({ base: 1, ...header, salt: hex(header.salt) })}\n`;
   let run: { entries: number; created: number; revision: number; step: number } | undefined;
-  const told = () => {
+  const endRun = () => {
     if (run === undefined) return '';
     const row: Run = [run.entries, run.created, run.revision, run.step];
     run = undefined;
@@ -80,7 +80,7 @@ function* linesOf(header: BaseHeader, entries: Iterable<Entry>): Generator<strin
   };
   for (const { key, value, created, revision, expiresAt } of entries) {
     if (expiresAt !== undefined) {
-      yield told();
+      yield endRun();
       const row: Expiring = [created, revision, expiresAt, key, valueMark(value)];
       yield `${JSON.stringify(row)}\n`;
       continue;
@@ -93,10 +93,10 @@ function* linesOf(header: BaseHeader, entries: Iterable<Entry>): Generator<strin
         continue;
       }
     }
-    yield told();
+    yield endRun();
     run = { entries: 1, created, revision, step: 0 };
   }
-  yield told();
+  yield endRun();
 }
 
 /** Enough of a hash to distinguish an edited value from the value that was to expire. */

@@ -145,7 +145,7 @@ async function mustBeFirst(
       if (owner.state === 'opened' || (own !== undefined && name < own)) {
         throw new StorageError(
           'STORAGE_LOCKED',
-          `${path} is opened by ${told(owner.pid)}. Its lock is ${other}.`,
+          `${path} is opened by ${nameOf(owner.pid)}. Its lock is ${other}.`,
         );
       }
       await delay(ASK_AGAIN_MS);
@@ -153,7 +153,7 @@ async function mustBeFirst(
   }
 }
 
-function told(pid: number | undefined): string {
+function nameOf(pid: number | undefined): string {
   if (pid === undefined) return 'another process, which does not answer';
   return pid === process.pid ? `this process (${pid}) already, through another adapter` : `process ${pid}`;
 }

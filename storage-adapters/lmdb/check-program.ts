@@ -1,10 +1,10 @@
-/** A program: checks the store in the folder that is its argument and prints what `check.ts` reads. */
+/** A program: checks the store in the folder of its argument and prints the result that `check.ts` parses. */
 import * as driver from 'lmdb';
 import { BEHIND_LAST, type Databases, FIRST, openDatabases, readCounters, readEntry } from './databases.js';
 import { decodeChange, decodeEntry, numberKey } from './records.js';
 
 const [path = ''] = process.argv.slice(2);
-/** Many of the same kind say no more than a few. */
+/** More faults of the same kind add nothing. */
 const MOST_FAULTS = 20;
 const faults: string[] = [];
 let found = 0;
@@ -22,7 +22,7 @@ const guarded = (what: () => void) => {
 const shown = (key: Buffer) => JSON.stringify(key.toString().slice(0, 40));
 
 const databases = openDatabases(driver, { path, readOnly: true });
-// One snapshot for all of it, since nothing below waits: other processes may go on writing.
+// One snapshot for the whole check, since nothing below waits: other processes may keep writing.
 databases.root.resetReadTxn();
 let entries = 0;
 guarded(() => checkEntries(databases));
