@@ -1,6 +1,6 @@
 /**
  * END `/`: stops the server cleanly.
- * Source: the classic protocol, rule 11 (no RFC). Errors: 403 where the peer may not stop this server.
+ * Source: the classic protocol, rule 11 (no RFC). Errors: 403 if the peer may not stop this server.
  */
 import { definePlugin, lazyOptions } from '../core/plugin-api.js';
 

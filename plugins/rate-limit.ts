@@ -1,7 +1,7 @@
 /**
- * Lets every client send so many requests in so much time, all servers of a shared store counting together.
+ * Limits the requests of each client per time window; servers that share a store count together.
  * Source: RFC 6585 §4 (429), RFC 9110 §10.2.3 (Retry-After), draft-ietf-httpapi-ratelimit-headers-10 (RateLimit and
- * RateLimit-Policy). Errors: RATE_LIMITED; those of the store where `whenStoreFails` is `closed`.
+ * RateLimit-Policy). Errors: RATE_LIMITED; those of the store if `whenStoreFails` is `closed`.
  */
 import { z } from 'zod';
 import { definePlugin, JackfieldError, requestState } from '../core/plugin-api.js';
@@ -130,7 +130,7 @@ export default definePlugin({
         if (!standing.isAllowed)
           throw refusal('RATE_LIMITED', { 'Retry-After': String(standing.retryInSeconds) });
       };
-      // Buckets in memory answer at once, and then so do we.
+      // Buckets in memory answer directly; then create no promise.
       if (inStore === undefined) return judge(inMemory.take(bucket, limit));
       return takeShared(inStore, bucket, limit).then(judge);
     });

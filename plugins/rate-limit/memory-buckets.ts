@@ -1,4 +1,6 @@
-/** Buckets of this process, the least recently used forgotten where there are too many: a forgotten one is full. */
+/**
+ * Buckets in this process. If there are too many, the least recently used is dropped; a dropped bucket counts as full.
+ */
 import { LRUCache } from 'lru-cache';
 import { type Bucket, draw, type Limit, type Standing, standing } from './bucket.js';
 
