@@ -2,7 +2,6 @@
  * The entries with their files: recovered once, then changed by groups of commits. A group is written to the journal,
  * synced, applied to the table and then answered, so reads see committed data only.
  */
-import { dirname } from 'node:path';
 import type { ChangeFeed } from '../../core/storage/change-feed.js';
 import {
   type AdapterContext,
@@ -17,13 +16,15 @@ import type { HistoryBounds } from '../../core/storage/history-options.js';
 import { prepareBase } from './base.js';
 import { type Cut, checkpoint } from './checkpoint.js';
 import { CheckpointPolicy } from './checkpoint-policy.js';
-import { DiskFault, notWritten, reasonOf } from './durable-file.js';
+import { DiskFault, reasonOf } from './durable-file.js';
 import type { FileLock } from './file-lock.js';
-import { type FileStat, type FileSystem, statOrNone } from './file-system.js';
+import { type FileSystem, statOrNone } from './file-system.js';
 import { GroupCommit } from './group-commit.js';
 import { Journal, type Room } from './journal.js';
 import { keepDamaged, keepTail } from './keep.js';
-import { DamageError, type Recovered, readData, recover } from './recovery.js';
+import { KnownData } from './known-data.js';
+import { PlaceCheck } from './place-check.js';
+import { DamageError, type Recovered, recover } from './recovery.js';
 import { basePath, keepAs, remove } from './store-files.js';
 
 /** Values that tests replace to reach rare states. No configuration sets them. */
@@ -42,12 +43,6 @@ export interface StoreParts extends StoreSeams {
   readonly log?: AdapterContext['log'] | undefined;
   readonly history?: HistoryBounds | undefined;
 }
-
-/**
- * Checked every 10 ms, not per batch (a tenth of the write cost). Little is lost: a removed journal takes earlier
- * commits with it anyway, and a process that removes a lock needs longer to start another one.
- */
-const LOOK_EVERY_MS = 10;
 
 /** A change to judge; undefined to only record expiry. */
 type Work = Change | undefined;
@@ -68,9 +63,8 @@ export class Store {
   /** The number of the base of the data file. */
   #base: number;
   #next: number;
-  /** The data file as we last read or wrote it; undefined if there was none. */
-  #known: FileStat | undefined;
-  #hash: string | null;
+  readonly #data: KnownData;
+  readonly #place: PlaceCheck;
   /** Keys that expired and left the table, and are not in the journal yet. */
   #expired: string[] = [];
   #isFull = false;
@@ -79,11 +73,6 @@ export class Store {
    * more.
    */
   #fault: StorageError | undefined;
-  /** Set when the journal on disk is not the one that was written, until all data is written again. */
-  #lost: StorageError | undefined;
-  #renewing: Promise<void> | undefined;
-  /** When lock and journal were last found in place, by `performance.now`. */
-  #seenAt = Number.NEGATIVE_INFINITY;
 
   private constructor(path: string, parts: StoreParts, found: Recovered) {
     this.#path = path;
@@ -92,10 +81,10 @@ export class Store {
     this.feed = found.feed;
     this.#next = found.next;
     this.#base = found.base ?? 0;
-    this.#known = found.data.stat;
-    this.#hash = found.data.hash;
+    this.#data = new KnownData(path, parts.files, parts.log, found.data);
+    this.#place = new PlaceCheck(path, parts.lock, parts.lookEveryMs, () => this.checkpoint());
     this.#olderOctets = found.olderOctets;
-    const sizes = () => ({ journal: this.#journalOctets, data: this.#known?.size ?? 0 });
+    const sizes = () => ({ journal: this.#journalOctets, data: this.#data.size });
     this.#policy = new CheckpointPolicy(() => this.#checkpoint(), sizes, parts.checkpoints);
   }
 
@@ -180,7 +169,7 @@ export class Store {
     );
     try {
       const { salt } = journal;
-      const header = { data: this.#hash, entries: entries.size, created, revision, salt };
+      const header = { data: this.#data.hash, entries: entries.size, created, revision, salt };
       const base = await prepareBase(files, basePath(this.#path, number), header, entries);
       await base.publish();
     } catch (error) {
@@ -216,7 +205,7 @@ export class Store {
         : draft.commits.map((commit, at) => (at === 0 ? { ...commit, deletes: expired } : commit));
     try {
       if (changes.length > 0) {
-        await this.#mustStand();
+        await this.#place.mustBeInPlace(this.#journal);
         if (this.#journal === undefined) await this.#begin();
         await this.#journal!.append(changes);
       }
@@ -261,8 +250,7 @@ export class Store {
     try {
       const cut = await this.#commits.between(() => this.#cut());
       if (cut !== undefined) await this.#merge(cut);
-      if (this.#lost !== undefined) {
-        this.#lost = undefined;
+      if (this.#place.recovered()) {
         log?.info({ file: this.#path }, 'All data is written anew; the store takes changes again.');
       }
     } catch (error) {
@@ -277,11 +265,10 @@ export class Store {
   async #merge(cut: Cut): Promise<void> {
     await checkpoint(this.#path, cut, {
       files: this.#parts.files,
-      mustBeLocked: () => this.#mustBeLocked(),
-      keepEdit: () => this.#keepEdit(),
+      mustBeLocked: () => this.#place.mustBeLocked(),
+      keepEdit: () => this.#data.keepEdit(),
       stands: (stat, hash) => {
-        this.#known = stat;
-        this.#hash = hash;
+        this.#data.replacedBy(stat, hash);
         this.#base = cut.number;
       },
     });
@@ -295,17 +282,17 @@ export class Store {
     const { created, revision } = this.table;
     const isLost = !(await standing.stands());
     if (isLost) {
-      await this.#mustBeLocked();
+      await this.#place.mustBeLocked();
       await this.#keepForeign(standing);
     }
     if (standing.framesOctets === 0 && !isLost) {
-      if (standing.number === this.#base && !(await this.#isDataGone())) return undefined;
+      if (standing.number === this.#base && !(await this.#data.isGone())) return undefined;
       // Reuse the empty journal: the checkpoint that created it failed and no commit followed, or the data file is gone
       // and must be written again.
       const { number, salt } = standing;
       return { number, salt, created, revision, entries: this.table.freeze() };
     }
-    await this.#mustBeLocked();
+    await this.#place.mustBeLocked();
     const number = this.#takeNumber();
     const { files, room } = this.#parts;
     const next = await Journal.create(files, this.#path, number, { after: revision, created }, room);
@@ -313,10 +300,6 @@ export class Store {
     this.#journal = next;
     await standing.close();
     return { number, salt: next.salt, created, revision, entries: this.table.freeze() };
-  }
-
-  async #isDataGone(): Promise<boolean> {
-    return this.#known !== undefined && (await statOrNone(this.#parts.files, this.#path)) === undefined;
   }
 
   /** Keeps a copy of the file in the journal's place: it belongs to somebody. */
@@ -329,76 +312,6 @@ export class Store {
       'The journal was removed, renamed or changed while the server ran; all data is written anew from memory.',
     );
   }
-
-  /** Keeps a copy of an edit made while the server runs. The server's own data replaces it. */
-  async #keepEdit(): Promise<void> {
-    const { files, log } = this.#parts;
-    const standing = await statOrNone(files, this.#path);
-    if (isSame(standing, this.#known)) return;
-    if (standing === undefined) {
-      log?.warn({ file: this.#path }, 'The data file was removed while the server ran; it is written again.');
-      return;
-    }
-    // The file was touched, or restored with the same content.
-    if ((await readData(files, this.#path)).hash === this.#hash) return;
-    const kept = await keepAs(files, this.#path, 'edited');
-    await files.syncFolder(dirname(this.#path));
-    log?.warn(
-      { file: this.#path, kept },
-      'The data file was edited while the server ran; the edit is kept under another name and not used.',
-    );
-  }
-
-  /**
-   * Write commits only where a start would find them. All acknowledged data is also in memory. So if the journal is
-   * gone, write everything to disk again before the next change is accepted.
-   * Errors: STORAGE_LOCKED, STORAGE_UNAVAILABLE.
-   */
-  async #mustStand(): Promise<void> {
-    const lost = this.#lost;
-    const now = performance.now();
-    const { lookEveryMs = LOOK_EVERY_MS } = this.#parts;
-    if (lost === undefined && now - this.#seenAt < lookEveryMs) return;
-    const standing = lost === undefined ? this.#journal?.stands() : undefined;
-    const [, stands] = await Promise.all([
-      this.#mustBeLocked(),
-      // Two checks at once take as long as one.
-      standing?.catch((cause: unknown) => Promise.reject(notWritten(this.#path, cause))),
-    ]);
-    if (stands === true || this.#journal === undefined) {
-      this.#seenAt = now;
-      return;
-    }
-    if (lost === undefined) {
-      this.#lost = new StorageError(
-        'STORAGE_UNAVAILABLE',
-        `${this.#journal.path} was removed, renamed or changed while the server ran; all data is written anew, then changes are taken again.`,
-      );
-    }
-    this.#renewing ??= this.checkpoint()
-      .catch(() => {})
-      .finally(() => {
-        this.#renewing = undefined;
-      });
-    throw lost ?? this.#lost;
-  }
-
-  /** Without the lock, another process may have the data. Errors: STORAGE_LOCKED, STORAGE_UNAVAILABLE. */
-  async #mustBeLocked(): Promise<void> {
-    const isHeld = await this.#parts.lock.isHeld().catch((cause: unknown) => {
-      throw notWritten(this.#path, cause);
-    });
-    if (isHeld) return;
-    throw new StorageError(
-      'STORAGE_LOCKED',
-      `the lock of ${this.#path} was removed, so another process may have it.`,
-    );
-  }
-}
-
-/** Whether it is the same file with the same content, as far as can be checked without reading it. */
-function isSame(one: FileStat | undefined, other: FileStat | undefined): boolean {
-  return one?.id === other?.id && one?.mtimeNs === other?.mtimeNs && one?.size === other?.size;
 }
 
 /** The error for commits after a fault: a code that says that nothing was changed, and the fault itself. */
