@@ -14,7 +14,15 @@ import { type Frame, HEADER_OCTETS, headerIn } from './frame.js';
 import { Journal } from './journal.js';
 import { proveDurable } from './prove-durable.js';
 import { salvage } from './read-journal.js';
-import { expiryFor, readBases, readData, readKnown, readUnknown, recover } from './recovery.js';
+import {
+  expiryFor,
+  type NumberedBase,
+  readBases,
+  readData,
+  readKnown,
+  readUnknown,
+  recover,
+} from './recovery.js';
 import { basePath, journalPath, keepAs, numberedFiles, readJournalFile, readOrNone } from './store-files.js';
 
 export interface OperatorOptions {
@@ -166,6 +174,29 @@ async function locked<T>(
 async function decide(path: string, files: FileSystem, how: 'adopt' | 'discard'): Promise<Decided> {
   // Check this before any file is replaced.
   await proveDurable(path, files);
+  const { table, commits, replaced, next } = await readRemains(files, path);
+  const applied = how === 'adopt' ? commits : [];
+  for (const change of applied) applyAgain(table, change);
+  const kept: string[] = [];
+  for (const file of replaced) kept.push(await keepAs(files, file, `before-${how}`));
+  await files.syncFolder(dirname(path));
+  const entries = await writeStore(files, path, next, table);
+  return { entries, commits: applied.length, kept };
+}
+
+/** The readable data of a store that a start refuses. */
+interface Remains {
+  /** The entries of the data file. Its numbers are above every number that was ever given. */
+  readonly table: EntryTable;
+  /** The intact commits of the journals that the data file lacks, in their order. */
+  readonly commits: readonly Frame['change'][];
+  /** Every file of the store. */
+  readonly replaced: readonly string[];
+  /** The next number for a journal and its base. */
+  readonly next: number;
+}
+
+async function readRemains(files: FileSystem, path: string): Promise<Remains> {
   const data = await readData(files, path);
   const { journals, bases: numbers, next } = await numberedFiles(files, path);
   const bases = await readBases(files, path, numbers);
@@ -185,41 +216,55 @@ async function decide(path: string, files: FileSystem, how: 'adopt' | 'discard')
       table.reach(0, frame.sequence);
     });
   }
-  if (known === undefined) {
-    const last = bases.findLast(({ base }) => base !== undefined)?.base;
-    const expiryOf = expiryFor(last);
-    const damaged = bases.filter(({ base }) => base === undefined).map(({ number }) => number);
-    const salvaged = await salvagedExpiryFor(files, path, damaged);
-    // Otherwise entries that were to expire would stay forever.
-    readUnknown(data, path, table, (key, value) => expiryOf(key, value) ?? salvaged(key, value));
-  } else table.reach(0, table.revision + 1);
-  const taken =
-    how === 'adopt' ? [...frames.values()].sort((one, other) => one.sequence - other.sequence) : [];
-  for (const { change } of taken) make(table, change);
+  if (known === undefined) readUnknown(data, path, table, await expiryIn(files, path, bases));
+  else table.reach(0, table.revision + 1);
+  return {
+    table,
+    commits: [...frames.values()]
+      .sort((one, other) => one.sequence - other.sequence)
+      .map(({ change }) => change),
+    replaced: [
+      ...(data.octets === undefined ? [] : [path]),
+      ...journals.map((number) => journalPath(path, number)),
+      ...numbers.map((number) => basePath(path, number)),
+    ],
+    next,
+  };
+}
 
-  const kept: string[] = [];
-  const replaced = [
-    ...(data.octets === undefined ? [] : [path]),
-    ...journals.map((number) => journalPath(path, number)),
-    ...numbers.map((number) => basePath(path, number)),
-  ];
-  for (const file of replaced) kept.push(await keepAs(files, file, `before-${how}`));
-  await files.syncFolder(dirname(path));
+/**
+ * The expiry of entries by all bases, the damaged ones too. Otherwise entries that were to expire would stay forever.
+ */
+async function expiryIn(
+  files: FileSystem,
+  path: string,
+  bases: readonly NumberedBase[],
+): Promise<(key: string, value: string) => number | undefined> {
+  const expiryOf = expiryFor(bases.findLast(({ base }) => base !== undefined)?.base);
+  const damaged = bases.filter(({ base }) => base === undefined).map(({ number }) => number);
+  const salvaged = await salvagedExpiryFor(files, path, damaged);
+  return (key, value) => expiryOf(key, value) ?? salvaged(key, value);
+}
+
+/** Writes the data file with an empty journal and its base. @returns The number of entries. */
+async function writeStore(
+  files: FileSystem,
+  path: string,
+  number: number,
+  table: EntryTable,
+): Promise<number> {
   const { created, revision } = table;
-  const journal = await Journal.create(files, path, next, { after: revision, created });
+  const journal = await Journal.create(files, path, number, { after: revision, created });
   await journal.close();
   const entries = table.freeze();
-  await checkpoint(
-    path,
-    { number: next, salt: journal.salt, entries, created, revision },
-    {
-      files,
-      mustBeLocked: async () => {},
-      keepEdit: async () => {},
-      stands: () => {},
-    },
-  );
-  return { entries: entries.size, commits: taken.length, kept };
+  const cut = { number, salt: journal.salt, entries, created, revision };
+  await checkpoint(path, cut, {
+    files,
+    mustBeLocked: async () => {},
+    keepEdit: async () => {},
+    stands: () => {},
+  });
+  return entries.size;
 }
 
 async function salvagedExpiryFor(
@@ -239,7 +284,7 @@ async function salvagedExpiryFor(
 }
 
 /** Applies a commit of another history now, with a revision that no client ever got. */
-function make(table: EntryTable, { puts, deletes }: Frame['change']): void {
+function applyAgain(table: EntryTable, { puts, deletes }: Frame['change']): void {
   const revision = table.revision + 1;
   for (const entry of puts) {
     const created = table.get(entry.key, 0)?.created ?? table.created + 1;

@@ -12,7 +12,7 @@ import type { HistoryBounds } from '../../core/storage/history-options.js';
 import { type Base, BaseRows, baseIn, expiringIn, valueMark } from './base.js';
 import { unreadable } from './data-path.js';
 import { type FileStat, type FileSystem, statOrNone } from './file-system.js';
-import { type Frame, HEADER_OCTETS, headerIn } from './frame.js';
+import { type Frame, HEADER_OCTETS, headerIn, type JournalHeader } from './frame.js';
 import { readPairs } from './json-text.js';
 import { type JournalReading, readJournal } from './read-journal.js';
 import { basePath, journalPath, numberedFiles, readJournalFile, readOrNone } from './store-files.js';
@@ -232,22 +232,10 @@ async function replay(
     // Its creation was interrupted, so it never held a commit. The first journal was complete before its base was made.
     if (header === undefined && octets.length <= HEADER_OCTETS && number !== first) continue;
     if (header !== undefined) {
-      const reached = table.revision;
       // Created for a checkpoint that failed; the later commits are in the journal before it.
-      if (header.after < reached && octets.length === HEADER_OCTETS) continue;
-      if (header.after > reached) {
-        const lacking = continued === undefined ? first : continued.number;
-        throw new DamageError(
-          journalPath(path, lacking),
-          `record ${reached + 1} at offset ${continued?.size ?? 0} is missing: journal ${number} follows record ${header.after}.`,
-        );
-      }
-      if (header.after < reached) {
-        throw new DamageError(
-          file,
-          `record ${header.after + 1} at offset ${HEADER_OCTETS} stands in an earlier journal too.`,
-        );
-      }
+      if (header.after < table.revision && octets.length === HEADER_OCTETS) continue;
+      const before = continued ?? { number: first, size: 0 };
+      mustFollow(path, { number, header }, before, table.revision);
     }
     const reading = readJournal(octets, take);
     if (reading.header === undefined || reading.verdict === 'damaged')
@@ -268,6 +256,32 @@ async function replay(
     );
   }
   return { ...continued, olderOctets };
+}
+
+/**
+ * Checks that a journal begins after the last record of the one before it.
+ *
+ * @param reached The sequence of that record.
+ * Errors: `DamageError`.
+ */
+function mustFollow(
+  path: string,
+  { number, header }: { readonly number: number; readonly header: JournalHeader },
+  before: Pick<Continued, 'number' | 'size'>,
+  reached: number,
+): void {
+  if (header.after > reached) {
+    throw new DamageError(
+      journalPath(path, before.number),
+      `record ${reached + 1} at offset ${before.size} is missing: journal ${number} follows record ${header.after}.`,
+    );
+  }
+  if (header.after < reached) {
+    throw new DamageError(
+      journalPath(path, number),
+      `record ${header.after + 1} at offset ${HEADER_OCTETS} stands in an earlier journal too.`,
+    );
+  }
 }
 
 function damaged(file: string, { goodOctets, problem }: JournalReading, reached: number): DamageError {
