@@ -11,7 +11,7 @@ import { isPasswordHash } from './auth/scrypt.js';
 import { Tokens } from './auth/tokens.js';
 import { type Identity, setIdentity } from './shared/identity.js';
 import { refusal } from './shared/refusal.js';
-import { looseReading, methodSchema, patternSchema, ruleFinder } from './shared/rules.js';
+import { looseReading, ruleFields, ruleFinder } from './shared/rules.js';
 
 export { hashPassword } from './auth/scrypt.js';
 export { hashToken, newToken } from './auth/tokens.js';
@@ -43,12 +43,7 @@ const identitySchema = z.strictObject({
 });
 
 const ruleSchema = z.strictObject({
-  methods: z
-    .array(methodSchema)
-    .min(1)
-    .optional()
-    .describe('The methods that it is for; GET means HEAD too. Without, all.'),
-  path: patternSchema.default('*').describe('A pattern as of `handle`; `*` is everything.'),
+  ...ruleFields,
   allow: z
     .union([z.enum(['anyone', 'identified']), z.array(z.string().min(1)).min(1)])
     .describe(

@@ -5,25 +5,20 @@
  */
 import { z } from 'zod';
 import { definePlugin, JackfieldError, requestState } from '../core/plugin-api.js';
-import type { Standing } from './rate-limit/bucket.js';
+import type { Verdict } from './rate-limit/bucket.js';
 import { clientKey } from './rate-limit/client-key.js';
 import { countingRule } from './rate-limit/counting-rule.js';
 import { MemoryBuckets } from './rate-limit/memory-buckets.js';
 import { SharedBuckets } from './rate-limit/shared-buckets.js';
 import { refusal } from './shared/refusal.js';
-import { methodSchema, patternSchema, TOKEN } from './shared/rules.js';
+import { ruleFields, TOKEN } from './shared/rules.js';
 
 const ruleSchema = z.strictObject({
   name: z
     .string()
     .regex(/^[a-z0-9-]{1,32}$/, { error: 'expected 1 to 32 of a-z, 0-9 and "-"' })
     .describe('Stands in the fields that clients read; buckets of two rules are two.'),
-  methods: z
-    .array(methodSchema)
-    .min(1)
-    .optional()
-    .describe('The methods that it is for; GET means HEAD too. Without, all.'),
-  path: patternSchema.default('*').describe('A pattern as of `handle`; `*` is everything.'),
+  ...ruleFields,
   limit: z
     .union([z.int().min(1).max(1_000_000_000), z.literal('none')])
     .describe(
@@ -105,11 +100,11 @@ export default definePlugin({
     const told = requestState<Readonly<Record<string, string>>>();
     let isFailing = false;
 
-    async function takeShared(shared: SharedBuckets, bucket: string, limit: Limit): Promise<Standing> {
+    async function takeShared(shared: SharedBuckets, bucket: string, limit: Limit): Promise<Verdict> {
       try {
-        const standing = await shared.take(bucket, limit);
+        const verdict = await shared.take(bucket, limit);
         isFailing = false;
-        return standing;
+        return verdict;
       } catch (error) {
         if (!isFailing) log.error({ err: error, whenStoreFails }, 'The store of the rate limit fails.');
         isFailing = true;
@@ -125,10 +120,10 @@ export default definePlugin({
       if (rule === undefined || rule.limit === 'none') return undefined;
       const limit: Limit = { name: rule.name, limit: rule.limit, windowSeconds: rule.windowSeconds };
       const bucket = `${rule.name}:${clientKey(request, header)}`;
-      const judge = (standing: Standing): undefined => {
-        told.set(request, fieldsOf(limit, standing));
-        if (!standing.isAllowed)
-          throw refusal('RATE_LIMITED', { 'Retry-After': String(standing.retryInSeconds) });
+      const judge = (verdict: Verdict): undefined => {
+        told.set(request, fieldsOf(limit, verdict));
+        if (!verdict.isAllowed)
+          throw refusal('RATE_LIMITED', { 'Retry-After': String(verdict.retryInSeconds) });
       };
       // Buckets in memory answer directly; then create no promise.
       if (inStore === undefined) return judge(inMemory.take(bucket, limit));
@@ -149,7 +144,7 @@ interface Limit {
 }
 
 /** Structured fields (RFC 9651): a quoted string with parameters. */
-function fieldsOf({ name, limit, windowSeconds }: Limit, { remaining, fullInSeconds }: Standing) {
+function fieldsOf({ name, limit, windowSeconds }: Limit, { remaining, fullInSeconds }: Verdict) {
   return {
     'ratelimit-policy': `"${name}";q=${limit};w=${windowSeconds}`,
     ratelimit: `"${name}";r=${remaining};t=${fullInSeconds}`,

@@ -18,7 +18,7 @@ interface Waiting {
  * A change as the history stores it. Most changes put one entry, which the store keeps anyway. Thousands of wrapper
  * objects around such entries would cost the garbage collector most of its time.
  */
-type Kept = WatchedChange | Entry;
+type Stored = WatchedChange | Entry;
 
 const DONE: Result = { done: true, value: undefined };
 
@@ -26,7 +26,7 @@ export class ChangeFeed {
   readonly #maxChanges: number;
   readonly #maxOctets: number;
   /** By ascending revision; elements before `#first` are dropped. */
-  #history: Kept[] = [];
+  #history: Stored[] = [];
   /** The size of each element of `#history`, so that dropping one needs no second count. */
   #sizes: number[] = [];
   #first = 0;
@@ -34,7 +34,7 @@ export class ChangeFeed {
   /** Changes up to this revision are not kept. */
   #gone: number;
   #revision: number;
-  readonly #waiting = new Set<Reader>();
+  readonly #waiting = new Set<FeedReader>();
   #isClosed = false;
 
   /** @param revision The last revision of the store before the first change of this feed. */
@@ -66,7 +66,7 @@ export class ChangeFeed {
     if (changes.length === 0) return;
     for (const change of changes) {
       const octets = octetsOf(change);
-      this.#history.push(kept(change));
+      this.#history.push(stored(change));
       this.#sizes.push(octets);
       this.#octets += octets;
     }
@@ -77,7 +77,7 @@ export class ChangeFeed {
 
   /** Every change after this revision, then those to come. The contract describes the errors. */
   watch(afterRevision: number): AsyncIterable<WatchedChange> {
-    return { [Symbol.asyncIterator]: () => new Reader(this, this.#waiting, afterRevision) };
+    return { [Symbol.asyncIterator]: () => new FeedReader(this, this.#waiting, afterRevision) };
   }
 
   /** Ends every reader, also those that wait. */
@@ -138,16 +138,16 @@ export class ChangeFeed {
   }
 }
 
-class Reader implements AsyncIterator<WatchedChange, undefined> {
+class FeedReader implements AsyncIterator<WatchedChange, undefined> {
   readonly #feed: ChangeFeed;
   /** The feed's set of readers that wait for a change. */
-  readonly #waiting: Set<Reader>;
+  readonly #waiting: Set<FeedReader>;
   #revision: number;
   /** More than one only if the caller calls `next` again before the first call has settled. */
-  readonly #asked: Waiting[] = [];
+  readonly #calls: Waiting[] = [];
   #isDone = false;
 
-  constructor(feed: ChangeFeed, waiting: Set<Reader>, revision: number) {
+  constructor(feed: ChangeFeed, waiting: Set<FeedReader>, revision: number) {
     this.#feed = feed;
     this.#waiting = waiting;
     this.#revision = revision;
@@ -155,7 +155,7 @@ class Reader implements AsyncIterator<WatchedChange, undefined> {
 
   next(): Promise<Result> {
     return new Promise((resolve, reject) => {
-      this.#asked.push({ resolve, reject });
+      this.#calls.push({ resolve, reject });
       this.serve();
     });
   }
@@ -172,18 +172,18 @@ class Reader implements AsyncIterator<WatchedChange, undefined> {
       return;
     }
     try {
-      while (this.#asked.length > 0) {
+      while (this.#calls.length > 0) {
         const value = this.#feed.following(this.#revision);
         if (value === undefined) {
           this.#waiting.add(this);
           return;
         }
         this.#revision = value.revision;
-        this.#asked.shift()!.resolve({ done: false, value });
+        this.#calls.shift()!.resolve({ done: false, value });
       }
       this.#waiting.delete(this);
     } catch (error) {
-      this.#asked.shift()!.reject(error);
+      this.#calls.shift()!.reject(error);
       this.#end();
     }
   }
@@ -191,11 +191,11 @@ class Reader implements AsyncIterator<WatchedChange, undefined> {
   #end(): void {
     this.#isDone = true;
     this.#waiting.delete(this);
-    for (const { resolve } of this.#asked.splice(0)) resolve(DONE);
+    for (const { resolve } of this.#calls.splice(0)) resolve(DONE);
   }
 }
 
-function kept(change: WatchedChange): Kept {
+function stored(change: WatchedChange): Stored {
   const { revision, puts, deletes } = change;
   const [entry] = puts;
   const isOne = puts.length === 1 && deletes.length === 0 && change.mark === undefined;

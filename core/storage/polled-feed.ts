@@ -28,7 +28,7 @@ export function nextMark(): string {
   return ours + marks.toString(16);
 }
 
-interface Reader {
+interface ReaderState {
   revision: number;
   /** The mark of the change with that revision, if it is known. */
   mark: string | undefined;
@@ -71,7 +71,7 @@ export class PolledFeed {
   }
 
   #reader(afterRevision: number, mark: string | undefined): AsyncIterator<WatchedChange, undefined> {
-    const state: Reader = { revision: afterRevision, mark, isDone: false, hasRead: false };
+    const state: ReaderState = { revision: afterRevision, mark, isDone: false, hasRead: false };
     let ahead: readonly WatchedChange[] = [];
     let awaken: (() => void) | undefined;
     const step = async (): Promise<Result> => {
@@ -116,7 +116,7 @@ export class PolledFeed {
    * A reader that starts during an outage gets the error. One that has read before waits and resumes without a gap: the
    * adapter wakes all readers when it is connected again.
    */
-  async #readOn(state: Reader): Promise<readonly WatchedChange[]> {
+  async #readOn(state: ReaderState): Promise<readonly WatchedChange[]> {
     try {
       const { changes, last } = await this.#read(state.revision);
       // A reader without a mark starts after the last change and adopts its mark.
@@ -136,7 +136,7 @@ export class PolledFeed {
  * After a loss, the revision of a change that was read belongs to another change. The reader would miss the changes in
  * between.
  */
-function mustBeSame({ revision, mark }: Position | Reader, last: Position | undefined): void {
+function mustBeSame({ revision, mark }: Position | ReaderState, last: Position | undefined): void {
   if (mark === undefined || (last?.revision === revision && last.mark === mark)) return;
   throw new StorageError(
     'STORAGE_REVISION_UNKNOWN',

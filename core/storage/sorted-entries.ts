@@ -40,8 +40,8 @@ export class SortedEntries {
       return;
     }
     const at = this.#firstFrom(run, entry);
-    const standing = run[at];
-    if (standing !== undefined && this.#order(standing, entry) === 0) run[at] = entry;
+    const existing = run[at];
+    if (existing !== undefined && this.#order(existing, entry) === 0) run[at] = entry;
     else if (run.length < MAX_RUN) {
       if (at === run.length) run.push(entry);
       else run.splice(at, 0, entry);
@@ -59,8 +59,8 @@ export class SortedEntries {
     const run = this.#own(runAt);
     if (run === undefined) return;
     const at = this.#firstFrom(run, place);
-    const standing = run[at];
-    if (standing === undefined || this.#order(standing, place) !== 0) return;
+    const existing = run[at];
+    if (existing === undefined || this.#order(existing, place) !== 0) return;
     run.splice(at, 1);
     const before = this.#own(runAt - 1);
     if (run.length === 0) this.#runs.splice(runAt, 1);
@@ -87,8 +87,8 @@ export class SortedEntries {
     let run = this.#runs[runAt];
     if (run === undefined) return;
     let at = this.#firstFrom(run, place);
-    const standing = run[at];
-    if (standing !== undefined && this.#order(standing, place) === 0) at += 1;
+    const existing = run[at];
+    if (existing !== undefined && this.#order(existing, place) === 0) at += 1;
     while (run !== undefined) {
       for (; at < run.length; at += 1) yield run[at]!;
       at = 0;

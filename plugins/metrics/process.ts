@@ -42,7 +42,7 @@ export function countProcess(registers: Registry[]): () => void {
     },
   });
   const gauge = (name: string, help: string, read: () => number): void => {
-    const made: Gauge = new Gauge({ name, help, registers, collect: () => made.set(read()) });
+    const gauge: Gauge = new Gauge({ name, help, registers, collect: () => gauge.set(read()) });
   };
   gauge('process_resident_memory_bytes', 'Memory of the process.', () => process.memoryUsage.rss());
   gauge('nodejs_heap_size_used_bytes', 'Used part of the heap.', () => process.memoryUsage().heapUsed);

@@ -16,7 +16,7 @@ export interface Bucket {
 }
 
 /** The numbers in the answer to a client. */
-export interface Standing {
+export interface Verdict {
   readonly isAllowed: boolean;
   readonly remaining: number;
   /** Until the bucket is full. */
@@ -51,7 +51,7 @@ export function draw(
   return { bucket: { tokens: Math.max(0, filled - taken), at }, taken };
 }
 
-export function standing(bucket: Bucket, limit: Limit, isAllowed: boolean): Standing {
+export function verdictOf(bucket: Bucket, limit: Limit, isAllowed: boolean): Verdict {
   return {
     isAllowed,
     remaining: Math.floor(bucket.tokens),

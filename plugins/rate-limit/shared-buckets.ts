@@ -8,7 +8,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
 import type { Storage } from '../../core/plugin-api.js';
-import { type Bucket, draw, type Limit, msUntilFull, type Standing, standing } from './bucket.js';
+import { type Bucket, draw, type Limit, msUntilFull, type Verdict, verdictOf } from './bucket.js';
 
 export interface SharedBucketsOptions {
   readonly maxBuckets: number;
@@ -24,12 +24,12 @@ const REST_MS = 1_000;
 /**
  * So many servers use one bucket that this one gets no turn: the store works, and one client sends more than it should.
  */
-const CROWDED: Standing = { isAllowed: false, remaining: 0, fullInSeconds: 1, retryInSeconds: 1 };
+const CROWDED: Verdict = { isAllowed: false, remaining: 0, fullInSeconds: 1, retryInSeconds: 1 };
 
 type Drawn = ReturnType<typeof draw>;
 
 interface Waiting {
-  resolve(standing: Standing): void;
+  resolve(verdict: Verdict): void;
   reject(error: unknown): void;
 }
 
@@ -48,13 +48,13 @@ export class SharedBuckets {
   }
 
   /** Rejects with the store's error if the store does not answer. */
-  take(key: string, limit: Limit): Promise<Standing> {
+  take(key: string, limit: Limit): Promise<Verdict> {
     if (this.#failure !== undefined && performance.now() < this.#failure.until)
       return Promise.reject(this.#failure.error);
     const empty = this.#empty.get(key);
     if (empty !== undefined) {
       const { bucket, taken } = draw(empty, limit, performance.now(), 1);
-      if (taken === 0) return Promise.resolve(standing(bucket, limit, false));
+      if (taken === 0) return Promise.resolve(verdictOf(bucket, limit, false));
       this.#empty.delete(key);
     }
     return new Promise((resolve, reject) => {
@@ -84,7 +84,7 @@ export class SharedBuckets {
         batch.forEach(({ resolve }, at) => {
           // Each request gets the count after its own token.
           const left = { ...bucket, tokens: bucket.tokens + Math.max(0, taken - at - 1) };
-          resolve(standing(left, limit, at < taken));
+          resolve(verdictOf(left, limit, at < taken));
         });
       } catch (error) {
         this.#failure = { until: performance.now() + REST_MS, error };

@@ -6,7 +6,7 @@ import { pathMatcher, type Request } from '../../core/plugin-api.js';
 export const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 
 /** A path pattern, as for `handle`. */
-export const patternSchema = z.string().check((context) => {
+const patternSchema = z.string().check((context) => {
   try {
     pathMatcher(context.value);
   } catch (error) {
@@ -16,6 +16,16 @@ export const patternSchema = z.string().check((context) => {
 });
 
 export const methodSchema = z.string().regex(TOKEN, { error: 'expected a method, in its case' });
+
+/** The options that every rule has. */
+export const ruleFields = {
+  methods: z
+    .array(methodSchema)
+    .min(1)
+    .optional()
+    .describe('The methods that it is for; GET means HEAD too. Without, all.'),
+  path: patternSchema.default('*').describe('A pattern as of `handle`; `*` is everything.'),
+};
 
 /** The members of every rule. */
 export interface Rule {

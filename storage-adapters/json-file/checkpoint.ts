@@ -50,8 +50,8 @@ export async function checkpoint(path: string, cut: Cut, parts: CheckpointParts)
   try {
     await snapshot.publish();
   } catch (error) {
-    const standing = await statOrNone(files, path).catch(() => undefined);
-    if (standing?.id === snapshot.stat.id) parts.stands(snapshot.stat, snapshot.data);
+    const existing = await statOrNone(files, path).catch(() => undefined);
+    if (existing?.id === snapshot.stat.id) parts.stands(snapshot.stat, snapshot.data);
     throw error;
   }
   parts.stands(snapshot.stat, snapshot.data);

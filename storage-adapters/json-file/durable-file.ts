@@ -39,11 +39,11 @@ export async function prepare(
   const abandon = () => files.unlink(temporary).catch(() => {});
   let file: OpenFile | undefined;
   try {
-    const standing = await statOrNone(files, path);
+    const existing = await statOrNone(files, path);
     // A leftover of a crash, or a link that somebody put there: remove it, never write through it.
     await files.unlink(temporary).catch(ignoreAbsent);
     file = await files.create(temporary);
-    await file.dress(standing ?? { ...(await files.stat(temporary)), mode: NEW_FILE_MODE });
+    await file.dress(existing ?? { ...(await files.stat(temporary)), mode: NEW_FILE_MODE });
     let size = 0;
     let unsynced = 0;
     for (const piece of pieces) {

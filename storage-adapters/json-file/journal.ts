@@ -128,8 +128,8 @@ export class Journal {
    * still accepts writes. Call it only while no batch is in flight. Errors: those of the file system.
    */
   async stands(): Promise<boolean> {
-    const standing = await statOrNone(this.#files, this.path);
-    return standing?.id === this.#id && standing.size === Math.max(this.#size, this.#roomEnd);
+    const existing = await statOrNone(this.#files, this.path);
+    return existing?.id === this.#id && existing.size === Math.max(this.#size, this.#roomEnd);
   }
 
   /** Octets of all frames. */

@@ -36,7 +36,7 @@ export function readPairs(
   take: (key: string, value: string) => boolean,
 ): void {
   mustBeUtf8(octets, file);
-  new Reader(octets, file, take).object();
+  new ObjectReader(octets, file, take).object();
 }
 
 /** Decodes UTF-8 and drops a byte order mark. Errors: STORAGE_CORRUPT. */
@@ -71,7 +71,7 @@ const CLOSING = 0x7d;
 /** The beginnings of JSON values that are not strings. */
 const OTHER_VALUE = /^(?:-?\d|true|false|null|[[{])/;
 
-class Reader {
+class ObjectReader {
   readonly #octets: Buffer;
   readonly #file: string;
   readonly #take: (key: string, value: string) => boolean;

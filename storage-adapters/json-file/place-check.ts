@@ -64,11 +64,11 @@ export class PlaceCheck {
     const lost = this.#lost;
     const now = performance.now();
     if (lost === undefined && now - this.#seenAt < this.#lookEveryMs) return;
-    const standing = lost === undefined ? journal?.stands() : undefined;
+    const check = lost === undefined ? journal?.stands() : undefined;
     const [, stands] = await Promise.all([
       this.mustBeLocked(),
       // Two checks at once take as long as one.
-      standing?.catch((cause: unknown) => Promise.reject(notWritten(this.#path, cause))),
+      check?.catch((cause: unknown) => Promise.reject(notWritten(this.#path, cause))),
     ]);
     if (stands === true || journal === undefined) {
       this.#seenAt = now;

@@ -23,16 +23,16 @@ export async function proveDurable(path: string, files: FileSystem): Promise<voi
   };
   let step = 'it cannot write beside the data';
   try {
-    const standing = await statOrNone(files, path);
+    const existing = await statOrNone(files, path);
     await removeBoth();
-    if (standing?.kind === 'file') await mustNotBeMounted(path, second, files);
+    if (existing?.kind === 'file') await mustNotBeMounted(path, second, files);
     const file = await files.create(first);
     try {
       await writeWhole(file, Buffer.from('\n'), 0);
       step = 'it cannot sync a file';
       await syncEachWay(file);
       step = 'it cannot give a file its access rights';
-      await file.dress(standing ?? (await files.stat(first)));
+      await file.dress(existing ?? (await files.stat(first)));
     } finally {
       await file.close();
     }

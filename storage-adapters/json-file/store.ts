@@ -277,36 +277,36 @@ export class Store {
 
   /** Starts a new journal between two groups of commits. Undefined if there is nothing to merge. */
   async #cut(): Promise<Cut | undefined> {
-    const standing = this.#journal;
-    if (this.#fault !== undefined || standing === undefined) return undefined;
+    const journal = this.#journal;
+    if (this.#fault !== undefined || journal === undefined) return undefined;
     const { created, revision } = this.table;
-    const isLost = !(await standing.stands());
+    const isLost = !(await journal.stands());
     if (isLost) {
       await this.#place.mustBeLocked();
-      await this.#keepForeign(standing);
+      await this.#keepForeign(journal);
     }
-    if (standing.framesOctets === 0 && !isLost) {
-      if (standing.number === this.#base && !(await this.#data.isGone())) return undefined;
+    if (journal.framesOctets === 0 && !isLost) {
+      if (journal.number === this.#base && !(await this.#data.isGone())) return undefined;
       // Reuse the empty journal: the checkpoint that created it failed and no commit followed, or the data file is gone
       // and must be written again.
-      const { number, salt } = standing;
+      const { number, salt } = journal;
       return { number, salt, created, revision, entries: this.table.freeze() };
     }
     await this.#place.mustBeLocked();
     const number = this.#takeNumber();
     const { files, room } = this.#parts;
     const next = await Journal.create(files, this.#path, number, { after: revision, created }, room);
-    this.#olderOctets += standing.framesOctets;
+    this.#olderOctets += journal.framesOctets;
     this.#journal = next;
-    await standing.close();
+    await journal.close();
     return { number, salt: next.salt, created, revision, entries: this.table.freeze() };
   }
 
   /** Keeps a copy of the file in the journal's place: it belongs to somebody. */
   async #keepForeign({ path }: Journal): Promise<void> {
     const { files, log } = this.#parts;
-    const standing = await statOrNone(files, path);
-    const kept = standing && (await keepAs(files, path, 'changed'));
+    const found = await statOrNone(files, path);
+    const kept = found && (await keepAs(files, path, 'changed'));
     log?.error(
       { file: path, ...(kept && { kept }) },
       'The journal was removed, renamed or changed while the server ran; all data is written anew from memory.',

@@ -60,7 +60,7 @@ export class ChangeBatch {
     const putsOver = puts.map((put) => ({ put, ...stand(put.key) }));
     const deleted = deletes.map(stand).filter(({ entry }) => entry !== undefined);
     const revision = this.#nextRevision();
-    const made = putsOver.map(({ put, octets, entry }) => {
+    const entries = putsOver.map(({ put, octets, entry }) => {
       const { key, value, ttlMs } = put;
       const created = entry?.created ?? this.#nextCreated();
       const expiry = ttlMs === undefined ? {} : { expiresAt: this.#now + ttlMs };
@@ -69,7 +69,7 @@ export class ChangeBatch {
       return after;
     });
     for (const { octets, entry } of deleted) if (entry !== undefined) this.#delete(octets, entry);
-    this.#log({ revision, puts: made, deletes: deleted.flatMap(({ entry }) => entry?.key ?? []) });
+    this.#log({ revision, puts: entries, deletes: deleted.flatMap(({ entry }) => entry?.key ?? []) });
     return { ok: true, revision, previous };
   }
 

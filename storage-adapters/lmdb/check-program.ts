@@ -19,7 +19,7 @@ const guarded = (what: () => void) => {
     fault(error instanceof Error ? error.message : String(error));
   }
 };
-const shown = (key: Buffer) => JSON.stringify(key.toString().slice(0, 40));
+const quoted = (key: Buffer) => JSON.stringify(key.toString().slice(0, 40));
 
 const databases = openDatabases(driver, { path, readOnly: true });
 // One snapshot for the whole check, since nothing below waits: other processes may keep writing.
@@ -39,15 +39,15 @@ function checkEntries(all: Databases): void {
     guarded(() => {
       const { created, revision, expiresAt } = decodeEntry(octets, Buffer.from(value));
       if (created > counters.created || revision > counters.revision) {
-        fault(`${shown(octets)} has a number that was not yet given.`);
+        fault(`${quoted(octets)} has a number that was not yet given.`);
       }
       if (all.created.getBinary(numberKey(created))?.equals(octets) !== true) {
-        fault(`${shown(octets)} is missing in the creation order.`);
+        fault(`${quoted(octets)} is missing in the creation order.`);
       }
       if (expiresAt === undefined) return;
       expiring += 1;
       if (all.expiry.getBinary(numberKey(expiresAt, created))?.equals(octets) !== true) {
-        fault(`${shown(octets)} is missing among those that expire.`);
+        fault(`${quoted(octets)} is missing among those that expire.`);
       }
     });
   }
@@ -60,7 +60,7 @@ function checkEntries(all: Databases): void {
       rows += 1;
       const octets = Buffer.from(value);
       if (readEntry(all, octets) === undefined)
-        fault(`${shown(octets)} stands in "${name}" and nowhere else.`);
+        fault(`${quoted(octets)} stands in "${name}" and nowhere else.`);
     }
     if (rows !== expected) fault(`"${name}" has ${rows} rows for ${expected} entries.`);
   }

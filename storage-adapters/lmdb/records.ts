@@ -87,6 +87,6 @@ function mustBeWhole(key: Buffer, record: Buffer, atLeast: number, what: string)
     const sum = crc32(record.subarray(CHECKSUM_OCTETS), crc32(key));
     if (sum === record.readUInt32BE(0)) return;
   }
-  const shown = what === 'entry' ? JSON.stringify(key.toString().slice(0, 40)) : `of ${what}`;
-  throw new StorageError('STORAGE_CORRUPT', `the checksum of the record ${shown} does not hold.`);
+  const label = what === 'entry' ? JSON.stringify(key.toString().slice(0, 40)) : `of ${what}`;
+  throw new StorageError('STORAGE_CORRUPT', `the checksum of the record ${label} does not hold.`);
 }

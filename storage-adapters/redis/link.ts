@@ -270,12 +270,12 @@ const IS_REPLICA = 'the server is a replica; the address must lead to the primar
 
 /** HELLO is the only command that reports the role to every user. If it is forbidden too, the first commit shows it. */
 async function isOfReplica(connection: Connection): Promise<boolean> {
-  const told = await connection.send(['HELLO']).catch((cause: unknown) => {
+  const hello = await connection.send(['HELLO']).catch((cause: unknown) => {
     if (cause instanceof Error && /^(?:ERR|NOPERM) /.test(cause.message)) return [];
     throw cause;
   });
-  if (!Array.isArray(told)) return false;
-  const role: unknown = told[told.indexOf('role') + 1];
+  if (!Array.isArray(hello)) return false;
+  const role: unknown = hello[hello.indexOf('role') + 1];
   return role === 'replica' || role === 'slave';
 }
 

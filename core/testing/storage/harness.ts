@@ -64,8 +64,8 @@ export function suiteOf(
 ): Suite {
   return (title, body) =>
     test(`storage contract: ${title}`, async () => {
-      const made = await makeAdapter();
-      const parts: ContractStore = 'adapter' in made ? made : { adapter: made };
+      const subject = await makeAdapter();
+      const parts: ContractStore = 'adapter' in subject ? subject : { adapter: subject };
       const reopen = parts.reopen && (async () => parts.reopen!());
       const outage = outageOf(parts);
       const opened: OpenStore[] = [];

@@ -24,7 +24,7 @@ export function historyTests(suite: Suite): void {
 async function judge(stores: readonly OpenStore[]): Promise<void> {
   for (let round = 0; round < ROUNDS; round += 1) {
     const history = await record(stores, round);
-    assert.ok(isLinearizable(history), `no order explains this history:\n${told(history)}`);
+    assert.ok(isLinearizable(history), `no order explains this history:\n${textOf(history)}`);
   }
 }
 
@@ -76,7 +76,7 @@ function randomOf(seed: number): (below: number) => number {
   };
 }
 
-function told(history: readonly Call[]): string {
-  const shown = (_: string, value: unknown) => (value instanceof Map ? Object.fromEntries(value) : value);
-  return history.map((call) => JSON.stringify(call, shown)).join('\n');
+function textOf(history: readonly Call[]): string {
+  const replacer = (_: string, value: unknown) => (value instanceof Map ? Object.fromEntries(value) : value);
+  return history.map((call) => JSON.stringify(call, replacer)).join('\n');
 }

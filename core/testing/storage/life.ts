@@ -94,10 +94,10 @@ export function lifeTests(suite: Suite): void {
     await committed(store, { deletes: ['c'] });
     await store.close();
     const again = await reopened(store);
-    const standing = await everything(again);
+    const entries = await everything(again);
     const { revision } = await put(again, { d: '1' });
     const { created } = await entryAt(again, 'd');
-    for (const entry of standing) {
+    for (const entry of entries) {
       assert.ok(created > entry.created);
       assert.ok(revision > entry.revision);
     }

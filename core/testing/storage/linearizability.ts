@@ -45,7 +45,7 @@ export function isLinearizable(history: readonly Call[], initial: State = new Ma
   const search = (done: ReadonlySet<number>, state: State): boolean => {
     // Calls without an answer need not have happened.
     if (calls.every((call, at) => done.has(at) || call.answered === Number.POSITIVE_INFINITY)) return true;
-    const mark = `${[...done].sort((one, other) => one - other).join()}|${shown(state)}`;
+    const mark = `${[...done].sort((one, other) => one - other).join()}|${textOf(state)}`;
     if (tried.has(mark)) return false;
     tried.add(mark);
     const deadline = Math.min(...calls.filter((_, at) => !done.has(at)).map(({ answered }) => answered));
@@ -81,9 +81,9 @@ function afterCommit({ commit, result }: CommitCall, state: State): State | unde
   return next;
 }
 
-function isSame(standing: Found | undefined, told: Found | undefined): boolean {
-  if (standing === undefined || told === undefined) return standing === told;
-  return standing.value === told.value && isAt(standing, told.revision ?? 0);
+function isSame(standing: Found | undefined, answered: Found | undefined): boolean {
+  if (standing === undefined || answered === undefined) return standing === answered;
+  return standing.value === answered.value && isAt(standing, answered.revision ?? 0);
 }
 
 function isAt(standing: Found | undefined, revision: number): boolean {
@@ -91,6 +91,6 @@ function isAt(standing: Found | undefined, revision: number): boolean {
   return standing.revision === undefined ? revision !== 0 : standing.revision === revision;
 }
 
-function shown(state: State): string {
+function textOf(state: State): string {
   return JSON.stringify([...state].sort(([one], [other]) => (one < other ? -1 : 1)));
 }

@@ -95,9 +95,9 @@ export function watchLifeTests(suite: Suite): void {
     const reader = readerOf(other, 0);
     const waiting = meanwhile(reader.next());
     const { revision } = await put(store, { a: '1' });
-    const told = { revision, puts: [await entryAt(store, 'a')], deletes: [] };
+    const expected = { revision, puts: [await entryAt(store, 'a')], deletes: [] };
     const { done, value } = await waiting;
-    assert.deepEqual([done, unmarked([value])], [false, [told]]);
+    assert.deepEqual([done, unmarked([value])], [false, [expected]]);
     const own = await put(other, { b: '1' });
     assert.deepEqual(
       (await readUntil(readerOf(store, 0), own.revision)).map((change) => change.revision),

@@ -25,7 +25,7 @@ export function watchTests(suite: Suite): void {
       ],
       deletes: ['z', 'never there'],
     });
-    const told: WatchedChange[] = [
+    const expected: WatchedChange[] = [
       { revision: first.revision, puts: [z, a], deletes: [] },
       {
         revision: second.revision,
@@ -33,8 +33,8 @@ export function watchTests(suite: Suite): void {
         deletes: ['z'],
       },
     ];
-    assert.deepEqual(unmarked(await changesAfter(store, 0, second.revision)), told);
-    assert.deepEqual(unmarked(await changesAfter(store, first.revision, second.revision)), told.slice(1));
+    assert.deepEqual(unmarked(await changesAfter(store, 0, second.revision)), expected);
+    assert.deepEqual(unmarked(await changesAfter(store, first.revision, second.revision)), expected.slice(1));
   });
 
   watching('a reader that waits gets the change that comes', async (store) => {
@@ -42,9 +42,9 @@ export function watchTests(suite: Suite): void {
     const reader = readerOf(store, revision);
     const waiting = meanwhile(reader.next());
     const later = await put(store, { a: '2' });
-    const told = { revision: later.revision, puts: [await entryAt(store, 'a')], deletes: [] };
+    const expected = { revision: later.revision, puts: [await entryAt(store, 'a')], deletes: [] };
     const { done, value } = await waiting;
-    assert.deepEqual([done, unmarked([value])], [false, [told]]);
+    assert.deepEqual([done, unmarked([value])], [false, [expected]]);
     await reader.return?.();
   });
 
