@@ -6,7 +6,7 @@ import { pathMatcher, type Request } from '../../core/plugin-api.js';
 export const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 
 /** A path pattern, as for `handle`. */
-const patternSchema = z.string().check((context) => {
+export const patternSchema = z.string().check((context) => {
   try {
     pathMatcher(context.value);
   } catch (error) {
