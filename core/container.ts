@@ -98,7 +98,7 @@ function mustNameTokens(made: Class): void {
   for (let at = 0; at < made.length; at += 1) {
     if (noted.has(at) || types[at] !== undefined) continue;
     throw new TypeError(
-      `parameter ${at + 1} of its constructor names no token; write it like "constructor(@inject(TOKENS.storage) storage)", with inject from jackfield.`,
+      `parameter ${at + 1} of its constructor has no token; write for example "constructor(@inject(TOKENS.storage) storage)", with inject from jackfield.`,
     );
   }
 }

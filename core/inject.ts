@@ -36,10 +36,10 @@ export function requestOctets(request: InjectRequest): Buffer {
   }
   const { method = 'GET', target = '/', headers = {}, body = '' } = request;
   if (typeof body !== 'string' && !(body instanceof Uint8Array)) {
-    throw new TypeError('The body of inject is a string or bytes; for JSON pass JSON.stringify(value).');
+    throw new TypeError('The body of inject must be a string or bytes; for JSON pass JSON.stringify(value).');
   }
   if (!isToken(method)) throw new TypeError(`The method ${JSON.stringify(method)} is not a token.`);
-  if (/[\s]/.test(target)) throw new TypeError(`The target ${JSON.stringify(target)} holds white space.`);
+  if (/[\s]/.test(target)) throw new TypeError(`The target ${JSON.stringify(target)} has white space.`);
   const content = Buffer.from(body as string);
   const lines = [`${method} ${target} HTTP/1.1`];
   const names = new Set(Object.keys(headers).map((name) => name.toLowerCase()));
@@ -47,7 +47,7 @@ export function requestOctets(request: InjectRequest): Buffer {
   for (const [name, value] of Object.entries(headers)) {
     for (const one of [value].flat()) {
       if (/[\r\n]/.test(name + one))
-        throw new TypeError(`The field ${JSON.stringify(name)} holds a line break.`);
+        throw new TypeError(`The field ${JSON.stringify(name)} has a line break.`);
       lines.push(`${name}: ${one}`);
     }
   }

@@ -1,2 +1,9 @@
-/** What may be there at once. The synchronous answer is the fast path: it costs no promise. */
+/** A value that may be there at once. Synchronous code is the fast path: it costs no promise. */
 export type MaybePromise<T> = T | Promise<T>;
+
+/** Also true for the thenables of other libraries: pass one through `Promise.resolve` before you call its methods. */
+export function isPromise<T>(value: MaybePromise<T> | PromiseLike<T>): value is Promise<T> {
+  return (
+    typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
+  );
+}

@@ -5,6 +5,7 @@ export type {
   ResponseBody,
   ResponseParts,
   ResponseValue,
+  ShownResponse,
   TakeOver,
   Trailers,
 } from './api/answer.js';
@@ -25,11 +26,11 @@ export { lazyOptions } from './config/lazy-options.js';
 export type { StandardSchema } from './config/standard-schema.js';
 export { JackfieldError } from './errors.js';
 export { HOLDS_HEAD } from './exchange/answer-source.js';
+export { logFields, type RequestState, requestState } from './exchange/request-state.js';
 export { precondition } from './handlers/conditional.js';
 export { file } from './handlers/file.js';
 export { HttpError } from './handlers/http-error.js';
 export { pathMatcher } from './handlers/path-matcher.js';
-export { logFields, type RequestState, requestState } from './handlers/request-state.js';
 export type {
   ClaimedHead,
   Dialect,

@@ -1,7 +1,8 @@
 /**
- * From the configuration that a server runs to another one, without an exchange or a connection that fails. Everything
- * that can go wrong is done before anything changes: what is new is read, set up and listened on beside what runs. Then
- * all of it changes in one step, between two exchanges, and what left is closed when nobody uses it any more.
+ * Changes a running server to another configuration, without a failed exchange or a closed connection. Every step that
+ * can fail comes before any change: new plugins are loaded, set up and new listeners opened while the old ones run.
+ * Then everything changes in one step, between two exchanges, and removed plugins are closed when nothing uses them
+ * any more.
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { ConfigSource } from './config/config-source.js';
@@ -21,26 +22,26 @@ import { closeInTurn, type PluginChange, type PluginHost } from './plugin-host/p
 import type { PluginUnit } from './plugin-host/plugin-unit.js';
 import type { PromiseTrace } from './plugin-host/promise-trace.js';
 
-/** What a reload did, plugins by name. */
+/** The result of a reload, with the names of plugins. */
 export interface ReloadReport {
-  /** New, or with another prefix or other options than before. */
+  /** New, or with a changed prefix or changed options. */
   readonly started: readonly string[];
-  /** With the instance that they had. */
+  /** Kept with the same instance. */
   readonly kept: readonly string[];
-  /** Closed when the exchanges that began with them are over. */
+  /** Removed; closed when the exchanges that began with them have ended. */
   readonly left: readonly string[];
-  /** Modules that are not on the disk any more as they run: code is not reloaded, this takes a restart. */
+  /** Modules whose file has changed since they were loaded: a reload does not reload code, only a restart does. */
   readonly changedFiles: readonly string[];
-  /** Resolves when those that left are closed. Never rejects. */
+  /** Resolves when the removed plugins are closed. Never rejects. */
   readonly retired: Promise<void>;
 }
 
-/** What a server is made of, as far as a reload changes it. */
+/** The parts of a server that a reload changes. */
 export interface Reloadable {
   readonly connections: Connections;
   readonly listeners: Listeners;
   readonly host: PluginHost;
-  /** Replaces the configuration that class plugins are given from now on. */
+  /** Replaces the configuration that new class plugins get. */
   renew(config: ResolvedConfig, source: ConfigSource): void;
   readonly log: Log;
 }
@@ -49,10 +50,10 @@ export class Reloader {
   readonly #parts: Reloadable;
   #config: ResolvedConfig;
   #source: ConfigSource;
-  /** Those that exchanges may still be under way with, and the present one, each with its plugins. */
+  /** The current dispatcher and earlier ones that exchanges may still use, each with its plugins. */
   readonly #generations = new Map<Dispatcher, readonly PluginUnit[]>();
   readonly #retiring = new Set<Promise<void>>();
-  /** One reload at a time: the next begins where this one ended. */
+  /** One reload at a time: the next begins when this one has ended. */
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(parts: Reloadable, config: ResolvedConfig, source: ConfigSource) {
@@ -62,19 +63,19 @@ export class Reloader {
     this.#generations.set(parts.connections.dispatcher, parts.host.units);
   }
 
-  /** Errors: RELOAD_NEEDS_RESTART and those of a start; then the old configuration goes on. */
+  /** Errors: RELOAD_NEEDS_RESTART and those of a start; the old configuration then stays in force. */
   reload(config: ResolvedConfig, source: ConfigSource, trace?: PromiseTrace): Promise<ReloadReport> {
     return this.alone(() => this.#reload(config, source, trace));
   }
 
-  /** Does something that must not meet a reload half-way. */
+  /** Runs work that must not overlap with a reload. */
   alone<T>(work: () => Promise<T>): Promise<T> {
     const next = this.#last.then(work);
     this.#last = next.catch(() => {});
     return next;
   }
 
-  /** Waits until no reload is under way and everything that left is closed. */
+  /** Waits until no reload is in progress and all removed plugins are closed. */
   async settled(): Promise<void> {
     await this.#last;
     await Promise.all(this.#retiring);
@@ -108,7 +109,8 @@ export class Reloader {
       this.#parts.renew(this.#config, this.#source);
       throw error;
     }
-    // The one step. Nothing in it waits or fails, so no exchange sees half of it.
+    // The one step that changes everything. Nothing in it waits or fails, so every exchange sees either the old or the
+    // new state.
     const replaced = connections.dispatcher;
     change.commit();
     listening.commit();
@@ -122,11 +124,12 @@ export class Reloader {
   }
 
   /**
-   * Closes those that left when every exchange that began with them, and every connection that they have taken over, is
-   * over; after `timeoutMs` at the latest. An exchange may be forwarded to any plugin that it began with.
+   * Closes the removed plugins when every exchange that began with them, and every connection that they have taken
+   * over, has ended; after `timeoutMs` at the latest. They must all stay until then, because an exchange may be
+   * forwarded to any plugin that it began with.
    */
   #retire(left: readonly PluginUnit[], timeoutMs: number): Promise<void> {
-    // A stream without an end is told by the signal of its plugin that it is time.
+    // The signal of the plugin tells endless streams to stop.
     for (const unit of left) unit.announceStop('PLUGIN_LEFT');
     const retired = this.#drain(left, timeoutMs).then(() => closeInTurn(left));
     this.#retiring.add(retired);
@@ -147,9 +150,12 @@ export class Reloader {
     const { log } = this.#parts;
     const plugins = left.map(({ plugin }) => plugin.name);
     const broken = left.reduce((sum, { taken }) => sum + taken.end(), 0);
-    if (!isIdle) log.warn({ plugins, timeoutMs }, 'Plugins are closed while exchanges still use them.');
+    if (!isIdle) log.warn({ plugins, timeoutMs }, 'Plugins were closed while exchanges still used them.');
     if (broken > 0)
-      log.warn({ plugins, connections: broken }, 'Connections were broken off at the end of the drain time.');
+      log.warn(
+        { plugins, connections: broken },
+        'Connections were closed by force at the end of the drain time.',
+      );
   }
 
   async #report({ started, kept, left }: PluginChange): Promise<Omit<ReloadReport, 'retired'>> {
@@ -160,7 +166,7 @@ export class Reloader {
       ),
     );
     for (const one of changed.flat())
-      log.warn(one, 'The file of a plugin has changed, and its code is not reloaded. Restart to run it.');
+      log.warn(one, 'A plugin file changed on disk; a reload does not reload code. Restart to run it.');
     const names = (units: readonly PluginUnit[]): string[] => units.map(({ plugin }) => plugin.name);
     const told = { started: names(started), kept: names(kept), left: names(left) };
     log.info(told, 'The configuration was reloaded.');
@@ -174,6 +180,6 @@ function refuseRestart({ storage: now }: ResolvedConfig, { storage: then }: Reso
   if (isSame) return;
   throw new JackfieldError(
     'RELOAD_NEEDS_RESTART',
-    '"storage" would change, and plugins that stay hold on to the store that they were given. Restart the server, or take the change of "storage" back.',
+    '"storage" would change, but plugins that stay keep using the old store. Restart the server, or undo the change of "storage".',
   );
 }

@@ -30,61 +30,68 @@ import type { StorageDoor } from './storage/storage-door.js';
 import { TOKENS } from './tokens.js';
 
 export interface ServerOptions {
-  /** Where the configuration came from, for `file:line:column` in errors. Default: an object; paths from the working directory. */
+  /**
+   * The source of the configuration, for `file:line:column` in errors. Default: an object; paths are relative to the
+   * working directory.
+   */
   readonly source?: ConfigSource;
-  /** Default: says nothing. Any pino logger fits. */
+  /** Default: no log. Any pino logger fits. */
   readonly log?: Log;
   /** Sees every octet. */
   readonly tap?: Tap;
   /**
-   * Has PLUGIN_SETUP_TIMEOUT name the lines in which the plugin waits. For whoever looks for a fault: every promise made
-   * during a start or a reload is noted, and `await` costs the process some nanoseconds more from then on. Default: no.
+   * Makes PLUGIN_SETUP_TIMEOUT name the lines in which the plugin waits. For debugging: every promise of a start or a
+   * reload is recorded, and `await` is slower by some nanoseconds from then on. Default: false.
    */
   readonly traceSetup?: boolean;
 }
 
 export interface Server {
   /**
-   * Loads and sets up everything without listening; `listen` and `inject` do it too. Once, whoever calls first.
-   * Errors: TLS_UNREADABLE, TLS_INVALID, those of plugins and the store; SERVER_CLOSING where it is closed meanwhile.
+   * Loads and sets up everything without listening. `listen` and `inject` call it too; it runs once.
+   * Errors: TLS_UNREADABLE, TLS_INVALID, those of plugins and the store; SERVER_CLOSING if the server is closed
+   * meanwhile.
    */
   ready(): Promise<void>;
   /**
-   * Listens at everything that is configured, or rejects and listens nowhere.
+   * Listens on all configured addresses, or rejects and listens on none.
    * Errors: those of `ready`, PORT_IN_USE, ADDRESS_NOT_AVAILABLE, PORT_FORBIDDEN, SOCKET_IN_USE, SOCKET_UNAVAILABLE,
    * LISTEN_FAILED.
    * @returns the first address.
    */
   listen(): Promise<Address>;
   /**
-   * Reads the files of `listen.tls` again; new connections get what they hold now. A certificate that cannot be used
-   * is told in the log, and what was there before stays.
+   * Reads the files of `listen.tls` again and uses them for new connections. If a certificate cannot be used, the
+   * error is logged and the previous one stays in use.
    * @returns whether all of them could be used.
    */
   reloadCertificates(): Promise<boolean>;
-  /** Where it listens, in the order of the configuration; empty until `listen` resolves. */
+  /** The addresses on which it listens, in the order of the configuration; empty until `listen` resolves. */
   readonly addresses: readonly Address[];
   /**
-   * Finishes exchanges under way, closes plugins in reverse order, then the store. Resolves when nothing is open.
-   * A start under way is broken off behind the plugin that is being set up. Closing twice is no error.
+   * Finishes the exchanges in progress, closes the plugins in reverse order, then the store. Resolves when everything
+   * is closed. A start in progress stops after the plugin that is being set up. Closing twice is allowed.
    */
   close(): Promise<void>;
   /**
-   * Goes over to another configuration while it serves: no exchange fails and no connection is dropped. What is new is
-   * set up first, then everything changes at once, then what left is closed. Plugins with the same module, name, prefix
-   * and options are kept as they are. One reload at a time, in the order in which they were asked for.
-   * Errors: those of a start, RELOAD_NEEDS_RESTART; then the old configuration goes on. SERVER_CLOSING where the server
-   * is closed before.
-   * @param source Where the configuration came from. Default: as for `createServer`.
+   * Changes to another configuration while the server runs: no exchange fails and no connection is closed. New plugins
+   * are set up first, then everything changes at once, then removed plugins are closed. Plugins with the same module,
+   * name, prefix and options stay. Reloads run one at a time, in the order of the calls.
+   * Errors: those of a start, RELOAD_NEEDS_RESTART; the old configuration then stays in force. SERVER_CLOSING if the
+   * server is closed before.
+   * @param source The source of the configuration. Default: as for `createServer`.
    */
   reload(config: ServerConfig, source?: ConfigSource): Promise<ReloadReport>;
-  /** One exchange without a socket. Errors: RESPONSE_INCOMPLETE where the response is cut, by a stream that fails say. */
+  /**
+   * One exchange without a socket. Errors: RESPONSE_INCOMPLETE if the response is cut off, for example because a
+   * stream fails.
+   */
   inject(request?: InjectRequest): Promise<InjectResponse>;
-  /** Resolves when the server has stopped, whoever asked for it; rejects where `close` does. */
+  /** Resolves when the server has stopped, for whatever reason; rejects if `close` rejects. */
   readonly closed: Promise<void>;
-  /** What the store is called and what it promises; undefined until it is open. */
+  /** The name and the promises of the store; undefined until it is open. */
   readonly storage: Pick<StorageDoor, 'name' | 'supports'> | undefined;
-  /** In boot order, as far as their set-up has begun. */
+  /** In boot order; only plugins whose set-up has begun. */
   readonly plugins: readonly PluginReport[];
 }
 
@@ -95,7 +102,7 @@ export function createServer(config: ServerConfig = {}, options: ServerOptions =
   return new JackfieldServer(withDefaults(validateConfig(config, source)), source, options);
 }
 
-/** What is there once a server is ready. */
+/** The parts of a server that is ready. */
 interface Running {
   readonly storage: StorageDoor;
   readonly host: PluginHost;
@@ -113,7 +120,7 @@ class JackfieldServer implements Server, HostServer {
   readonly #tap: Tap | undefined;
   readonly #traceSetup: boolean;
   #starting: Promise<Running> | undefined;
-  /** Known as soon as there is one, so that a start can be told to stop. */
+  /** Set before the plugins are set up, so that a start can be stopped. */
   #host: PluginHost | undefined;
   #running: Running | undefined;
   #listening: Promise<Address> | undefined;
@@ -134,7 +141,7 @@ class JackfieldServer implements Server, HostServer {
     this.closed = new Promise((resolve) => {
       this.#settleClosed = resolve;
     });
-    // Whoever does not ask how it ended must not be ended by it.
+    // If nobody awaits `closed`, its rejection must not end the process.
     this.closed.catch(() => {});
   }
 
@@ -164,7 +171,7 @@ class JackfieldServer implements Server, HostServer {
 
   async listen(): Promise<Address> {
     if (this.#listening !== undefined && this.#closing === undefined)
-      throw new TypeError('This server listens already.');
+      throw new TypeError('This server is already listening.');
     const listening = this.#listen();
     this.#listening ??= listening;
     try {
@@ -181,7 +188,7 @@ class JackfieldServer implements Server, HostServer {
       this.#mustGoOn();
       return listeners.listen(connections);
     });
-    if (first === undefined) throw new TypeError('This server is configured to listen nowhere.');
+    if (first === undefined) throw new TypeError('This server has no address to listen on.');
     return first;
   }
 
@@ -189,7 +196,7 @@ class JackfieldServer implements Server, HostServer {
     const { listeners, reloader } = this.#running ?? {};
     const errors = (await reloader?.alone(async () => listeners?.reloadCertificates())) ?? [];
     for (const error of errors) {
-      this.#log.error({ err: error }, 'A certificate could not be reloaded; the one before stays in use.');
+      this.#log.error({ err: error }, 'A certificate could not be reloaded; the previous one stays in use.');
     }
     return errors.length === 0;
   }
@@ -209,7 +216,7 @@ class JackfieldServer implements Server, HostServer {
   }
 
   shutdown(): void {
-    // The exchange that asked for it is answered first: `close` waits for it.
+    // The exchange that called `shutdown` is answered first: `close` waits for it.
     this.close().catch((error: unknown) => this.#tellUnclean(error));
   }
 
@@ -231,12 +238,12 @@ class JackfieldServer implements Server, HostServer {
   }
 
   #start(): Promise<Running> {
-    if (this.#closing !== undefined) throw new TypeError('This server was closed; make a new one.');
+    if (this.#closing !== undefined) throw new TypeError('This server was closed; create a new one.');
     this.#starting ??= PromiseTrace.during(this.#traceSetup, (trace) => this.#setUp(trace));
     return this.#starting;
   }
 
-  /** What was opened is closed again where a later step fails. */
+  /** If a later step fails, everything that was opened is closed again. */
   async #setUp(trace: PromiseTrace | undefined): Promise<Running> {
     const { listen, plugins, limits, allowedHosts, crossSite, trustedProxies, overload } = this.#config;
     const listeners = await Listeners.prepare(listen, this.#source.folder);
@@ -271,9 +278,9 @@ class JackfieldServer implements Server, HostServer {
 
   async #close(): Promise<void> {
     this.#host?.announceStop();
-    // At once: an answer that comes of what was told the plugins just now is the last of its connection.
+    // Set before draining: every answer from here on closes its connection.
     if (this.#running !== undefined) this.#running.connections.isStopping = true;
-    // A start under way is waited for; one that failed has cleaned up behind itself.
+    // Wait for a start in progress; a failed start has already closed everything.
     await this.#starting?.catch(() => {});
     await this.#listening?.catch(() => {});
     if (this.#running === undefined) return;
@@ -281,7 +288,7 @@ class JackfieldServer implements Server, HostServer {
     listeners.stop();
     await this.#drain(connections);
     await reloader.settled();
-    // A reload that was under way may have opened others, and clients may have come to them.
+    // A reload that was in progress may have opened more listeners, and clients may have connected to them.
     listeners.stop();
     await this.#drain(connections);
     await host.close();
@@ -291,11 +298,14 @@ class JackfieldServer implements Server, HostServer {
   async #drain(connections: Connections): Promise<void> {
     const broken = await connections.drain();
     if (broken > 0)
-      this.#log.warn({ connections: broken }, 'Connections were broken off at the end of the drain time.');
+      this.#log.warn(
+        { connections: broken },
+        'Connections were closed by force at the end of the drain time.',
+      );
   }
 }
 
-/** Closes behind an error that must not be hidden by another. */
+/** Closes after an error; an error of the closing must not hide the first one. */
 async function closeAfter(storage: StorageDoor, failed: (error: unknown) => void): Promise<void> {
   try {
     await storage.close();

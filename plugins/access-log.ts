@@ -23,9 +23,7 @@ export default definePlugin({
     format: z
       .enum(['json', 'common', 'combined'])
       .default('json')
-      .describe(
-        "`json`, or what programs for Apache's logs read: `common`, or `combined` with `Referer` and `User-Agent`.",
-      ),
+      .describe('`json`, or a format of Apache: `common`, or `combined` with `Referer` and `User-Agent`.'),
     destination: z
       .union([
         z.enum(['stdout', 'stderr']),
@@ -33,40 +31,40 @@ export default definePlugin({
       ])
       .default('stdout')
       .describe(
-        'Where the lines go. A file is appended to and opened anew on SIGHUP, which is what logrotate sends; its folder must exist. Its path is relative to the folder of the configuration.',
+        'The destination of the lines. Lines are appended to a file, which is opened again on SIGHUP, the signal of logrotate; its folder must exist. Its path is relative to the folder of the configuration.',
       ),
     mode: z
       .string()
       .regex(/^[0-7]{3}$/, { error: 'expected three octal digits' })
       .default('640')
       .describe(
-        'Who may read a file that is made, in octal as for `chmod`. Lines tell of people: not everybody by default.',
+        'The permissions of a new log file, in octal as for `chmod`. Lines contain personal data, so by default not everybody may read them.',
       ),
     headers: z
       .array(fieldName)
       .default([])
-      .describe('Fields of requests that a JSON line has too, under `headers`.'),
+      .describe('Request fields that a JSON line includes, under `headers`.'),
     redactHeaders: z
       .array(fieldName)
       .default(['Authorization', 'Proxy-Authorization', 'Cookie'])
-      .describe('Of these fields only it is told that they were there.'),
+      .describe('For these fields a line says only that they were present.'),
     redactQuery: z
       .union([z.boolean(), z.array(z.string())])
       .default(false)
       .describe(
-        'Whether values of the query are replaced by `***`, in `Referer` too: all, or those of the parameters named.',
+        'Whether query values are replaced by `***`, also in `Referer`: all, or those of the listed parameters.',
       ),
     skip: z
       .array(patternSchema)
       .default([])
-      .describe('Paths, as patterns, that have no line: those of probes, perhaps.'),
+      .describe('Patterns of paths that are not logged, for example those of health probes.'),
     maxBufferedOctets: z
       .int()
       .min(1_024)
       .max(1_073_741_824)
       .default(16_777_216)
       .describe(
-        'Octets that wait to be written; what comes while there are as many is dropped, counted and told in the log.',
+        'The most octets that wait to be written. When the limit is reached, new lines are dropped, and their number is logged.',
       ),
   }),
   async setup({ hook, folder, prefix, log, onClose, options }) {

@@ -21,25 +21,28 @@ const identitySchema = z.strictObject({
   name: z
     .string()
     .regex(/^[^:\p{Cc}]+$/u, { error: 'expected a name without ":" and control characters' })
-    .describe('Without a colon, which ends the name in Basic (RFC 7617 §2).'),
+    .describe('The name of the identity, without a colon, which ends the name in Basic (RFC 7617 §2).'),
   // The error sentences of these two do not begin with "expected": then they do not show the value, which may be a
   // secret.
   password: z
     .string()
     .refine(isPasswordHash, {
-      error: 'this is not "$scrypt$ln=…,r=…,p=…$salt$hash", as hashPassword makes it',
+      error: 'this is not "$scrypt$ln=…,r=…,p=…$salt$hash", the result of hashPassword',
     })
     .optional()
-    .describe('What `hashPassword` made of the password: `$scrypt$ln=15,r=8,p=3$…$…`.'),
+    .describe('The hash of the password, made by `hashPassword`: `$scrypt$ln=15,r=8,p=3$…$…`.'),
   tokens: z
     .array(
       z.string().regex(/^sha256:[0-9a-f]{64}$/, {
-        error: 'this is not "sha256:" and 64 hexadecimal digits, as hashToken makes it',
+        error: 'this is not "sha256:" and 64 hexadecimal digits, the result of hashToken',
       }),
     )
     .default([])
-    .describe('What `hashToken` made of each token, `sha256:` and 64 hexadecimal digits.'),
-  roles: z.array(z.string().min(1)).default([]).describe('What rules ask for.'),
+    .describe('The hash of each token, made by `hashToken`: `sha256:` and 64 hexadecimal digits.'),
+  roles: z
+    .array(z.string().min(1))
+    .default([])
+    .describe('The roles of the identity, which rules can require.'),
 });
 
 const ruleSchema = z.strictObject({
@@ -47,7 +50,7 @@ const ruleSchema = z.strictObject({
   allow: z
     .union([z.enum(['anyone', 'identified']), z.array(z.string().min(1)).min(1)])
     .describe(
-      '`anyone`, credentials are not looked at; `identified`; or a list of roles of which an identity needs one.',
+      '`anyone`: credentials are not checked; `identified`: any valid credentials; or a list of roles, of which the identity needs one.',
     ),
 });
 
@@ -60,40 +63,38 @@ export default definePlugin({
         error: 'expected ASCII text without quotes and backslashes',
       })
       .default('jackfield')
-      .describe('What the dialogue of a browser shows.'),
+      .describe('The name that the login dialogue of a browser shows.'),
     identities: z
       .array(identitySchema)
       .min(1)
       .refine((all) => new Set(all.map(({ name }) => name)).size === all.length, {
         error: 'expected each name once',
       })
-      .describe('Whom it knows.'),
+      .describe('The known identities.'),
     rules: z
       .array(ruleSchema)
       .default([])
       .describe(
-        'Who may do what. The first rule that fits decides; where none fits, whoever is identified may.',
+        'The access rules. The first rule that matches decides; if none matches, every identity has access.',
       ),
     cacheSeconds: z
       .int()
       .min(0)
       .max(86_400)
       .default(300)
-      .describe(
-        'Seconds for which a password that was right is not checked again; 0 checks it at every request.',
-      ),
+      .describe('Seconds for which a correct password is not checked again; 0 checks it at every request.'),
     maxChecks: z
       .int()
       .min(1)
       .max(64)
       .default(2)
-      .describe('Passwords checked at a time; each takes a thread and, with the usual cost, 32 MiB.'),
+      .describe('Passwords checked at a time; each check needs a thread and, with the usual cost, 32 MiB.'),
     maxWaiting: z
       .int()
       .min(0)
       .max(10_000)
       .default(50)
-      .describe('Passwords that wait to be checked; beyond that the answer is 503 OVERLOADED.'),
+      .describe('The most passwords that wait for a check; above that the answer is 503 OVERLOADED.'),
   }),
   setup({ hook, prefix, options }) {
     const { realm, identities, rules } = options;

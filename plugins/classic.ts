@@ -39,14 +39,12 @@ export default definePlugin({
           .string()
           .refine(isTimeZone, 'not an IANA time zone such as "Asia/Seoul"')
           .default(SEOUL.timeZone)
-          .describe(
-            'IANA name of the zone whose time the Date field gives, whatever the zone of the server.',
-          ),
+          .describe('IANA name of the time zone of the Date field, whatever the time zone of the server.'),
         zoneLabel: z
           .string()
           .regex(/^[!-~]+$/, 'not one word of visible ASCII such as "KST"')
           .default(SEOUL.zoneLabel)
-          .describe('What stands behind that time in place of GMT.'),
+          .describe('The label after the time, instead of GMT.'),
       }),
     (given) => (Object.keys(given).length === 0 ? SEOUL : undefined),
   ),

@@ -21,13 +21,13 @@ export default definePlugin({
       .array(z.enum(CODINGS))
       .min(1)
       .default(['br', 'gzip', 'deflate'])
-      .describe('Codings on offer; of those that a client likes equally the first.'),
+      .describe('The offered codings; among those that a client prefers equally, the first is used.'),
     thresholdOctets: z
       .int()
       .min(0)
       .default(1024)
       .describe(
-        'Answers with fewer octets go as they are, as far as their length is known: below about one packet nothing is won. Streams of unknown length are always compressed.',
+        'Answers with fewer octets are not compressed, because below about one packet it saves nothing. Streams of unknown length are always compressed.',
       ),
     types: z
       .array(
@@ -63,8 +63,7 @@ export default definePlugin({
 
     hook('response', (request, response) => {
       if (request.dialect !== '' || request.method === 'CONNECT') return undefined;
-      // `response.headers` of a hook is always a plain object with names in lower case.
-      const headers = (response.headers ?? {}) as Fields;
+      const { headers } = response;
       const accept = request.headers['accept-encoding'];
       const coding = preferredCoding(accept, codings);
       if (response.status === 304) return notModified(response, headers, coding);

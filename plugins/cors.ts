@@ -21,7 +21,7 @@ const originSchema = z.union([
     pattern: z
       .string()
       .refine(isRegExp, { error: 'expected a regular expression' })
-      .describe('A regular expression; the whole origin has to match. Dots are written `\\.`'),
+      .describe('A regular expression; the whole origin must match. Write dots as `\\.`'),
   }),
 ]);
 
@@ -32,40 +32,38 @@ export default definePlugin({
       origins: z
         .union([z.literal('*'), z.array(originSchema).min(1)])
         .describe(
-          'Whose pages may read answers: a list of origins and of patterns for them, or `"*"` for everybody\'s, which cannot go with credentials. `"null"` in the list is the origin of files and sandboxed frames, which anyone can have.',
+          'The origins whose pages may read answers: a list of origins and patterns, or `"*"` for all origins, which is not allowed with credentials. `"null"` in the list is the origin of files and sandboxed frames; any page can have it.',
         ),
       credentials: z.boolean().default(false).describe('Whether pages may send cookies and `Authorization`.'),
       methods: z
         .array(methodSchema)
         .min(1)
         .optional()
-        .describe('The methods that pages may use. Without, those that the path has.'),
+        .describe('The methods that pages may use. Default: those of the path.'),
       headers: z
         .union([z.literal('any'), z.array(fieldName)])
         .default(['Content-Type'])
-        .describe(
-          'The field names that pages may send beside the few that are always allowed, or `"any"` that they ask for.',
-        ),
+        .describe('The request fields that pages may send, in addition to those always allowed, or `"any"`.'),
       exposedHeaders: z
         .array(fieldName)
         .default([])
-        .describe('The field names of answers that pages may read beside the few that are always allowed.'),
+        .describe('The response fields that pages may read, in addition to those always allowed.'),
       maxAgeSeconds: z
         .int()
         .min(0)
         .max(86_400)
         .default(600)
         .describe(
-          'Seconds for which a browser keeps the answer to a preflight. Chrome keeps none longer than 7,200.',
+          'Seconds for which a browser keeps the answer to a preflight. Chrome keeps it for at most 7,200.',
         ),
       privateNetwork: z
         .boolean()
         .default(false)
-        .describe('Whether public pages may reach this server where it is in a private network.'),
+        .describe('Whether public pages may reach this server if it is in a private network.'),
     })
     .refine(({ origins, credentials }) => origins !== '*' || !credentials, {
       path: ['credentials'],
-      error: 'with origins "*" every page of the web could act for your users; name the origins instead',
+      error: 'with origins "*" every page on the web could act for your users; list the origins instead',
     }),
   setup({ hook, allowedMethods, options }) {
     const { origins, credentials, exposedHeaders } = options;
@@ -128,8 +126,7 @@ export default definePlugin({
       // With `*` the answer is the same for every origin, so that a cache can give it to all.
       const isAllowedOne = origins === '*' || (origin !== undefined && isAllowed(origin));
       const isPreflight = request.method === 'OPTIONS' && 'access-control-request-method' in request.headers;
-      // `response.headers` of a hook is always a plain object with names in lower case.
-      const before = response.headers as Readonly<Record<string, string | readonly string[]>>;
+      const before = response.headers;
       return {
         ...response,
         headers: {

@@ -1,6 +1,6 @@
 /**
  * END `/`: stops the server cleanly.
- * Source: the classic protocol, rule 11 (no RFC). Errors: 403 if the peer may not stop this server.
+ * Source: the classic protocol, rule 11 (no RFC). Errors: 403 if the client may not stop this server.
  */
 import { definePlugin, lazyOptions } from '../core/plugin-api.js';
 
@@ -13,15 +13,17 @@ export default definePlugin({
           .enum(['loopback', 'anywhere'])
           .default('loopback')
           .describe(
-            'Who may stop the server: peers on this machine (127.0.0.0/8, ::1, a Unix socket), or everyone who reaches it. Behind a reverse proxy on this machine every peer looks local: name the proxy in `trustedProxies`, so that its clients count, or leave the plugin out there.',
+            'Who may stop the server: `loopback`, clients on this machine that connect to it directly (127.0.0.0/8, ::1, a Unix socket), or `anywhere`, every client. A client of a proxy in `trustedProxies` never counts as local: many proxies pass on the address that their client claims. A proxy on this machine that `trustedProxies` does not name cannot be told from a local client: name it, or leave the plugin out.',
           ),
       }),
     (given) => (Object.keys(given).length === 0 ? { from: 'loopback' as const } : undefined),
   ),
   setup({ handle, shutdown, log, options }) {
-    handle('END', '/', ({ remoteAddress }) => {
-      if (options.from === 'loopback' && !isLoopback(remoteAddress)) {
-        return { status: 403, body: 'END is taken only from a loopback address' };
+    handle('END', '/', ({ remoteAddress, trustedPeer }) => {
+      // HAProxy and nginx pass X-Forwarded-For on as their client sent it unless they are configured to set it, so a
+      // loopback address that comes through a proxy may be the client's own claim.
+      if (options.from === 'loopback' && (trustedPeer !== undefined || !isLoopback(remoteAddress))) {
+        return { status: 403, body: 'END is allowed only from a loopback address, and not through a proxy' };
       }
       log.info({ remoteAddress }, 'END asked the server to stop');
       shutdown(); // This exchange is finished first.

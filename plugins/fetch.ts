@@ -35,21 +35,23 @@ const mountSchema = z.strictObject({
     .string()
     .min(1)
     .describe(
-      'The module of the application: its default export is `(request) => Response`, or an object with it as `fetch`.',
+      'The module of the application: its default export is `(request) => Response`, or an object with this function as `fetch`.',
     ),
-  prefix: prefixSchema.default('/').describe('The paths that it answers: `/` for all, or as `/app`.'),
+  prefix: prefixSchema
+    .default('/')
+    .describe('The path prefix of the application: `/` for all paths, or for example `/app`.'),
   stripPrefix: z.boolean().default(false).describe('Whether the application sees paths without the prefix.'),
   maxBodyOctets: z
     .int()
     .min(0)
     .optional()
-    .describe('The largest body in octets. Without, `limits.maxBodyOctets`.'),
+    .describe('The largest body in octets. Default: `limits.maxBodyOctets`.'),
 });
 
 export default definePlugin({
   name: 'fetch',
   options: z.strictObject({
-    mounts: z.array(mountSchema).min(1).describe('Each application with its paths.'),
+    mounts: z.array(mountSchema).min(1).describe('The applications with their paths.'),
   }),
   async setup({ handle, folder, prefix: entryPrefix, storage, log, signal, options }) {
     for (const { module, prefix, stripPrefix, maxBodyOctets } of options.mounts) {

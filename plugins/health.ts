@@ -20,25 +20,27 @@ export default definePlugin({
   options: z.strictObject({
     livePath: patternSchema
       .default('/health/live')
-      .describe('Where it is asked whether the process is alive.'),
+      .describe('The path that says whether the process is alive.'),
     readyPath: patternSchema
       .default('/health/ready')
-      .describe('Where it is asked whether requests should be sent here.'),
-    storage: z.boolean().default(true).describe('Whether to be ready the store has to answer.'),
+      .describe('The path that says whether the server is ready for requests.'),
+    storage: z.boolean().default(true).describe('Whether the server is ready only if the store answers.'),
     storageTimeoutMs: z
       .int()
       .min(1)
       .max(60_000)
       .default(800)
       .describe(
-        'Milliseconds within which the store has to answer. Shorter than the usual second or more of a probe.',
+        'Milliseconds in which the store must answer. Shorter than the usual timeout of a probe, a second or more.',
       ),
     cacheMs: z
       .int()
       .min(0)
       .max(60_000)
       .default(1_000)
-      .describe('Milliseconds for which an answer of the store holds, so that many probes are one question.'),
+      .describe(
+        'Milliseconds for which an answer of the store is reused, so that many probes cost one request to the store.',
+      ),
   }),
   setup({ handle, storage, signal, log, options }) {
     const probe = new StoreProbe(storage, options);

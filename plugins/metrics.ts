@@ -16,20 +16,20 @@ const USUAL = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH'];
 export default definePlugin({
   name: 'metrics',
   options: z.strictObject({
-    path: patternSchema.default('/metrics').describe('Where the numbers are.'),
+    path: patternSchema.default('/metrics').describe('The path of the metrics.'),
     buckets: z
       .array(z.number().positive())
       .min(1)
       .max(50)
       .refine((bounds) => bounds.every((bound, at) => at === 0 || bound > bounds[at - 1]!), {
-        error: 'expected numbers of which each is more than the one before',
+        error: 'expected numbers in ascending order',
       })
       .default([0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10])
-      .describe('Bounds of the histogram of durations, in seconds, ascending.'),
+      .describe('Bounds of the histogram of durations, in seconds, in ascending order.'),
     process: z
       .boolean()
       .default(true)
-      .describe('Whether to tell of the process too: delay of the event loop, memory, CPU time.'),
+      .describe('Whether to include the process: delay of the event loop, memory, CPU time.'),
   }),
   setup({ handle, hook, stats, allowedMethods, onClose, options }) {
     // A separate registry: the library's global one would mix the servers of a process.
@@ -44,7 +44,7 @@ export default definePlugin({
     });
     const durations = new Histogram({
       name: 'jackfield_request_duration_seconds',
-      help: 'From the end of the header section until the answer was handed to the socket.',
+      help: 'The time from the end of the header section until the answer was passed to the socket.',
       labelNames: ['method', 'route'],
       buckets: options.buckets,
       registers,
@@ -77,7 +77,7 @@ export default definePlugin({
         },
       });
     };
-    gauge('jackfield_exchanges', 'Exchanges under way, this one included.', () => stats().exchanges);
+    gauge('jackfield_exchanges', 'Exchanges in progress, including this one.', () => stats().exchanges);
     gauge('jackfield_connections', 'Connections that are open.', () => stats().connections);
     counter(
       'jackfield_connections_refused_total',
@@ -86,7 +86,7 @@ export default definePlugin({
     );
     counter(
       'jackfield_requests_refused_total',
-      'Requests turned away because of load before a handler saw them.',
+      'Requests refused because of overload before they reached a handler.',
       () => stats().requestsRefused,
     );
     if (options.process) onClose(countProcess(registers));

@@ -23,8 +23,7 @@ export default definePlugin({
       // A handler of all methods, such as a proxy, answers OPTIONS itself and knows what it allows. A path without a
       // method is 404 for OPTIONS too.
       if (methods.length === 0 || methods.includes('*')) return undefined;
-      // `response.headers` of a hook is always a plain object with names in lower case.
-      const headers = response.headers as Readonly<Record<string, string | readonly string[]>>;
+      const { headers } = response;
       const allowed =
         headers.allow === undefined
           ? methods

@@ -15,7 +15,7 @@ import { mountPlace } from './shared/mount.js';
 export default definePlugin({
   name: 'proxy',
   options: z.strictObject({
-    mounts: z.array(checkedMountSchema).min(1).describe('Each upstream with its paths.'),
+    mounts: z.array(checkedMountSchema).min(1).describe('The upstream servers with their paths.'),
   }),
   async setup({ handle, onClose, folder, prefix: entryPrefix, options }) {
     for (const mount of options.mounts) {

@@ -17,19 +17,17 @@ const ruleSchema = z.strictObject({
   name: z
     .string()
     .regex(/^[a-z0-9-]{1,32}$/, { error: 'expected 1 to 32 of a-z, 0-9 and "-"' })
-    .describe('Stands in the fields that clients read; buckets of two rules are two.'),
+    .describe('The name of the rule in the response fields. Each rule has its own buckets.'),
   ...ruleFields,
   limit: z
     .union([z.int().min(1).max(1_000_000_000), z.literal('none')])
-    .describe(
-      'Requests that a client may send at once, and as many again within each window; `none` limits nothing.',
-    ),
+    .describe('Requests that a client may send at once, and again in each window; `none` means no limit.'),
   windowSeconds: z
     .int()
     .min(1)
     .max(2_592_000)
     .default(60)
-    .describe('Seconds in which an empty bucket is full again.'),
+    .describe('Seconds after which an empty bucket is full again.'),
 });
 
 export default definePlugin({
@@ -42,7 +40,7 @@ export default definePlugin({
         error: 'expected each name once',
       })
       .default([{ name: 'default', path: '*', limit: 100, windowSeconds: 60 }])
-      .describe('The first rule that fits a request counts it; where none fits, it is not counted.'),
+      .describe('The first rule that matches a request counts it; if none matches, it is not counted.'),
     key: z
       .union([
         z.literal('address'),
@@ -50,18 +48,18 @@ export default definePlugin({
           header: z
             .string()
             .regex(TOKEN, { error: 'expected the name of a field' })
-            .describe('Name of the field; a request without it is recognised by its address.'),
+            .describe('Name of the field; a request without it is counted by its address.'),
         }),
       ])
       .default('address')
       .describe(
-        'What a client is recognised by: its address (of IPv6 the /64), or a field of its requests, such as one with an API key. Clients choose their fields: where nobody in front checks it, one that changes it has no limit.',
+        'How clients are told apart: by address (for IPv6 by /64), or by a request field, such as one with an API key. Use a field only if something in front of the server verifies it: a client that changes the field at will has no limit.',
       ),
     buckets: z
       .enum(['auto', 'memory'])
       .default('auto')
       .describe(
-        'Where buckets are: in the store if several servers can share it, else in memory (`auto`); or always in `memory`.',
+        'Where buckets are kept: `auto` uses the store if several servers can share it, else memory; or always `memory`.',
       ),
     maxBuckets: z
       .int()
@@ -69,26 +67,26 @@ export default definePlugin({
       .max(10_000_000)
       .default(10_000)
       .describe(
-        'Buckets in memory; beyond that those not used for longest are forgotten, which makes them full.',
+        'The most buckets in memory; above that, the least recently used are dropped and count as full again.',
       ),
     whenStoreFails: z
       .enum(['open', 'closed'])
       .default('open')
       .describe(
-        'What becomes of requests while the store fails: `open`, they pass as far as buckets in memory allow, because a limit should not be what ends the service; `closed`, they are answered 503.',
+        'What happens while the store fails: `open` counts requests in memory, so that a failure of the limit does not stop the service; `closed` answers 503.',
       ),
     storeTimeoutMs: z
       .int()
       .min(1)
       .max(60_000)
       .default(500)
-      .describe('Milliseconds that a request waits for the store.'),
+      .describe('The longest time in milliseconds that a request waits for the store.'),
     keyPrefix: z
       .string()
       .min(1)
       .max(256)
       .default('jackfield:rate-limit:')
-      .describe('What keys of buckets in the store begin with.'),
+      .describe('The prefix of the keys of buckets in the store.'),
   }),
   setup({ hook, prefix, storage, log, options }) {
     const { rules, key, buckets, maxBuckets, whenStoreFails } = options;
@@ -106,7 +104,8 @@ export default definePlugin({
         isFailing = false;
         return verdict;
       } catch (error) {
-        if (!isFailing) log.error({ err: error, whenStoreFails }, 'The store of the rate limit fails.');
+        if (!isFailing)
+          log.error({ err: error, whenStoreFails }, 'The store of the rate limit does not work.');
         isFailing = true;
         if (whenStoreFails === 'open') return inMemory.take(bucket, limit);
         throw error instanceof JackfieldError

@@ -20,14 +20,12 @@ export default definePlugin({
       .string()
       .regex(TOKEN, { error: 'expected the name of a field' })
       .default('X-Request-Id')
-      .describe(
-        'The field that carries the id, in answers and in the requests of clients that are believed.',
-      ),
+      .describe('The field with the id, in answers and in requests of trusted clients.'),
     acceptFrom: z
       .union([z.enum(['nobody', 'proxies', 'anyone']), z.array(z.string().min(1))])
       .default('nobody')
       .describe(
-        "Whose ids are taken over: `nobody`'s; those that come through `proxies` of `trustedProxies`, which are to set the field themselves; `anyone`'s; or those of clients with these addresses, as `request.remoteAddress` has them (`unix` is a Unix socket), which behind a trusted proxy is never that of the proxy. An id is 1 to 128 letters, digits and `._~:@+/=-`; any other is replaced.",
+        'Whose ids are kept: `nobody`; `proxies`, requests that come through a proxy in `trustedProxies`, which must set the field itself; `anyone`; or a list of client addresses as in `request.remoteAddress` (`unix` is a Unix socket), which behind a trusted proxy is never the address of the proxy. An id has 1 to 128 letters, digits and `._~:@+/=-`; any other id is replaced.',
       ),
   }),
   setup({ hook, options: { header, acceptFrom } }) {

@@ -12,7 +12,7 @@ import { openSite } from './static-files/site.js';
 export default definePlugin({
   name: 'static-files',
   options: z.strictObject({
-    mounts: z.array(mountSchema).min(1).describe('Each folder with its paths.'),
+    mounts: z.array(mountSchema).min(1).describe('The folders with their paths.'),
   }),
   async setup({ handle, folder, prefix, options }) {
     for (const mount of options.mounts) {

@@ -14,7 +14,7 @@ const WRONG_METHOD: ResponseParts = {
 };
 const IN_PART: ResponseParts = {
   status: 400,
-  body: 'Pairs are stored whole; Content-Range is not understood here',
+  body: 'Pairs are stored whole; Content-Range is not supported here',
 };
 
 export default definePlugin({

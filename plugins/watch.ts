@@ -24,12 +24,12 @@ export default definePlugin({
       .max(3_600_000)
       .default(15_000)
       .describe(
-        'Milliseconds without a change until the stream sends a sign of life, which also tells the client how far it has read. Default 15,000, as the HTML standard advises: proxies take silence of half a minute for a lost connection.',
+        'Milliseconds without a change until the stream sends a heartbeat, which also gives the client its position. Default 15,000, as the HTML standard recommends: some proxies close a connection after half a minute of silence.',
       ),
   }),
   setup({ handle, storage, options, signal, log }) {
     if (storage.watch === undefined || storage.revision === undefined) {
-      throw new JackfieldError('STORAGE_WATCH_MISSING', `"${storage.name}" keeps none.`);
+      throw new JackfieldError('STORAGE_WATCH_MISSING', `"${storage.name}" keeps no changes.`);
     }
     const { watch, revision, position, era } = storage;
     const { heartbeatMs } = options;
@@ -67,7 +67,7 @@ export default definePlugin({
             end: recovers ? end : undefined,
           },
           {
-            failed: (error) => log.warn({ err: error }, 'A feed of changes broke off.'),
+            failed: (error) => log.warn({ err: error }, 'A feed of changes failed.'),
             ended: () => open.delete(stream),
           },
         );
@@ -113,7 +113,7 @@ function readQuery({ query, target, headers }: Request): { prefix: string; given
   if (after !== null && !/^\d{1,16}(?:-[0-9a-f]+)?$/.test(after)) {
     throw new JackfieldError(
       'QUERY_INVALID',
-      'The query parameter after is not an id of this feed, and not a whole number from 0 on.',
+      'The query parameter after is neither an id of this feed nor a whole number of at least 0.',
     );
   }
   const lastEventId = headers['last-event-id'] || query.get('lastEventId') || undefined;

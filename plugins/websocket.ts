@@ -29,23 +29,23 @@ export type SocketModule = (socket: WebSocket, request: Request, context: Socket
 const milliseconds = z.int().min(1).max(3_600_000);
 
 const mountSchema = z.strictObject({
-  path: patternSchema.describe('A pattern as of `handle`.'),
+  path: patternSchema.describe('A path pattern as for `handle`.'),
   module: z
     .string()
     .min(1)
     .describe(
-      'The module that serves its sockets: its default export is called with each. Relative to the configuration.',
+      'The module that serves the sockets of this path: its default export is called with each socket. Relative to the configuration.',
     ),
   origins: z
     .union([z.enum(['same-host', '*']), z.array(z.string().min(1))])
     .default('same-host')
     .describe(
-      'Whose pages may open sockets: `same-host`, those of the host that is asked; a list of origins as browsers send them; or `*`. Programs that are no browsers send no origin and are let in: this is no access control.',
+      'The origins whose pages may open sockets: `same-host`, pages of the same host; a list of origins as browsers send them; or `*`. Programs other than browsers send no origin and are accepted: this is not access control.',
     ),
   protocols: z
     .array(z.string().regex(TOKEN, { error: 'expected the name of a subprotocol' }))
     .default([])
-    .describe('Subprotocols, of which the first that the client names is agreed upon.'),
+    .describe('The supported subprotocols; the first that the client names is selected.'),
   maxPayloadOctets: z
     .int()
     .min(1)
@@ -56,24 +56,26 @@ const mountSchema = z.strictObject({
     .int()
     .min(1024)
     .default(16_777_216)
-    .describe('Octets that may wait for a client that reads slowly; more break its socket off.'),
+    .describe('The most octets that may wait for a slow client; above that its socket is closed.'),
   perMessageDeflate: z
     .boolean()
     .default(false)
-    .describe('Whether to compress messages: it takes much memory per socket.'),
+    .describe('Whether to compress messages; compression needs much memory per socket.'),
   pingIntervalMs: milliseconds.default(30_000).describe('Milliseconds between pings.'),
   pongTimeoutMs: milliseconds
     .default(10_000)
-    .describe('Milliseconds within which a client has to answer a ping, or its socket is broken off.'),
+    .describe('Milliseconds in which a client must answer a ping; else its socket is closed.'),
   closeTimeoutMs: milliseconds
     .default(2_000)
-    .describe('Milliseconds that a client has to answer a close, also that with 1001 when the server stops.'),
+    .describe(
+      'Milliseconds in which a client must answer a close, also the close with 1001 when the server stops.',
+    ),
 });
 
 export default definePlugin({
   name: 'websocket',
   options: z.strictObject({
-    mounts: z.array(mountSchema).min(1).describe('Each path with what serves it.'),
+    mounts: z.array(mountSchema).min(1).describe('The paths with their modules.'),
   }),
   async setup({ handle, signal, log, storage, folder, options }) {
     for (const { path, module, ...rest } of options.mounts) {

@@ -91,7 +91,7 @@ export class LruAdapter implements StorageAdapter {
     if (puts.length > this.#maxEntries || octets > this.#maxOctets) {
       throw new StorageError(
         'STORAGE_FULL',
-        `This commit puts ${puts.length} entries of ${octets} octets; all of the store is ${this.#bound()}.`,
+        `This commit puts ${puts.length} entries of ${octets} octets; the limit of the whole store is ${this.#bound()}.`,
       );
     }
     table.apply(draft);
@@ -151,20 +151,18 @@ export default defineAdapter({
       .max(16_777_216)
       .optional()
       .describe(
-        'At most this many entries; the least recently used goes first. Default: 10000 where `maxOctets` is not given, else no bound. Room for the keys is set aside at start, hence the limit of 16777216.',
+        'The most entries; the least recently used is evicted first. Default: 10000 without `maxOctets`, else no limit. Memory for the keys is reserved at start, hence the maximum of 16777216.',
       ),
     maxOctets: z
       .int()
       .min(1)
       .optional()
-      .describe('At most this many octets of UTF-8 in keys and values together. Default: no bound.'),
+      .describe('The most octets of UTF-8 in all keys and values together. Default: no limit.'),
     ttlMs: z
       .int()
       .min(1)
       .optional()
-      .describe(
-        'Milliseconds until an entry is absent again, where a put does not say so itself. Default: it stays.',
-      ),
+      .describe('Milliseconds until an entry expires, if its put has no ttlMs. Default: it does not expire.'),
     ...historyOptions(z),
   }),
   create: (options) => new LruAdapter(options),

@@ -9,7 +9,7 @@ import { terminalText, terminalTextOf } from './terminal-text.js';
 
 export const client: Command = {
   name: 'client',
-  summary: 'run a case file (JSON) or an .http file against a server and print every exchange',
+  summary: 'run a case file (JSON) or an .http file against a server and print every request and response',
   takes: ['FILE'],
   flags: ['host', 'port', 'one-connection', 'bare-lf', 'json'],
   flagHelp: {
@@ -51,7 +51,7 @@ async function exchangesOf(
   if (options.bareLf !== undefined) {
     throw new JackfieldError(
       'USAGE',
-      `--bare-lf is for case files of the classic protocol; standard HTTP refuses such requests. Leave it out for ${file}.`,
+      `--bare-lf is only for case files of the classic protocol; standard HTTP refuses such requests. Omit it for ${file}.`,
     );
   }
   return runHttpFile(await readHttpFile(file, cwd), options);

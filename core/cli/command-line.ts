@@ -91,7 +91,7 @@ function checkFlag({ name, rawName, value, inlineValue }: FlagToken, command: Co
   // Known by now; asked again so that the compiler knows it too.
   if (!isFlag(name)) return;
   const taken: readonly FlagName[] = [...command.flags, ...COMMON_FLAGS];
-  if (!taken.includes(name)) throw usage(`"jackfield ${command.name}" takes no flag ${rawName}.`, command);
+  if (!taken.includes(name)) throw usage(`"jackfield ${command.name}" has no flag ${rawName}.`, command);
   if (FLAGS[name].type === 'boolean') {
     if (value !== undefined) throw usage(`The flag ${rawName} takes no value.`, command);
   } else if (value === undefined || value === '' || (inlineValue !== true && value.startsWith('-'))) {

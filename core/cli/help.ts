@@ -20,7 +20,7 @@ export function generalHelp(commands: readonly Command[]): string {
     'Flags of every command:',
     ...flagLines(COMMON_FLAGS),
     '',
-    'See "jackfield COMMAND --help" for the flags of one.',
+    'See "jackfield COMMAND --help" for the flags of a command.',
   ]);
 }
 

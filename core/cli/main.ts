@@ -18,7 +18,7 @@ const NOTHING_LEFT = 13;
 const nothingLeft = (): void => {
   writeSync(
     process.stderr.fd,
-    'jackfield: nothing is left that could end the wait: a plugin, an adapter or the configuration waits for a promise that nobody will settle\n',
+    'jackfield: the command cannot finish: a plugin, an adapter or the configuration waits for a promise that will never settle\n',
   );
   mayEnd = true;
   process.exit(NOTHING_LEFT);
@@ -31,7 +31,7 @@ process.on('exit', (code) => {
   if (mayEnd) return;
   writeSync(
     process.stderr.fd,
-    `jackfield: the process was ended with code ${code} before the command was done: the configuration, a plugin or an adapter calls process.exit, or failed outside of any call\n`,
+    `jackfield: the process exited with code ${code} before the command was finished: the configuration, a plugin or an adapter called process.exit, or threw outside of any call\n`,
   );
   // A supervisor must not take it for a clean end.
   if (code === 0) process.exitCode = 1;
@@ -66,6 +66,7 @@ running.then((code) => {
 /** An error is told behind the write that failed, hence the moment before. */
 function ended(code: number): void {
   const lost = code === 0 ? outOfRoom : undefined;
-  if (lost !== undefined) process.stderr.write(`jackfield: not all could be written to stdout: ${lost}\n`);
+  if (lost !== undefined)
+    process.stderr.write(`jackfield: the output could not be written completely to stdout: ${lost}\n`);
   process.stderr.write('', () => process.exit(lost === undefined ? code : 1));
 }

@@ -58,7 +58,7 @@ export async function writeProject(project: Project, cwd: string): Promise<Writt
     if (found.length > 0) {
       throw new JackfieldError(
         'PROJECT_NOT_WRITTEN',
-        `the folder ${shown} is not empty, it has ${found[0]}. Empty it, or name another with --folder.`,
+        `the folder ${shown} is not empty, it has ${found[0]}. Empty it, or choose another with --folder.`,
       );
     }
     const source = await sourceOf(own, target);
@@ -111,7 +111,7 @@ function withVersions(text: string, own: OwnPackage, source: string): string {
     for (const name of Object.keys(manifest[group] ?? {})) {
       const ownRange = group === 'peerDependencies' ? `^${own.version}` : source;
       const range = name === 'jackfield' ? ownRange : versions[name];
-      if (range === undefined) throw new TypeError(`No version of ${name} is known.`);
+      if (range === undefined) throw new TypeError(`The version of ${name} is unknown.`);
       // The group is there, for the name came from it.
       manifest[group]![name] = range;
     }

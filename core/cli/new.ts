@@ -9,7 +9,7 @@ const MAX_NAME_CHARACTERS = 214;
 
 export const newProject: Command = {
   name: 'new',
-  summary: 'write a small project with tests: a plugin or an adapter to share, or a server',
+  summary: 'create a small project with tests: a plugin, an adapter or a server',
   takes: ['plugin|adapter|server', 'NAME'],
   flags: ['ts', 'js', 'folder'],
   examples: [
@@ -21,7 +21,7 @@ export const newProject: Command = {
   async run({ flags, given: [kind = '', name = ''] }, { stdout, cwd }) {
     if (!isKind(kind)) throw unknownKind(kind);
     if (flags.ts === true && flags.js === true) {
-      throw new JackfieldError('USAGE', 'A project is written in one language: --ts or --js, not both.');
+      throw new JackfieldError('USAGE', 'Choose one language: --ts or --js, not both.');
     }
     const names = namesOf(kind, name);
     const language = flags.js === true ? 'javascript' : 'typescript';
@@ -35,7 +35,7 @@ export const newProject: Command = {
       cwd,
     );
     const what = `${kind === 'adapter' ? 'an' : 'a'} ${kind} in ${language === 'typescript' ? 'TypeScript' : 'JavaScript'}`;
-    stdout.write(`${folder} is written: ${packageName}, ${what}, with its tests.\n`);
+    stdout.write(`Created ${folder}: ${packageName}, ${what}, with tests.\n`);
     stdout.write(`Next: ${folder === '.' ? '' : `cd ${folder} && `}npm install && npm test\n`);
     return 0;
   },
@@ -46,7 +46,7 @@ function unknownKind(kind: string): JackfieldError {
   const hint = meant === undefined ? `there are ${KINDS.join(', ')}.` : `did you mean ${meant}?`;
   return new JackfieldError(
     'USAGE',
-    `"jackfield new" makes no "${kind}"; ${hint} See "jackfield new --help".`,
+    `"jackfield new" cannot create "${kind}"; ${hint} See "jackfield new --help".`,
   );
 }
 
@@ -67,8 +67,8 @@ function namesOf(kind: Kind, given: string): Pick<Project, 'name' | 'reference' 
     .replaceAll(/^[-0-9]+|-+$/g, '');
   const hint = plain === '' || plain === name ? '' : `; did you mean ${isScope ? scope : ''}${plain}?`;
   const sentence = !isFree
-    ? `A server cannot be called ${JSON.stringify(name)}, for that is a package it needs.`
-    : `A name begins with a small letter, and has small letters, digits, "-", "." and "_", not ${JSON.stringify(given)}${hint}`;
+    ? `A server cannot be called ${JSON.stringify(name)}, because it needs a package with that name.`
+    : `A name begins with a small letter and has only small letters, digits, "-", "." and "_", not ${JSON.stringify(given)}${hint}`;
   throw new JackfieldError('USAGE', `${sentence.replace(/(?<![.?])$/, '.')} See "jackfield new --help".`);
 }
 

@@ -9,7 +9,8 @@ import { terminalText } from './terminal-text.js';
 
 export const plugins: Command = {
   name: 'plugins',
-  summary: 'list the plugins in the order of their set-up, with origin, version, set-up time and claims',
+  summary:
+    'list the plugins in the order of their set-up, with origin, version, set-up time, handlers and hooks',
   takes: [],
   flags: ['config', 'installed', 'json'],
   examples: ['jackfield plugins', 'jackfield plugins --json', 'jackfield plugins --installed'],

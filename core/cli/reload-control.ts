@@ -75,10 +75,10 @@ export function askToReload(path: string, named: string): Promise<ControlAnswer>
       })
       .on('end', () => {
         if (answer.endsWith('\n')) resolve(JSON.parse(answer) as ControlAnswer);
-        else unreachable('the server went away before it had answered');
+        else unreachable('the server closed the connection before it answered');
       })
       .on('error', (cause) =>
-        unreachable('no server listens there; it is the FILE of "jackfield serve --control FILE"', cause),
+        unreachable('no server listens there; pass the FILE of "jackfield serve --control FILE"', cause),
       );
   });
 }

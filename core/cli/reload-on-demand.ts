@@ -76,10 +76,10 @@ export class ReloadOnDemand {
         `reloaded: ${counted(started, 'started')}, ${counted(kept, 'kept')}, ${counted(left, 'closed')}`,
       ];
       for (const file of changedFiles)
-        lines.push(`${file} has changed, and code is not reloaded: restart to run it`);
+        lines.push(`${file} has changed, but a reload does not reload code: restart the server to run it`);
       return { ok: true, lines };
     } catch (error) {
-      this.#log.error({ err: error }, 'The configuration was not reloaded; the one before goes on.');
+      this.#log.error({ err: error }, 'Reload failed; the previous configuration stays in force.');
       return { ok: false, lines: linesOf(error, false) };
     }
   }

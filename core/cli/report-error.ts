@@ -32,5 +32,5 @@ export function linesOf(error: unknown, debug: boolean): string[] {
   }
   const message = error instanceof Error ? error.message : String(error);
   const [first = ''] = message.split('\n');
-  return [`unexpected error: ${first}${debug ? '' : '; run again with --debug to see where'}`];
+  return [`unexpected error: ${first}${debug ? '' : '; run again with --debug for the stack trace'}`];
 }

@@ -17,7 +17,7 @@ export const SCHEMA_FILE = 'jackfield.schema.json';
 export const schema: Command = {
   name: 'schema',
   summary:
-    'write the JSON Schema of the configuration, with the options of all plugins and adapters that are there',
+    'write the JSON Schema of the configuration, with the options of all installed plugins and adapters',
   takes: [],
   flags: ['config', 'output', 'json'],
   flagHelp: {
@@ -47,7 +47,7 @@ export const schema: Command = {
     await writeFile(file, text);
     const reference = path.relative(source.folder, file).replaceAll(path.sep, '/');
     stdout.write(
-      `${nameOf(file, cwd)} is written; put "$schema": ${JSON.stringify(reference.startsWith('.') ? reference : `./${reference}`)} into the configuration.\n`,
+      `${nameOf(file, cwd)} was written; put "$schema": ${JSON.stringify(reference.startsWith('.') ? reference : `./${reference}`)} into the configuration.\n`,
     );
     return 0;
   },
@@ -66,7 +66,7 @@ function notesOn(...all: readonly DescribedExtensions[]): string[] {
   return all
     .flatMap(({ unloadable }) => unloadable)
     .flatMap(({ reference, error }) => [
-      `the options of ${JSON.stringify(reference)} are left open, for it cannot be loaded:`,
+      `the options of ${JSON.stringify(reference)} are not in the schema, because it cannot be loaded:`,
       ...linesOf(error, false),
     ]);
 }

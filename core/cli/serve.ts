@@ -12,7 +12,7 @@ import { ReloadOnDemand } from './reload-on-demand.js';
 
 export const serve: Command = {
   name: 'serve',
-  summary: 'start the server and serve until SIGTERM, SIGINT or a plugin stops it',
+  summary: 'start the server; SIGTERM, SIGINT or a plugin stops it',
   takes: [],
   flags: ['config', 'host', 'port', 'control', 'watch', 'verbose'],
   examples: ['jackfield', 'jackfield serve --config conf/dev.json --port 8080', 'jackfield serve --verbose'],
@@ -35,7 +35,7 @@ export const serve: Command = {
       isUnwatchedLogged = true;
       log.info(
         { reason },
-        'The event loop is not watched, because this process may not start a thread: a plugin that blocks it is not named. Set limits.blockedLoopMs to 0 to leave out this line.',
+        'The event loop is not watched, because this process may not start a thread. Set limits.blockedLoopMs to 0 to switch this warning off.',
       );
     };
     const reload = async (): Promise<ReloadReport> => {
@@ -52,7 +52,7 @@ export const serve: Command = {
       if (control !== undefined) await reloads.onRequest(path.resolve(around.cwd, control));
       if (watch === true) {
         if (watched !== undefined) reloads.onChange(watched);
-        else log.warn('There is no configuration file to watch; the built-in configuration holds.');
+        else log.warn('There is no configuration file to watch; the server uses the built-in configuration.');
       }
       around.started();
       for (const { url } of server.addresses) around.stdout.write(`jackfield listening on ${url}\n`);
@@ -81,7 +81,7 @@ function tellPromise({ storage }: CommandServer, log: Log): void {
   const { name } = storage;
   log.info(
     { adapter: name },
-    `The store "${name}" is not durable: its entries may be gone when the server stops.`,
+    `The store "${name}" is not durable: its entries may be lost when the server stops.`,
   );
 }
 

@@ -31,7 +31,7 @@ export async function readyServer(call: Call, around: Surroundings): Promise<Rea
     await prepared.server.ready();
     for (const line of linesOf(error, false)) around.stderr.write(`jackfield: note: ${terminalText(line)}\n`);
     around.stderr.write(
-      'jackfield: note: the data itself was not looked at; plugins were set up over an empty store in its place\n',
+      'jackfield: note: the data itself was not checked; plugins were set up with an empty store instead\n',
     );
     return { ...prepared, server: prepared.server, isStoreInUse: true };
   }

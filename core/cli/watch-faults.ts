@@ -21,7 +21,7 @@ export function watchFaults(
 ): void {
   const tell = (error: unknown): void => {
     const plugin = pluginOf(error, plugins());
-    if (plugin === undefined) log.error({ err: error }, 'Something failed outside of any request.');
+    if (plugin === undefined) log.error({ err: error }, 'Code failed outside of any request.');
     else log.error({ plugin, err: error }, 'A plugin failed outside of any request.');
   };
   faults.on('uncaughtException', tell);

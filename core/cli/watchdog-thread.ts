@@ -45,7 +45,7 @@ function look(): void {
   lookedAt = now;
   if (sign !== lastSign) {
     if (told !== undefined)
-      log.warn({ ...told, blockedMs: Math.round(now - since) }, 'The event loop goes on.');
+      log.warn({ ...told, blockedMs: Math.round(now - since) }, 'The event loop runs again.');
     told = undefined;
     lastSign = sign;
     since = now;
@@ -71,7 +71,7 @@ function tellWhere(sign: number): void {
     session.post('Debugger.enable', () => session.post('Debugger.pause'));
   } catch (error) {
     // A Node that was built without a debugger.
-    log.warn({ blockedMs: watched.limitMs, err: error }, 'Something holds up the event loop.');
+    log.warn({ blockedMs: watched.limitMs, err: error }, 'The event loop is blocked.');
   }
 }
 
@@ -93,7 +93,7 @@ function tell(frames: readonly Debugger.CallFrame[], urls: ReadonlyMap<string, s
       at: places.slice(0, FRAMES_TOLD).map(({ text }) => text),
     },
     owner === undefined
-      ? 'Something holds up the event loop; nobody else is served meanwhile.'
-      : 'A plugin holds up the event loop; nobody else is served meanwhile.',
+      ? 'The event loop is blocked; no other request is served meanwhile.'
+      : 'A plugin blocks the event loop; no other request is served meanwhile.',
   );
 }

@@ -9,7 +9,7 @@ const FIELD_NAMES = ['Host', 'Content-Type', 'Connection', 'Content-Length', 'Da
 export function compareClassic(expected: ExpectedResponse | null, outcome: Outcome): string[] {
   if (expected === null) {
     if (outcome.kind === 'closed' && outcome.octets.length === 0) return [];
-    return [`expected the connection to close without an octet, received ${nameOutcome(outcome)}`];
+    return [`expected the connection to close without an answer, received ${nameOutcome(outcome)}`];
   }
   if (outcome.kind !== 'response') return [`expected a response, received ${nameOutcome(outcome)}`];
   const { response, surplusOctets } = outcome;

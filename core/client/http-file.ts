@@ -97,7 +97,7 @@ function requestOf(block: Block, name: string): HttpFileRequest | undefined {
       const [, status] = /^expect\s+(\d+)\s*$/i.exec(comment) ?? [];
       if (status === undefined) continue;
       if (!/^[1-5]\d\d$/.test(status))
-        throw refuse(index, `the expected status ${status} is none from 100 to 599`);
+        throw refuse(index, `the expected status ${status} is not from 100 to 599`);
       expectedStatus = Number(status);
     } else if (requestLine === undefined) {
       if (empty) continue;

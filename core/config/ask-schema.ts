@@ -2,7 +2,7 @@
 import type { StandardIssue, StandardResult, StandardSchema } from './standard-schema.js';
 
 /** What is told where the schema has no words. */
-const NO_WORDS = 'is not valid; its schema does not say why';
+const NO_WORDS = 'is not valid; the schema gives no reason';
 
 /**
  * Its answer; issues have a message and a path that can be told, and where there are any there is at least one.
@@ -17,7 +17,7 @@ export async function askSchema<Output>(
   const { issues } = answer as { readonly issues?: unknown };
   // Checked as far as it can be: what its output is, only the schema knows.
   if (issues === undefined) return answer as StandardResult<Output>;
-  if (!Array.isArray(issues)) throw new TypeError('it returned issues that are no list');
+  if (!Array.isArray(issues)) throw new TypeError('it returned issues that are not a list');
   // Not mapped: a hole would stay one.
   const told = Array.from<unknown, StandardIssue>(issues, cleaned);
   return { issues: told.length > 0 ? told : [{ message: NO_WORDS }] };

@@ -109,7 +109,7 @@ async function parseConfig(
 function tooLate(file: string, timeoutMs: number): JackfieldError {
   return new JackfieldError(
     'CONFIG_UNREADABLE',
-    `${file} did not give its configuration within ${timeoutMs} ms. Mend what it waits for.`,
+    `${file} did not return its configuration within ${timeoutMs} ms. Find out what it waits for.`,
   );
 }
 
@@ -121,7 +121,7 @@ async function readModule(absolute: string, file: string): Promise<{ value: unkn
   if (exported === undefined) {
     throw new JackfieldError(
       'CONFIG_INVALID',
-      `${file} has no default export; write "export default { … }" with the configuration in it.`,
+      `${file} has no default export; write "export default { … }" with the configuration.`,
     );
   }
   return {
@@ -137,8 +137,8 @@ async function importModule(absolute: string, file: string): Promise<object> {
     if (TYPESCRIPT_NAME.test(absolute) && isCode(cause, 'ERR_UNKNOWN_FILE_EXTENSION')) {
       throw new JackfieldError(
         'CONFIG_UNREADABLE',
-        `${file}: this Node (${process.versions.node}) does not import TypeScript; Node 22.18 and later do. ` +
-          `Update Node, or write the configuration as jackfield.config.mjs or jackfield.config.json.`,
+        `${file}: this Node (${process.versions.node}) cannot import TypeScript; Node 22.18 and later can. ` +
+          `Update Node, or use jackfield.config.mjs or jackfield.config.json.`,
         { cause },
       );
     }

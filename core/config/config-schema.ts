@@ -37,70 +37,75 @@ const limits = {
     'maxHeaderSectionOctets',
     32,
     16 * MEBIOCTET,
-    'All field lines together; more is answered 431.',
+    'The largest header section, all field lines together; a larger one is answered 431.',
   ),
   maxHeaderFields: limit(
     'maxHeaderFields',
     1,
     100_000,
     'lines',
-    'Field lines of a header section; more is answered 431.',
+    'The most field lines in a header section; more are answered 431.',
   ),
   maxTargetOctets: octets(
     'maxTargetOctets',
     1,
     16 * MEBIOCTET,
-    'The request target; a longer one is answered 414. RFC 9112 §3 asks for at least 8000.',
+    'The longest request target; a longer one is answered 414. RFC 9112 §3 asks for at least 8000.',
   ),
-  maxBodyOctets: octets('maxBodyOctets', 0, 2 ** 40, 'The body of a request; a larger one is answered 413.'),
+  maxBodyOctets: octets(
+    'maxBodyOctets',
+    0,
+    2 ** 40,
+    'The largest body of a request; a larger one is answered 413.',
+  ),
   headerTimeoutMs: milliseconds(
     'headerTimeoutMs',
     1,
-    'From the first octet of a request to the end of its header section; then it is answered 408.',
+    'The time from the first octet of a request to the end of its header section; then the request is answered 408.',
   ),
   requestTimeoutMs: milliseconds(
     'requestTimeoutMs',
     1,
-    'From the first octet of a request to its last; then it is answered 408.',
+    'The time from the first octet of a request to its last; then the request is answered 408.',
   ),
   idleTimeoutMs: milliseconds(
     'idleTimeoutMs',
     1,
-    'Without an octet between two requests; then the connection closes. Keep it longer than that of a proxy in front.',
+    'The time without an octet between two requests; then the connection closes. Make it longer than the idle timeout of a proxy in front.',
   ),
   writeTimeoutMs: milliseconds(
     'writeTimeoutMs',
     1,
-    'A peer takes nothing of its answer for this long; then the connection closes.',
+    'The time in which a peer reads nothing of its answer; then the connection closes.',
   ),
   handlerTimeoutMs: milliseconds(
     'handlerTimeoutMs',
     1,
-    'A handler may take this long until it answers; then the answer is 503.',
+    'The time until a handler answers; then the server answers 503.',
   ),
   maxBufferedOctets: octets(
     'maxBufferedOctets',
     1,
     1024 * MEBIOCTET,
-    'Held per connection and direction before the other side has to wait.',
+    'The data buffered per connection and direction before the other side must wait.',
   ),
   maxConnections: limit('maxConnections', 1, 1_000_000, 'connections', 'Open connections; more are refused.'),
   shutdownTimeoutMs: milliseconds(
     'shutdownTimeoutMs',
     0,
-    'A clean stop waits this long for exchanges under way; then they are broken off.',
+    'The time a clean stop waits for exchanges in progress; then their connections are closed.',
   ),
   setupTimeoutMs: milliseconds(
     'setupTimeoutMs',
     1,
-    'A plugin may take this long to load and to set up; then the server does not start. At a stop, each of its ' +
-      'onClose functions may take this long; then the stop goes on without it.',
+    'The time in which a plugin must load and finish its set-up; else the server does not start. At a stop, each of its ' +
+      'onClose functions may take this long; then the stop continues without it.',
   ),
   blockedLoopMs: milliseconds(
     'blockedLoopMs',
     0,
-    'One piece of code may hold up the event loop this long; then the log of the command names its plugin. 0 looks ' +
-      'at nothing.',
+    'The time for which code may block the event loop; then the log of the command names its plugin. 0 switches ' +
+      'this check off.',
   ),
 } satisfies Record<keyof Limits, types.ZodType>;
 
@@ -125,23 +130,23 @@ const tls = z
     {
       cert: nameOf(pemError).meta({
         description:
-          'PEM file of the certificate and those that lead to its authority, or the text itself; read again on SIGHUP.',
+          'PEM file of the certificate and its intermediate certificates, or the PEM text; the file is read again on SIGHUP.',
       }),
-      key: nameOf(pemError).meta({ description: 'PEM file of the private key, or the text itself.' }),
+      key: nameOf(pemError).meta({ description: 'PEM file of the private key, or the PEM text.' }),
       ca: nameOf(pemError)
         .meta({
           description:
-            'PEM file of authorities, or the text itself: clients have to show a certificate that one of them signed.',
+            'PEM file of certificate authorities, or the PEM text: clients must present a certificate that one of them signed.',
         })
         .optional(),
       minVersion: z
         .enum(['TLSv1.2', 'TLSv1.3'])
-        .meta({ description: 'The oldest version spoken.', default: 'TLSv1.2' })
+        .meta({ description: 'The oldest accepted TLS version.', default: 'TLSv1.2' })
         .optional(),
     },
     { error: 'expected an object { "cert": …, "key": … }' },
   )
-  .meta({ description: 'Speak HTTPS. Paths are relative to the configuration file.' });
+  .meta({ description: 'Serve HTTPS. Paths are relative to the configuration file.' });
 
 const listener = z.strictObject(
   {
@@ -161,14 +166,14 @@ const listener = z.strictObject(
       .refine((path) => !path.includes('\0'), { error: socketError })
       .meta({
         description:
-          'Instead of host and port: the path of a Unix socket, relative to the configuration file.',
+          'The path of a Unix socket, instead of host and port; relative to the configuration file.',
       })
       .optional(),
     socketMode: z
       .string({ error: socketModeError })
       .regex(/^[0-7]{3}$/, { error: socketModeError })
       .meta({
-        description: 'Who may connect to the Unix socket, as for chmod.',
+        description: 'The permissions of the Unix socket, as for chmod: who may connect.',
         default: DEFAULT_SOCKET_MODE,
       })
       .optional(),
@@ -177,7 +182,7 @@ const listener = z.strictObject(
       .boolean()
       .meta({
         description:
-          'Read every connection into one static buffer, which saves CPU time; false takes the portable path.',
+          'Read all connections into one static buffer, which saves CPU time; false uses the portable way.',
         default: DEFAULT_CONFIG.listen.sharedReadBuffer,
       })
       .optional(),
@@ -189,10 +194,10 @@ const overload = z
   .strictObject(
     {
       maxLoopDelayMs: whole(1, LONGEST_TIMER_MS, ' of milliseconds')
-        .meta({ description: 'Milliseconds that the event loop may come late.' })
+        .meta({ description: 'Milliseconds by which the event loop may be delayed.' })
         .optional(),
       maxInFlight: whole(1, 1_000_000, ' of exchanges')
-        .meta({ description: 'Exchanges that may be under way at a time.' })
+        .meta({ description: 'The most exchanges in progress at a time.' })
         .optional(),
       retryAfterSeconds: whole(1, 86_400, ' of seconds')
         .meta({
@@ -204,7 +209,8 @@ const overload = z
     { error: 'expected an object with limits of load' },
   )
   .meta({
-    description: 'Beyond these a request is answered 503 before its body is read. Without them none is.',
+    description:
+      'Above these limits a request is answered 503 before its body is read. Without them no request is.',
   });
 
 function schemaFor(
@@ -234,8 +240,8 @@ function schemaFor(
           )
           .meta({
             description:
-              'Addresses and ranges of proxies in front that are believed what Forwarded and X-Forwarded-For, -Proto ' +
-              'and -Host say; "unix" for those that come over a Unix socket.',
+              'Addresses and ranges of proxies in front whose Forwarded and X-Forwarded-For, -Proto ' +
+              'and -Host fields the server trusts; "unix" for proxies that connect over a Unix socket.',
             default: [],
           })
           .optional(),
@@ -251,8 +257,8 @@ function schemaFor(
           )
           .meta({
             description:
-              'Host names that requests may be addressed to, without port; others are answered 400. "*" allows all. ' +
-              'The list is also the defence against DNS rebinding.',
+              'Host names, without port, that requests may name; others are answered 400. "*" allows all. ' +
+              'This list also protects against DNS rebinding.',
             default: DEFAULT_CONFIG.allowedHosts,
           })
           .optional(),
@@ -260,7 +266,7 @@ function schemaFor(
           .enum(['refuse', 'allow'], { error: 'expected "refuse" or "allow"' })
           .meta({
             description:
-              'Whether pages of other sites may send requests that could change something. "refuse" answers 403, unless ' +
+              'Whether pages of other sites may send requests that can change something. "refuse" answers 403, unless ' +
               'the plugin cors allows the origin of the page.',
             default: DEFAULT_CONFIG.crossSite,
           })
@@ -278,13 +284,13 @@ function schemaFor(
                   .record(z.string(), z.unknown(), {
                     error: 'expected an object with options of the adapter',
                   })
-                  .meta({ description: 'Options of the adapter; its own page names them.' })
+                  .meta({ description: 'Options of the adapter; the page of the adapter lists them.' })
                   .optional(),
               }),
             ],
             { error: adapterError },
           )
-          .meta({ description: 'Where entries are kept.', default: DEFAULT_CONFIG.storage })
+          .meta({ description: 'The store of the entries.', default: DEFAULT_CONFIG.storage })
           .optional(),
         plugins: z
           .array(
@@ -296,31 +302,32 @@ function schemaFor(
                 }),
                 options: z
                   .unknown()
-                  .meta({ description: 'Options of the plugin; its own page names them.' })
+                  .meta({ description: 'Options of the plugin; the page of the plugin lists them.' })
                   .optional(),
                 prefix: z
                   .string({ error: prefixError })
                   .refine(isPrefix, { error: prefixError })
                   .meta({
                     description:
-                      'Put before every pattern that the plugin claims; its hooks see only requests under it.',
+                      'A path prefix for every pattern of the plugin; its hooks see only requests under it.',
                   })
                   .optional(),
                 as: nameOf(asError)
-                  .meta({ description: 'Another name than its own, for a second one of the same plugin.' })
+                  .meta({ description: 'Another name for this plugin, to use the same plugin twice.' })
                   .optional(),
               }),
             ),
             { error: 'expected a list of plugins' },
           )
           .meta({
-            description: 'Set up in this order, except where a plugin needs another.',
+            description:
+              'The plugins, set up in this order, except that a plugin comes after the plugins that it needs.',
             default: DEFAULT_CONFIG.plugins,
           })
           .optional(),
         limits: z
           .strictObject(limits, { error: 'expected an object with limits' })
-          .meta({ description: 'Limits and deadlines. The defaults suit a server that faces strangers.' })
+          .meta({ description: 'Limits and deadlines. The defaults suit a server on a public network.' })
           .optional(),
         overload: overload.optional(),
       },

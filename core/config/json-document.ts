@@ -48,7 +48,7 @@ export function parseJson(
   const report: ReportRepeated = (key, earlier) => {
     const line = positionOf(lines, earlier.offset).split(':')[0];
     repeated.push(
-      `${at(key.offset)}: the key ${JSON.stringify(key.value)} stands twice, first on line ${line}`,
+      `${at(key.offset)}: the key ${JSON.stringify(key.value)} occurs twice, first on line ${line}`,
     );
   };
   const value = readValue(root, report);
@@ -157,14 +157,14 @@ function sentenceOf(text: string, error: ParseError | undefined): string {
       return 'a colon is missing between key and value';
     case 'CommaExpected':
       return /(?:^|[^\w.])-?0$/.test(text.slice(0, error.offset)) && /^\d/.test(found)
-        ? 'a number has no zeros in front'
+        ? 'a number must not begin with zeros'
         : 'a comma is missing';
     case 'CloseBraceExpected':
       return '"}" expected';
     case 'CloseBracketExpected':
       return '"]" expected';
     case 'EndOfFileExpected':
-      return 'something follows the end of the value';
+      return 'there is text after the end of the value';
     case 'InvalidCommentToken':
     case 'UnexpectedEndOfComment':
       return 'a comment is not closed with "*/"';
@@ -173,9 +173,9 @@ function sentenceOf(text: string, error: ParseError | undefined): string {
     case 'InvalidUnicode':
       return 'four hexadecimal digits are expected after "\\u"';
     case 'InvalidEscapeCharacter':
-      return 'a backslash is followed by something that is no escape; write a backslash as "\\\\"';
+      return 'a backslash does not begin a valid escape; write a backslash as "\\\\"';
     case 'InvalidCharacter':
-      return 'a control character stands in a string; write it as an escape such as "\\t"';
+      return 'a string contains a control character; write it as an escape such as "\\t"';
     default:
       return 'this is not JSON';
   }
@@ -183,9 +183,9 @@ function sentenceOf(text: string, error: ParseError | undefined): string {
 
 /** A word or sign that JSON has not: mostly a habit from another language. */
 function sentenceOfSymbol(found: string, rest: string): string {
-  if (/^['`\u2018-\u201f\u00ab]/.test(found)) return 'strings stand in double quotes';
+  if (/^['`\u2018-\u201f\u00ab]/.test(found)) return 'strings need double quotes';
   if (found.startsWith('#')) return 'a comment begins with "//"';
-  if (/^\s*:/.test(rest)) return `the key ${found} stands in double quotes: "${found}"`;
+  if (/^\s*:/.test(rest)) return `the key ${found} needs double quotes: "${found}"`;
   return `${visible(found)} is not a JSON value`;
 }
 

@@ -63,12 +63,12 @@ function socketsAtOdds(config: unknown): StandardIssue[] {
   return places.flatMap((place) => {
     const has = (key: string): boolean => valueAt(config, [...place, key]) !== undefined;
     if (!has('socket')) {
-      const message = 'is for a Unix socket; set "socket" too, or leave it out';
+      const message = 'is only for a Unix socket; set "socket" too, or remove it';
       return has('socketMode') ? [{ path: [...place, 'socketMode'], message }] : [];
     }
     return ['host', 'port', 'tls'].filter(has).map((key) => ({
       path: [...place, key],
-      message: `a Unix socket has no ${key}; leave out "${key}" or "socket"`,
+      message: `a Unix socket has no ${key}; remove "${key}" or "socket"`,
     }));
   });
 }
@@ -77,6 +77,6 @@ function limitsAtOdds(config: unknown): StandardIssue[] {
   return NOT_MORE_THAN.flatMap(([less, more]) => {
     const [part, all] = [valueAt(config, ['limits', less]), valueAt(config, ['limits', more])];
     if (typeof part !== 'number' || typeof all !== 'number' || part <= all) return [];
-    return [{ path: ['limits', less], message: `${part} is more than limits.${more}, which is ${all}` }];
+    return [{ path: ['limits', less], message: `${part} is greater than limits.${more}, which is ${all}` }];
   });
 }

@@ -40,7 +40,7 @@ export async function validateOptions(
     try {
       return await askSchema(schema, value);
     } catch (cause) {
-      const detail = `the schema of the options of the ${named} failed: ${reasonOf(cause)}. Fix it, or take it out of the configuration.`;
+      const detail = `the schema of the options of the ${named} failed: ${reasonOf(cause)}. Fix the schema, or remove the ${named} from the configuration.`;
       throw new JackfieldError(broken, detail, { cause });
     }
   };

@@ -4,50 +4,47 @@
  */
 import { Buffer } from 'node:buffer';
 import type { Limits } from '../config/limits.js';
-import { ERRORS, JackfieldError } from '../errors.js';
+import type { JackfieldError } from '../errors.js';
 import { abandon, type Streamed } from '../exchange/answer-source.js';
 import type { Exchange } from '../exchange/exchange.js';
 import { type Answer, errorAnswer, isExpected } from '../handlers/answer.js';
 import { deriveFields } from '../handlers/answer-fields.js';
-import { type AnswerTrailers, trailerText } from '../handlers/answer-trailers.js';
-import { logFields } from '../handlers/request-state.js';
+import type { AnswerTrailers } from '../handlers/answer-trailers.js';
 import type { HttpClock } from '../http/http-clock.js';
 import type { ResponseFraming } from '../http/response-head.js';
-import type { Log } from '../log.js';
 import { BodyWriter } from './body-writer.js';
-import { Collector } from './collector.js';
+import type { KeepAlive } from './keep-alive.js';
 import type { Outbox } from './outbox.js';
+import { Collector, PeerSink } from './sinks.js';
 
 /** What all senders of a server share. */
 export interface SenderServices {
   readonly limits: Limits;
   readonly clock: HttpClock;
-  readonly log: Log;
-  /** The field line that says how long a connection stays open; empty where there is nothing to say. */
+  /** The field line that says how long a connection stays open; empty if there is nothing to say. */
   readonly keepAliveLine: string;
 }
 
-/** What a sender tells its connection. */
 export interface SenderEvents {
-  /** The answer is in the outbox whole; `later` where that was not within the call of `send`. */
-  sent(exchange: Exchange, later: boolean): void;
-  /** The answer cannot be completed: only breaking the connection off keeps the client from taking it for whole. */
+  /** The answer is in the outbox whole, within the call of `send`. */
+  sent(exchange: Exchange): void;
+  /** The same, after the call of `send` returned. */
+  sentLater(exchange: Exchange): void;
+  /** The answer cannot be completed: the connection must be broken off, or the client takes what it has for whole. */
   broken(): void;
-  /** Whether nothing can be sent any more. */
-  readonly isGone: boolean;
 }
 
 export class AnswerSender {
   readonly #outbox: Outbox;
+  readonly #keepAlive: KeepAlive;
   readonly #services: SenderServices;
   readonly #events: SenderEvents;
-  /** The connection closes behind the answer under way, and its head says so. */
-  isLast = false;
-  /** The stream on its way; told when the peer is gone. */
+  /** The stream on its way; cancelled when the peer is gone. */
   #underWay: { cancel(): void } | undefined;
 
-  constructor(outbox: Outbox, services: SenderServices, events: SenderEvents) {
+  constructor(outbox: Outbox, keepAlive: KeepAlive, services: SenderServices, events: SenderEvents) {
     this.#outbox = outbox;
+    this.#keepAlive = keepAlive;
     this.#services = services;
     this.#events = events;
   }
@@ -58,10 +55,9 @@ export class AnswerSender {
       this.#sendInDialect(exchange, answer);
       return;
     }
-    const bodyless = head.method === 'HEAD' || answer.status === 204 || answer.status === 304;
     const { body } = answer;
-    if (bodyless || body === undefined || typeof body === 'string' || body instanceof Uint8Array) {
-      this.#sendWhole(exchange, answer, bodyless, false);
+    if (isWhole(body) || isBodyless(exchange, answer)) {
+      if (this.#sendWhole(exchange, answer)) this.#events.sent(exchange);
     } else this.#sendStream(exchange, answer, body, streamFraming(answer, head.minorVersion));
   }
 
@@ -78,79 +74,66 @@ export class AnswerSender {
     return isHead ? 0 : text.length;
   }
 
-  /** In place of an answer that would hand the connection over. @param why Absent where it is the plugin's own fault. */
-  notHandedOver(exchange: Exchange, why: 'SERVER_CLOSING' | 'PLUGIN_LEFT' | undefined): Answer {
-    if (why !== undefined) return errorAnswer(new JackfieldError(why));
-    const error = new JackfieldError(
-      'HANDLER_ANSWER_INVALID',
-      'It takes the connection over before the body of the request is there; read it first.',
-    );
-    this.blame(exchange, error);
-    return errorAnswer(error);
-  }
-
-  /** The head behind which the connection is somebody else's: it says nothing of a body or of staying open. */
-  sendHandOver(exchange: Exchange, { status, fields }: Answer): void {
-    exchange.headSent = true;
-    exchange.status = status;
-    // RFC 9110 §7.8: who asked for both is told to go on before it is told to switch.
-    if (exchange.request.head.section.expectsContinue && !exchange.continueSent)
+  /** The head after which the connection leaves HTTP: it says nothing of a body or of staying open. */
+  sendHandOver(exchange: Exchange, { status, code, fields }: Answer): void {
+    // RFC 9110 §7.8: a client that asked for both gets 100 before 101.
+    if (exchange.request.head.section.expectsContinue && !exchange.sentContinue)
       this.#outbox.text('HTTP/1.1 100 Continue\r\n\r\n');
+    exchange.beginHead(status, code, false);
     const { text } = fields;
     this.#outbox.text(text.opening(status, this.#services.clock.date) + text.ending('none', ''));
   }
 
-  /** The peer is gone: a stream that is on its way is let go. */
+  /** The peer is gone: a stream that is on its way is closed. */
   gone(): void {
     this.#underWay?.cancel();
     this.#underWay = undefined;
   }
 
   #head(exchange: Exchange, answer: Answer, framing: ResponseFraming): string {
-    exchange.headSent = true;
-    exchange.status = answer.status;
-    exchange.code = answer.code;
-    exchange.endLooksWhole = framing === 'close';
-    if (framing === 'close') this.isLast = true;
-    const isOld = exchange.request.head.minorVersion === 0;
-    if (typeof framing === 'number' && !this.isLast && !isOld)
-      return answer.fields.text.whole(
-        answer.status,
-        this.#services.clock.date,
-        framing,
-        this.#services.keepAliveLine,
-      );
-    const { keepAliveLine } = this.#services;
-    const keepsAlive = isOld || keepAliveLine !== '' ? 'keep-alive' : '';
+    this.#keepAlive.writing(framing);
+    exchange.beginHead(answer.status, answer.code, framing === 'close');
+    const { isLast } = this.#keepAlive;
+    const { clock, keepAliveLine } = this.#services;
     const { text } = answer.fields;
-    const opening = text.opening(answer.status, this.#services.clock.date);
-    if (this.isLast) return opening + text.ending(framing, 'close');
+    const isOld = exchange.request.head.minorVersion === 0;
+    if (typeof framing === 'number' && !isLast && !isOld)
+      return text.whole(answer.status, clock.date, framing, keepAliveLine);
+    const opening = text.opening(answer.status, clock.date);
+    if (isLast) return opening + text.ending(framing, 'close');
+    const keepsAlive = isOld || keepAliveLine !== '' ? 'keep-alive' : '';
     return opening + text.ending(framing, keepsAlive, keepAliveLine);
   }
 
-  #sendWhole(exchange: Exchange, answer: Answer, bodyless: boolean, later: boolean): void {
+  /** @returns whether all of it is in the outbox; if not, it goes on as a stream. */
+  #sendWhole(exchange: Exchange, answer: Answer): boolean {
     const { body, status } = answer;
-    // Without a body to send, the length is what GET's would have (RFC 9110 §8.6), as far as it is known.
-    const octets = bodyless ? (lengthOf(body) ?? answer.contentLength) : (lengthOf(body) ?? 0);
-    const framing = status === 204 || octets === undefined ? 'none' : octets;
-    if (bodyless || octets === undefined || octets === 0) {
-      if (bodyless) abandon(body);
-      this.#outbox.text(this.#head(exchange, answer, framing));
-    } else if (octets > this.#services.limits.maxBufferedOctets) {
+    if (isBodyless(exchange, answer)) {
+      abandon(body);
+      // The length that the answer to GET would have (RFC 9110 §8.6), if it is known.
+      const octets = status === 204 ? undefined : (lengthOf(body) ?? answer.contentLength);
+      this.#outbox.text(this.#head(exchange, answer, octets ?? 'none'));
+      return true;
+    }
+    const octets = lengthOf(body) ?? 0;
+    if (octets === 0 || body === undefined) {
+      this.#outbox.text(this.#head(exchange, answer, 0));
+      return true;
+    }
+    if (octets > this.#services.limits.maxBufferedOctets) {
       const whole = typeof body === 'string' ? Buffer.from(body) : (body as Uint8Array);
       this.#sendStream(exchange, answer, whole, octets);
-      return;
-    } else if (typeof body === 'string') {
-      // As many octets as characters: it is ASCII and the same in latin1.
-      const text = octets === body.length ? body : toLatin1(body);
-      exchange.contentOctets = octets;
-      this.#outbox.text(this.#head(exchange, answer, framing) + text);
-    } else {
-      this.#outbox.text(this.#head(exchange, answer, framing));
-      exchange.contentOctets = octets;
+      return false;
+    }
+    const head = this.#head(exchange, answer, octets);
+    exchange.wrote(octets);
+    // As many octets as characters: it is ASCII and the same in latin1.
+    if (typeof body === 'string') this.#outbox.text(head + (octets === body.length ? body : toLatin1(body)));
+    else {
+      this.#outbox.text(head);
       this.#outbox.octets(body as Uint8Array);
     }
-    this.#events.sent(exchange, later);
+    return true;
   }
 
   #sendStream(
@@ -159,33 +142,25 @@ export class AnswerSender {
     body: Streamed | Uint8Array,
     framing: ResponseFraming,
   ): void {
-    const trailers = framing === 'chunked' ? answer.trailers : undefined;
-    const told = trailers === undefined ? answer : withTrailerField(answer, trailers);
-    const writer = new BodyWriter({
-      sink: this.#outbox,
-      sent: (octets) => {
-        exchange.contentOctets += octets;
-      },
-      body,
-      sendHead: () => this.#outbox.text(this.#head(exchange, told, framing)),
-      chunked: framing === 'chunked',
-      trailers: trailers && (() => trailerText(trailers)),
-      contentLength: typeof framing === 'number' ? framing : answer.contentLength,
-      pieceOctets: this.#services.limits.maxBufferedOctets,
-      blame: (error) => this.blame(exchange, error),
-    });
+    const chunked = framing === 'chunked';
+    const trailers = chunked ? answer.trailers : undefined;
+    const announced = trailers === undefined ? answer : withTrailerField(answer, trailers);
+    const sink = new PeerSink(this.#outbox, exchange, () => this.#head(exchange, announced, framing));
+    const contentLength = typeof framing === 'number' ? framing : answer.contentLength;
+    const pieceOctets = this.#services.limits.maxBufferedOctets;
+    const writer = new BodyWriter(sink, { body, chunked, contentLength, trailers, pieceOctets });
     this.#run(exchange, writer, {
-      ended: () => this.#events.sent(exchange, true),
+      ended: () => this.#events.sentLater(exchange),
       failed: (error) => {
-        if (writer.headSent || !isExpected(error)) this.blame(exchange, error);
+        if (writer.hasBegun || !isExpected(error)) exchange.blame(error);
         // Without its end the message is incomplete and cannot be taken for whole (RFC 9112 §8).
-        if (writer.headSent) this.#events.broken();
-        else this.#replace(exchange, error);
+        if (writer.hasBegun) this.#events.broken();
+        else this.#replace(exchange, errorAnswer(error));
       },
     });
   }
 
-  /** Neither is called where the peer is gone before. */
+  /** Calls one of the two when the writer is done; none if the peer is gone before. */
   #run(
     exchange: Exchange,
     writer: BodyWriter,
@@ -204,93 +179,69 @@ export class AnswerSender {
         (error: unknown) => over(() => then.failed(error)),
       )
       .catch((error: unknown) => {
-        this.blame(exchange, error);
+        exchange.blame(error);
         this.#events.broken();
       });
   }
 
-  /** In place of an answer of which nothing was sent. */
-  #replace(exchange: Exchange, error: unknown): void {
-    const answer = errorAnswer(error);
-    this.isLast ||= answer.close;
-    this.#sendWhole(exchange, answer, exchange.request.head.method === 'HEAD', true);
+  /** Sends this in place of an answer of which nothing was sent. */
+  #replace(exchange: Exchange, answer: Answer): void {
+    this.#keepAlive.also(answer.close);
+    if (this.#sendWhole(exchange, answer)) this.#events.sentLater(exchange);
   }
 
   /** A dialect's answers have their length in front, so a stream is collected first. */
   #sendInDialect(exchange: Exchange, answer: Answer): void {
-    const { body } = answer;
-    if (body === undefined || typeof body === 'string' || body instanceof Uint8Array) {
-      this.#writeInDialect(exchange, answer, Buffer.from(body ?? ''), false);
+    const { body, contentLength } = answer;
+    if (isWhole(body)) {
+      this.#writeInDialect(exchange, answer, Buffer.from(body ?? ''));
+      this.#events.sent(exchange);
       return;
     }
-    const collector = new Collector();
-    const writer = new BodyWriter({
-      sink: collector,
-      body,
-      sendHead: () => {},
-      chunked: false,
-      contentLength: answer.contentLength,
-      pieceOctets: this.#services.limits.maxBufferedOctets,
-      blame: (error) => this.blame(exchange, error),
-    });
-    this.#run(exchange, writer, {
-      ended: () => this.#writeInDialect(exchange, answer, collector.whole, true),
+    const collector = new Collector(exchange);
+    const pieceOctets = this.#services.limits.maxBufferedOctets;
+    const writing = { body, chunked: false, contentLength, trailers: undefined, pieceOctets };
+    this.#run(exchange, new BodyWriter(collector, writing), {
+      ended: () => {
+        this.#writeInDialect(exchange, answer, collector.whole);
+        this.#events.sentLater(exchange);
+      },
       failed: (error) => {
-        this.blame(exchange, error);
+        exchange.blame(error);
         this.#events.broken();
       },
     });
   }
 
-  #writeInDialect(exchange: Exchange, answer: Answer, octets: Buffer, later: boolean): void {
+  #writeInDialect(exchange: Exchange, answer: Answer, octets: Buffer): void {
+    const { status, code, fields } = answer;
     const headers = new Map<string, string[]>();
-    const { raw } = answer.fields;
+    const { raw } = fields;
     for (let at = 0; at < raw.length; at += 2) {
       const name = raw[at]!.toLowerCase();
       headers.set(name, [...(headers.get(name) ?? []), raw[at + 1]!]);
     }
-    const told = { status: answer.status, headers, contentLength: octets.length, date: new Date() };
-    const written = exchange.request.head.claim!.write(told);
-    this.isLast ||= written.close;
-    exchange.status = answer.status;
-    exchange.code = answer.code;
-    if (written.withBody) exchange.contentOctets = octets.length;
+    const response = { status, headers, contentLength: octets.length, date: new Date() };
+    const written = exchange.request.head.claim!.write(response);
+    this.#keepAlive.also(written.close);
+    exchange.beginHead(status, code, false);
     this.#outbox.text(written.head);
-    if (written.withBody) this.#outbox.octets(octets);
-    this.#events.sent(exchange, later);
-  }
-
-  tellTimeout({ request }: Exchange): void {
-    const { handledBy, method, path } = request;
-    const { sentence } = ERRORS.HANDLER_TIMEOUT;
-    this.#services.log.error(
-      { plugin: handledBy, method, path, code: 'HANDLER_TIMEOUT', ...logFields.get(request) },
-      sentence,
-    );
-  }
-
-  /** The log names the plugin; the client gets its refusal. */
-  tellHooksLate({ request }: Exchange): void {
-    const { handledBy, method, path } = request;
-    this.#services.log.error(
-      { plugin: handledBy, method, path, ...logFields.get(request) },
-      'A hook took too long for a refusal by the server, which was sent without it.',
-    );
-  }
-
-  /** Tells the log of a fault that the client is not told. */
-  blame({ request, body }: Pick<Exchange, 'request' | 'body'>, error: unknown): void {
-    const { handledBy, dialect, method, path } = request;
-    // The body that this answer is made of was broken off by the client: the plugin has done nothing wrong.
-    const level = body?.failure !== undefined && error === body.failure ? 'debug' : 'error';
-    this.#services.log[level](
-      { plugin: handledBy, dialect, method, path, ...logFields.get(request), err: error },
-      'The answer of a plugin failed on its way.',
-    );
+    if (!written.withBody) return;
+    exchange.wrote(octets.length);
+    this.#outbox.octets(octets);
   }
 }
 
-/** Behind a body with Content-Length there is no place for trailers (RFC 9112 §7.1.2). */
+function isWhole(body: Answer['body']): body is string | Uint8Array | undefined {
+  return body === undefined || typeof body === 'string' || body instanceof Uint8Array;
+}
+
+/** No body follows the head, whatever the answer has (RFC 9112 §6.3). */
+function isBodyless({ request }: Exchange, { status }: Answer): boolean {
+  return request.head.method === 'HEAD' || status === 204 || status === 304;
+}
+
+/** Trailers need chunks: after a body with Content-Length there is no place for them (RFC 9112 §7.1.2). */
 function streamFraming({ contentLength, trailers }: Answer, minorVersion: 0 | 1): ResponseFraming {
   if (minorVersion === 1 && trailers !== undefined) return 'chunked';
   return contentLength ?? (minorVersion === 1 ? 'chunked' : 'close');

@@ -4,73 +4,82 @@
  */
 import { JackfieldError } from '../errors.js';
 import { type AnswerSource, HOLDS_HEAD, openSource, type Streamed } from '../exchange/answer-source.js';
-import type { Outbox } from './outbox.js';
+import { type AnswerTrailers, trailerText } from '../handlers/answer-trailers.js';
 
-/** Where the octets go. */
-export type Sink = Pick<Outbox, 'text' | 'octets' | 'isBlocked' | 'room' | 'flushSoon'>;
+/** Where an answer goes. */
+export interface BodySink {
+  /** Takes the head of the answer; once, before the first octet of the body, unless the source fails at once. */
+  begin(): void;
+  content(octets: Uint8Array): void;
+  /** What delimits the content, in latin1. */
+  text(text: string): void;
+  flushSoon(): void;
+  /** The peer has to take something before more may be sent. */
+  readonly isBlocked: boolean;
+  /** Resolves when there is room. */
+  room(): Promise<void>;
+  /** The source has failed while it was closed. */
+  blame(error: unknown): void;
+}
 
 export interface BodyWriting {
-  readonly sink: Sink;
   readonly body: Streamed | Uint8Array;
-  /** Sends the head; called once, before the first octet of the body, unless the source fails at once. */
-  readonly sendHead: () => void;
-  /** Told of octets of content that the sink was given. */
-  readonly sent?: (octets: number) => void;
   readonly chunked: boolean;
   /** What Content-Length promised. */
   readonly contentLength: number | undefined;
-  /** The field lines behind a chunked body, once that has ended. */
-  readonly trailers?: (() => Promise<string>) | undefined;
+  /** The fields after a chunked body. */
+  readonly trailers: AnswerTrailers | undefined;
   /** Octets of one write. */
   readonly pieceOctets: number;
-  /** Told where the source fails at being let go. */
-  readonly blame: (error: unknown) => void;
 }
 
 export class BodyWriter {
+  readonly #sink: BodySink;
   readonly #writing: BodyWriting;
-  /** Until it comes to an end of its own, or is cancelled. */
+  /** Until it ends by itself, or is cancelled. */
   #source: AnswerSource | undefined;
-  #headSent = false;
+  #hasBegun = false;
   #isCancelled = false;
 
-  constructor(writing: BodyWriting) {
+  constructor(sink: BodySink, writing: BodyWriting) {
+    this.#sink = sink;
     this.#writing = writing;
   }
 
-  /** Whether the client has seen the head, so that the answer cannot be replaced any more. */
-  get headSent(): boolean {
-    return this.#headSent;
+  /** The sink has the head, so the answer cannot be replaced any more. */
+  get hasBegun(): boolean {
+    return this.#hasBegun;
   }
 
   /**
    * Resolves when everything is in the sink, or soon after `cancel`.
-   * @throws what the source throws, or HANDLER_ANSWER_INVALID where it has more or less than it promised.
+   * @throws what the source throws, or HANDLER_ANSWER_INVALID if it has more or less than it promised.
    */
   async run(): Promise<void> {
     // A source that fails at once can still be answered 500; one that is slow to begin does not hold the head back.
     const { body, pieceOctets } = this.#writing;
-    const soon = HOLDS_HEAD in body ? undefined : setImmediate(() => this.#sendHead());
+    const soon = HOLDS_HEAD in body ? undefined : setImmediate(() => this.#begin());
     try {
       this.#source = openSource(body instanceof Uint8Array ? pieces(body, pieceOctets) : body);
       await this.#pass(this.#source);
     } catch (error) {
       if (this.#isCancelled) return;
-      this.#letGo();
+      this.#closeSource();
       throw error;
     } finally {
       clearImmediate(soon);
     }
   }
 
-  /** Nobody wants the rest: the peer is gone. */
+  /** The peer is gone: nobody reads the rest. */
   cancel(): void {
     this.#isCancelled = true;
-    this.#letGo();
+    this.#closeSource();
   }
 
   async #pass(source: AnswerSource): Promise<void> {
-    const { sink, chunked, contentLength, pieceOctets } = this.#writing;
+    const sink = this.#sink;
+    const { chunked, contentLength, trailers, pieceOctets } = this.#writing;
     let sent = 0;
     for (;;) {
       const { done, value } = await this.#next(source);
@@ -80,13 +89,11 @@ export class BodyWriter {
       sent += octets.length;
       if (contentLength !== undefined && sent > contentLength) break;
       if (octets.length === 0) continue; // an empty chunk would end the body
-      this.#sendHead();
+      this.#begin();
       if (chunked) sink.text(`${octets.length.toString(16)}\r\n`);
-      // In pieces, so that a peer that takes a large part slowly is seen to take it.
+      // In pieces, so that the write deadline sees that a slow peer takes a large part.
       for (let at = 0; at < octets.length; at += pieceOctets) {
-        const piece = octets.length <= pieceOctets ? octets : octets.subarray(at, at + pieceOctets);
-        sink.octets(piece);
-        this.#writing.sent?.(piece.length);
+        sink.content(octets.length <= pieceOctets ? octets : octets.subarray(at, at + pieceOctets));
         if (!sink.isBlocked) continue;
         await sink.room();
         if (this.#isCancelled) return;
@@ -95,13 +102,13 @@ export class BodyWriter {
       sink.flushSoon();
     }
     if (contentLength !== undefined && sent !== contentLength) {
-      const detail = `Its Content-Length is ${contentLength}, its body has ${sent} octets or more.`;
+      const detail = `Its Content-Length is ${contentLength}, but its body has ${sent} octets or more.`;
       throw new JackfieldError('HANDLER_ANSWER_INVALID', detail);
     }
-    this.#sendHead();
+    this.#begin();
     if (!chunked) return;
-    const trailers = (await this.#writing.trailers?.()) ?? '';
-    if (!this.#isCancelled) sink.text(`0\r\n${trailers}\r\n`);
+    const text = trailers === undefined ? '' : await trailerText(trailers);
+    if (!this.#isCancelled) sink.text(`0\r\n${text}\r\n`);
   }
 
   async #next(source: AnswerSource): Promise<IteratorResult<unknown>> {
@@ -115,18 +122,18 @@ export class BodyWriter {
     }
   }
 
-  #sendHead(): void {
-    if (this.#headSent || this.#isCancelled) return;
-    this.#headSent = true;
-    this.#writing.sendHead();
-    this.#writing.sink.flushSoon();
+  #begin(): void {
+    if (this.#hasBegun || this.#isCancelled) return;
+    this.#hasBegun = true;
+    this.#sink.begin();
+    this.#sink.flushSoon();
   }
 
-  #letGo(): void {
+  #closeSource(): void {
     const source = this.#source;
     this.#source = undefined;
     // Not waited for: a generator that hangs would keep the connection.
-    source?.cancel().catch(this.#writing.blame);
+    source?.cancel().catch((error: unknown) => this.#sink.blame(error));
   }
 }
 
@@ -139,6 +146,6 @@ function toOctets(part: unknown): Uint8Array {
   if (typeof part === 'string') return Buffer.from(part);
   throw new JackfieldError(
     'HANDLER_ANSWER_INVALID',
-    `Its stream gave ${typeof part}; it may give strings and bytes.`,
+    `Its stream returned ${typeof part}; only strings and bytes are allowed.`,
   );
 }

@@ -1,19 +1,16 @@
 /** Which deadline of a connection is over, by where it stands. */
 import type { Limits } from '../config/limits.js';
-import { PHASE, type Phase } from './phases.js';
-import type { ServedExchange } from './served-exchange.js';
+import type { Exchange } from '../exchange/exchange.js';
+import { PHASE } from './phases.js';
+import type { Standing } from './standing.js';
 
-/** Where a connection stands. Times in milliseconds. */
-export interface Standing {
-  readonly phase: Phase;
-  readonly inPhase: number;
-  /** Since the first octet of the request under way came. */
-  readonly inRequest: number;
-  /** Since the peer has taken nothing; 0 while it keeps up. */
-  readonly blocked: number;
-  readonly isBlocked: boolean;
+/** What deadlines depend on beside the phase. */
+export interface UnderWay {
+  readonly exchange: Exchange | undefined;
+  /** Octets of a request were received, and more of it must come. */
   readonly midRequest: boolean;
-  readonly exchange: ServedExchange | undefined;
+  /** The peer has not taken all that was sent. */
+  readonly isBlocked: boolean;
 }
 
 /**
@@ -35,40 +32,45 @@ const REFUSAL_HOOKS_MS = 1_000;
 /** How long a closing connection still reads, so that the last answer is not lost to a reset (RFC 9112 §9.6). */
 export const LINGER_MS = 2_000;
 
-export function dueNow(limits: Limits, standing: Standing): Due | undefined {
-  const { phase, inPhase, inRequest, blocked, isBlocked, midRequest } = standing;
-  if (blocked > limits.writeTimeoutMs) return 'break-off';
-  switch (phase) {
+/** @param now Milliseconds, on the clock of `standing`. */
+export function dueNow(limits: Limits, standing: Standing, under: UnderWay, now: number): Due | undefined {
+  const inPhase = standing.inPhase(now);
+  if (standing.blocked(now) > limits.writeTimeoutMs) return 'break-off';
+  switch (standing.phase) {
     case PHASE.idle:
       if (inPhase > limits.idleTimeoutMs) return 'close';
       return inPhase > REST_AFTER_MS ? 'rest' : undefined;
     case PHASE.reading:
-      if (!midRequest) return inPhase > limits.idleTimeoutMs ? 'close' : undefined;
-      return inRequest > limits.headerTimeoutMs ? 'REQUEST_TIMEOUT' : undefined;
+      if (!under.midRequest) return inPhase > limits.idleTimeoutMs ? 'close' : undefined;
+      return standing.inRequest(now) > limits.headerTimeoutMs ? 'REQUEST_TIMEOUT' : undefined;
     case PHASE.handling:
-      return dueOfHandler(limits, standing);
+      return under.exchange && dueOfHandler(limits, under.exchange, inPhase, standing.inRequest(now));
     case PHASE.writing:
-      return dueOfBody(limits, standing);
+      return under.exchange && dueOfBody(limits, under.exchange, standing.inRequest(now));
     case PHASE.draining:
-      // As long as the last answer is on its way it is the write deadline that counts.
-      return inPhase > LINGER_MS && !isBlocked ? 'break-off' : undefined;
+      // While the last answer is on its way, the write deadline counts.
+      return inPhase > LINGER_MS && !under.isBlocked ? 'break-off' : undefined;
     default:
       return undefined;
   }
 }
 
-function dueOfHandler(limits: Limits, { exchange, inPhase, inRequest }: Standing): Due | undefined {
-  if (exchange === undefined) return undefined;
-  if (exchange.refusal !== undefined) return inPhase > REFUSAL_HOOKS_MS ? 'send-refusal' : undefined;
-  // While the body is still on its way its sender is waited for, not the handler, unless the handler holds it up.
-  if (!exchange.received && exchange.body?.isFull !== true)
+function dueOfHandler(
+  limits: Limits,
+  exchange: Exchange,
+  inPhase: number,
+  inRequest: number,
+): Due | undefined {
+  if (exchange.isRefused) return inPhase > REFUSAL_HOOKS_MS ? 'send-refusal' : undefined;
+  // While the body is on its way, its sender is waited for and not the handler, unless the handler holds it up.
+  if (!exchange.isReceived && exchange.body?.isFull !== true)
     return inRequest > limits.requestTimeoutMs ? 'REQUEST_TIMEOUT' : undefined;
   return inPhase > limits.handlerTimeoutMs ? 'HANDLER_TIMEOUT' : undefined;
 }
 
 /** The answer is chosen, and the rest of the request does not come. */
-function dueOfBody(limits: Limits, { exchange, inRequest }: Standing): Due | undefined {
-  if (exchange === undefined || exchange.received || inRequest <= limits.requestTimeoutMs) return undefined;
-  if (exchange.sent) return 'close';
+function dueOfBody(limits: Limits, exchange: Exchange, inRequest: number): Due | undefined {
+  if (exchange.isReceived || inRequest <= limits.requestTimeoutMs) return undefined;
+  if (exchange.isWritten) return 'close';
   return exchange.body?.isAwaited === true ? 'REQUEST_TIMEOUT' : undefined;
 }

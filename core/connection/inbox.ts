@@ -2,7 +2,8 @@
  * What a connection has received and not worked on yet: what its parser holds, and behind that what came while it could
  * not be read. The counterpart of the outbox.
  */
-import type { RequestParser } from '../http/parser.js';
+import type { RequestBody } from '../exchange/request-body.js';
+import type { ParserEvent, RequestParser } from '../http/parser.js';
 
 const NO_OCTETS = Buffer.alloc(0);
 
@@ -12,6 +13,7 @@ export class Inbox {
   #backlogOctets = 0;
   /** What the parser reads is overwritten by the next read of any connection. */
   #isShared = false;
+  #peerEnded = false;
 
   constructor(parser: RequestParser) {
     this.#parser = parser;
@@ -20,6 +22,20 @@ export class Inbox {
   /** Whether something was received that was not worked on yet. */
   get hasMore(): boolean {
     return this.#backlog.length > 0 || this.#parser.hasUnread;
+  }
+
+  /** The peer has ended its direction; what it sent before may still have to be worked on. */
+  end(): void {
+    this.#peerEnded = true;
+  }
+
+  get peerEnded(): boolean {
+    return this.#peerEnded;
+  }
+
+  /** The peer has ended its direction, and everything that it sent was worked on. */
+  get isAtEnd(): boolean {
+    return this.#peerEnded && !this.hasMore;
   }
 
   /** Octets that wait behind what the parser holds. */
@@ -61,6 +77,19 @@ export class Inbox {
   /** The run of body octets that the parser tells of, to be kept. */
   get data(): Buffer {
     return this.#isShared ? Buffer.from(this.#parser.data) : this.#parser.data;
+  }
+
+  /**
+   * Reads what is here of a body, at most as much as may wait. What is not wanted any more is dropped.
+   * @returns `data` if there is more than may wait, otherwise the first event that is not `data`.
+   */
+  readBody(body: RequestBody | undefined): ParserEvent {
+    for (;;) {
+      const event = this.#parser.next();
+      if (event !== 'data') return event;
+      body?.push(this.data);
+      if (body?.isFull === true && this.#parser.hasUnread) return event;
+    }
   }
 
   /** Everything that was not read, which is nobody else's from now on. */

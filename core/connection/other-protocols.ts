@@ -10,19 +10,19 @@ type Seen = 'http-on-tls' | 'not-tls' | OtherProtocol;
 const SENTENCES: Readonly<Record<Seen, string>> = {
   'proxy-protocol':
     'A peer sent a PROXY protocol header and was refused: jackfield does not read the PROXY protocol yet. ' +
-    'Turn it off for this address in the balancer, and let the balancer send Forwarded or X-Forwarded-For (trustedProxies).',
+    'Switch it off for this address in the load balancer, and let the load balancer send Forwarded or X-Forwarded-For (trustedProxies).',
   tls:
     'A peer began a TLS handshake on an address without "tls" and was refused. ' +
     'Use http:// for this address, or give it "tls" in "listen".',
   http2:
-    'A peer sent the HTTP/2 preface and was refused: only HTTP/1.0 and HTTP/1.1 are spoken here. ' +
-    'Let the client or the balancer use HTTP/1.1 for this address.',
+    'A peer sent the HTTP/2 preface and was refused: this server speaks only HTTP/1.0 and HTTP/1.1. ' +
+    'Let the client or the load balancer use HTTP/1.1 for this address.',
   'http-on-tls':
     'A peer sent plain HTTP to an address with "tls", and the connection was closed. ' +
-    'Use https:// for this address, or take "tls" from it in "listen".',
+    'Use https:// for this address, or remove its "tls" in "listen".',
   'not-tls':
-    'A peer sent something other than TLS to an address with "tls", and the connection was closed. ' +
-    'If a balancer sends a PROXY protocol header, turn that off for this address: jackfield does not read the PROXY protocol yet. ' +
+    'A peer sent data that is not TLS to an address with "tls", and the connection was closed. ' +
+    'If a load balancer sends a PROXY protocol header, switch that off for this address: jackfield does not read the PROXY protocol yet. ' +
     'If a client speaks plain HTTP, use https://.',
 };
 

@@ -29,7 +29,7 @@ export class Overload {
     this.#limits = limits;
     this.#clock = clock;
     this.#due = clock() + SAMPLE_MS;
-    this.#refusals = new CountedWarning(log, 'Requests were turned away: the server is overloaded.');
+    this.#refusals = new CountedWarning(log, 'Requests were refused: the server is overloaded.');
     const { status, sentence } = ERRORS.OVERLOADED;
     const fields = { 'Retry-After': String(limits.retryAfterSeconds) };
     this.#answer = errorAnswer(new HttpError(status, sentence, fields, 'OVERLOADED'));

@@ -2,6 +2,8 @@
  * Where a connection stands, and where it may go from there. Each phase is a bit, so that a transition is checked with
  * one operation: it happens several times per request.
  */
+import { followers, type Transitions } from '../exchange/states.js';
+
 export const PHASE = {
   /** Between requests, nothing received. */
   idle: 1,
@@ -22,7 +24,7 @@ export type PhaseName = keyof typeof PHASE;
 export type Phase = (typeof PHASE)[PhaseName];
 
 /** From each phase to those that may follow it. */
-export const TRANSITIONS: { readonly [From in PhaseName]: readonly PhaseName[] } = {
+export const TRANSITIONS: Transitions<PhaseName> = {
   idle: ['reading', 'handling', 'draining', 'closed'],
   reading: ['idle', 'handling', 'draining', 'closed'],
   handling: ['writing', 'taken', 'draining', 'closed'],
@@ -32,18 +34,19 @@ export const TRANSITIONS: { readonly [From in PhaseName]: readonly PhaseName[] }
   taken: ['closed'],
 };
 
-const NAMES = Object.keys(PHASE) as PhaseName[];
-
-/** By the number of the phase: the bits of those that may follow. */
-const FOLLOWING = new Uint8Array(PHASE.taken + 1);
-for (const from of NAMES) {
-  for (const to of TRANSITIONS[from]) FOLLOWING[PHASE[from]]! |= PHASE[to];
-}
+const FOLLOWING = followers(PHASE, TRANSITIONS);
+const SERVING = PHASE.idle | PHASE.reading | PHASE.handling | PHASE.writing;
 
 export function mayFollow(from: Phase, to: Phase): boolean {
   return (FOLLOWING[from]! & to) !== 0;
 }
 
+/** Whether requests are read and answered. */
+export function isServing(phase: Phase): boolean {
+  return (phase & SERVING) !== 0;
+}
+
 export function phaseName(phase: Phase): PhaseName {
-  return NAMES.find((name) => PHASE[name] === phase)!;
+  const names = Object.keys(PHASE) as PhaseName[]; // the keys of the table
+  return names.find((name) => PHASE[name] === phase)!;
 }

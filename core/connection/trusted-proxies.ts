@@ -84,7 +84,7 @@ export class TrustedProxies {
     this.#hasWarned = true;
     this.#log.warn(
       { proxy: address === '' ? 'unix' : address },
-      'A proxy of "trustedProxies" sent a request that names no client; the address of such clients is "unknown". Have ' +
+      'A proxy in "trustedProxies" sent a request without the address of its client; that address is then "unknown". Let ' +
         'the proxy set X-Forwarded-For or Forwarded: docs/transports.md shows how.',
     );
   }

@@ -46,7 +46,8 @@ export class ExchangeRequest implements Request {
   /** Filled in when the registry has found a handler. */
   params: Params = NO_PARAMS;
   readonly #origin: Origin;
-  readonly #method: string | undefined;
+  /** In place of the head's, if the request was forwarded under another method. */
+  #method: string | undefined;
   readonly #body: RequestBody | undefined;
   readonly #informer: Informer | undefined;
   #aborts: Aborts | undefined;
@@ -55,23 +56,14 @@ export class ExchangeRequest implements Request {
   #headers: Readonly<Record<string, string | undefined>> | undefined;
 
   /**
-   * @param body Absent where the request has none.
-   * @param method In place of the head's: how a request is forwarded under another method.
+   * @param body Absent if the request has none.
+   * @param informer Absent if nothing can be sent ahead of an answer.
    */
-  constructor(
-    head: RequestHead,
-    origin: Origin,
-    body?: RequestBody,
-    informer?: Informer,
-    aborts?: Aborts,
-    method?: string,
-  ) {
+  constructor(head: RequestHead, origin: Origin, body?: RequestBody, informer?: Informer) {
     this.head = head;
     this.#origin = origin;
     this.#body = body;
     this.#informer = informer;
-    this.#aborts = aborts;
-    this.#method = method;
   }
 
   get method(): string {
@@ -163,17 +155,12 @@ export class ExchangeRequest implements Request {
     this.#aborts.ended.abort(new JackfieldError('CONNECTION_LOST'));
   }
 
-  /** The same request under another method. Its body is one and the same: whoever reads it first has it. */
+  /** The same request under another method. Both have one body, which can be read once. */
   withMethod(method: string): ExchangeRequest {
     this.#aborts ??= new Aborts();
-    const other = new ExchangeRequest(
-      this.head,
-      this.#origin,
-      this.#body,
-      this.#informer,
-      this.#aborts,
-      method,
-    );
+    const other = new ExchangeRequest(this.head, this.#origin, this.#body, this.#informer);
+    other.#aborts = this.#aborts;
+    other.#method = method;
     other.forwarder = this.forwarder;
     return other;
   }

@@ -149,8 +149,8 @@ async function whyUnknown(
   const meant = isFileHere ? `./${reference}` : didYouMean(reference, builtIn);
   const suggestion = meant === undefined ? '' : ` Did you mean "${meant}"?`;
   const packages = `no package ${prefixed(kind, reference)} or ${reference} is installed in ${folder} or above it`;
-  const rest = wellNamed ? packages : 'a file is named with ./ in front';
-  return `${named}.${suggestion} Built in are ${builtIn.sort().join(', ')}; ${rest}.`;
+  const rest = wellNamed ? packages : 'a path to a file begins with ./';
+  return `${named}.${suggestion} Built-in names: ${builtIn.sort().join(', ')}; ${rest}.`;
 }
 
 let told: Promise<{ version?: string }> | undefined;
@@ -187,18 +187,18 @@ async function whyUnloadable(file: string, named: string, cause: unknown): Promi
   }
   if (codeOf(cause) === 'ERR_UNKNOWN_FILE_EXTENSION' && /\.[cm]?ts$/.test(file)) {
     return (
-      `${named} is TypeScript, which this Node (${process.versions.node}) does not import; Node 22.18 and later do. ` +
-      'Update Node, or compile the file and name the JavaScript.'
+      `${named} is TypeScript, which this Node (${process.versions.node}) cannot import; Node 22.18 and later can. ` +
+      'Update Node, or compile the file and name the JavaScript file.'
     );
   }
   const reason = reasonOf(cause);
   const place = cause instanceof SyntaxError ? await syntaxPlace(file, cause) : undefined;
-  if (place !== undefined) return `${named} has a mistake in its syntax at ${place}: ${reason}`;
+  if (place !== undefined) return `${named} has a syntax error at ${place}: ${reason}`;
   if (cause instanceof SyntaxError && MODULE_SYNTAX.test(reason) && /\.[jt]s$/.test(file)) {
     const other = basename(file).replace(/(?=.s$)/, 'm');
     return (
-      `${named} is written as an ES module, and Node reads it as CommonJS, because of the nearest ` +
-      `package.json. Put "type": "module" into that, or call the file ${other}.`
+      `${named} is an ES module, but Node reads it as CommonJS, because of the nearest ` +
+      `package.json. Put "type": "module" into it, or rename the file to ${other}.`
     );
   }
   return `${named}${thrownAt(cause, file) || `, imported from ${file}`}: ${reason}`;

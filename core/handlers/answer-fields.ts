@@ -133,10 +133,10 @@ function toValidators(
   const lastModified = modified === undefined ? undefined : parseHttpDate(modified);
   if (from !== 'lenient') {
     if (etag !== undefined && !isTag && !holds(from, 'etag', etag))
-      throw invalid(`Its ETag is ${etag}; an entity tag stands in quotes (RFC 9110 §8.8.3).`);
+      throw invalid(`Its ETag is ${etag}; an entity tag needs quotes (RFC 9110 §8.8.3).`);
     if (modified !== undefined && lastModified === undefined && !holds(from, 'last-modified', modified))
       throw invalid(
-        `Its Last-Modified is ${modified}, which is no date as of toUTCString() (RFC 9110 §5.6.7).`,
+        `Its Last-Modified is ${modified}, which is not a date in the form of toUTCString() (RFC 9110 §5.6.7).`,
       );
   }
   return isTag || lastModified !== undefined ? { etag: isTag ? etag : undefined, lastModified } : undefined;
@@ -216,7 +216,8 @@ export function checkField(name: string, value: unknown): string {
   return lower;
 }
 
-function lowerName(name: string): string {
+/** Errors: HANDLER_ANSWER_INVALID, if it is not a token or belongs to the connection. */
+export function lowerName(name: string): string {
   return NAMES.get(name) ?? checkName(name);
 }
 
@@ -237,7 +238,7 @@ function checkName(name: string): string {
   if (!isToken(name)) throw invalid(`Its field name ${JSON.stringify(name)} is not a token (RFC 9110 §5.1).`);
   const lower = name.toLowerCase();
   if (lower === 'transfer-encoding' || lower === 'trailer' || lower === 'keep-alive') {
-    throw invalid(`It sets ${name}, which is the connection's own.`);
+    throw invalid(`It sets ${name}, which only the server may set.`);
   }
   // A copy, since a name that was cut from a message would keep all of it.
   if (NAMES.size < MAX_NAMES) NAMES.set(Buffer.from(name, 'latin1').toString('latin1'), lower);
@@ -254,7 +255,9 @@ function checkConnection(value: string): boolean {
 
 function checkUpgrade(value: string): true {
   if (!isProtocolList(value))
-    throw invalid(`Its Upgrade field is ${JSON.stringify(value)}; it lists protocols (RFC 9110 §7.8).`);
+    throw invalid(
+      `Its Upgrade field is ${JSON.stringify(value)}, which is not a list of protocols (RFC 9110 §7.8).`,
+    );
   return true;
 }
 

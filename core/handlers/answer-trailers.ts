@@ -51,7 +51,7 @@ export function toTrailers(given: unknown): AnswerTrailers {
 export async function trailerText({ given }: AnswerTrailers): Promise<string> {
   const record: unknown = typeof given === 'function' ? await given() : given;
   if (typeof record !== 'object' || record === null)
-    throw invalid('Its trailers are no object of names and values.');
+    throw invalid('Its trailers are not an object of names and values.');
   const raw: string[] = [];
   for (const [name, value] of Object.entries(lastSpellings(record as Record<string, unknown>))) {
     const told: unknown = typeof value === 'function' ? await value() : value;
@@ -64,5 +64,5 @@ export async function trailerText({ given }: AnswerTrailers): Promise<string> {
 
 function checkTrailer(name: string, value: unknown): void {
   if (FORBIDDEN.has(checkField(name, value)))
-    throw invalid(`The field ${name} has no place behind a body (RFC 9110 §6.5.1).`);
+    throw invalid(`The field ${name} is not allowed in a trailer section (RFC 9110 §6.5.1).`);
 }

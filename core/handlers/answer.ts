@@ -3,7 +3,7 @@
  * values cannot inject lines, framing fields stay the core's own, a status is one.
  */
 
-import type { ResponseBody, ResponseParts, ResponseValue } from '../api/answer.js';
+import type { ResponseBody, ResponseParts, ResponseValue, ShownResponse } from '../api/answer.js';
 import { ERRORS, type ErrorCode, JackfieldError } from '../errors.js';
 import { abandon, expectErrors, isTaken } from '../exchange/answer-source.js';
 import { strangeSentence } from '../known-members.js';
@@ -67,10 +67,10 @@ export function toAnswer(value: ResponseValue, before?: Answer): Answer {
     return { status: 200, fields: OCTET_FIELDS, body, contentLength: undefined, close: false };
   }
   if (typeof value !== 'object' || value === null) {
-    const hint = value === undefined ? ' Return { status: 204 } where there is nothing to say.' : '';
+    const hint = value === undefined ? ' Return { status: 204 } for an answer without content.' : '';
     throw invalid(`It returned ${String(value)}.${hint}`);
   }
-  if (Array.isArray(value)) throw invalid('It returned a list. For JSON return { json: … }.');
+  if (Array.isArray(value)) throw invalid('It returned an array. For JSON return { json: … }.');
   return isWebResponse(value) ? fromWebResponse(value) : fromParts(value, before);
 }
 
@@ -97,10 +97,7 @@ const PARTS = ['status', 'headers', 'body', 'json', 'trailers', 'takeOver'];
 /** @param name A member that answers do not have. */
 function strangeAnswer(parts: object, name?: string): JackfieldError {
   if (parts instanceof Error)
-    return invalid(
-      `It returned an error instead of throwing it: throw it. The error: ${parts.message}`,
-      parts,
-    );
+    return invalid(`It returned an error; throw the error instead. The error: ${parts.message}`, parts);
   if (name !== undefined)
     return invalid(`${strangeSentence(name, PARTS, 'An answer')} For JSON return { json: … }.`);
   const tag = Object.prototype.toString.call(parts).slice('[object '.length, -1);
@@ -164,7 +161,7 @@ function defaultType({ body, json }: ResponseParts): string | undefined {
 function fromWebResponse(response: Response): Answer {
   if (response.type === 'error')
     throw invalid('It returned Response.error(), which has no status. Throw an HttpError.');
-  if (response.bodyUsed) throw invalid('The body of its Response was read already.');
+  if (response.bodyUsed) throw invalid('The body of its Response has already been read.');
   return checked(response.status, endToEndHeaders(response), response.body ?? undefined, undefined);
 }
 
@@ -195,7 +192,7 @@ function checked(
   }
   const fields = checkedFields(headers, type, before);
   if (status === 426 && !fields.raw.some((name, at) => at % 2 === 0 && name.toLowerCase() === 'upgrade')) {
-    throw invalid('A 426 answer names in its Upgrade field what it wants (RFC 9110 §15.5.22).');
+    throw invalid('A 426 answer needs an Upgrade field with the required protocol (RFC 9110 §15.5.22).');
   }
   const contentLength =
     fields.contentLength === undefined ? undefined : checkLength(fields.contentLength, content);
@@ -205,8 +202,8 @@ function checked(
 function checkBody(body: unknown): ResponseBody | undefined {
   if (body === undefined || typeof body === 'string' || body instanceof Uint8Array) return body;
   if (!isAsyncIterable(body))
-    throw invalid('Its body is no string, bytes or stream. For JSON return { json: … }.');
-  if (isTaken(body)) throw invalid('Its body is a stream that somebody else is reading.');
+    throw invalid('Its body is not a string, bytes or a stream. For JSON return { json: … }.');
+  if (isTaken(body)) throw invalid('Its body is a stream that other code is reading.');
   expectErrors(body);
   return body;
 }
@@ -217,7 +214,7 @@ function checkLength(value: string, body: unknown): number {
   const actual =
     typeof body === 'string' ? Buffer.byteLength(body) : body instanceof Uint8Array ? body.length : undefined;
   if (actual !== undefined && actual !== length) {
-    throw invalid(`Its Content-Length is ${length}, its body has ${actual} octets.`);
+    throw invalid(`Its Content-Length is ${length}, but its body has ${actual} octets.`);
   }
   return length;
 }
@@ -288,8 +285,8 @@ export function replaceAnswer(before: Answer, by: Answer): Answer {
   return withCode({ ...by, contentLength, close: by.close || before.close }, before.code);
 }
 
-/** The parts that a response hook is shown. */
-export function toParts({ status, fields: { raw }, body, handOver, trailers }: Answer): ResponseParts {
+/** What a response hook is shown. */
+export function toParts({ status, fields: { raw }, body, handOver, trailers }: Answer): ShownResponse {
   const headers: Record<string, string | string[]> = Object.create(null);
   for (let at = 0; at < raw.length; at += 2) {
     const name = raw[at]!.toLowerCase();

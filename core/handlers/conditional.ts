@@ -83,9 +83,9 @@ export function precondition(request: Request, current?: CurrentState): boolean 
   if (current !== undefined) mustKnow(current, ['etag', 'lastModified'], 'The state of a resource');
   const { etag, lastModified } = current ?? {};
   if (lastModified !== undefined && !(lastModified instanceof Date))
-    throw new TypeError('lastModified of the state of a resource is a Date.');
+    throw new TypeError('lastModified of the state of a resource must be a Date.');
   if (etag !== undefined && !isEntityTag(etag))
-    throw new TypeError(`An entity tag stands in quotes, as "1" or W/"1"; this one is ${etag}.`);
+    throw new TypeError(`An entity tag needs quotes, as "1" or W/"1"; this one is ${etag}.`);
   const validators = current === undefined ? undefined : { etag, lastModified: lastModified?.getTime() };
   const isRead = request.method === 'GET' || request.method === 'HEAD';
   // A dialect knows no conditions.

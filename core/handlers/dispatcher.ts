@@ -1,65 +1,39 @@
 /**
  * From a request to its answer: host check → hooks → registry → handler → check of what it returned.
  *
- * Law of this file: `dispatch` never throws and never rejects. Whatever a plugin does, an answer comes of it, and what
- * a plugin did wrong is in the log under its name.
+ * Law of this file: `dispatch` never throws and never rejects. Whatever a plugin does, it still produces an
+ * answer, and the log names the plugin that did something wrong. `hooks.ts` runs the hooks.
  */
 
 import type { ResponseValue } from '../api/answer.js';
-import type { Hooks, Unread } from '../api/plugin.js';
-import type { Request } from '../api/request.js';
-import { JackfieldError } from '../errors.js';
-import { abandon, abandonFaulty } from '../exchange/answer-source.js';
+import type { Unread } from '../api/plugin.js';
+import { type ErrorCode, JackfieldError } from '../errors.js';
 import type { Dispatching, Exchange } from '../exchange/exchange.js';
 import type { ExchangeRequest, Forwarder } from '../exchange/exchange-request.js';
 import type { TakenConnections } from '../exchange/taken-connections.js';
 import type { ClaimedHead, Dialect, DialectContext, RefusedHead } from '../http/dialect.js';
 import type { RequestHead } from '../http/request-head.js';
 import type { Log } from '../log.js';
-import type { MaybePromise } from '../maybe-promise.js';
+import { isPromise, type MaybePromise } from '../maybe-promise.js';
 import type { AllowedHosts } from './allowed-hosts.js';
 import {
   type Answer,
   codeOf,
-  dropStream,
   errorAnswer,
   isExpected,
-  isStream,
   type Refusal,
-  replaceAnswer,
   toAnswer,
   toParts,
   withCode,
 } from './answer.js';
-import { conditional } from './conditional.js';
+import { Blamed, blamed, logFault } from './blamed.js';
+import { answerTo, withoutLoss } from './checked-answer.js';
 import { crossSiteSign } from './cross-site.js';
-import { mustFit, withoutLostFields } from './hand-over.js';
+import { HookRunner, type HookTable } from './hooks.js';
 import { HttpError } from './http-error.js';
-import { invalid } from './invalid-answer.js';
 import type { Match, Registry } from './registry.js';
-import { logFields } from './request-state.js';
-
-export type Stage = keyof Hooks;
 
 const { then: promiseThen } = Promise.prototype;
-
-/** A hook with the plugin that set it. */
-export interface Hook<S extends Stage = Stage> {
-  readonly plugin: string;
-  readonly fn: Hooks[S];
-}
-
-export type HookTable = { readonly [S in Stage]: readonly Hook<S>[] };
-
-export const NO_HOOKS: HookTable = {
-  crossSite: [],
-  request: [],
-  handler: [],
-  response: [],
-  error: [],
-  close: [],
-  unread: [],
-};
 
 /** Everything the plugins of a server contribute; replaced as a whole. */
 export interface Contributions {
@@ -73,10 +47,11 @@ export interface Contributions {
 export class Dispatcher implements DialectContext, Dispatching, Forwarder {
   readonly #contributions: Contributions;
   readonly #allowedHosts: AllowedHosts;
-  readonly #log: Log;
+  readonly log: Log;
   readonly #crossSite: 'refuse' | 'allow';
+  readonly #hooks: HookRunner;
   readonly #hasHooks: boolean;
-  /** Whether somebody wants to know how exchanges end. */
+  /** Whether a plugin wants to know how exchanges end. */
   readonly watchesClose: boolean;
   /** Exchanges that began here and are not over. */
   #inFlight = 0;
@@ -93,10 +68,10 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
     this.#contributions = contributions;
     this.#crossSite = crossSite;
     this.#allowedHosts = allowedHosts;
-    this.#log = log;
-    const { request, handler, response } = contributions.hooks;
-    this.watchesClose = contributions.hooks.close.length > 0;
-    this.#hasHooks = request.length + handler.length + response.length > 0;
+    this.log = log;
+    this.#hooks = new HookRunner(contributions.hooks, log);
+    this.watchesClose = this.#hooks.watchClose;
+    this.#hasHooks = this.#hooks.areOnTheWay;
   }
 
   // What dialects may ask
@@ -159,15 +134,14 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
   }
 
   #dialectFailed(dialect: Dialect, error: unknown): void {
-    this.#log.error({ dialect: dialect.name, err: error }, 'A dialect failed while it read a head.');
+    this.log.error({ dialect: dialect.name, err: error }, 'A dialect failed while it read a head.');
   }
 
-  /** Answers at once where nothing on the way waits. */
+  /** Answers at once if nothing on the way returns a promise. */
   dispatch(request: ExchangeRequest): MaybePromise<Answer> {
     this.#inFlight++;
     request.forwarder = this;
-    if (this.#hasHooks)
-      return this.#withHooks(request).catch((error: unknown) => this.#failed(request, error));
+    if (this.#hasHooks) return this.#withHooks(request);
     try {
       return this.#preset(request) ?? this.#call(this.#find(request), request);
     } catch (error) {
@@ -184,10 +158,7 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
     return match.route.handler(forwarded);
   }
 
-  /**
-   * What the handler at the path makes of a refusal that is not the handler's own (`HandleOptions.refused`). Most make
-   * nothing of it. Never throws.
-   */
+  /** A refusal that is not the handler's own, in the form that the handler gives it (`HandleOptions.refused`). Never throws. */
   #refused(request: ExchangeRequest, answer: Answer): Answer {
     const { registry } = this.#contributions;
     if (!registry.hasRefusals || answer.status < 400 || request.dialect !== '') return answer;
@@ -197,17 +168,17 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
       const value = route.options.refused(request, toParts(answer));
       return value === undefined ? answer : withoutLoss(answer, toAnswer(value));
     } catch (error) {
-      this.#blame(route.plugin, error, request);
+      logFault(this.log, route.plugin, error, request);
       return answer;
     }
   }
 
-  /** Where connections belong that this plugin takes over. */
+  /** The connections that this plugin has taken over. */
   takenBy(plugin: string): TakenConnections | undefined {
     return this.#contributions.taken.get(plugin);
   }
 
-  /** Resolves when every exchange that began here is over; for one that a reload has replaced, so none begins any more. */
+  /** Resolves when every exchange that began here is over. To be called when a reload has replaced it, so that none begins any more. */
   idle(): Promise<void> {
     this.#idle ??= new Promise((resolve) => {
       this.#whenIdle = resolve;
@@ -217,118 +188,38 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
   }
 
   /**
-   * Runs the hooks for a refusal that the server made by itself. They work on `refusal` until the exchange is
-   * answered; an answer of a plugin that is still on its way meets no more of them.
-   * @param error What `error` hooks are called with; without, none is.
-   * @returns undefined where there is no hook to run. Never rejects.
+   * Runs the hooks for a refusal by the server itself. They work on `refusal` until the exchange is answered; an answer
+   * of a plugin that is still on its way meets none of them.
+   * @param error For `error` hooks; without it, none is called.
+   * @returns a promise if a hook has to be waited for. Never throws nor rejects.
    */
-  refuse(exchange: Exchange, refusal: Refusal, error?: JackfieldError): Promise<void> | undefined {
+  refuse(exchange: Exchange, refusal: Refusal, error?: JackfieldError): MaybePromise<void> {
     const { request } = exchange;
     if (request.forwarder === undefined) {
       this.#inFlight++;
       request.forwarder = this;
     }
     refusal.answer = this.#refused(request, refusal.answer);
-    const { hooks } = this.#contributions;
-    const hasError = error !== undefined && hooks.error.length > 0 && !request.errorHooks;
-    if (!hasError && request.responseHooks >= hooks.response.length) return undefined;
-    return this.#runRefusalHooks(exchange, refusal, hasError ? error : undefined);
+    const isReplaced = error !== undefined && this.#hooks.refused(exchange, refusal, error);
+    if (isReplaced instanceof Promise)
+      return isReplaced.then((is) => this.#respondToRefusal(exchange, refusal, is));
+    return this.#respondToRefusal(exchange, refusal, isReplaced);
   }
 
-  async #runRefusalHooks(
-    exchange: Exchange,
-    refusal: Refusal,
-    error: JackfieldError | undefined,
-  ): Promise<void> {
-    const { request } = exchange;
-    const { error: errorHooks, response } = this.#contributions.hooks;
-    if (error !== undefined) {
-      request.errorHooks = true;
-      for (const { plugin, fn } of errorHooks) {
-        const isReplaced = await this.#runRefusalHook(exchange, refusal, plugin, () => fn(request, error));
-        if (exchange.answered) return;
-        if (!isReplaced) continue;
-        refusal.answer = this.#refused(request, refusal.answer);
-        break;
-      }
-    }
-    while (request.responseHooks < response.length) {
-      const { plugin, fn } = response[request.responseHooks++]!;
-      await this.#runRefusalHook(exchange, refusal, plugin, () => fn(request, toParts(refusal.answer)));
-      if (exchange.answered) return;
-    }
-  }
-
-  /**
-   * A hook that fails is logged and the refusal stays: its status must not depend on a mistake of a plugin.
-   * @returns whether the hook has replaced the answer.
-   */
-  async #runRefusalHook(
-    exchange: Exchange,
-    refusal: Refusal,
-    plugin: string,
-    run: () => unknown,
-  ): Promise<boolean> {
-    const { request } = exchange;
-    try {
-      request.unsent = refusal.answer.body;
-      const by = await this.#runHook(plugin, request, run);
-      if (by === undefined) return false;
-      if (exchange.answered) {
-        if (by.body !== refusal.answer.body) abandon(by.body);
-        return false;
-      }
-      if (by.handOver !== undefined)
-        throw invalid('It takes the connection over in place of a refusal by the server.');
-      refusal.answer = withoutLoss(refusal.answer, by);
-      return true;
-    } catch (thrown) {
-      this.#blame(plugin, Blamed.is(thrown) ? thrown.error : thrown, request);
-      if (!exchange.answered) dropStream(refusal);
-      return false;
-    } finally {
-      if (!exchange.answered) request.unsent = undefined;
-    }
+  #respondToRefusal(exchange: Exchange, refusal: Refusal, isReplaced: boolean): MaybePromise<void> {
+    if (isReplaced) refusal.answer = this.#refused(exchange.request, refusal.answer);
+    return this.#hooks.respondToRefusal(exchange, refusal);
   }
 
   /** Calls the `unread` hooks. */
   unread(unread: Unread): void {
-    for (const { plugin, fn } of this.#contributions.hooks.unread)
-      this.#callLast(
-        () => fn(unread),
-        (error) =>
-          this.#log.error(
-            { plugin, code: unread.code, err: error },
-            'A plugin failed while it handled a request that could not be read.',
-          ),
-      );
+    this.#hooks.unread(unread);
   }
 
-  /** Tells the `close` hooks that an exchange is over. Called once for each that was dispatched or refused. */
+  /** Calls the `close` hooks. Called once for each exchange that was dispatched or refused, when it is over. */
   closed(exchange: Exchange): void {
-    if (this.watchesClose) this.#tellClosed(exchange);
+    if (this.watchesClose) this.#hooks.closed(exchange);
     if (--this.#inFlight === 0) this.#whenIdle?.();
-  }
-
-  #tellClosed({ request, status, code, contentOctets, startedAt, sent }: Exchange): void {
-    const durationMs = performance.now() - startedAt;
-    const outcome = { status, contentOctets, durationMs, isComplete: sent, route: request.route, code };
-    for (const { plugin, fn } of this.#contributions.hooks.close)
-      this.#callLast(
-        () => fn(request, outcome),
-        (error) => this.#blame(plugin, error, request),
-      );
-  }
-
-  /** Calls a hook whose result nobody waits for. */
-  #callLast(run: () => unknown, failed: (error: unknown) => void): void {
-    try {
-      const result = run();
-      // A thenable of another library may reject twice, or throw.
-      if (isPromise(result)) promiseThen.call(Promise.resolve(result), undefined, failed);
-    } catch (error) {
-      failed(error);
-    }
   }
 
   /**
@@ -358,25 +249,10 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
     if (this.#crossSite === 'allow') return;
     const sign = crossSiteSign(request);
     if (sign === undefined) return;
-    const { registry, hooks } = this.#contributions;
+    const { registry } = this.#contributions;
     if (registry.allowsCrossSite(request.method, request.path)) return;
-    if (hooks.crossSite.some((hook) => this.#letsIn(hook, request))) return;
+    if (this.#hooks.letIn(request)) return;
     throw new JackfieldError('CROSS_SITE_REFUSED', sign);
-  }
-
-  /** A hook that fails lets nobody in. */
-  #letsIn({ plugin, fn }: Hook<'crossSite'>, request: ExchangeRequest): boolean {
-    try {
-      const allowed: MaybePromise<unknown> = fn(request);
-      if (allowed === true) return true;
-      if (allowed === false || allowed === undefined) return false;
-      // A promise would be true to every condition, and one that is rejected would end the process.
-      if (isPromise(allowed)) promiseThen.call(Promise.resolve(allowed), undefined, () => {});
-      throw new TypeError('A hook of the stage "crossSite" returns true or false at once, and no promise.');
-    } catch (error) {
-      this.#blame(plugin, error, request);
-      return false;
-    }
   }
 
   /**
@@ -409,7 +285,7 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
     }
   }
 
-  /** Each promise on the way costs, so there is one. */
+  /** Each promise on the way costs time, so there is one. */
   #later(value: Promise<ResponseValue>, request: ExchangeRequest, plugin: string): Promise<Answer> {
     const failed = (error: unknown) => this.#failed(request, blamed(plugin, error));
     // A thenable of another library becomes a promise here.
@@ -425,92 +301,90 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
     return promiseThen.call(promise, answered, failed) as Promise<Answer>;
   }
 
-  async #withHooks(request: ExchangeRequest): Promise<Answer> {
-    let answer: Answer | undefined;
+  #withHooks(request: ExchangeRequest): MaybePromise<Answer> {
+    const answer = this.#answered(request);
+    return answer instanceof Promise
+      ? answer.then((late) => this.#respond(request, late))
+      : this.#respond(request, answer);
+  }
+
+  /** Never throws nor rejects. */
+  #answered(request: ExchangeRequest): MaybePromise<Answer> {
     try {
-      answer = this.#preset(request) ?? (await this.#runHooks('request', request));
-      if (answer === undefined) {
-        mustGoOn(request);
-        const match = this.#find(request);
-        request.params = match.params;
-        answer = await this.#runHooks('handler', request);
-        mustGoOn(request);
-        answer ??= await this.#call(match, request);
-      }
+      const answer = this.#preset(request) ?? this.#before('request', request);
+      if (answer === undefined) return this.#routed(request);
+      return answer instanceof Promise ? this.#answeredLater(request, answer) : answer;
     } catch (error) {
-      answer = await this.#failed(request, error);
+      return this.#failed(request, error);
     }
-    const { response } = this.#contributions.hooks;
-    // The server may have refused the request meanwhile, or the client gone: then nobody sends this answer.
-    while (request.responseHooks < response.length && !request.isAborted) {
-      const { plugin, fn } = response[request.responseHooks++]!;
-      request.unsent = answer.body;
-      try {
-        const now: Answer = answer;
-        const run = () => fn(request, toParts(now));
-        const fitting = async () => withoutLostFields(now, await run());
-        const replaced = await this.#runHook(
-          plugin,
-          request,
-          now.handOver === undefined ? run : fitting,
-          now,
-        );
-        if (replaced !== undefined) answer = withoutLoss(answer, replaced);
-      } catch (error) {
-        abandon(answer.body);
-        // Nobody waits for this answer any more, and its stream may have been let go of under the hands of the hook.
-        if (!request.isAborted) throw error;
-      }
-    }
-    request.unsent = undefined;
-    return answer;
   }
 
-  async #runHooks(stage: 'request' | 'handler', request: ExchangeRequest): Promise<Answer | undefined> {
-    for (const { plugin, fn } of this.#contributions.hooks[stage]) {
-      mustGoOn(request);
-      const answer = await this.#runHook(plugin, request, () => fn(request));
-      if (answer !== undefined) return this.#refused(request, answer);
-    }
-    return undefined;
-  }
-
-  /** @param shown The answer that a response hook is shown. */
-  async #runHook(
-    plugin: string,
-    request: ExchangeRequest,
-    run: () => unknown,
-    shown?: Answer,
-  ): Promise<Answer | undefined> {
-    // It is this plugin that is waited for, and whose answer it is where it gives one.
-    const before = request.handledBy;
-    request.handledBy = plugin;
+  async #answeredLater(request: ExchangeRequest, answer: Promise<Answer | undefined>): Promise<Answer> {
     try {
-      const value = await run();
-      if (value !== undefined) return answerTo(request, value as ResponseValue, shown);
-      request.handledBy = before;
-      return undefined;
+      return (await answer) ?? this.#routed(request);
     } catch (error) {
-      throw blamed(plugin, error);
+      return this.#failed(request, error);
     }
   }
 
-  /** Error hooks, then the answer that tells the error. */
+  /** Never throws nor rejects. */
+  #routed(request: ExchangeRequest): MaybePromise<Answer> {
+    try {
+      const match = this.#find(request);
+      request.params = match.params;
+      const answer = this.#before('handler', request);
+      if (answer === undefined) return this.#call(match, request);
+      if (!(answer instanceof Promise)) return answer;
+      return answer.then(
+        (late) => late ?? this.#call(match, request),
+        (error: unknown) => this.#failed(request, error),
+      );
+    } catch (error) {
+      return this.#failed(request, error);
+    }
+  }
+
+  #before(stage: 'request' | 'handler', request: ExchangeRequest): MaybePromise<Answer | undefined> {
+    const answer = this.#hooks.before(stage, request);
+    if (answer === undefined) return undefined;
+    return answer instanceof Promise
+      ? answer.then((late) => late && this.#refused(request, late))
+      : this.#refused(request, answer);
+  }
+
+  /** Never throws nor rejects. */
+  #respond(request: ExchangeRequest, answer: Answer): MaybePromise<Answer> {
+    try {
+      const last = this.#hooks.respond(request, answer);
+      return last instanceof Promise ? last.catch((error: unknown) => this.#failed(request, error)) : last;
+    } catch (error) {
+      return this.#failed(request, error);
+    }
+  }
+
+  /** The answer of an error hook, or one that reports the error. Never throws nor rejects. */
   #failed(request: ExchangeRequest, thrown: unknown): MaybePromise<Answer> {
     const { plugin, error } = Blamed.is(thrown) ? thrown : { plugin: 'jackfield', error: thrown };
     let expected: boolean;
+    let code: ErrorCode | undefined;
     try {
       expected = isExpected(error);
+      code = codeOf(error);
     } catch {
-      // A proxy, say, that throws whatever it is asked.
-      return this.#failed(request, new Blamed(plugin, new TypeError('It threw what cannot be looked at.')));
+      // A proxy, for example, that throws on every access.
+      return this.#failed(
+        request,
+        new Blamed(plugin, new TypeError('It threw a value that cannot be read.')),
+      );
     }
-    if (!expected) this.#blame(plugin, error, request);
-    const hooks = this.#contributions.hooks.error;
-    // What was refused or lost meanwhile gets no answer of this error.
-    return hooks.length === 0 || request.isAborted
-      ? this.#tell(request, plugin, error)
-      : this.#runErrorHooks(request, plugin, error);
+    if (!expected) logFault(this.log, plugin, error, request);
+    // An error of a request that was refused or lost meanwhile is answered to nobody.
+    const answer = request.isAborted ? undefined : this.#hooks.failed(request, error);
+    if (answer === undefined) return this.#tell(request, plugin, error);
+    const told = (by: Answer) => this.#refused(request, withCode(by, code));
+    return answer instanceof Promise
+      ? answer.then((late) => (late === undefined ? this.#tell(request, plugin, error) : told(late)))
+      : told(answer);
   }
 
   /** An HttpError carries headers of a plugin, which may be as wrong as those of an answer. */
@@ -518,93 +392,8 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
     try {
       return this.#refused(request, errorAnswer(error));
     } catch (invalid) {
-      this.#blame(plugin, invalid, request);
+      logFault(this.log, plugin, invalid, request);
       return this.#refused(request, errorAnswer(invalid));
     }
   }
-
-  async #runErrorHooks(request: ExchangeRequest, culprit: string, error: unknown): Promise<Answer> {
-    request.errorHooks = true;
-    for (const { plugin, fn } of this.#contributions.hooks.error) {
-      try {
-        const answer = await this.#runHook(plugin, request, () => fn(request, error));
-        if (answer !== undefined) return this.#refused(request, withCode(answer, codeOf(error)));
-      } catch (again) {
-        // An error hook that fails must not start another round of error hooks.
-        this.#blame(plugin, Blamed.is(again) ? again.error : again, request);
-      }
-    }
-    return this.#tell(request, culprit, error);
-  }
-
-  #blame(plugin: string, error: unknown, request: Request): void {
-    const { method, path } = request;
-    this.#log.error(
-      { plugin, method, path, ...logFields.get(request), err: error },
-      'A plugin failed while it handled a request.',
-    );
-  }
-}
-
-/**
- * While a hook waited, the server may have refused the request, or the client gone: then nothing more is done for it.
- * Errors: CONNECTION_LOST, which nobody is sent.
- */
-function mustGoOn(request: ExchangeRequest): void {
-  if (request.isAborted) throw new JackfieldError('CONNECTION_LOST');
-}
-
-/** A stream that a hook has put something whole in the place of is read by nobody; one behind a stream may be its source. */
-function withoutLoss(before: Answer, by: Answer): Answer {
-  if (isStream(before.body) && !isStream(by.body)) abandon(before.body);
-  const answer = replaceAnswer(before, by);
-  // A hook that adds a field to it has not made the connection its own.
-  const isSame = before.handOver !== undefined && before.handOver.takeOver === by.handOver?.takeOver;
-  return isSame ? { ...answer, handOver: before.handOver } : answer;
-}
-
-/** What was returned, checked; where it carries a validator, as far as the conditions of the request let it be. */
-function answerTo(request: ExchangeRequest, value: ResponseValue, shown?: Answer): Answer {
-  try {
-    return checkedAnswer(request, value, shown);
-  } catch (error) {
-    abandonFaulty(value);
-    throw error;
-  }
-}
-
-function checkedAnswer(request: ExchangeRequest, value: ResponseValue, shown?: Answer): Answer {
-  const answer = toAnswer(value, shown);
-  if (answer.handOver !== undefined || request.method === 'CONNECT') {
-    mustFit(request, answer);
-    const { handOver } = answer;
-    return handOver ? { ...answer, handOver: { ...handOver, plugin: request.handledBy } } : answer;
-  }
-  const { validators } = answer.fields;
-  return validators === undefined ? answer : conditional(request, answer, validators);
-}
-
-/** An error with the plugin it came from, until it is told. */
-class Blamed {
-  readonly #isOne = true;
-
-  constructor(
-    readonly plugin: string,
-    readonly error: unknown,
-  ) {}
-
-  /** Unlike `instanceof` this asks a proxy nothing. */
-  static is(thrown: unknown): thrown is Blamed {
-    return typeof thrown === 'object' && thrown !== null && #isOne in thrown;
-  }
-}
-
-function blamed(plugin: string, error: unknown): Blamed {
-  return Blamed.is(error) ? error : new Blamed(plugin, error);
-}
-
-function isPromise<T>(value: MaybePromise<T> | PromiseLike<T>): value is Promise<T> {
-  return (
-    typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
-  );
 }

@@ -25,7 +25,7 @@ interface Version {
  * Errors: FILE_NOT_FOUND; FILE_CHANGED while it is being sent.
  */
 export async function file(name: string, options: FileOptions = {}): Promise<ResponseParts> {
-  if (typeof name !== 'string') throw new TypeError('file takes the path of a file as a string.');
+  if (typeof name !== 'string') throw new TypeError('file needs the path of a file as a string.');
   mustKnow(options, ['root', 'type', 'headers'], 'file');
   const place = placeOf(name, options.root);
   const version = await versionOf(place);

@@ -27,5 +27,5 @@ export function patternDoubt(pattern: string): string | undefined {
     .split('/')
     .find((segment) => segment !== '*' && !segment.startsWith(':') && FOREIGN.test(segment));
   if (strange === undefined) return undefined;
-  return `The pattern "${pattern}" matches the segment "${strange}" as it is written. A parameter is a whole segment such as ":id"; a last segment "*" takes the rest.`;
+  return `The pattern "${pattern}" matches the segment "${strange}" as it is written. A parameter is a whole segment such as ":id"; a last segment "*" matches the rest.`;
 }

@@ -36,9 +36,11 @@ export function toHandOver(
   const { status, headers } = parts;
   const writesHead = status !== undefined;
   if (!writesHead && headers !== undefined)
-    throw invalid('It takes the connection over without a status, so its headers would never be sent.');
+    throw invalid('It takes over the connection without a status, so its headers would never be sent.');
   if (writesHead && status !== 101 && !isSuccess(status))
-    throw invalid(`Nothing is taken over behind ${status}: 101, or 2xx to CONNECT, or no status at all.`);
+    throw invalid(
+      `A connection cannot be taken over after status ${status}; use 101, 2xx for CONNECT, or no status.`,
+    );
   const fields = checkedFields(headers, undefined);
   // The function is the plugin's own; that it takes a stream cannot be seen.
   const handOver = { takeOver: takeOver as TakeOver, writesHead, plugin: '' };
@@ -66,26 +68,26 @@ export function mustFit(request: Request, { status, fields, handOver }: HandOver
       throw invalid('It accepted CONNECT without takeOver, so there is no tunnel (RFC 9110 §9.3.6).');
     return;
   }
-  if (request.dialect !== '') throw invalid('In a dialect no connection can be taken over.');
+  if (request.dialect !== '') throw invalid('A connection of a dialect cannot be taken over.');
   if (request.method === 'HEAD')
     throw invalid(
-      'HEAD asks for a header section alone; no connection is taken over behind it (RFC 9110 §9.3.2).',
+      'The answer to HEAD is only a header section, so the connection cannot be taken over (RFC 9110 §9.3.2).',
     );
   if (isConnect) {
     if (handOver.writesHead && !isSuccess(status))
-      throw invalid('CONNECT is accepted with 2xx, not with 101.');
+      throw invalid('CONNECT must be accepted with 2xx, not with 101.');
     return;
   }
   if (handOver.writesHead && status !== 101)
-    throw invalid(`A ${status} answer takes over nothing but CONNECT.`);
+    throw invalid(`A ${status} answer can take over the connection only for CONNECT.`);
   const asked = requestedProtocols(request);
   if (asked.length === 0)
-    throw invalid('It takes the connection over, and the client did not ask for that (RFC 9110 §7.8).');
+    throw invalid('It takes over the connection, but the client did not ask for an upgrade (RFC 9110 §7.8).');
   if (!handOver.writesHead) return;
   const at = fields.raw.findIndex((name, place) => place % 2 === 0 && name.toLowerCase() === 'upgrade');
   const chosen = at === -1 ? [] : protocolsOf(fields.raw[at + 1]!);
   if (chosen.length === 0)
-    throw invalid('A 101 answer names the protocol in its Upgrade field (RFC 9110 §7.8).');
+    throw invalid('A 101 answer must name the protocol in its Upgrade field (RFC 9110 §7.8).');
   const other = chosen.find((protocol) => !asked.includes(protocol));
   if (other !== undefined)
     throw invalid(`It switches to ${other}, which the client did not name (RFC 9110 §7.8).`);

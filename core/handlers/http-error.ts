@@ -18,7 +18,7 @@ export class HttpError extends Error {
   ) {
     super(message);
     if (!Number.isInteger(status) || status < 400 || status > 599) {
-      throw new TypeError(`HttpError takes a status from 400 to 599, not ${status}.`);
+      throw new TypeError(`HttpError needs a status from 400 to 599, not ${status}.`);
     }
   }
 }

@@ -24,18 +24,18 @@ export function parsePattern(text: string): Pattern {
   const normal = normalisePath(text);
   if (/:\w+\?/.test(text))
     throw new TypeError(
-      `The pattern ${JSON.stringify(text)} has an optional parameter, which does not exist here. Claim the paths with and without it as two patterns.`,
+      `The pattern ${JSON.stringify(text)} has an optional parameter, which is not supported. Register two patterns, with and without it.`,
     );
   if (!text.startsWith('/') || normal === undefined || /[?#\s]/.test(text)) {
     throw new TypeError(
-      `The pattern ${JSON.stringify(text)} is not a path: it is "*" or begins with "/", without query.`,
+      `The pattern ${JSON.stringify(text)} is not a path: a pattern is "*" or begins with "/", without query.`,
     );
   }
   const parts = normal.slice(1).split('/');
   const segments = parts.map((part, at) => parseSegment(part, at === parts.length - 1, text));
   const names = segments.flatMap((segment) => (segment.kind === 'name' ? [segment.name] : []));
   if (new Set(names).size < names.length)
-    throw new TypeError(`The pattern ${JSON.stringify(text)} has a name twice.`);
+    throw new TypeError(`The pattern ${JSON.stringify(text)} has the same parameter name twice.`);
   const shape = segments.map(shapeOf).join('/');
   const hasRest = segments.at(-1)?.kind === 'rest';
   return { text, segments, everything: false, shape: `/${shape}`, names: hasRest ? [...names, '*'] : names };

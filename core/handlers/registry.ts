@@ -64,7 +64,7 @@ function checkOptions(options: HandleOptions, taker: string): void {
   mustKnow(options, OPTIONS, `handle of ${taker}`);
   const { registeredMethodsOnly, allow, maxBodyOctets = 0, state, crossSite, refused, fallback } = options;
   if (crossSite !== undefined && crossSite !== 'allow')
-    throw new TypeError(`crossSite of ${taker} is "allow" or left out: ${String(crossSite)}.`);
+    throw new TypeError(`crossSite of ${taker} must be "allow" or absent, not ${String(crossSite)}.`);
   if (!Number.isSafeInteger(maxBodyOctets) || maxBodyOctets < 0)
     throw new TypeError(`maxBodyOctets of ${taker} is not a whole number of octets: ${maxBodyOctets}.`);
   for (const [name, flag] of Object.entries({ registeredMethodsOnly, fallback }))
@@ -210,7 +210,7 @@ function refuseRepeated(routes: readonly Route[]): void {
         first.plugin === route.plugin ? `"${route.plugin}" twice` : `"${first.plugin}" and "${route.plugin}"`;
       throw new JackfieldError(
         'HANDLER_REPEATED',
-        `${route.method} ${route.pattern.text} by ${who}. Leave one of them out of the configuration.`,
+        `${route.method} ${route.pattern.text} by ${who}. Remove one of them from the configuration.`,
       );
     }
     claimed.set(claim, route);

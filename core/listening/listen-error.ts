@@ -5,7 +5,7 @@ import { JackfieldError } from '../errors.js';
 
 const DENIED = 'ERR_ACCESS_DENIED';
 const DENIED_CURE =
-  'Node runs with its permission model, which keeps it from the network. Start it with --allow-net.';
+  'Node runs with its permission model, which does not allow network access. Start it with --allow-net.';
 
 /** Errors: PORT_IN_USE, ADDRESS_NOT_AVAILABLE, PORT_FORBIDDEN, LISTEN_FAILED. */
 export function portError(cause: unknown, host: string, port: number): JackfieldError {
@@ -14,7 +14,7 @@ export function portError(cause: unknown, host: string, port: number): Jackfield
     case 'EADDRINUSE':
       return new JackfieldError(
         'PORT_IN_USE',
-        `${where}. Stop the program that listens there, or choose another with --port or "listen.port".`,
+        `${where}. Stop the program that listens there, or choose another port with --port or "listen.port".`,
         { cause },
       );
     case 'EADDRNOTAVAIL':
@@ -23,13 +23,13 @@ export function portError(cause: unknown, host: string, port: number): Jackfield
     case 'EAI_AGAIN':
       return new JackfieldError(
         'ADDRESS_NOT_AVAILABLE',
-        `${host}. Choose one of this machine with --host or "listen.host", for example 127.0.0.1.`,
+        `${host}. Choose an address of this machine with --host or "listen.host", for example 127.0.0.1.`,
         { cause },
       );
     case 'EACCES':
       return new JackfieldError(
         'PORT_FORBIDDEN',
-        `${where}. Ports below 1024 need a privilege; choose another with --port or "listen.port".`,
+        `${where}. Ports below 1024 need a privilege; choose another port with --port or "listen.port".`,
         { cause },
       );
     case DENIED:
@@ -45,7 +45,7 @@ export function socketError(cause: unknown, path: string): JackfieldError {
     case 'EADDRINUSE':
       return new JackfieldError(
         'SOCKET_IN_USE',
-        `${path}. Stop the program that listens there, or choose another with "listen.socket".`,
+        `${path}. Stop the program that listens there, or choose another path with "listen.socket".`,
         { cause },
       );
     // Node tells a folder that is missing as EACCES too.
@@ -56,7 +56,7 @@ export function socketError(cause: unknown, path: string): JackfieldError {
     case 'ENOTDIR':
       return new JackfieldError(
         'SOCKET_UNAVAILABLE',
-        `${path}. Its folder has to exist and this user has to be allowed to write to it.`,
+        `${path}. Its folder must exist, and this user must have write permission.`,
         { cause },
       );
     case DENIED:

@@ -90,7 +90,7 @@ export class Listener {
     try {
       this.#take(socket);
     } catch (error) {
-      this.#connections.log.error({ err: error }, 'A connection could not be taken.');
+      this.#connections.log.error({ err: error }, 'A connection could not be accepted.');
       socket.destroy();
     }
   }

@@ -270,7 +270,7 @@ function refuseOtherKind(one: ListenerConfig, other: ListenerConfig): void {
   const where = one.kind === 'unix' ? one.path : hostAndPort(one.host, one.port);
   throw new JackfieldError(
     'RELOAD_NEEDS_RESTART',
-    `the listener at ${where} would change "tls", "socketMode" or "sharedReadBuffer" while it listens. Restart the server, or take the change of "listen" back.`,
+    `the listener at ${where} would change "tls", "socketMode" or "sharedReadBuffer" while it listens. Restart the server, or undo the change of "listen".`,
   );
 }
 

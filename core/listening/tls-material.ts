@@ -84,7 +84,7 @@ function certificateIn({ name, text }: Pem): X509Certificate {
   try {
     return new X509Certificate(text);
   } catch (cause) {
-    throw new JackfieldError('TLS_INVALID', `${name} holds no certificate in PEM form.`, { cause });
+    throw new JackfieldError('TLS_INVALID', `${name} has no certificate in PEM form.`, { cause });
   }
 }
 
@@ -93,8 +93,8 @@ function privateKeyIn({ name, text }: Pem): KeyObject {
     return createPrivateKey(text);
   } catch (cause) {
     const why = /ENCRYPTED/.test(text)
-      ? 'is protected by a passphrase; give it without'
-      : 'holds no private key in PEM form';
+      ? 'is protected by a passphrase; remove the passphrase'
+      : 'has no private key in PEM form';
     throw new JackfieldError('TLS_INVALID', `${name} ${why}.`, { cause });
   }
 }

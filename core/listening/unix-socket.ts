@@ -16,7 +16,7 @@ export function checkLength(path: string): void {
   if (octets <= MAX_PATH_OCTETS) return;
   throw new JackfieldError(
     'SOCKET_UNAVAILABLE',
-    `${path}. The path has ${octets} octets and the system takes ${MAX_PATH_OCTETS} at most.`,
+    `${path}. The path has ${octets} octets; the system allows at most ${MAX_PATH_OCTETS}.`,
   );
 }
 
@@ -54,7 +54,7 @@ async function inode(path: string): Promise<bigint | undefined> {
     if (codeOf(cause) === 'ENOENT') return undefined;
     throw socketError(cause, path);
   }
-  throw new JackfieldError('SOCKET_UNAVAILABLE', `${path}. Something that is no socket is in its place.`);
+  throw new JackfieldError('SOCKET_UNAVAILABLE', `${path}. The path is a file that is not a socket.`);
 }
 
 function isAnswered(path: string): Promise<boolean> {

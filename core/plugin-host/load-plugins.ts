@@ -57,7 +57,7 @@ export async function loadPlugins(
 ): Promise<LoadedPlugin[]> {
   const outcomes = await Promise.allSettled(
     entries.map((entry, at) => {
-      const step: LoadStep = { waitsFor: 'its module to be imported', file: '' };
+      const step: LoadStep = { waitsFor: 'the import of its module', file: '' };
       return inTime(loadPlugin(entry, at, source, step), timeoutMs, () =>
         tooLate(nameOf(entry, at, source), timeoutMs, {
           calls: [step.waitsFor],
@@ -92,23 +92,16 @@ export interface Waits {
   readonly calls: readonly string[];
   /** `file:line:column` */
   readonly places?: readonly string[];
-  /** What the process has opened since. */
-  readonly opened?: readonly string[];
 }
 
 /** @param plugin How it is called in the error. */
-export function tooLate(
-  plugin: string,
-  timeoutMs: number,
-  { calls, places = [], opened = [] }: Waits,
-): JackfieldError {
+export function tooLate(plugin: string, timeoutMs: number, { calls, places = [] }: Waits): JackfieldError {
   const what = calls.length === 0 ? '' : ` for ${calls.join(', ')}`;
   const where = places.length === 0 ? '' : `${what === '' ? '' : ','} at ${places.join(', ')}`;
   const inner = what + where === '' ? '' : ` and waits${what}${where}`;
-  const since = opened.length === 0 ? '' : ` Opened since it began: ${opened.join(', ')}.`;
   return new JackfieldError(
     'PLUGIN_SETUP_TIMEOUT',
-    `${plugin} took longer than ${timeoutMs} ms${inner}.${since} Mend what it waits for, or raise "limits.setupTimeoutMs".`,
+    `${plugin} took longer than ${timeoutMs} ms${inner}. Find out what it waits for, or raise "limits.setupTimeoutMs".`,
   );
 }
 

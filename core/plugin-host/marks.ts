@@ -52,7 +52,7 @@ function marking(decorator: string, mark: Mark): (target: object, at: unknown) =
   return (target, at) => {
     const method = methodOf(target, at);
     if (typeof method !== 'function') {
-      throw new TypeError(`${decorator} stands above a method that is neither private nor static.`);
+      throw new TypeError(`${decorator} can only decorate a method that is neither private nor static.`);
     }
     // Decorators run from the innermost outwards; in the list they stand as they are read.
     const marks = [mark, ...marksOn(method)];

@@ -98,7 +98,8 @@ export class PluginHost {
     trace?: PromiseTrace,
   ): Promise<PluginChange> {
     this.#trace = trace;
-    if (this.#services === undefined) throw new TypeError('There is nothing to change before the set-up.');
+    if (this.#services === undefined)
+      throw new TypeError('The plugins cannot be changed before their set-up.');
     const was = { setupTimeoutMs: this.#setupTimeoutMs, folder: this.#folder };
     this.#setupTimeoutMs = setupTimeoutMs;
     this.#folder = folder;

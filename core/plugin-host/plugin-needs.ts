@@ -43,7 +43,7 @@ export async function orderByNeeds<Plugin extends Ordered>(plugins: readonly Plu
     if (ordered.has(plugin)) return;
     if (path.includes(plugin.name)) {
       const cycle = [...path.slice(path.indexOf(plugin.name)), plugin.name];
-      throw new JackfieldError('PLUGIN_NEEDS_CYCLE', `${cycle.join(' → ')}. Take one of these needs away.`);
+      throw new JackfieldError('PLUGIN_NEEDS_CYCLE', `${cycle.join(' → ')}. Remove one of these needs.`);
     }
     for (const need of plugin.needs) {
       const met = plugins.filter(({ name, ownName }) => need.name === name || need.name === ownName);
@@ -70,7 +70,7 @@ async function mustFit(plugin: Ordered, needed: Ordered, name: string, range: st
   if (semver.validRange(range) === null) {
     throw new JackfieldError(
       'PLUGIN_INVALID',
-      `"${plugin.name}" needs "${name}" in the version ${JSON.stringify(range)}, which is no range. Write one such as "^1.2".`,
+      `"${plugin.name}" needs "${name}" in the version ${JSON.stringify(range)}, which is not a version range. Write a range such as "^1.2".`,
     );
   }
   // Whoever installs `1.1.0-beta.1` wants to try it, so where `^1.0.0` is needed it counts by its place in the order. npm
@@ -79,7 +79,7 @@ async function mustFit(plugin: Ordered, needed: Ordered, name: string, range: st
     needed.version !== undefined && semver.satisfies(needed.version, range, { includePrerelease: true });
   if (isMet) return;
   const place = needed.location === '' ? '' : ` at ${needed.location}`;
-  const found = needed.version === undefined ? 'tells no version' : `is ${needed.version}`;
+  const found = needed.version === undefined ? 'has no version' : `is ${needed.version}`;
   throw new JackfieldError(
     'PLUGIN_NEEDS_VERSION',
     `"${plugin.name}" needs "${name}" ${range}, and "${needed.name}"${place} ${found}. Use versions of both that fit together.`,

@@ -7,8 +7,9 @@ import { JackfieldError, reasonOf } from '../errors.js';
 import { ExchangeRequest } from '../exchange/exchange-request.js';
 import { TakenConnections } from '../exchange/taken-connections.js';
 import { thrownAt } from '../extensions/stack-places.js';
-import type { Dispatcher, Hook, HookTable } from '../handlers/dispatcher.js';
+import type { Dispatcher } from '../handlers/dispatcher.js';
 import { methodDoubt, patternDoubt } from '../handlers/foreign-syntax.js';
+import type { Hook, HookTable } from '../handlers/hooks.js';
 import { makeRoute, type Route } from '../handlers/registry.js';
 import type { Dialect } from '../http/dialect.js';
 import { inTime } from '../in-time.js';
@@ -18,7 +19,6 @@ import type { MaybePromise } from '../maybe-promise.js';
 import { TOKENS } from '../tokens.js';
 import { type LoadedPlugin, type PluginOrigin, tooLate } from './load-plugins.js';
 import { plugMarked } from './marks.js';
-import { openedNow, openedSince } from './opened-since.js';
 import { PendingCalls } from './pending-calls.js';
 import type { PromiseTrace } from './promise-trace.js';
 import { normalPrefix, scopedClaims, scopedHook } from './scope.js';
@@ -62,11 +62,11 @@ export interface UnitServices {
 
 /** @throws TypeError */
 function mustBeDialect(dialect: Dialect): void {
-  if (typeof dialect !== 'object' || dialect === null) throw new TypeError('dialect takes { name, claim }.');
+  if (typeof dialect !== 'object' || dialect === null) throw new TypeError('dialect needs { name, claim }.');
   const misspelt = misspeltMember(dialect, ['name', 'claim']);
   if (misspelt !== undefined) throw new TypeError(`The dialect ${misspelt}`);
   if (typeof dialect.name !== 'string' || typeof dialect.claim !== 'function')
-    throw new TypeError('A dialect has a name and a function claim.');
+    throw new TypeError('A dialect must have a name and a function claim.');
 }
 
 type MutableHooks = { [Stage in keyof HookTable]: HookTable[Stage][number][] };
@@ -116,9 +116,7 @@ export class PluginUnit {
   async setUp(): Promise<void> {
     const started = performance.now();
     const { plugin } = this;
-    const { server, setupTimeoutMs, trace } = this.#services;
-    // Behind a server that answers, exchanges open more than the set-up does.
-    const before = server.dispatcher === undefined ? openedNow() : undefined;
+    const { setupTimeoutMs, trace } = this.#services;
     const named = plugin.location === '' ? `"${plugin.name}"` : `"${plugin.name}" at ${plugin.location}`;
     let late: JackfieldError | undefined;
     try {
@@ -128,9 +126,6 @@ export class PluginUnit {
         late = tooLate(named, setupTimeoutMs, {
           calls: this.#calls.names,
           places: trace?.places(plugin.file) ?? [],
-          // A hint, for want of anything better. The timer of the deadline is ours.
-          opened:
-            before === undefined || this.#calls.names.length > 0 ? [] : openedSince([...before, 'Timeout']),
         });
         return late;
       });
@@ -170,7 +165,7 @@ export class PluginUnit {
     const { storage } = this.#calls;
     const only = (what: string): void => {
       if (!this.#isSettingUp)
-        throw new TypeError(`The plugin "${name}" called ${what} after its setup had ended.`);
+        throw new TypeError(`The plugin "${name}" called ${what} after the end of its setup.`);
     };
     return {
       handle: (method, pattern, handler, routeOptions) => {
@@ -190,8 +185,7 @@ export class PluginUnit {
       dialect: (dialect) => {
         only('dialect');
         mustBeDialect(dialect);
-        if (prefix !== '')
-          throw new TypeError('A wire dialect has no paths of its own, so it cannot be put under a prefix.');
+        if (prefix !== '') throw new TypeError('A wire dialect has no paths, so it cannot have a prefix.');
         this.dialects.push(dialect);
       },
       forward: (request, method) => {
@@ -199,13 +193,13 @@ export class PluginUnit {
         const forwarder = request instanceof ExchangeRequest ? request.forwarder : undefined;
         if (forwarder === undefined)
           throw new TypeError(
-            'forward takes the request that a handler was given, while its exchange is under way.',
+            'forward accepts only the request of a handler, while its exchange is in progress.',
           );
         return forwarder.forward(request as ExchangeRequest, method);
       },
       allowedMethods: (path) => {
         if (server.dispatcher === undefined)
-          throw new TypeError('allowedMethods is asked when all plugins are set up, not before.');
+          throw new TypeError('allowedMethods can be called only after all plugins are set up.');
         return server.dispatcher.allowedMethods(path);
       },
       stats: () => server.stats,
@@ -216,7 +210,7 @@ export class PluginUnit {
       folder,
       prefix: normalPrefix(prefix),
       onClose: (fn) => {
-        if (typeof fn !== 'function') throw new TypeError('onClose takes a function.');
+        if (typeof fn !== 'function') throw new TypeError('onClose needs a function.');
         if (!this.#isClosed) this.#closers.push(fn);
         // Of a setup that was given up, and still came to something that has to be closed.
         else void this.#closeOne(fn);
@@ -260,8 +254,8 @@ export class PluginUnit {
     try {
       await inTime(fn(), setupTimeoutMs, () => late);
     } catch (error) {
-      if (error === late) log.error({ plugin, setupTimeoutMs }, 'A plugin was not closed in time.');
-      else log.error({ plugin, err: error }, 'A plugin failed while it was closed.');
+      if (error === late) log.error({ plugin, setupTimeoutMs }, 'A plugin did not close in time.');
+      else log.error({ plugin, err: error }, 'A plugin failed to close.');
     }
   }
 }

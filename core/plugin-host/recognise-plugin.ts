@@ -30,7 +30,7 @@ export function recognise(exported: unknown, reference: string, location: string
     return recognised(exported, invalid);
   } catch (cause) {
     if (cause instanceof JackfieldError) throw cause;
-    throw invalid(`cannot be looked at: ${reasonOf(cause)}`);
+    throw invalid(`cannot be read: ${reasonOf(cause)}`);
   }
 }
 
@@ -58,7 +58,7 @@ function recogniseFunction(
   const told = describeFunction(exported);
   const fault = faultIn(told) ?? strangeDescription(exported);
   if (fault === 'has no name')
-    throw invalid(`is a ${kind} without a name. Give it one, or a static "plugin" with a name`);
+    throw invalid(`is a ${kind} without a name. Give it a name, or a static property "plugin" with a name`);
   if (fault !== undefined) throw invalid(`${fault}. ${SHAPE}`);
   // Checked by `faultIn`, part by part.
   const described = told as Omit<Plugin, 'setup'>;
@@ -106,10 +106,10 @@ function strangeDescription(made: object): string | undefined {
 function faultIn(told: Partial<Record<keyof Plugin, unknown>>): string | undefined {
   const { name, version, needs, options } = told;
   if (typeof name !== 'string' || name === '') return 'has no name';
-  if (version !== undefined && typeof version !== 'string') return 'has a version that is no string';
+  if (version !== undefined && typeof version !== 'string') return 'has a version that is not a string';
   if (needs !== undefined && !isListOfNeeds(needs))
-    return 'has needs that are no list of names, such as "audit" or "audit@^1.2"';
-  if (options !== undefined && !isSchema(options)) return 'has options that are no Standard Schema';
+    return 'has needs that are not a list of names such as "audit" or "audit@^1.2"';
+  if (options !== undefined && !isSchema(options)) return 'has options that are not a Standard Schema';
   return undefined;
 }
 

@@ -97,13 +97,13 @@ export class ChangeFeed {
     if (revision > this.#revision) {
       throw new StorageError(
         'STORAGE_REVISION_UNKNOWN',
-        `${revision} was asked for, ${this.#revision} is the last.`,
+        `${revision} was requested, ${this.#revision} is the last.`,
       );
     }
     if (revision < this.#gone) {
       throw new StorageError(
         'STORAGE_HISTORY_GONE',
-        `Those behind revision ${revision} were asked for; those behind ${this.#gone} are kept.`,
+        `The changes after revision ${revision} were requested; those after ${this.#gone} are kept.`,
       );
     }
     let low = this.#first;

@@ -65,7 +65,7 @@ export function asDefinition(value: unknown, named: string): AdapterDefinition<u
   }
   throw new JackfieldError(
     'ADAPTER_INVALID',
-    `${named} has no default export with a name and a create function; see defineAdapter.`,
+    `${named} has no default export with a name and a create function; use defineAdapter.`,
   );
 }
 

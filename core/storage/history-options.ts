@@ -17,7 +17,7 @@ export function historyOptions(z: Pick<Zod, 'int'>): {
       .meta({
         default: DEFAULT_HISTORY.historyChanges,
         description:
-          'How many changes are kept for those who watch: more than who reconnects within seconds can have missed. Readers further behind get STORAGE_HISTORY_GONE.',
+          'How many changes are kept for readers of the feed: more than a client misses that reconnects within seconds. A reader further back gets STORAGE_HISTORY_GONE.',
       })
       .optional(),
     historyOctets: z
@@ -26,7 +26,7 @@ export function historyOptions(z: Pick<Zod, 'int'>): {
       .meta({
         default: DEFAULT_HISTORY.historyOctets,
         description:
-          'How many octets the keys and values of kept changes may take, counted as two for each UTF-16 code unit, which is the most that a string takes in memory. So large values cannot make the history larger than a store. The last change is kept whatever its size. Readers further behind get STORAGE_HISTORY_GONE.',
+          'How many octets the keys and values of the kept changes may need, counted as two for each UTF-16 code unit, the most that a string needs in memory. So large values cannot make the history larger than the store. The last change is always kept. A reader further back gets STORAGE_HISTORY_GONE.',
       })
       .optional(),
   };

@@ -34,7 +34,7 @@ export async function openStorage(
   // Do not keep the process alive: if nothing else is under way, nothing can end the wait.
   const timer = setInterval(() => {
     const waitedMs = Math.round(performance.now() - since);
-    log.warn({ adapter: door.name, waitedMs }, 'The storage adapter has not opened its store yet.');
+    log.warn({ adapter: door.name, waitedMs }, 'The store is not open yet.');
   }, lateMs).unref();
   try {
     await door.open();
@@ -52,7 +52,7 @@ function withWayOut(error: unknown, { supports }: StorageDoor): unknown {
   if (!isLocked(error) || supports.shared !== 'process') return error;
   return explainLocked(
     error,
-    'To serve it from here, stop that process first; several can share lmdb on one machine, postgres or redis on several machines.',
+    'Stop that process first. To share data, use lmdb on one machine, or postgres or redis on several machines.',
   );
 }
 
@@ -139,7 +139,7 @@ function instanceOf(
   } catch (cause) {
     if (cause instanceof JackfieldError) throw cause;
     const reason = reasonOf(cause);
-    const detail = `"${name}" could not be made${thrownAt(cause, '')}: ${reason}`;
+    const detail = `"${name}" could not be created${thrownAt(cause, '')}: ${reason}`;
     throw new JackfieldError('ADAPTER_INVALID', detail, { cause });
   }
   const parts = Object(adapter) as Readonly<Record<string, unknown>>;
@@ -150,6 +150,6 @@ function instanceOf(
   if (missing.length === 0) return adapter as StorageAdapter;
   throw new JackfieldError(
     'ADAPTER_INVALID',
-    `what "${name}" made is no store: it lacks ${missing.join(', ')}.`,
+    `create of "${name}" did not return a store: it lacks ${missing.join(', ')}.`,
   );
 }

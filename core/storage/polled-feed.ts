@@ -140,6 +140,6 @@ function mustBeSame({ revision, mark }: Position | ReaderState, last: Position |
   if (mark === undefined || (last?.revision === revision && last.mark === mark)) return;
   throw new StorageError(
     'STORAGE_REVISION_UNKNOWN',
-    `what was ${revision} is not in it. The store lost changes that it had told; list the entries anew.`,
+    `the change with revision ${revision} is not in it. The store has lost confirmed changes; list the entries again.`,
   );
 }

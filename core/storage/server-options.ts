@@ -7,21 +7,21 @@ export const serverOptions = {
     .regex(/^[\w.-]{1,64}$/)
     .default('default')
     .describe(
-      'Whose entries these are: servers with the same namespace share them. Letters, digits, ".", "_", "-"; 1 to 64.',
+      'The namespace of the entries: servers with the same namespace share them. 1 to 64 letters, digits, ".", "_" and "-".',
     ),
   connectTimeoutMs: z
     .int()
     .min(1)
     .max(2_147_483_647)
     .default(3_000)
-    .describe('Milliseconds until a connection must stand. Then STORAGE_UNAVAILABLE.'),
+    .describe('Milliseconds to connect; then STORAGE_UNAVAILABLE.'),
   sweepIntervalMs: z
     .int()
     .min(10)
     .max(2_147_483_647)
     .default(1_000)
     .describe(
-      'Milliseconds between two looks for what expired. Expired entries are absent at once all the same.',
+      'Milliseconds between two removals of expired entries. Expired entries are always absent at once.',
     ),
 };
 

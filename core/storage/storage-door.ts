@@ -89,7 +89,7 @@ export class StorageDoor {
   /** Call it once. If it fails, nothing is open, and you may call it again. */
   open(): MaybePromise<void> {
     if (this.#state !== 'new')
-      throw new TypeError(`This store is ${this.#state} already; a store is opened once.`);
+      throw new TypeError(`This store is already ${this.#state}; a store can be opened only once.`);
     this.#state = 'opening';
     const opened = () => {
       if (this.#state === 'opening') this.#state = 'open';
@@ -144,7 +144,7 @@ export class StorageDoor {
       if (!isWhole(revision, 0)) {
         throw new RefusedArgument(
           'STORAGE_CHANGE_INVALID',
-          `${quoted(key)} is checked for revision ${quoted(revision)}.`,
+          `the check of ${quoted(key)} has the revision ${quoted(revision)}.`,
         );
       }
     }
@@ -156,14 +156,14 @@ export class StorageDoor {
       if (fault !== undefined) {
         throw new RefusedArgument(
           'STORAGE_VALUE_INVALID',
-          `the one for ${quoted(key)} ${fault}.`,
+          `the value of ${quoted(key)} ${fault}.`,
           typeof value === 'string',
         );
       }
       if (ttlMs !== undefined && !isWhole(ttlMs, 1)) {
         throw new RefusedArgument(
           'STORAGE_CHANGE_INVALID',
-          `${quoted(key)} is put with a ttlMs of ${quoted(ttlMs)}.`,
+          `${quoted(key)} has a ttlMs of ${quoted(ttlMs)}.`,
         );
       }
     }
@@ -189,7 +189,7 @@ export class StorageDoor {
   #watch(afterRevision: number, mark: string | undefined): AsyncIterable<WatchedChange> {
     this.#mustBeOpen();
     if (!isWhole(afterRevision, 0)) {
-      throw new RefusedArgument('STORAGE_REVISION_UNKNOWN', `${quoted(afterRevision)} is no revision.`);
+      throw new RefusedArgument('STORAGE_REVISION_UNKNOWN', `${quoted(afterRevision)} is not a revision.`);
     }
     const changes = guardedNow(() => this.#adapter.watch!(afterRevision, mark));
     return {
@@ -256,7 +256,7 @@ function faultOf(text: unknown, maxOctets: number): string | undefined {
   if (typeof text !== 'string')
     return `is ${text === null ? 'null' : `of type ${typeof text}`}, not a string`;
   // UTF-8 cannot encode half a surrogate pair: a store on disk would return another string.
-  if (!text.isWellFormed()) return 'holds half a surrogate pair, which is no Unicode text';
+  if (!text.isWellFormed()) return 'contains half a surrogate pair, which is not Unicode text';
   // A character of a string is at most three octets, so most texts need no counting.
   if (text.length * 3 <= maxOctets) return undefined;
   const octets = Buffer.byteLength(text);
@@ -278,8 +278,7 @@ function ownCopy(text: string): string {
 function checkDistinct(puts: readonly { readonly key: string }[], deletes: readonly string[]): void {
   const seen = new Set<string>();
   for (const key of [...puts.map((put) => put.key), ...deletes]) {
-    if (seen.has(key))
-      throw new RefusedArgument('STORAGE_CHANGE_INVALID', `${quoted(key)} stands in it twice.`);
+    if (seen.has(key)) throw new RefusedArgument('STORAGE_CHANGE_INVALID', `it names ${quoted(key)} twice.`);
     seen.add(key);
   }
 }
@@ -331,7 +330,7 @@ function mustBe(
   code: 'STORAGE_CHANGE_INVALID' | 'STORAGE_PAGE_INVALID',
 ): void {
   if (typeof given !== 'object' || given === null)
-    throw new RefusedArgument(code, `${taker} was given ${quoted(given)} and not an object.`);
+    throw new RefusedArgument(code, `${taker} must be an object, not ${quoted(given)}.`);
   const strange = strangeMember(given, known, taker);
   if (strange !== undefined) throw new RefusedArgument(code, strange);
 }

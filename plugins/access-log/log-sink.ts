@@ -75,7 +75,7 @@ export class LogSink {
     this.#isBroken = code === 'EPIPE';
     if (code === this.#fault) return;
     this.#fault = code;
-    this.#options.log.error({ err: error }, 'The access log cannot be written.');
+    this.#options.log.error({ err: error }, 'The access log cannot be written to.');
   }
 
   #drop(): void {

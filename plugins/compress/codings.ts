@@ -96,7 +96,7 @@ async function feed(encoder: zlib.BrotliCompress | zlib.Gzip, parts: Parts): Pro
     if (encoder.destroyed) return;
     if (done === true) break;
     if (typeof value !== 'string' && !(value instanceof Uint8Array))
-      throw new TypeError(`The stream gave ${typeof value}; it may give strings and bytes.`);
+      throw new TypeError(`The stream returned ${typeof value}; only strings and bytes are allowed.`);
     hasUnsent = true;
     if (!encoder.write(value)) await drained(encoder);
     if (encoder.destroyed) return;

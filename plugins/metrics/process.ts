@@ -17,7 +17,7 @@ export function countProcess(registers: Registry[]): () => void {
 
   const lag = new Gauge({
     name: 'nodejs_eventloop_lag_seconds',
-    help: 'Delay of the event loop since the last time it was asked for.',
+    help: 'Delay of the event loop since the last scrape.',
     labelNames: ['quantile'],
     registers,
     collect: () => {

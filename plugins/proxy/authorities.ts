@@ -16,12 +16,12 @@ export async function readAuthorities(names: readonly string[], folder: string):
     const file = path.resolve(folder, name);
     const certificates = (await readFile(file, 'latin1')).match(CERTIFICATE) ?? [];
     if (certificates.length === 0)
-      throw new Error(`There is no certificate in ${file}. Give "ca" a file in PEM.`);
+      throw new Error(`There is no certificate in ${file}. Set "ca" to a PEM file.`);
     for (const certificate of certificates) {
       try {
         new X509Certificate(certificate);
       } catch (cause) {
-        throw new Error(`A certificate in ${file} cannot be read. Give "ca" a file in PEM.`, { cause });
+        throw new Error(`A certificate in ${file} cannot be read. Set "ca" to a PEM file.`, { cause });
       }
     }
     return certificates.join('\n');

@@ -110,7 +110,7 @@ function switched(
       .split(',')
       .map((name) => name.trim());
     if (!chosen.every((name) => asked.includes(name)))
-      throw new TypeError(`The upstream switches to ${chosen.join(', ')}, which the client did not name.`);
+      throw new TypeError(`The upstream switched to ${chosen.join(', ')}, which the client did not request.`);
     for (const name of ['content-length', 'date']) fields.delete(name);
     return fields;
   });

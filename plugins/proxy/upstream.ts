@@ -117,6 +117,7 @@ export class Upstream {
       const request = this.#open(outgoing, agent);
       let isConnected = false;
       let isSettled = false;
+      let response: http.IncomingMessage | undefined;
       let deadline = new Deadline(connectTimeoutMs, late);
 
       const settle = (): void => {
@@ -164,8 +165,9 @@ export class Upstream {
         else socket.once(this.#isSecure ? 'secureConnect' : 'connect', connected);
       });
       request.on('information', informed);
-      request.once('response', (response) => {
-        const { socket } = response;
+      request.once('response', (received) => {
+        response = received;
+        const { socket } = received;
         // The idle timeout applies from here; connect and response deadlines before.
         request.setTimeout(idleTimeoutMs, () => {
           const { bytesRead } = socket;
@@ -175,11 +177,13 @@ export class Upstream {
             if (socket.bytesRead === bytesRead) request.destroy(new JackfieldError('UPSTREAM_TIMEOUT'));
           });
         });
-        answered(response);
+        answered(received);
       });
       request.once('upgrade', (head, socket, early) => answered({ head, socket, early }));
-      // After the answer has begun, its own stream reports the error.
       request.on('error', (cause: NodeJS.ErrnoException) => {
+        // If the end of the connection is the end of the body, Node ends the body here as if it was complete. An
+        // upstream that resets the connection says that it is not (RFC 9112 §8).
+        response?.destroy(cause);
         if (cause instanceof JackfieldError) fail(cause);
         else if (request.reusedSocket && CLOSED.has(cause.code ?? ''))
           fail(new StaleConnection('', { cause }));

@@ -22,7 +22,8 @@ export function readPageQuery({ query, target }: Asked): PageQuery | { readonly 
   const prefix = query.get('prefix') ?? '';
   const after = wholeNumber(query.get('after'));
   const limit = wholeNumber(query.get('limit'));
-  if (Number.isNaN(after)) return { refusal: 'The query parameter after is not a whole number from 0 on.' };
+  if (Number.isNaN(after))
+    return { refusal: 'The query parameter after is not a whole number of at least 0.' };
   if (limit !== undefined && !(limit >= 1 && limit <= MAX_LIMIT)) {
     return { refusal: `The query parameter limit is not a whole number from 1 to ${MAX_LIMIT}.` };
   }
@@ -42,7 +43,7 @@ export function misreadText({ query, target }: Asked): string | undefined {
     decodeURIComponent(target.slice(target.indexOf('?')));
     return undefined;
   } catch {
-    return 'The query is not UTF-8 text in percent-encoding.';
+    return 'The query is not percent-encoded UTF-8 text.';
   }
 }
 
@@ -58,7 +59,7 @@ export function strangeParameter(query: URLSearchParams, known: readonly string[
     if (!known.includes(name)) {
       return `There is no query parameter ${JSON.stringify(name)} here, only ${inWords(known)}.`;
     }
-    if (query.getAll(name).length > 1) return `The query parameter ${name} stands there twice.`;
+    if (query.getAll(name).length > 1) return `The query parameter ${name} occurs twice.`;
   }
   return undefined;
 }

@@ -23,8 +23,8 @@ export const ruleFields = {
     .array(methodSchema)
     .min(1)
     .optional()
-    .describe('The methods that it is for; GET means HEAD too. Without, all.'),
-  path: patternSchema.default('*').describe('A pattern as of `handle`; `*` is everything.'),
+    .describe('The methods of the rule; GET includes HEAD. Default: all.'),
+  path: patternSchema.default('*').describe('A path pattern as for `handle`; `*` matches all paths.'),
 };
 
 /** The members of every rule. */

@@ -14,23 +14,21 @@ const fieldValue = z.string().regex(/^[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?$
 });
 
 export const mountSchema = z.strictObject({
-  root: z.string().min(1).describe('The folder, relative to that of the configuration. It has to exist.'),
-  prefix: prefixSchema
-    .default('/')
-    .describe('The paths below which its files are: `/` for all, or as `/files`.'),
+  root: z.string().min(1).describe('The folder, relative to the folder of the configuration. It must exist.'),
+  prefix: prefixSchema.default('/').describe('The path prefix of the files: `/`, or for example `/files`.'),
   index: z
     .union([fileName, z.literal(false)])
     .default('index.html')
-    .describe('The file that answers for a folder, or false: then none does.'),
+    .describe('The file that is sent for a folder, or false for none.'),
   listing: z
     .boolean()
     .default(false)
-    .describe('Whether a folder without that file is answered with a list of what is in it.'),
+    .describe('Whether a folder without that file is answered with a list of its files.'),
   dotfiles: z
     .enum(['deny', 'well-known', 'allow'])
     .default('deny')
     .describe(
-      'Names that begin with a dot (`.git`, `.env`): `deny`, as if they were not there; `well-known`, but for a folder `.well-known` at the top (RFC 8615); or `allow`.',
+      'Names that begin with a dot (`.git`, `.env`): `deny` treats them as missing; `well-known` too, except the folder `.well-known` at the top (RFC 8615); `allow` serves them.',
     ),
   links: z
     .enum(['inside', 'anywhere'])
@@ -40,23 +38,23 @@ export const mountSchema = z.strictObject({
     .array(z.enum(['br', 'zstd', 'gzip']))
     .default([])
     .describe(
-      'Files beside the file that hold the same compressed, in the order in which they are preferred: `br` (`app.js.br`), `zstd` (`.zst`), `gzip` (`.gz`). Each costs a look at the disk.',
+      'Compressed copies next to the file, in order of preference: `br` (`app.js.br`), `zstd` (`.zst`), `gzip` (`.gz`). Each costs one disk access.',
     ),
   cacheControl: fieldValue
     .optional()
     .describe(
-      'The value of Cache-Control, as `public, max-age=3600`. Without, there is none and caches ask or guess.',
+      'The value of Cache-Control, for example `public, max-age=3600`. Without it, caches revalidate or use a heuristic.',
     ),
   headers: z
     .record(z.string().regex(TOKEN, { error: 'expected the name of a field' }), fieldValue)
     .default({})
-    .describe('More fields for each of its answers.'),
+    .describe('Additional fields for each answer.'),
   fallback: z
     .string()
     .min(1)
     .optional()
     .describe(
-      'A file in the folder that answers, with 200, where there is none and the last part of the path has no dot: for applications of a single page, that read the path themselves.',
+      'A file in the folder that is sent with 200 if a path has no file and its last part has no dot: for single-page applications, which read the path themselves.',
     ),
 });
 

@@ -26,7 +26,7 @@ export async function openSite(configFolder: string, mount: Mount, base: string)
   const root = path.resolve(configFolder, mount.root);
   const found = await stat(root).catch(() => undefined);
   if (found?.isDirectory() !== true)
-    throw new Error(`There is no folder ${root}. Make it, or correct "root".`);
+    throw new Error(`There is no folder ${root}. Create it, or correct "root".`);
   const files = new SiteFiles(await realpath(root), mount, base);
   await files.expectFallback();
   return (request) => files.answer(request);
@@ -58,7 +58,9 @@ class SiteFiles {
     if (fallback === undefined) return;
     const found = await this.#find(fallback.split('/'));
     if (found?.stats.isFile() !== true)
-      throw new Error(`There is no file ${path.join(this.#root, fallback)}. Make it, or correct "fallback".`);
+      throw new Error(
+        `There is no file ${path.join(this.#root, fallback)}. Create it, or correct "fallback".`,
+      );
   }
 
   async answer(request: Request): Promise<ResponseParts> {

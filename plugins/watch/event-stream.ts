@@ -201,7 +201,7 @@ function toldOf(error: unknown): {
   readonly status: number;
   readonly message: string;
 } {
-  if (!(error instanceof JackfieldError)) return { code: '', status: 500, message: 'The feed broke off.' };
+  if (!(error instanceof JackfieldError)) return { code: '', status: 500, message: 'The feed failed.' };
   const { code, status, message } = error.status < 500 ? error : new JackfieldError(error.code);
   return { code, status, message };
 }

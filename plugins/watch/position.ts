@@ -43,20 +43,20 @@ export function positionReader({
     if (era !== undefined && word === undefined && revision > 0) {
       return new JackfieldError(
         'STORAGE_HISTORY_GONE',
-        `${shown}. This store counts its revisions from 0 again at each start, so a number alone may be of an earlier start. Send ids as the feed sent them.`,
+        `${shown}. This store starts its revisions at 0 on each start, so a number alone may be from an earlier start. Send the ids of the feed unchanged.`,
       );
     }
     // There the same number is another change, and the changes in between would be missed silently.
     if (word !== undefined && word !== era && !(era === undefined && hasMarks)) {
       return new JackfieldError(
         'STORAGE_HISTORY_GONE',
-        `${shown}, which is of an earlier start or another store.`,
+        `${shown}, which is from an earlier start or another store.`,
       );
     }
     if (revision > reached) {
       return new JackfieldError(
         'STORAGE_REVISION_UNKNOWN',
-        `${revision} was asked for, ${reached} is the last.`,
+        `${revision} was requested, ${reached} is the last.`,
       );
     }
     return era === undefined ? { revision, ...(word === undefined ? {} : { mark: word }) } : { revision };

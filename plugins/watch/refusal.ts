@@ -2,7 +2,7 @@
  * Refusals in the one form after which `EventSource` connects again: a 200 that ends, with the time to wait.
  * Source: the HTML standard, §9.2.3: every other status makes it give up, and it does not read Retry-After.
  */
-import type { ResponseParts } from '../../core/plugin-api.js';
+import type { ResponseParts, ShownResponse } from '../../core/plugin-api.js';
 
 export const EVENT_FIELDS = Object.freeze({
   'Content-Type': 'text/event-stream',
@@ -32,9 +32,8 @@ export function isPassing(status: number | undefined): boolean {
 }
 
 /** An event `failure` with the refusal, and the end. It has no id, so the client comes back with the one it had. */
-export function comeAgain({ status, headers, body }: ResponseParts): ResponseParts {
-  // Headers of a refusal are always a plain object with names in lower case.
-  const after = Number((headers as Readonly<Record<string, unknown>> | undefined)?.['retry-after']);
+export function comeAgain({ status, headers, body }: ShownResponse): ResponseParts {
+  const after = Number(headers['retry-after']);
   const ms = Number.isFinite(after) && after > 0 ? after * 1_000 : REFUSED_RETRY_MS;
   const message = typeof body === 'string' ? body : '';
   return {

@@ -59,7 +59,7 @@ export class GuardedSocket extends PlainSocket {
     Reflect.apply(super.send, this, [data, ...rest]);
     if (this.bufferedAmount <= this.maxBufferedOctets) return;
     this.onfailure(
-      new Error(`More than ${this.maxBufferedOctets} octets wait for a client that reads slowly.`),
+      new Error(`The client reads too slowly: more than ${this.maxBufferedOctets} octets wait for it.`),
     );
     this.terminate();
   }

@@ -14,7 +14,7 @@ import { GuardedSocket, type ServeSocket, type WebSocket } from './guarded-socke
 
 /** The server stops, or a reload removes the plugin: the client may come again. */
 function goingAway({ reason }: AbortSignal): string {
-  return reason instanceof JackfieldError ? reason.message : 'The server goes away.';
+  return reason instanceof JackfieldError ? reason.message : 'The server is stopping.';
 }
 
 type Origins = NonNullable<WebSocketOptions['origins']>;
@@ -111,7 +111,10 @@ export function webSockets(
   const open = (socket: GuardedSocket, request: Request<unknown>, serve: ServeSocket): void => {
     socket.maxBufferedOctets = maxBufferedOctets;
     socket.onfailure = (error) => {
-      log.error({ path: request.path, err: error }, 'What serves a WebSocket failed; it is closed.');
+      log.error(
+        { path: request.path, err: error },
+        'The code that serves a WebSocket failed; the socket is closed.',
+      );
       close(socket, 1011, '');
     };
     sockets.add(socket);
@@ -122,7 +125,7 @@ export function webSockets(
     socket.on('pong', heard).on('ping', heard).on('message', heard);
     // If a client breaks the rules of the protocol, ws closes the socket with the right code.
     socket.on('error', (error) =>
-      log.debug({ path: request.path, err: error }, 'A WebSocket was broken off.'),
+      log.debug({ path: request.path, err: error }, 'A WebSocket was closed by force.'),
     );
     socket.on('close', () => {
       silent.delete(socket);
@@ -169,7 +172,10 @@ function expectHandshake(request: Request<unknown>): void {
     throw new JackfieldError('WEBSOCKET_INVALID', 'Sec-WebSocket-Key is not 16 octets in base64.');
   const asked = headers['sec-websocket-protocol']?.split(',').map((name) => name.trim()) ?? [];
   if (!asked.every((name) => TOKEN.test(name)) || new Set(asked).size < asked.length)
-    throw new JackfieldError('WEBSOCKET_INVALID', 'Sec-WebSocket-Protocol is no list of different tokens.');
+    throw new JackfieldError(
+      'WEBSOCKET_INVALID',
+      'Sec-WebSocket-Protocol is not a list of different tokens.',
+    );
   if (headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) !== 0)
     throw new JackfieldError('WEBSOCKET_INVALID', 'it has a body.');
 }

@@ -145,7 +145,7 @@ async function mustBeFirst(
       if (owner.state === 'opened' || (own !== undefined && name < own)) {
         throw new StorageError(
           'STORAGE_LOCKED',
-          `${path} is opened by ${nameOf(owner.pid)}. Its lock is ${other}.`,
+          `${path} is open in ${nameOf(owner.pid)}. The lock is ${other}.`,
         );
       }
       await delay(ASK_AGAIN_MS);

@@ -139,7 +139,7 @@ export default defineAdapter({
           .min(1)
           .default('data.json')
           .describe(
-            'Where the data is, relative to the folder of the configuration. The folder must exist; the file need not.',
+            'The data file, relative to the folder of the configuration. The folder must exist; the file need not.',
           ),
         ...historyOptions(z),
       }),

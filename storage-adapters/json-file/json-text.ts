@@ -51,7 +51,7 @@ function mustBeUtf8(octets: Uint8Array, file: string): void {
   const again = Buffer.from(lax);
   const wrongAt = again.findIndex((octet, at) => octet !== octets[at]);
   const before = Buffer.from(octets.subarray(0, wrongAt)).toString();
-  throw corrupt(file, before, before.length, 'these octets are not UTF-8. Save the file as UTF-8.');
+  throw corrupt(file, before, before.length, 'these bytes are not UTF-8. Save the file as UTF-8.');
 }
 
 export function corrupt(file: string, text: string, at: number, sentence: string): StorageError {
@@ -89,7 +89,7 @@ class ObjectReader {
     if (this.#at === this.#octets.length) {
       this.#fail('the file is empty. Write {} for a store without entries, or remove the file.');
     }
-    this.#expect(OPENING, 'the data is one JSON object; here it begins with something else.');
+    this.#expect(OPENING, 'the data must be one JSON object; this is something else.');
     this.#skipWhiteSpace();
     if (this.#octets[this.#at] === CLOSING) this.#at += 1;
     else {
@@ -97,13 +97,13 @@ class ObjectReader {
       while (this.#goesOn());
     }
     this.#skipWhiteSpace();
-    if (this.#at < this.#octets.length) this.#fail('something follows the end of the object. Remove it.');
+    if (this.#at < this.#octets.length) this.#fail('there is text after the end of the object. Remove it.');
   }
 
   #pair(): void {
     this.#skipWhiteSpace();
     const keyAt = this.#at;
-    if (this.#octets[keyAt] === CLOSING) this.#fail('the comma before this } has to go.');
+    if (this.#octets[keyAt] === CLOSING) this.#fail('remove the comma before this }.');
     const key = this.#string('a key in double quotes is missing here.');
     if (key === '') this.#fail('an entry needs a key that is not empty.', keyAt);
     const keyEnd = this.#at;
@@ -117,7 +117,7 @@ class ObjectReader {
     const value = this.#string('a value in double quotes is missing here.');
     if (this.#take(key, value)) return;
     const literal = this.#octets.toString('utf8', keyAt, keyEnd);
-    this.#fail(`the key ${JSON.stringify(JSON.parse(literal))} stands twice. Keep one of the two.`, keyAt);
+    this.#fail(`the key ${JSON.stringify(JSON.parse(literal))} occurs twice. Keep one of the two.`, keyAt);
   }
 
   /** Whether another pair follows after a comma. */
@@ -152,11 +152,12 @@ class ObjectReader {
     try {
       string = JSON.parse(octets.toString('utf8', start, end + 1));
     } catch {
-      this.#fail('this string holds a line break, another control character or an unknown escape.', start);
+      this.#fail('this string contains a line break, another control character or an unknown escape.', start);
     }
     if (typeof string !== 'string') this.#fail(otherwise, start);
     // Only an escape like \ud83d can produce this; no store could return it as UTF-8.
-    if (/\p{Surrogate}/u.test(string)) this.#fail('this string holds an escape for half a character.', start);
+    if (/\p{Surrogate}/u.test(string))
+      this.#fail('this string contains an escape for half a character.', start);
     return string;
   }
 

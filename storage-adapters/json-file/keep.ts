@@ -55,7 +55,7 @@ export async function keepTail(
     }
     log?.warn(
       { file: journal, offset: size, octets: tail?.length, kept },
-      'The last record of the journal was not whole, so nobody was told that it is stored. It is cut off and kept aside.',
+      'The last record of the journal is incomplete, so it was never confirmed. It was cut off and kept in another file.',
     );
   } catch (cause) {
     throw unreadable(journal, cause);
@@ -70,8 +70,8 @@ export async function keepDamaged(files: FileSystem, path: string, log: Log): Pr
     const octets = await readOrNone(files, path);
     if (octets === undefined) return;
     const kept = await keepOctets(files, path, 'damaged', octets);
-    log?.error({ file: path, kept }, 'A copy of the damaged file is kept.');
+    log?.error({ file: path, kept }, 'A copy of the damaged file was kept.');
   } catch (error) {
-    log?.error({ file: path }, `No copy of the damaged file could be made: ${reasonOf(error)}.`);
+    log?.error({ file: path }, `The damaged file could not be copied: ${reasonOf(error)}.`);
   }
 }

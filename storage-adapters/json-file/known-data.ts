@@ -53,7 +53,7 @@ export class KnownData {
     if (found === undefined) {
       this.#log?.warn(
         { file: this.#path },
-        'The data file was removed while the server ran; it is written again.',
+        'The data file was removed while the server ran; it will be written again.',
       );
       return;
     }
@@ -63,7 +63,7 @@ export class KnownData {
     await this.#files.syncFolder(dirname(this.#path));
     this.#log?.warn(
       { file: this.#path, kept },
-      'The data file was edited while the server ran; the edit is kept under another name and not used.',
+      'The data file was edited while the server ran; the edited file is kept under another name and not used.',
     );
   }
 }

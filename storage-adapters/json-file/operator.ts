@@ -113,9 +113,11 @@ export async function verification(path: string): Promise<Verification> {
     notes: {
       ...(origin === 'edited' ? { 'edited by hand since the server wrote it': true } : {}),
       ...(journalCommits > 0
-        ? { 'commits in the journal that the file does not have yet': journalCommits }
+        ? { 'commits in the journal that are not yet in the file': journalCommits }
         : {}),
-      ...(tornOctets > 0 ? { 'octets of a torn record, which the next start puts aside': tornOctets } : {}),
+      ...(tornOctets > 0
+        ? { 'octets of an incomplete record, which the next start moves to another file': tornOctets }
+        : {}),
     },
   };
 }
@@ -134,10 +136,10 @@ function decideRefused(path: string, how: 'adopt' | 'discard'): Promise<string> 
   return locked(path, {}, lockFile, async (real, files) => {
     // Files of a killed server are no reason to act: the next start recovers everything.
     if (!(await isRefused(real, files)))
-      return `${real} can be opened as it is; there is nothing to decide, and nothing was changed.`;
+      return `${real} can be opened; no repair is needed, and nothing was changed.`;
     const { entries, commits, kept } = await decide(real, files, how);
     const made = how === 'adopt' ? ` with ${counted(commits, 'commit')} of the journal on top` : '';
-    return `${real} is taken as it stands${made}: ${counted(entries, 'entry')}. What was there is kept as ${kept.join(', ')}.`;
+    return `${real} is accepted as it is${made}: ${counted(entries, 'entry')}. The previous files are kept as ${kept.join(', ')}.`;
   });
 }
 

@@ -77,7 +77,7 @@ export class PlaceCheck {
     if (lost === undefined) {
       this.#lost = new StorageError(
         'STORAGE_UNAVAILABLE',
-        `${journal.path} was removed, renamed or changed while the server ran; all data is written anew, then changes are taken again.`,
+        `${journal.path} was removed, renamed or changed while the server ran; all data is written again, then changes are accepted again.`,
       );
     }
     this.#writing ??= this.#writeAgain()

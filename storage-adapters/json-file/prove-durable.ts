@@ -70,8 +70,8 @@ async function mustNotBeMounted(path: string, name: string, files: FileSystem): 
     if (codeOf(cause) !== 'EXDEV') return;
     throw new StorageError(
       'STORAGE_NOT_DURABLE',
-      `${path} is mounted as a single file, so it cannot be replaced, and what is written beside it is not in the same place. ` +
-        `Mount the folder that holds it, and name ${basename(path)} in that folder as the path of the store.`,
+      `${path} is mounted as a single file, so it cannot be replaced, and new files next to it are on another file system. ` +
+        `Mount its folder instead, and use ${basename(path)} in that folder as the path of the store.`,
       { cause },
     );
   }
@@ -80,7 +80,7 @@ async function mustNotBeMounted(path: string, name: string, files: FileSystem): 
 
 function cureOf(cause: unknown): string {
   if (codeOf(cause) === 'ERR_ACCESS_DENIED') {
-    return 'Node runs with its permission model, which refuses this. Start it without --permission, or choose a store on a server, such as redis or postgres.';
+    return 'Node runs with its permission model, which does not allow this. Start Node without --permission, or use a store on a server, such as redis or postgres.';
   }
-  return 'Choose a path on a local disk that this user may write to.';
+  return 'Choose a path on a local disk where this user may write.';
 }

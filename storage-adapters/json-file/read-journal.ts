@@ -34,7 +34,7 @@ export function readJournal(octets: Buffer, take: (frame: Frame) => void): Journ
       goodOctets: 0,
       frames: 0,
       last: 0,
-      problem: 'the header is not as it was written',
+      problem: 'the header was changed',
     };
   }
   let at = HEADER_OCTETS;
@@ -45,7 +45,7 @@ export function readJournal(octets: Buffer, take: (frame: Frame) => void): Journ
     const frame = end === -1 ? undefined : frameIn(octets.subarray(at, end), header.salt);
     if (frame?.sequence !== last + 1) {
       const proof = proofOf(octets, at, header.salt, last + 1);
-      const problem = proof === undefined ? 'the last record is not whole' : proof;
+      const problem = proof === undefined ? 'the last record is incomplete' : proof;
       return {
         header,
         verdict: proof === undefined ? 'torn' : 'damaged',
@@ -84,10 +84,10 @@ function saltLeftIn(octets: Buffer): number | undefined {
 function proofOf(octets: Buffer, at: number, salt: number, sequence: number): string | undefined {
   for (const [frame, found] of framesFrom(octets, at, salt)) {
     if (frame.durable >= sequence) {
-      return `record ${frame.sequence} at offset ${found} says that it had been stored`;
+      return `record ${frame.sequence} at offset ${found} says that it was already stored`;
     }
     // A power failure may lose frames, but it does not write one twice.
-    if (frame.sequence < sequence) return `record ${frame.sequence} stands again at offset ${found}`;
+    if (frame.sequence < sequence) return `record ${frame.sequence} occurs again at offset ${found}`;
   }
   return undefined;
 }

@@ -27,7 +27,7 @@ export class ReadOnlyStore {
   }
 
   commit(): Promise<never> {
-    return Promise.reject(new StorageError('STORAGE_UNAVAILABLE', 'It was opened to be read only.'));
+    return Promise.reject(new StorageError('STORAGE_UNAVAILABLE', 'It is open for reading only.'));
   }
 
   async checkpoint(): Promise<void> {}

@@ -68,7 +68,7 @@ export class DamageError extends StorageError {
   constructor(path: string, detail: string) {
     super(
       'STORAGE_CORRUPT',
-      `${path}: ${detail} "jackfield store adopt" takes what is whole, "jackfield store discard" takes none of it.`,
+      `${path}: ${detail} "jackfield store adopt" keeps the undamaged records, "jackfield store discard" keeps none.`,
     );
     this.path = path;
   }
@@ -279,7 +279,7 @@ function mustFollow(
   if (header.after < reached) {
     throw new DamageError(
       journalPath(path, number),
-      `record ${header.after + 1} at offset ${HEADER_OCTETS} stands in an earlier journal too.`,
+      `record ${header.after + 1} at offset ${HEADER_OCTETS} is in an earlier journal too.`,
     );
   }
 }
@@ -298,7 +298,7 @@ async function unfamiliar(
 ): Promise<Pick<Recovered, 'origin' | 'table' | 'feed'>> {
   const broken = bases.find(({ base }) => base === undefined);
   if (broken !== undefined) {
-    throw new DamageError(basePath(path, broken.number), 'the file is not as it was written.');
+    throw new DamageError(basePath(path, broken.number), 'the file was changed.');
   }
   const table = new EntryTable();
   for (const number of journals) {
@@ -330,7 +330,7 @@ async function edited(path: string, { octets }: DataRead, journal: string): Prom
   return new StorageError(
     'STORAGE_EDITED',
     `${path} was ${octets === undefined ? 'removed' : 'changed'} since the server wrote it, and ${journal} holds commits that are not in it. ` +
-      '"jackfield store adopt" takes the file with these commits on top, "jackfield store discard" takes the file alone.',
+      '"jackfield store adopt" takes the file and adds these commits, "jackfield store discard" takes only the file.',
   );
 }
 

@@ -145,7 +145,7 @@ export class Store {
       const what = found.data.octets === undefined ? 'removed' : 'edited';
       log?.warn(
         { file: this.#path },
-        `The data file was ${what} while the server was stopped, and is taken as it is.`,
+        `The data file was ${what} while the server was stopped; the server uses it as it is.`,
       );
     }
     if (stale.length > 0) await remove(files, stale);
@@ -215,7 +215,7 @@ export class Store {
     }
     if (this.#isFull) {
       this.#isFull = false;
-      this.#parts.log?.info({ file: this.#path }, 'There is room again; the store takes changes.');
+      this.#parts.log?.info({ file: this.#path }, 'There is space again; the store accepts changes.');
     }
     this.#expired = [];
     table.apply(draft);
@@ -235,12 +235,12 @@ export class Store {
     if (!(error instanceof StorageError)) return;
     if (error instanceof DiskFault || error.code === 'STORAGE_LOCKED') {
       this.#fault = error;
-      log?.error({ err: error }, 'The data cannot be written any more until the store is opened anew.');
+      log?.error({ err: error }, 'The data cannot be written until the store is opened again.');
     } else if (error.code === 'STORAGE_FULL' && !this.#isFull) {
       this.#isFull = true;
       log?.error(
         { err: error },
-        'There is no room for changes; the store only reads until a write finds some.',
+        'There is no space for changes; the store is read-only until a write succeeds.',
       );
     }
   }
@@ -251,12 +251,12 @@ export class Store {
       const cut = await this.#commits.between(() => this.#cut());
       if (cut !== undefined) await this.#merge(cut);
       if (this.#place.recovered()) {
-        log?.info({ file: this.#path }, 'All data is written anew; the store takes changes again.');
+        log?.info({ file: this.#path }, 'All data was written again; the store accepts changes again.');
       }
     } catch (error) {
       log?.error(
         { err: error, file: this.#path },
-        'The journal could not be merged into the data file; it is kept.',
+        'The journal could not be merged into the data file; the journal is kept.',
       );
       throw error;
     }
@@ -309,7 +309,7 @@ export class Store {
     const kept = found && (await keepAs(files, path, 'changed'));
     log?.error(
       { file: path, ...(kept && { kept }) },
-      'The journal was removed, renamed or changed while the server ran; all data is written anew from memory.',
+      'The journal was removed, renamed or changed while the server ran; all data is written again from memory.',
     );
   }
 }
@@ -319,7 +319,7 @@ function refusal(fault: StorageError): StorageError {
   if (fault.code === 'STORAGE_LOCKED') return fault;
   return new StorageError(
     'STORAGE_UNAVAILABLE',
-    `Nothing is written since this happened, until the store is opened anew: ${fault.message}`,
+    `Nothing is written until the store is opened again, because of this fault: ${fault.message}`,
     { cause: fault },
   );
 }

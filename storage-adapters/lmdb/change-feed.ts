@@ -68,7 +68,7 @@ class ChangeFeed implements AsyncIterator<WatchedChange> {
 function pageAfter(databases: Databases, after: number): WatchedChange[] {
   const { forgotten, revision } = readCounters(databases);
   if (after < forgotten) {
-    throw new StorageError('STORAGE_HISTORY_GONE', `Kept are those behind revision ${forgotten}.`);
+    throw new StorageError('STORAGE_HISTORY_GONE', `The changes after revision ${forgotten} are kept.`);
   }
   if (after > revision) {
     throw new StorageError('STORAGE_REVISION_UNKNOWN', `${after}; the last one is ${revision}.`);

@@ -39,7 +39,7 @@ function checkEntries(all: Databases): void {
     guarded(() => {
       const { created, revision, expiresAt } = decodeEntry(octets, Buffer.from(value));
       if (created > counters.created || revision > counters.revision) {
-        fault(`${quoted(octets)} has a number that was not yet given.`);
+        fault(`${quoted(octets)} has a number that is not in use yet.`);
       }
       if (all.created.getBinary(numberKey(created))?.equals(octets) !== true) {
         fault(`${quoted(octets)} is missing in the creation order.`);
@@ -59,8 +59,7 @@ function checkEntries(all: Databases): void {
     for (const { value } of all[name].getRange({ start: FIRST, end: BEHIND_LAST })) {
       rows += 1;
       const octets = Buffer.from(value);
-      if (readEntry(all, octets) === undefined)
-        fault(`${quoted(octets)} stands in "${name}" and nowhere else.`);
+      if (readEntry(all, octets) === undefined) fault(`${quoted(octets)} is only in "${name}".`);
     }
     if (rows !== expected) fault(`"${name}" has ${rows} rows for ${expected} entries.`);
   }

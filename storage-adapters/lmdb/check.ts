@@ -26,5 +26,5 @@ export async function checkInOtherProcess(path: string): Promise<Check> {
   // The cast: our own program wrote it.
   if (code === 0) return JSON.parse(texts.out) as Check;
   const why = signal ?? (texts.err.split('\n').find((line) => line.trim() !== '') || `exit code ${code}`);
-  return { faults: [`${path}/data.mdb cannot be read through: reading it ended with ${why}.`], entries: 0 };
+  return { faults: [`${path}/data.mdb cannot be read completely: reading ended with ${why}.`], entries: 0 };
 }

@@ -36,7 +36,7 @@ export async function inspectFolder(path: string, readOnly: boolean): Promise<Fo
     );
     if (size === undefined || size === 0) {
       if (known) throw new StorageError('STORAGE_CORRUPT', `${file} is ${size === 0 ? 'empty' : 'missing'}.`);
-      if (readOnly) throw new StorageError('STORAGE_UNREADABLE', `${path} holds no store.`);
+      if (readOnly) throw new StorageError('STORAGE_UNREADABLE', `${path} is not a store.`);
       return { fresh: true, short: false };
     }
     return { fresh: !known, short: await isShort(file, size) };
@@ -85,7 +85,10 @@ async function readMarker(path: string): Promise<boolean> {
   });
   if (text === undefined) return false;
   if (text === MARKER_TEXT) return true;
-  throw new StorageError('STORAGE_CORRUPT', `${join(path, MARKER)} is not that of a store of this format.`);
+  throw new StorageError(
+    'STORAGE_CORRUPT',
+    `${join(path, MARKER)} does not belong to a store of this format.`,
+  );
 }
 
 /** LMDB's two first pages name the last page. Reading after the end of a mapped file kills the process. */
@@ -96,7 +99,7 @@ async function isShort(file: string, size: number): Promise<boolean> {
     await handle.read(head, 0, head.length, 0);
     const pageOctets = head.readUInt32LE(PAGE_HEAD_OCTETS + 24);
     const isPageSize = pageOctets >= 512 && pageOctets <= 65_536 && (pageOctets & (pageOctets - 1)) === 0;
-    if (!isPageSize) throw new StorageError('STORAGE_CORRUPT', `${file} is no file of LMDB.`);
+    if (!isPageSize) throw new StorageError('STORAGE_CORRUPT', `${file} is not an LMDB file.`);
     let newest = { transaction: -1n, lastPage: 0n };
     for (const at of [0, pageOctets]) {
       const page = Buffer.alloc(0xa0);

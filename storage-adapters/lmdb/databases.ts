@@ -73,10 +73,7 @@ function mustBeOurs(root: RootDatabase<Buffer, Buffer>): void {
   for (const key of root.getKeys({ start: Buffer.from([0]) })) {
     const name = Buffer.from(key).toString().replace(/\0+$/, '');
     if (NAMES.includes(name)) continue;
-    throw new StorageError(
-      'STORAGE_CORRUPT',
-      `the file of LMDB belongs to something else: it has "${name}".`,
-    );
+    throw new StorageError('STORAGE_CORRUPT', `the LMDB file belongs to another program: it has "${name}".`);
   }
 }
 

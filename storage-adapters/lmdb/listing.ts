@@ -64,7 +64,7 @@ function entryAt(databases: Databases, key: Buffer): Entry {
   const entry = readEntry(databases, key);
   if (entry !== undefined) return entry;
   const named = JSON.stringify(key.toString().slice(0, 40));
-  throw new StorageError('STORAGE_CORRUPT', `${named} stands in the creation order and nowhere else.`);
+  throw new StorageError('STORAGE_CORRUPT', `${named} is only in the creation order.`);
 }
 
 function isLive({ expiresAt }: Entry, now: number): boolean {

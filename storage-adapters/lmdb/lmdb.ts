@@ -105,12 +105,12 @@ export class LmdbAdapter implements StorageAdapter {
   commit(change: Change): Promise<CommitResult> {
     if (this.#databases === undefined) return Promise.reject(new StorageError('STORAGE_CLOSED'));
     if (this.#writer === undefined) {
-      return Promise.reject(new StorageError('STORAGE_UNAVAILABLE', 'It was opened only to be read.'));
+      return Promise.reject(new StorageError('STORAGE_UNAVAILABLE', 'It is open for reading only.'));
     }
     for (const { key } of change.puts ?? []) {
       const octets = Buffer.byteLength(key);
       if (octets <= MAX_KEY_OCTETS) continue;
-      const detail = `LMDB takes keys of up to ${MAX_KEY_OCTETS} octets, and this one has ${octets}.`;
+      const detail = `LMDB accepts keys of up to ${MAX_KEY_OCTETS} octets; this key has ${octets}.`;
       return Promise.reject(new StorageError('STORAGE_KEY_INVALID', detail));
     }
     return this.#writer.commit(change);
@@ -196,7 +196,7 @@ export class LmdbAdapter implements StorageAdapter {
       const missing = missingDriver('lmdb', cause);
       if (missing !== undefined) throw missing;
       const reason = cause instanceof Error ? cause.message.split('\n', 1)[0] : String(cause);
-      const detail = `lmdb is there and cannot be loaded: ${reason}`;
+      const detail = `lmdb is installed but cannot be loaded: ${reason}`;
       throw new StorageError('STORAGE_DRIVER_MISSING', detail, { cause });
     }
   }
@@ -210,7 +210,7 @@ export default defineAdapter({
       .min(1)
       .default('data.lmdb')
       .describe(
-        'The folder, relative to the one of the configuration; made where it is missing. It must be on a disk of this machine: LMDB cannot share a file over a network. Errors: STORAGE_UNREADABLE, STORAGE_CORRUPT.',
+        'The folder, relative to the folder of the configuration; it is created if it is missing. It must be on a disk of this machine: LMDB cannot share a file over a network. Errors: STORAGE_UNREADABLE, STORAGE_CORRUPT.',
       ),
     // LMDB announces no writes, and watching its file misses writes to the map. A check takes microseconds.
     pollMs: z
@@ -219,21 +219,23 @@ export default defineAdapter({
       .max(60_000)
       .default(50)
       .describe(
-        'Milliseconds between two looks for what other processes wrote, while a feed of changes waits. Changes of this process are told at once.',
+        'Milliseconds between two checks for changes of other processes, while a feed of changes waits. Changes of this process are reported at once.',
       ),
     // Minutes of a busy store.
     historyChanges: z
       .int()
       .min(1)
       .default(10_000)
-      .describe('Commits that a feed of changes can go back; what is older is STORAGE_HISTORY_GONE.'),
+      .describe(
+        'How many commits a feed of changes can go back; for older ones it gets STORAGE_HISTORY_GONE.',
+      ),
     // So that large values do not double the store.
     historyOctets: z
       .int()
       .min(1)
       .default(16_777_216)
       .describe(
-        'Octets that the kept commits may have together, values included. The last commit is kept whatever its size.',
+        'The most octets of all kept commits together, including values. The last commit is always kept.',
       ),
   }),
   create: ({ path, ...options }, { folder, readOnly = false }) =>

@@ -88,5 +88,5 @@ function mustBeWhole(key: Buffer, record: Buffer, atLeast: number, what: string)
     if (sum === record.readUInt32BE(0)) return;
   }
   const label = what === 'entry' ? JSON.stringify(key.toString().slice(0, 40)) : `of ${what}`;
-  throw new StorageError('STORAGE_CORRUPT', `the checksum of the record ${label} does not hold.`);
+  throw new StorageError('STORAGE_CORRUPT', `the checksum of the record ${label} is wrong.`);
 }

@@ -77,7 +77,7 @@ function mustHaveItsName(): void {
   if (fileId() === mapped) return;
   throw new StorageError(
     'STORAGE_UNAVAILABLE',
-    `${data.path}/data.mdb was removed or replaced while it was open; nothing is written until the server is started again.`,
+    `${data.path}/data.mdb was removed or replaced while it was open; nothing is written until the server is restarted.`,
   );
 }
 
@@ -104,7 +104,7 @@ function writeFaultOf({ root, meta }: Databases, error: unknown): Fault {
   if (!full) return fault;
   try {
     root.transactionSync(() => meta.getKeysCount({ limit: 1 }));
-    return { code: 'STORAGE_FULL', detail: `There is no room for it in ${data.path}.` };
+    return { code: 'STORAGE_FULL', detail: `There is no space for it in ${data.path}.` };
   } catch {
     return { ...fault, code: 'STORAGE_OUTCOME_UNKNOWN' };
   }

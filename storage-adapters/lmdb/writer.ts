@@ -161,7 +161,7 @@ export class Writer {
   #refusalFault(): Fault {
     return {
       code: 'STORAGE_UNAVAILABLE',
-      detail: `Since a write failed (${this.#broken}) LMDB takes no more; start the server again.`,
+      detail: `A write failed (${this.#broken}), and LMDB accepts no more writes; restart the server.`,
     };
   }
 

@@ -81,7 +81,7 @@ export class CommitQueue {
       const next = this.#waiting.shift();
       if (next === undefined) break;
       if (performance.now() - next.since > this.#patienceMs) {
-        next.reject(new StorageError('STORAGE_UNAVAILABLE', 'The commits before it took too long.'));
+        next.reject(new StorageError('STORAGE_UNAVAILABLE', 'The earlier commits took too long.'));
         continue;
       }
       batch.push(next);

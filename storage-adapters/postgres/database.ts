@@ -69,7 +69,7 @@ export class Database {
       });
       // An idle connection broke; the pool has already dropped it.
       return pool.on('error', (error) =>
-        log.warn({ reason: error.message }, 'lost a connection to PostgreSQL'),
+        log.warn({ reason: error.message }, 'Lost a connection to PostgreSQL.'),
       );
     });
   }
@@ -128,7 +128,7 @@ export class Database {
     if (!this.#prepares) return;
     this.#prepares = false;
     this.#log.warn(
-      'Sessions of PostgreSQL are shared, as by a pooler in transaction mode: statements are no longer prepared, and who watches learns of changes up to 5 s late.',
+      'PostgreSQL sessions are shared, as by a pooler in transaction mode: statements are no longer prepared, and feeds get changes up to 5 s late.',
     );
   }
 

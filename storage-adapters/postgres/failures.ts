@@ -49,7 +49,7 @@ export function failureOf(cause: unknown): StorageError {
   const code = state === DISK_FULL ? 'STORAGE_FULL' : 'STORAGE_UNAVAILABLE';
   const cure =
     state === READ_ONLY
-      ? '. PostgreSQL takes no writes now (default_transaction_read_only, or a standby); as soon as it does, commits are made again'
+      ? '. PostgreSQL accepts no writes now (default_transaction_read_only, or a standby); commits work again as soon as it does'
       : '';
   return new StorageError(code, reasonOf(cause) + cure, { cause });
 }

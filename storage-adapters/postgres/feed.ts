@@ -90,7 +90,7 @@ export class PostgresFeed {
     if (this.#untrimmed < Math.max(1, this.#keep / 10)) return;
     this.#untrimmed = 0;
     this.#database.query(TRIM, [this.#id, this.#keep]).catch((error: Error) => {
-      this.#log.warn({ reason: error.message }, 'old changes could not be trimmed; it is tried again');
+      this.#log.warn({ reason: error.message }, 'Old changes could not be removed; the adapter tries again.');
     });
   }
 
@@ -105,12 +105,12 @@ export class PostgresFeed {
     const reached = Number(rows[0]?.reached ?? 0);
     const history = Number(rows[0]?.history ?? 0);
     if (after > reached) {
-      throw new StorageError('STORAGE_REVISION_UNKNOWN', `${after} was asked for, ${reached} is the last.`);
+      throw new StorageError('STORAGE_REVISION_UNKNOWN', `${after} was requested, ${reached} is the last.`);
     }
     if (after < history) {
       throw new StorageError(
         'STORAGE_HISTORY_GONE',
-        `Those behind revision ${after} were asked for; those behind ${history} are kept.`,
+        `The changes after revision ${after} were requested; those after ${history} are kept.`,
       );
     }
     const last = lastOf(rows[0] ?? {});
@@ -132,7 +132,10 @@ export class PostgresFeed {
       isOver = true;
       listener.end().catch(() => {});
       if (this.#feed.isClosed) return;
-      this.#log.warn({ reason: cause?.message ?? 'it ended' }, 'lost the connection that watches PostgreSQL');
+      this.#log.warn(
+        { reason: cause?.message ?? 'it ended' },
+        'Lost the connection that watches PostgreSQL.',
+      );
       this.#timers = this.#timers.slice(0, 1);
       this.#timers.push(setTimeout(() => void this.#listen(), this.#pauseMs).unref());
       this.#pauseMs = Math.min(this.#pauseMs * 2, LONGEST_PAUSE_MS);

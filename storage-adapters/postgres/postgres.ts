@@ -31,7 +31,7 @@ import { openNamespace } from './tables.js';
 
 const options = z.strictObject({
   url: addressOrList(/^postgres(?:ql)?:\/\//, 'postgres:// or postgresql://').describe(
-    'postgres://user:password@host:port/database. TLS: ?sslmode=verify-full, with &sslrootcert=FILE for an authority of your own. A path as host (postgres:///database?host=/run/postgresql) is a Unix socket. A list: the servers of which one is the primary. It is never logged.',
+    'postgres://user:password@host:port/database. TLS: ?sslmode=verify-full, with &sslrootcert=FILE for your own certificate authority. A path as host (postgres:///database?host=/run/postgresql) is a Unix socket. A list: several servers, one of which is the primary. The URL is never logged.',
   ),
   namespace: serverOptions.namespace,
   // A tenth of a server's default limit.
@@ -40,16 +40,16 @@ const options = z.strictObject({
     .min(1)
     .max(1_000)
     .default(10)
-    .describe('Connections at the most, beside one for those who watch.'),
+    .describe('The most connections, in addition to one for feeds of changes.'),
   connectTimeoutMs: serverOptions.connectTimeoutMs.describe(
-    'Milliseconds until a connection must stand or be free. Then STORAGE_UNAVAILABLE.',
+    'Milliseconds to wait for a new or free connection; then STORAGE_UNAVAILABLE.',
   ),
   statementTimeoutMs: answerTimeoutMs.describe(
-    'Milliseconds that a statement may take, waiting for other commits included. Then STORAGE_UNAVAILABLE, or STORAGE_OUTCOME_UNKNOWN for a commit that was sent.',
+    'Milliseconds for a statement, including the wait for other commits; then STORAGE_UNAVAILABLE, or STORAGE_OUTCOME_UNKNOWN for a commit that was sent.',
   ),
   sweepIntervalMs: serverOptions.sweepIntervalMs,
   historyChanges: historyChanges.describe(
-    'How many revisions back those who watch may begin; each change is kept with its values. Readers further behind get STORAGE_HISTORY_GONE.',
+    'How many revisions back a feed of changes may start; each change is kept with its values. A reader further back gets STORAGE_HISTORY_GONE.',
   ),
 });
 
@@ -107,7 +107,7 @@ export class PostgresAdapter implements StorageAdapter {
       throw error;
     });
     this.#isDurable = namespace.isDurable;
-    if (!namespace.isDurable) log.warn('PostgreSQL runs with fsync off: answered commits may be lost');
+    if (!namespace.isDurable) log.warn('PostgreSQL runs with fsync off: confirmed commits may be lost');
     const feed = new PostgresFeed(database, namespace, historyChanges, log);
     const commits = new CommitQueue(database, namespace, statementTimeoutMs, (count) =>
       feed.countCommits(count),

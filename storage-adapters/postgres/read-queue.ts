@@ -61,7 +61,7 @@ export class ReadQueue {
     const oldest = batch[0]!.since;
     try {
       if (performance.now() - oldest > this.#patienceMs) {
-        throw new StorageError('STORAGE_UNAVAILABLE', 'What was asked for before took too long.');
+        throw new StorageError('STORAGE_UNAVAILABLE', 'The earlier requests took too long.');
       }
       const keys = [...new Set(batch.map(({ key }) => key))].map(octets);
       const rows = await this.#database.query(READ, [this.#namespace, keys], 'jackfield_get');

@@ -50,6 +50,6 @@ export function lastOf({ last, head }: Row): Position | undefined {
 }
 
 function textOf(column: unknown): string {
-  if (!Buffer.isBuffer(column)) throw new TypeError('a column of octets is expected');
+  if (!Buffer.isBuffer(column)) throw new TypeError('a bytea column is expected');
   return column.toString();
 }

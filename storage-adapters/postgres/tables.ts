@@ -70,7 +70,7 @@ async function checkVersion(session: Session): Promise<void> {
   if (row?.version === VERSION) return;
   throw new StorageError(
     'STORAGE_UNREADABLE',
-    `The tables in PostgreSQL have version ${String(row?.version)}; this jackfield reads version ${VERSION}.`,
+    `The tables in PostgreSQL have version ${String(row?.version)}, but this jackfield reads version ${VERSION}.`,
   );
 }
 

@@ -57,7 +57,7 @@ export async function commitAll(
     SELECT ${NOW_MS} AS now, set_config('client_min_messages', 'warning', true)${mustAskForSync ? ", set_config('synchronous_commit', 'on', true)" : ''}`,
   );
   const counted = locked?.rows[0];
-  if (counted === undefined) throw new StorageError('STORAGE_UNAVAILABLE', 'The namespace was taken away.');
+  if (counted === undefined) throw new StorageError('STORAGE_UNAVAILABLE', 'The namespace was deleted.');
   const now = Number(clock?.rows[0]?.now);
   const keys = [...new Set(batch.flatMap(keysOf))].map(octets);
   const { rows } = await session.query(READ, [id, keys.sort(Buffer.compare), now], 'jackfield_read');
@@ -88,7 +88,8 @@ async function commit(session: Session): Promise<void> {
   if (session.warnings.includes('SyncRepWaitForLSN')) {
     throw outcomeUnknown(new Error('no synchronous standby has confirmed the commit'));
   }
-  if (answer !== 'COMMIT') throw new StorageError('STORAGE_UNAVAILABLE', 'The server undid the transaction.');
+  if (answer !== 'COMMIT')
+    throw new StorageError('STORAGE_UNAVAILABLE', 'The server rolled back the transaction.');
 }
 
 interface Judged {

@@ -106,8 +106,8 @@ export async function mustWaitForDisk(
   if (sync === undefined && isAlways) return;
   throw refusal(
     sync === undefined
-      ? 'WAITAOF answered sooner than a server syncs that syncs once a second. Where appendfsync is always, say durable: true; this server does not tell'
-      : `WAITAOF of this server answers before it syncs, as that of Redis 7.4 and Valkey 8.1 does with appendfsync ${sync}; set appendfsync always, or take a later version`,
+      ? 'WAITAOF answered before a server that syncs once a second can have synced. The server does not show its settings: if appendfsync is always, set durable: true'
+      : `WAITAOF of this server answers before the sync, as in Redis 7.4 and Valkey 8.1 with appendfsync ${sync}; set appendfsync always, or use a later version`,
   );
 }
 

@@ -72,14 +72,14 @@ export class RedisFeed {
     const answer = await this.#ask(after);
     const [reached = '0', told = '0', beforeFirst = '', last = '0', mark = '', ...flat] = answer;
     if (after > Number(reached)) {
-      throw new StorageError('STORAGE_REVISION_UNKNOWN', `${after} was asked for, ${reached} is the last.`);
+      throw new StorageError('STORAGE_REVISION_UNKNOWN', `${after} was requested, ${reached} is the last.`);
     }
     // If nothing is kept, every change up to the last one is gone.
     const gone = beforeFirst === '' ? told : beforeFirst;
     if (after < Number(gone)) {
       throw new StorageError(
         'STORAGE_HISTORY_GONE',
-        `Those behind revision ${after} were asked for; those behind ${gone} are kept.`,
+        `The changes after revision ${after} were requested; those after ${gone} are kept.`,
       );
     }
     const following: WatchedChange[] = [];

@@ -169,7 +169,7 @@ export class Link {
     this.#lastFailure = cause;
     broken.destroy();
     if (this.#isClosed) return;
-    this.#log.warn({ reason: reasonOf(cause) }, 'lost the connection to Redis');
+    this.#log.warn({ reason: reasonOf(cause) }, 'Lost the connection to Redis.');
     void this.#reconnect();
   }
 

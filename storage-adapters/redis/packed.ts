@@ -25,7 +25,7 @@ const HEAD = /^(\d+) (\d+) (\d+) /;
 
 export function entryOf(key: string, packed: string): Entry {
   const head = HEAD.exec(packed);
-  if (head === null) throw new TypeError('a packed entry begins with three numbers');
+  if (head === null) throw new TypeError('a packed entry must begin with three numbers');
   const [{ length }, created, revision, expiresAt] = [
     head[0],
     Number(head[1]),
@@ -61,6 +61,6 @@ export const positionOf = (revision: string, mark: string): Position =>
 
 /** The answer of a script: a list of strings. */
 export function strings(answer: unknown): string[] {
-  if (!Array.isArray(answer)) throw new TypeError('a script answers with a list');
+  if (!Array.isArray(answer)) throw new TypeError('a script must answer with a list');
   return answer.map(String);
 }

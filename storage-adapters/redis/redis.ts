@@ -34,7 +34,7 @@ import { inspect } from './server-settings.js';
 
 const options = z.strictObject({
   url: addressOrList(/^rediss?:\/\//, 'redis:// or rediss://').describe(
-    'redis://user:password@host:port/database, rediss:// for TLS. For a cluster one of its nodes, or a list of some in case that one is down. With cluster: false a list is a primary and its replicas, of which the primary is taken. It is never logged.',
+    'redis://user:password@host:port/database, rediss:// for TLS. For a cluster: one of its nodes, or a list of nodes in case one is down. With cluster: false a list names a primary and its replicas; the primary is used. The URL is never logged.',
   ),
   namespace: serverOptions.namespace,
   cluster: z
@@ -43,23 +43,23 @@ const options = z.strictObject({
     .describe('Whether the addresses are those of a cluster. Default: where url is a list.'),
   connectTimeoutMs: serverOptions.connectTimeoutMs,
   commandTimeoutMs: answerTimeoutMs.describe(
-    'Milliseconds until an answer must be there. Then STORAGE_UNAVAILABLE, or STORAGE_OUTCOME_UNKNOWN for a commit.',
+    'Milliseconds to wait for an answer; then STORAGE_UNAVAILABLE, or STORAGE_OUTCOME_UNKNOWN for a commit.',
   ),
   sweepIntervalMs: serverOptions.sweepIntervalMs,
   historyChanges: historyChanges.describe(
-    'How many changes are kept for those who watch, with their values. Redis trims in steps, so some more are kept. Readers further behind get STORAGE_HISTORY_GONE.',
+    'How many changes are kept for feeds of changes, with their values. Redis trims in steps, so a few more are kept. A reader further back gets STORAGE_HISTORY_GONE.',
   ),
   waitForDisk: z
     .boolean()
     .default(false)
     .describe(
-      "Answers a commit only when it is on the server's disk (WAITAOF, Redis 7.2 or later, with appendonly yes); else what appendfsync says holds. Error: STORAGE_UNREADABLE where the server has no WAITAOF, does not sync, or answers before it does.",
+      "Whether a commit is confirmed only when it is on the server's disk (WAITAOF, Redis 7.2 or later, with appendonly yes); otherwise appendfsync decides. Error: STORAGE_UNREADABLE if the server has no WAITAOF, does not sync, or answers before it syncs.",
     ),
   durable: z
     .boolean()
     .default(false)
     .describe(
-      'Whether an answered commit is on disk (appendfsync always), where the server does not let its configuration be read.',
+      'Whether a confirmed commit is on disk (appendfsync always), for a server that does not show its configuration.',
     ),
 });
 
@@ -126,7 +126,7 @@ export class RedisAdapter implements StorageAdapter {
       throw readFailure(cause);
     }
     if (!this.#isDurable)
-      this.#context.log.info('answered commits may be lost with the Redis server: see docs/redis.md');
+      this.#context.log.info('confirmed commits may be lost if the Redis server fails: see docs/redis.md');
     const commits = new Commits(writer, keys, { historyChanges, waitForDisk });
     // During an outage, the calls that fail report it. The sweep only tries again later.
     const sweep = () => Promise.all([commits.sweep(), link.leaveReplica()]).catch(() => {});

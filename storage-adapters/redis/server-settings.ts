@@ -15,7 +15,7 @@ export async function inspect(
   if (format !== null && format !== '1') {
     throw new StorageError(
       'STORAGE_UNREADABLE',
-      `The entries in Redis have format ${String(format)}; this jackfield reads format 1.`,
+      `The entries in Redis have format ${String(format)}, but this jackfield reads format 1.`,
     );
   }
   await refuseEviction(link, entries);
@@ -53,6 +53,6 @@ async function refuseEviction(link: Link, key: string): Promise<void> {
   if (bound === 0 || !policy.startsWith('allkeys')) return;
   throw new StorageError(
     'STORAGE_UNREADABLE',
-    `Redis evicts any key when its memory is full (maxmemory-policy ${policy}), and with it all entries; set noeviction.`,
+    `Redis evicts any key when its memory is full (maxmemory-policy ${policy}), which can delete all entries; set noeviction.`,
   );
 }

@@ -68,10 +68,10 @@ test('a part that does not exist, or is of the wrong kind, is refused by name', 
   );
   t.is(
     (await refused({ body: { a: 1 } }))?.message,
-    'The body of inject is a string or bytes; for JSON pass JSON.stringify(value).',
+    'The body of inject must be a string or bytes; for JSON pass JSON.stringify(value).',
   );
   t.is((await refused({ method: 'NO SUCH' }))?.message, 'The method "NO SUCH" is not a token.');
-  t.is((await refused({ headers: { a: 'b\r\nc: d' } }))?.message, 'The field "a" holds a line break.');
+  t.is((await refused({ headers: { a: 'b\r\nc: d' } }))?.message, 'The field "a" has a line break.');
 });
 
 test('RFC 9112 §8: a response that is cut is an error, not a shorter response', async (t) => {

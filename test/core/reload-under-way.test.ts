@@ -181,7 +181,7 @@ const CASES: Readonly<Record<string, UnderWay>> = {
             {
               plugins: ['own'],
               connections: 1,
-              message: 'Connections were broken off at the end of the drain time.',
+              message: 'Connections were closed by force at the end of the drain time.',
             },
           );
         },

@@ -119,12 +119,12 @@ test('another store needs a restart, and so does another kind of listener at the
   await t.throwsAsync(server.reload({ ...IN_MEMORY, storage: 'lru' }), {
     code: 'RELOAD_NEEDS_RESTART',
     message:
-      'This change needs a restart, and nothing was changed: "storage" would change, and plugins that stay hold on to the store that they were given. Restart the server, or take the change of "storage" back.',
+      'This change needs a restart; nothing was changed: "storage" would change, but plugins that stay keep using the old store. Restart the server, or undo the change of "storage".',
   });
   await t.throwsAsync(server.reload({ ...IN_MEMORY, listen: { port: 0, sharedReadBuffer: false } }), {
     code: 'RELOAD_NEEDS_RESTART',
     message:
-      'This change needs a restart, and nothing was changed: the listener at 127.0.0.1:0 would change "tls", "socketMode" or "sharedReadBuffer" while it listens. Restart the server, or take the change of "listen" back.',
+      'This change needs a restart; nothing was changed: the listener at 127.0.0.1:0 would change "tls", "socketMode" or "sharedReadBuffer" while it listens. Restart the server, or undo the change of "listen".',
   });
   t.deepEqual(life, ['a0 up']);
 });
@@ -174,7 +174,7 @@ test('a plugin that left is closed after shutdownTimeoutMs although an exchange 
   t.deepEqual(life, ['slow0 up', 'slow0 told', 'slow0 closed']);
   t.like(
     lines.find(({ level }) => level === 'warn'),
-    { plugins: ['slow'], message: 'Plugins are closed while exchanges still use them.' },
+    { plugins: ['slow'], message: 'Plugins were closed while exchanges still used them.' },
   );
   answer.open();
   t.is(await waiting, 'still answered');
@@ -204,9 +204,9 @@ test('what hangs or fails as it is closed behind a reload is told, keeps no othe
   t.deepEqual(
     lines.filter(({ level }) => level === 'error').map(({ plugin, message }) => `${plugin}: ${message}`),
     [
-      'bad: A plugin failed while it was closed.',
-      'bad: A plugin failed while it was closed.',
-      'bad: A plugin was not closed in time.',
+      'bad: A plugin failed to close.',
+      'bad: A plugin failed to close.',
+      'bad: A plugin did not close in time.',
     ],
   );
 });
@@ -357,7 +357,7 @@ test('code is not reloaded: a plugin whose file has changed goes on as it was, a
     {
       plugin: 'p',
       file,
-      message: 'The file of a plugin has changed, and its code is not reloaded. Restart to run it.',
+      message: 'A plugin file changed on disk; a reload does not reload code. Restart to run it.',
     },
   );
   await writeFile(file, code('old'));

@@ -1,6 +1,6 @@
 /** The pages for readers: what they quote is the file, what they show is what happens, what they link is there. */
 import { spawnSync } from 'node:child_process';
-import { access, cp, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { access, constants, cp, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { MAIN, ROOT, type RunningServer, readText, runToEnd, serve } from '../repository.js';
@@ -15,6 +15,7 @@ const PAGES = [
   'CHANGELOG.md',
   'DECISIONS.md',
   'examples/classic/PROTOCOL.md',
+  'findings/README.md',
 ];
 
 for (const page of PAGES) {
@@ -174,5 +175,15 @@ test('docs/index.md names every page under docs', async (t) => {
   const index = await readText('docs/index.md');
   for (const page of RUN.filter((name) => name.startsWith('docs/') && name !== 'docs/index.md')) {
     t.true(index.includes(`](${page.slice('docs/'.length)})`), page);
+  }
+});
+
+test('findings/README.md names every script, and each may be run', async (t) => {
+  const index = await readText('findings/README.md');
+  const scripts = (await readdir(path.join(ROOT, 'findings'))).filter((name) => name.endsWith('.sh'));
+  t.true(scripts.length > 0);
+  for (const name of scripts) {
+    t.true(index.includes(`](${name})`), name);
+    await t.notThrowsAsync(access(path.join(ROOT, 'findings', name), constants.X_OK), name);
   }
 });

@@ -2,10 +2,11 @@
  * The files of examples/recipes. What belongs to jackfield is run; what belongs to others is checked by their own
  * programs where those are installed, and everywhere for its form and for what it names of jackfield.
  */
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
 import http from 'node:http';
+import { createRequire } from 'node:module';
 import net from 'node:net';
 import path from 'node:path';
 import { json, text } from 'node:stream/consumers';
@@ -15,7 +16,9 @@ import { DEFAULT_LIMITS } from '../../core/config/limits.js';
 import type { PluginReference } from '../../core/config/server-config.js';
 import { createServer } from '../../core/index.js';
 import { ROOT, readText } from '../repository.js';
+import { reportMissing } from '../support/missing.js';
 import { redisMissing, startRedis } from '../support/redis-server.js';
+import { isInstalled, REVERSE_PROXIES, startReverseProxy } from '../support/reverse-proxies.js';
 
 const recipe = (name: string): string => path.join(ROOT, 'examples/recipes', name);
 
@@ -63,52 +66,8 @@ test('recipes: nginx: its client is who the proxy says, over a Unix socket', asy
   });
 });
 
-const hasNginx = spawnSync('nginx', ['-v']).status === 0;
-
-/** nginx with the site of the recipe, in one process that is ended with the test. @returns the port it listens on. */
-async function startNginx(t: ExecutionContext, folder: string): Promise<number> {
-  // nginx cannot be asked which port it was given, so it is given one that was free a moment ago.
-  const probe = net.createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as net.AddressInfo;
-  probe.close();
-  await once(probe, 'close');
-  const site = (await readText('examples/recipes/nginx/nginx.conf'))
-    .replace('/srv/tea-house', folder)
-    .replace('listen 80;', `listen 127.0.0.1:${port};`);
-  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
-    (name) => `${name}_temp_path ${folder}/${name};`,
-  );
-  const whole = `daemon off; master_process off; pid ${folder}/nginx.pid; error_log stderr notice;
-    events {} http { access_log off; ${temporary.join(' ')} ${site} }`;
-  await writeFile(path.join(folder, 'whole.conf'), whole);
-  const nginx = spawn('nginx', ['-p', folder, '-c', path.join(folder, 'whole.conf'), '-e', 'stderr'], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-  const ended = once(nginx, 'close');
-  t.teardown(async () => {
-    nginx.kill();
-    await ended;
-  });
-  let told = '';
-  nginx.stderr.setEncoding('utf8').on('data', (part: string) => {
-    told += part;
-  });
-  for (let tries = 0; tries < 200; tries += 1) {
-    const socket = net.connect(port, '127.0.0.1');
-    const isUp = await Promise.race([
-      once(socket, 'connect').then(() => true),
-      new Promise<boolean>((resolve) => socket.once('error', () => resolve(false))),
-    ]).finally(() => socket.destroy());
-    if (isUp) return port;
-    await new Promise((resolve) => setTimeout(resolve, 25));
-  }
-  throw new Error(`nginx does not listen: ${told}`);
-}
-
-(hasNginx ? test : test.skip)(
-  'recipes: nginx itself: it tells of the client what is true, and lets methods and protocols through',
-  async (t) => {
+if (isInstalled(REVERSE_PROXIES.nginx!)) {
+  test('recipes: nginx itself: other hosts are refused, and other protocols pass', async (t) => {
     const folder = await copyOf(t, 'nginx');
     const { config, source } = await readConfig(undefined, folder);
     const lines: PluginReference = './lines.js';
@@ -116,39 +75,19 @@ async function startNginx(t: ExecutionContext, folder: string): Promise<number> 
     const server = createServer({ ...config, plugins: [...(config.plugins ?? []), lines] }, { source });
     t.teardown(() => server.close());
     await server.listen();
-    const port = await startNginx(t, folder);
-    const ask = async (method: string, target: string, headers = {}): Promise<http.IncomingMessage> => {
-      const request = http.request({
-        host: '127.0.0.1',
-        port,
-        method,
-        path: target,
-        headers: { Host: 'tea.example.com', ...headers },
-      });
-      request.end();
+    const port = await startReverseProxy(t, REVERSE_PROXIES.nginx!, folder, undefined);
+    const ask = async (target: string, headers: http.OutgoingHttpHeaders): Promise<http.IncomingMessage> => {
+      const request = http.get({ host: '127.0.0.1', port, path: target, headers });
       const [answer] = await Promise.race([once(request, 'response'), once(request, 'upgrade')]);
       return answer;
     };
-    const forged = {
-      'X-Forwarded-For': '192.0.2.7',
-      'X-Forwarded-Proto': 'https',
-      'X-Forwarded-Host': 'evil.example',
-      Forwarded: 'for=192.0.2.8;proto=https;host=evil.example',
-    };
-    t.deepEqual(await json(await ask('GET', '/who', forged)), {
-      remoteAddress: '127.0.0.1',
-      protocol: 'http',
-      host: 'tea.example.com',
-    });
-    const purged = await ask('PURGE', '/');
-    t.is(purged.statusCode, 405);
-    t.is(await text(purged), 'Method not allowed: PURGE');
-    t.is((await ask('GET', '/who', { Host: 'other.example' })).statusCode, 400);
-    const switched = await ask('GET', '/lines', { Connection: 'upgrade', Upgrade: 'lines/1' });
+    t.is((await ask('/who', { Host: 'other.example' })).statusCode, 400);
+    const upgrade = { Host: 'tea.example.com', Connection: 'upgrade', Upgrade: 'lines/1' };
+    const switched = await ask('/lines', upgrade);
     t.is(switched.statusCode, 101);
     switched.socket.destroy();
-  },
-);
+  });
+} else reportMissing(test, 'recipes: nginx is not installed');
 
 for (const file of ['nginx/nginx.conf', 'redis-two-servers/nginx.conf']) {
   test(`recipes: ${file} is made of directives and blocks, and passes to where the servers listen`, async (t) => {
@@ -248,4 +187,28 @@ test('recipes: container: every instruction is one, lists are JSON, and the comm
   t.deepEqual(command, ['node_modules/.bin/jackfield', 'serve', '--host', '0.0.0.0']);
   t.deepEqual(check?.slice(0, 2), ['node', '-e']);
   t.is(spawnSync(process.execPath, ['--check', '-'], { input: check?.[2] }).status, 0);
+});
+
+test('recipes: process-managers: pm2 gives the drain its time, and starts one process', (t) => {
+  const require = createRequire(import.meta.url);
+  const { apps } = require(recipe('process-managers/ecosystem.config.cjs')) as {
+    apps: { script: string; exec_mode: string; kill_timeout: number }[];
+  };
+  t.is(apps.length, 1);
+  const [{ script, exec_mode, kill_timeout }] = apps as [(typeof apps)[0]];
+  t.is(exec_mode, 'fork');
+  t.true(kill_timeout > DEFAULT_LIMITS.shutdownTimeoutMs);
+  const { bin } = require(path.join(ROOT, 'package.json')) as { bin: { jackfield: string } };
+  t.is(script, `node_modules/jackfield/${bin.jackfield}`);
+});
+
+test('recipes: haproxy: "option httpchk" alone is answered 405, as its page says', async (t) => {
+  const { config, source } = await readConfig(undefined, recipe('haproxy'));
+  const plugins = config.plugins?.filter((one) => one !== './who.js') ?? [];
+  const server = createServer({ ...config, listen: { port: 0 }, plugins }, { source });
+  t.teardown(() => server.close());
+  const { port = 0 } = await server.listen();
+  const socket = net.connect(port, '127.0.0.1');
+  socket.end('OPTIONS / HTTP/1.0\r\n\r\n');
+  t.regex(await text(socket), /^HTTP\/1\.1 405 /);
 });

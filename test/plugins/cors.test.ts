@@ -182,7 +182,7 @@ test('Vary keeps what is there, and has Origin once', async (t) => {
 test('* with credentials is refused at start, with what to do', async (t) => {
   const error = await t.throwsAsync(withOptions(t, { origins: '*', credentials: true }));
   t.like(error, { code: 'PLUGIN_OPTIONS_INVALID' });
-  t.regex(error?.message ?? '', /credentials: with origins .*name the origins/);
+  t.regex(error?.message ?? '', /credentials: with origins .*list the origins/);
 });
 
 test('what is no origin is refused at start, since it would never match', async (t) => {

@@ -58,7 +58,7 @@ test('what is no JSON, no text or no key for the store is the client’s error, 
   ] as const) {
     const { status, text } = await post(server, body, type);
     t.is(status, 400);
-    t.regex(text, /^The body is not|^A key is/);
+    t.regex(text, /^The body is not|^A key must be/);
   }
   t.is(await listing(server), 'No data in DB');
 });
@@ -96,7 +96,7 @@ test('a body in a content coding is 415, and nothing is stored', async (t) => {
   const { status, headers, text } = await sent('gzip');
   t.is(status, 415);
   t.is(headers['accept-encoding'], 'identity');
-  t.regex(text, /send it without Content-Encoding .*: gzip$/);
+  t.regex(text, /send the body without Content-Encoding .*: gzip$/);
   t.is(await listing(server), 'No data in DB');
   t.is((await sent('identity')).status, 200);
 });

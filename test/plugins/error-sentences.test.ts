@@ -19,22 +19,22 @@ const CASES: Readonly<Record<string, readonly [InjectRequest, status: number, se
   TARGET_MISDIRECTED: [
     { target: 'https://127.0.0.1/' },
     421,
-    'An "https" target needs a connection that is secured by TLS (RFC 9110 §7.4).',
+    'An "https" target needs a TLS connection (RFC 9110 §7.4).',
   ],
   METHOD_UNSUPPORTED: [
     { method: 'TRACE', target: '/app' },
     501,
-    'What answers at this path cannot be given the method as it is: TRACE',
+    'The handler at this path does not accept this method: TRACE',
   ],
   WEBSOCKET_EXPECTED: [
     { target: '/chat' },
     426,
-    'Only WebSocket, version 13, is spoken at this path (RFC 6455 §4.2).',
+    'This path accepts only WebSocket connections, version 13 (RFC 6455 §4.2).',
   ],
   WEBSOCKET_INVALID: [
     { target: '/chat', headers: { ...HANDSHAKE, 'Sec-WebSocket-Key': 'short' } },
     400,
-    'The request asks for WebSocket and is no handshake of it (RFC 6455 §4.1): Sec-WebSocket-Key is not 16 octets in base64.',
+    'This is not a valid WebSocket handshake (RFC 6455 §4.1): Sec-WebSocket-Key is not 16 octets in base64.',
   ],
   ORIGIN_NOT_ALLOWED: [
     { target: '/chat', headers: { ...HANDSHAKE, Origin: 'https://elsewhere.example' } },
@@ -44,7 +44,7 @@ const CASES: Readonly<Record<string, readonly [InjectRequest, status: number, se
   BODY_NOT_TEXT: [
     { method: 'PUT', target: '/update', body: Buffer.from([0x61, 0x3a, 0xff]) },
     400,
-    'The body is not text in the charset it claims (RFC 9110 §8.3.2).',
+    'The body is not valid text in its charset (RFC 9110 §8.3.2).',
   ],
   CHARSET_UNSUPPORTED: [
     {
@@ -54,33 +54,33 @@ const CASES: Readonly<Record<string, readonly [InjectRequest, status: number, se
       body: 'a: 1',
     },
     415,
-    'The charset of the body is not known here (RFC 9110 §15.5.16): klingon',
+    'This server does not know the charset of the body (RFC 9110 §15.5.16): klingon',
   ],
   RANGE_NOT_SATISFIABLE: [
     { target: '/files/there.txt', headers: { Range: 'bytes=999-' } },
     416,
-    'No octet of the range is there (RFC 9110 §15.5.17).',
+    'The range is outside the content (RFC 9110 §15.5.17).',
   ],
   PARTIAL_PUT_UNSUPPORTED: [
     { method: 'PUT', target: '/keys/a', headers: { 'Content-Range': 'bytes 0-0/2' }, body: 'x' },
     400,
-    'An entry is put whole, without Content-Range (RFC 9110 §14.5).',
+    'PUT replaces a whole entry; send it without Content-Range (RFC 9110 §14.5).',
   ],
   FILE_NOT_FOUND: [{ target: '/files/missing.txt' }, 404, 'There is no such file.'],
   UPSTREAM_UNREACHABLE: [
     { target: '/nobody/' },
     502,
-    'The server behind this one cannot be reached (RFC 9110 §15.6.3).',
+    'The upstream server cannot be reached (RFC 9110 §15.6.3).',
   ],
   UPSTREAM_INVALID: [
     { target: '/babble/' },
     502,
-    'The server behind this one gave no valid answer (RFC 9110 §15.6.3).',
+    'The upstream server did not give a valid answer (RFC 9110 §15.6.3).',
   ],
   UPSTREAM_TIMEOUT: [
     { target: '/silence/' },
     504,
-    'The server behind this one did not answer in time (RFC 9110 §15.6.5).',
+    'The upstream server did not answer in time (RFC 9110 §15.6.5).',
   ],
 };
 

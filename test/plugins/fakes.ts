@@ -69,6 +69,7 @@ export interface FakeRequest {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
   readonly remoteAddress?: string;
+  readonly trustedPeer?: string;
 }
 
 export function fakeRequest({
@@ -77,6 +78,7 @@ export function fakeRequest({
   headers = {},
   body = '',
   remoteAddress = '127.0.0.1',
+  trustedPeer,
 }: FakeRequest = {}): Request {
   const [path = '', query = ''] = target.split('?');
   return {
@@ -96,6 +98,7 @@ export function fakeRequest({
       yield Buffer.from(body);
     })(),
     remoteAddress,
+    trustedPeer,
     protocol: 'http',
     host: 'localhost',
     signal: new AbortController().signal,

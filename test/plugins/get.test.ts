@@ -116,11 +116,11 @@ test('a query that is not understood is refused with a sentence', async (t) => {
   const server = await served(t);
   for (const [query, sentence] of [
     ['limt=1', 'There is no query parameter "limt" here, only prefix, after and limit.'],
-    ['limit=1&limit=1', 'The query parameter limit stands there twice.'],
+    ['limit=1&limit=1', 'The query parameter limit occurs twice.'],
     ['limit=0', 'The query parameter limit is not a whole number from 1 to 1000.'],
     ['limit=1001', 'The query parameter limit is not a whole number from 1 to 1000.'],
-    ['prefix=%ff', 'The query is not UTF-8 text in percent-encoding.'],
-    ['after=-1', 'The query parameter after is not a whole number from 0 on.'],
+    ['prefix=%ff', 'The query is not percent-encoded UTF-8 text.'],
+    ['after=-1', 'The query parameter after is not a whole number of at least 0.'],
   ] as const) {
     const { status, text } = await server.inject({ target: `/?${query}` });
     t.is(status, 400);

@@ -349,7 +349,7 @@ test('a query that is not understood is refused, and changes nothing', async (t)
   ] as const) {
     const { status, text } = await ask(server, method, target, { body: '1' });
     t.is(status, 400, target);
-    t.regex(text, /^The query of this request is not understood: /);
+    t.regex(text, /^The query of this request is not valid: /);
   }
   t.deepEqual((await listed(server, '/keys')).json.entries, []);
   // The character that stands for what is no text is a character all the same.
@@ -369,7 +369,7 @@ test('keys and values beyond the limits are refused', async (t) => {
   for (const method of ['GET', 'PUT', 'DELETE']) {
     const { status, text } = await ask(server, method, `/keys/${'k'.repeat(1_025)}`, { body: '1' });
     t.is(status, 400, method);
-    t.regex(text, /^A key is /);
+    t.regex(text, /^A key must be /);
   }
   t.is((await ask(server, 'PUT', '/keys/a', { body: 'x'.repeat(1_048_577) })).status, 413);
   t.is((await ask(server, 'GET', '/keys/')).status, 404, 'no key is empty');

@@ -226,8 +226,10 @@ test('what is about one connection stays there, also what Connection names', asy
   ]);
   const answer = await client.response();
   t.is(answer.body, 'x');
-  for (const name of ['connection', 'x-hop', 'keep-alive', 'proxy-connection'])
-    t.is(field(answer, name), undefined, name);
+  for (const name of ['x-hop', 'proxy-connection']) t.is(field(answer, name), undefined, name);
+  // These two are about our own connection to the client.
+  t.is(field(answer, 'connection'), 'keep-alive');
+  t.is(field(answer, 'keep-alive'), 'timeout=64');
   t.is(field(answer, 'x-end'), '1');
   // The upstream closes its connection, which is not the client's.
   client.send(request('GET /probe'));
@@ -509,7 +511,7 @@ for (const [what, octets] of [
     connection.socket.end(octets, 'latin1');
     const answer = await client.response();
     t.is(answer.status, 502);
-    t.regex(answer.body, /gave no valid answer/);
+    t.regex(answer.body, /did not give a valid answer/);
     client.send(request('GET /probe'));
     t.is((await client.response()).body, 'alive');
     t.true(log.some((line) => line.plugin === 'proxy'));
@@ -526,6 +528,26 @@ test('an answer that is cut is cut for the client too', async (t) => {
     const rest = await client.closed();
     t.false(rest.endsWith('0\r\n\r\n'));
   }
+});
+
+test('RFC 9112 §8: a body that ends with its connection is cut for the client too if the upstream resets', async (t) => {
+  const { ask } = await proxied(t);
+  const { client, connection } = await ask(request('GET /'));
+  connection.send('HTTP/1.1 200 OK', 'Content-Type: text/plain', '', 'abc');
+  await client.receive('abc');
+  connection.socket.resetAndDestroy();
+  const rest = await client.closed();
+  t.false(rest.endsWith('0\r\n\r\n'));
+});
+
+test('a body that ends with its connection is cut for the client too if the upstream falls silent', async (t) => {
+  const { ask } = await proxied(t, { idleTimeoutMs: 50 });
+  const { client, connection } = await ask(request('GET /'));
+  connection.send('HTTP/1.1 200 OK', 'Content-Type: text/plain', '', 'abc');
+  const all = await client.closed();
+  t.regex(all, /abc/);
+  t.false(all.endsWith('0\r\n\r\n'));
+  await connection.closed();
 });
 
 test('an upstream that is not there is 502, and does not tell who it is', async (t) => {
@@ -919,7 +941,7 @@ test('a file of authorities that is none keeps the server from starting, and say
   });
   for (const [name, says] of [
     ['missing.pem', /ENOENT/],
-    ['empty.pem', /There is no certificate in .*empty\.pem\. Give "ca" a file in PEM\./],
+    ['empty.pem', /There is no certificate in .*empty\.pem\. Set "ca" to a PEM file\./],
     ['broken.pem', /A certificate in .*broken\.pem cannot be read\./],
   ] as const) {
     const mounts = [{ target: 'https://localhost', ca: path.join(folder, name) }];

@@ -40,7 +40,7 @@ test('requests beyond the limit are 429, with the fields that say when to come a
   t.deepEqual(await statuses(server, 2), [200, 200]);
   const refused = await server.inject();
   t.is(refused.status, 429);
-  t.is(refused.text, 'Too many requests; wait as long as Retry-After says (RFC 6585 §4).');
+  t.is(refused.text, 'Too many requests; wait for the time in Retry-After (RFC 6585 §4).');
   const [, left, full] = /^"three";r=(\d+);t=(\d+)$/.exec(refused.headers.ratelimit ?? '') ?? [];
   t.is(left, '0');
   const wait = Number(refused.headers['retry-after']);
@@ -320,7 +320,7 @@ test('while the store fails requests are counted in memory by default, and that 
     throw new StorageError('STORAGE_UNAVAILABLE', 'no route to host');
   };
   t.deepEqual(await statuses(server, 5, { target: '/none' }), [404, 404, 404, 429, 429]);
-  t.deepEqual(log, ['The store of the rate limit fails.']);
+  t.deepEqual(log, ['The store of the rate limit does not work.']);
   t.is(store.calls, 1, 'a store that failed is left alone for a while');
 });
 

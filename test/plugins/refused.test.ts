@@ -40,7 +40,7 @@ test('it replaces what a hook or an error refuses, not what the handler answers'
     t.like(await get('/own/says'), { status: 503, body: 'its own' });
     t.like(await get('/own/throws'), {
       status: 200,
-      body: 'not 500: The handler failed; the log of the server says why.',
+      body: 'not 500: The handler failed; the server log has the reason.',
     });
   }
   const { get, log } = await serve(t, {

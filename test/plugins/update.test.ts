@@ -76,7 +76,7 @@ test('a body in a content coding is 415, and nothing is stored', async (t) => {
   const { status, headers, text } = await sent('gzip');
   t.is(status, 415);
   t.is(headers['accept-encoding'], 'identity');
-  t.regex(text, /send it without Content-Encoding .*: gzip$/);
+  t.regex(text, /send the body without Content-Encoding .*: gzip$/);
   t.is(await listing(server), 'No data in DB');
   t.is((await sent('identity')).status, 200);
 });

@@ -114,7 +114,7 @@ test('history that is gone is 410, a revision that was not reached 400, and noth
   for (const value of ['1', '2', '3', '4']) await put('a', value);
   const gone = await fetch(`${url}?after=1-${era}`);
   t.is(gone.status, 410);
-  t.regex(await gone.text(), /^Changes that long ago are no longer kept/);
+  t.regex(await gone.text(), /^The store no longer keeps changes that old/);
   const unknown = await fetch(`${url}?after=5-${era}`);
   t.is(unknown.status, 400);
   t.regex(await unknown.text(), /^This store has not reached that revision/);
@@ -130,7 +130,7 @@ test('history that is gone is 410, a revision that was not reached 400, and noth
   ]) {
     const refused = await fetch(url + query);
     t.is(refused.status, 400, query);
-    t.regex(await refused.text(), /^The query of this request is not understood/);
+    t.regex(await refused.text(), /^The query of this request is not valid/);
   }
   await polled(() => store.readers === 0);
 });
@@ -144,7 +144,7 @@ for (const adapter of [() => new MemoryAdapter(), () => new LruAdapter({ maxEntr
       const headers: Record<string, string> = ask.id === undefined ? {} : { 'last-event-id': ask.id };
       const refused = await fetch(url + ask.query, { headers });
       t.is(refused.status, 410);
-      t.regex(await refused.text(), /Send ids as the feed sent them\.$/);
+      t.regex(await refused.text(), /Send the ids of the feed unchanged\.$/);
     }
     // Of another start.
     t.is((await fetch(`${url}?after=2-abcdef`)).status, 410);
@@ -164,5 +164,5 @@ test('a store without a feed is told at start', async (t) => {
   };
   const server = createServer({ storage: { adapter }, plugins: ['watch'] });
   const error = await t.throwsAsync(server.ready());
-  t.regex(error?.message ?? '', /This store has no feed of changes: "plain" keeps none/);
+  t.regex(error?.message ?? '', /This store has no feed of changes: "plain" keeps no changes/);
 });

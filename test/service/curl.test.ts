@@ -129,7 +129,7 @@ withCurl(
     t.is(await large('-H', 'Expect:'), '200000[200]');
     t.is(await large('-H', 'Transfer-Encoding: chunked', '-H', 'Expect:'), '200000[200]');
     const refused = await oversized(...expect);
-    t.regex(refused, /^HTTP\/1\.1 413 .*\n\nThe body is larger than this server takes.*\[413\]$/s);
+    t.regex(refused, /^HTTP\/1\.1 413 .*\n\nThe body is larger than this server accepts.*\[413\]$/s);
     t.notRegex(refused, /100 Continue/);
     t.regex(await oversized('-H', 'Expect:'), /^The body is larger .*\[413\]$/s);
     t.is(await curl(url), 'No data in DB[200]');

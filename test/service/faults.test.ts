@@ -29,7 +29,7 @@ const PACKAGED = `module.exports = { name: 'packaged', setup({ handle }) {
 test('what a plugin throws or rejects outside of any request is an error in the log with its name, and the service goes on', async (t) => {
   const cwd = await tempFolder(t, {
     'jackfield.config.json': JSON.stringify({
-      plugins: ['get', './plugins/faulty.mjs', 'packaged'],
+      plugins: ['head', 'get', './plugins/faulty.mjs', 'packaged'],
     }),
     'plugins/faulty.mjs': FAULTY,
     'plugins/faulty/deeper.js': "module.exports.failLater = () => { throw new Error('deeper'); };",
@@ -68,7 +68,7 @@ test('what a plugin throws or rejects outside of any request is an error in the 
 
 test('a fault while the plugins are set up is told, and the start goes on, also that of a check', async (t) => {
   const cwd = await tempFolder(t, {
-    'jackfield.config.json': JSON.stringify({ storage: 'memory', plugins: ['./hasty.js', 'get'] }),
+    'jackfield.config.json': JSON.stringify({ storage: 'memory', plugins: ['./hasty.js', 'head', 'get'] }),
     'hasty.js': `export default { name: 'hasty', async setup() {
       setImmediate(() => { throw new Error('too early'); });
       await new Promise((resolve) => setTimeout(resolve, 5));
@@ -78,7 +78,7 @@ test('a fault while the plugins are set up is told, and the start goes on, also 
   t.is(await (await fetch(url)).text(), 'No data in DB');
   t.like(server.log[0], { level: 'error', plugin: 'hasty', err: { message: 'too early' } });
   const check = await ran(t, ['check'], cwd);
-  t.is(check.stdout, 'jackfield.config.json is valid: 2 plugins, storage memory (not durable)\n');
+  t.is(check.stdout, 'jackfield.config.json is valid: 3 plugins, storage memory (not durable)\n');
   t.like(JSON.parse(check.stderr), { level: 'error', plugin: 'hasty' });
   server.kill('SIGTERM');
   t.is((await server.ended).code, 0);
@@ -86,7 +86,7 @@ test('a fault while the plugins are set up is told, and the start goes on, also 
 
 test('a timer that throws behind a hook of any stage or behind the close names its plugin, and nothing else is harmed', async (t) => {
   const cwd = await tempFolder(t, {
-    'jackfield.config.json': JSON.stringify({ storage: 'memory', plugins: ['get', './hooked.js'] }),
+    'jackfield.config.json': JSON.stringify({ storage: 'memory', plugins: ['head', 'get', './hooked.js'] }),
     'hooked.js': `export default { name: 'hooked', setup({ handle, hook, onClose }) {
       const late = (stage) => void setImmediate(() => { throw new Error('late in ' + stage); });
       for (const stage of ['request', 'handler', 'response', 'error', 'close'])

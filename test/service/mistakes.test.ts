@@ -27,37 +27,37 @@ interface Mistake {
 const withPlugins = (...plugins: readonly unknown[]) => ({ storage: 'memory', plugins });
 const plugin = (source: string) => ({ files: { 'p.js': source }, config: withPlugins('./p.js') });
 const data = (text: string) => ({ files: { 'data.json': text }, config: {} });
-const BUILT_IN = `Built in are ${(await listBuiltIn(PLUGINS)).join(', ')}`;
+const BUILT_IN = `Built-in names: ${(await listBuiltIn(PLUGINS)).join(', ')}`;
 
 const MISTAKES: Readonly<Record<string, Mistake>> = {
   'an address of another machine': {
-    config: withPlugins('get'),
+    config: withPlugins('head', 'get'),
     argv: ['--host', '192.0.2.1', '--port', '0'],
-    says: 'The address is not one of this machine: 192.0.2.1. Choose one of this machine with --host or "listen.host", for example 127.0.0.1. [ADDRESS_NOT_AVAILABLE]',
+    says: 'This machine does not have the address: 192.0.2.1. Choose an address of this machine with --host or "listen.host", for example 127.0.0.1. [ADDRESS_NOT_AVAILABLE]',
     debug: /\[cause\]: Error: listen EADDRNOTAVAIL/,
   },
   'a host that nobody knows': {
-    config: withPlugins('get'),
+    config: withPlugins('head', 'get'),
     argv: ['--host', 'no-such-host.invalid', '--port', '0'],
-    says: 'The address is not one of this machine: no-such-host.invalid. Choose one of this machine with --host or "listen.host", for example 127.0.0.1. [ADDRESS_NOT_AVAILABLE]',
+    says: 'This machine does not have the address: no-such-host.invalid. Choose an address of this machine with --host or "listen.host", for example 127.0.0.1. [ADDRESS_NOT_AVAILABLE]',
   },
 
   'a data file that ends too early': {
     ...data('{\n  "a": "1",\n  "b": "2'),
-    says: 'The data is damaged and was left as it is: DIR/data.json:3:8: this string has no closing double quote. [STORAGE_CORRUPT]',
+    says: 'The data is damaged and was left unchanged: DIR/data.json:3:8: this string has no closing double quote. [STORAGE_CORRUPT]',
     debug: /StorageError|JackfieldError/,
   },
   'a data file with a number for a value': {
     ...data('{\n  "a": 1\n}\n'),
-    says: 'The data is damaged and was left as it is: DIR/data.json:2:8: values are strings. Put this one in double quotes. [STORAGE_CORRUPT]',
+    says: 'The data is damaged and was left unchanged: DIR/data.json:2:8: values are strings. Put this one in double quotes. [STORAGE_CORRUPT]',
   },
   'a data file with a key twice': {
     ...data('{\n  "a": "1",\n  "a": "2"\n}\n'),
-    says: 'The data is damaged and was left as it is: DIR/data.json:3:3: the key "a" stands twice. Keep one of the two. [STORAGE_CORRUPT]',
+    says: 'The data is damaged and was left unchanged: DIR/data.json:3:3: the key "a" occurs twice. Keep one of the two. [STORAGE_CORRUPT]',
   },
   'a data file that is empty': {
     ...data(''),
-    says: 'The data is damaged and was left as it is: DIR/data.json:1:1: the file is empty. Write {} for a store without entries, or remove the file. [STORAGE_CORRUPT]',
+    says: 'The data is damaged and was left unchanged: DIR/data.json:1:1: the file is empty. Write {} for a store without entries, or remove the file. [STORAGE_CORRUPT]',
   },
   'a data file that is a folder': {
     files: { 'data.json/inside': '' },
@@ -71,7 +71,7 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
 
   'an adapter that nobody knows': {
     config: { storage: 'memroy' },
-    says: 'No such storage adapter: "memroy" at jackfield.config.json:1:12. Did you mean "memory"? Built in are json-file, lmdb, lru, memory, postgres, redis; no package jackfield-adapter-memroy or memroy is installed in DIR or above it. [ADAPTER_UNKNOWN]',
+    says: 'No such storage adapter: "memroy" at jackfield.config.json:1:12. Did you mean "memory"? Built-in names: json-file, lmdb, lru, memory, postgres, redis; no package jackfield-adapter-memroy or memroy is installed in DIR or above it. [ADAPTER_UNKNOWN]',
   },
   'an option that an adapter does not have': {
     config: { storage: { adapter: 'lru', options: { maxEntires: 5 } } },
@@ -80,7 +80,7 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
   'an adapter file that exports none': {
     files: { 'a.js': 'export default { name: "mine" };' },
     config: { storage: './a.js' },
-    says: 'This is not a storage adapter: "./a.js" at jackfield.config.json:1:12 has no default export with a name and a create function; see defineAdapter. [ADAPTER_INVALID]',
+    says: 'This is not a storage adapter: "./a.js" at jackfield.config.json:1:12 has no default export with a name and a create function; use defineAdapter. [ADAPTER_INVALID]',
   },
   'an adapter whose store fails to open': {
     files: {
@@ -94,13 +94,13 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
   'an adapter that cannot be made': {
     files: { 'a.js': 'export default { name: "mine", create() { throw new Error("no driver"); } };' },
     config: { storage: './a.js' },
-    says: 'This is not a storage adapter: "mine" could not be made, thrown at DIR/a.js:1:49: no driver [ADAPTER_INVALID]',
+    says: 'This is not a storage adapter: "mine" could not be created, thrown at DIR/a.js:1:49: no driver [ADAPTER_INVALID]',
     debug: /\[cause\]: Error: no driver\n +at Object\.create \(file:.*a\.js:1:49\)/,
   },
   'an adapter that makes no store': {
     files: { 'a.js': 'export default { name: "mine", create() {} };' },
     config: { storage: './a.js' },
-    says: 'This is not a storage adapter: what "mine" made is no store: it lacks open, get, list, commit, close. [ADAPTER_INVALID]',
+    says: 'This is not a storage adapter: create of "mine" did not return a store: it lacks open, get, list, commit, close. [ADAPTER_INVALID]',
   },
   'an adapter that declares a feed and has none': {
     files: {
@@ -109,7 +109,7 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
         'export default { name: "mine", create: () => ({ supports, open: f, get: f, list: f, commit: f, close: f }) };',
     },
     config: { storage: './a.js' },
-    says: 'This is not a storage adapter: what "mine" made is no store: it lacks watch, revision. [ADAPTER_INVALID]',
+    says: 'This is not a storage adapter: create of "mine" did not return a store: it lacks watch, revision. [ADAPTER_INVALID]',
   },
   'an adapter that never opens': {
     files: {
@@ -117,13 +117,13 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
         'const no = () => {};\nexport default { name: "mine", create: () => ({ open: () => new Promise(no), get: no, list: no, commit: no, close: no }) };',
     },
     config: { storage: './a.js' },
-    says: 'nothing is left that could end the wait: a plugin, an adapter or the configuration waits for a promise that nobody will settle',
+    says: 'the command cannot finish: a plugin, an adapter or the configuration waits for a promise that will never settle',
     code: 13,
   },
   'a plugin that ends the process': {
     files: { 'p.js': 'process.exit(0);' },
     config: withPlugins('./p.js'),
-    says: 'the process was ended with code 0 before the command was done: the configuration, a plugin or an adapter calls process.exit, or failed outside of any call',
+    says: 'the process exited with code 0 before the command was finished: the configuration, a plugin or an adapter called process.exit, or threw outside of any call',
   },
 
   'a plugin that nobody knows': {
@@ -151,7 +151,7 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
   },
   'a plugin with a mistake in its syntax': {
     ...plugin('export default {\n  name: "p",\n  setup( { ,\n};\n'),
-    says: /^The plugin could not be loaded: "\.\/p\.js" at jackfield\.config\.json:1:32 has a mistake in its syntax at DIR\/p\.js:3:12: Unexpected token ',' \[PLUGIN_LOAD_FAILED\]$/,
+    says: /^The plugin could not be loaded: "\.\/p\.js" at jackfield\.config\.json:1:32 has a syntax error at DIR\/p\.js:3:12: Unexpected token ',' \[PLUGIN_LOAD_FAILED\]$/,
     debug: /\[cause\]: SyntaxError: Unexpected token ','/,
   },
   'a plugin that throws while it is imported': {
@@ -166,7 +166,7 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
   'a plugin that never finishes loading': {
     ...plugin('await new Promise(() => {});\nexport default {};\n'),
     config: { ...withPlugins('./p.js'), limits: { setupTimeoutMs: 50 } },
-    says: 'A plugin was not set up in time: "./p.js" at jackfield.config.json:1:32 took longer than 50 ms and waits for its module to be imported. Mend what it waits for, or raise "limits.setupTimeoutMs". --debug names the line. [PLUGIN_SETUP_TIMEOUT]',
+    says: 'A plugin was not set up in time: "./p.js" at jackfield.config.json:1:32 took longer than 50 ms and waits for the import of its module. Find out what it waits for, or raise "limits.setupTimeoutMs". --debug names the line. [PLUGIN_SETUP_TIMEOUT]',
   },
   'a plugin that exports nothing': {
     ...plugin('export const name = "p";'),
@@ -174,11 +174,11 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
   },
   'a plugin that is a function without a name': {
     ...plugin('export default () => {};'),
-    says: 'This is not a plugin: ./p.js at jackfield.config.json:1:32 is a function without a name. Give it one, or a static "plugin" with a name. [PLUGIN_INVALID]',
+    says: 'This is not a plugin: ./p.js at jackfield.config.json:1:32 is a function without a name. Give it a name, or a static property "plugin" with a name. [PLUGIN_INVALID]',
   },
   'a plugin that is a class without a name': {
     ...plugin('export default class { setup() {} }'),
-    says: 'This is not a plugin: ./p.js at jackfield.config.json:1:32 is a class without a name. Give it one, or a static "plugin" with a name. [PLUGIN_INVALID]',
+    says: 'This is not a plugin: ./p.js at jackfield.config.json:1:32 is a class without a name. Give it a name, or a static property "plugin" with a name. [PLUGIN_INVALID]',
   },
   'a plugin that is a class which does nothing': {
     ...plugin('export default class Tally { set_up() {} }'),
@@ -187,7 +187,7 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
   'a plugin in modules where package.json says CommonJS': {
     files: { 'package.json': '{ "type": "commonjs" }', 'p.js': 'export default { name: "p", setup() {} };' },
     config: withPlugins('./p.js'),
-    says: /: "\.\/p\.js" at jackfield\.config\.json:1:32 is written as an ES module, and Node reads it as CommonJS, because of the nearest package\.json\. Put "type": "module" into that, or call the file p\.mjs\. \[PLUGIN_LOAD_FAILED\]$/,
+    says: /: "\.\/p\.js" at jackfield\.config\.json:1:32 is an ES module, but Node reads it as CommonJS, because of the nearest package\.json\. Put "type": "module" into it, or rename the file to p\.mjs\. \[PLUGIN_LOAD_FAILED\]$/,
   },
   'a plugin of a scope that is not installed': {
     config: withPlugins('@me/tea'),
@@ -195,12 +195,12 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
   },
   'a plugin whose needs are none': {
     ...plugin('export default { name: "p", needs: ["audit@"], setup() {} };'),
-    says: 'This is not a plugin: ./p.js at jackfield.config.json:1:32 has needs that are no list of names, such as "audit" or "audit@^1.2". A plugin is { name, setup } and may have version, needs and options. [PLUGIN_INVALID]',
+    says: 'This is not a plugin: ./p.js at jackfield.config.json:1:32 has needs that are not a list of names such as "audit" or "audit@^1.2". A plugin is { name, setup } and may have version, needs and options. [PLUGIN_INVALID]',
   },
   'a plugin that needs a version which is no range': {
     ...plugin('export default { name: "p", needs: ["get@soon"], setup() {} };'),
     config: withPlugins('./p.js', 'get'),
-    says: 'This is not a plugin: "p" needs "get" in the version "soon", which is no range. Write one such as "^1.2". [PLUGIN_INVALID]',
+    says: 'This is not a plugin: "p" needs "get" in the version "soon", which is not a version range. Write a range such as "^1.2". [PLUGIN_INVALID]',
   },
   'a plugin that needs a later version of another': {
     files: {
@@ -208,7 +208,7 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
       'audit.js': 'export default { name: "audit", version: "1.1.9", setup() {} };',
     },
     config: withPlugins('./p.js', './audit.js'),
-    says: 'A plugin needs another version of another: "p" needs "audit" ^1.2, and "audit" at jackfield.config.json:1:41 is 1.1.9. Use versions of both that fit together. [PLUGIN_NEEDS_VERSION]',
+    says: 'A plugin needs a different version of another plugin: "p" needs "audit" ^1.2, and "audit" at jackfield.config.json:1:41 is 1.1.9. Use versions of both that fit together. [PLUGIN_NEEDS_VERSION]',
   },
   'a plugin that needs a version of one which tells none': {
     files: {
@@ -216,7 +216,7 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
       'audit.js': 'export default { name: "audit", setup() {} };',
     },
     config: withPlugins('./p.js', './audit.js'),
-    says: 'A plugin needs another version of another: "p" needs "audit" ^1.2, and "audit" at jackfield.config.json:1:41 tells no version. Use versions of both that fit together. [PLUGIN_NEEDS_VERSION]',
+    says: 'A plugin needs a different version of another plugin: "p" needs "audit" ^1.2, and "audit" at jackfield.config.json:1:41 tells no version. Use versions of both that fit together. [PLUGIN_NEEDS_VERSION]',
   },
   'several plugins that cannot be loaded, all at once': {
     files: { 'p.js': 'export default {};\nthrow new Error("no way");\n' },
@@ -233,7 +233,7 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
   },
   'a wire dialect under a prefix': {
     config: withPlugins({ use: 'classic', prefix: '/api' }),
-    says: /^A plugin failed while it was set up: "classic" at jackfield\.config\.json:1:39.*: A wire dialect has no paths of its own, so it cannot be put under a prefix\. \[PLUGIN_SETUP_FAILED\]$/,
+    says: /^A plugin failed while it was set up: "classic" at jackfield\.config\.json:1:39.*: A wire dialect has no paths, so it cannot have a prefix\. \[PLUGIN_SETUP_FAILED\]$/,
   },
   'a second plugin under a prefix, without a name of its own': {
     config: withPlugins('get', { use: 'get', prefix: '/api' }),
@@ -251,7 +251,7 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
   },
   'a plugin without a setup function': {
     ...plugin('export default { name: "p", set_up() {} };'),
-    says: 'This is not a plugin: ./p.js at jackfield.config.json:1:32 has no setup function. A plugin is { name, setup } and may have version, needs and options. [PLUGIN_INVALID]',
+    says: 'This is not a plugin: ./p.js at jackfield.config.json:1:32 has "set_up"; did you mean "setup"? A plugin is { name, setup } and may have version, needs and options. [PLUGIN_INVALID]',
   },
   'a plugin without a name': {
     ...plugin('export default { setup() {} };'),
@@ -269,7 +269,7 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
   'a plugin that never finishes its set-up': {
     ...plugin('export default { name: "p", setup: () => new Promise(() => {}) };'),
     config: { ...withPlugins('./p.js'), limits: { setupTimeoutMs: 4_000 } },
-    says: 'A plugin was not set up in time: "p" at jackfield.config.json:1:32 took longer than 4000 ms. Mend what it waits for, or raise "limits.setupTimeoutMs". --debug names the line. [PLUGIN_SETUP_TIMEOUT]',
+    says: 'A plugin was not set up in time: "p" at jackfield.config.json:1:32 took longer than 4000 ms. Find out what it waits for, or raise "limits.setupTimeoutMs". --debug names the line. [PLUGIN_SETUP_TIMEOUT]',
   },
   'options that a plugin does not have, or of the wrong kind, in the order of the file': {
     config: withPlugins({ use: 'end', options: { form: 'loopback', from: 'everywhere' } }),
@@ -283,7 +283,7 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
   },
   'a plugin that needs another which is not configured': {
     ...plugin('export default { name: "p", needs: ["get"], setup() {} };'),
-    says: 'A plugin needs another that is not configured: "p" needs "get". Add "get" to "plugins". [PLUGIN_NEEDS_MISSING]',
+    says: 'A plugin needs another plugin that is not configured: "p" needs "get". Add "get" to "plugins". [PLUGIN_NEEDS_MISSING]',
   },
   'plugins that need each other': {
     files: Object.fromEntries(
@@ -293,7 +293,7 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
       ]),
     ),
     config: withPlugins('./a.js', './b.js', './c.js'),
-    says: 'Plugins need each other in a circle: a → b → c → a. Take one of these needs away. [PLUGIN_NEEDS_CYCLE]',
+    says: 'Plugins need each other in a circle: a → b → c → a. Remove one of these needs. [PLUGIN_NEEDS_CYCLE]',
   },
   'a plugin that is named twice': {
     config: withPlugins('get', { use: 'get' }),
@@ -302,7 +302,7 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
   'two plugins that claim the same': {
     ...plugin('export default { name: "p", setup({ handle }) { handle("GET", "/", () => ""); } };'),
     config: withPlugins('get', './p.js'),
-    says: 'Two plugins claim the same method and path: GET / by "get" and "p". Leave one of them out of the configuration. [HANDLER_REPEATED]',
+    says: 'Two plugins claim the same method and path: GET / by "get" and "p". Remove one of them from the configuration. [HANDLER_REPEATED]',
   },
 
   'a key that a configuration does not have': {
@@ -380,7 +380,7 @@ test('a port in use: the sentence names it, and what was up is closed', async (t
   t.is(JSON.parse(log).message, 'closed');
   t.is(
     sentence,
-    `jackfield: The port is in use: 127.0.0.1:${port}. Stop the program that listens there, or choose another with --port or "listen.port". [PORT_IN_USE]`,
+    `jackfield: The port is in use: 127.0.0.1:${port}. Stop the program that listens there, or choose another port with --port or "listen.port". [PORT_IN_USE]`,
   );
 });
 
@@ -392,7 +392,7 @@ test('data that another server has open: the sentence names its process, and nei
   t.like(second, { code: 1, stdout: '', listened: '' });
   t.is(
     second.stderr.replace(/data\.json\.lock-\w+/, 'LOCK').replaceAll(cwd, 'DIR'),
-    `jackfield: The data is in use: DIR/data.json is opened by process ${first.server.pid}. Its lock is DIR/LOCK. To serve it from here, stop that process first; several can share lmdb on one machine, postgres or redis on several machines. [STORAGE_LOCKED]\n`,
+    `jackfield: The data is in use: DIR/data.json is open in process ${first.server.pid}. The lock is DIR/LOCK. Stop that process first. To share data, use lmdb on one machine, or postgres or redis on several machines. [STORAGE_LOCKED]\n`,
   );
   t.is((await fetch(`${first.url}/create`, { method: 'POST', body: 'b: 2' })).status, 200);
   t.is(await (await fetch(first.url)).text(), 'The data in DB is as follows. \n\na:1\n\nb:2');

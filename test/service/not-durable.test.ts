@@ -29,7 +29,7 @@ for (const adapter of ['memory', 'lru']) {
     t.like(lines[0], {
       level: 'info',
       adapter,
-      message: `The store "${adapter}" is not durable: its entries may be gone when the server stops.`,
+      message: `The store "${adapter}" is not durable: its entries may be lost when the server stops.`,
     });
   });
 }

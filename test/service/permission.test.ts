@@ -32,7 +32,7 @@ test('the default store works, or is refused before the server listens', async (
   if (await canSync(cwd)) t.is(code, 0, stderr);
   else {
     t.is(code, 1);
-    t.regex(stderr, /Start it without --permission.*\[STORAGE_NOT_DURABLE\]/);
+    t.regex(stderr, /Start Node without --permission.*\[STORAGE_NOT_DURABLE\]/);
   }
 });
 

@@ -358,6 +358,7 @@ test('a response hook may put a stream in the place of one that it reads from', 
 });
 
 test('a client that goes while a response hook works on its stream is nobody’s fault', async (t) => {
+  const lines: Record<string, unknown>[] = [];
   const body = new Readable({ read() {} });
   const begun = new Promise<AbortSignal>((resolve) => {
     const culprit = definePlugin({
@@ -381,7 +382,6 @@ test('a client that goes while a response hook works on its stream is nobody’s
       void begun.then(() => client.resetAndDestroy());
     });
   });
-  const lines: Record<string, unknown>[] = [];
   const signal = await begun;
   if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve));
   await new Promise((resolve) => (body.closed ? resolve(undefined) : body.on('close', resolve)));

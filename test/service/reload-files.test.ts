@@ -32,7 +32,7 @@ function outcomes(server: Running) {
   return {
     reloaded: (change: () => Promise<unknown>) => next('The configuration was reloaded.', change),
     refused: async (change: () => Promise<unknown>) => {
-      const line = await next('The configuration was not reloaded; the one before goes on.', change);
+      const line = await next('Reload failed; the previous configuration stays in force.', change);
       const { code, message } = (line?.err ?? {}) as { code?: string; message?: string };
       return `${code} ${message}`;
     },

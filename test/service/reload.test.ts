@@ -39,7 +39,7 @@ test('SIGHUP goes over to what the file says now; what is wrong is told, and the
   );
   await writeFile(path.join(cwd, 'jackfield.config.json'), '{ "plugins": [');
   server.kill('SIGHUP');
-  await server.until(/The configuration was not reloaded; the one before goes on\./, 'stderr');
+  await server.until(/Reload failed; the previous configuration stays in force\./, 'stderr');
   t.is(await text(url), 'two');
   server.kill('SIGTERM');
   t.is((await server.ended).code, 0);
@@ -64,7 +64,7 @@ test('jackfield reload says how it went, in its exit code too', async (t) => {
     ok: true,
     lines: [
       'reloaded: none started, 1 kept (p), none closed',
-      `${path.join(cwd, 'p.js')} has changed, and code is not reloaded: restart to run it`,
+      `${path.join(cwd, 'p.js')} has changed, but a reload does not reload code: restart the server to run it`,
     ],
   });
 
@@ -77,7 +77,7 @@ test('jackfield reload says how it went, in its exit code too', async (t) => {
   const [first, second, third] = failed.stderr.split('\n');
   t.is(
     first,
-    'jackfield: The server keeps its old configuration: mend what follows and reload again. [RELOAD_FAILED]',
+    'jackfield: The server keeps its old configuration: fix the following errors and reload again. [RELOAD_FAILED]',
   );
   t.regex(
     String(second),

@@ -31,7 +31,7 @@ export default {
 };`;
 
 const CONFIG = JSON.stringify({
-  plugins: ['get', 'post', 'create', 'end', './gate.js'],
+  plugins: ['head', 'get', 'post', 'create', 'end', './gate.js'],
 });
 
 async function gated(t: ExecutionContext) {
@@ -171,7 +171,7 @@ test('a handler that never ends is waited for as long as configured, and then na
     [
       ['waiting', undefined],
       ['told to stop', undefined],
-      ['Connections were broken off at the end of the drain time.', 1],
+      ['Connections were closed by force at the end of the drain time.', 1],
       ['closed', undefined],
     ],
   );
@@ -229,9 +229,9 @@ test('a plugin that does not finish closing, or fails at it, is named and keeps 
   t.deepEqual(
     server.log.map(({ level, plugin, message }) => `${level} ${plugin}: ${message}`),
     [
-      'error failing: A plugin failed while it was closed.',
+      'error failing: A plugin failed to close.',
       'info failing: closed',
-      'error hanging: A plugin was not closed in time.',
+      'error hanging: A plugin did not close in time.',
       'info hanging: closed',
       'info first: closed',
     ],

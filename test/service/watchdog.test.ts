@@ -27,7 +27,7 @@ export default {
 };`,
   'jackfield.config.json': JSON.stringify({
     limits: { blockedLoopMs: 100 },
-    plugins: ['get', { use: './spinner.js', as: 'whirl' }],
+    plugins: ['head', 'get', { use: './spinner.js', as: 'whirl' }],
   }),
 };
 
@@ -40,7 +40,7 @@ test('a plugin that blocks the loop is named with the line, and when it goes on 
   t.like(warning, {
     level: 'warn',
     plugin: 'whirl',
-    message: 'A plugin holds up the event loop; nobody else is served meanwhile.',
+    message: 'A plugin blocks the event loop; no other request is served meanwhile.',
   });
   t.true(Number(warning?.blockedMs) >= 100);
   const at = warning?.at as string[];
@@ -50,7 +50,7 @@ test('a plugin that blocks the loop is named with the line, and when it goes on 
   );
   await writeFile(path.join(cwd, 'flag'), '');
   t.is(await (await answer).text(), 'done');
-  await server.until(/The event loop goes on\./, 'stderr');
+  await server.until(/The event loop runs again\./, 'stderr');
   t.like(server.log[1], { level: 'warn', plugin: 'whirl' });
 });
 

@@ -8,7 +8,7 @@ test('after dozens of reloads the process has as many handles, files, listeners 
   t.deepEqual(wrong, []);
   t.deepEqual(
     odd.map(({ message }) => message),
-    ['Plugins are closed while exchanges still use them.'],
+    ['Plugins were closed while exchanges still used them.'],
   );
   const { heap: _, ...held } = atEnd;
   const { heap: __, ...before } = atQuarter;

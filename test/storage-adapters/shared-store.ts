@@ -161,7 +161,7 @@ export async function killedUnderLoad(
       if (status === 200) answered.push(key);
       else {
         t.is(status, 503, text);
-        if (text.includes('cannot be known')) counts.unknown += 1;
+        if (text.includes('It is unknown whether')) counts.unknown += 1;
         else counts.refused += 1;
         await new Promise((resolve) => setTimeout(resolve, 2));
       }

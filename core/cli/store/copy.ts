@@ -44,7 +44,7 @@ export async function copyInto(
   if (!isEmpty && !options.resume && !options.merge) {
     throw new JackfieldError(
       'STORE_NOT_EMPTY',
-      'Go on with an interrupted copy with --resume, or put the entries into what is there with --merge.',
+      'Continue an interrupted copy with --resume, or add the entries to the existing ones with --merge.',
     );
   }
   const copy = new CopyRun(target, options);
@@ -90,7 +90,7 @@ class CopyRun {
         if (expired) continue;
         throw next.key === there.key
           ? differs(there.key, 'has another value than the source')
-          : differs(there.key, `stands where the source has ${quoted(next.key)}`);
+          : differs(there.key, `is at the place where the source has ${quoted(next.key)}`);
       }
       this.#options.progress('checked', this.#tally.count);
     }
@@ -164,7 +164,7 @@ async function mustHold(
 function withWayOn(error: unknown, stored: number): unknown {
   if (!(error instanceof JackfieldError) || stored === 0) return error;
   const detail = error.message.replace(ERRORS[error.code].sentence.replace('…', '').trimEnd(), '').trim();
-  const way = `${entryCount(stored)} had been copied before; go on with --resume.`;
+  const way = `${entryCount(stored)} had been copied before; continue with --resume.`;
   return new JackfieldError(error.code, `${detail} ${way}`.trim(), { cause: error });
 }
 
@@ -174,7 +174,7 @@ export async function mustBeKept(copied: Totals, again: () => Promise<StorageDoo
   const door = await again();
   const { entries } = await withOpen(door, async () => door.list({ limit: 1 }));
   if (entries.length > 0) return;
-  throw new JackfieldError('STORE_DIFFERS', `"${door.name}" has lost it all when it was closed.`);
+  throw new JackfieldError('STORE_DIFFERS', `"${door.name}" lost all entries when it was closed.`);
 }
 
 function differs(key: string, how: string): JackfieldError {

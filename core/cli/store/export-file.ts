@@ -78,25 +78,25 @@ export async function* readExport(octets: AsyncIterable<Buffer>): AsyncGenerator
   if (held === undefined) throw invalid(number, 'it ends before its last line.');
   const end = parsed(trailer, held);
   if (end === undefined)
-    throw invalid(number, 'the last line does not tell count and hash; the export is cut short.');
+    throw invalid(number, 'the last line does not have count and hash; the export is cut off.');
   if (end.entries !== entries)
-    throw invalid(number, `it tells ${end.entries} entries and there are ${entries}.`);
+    throw invalid(number, `it says ${end.entries} entries, but there are ${entries}.`);
   if (end.sha256 !== hash.digest('hex'))
-    throw invalid(number, 'the SHA-256 does not hold: something was changed.');
+    throw invalid(number, 'the SHA-256 is wrong: the export was changed.');
 }
 
 function checkHeader(line: Buffer, hash: Hash): void {
   const found = parsed(header, line);
-  if (found === undefined) throw invalid(1, 'this is no export of "jackfield store export".');
+  if (found === undefined) throw invalid(1, 'this is not an export of "jackfield store export".');
   if (found.version !== EXPORT_VERSION) {
-    throw invalid(1, `its version is ${found.version}, and this jackfield reads ${EXPORT_VERSION}.`);
+    throw invalid(1, `its version is ${found.version}, but this jackfield reads version ${EXPORT_VERSION}.`);
   }
   hash.update(line).update('\n');
 }
 
 function entryIn(line: Buffer, number: number): ExportedEntry {
   const found = parsed(entryLine, line);
-  if (found === undefined) throw invalid(number, 'this is no entry.');
+  if (found === undefined) throw invalid(number, 'this is not an entry.');
   const { key, value, expiresAt } = found;
   return expiresAt === undefined ? { key, value } : { key, value, expiresAt };
 }
@@ -122,11 +122,11 @@ async function* linesOf(octets: AsyncIterable<Buffer>): AsyncGenerator<Buffer, v
     }
     parts.push(piece.subarray(from));
     length += piece.length - from;
-    if (length > LONGEST_LINE_OCTETS) throw invalid(1, 'it has a line that no entry could fill.');
+    if (length > LONGEST_LINE_OCTETS) throw invalid(1, 'a line is longer than any entry can be.');
   }
   // A trailer without its line end was cut by an octet.
   if (length > 0)
-    throw new JackfieldError('EXPORT_INVALID', 'its last line has no end; the export is cut short.');
+    throw new JackfieldError('EXPORT_INVALID', 'its last line has no line end; the export is cut off.');
 }
 
 function invalid(line: number, why: string): JackfieldError {

@@ -17,7 +17,7 @@ export const exportStore: Command = {
   summary: 'write all entries to a file of JSON lines, or to stdout with "-"',
   takes: ['FILE'],
   flags: ['config', 'json'],
-  flagHelp: { json: 'print JSON about the export, for programs' },
+  flagHelp: { json: 'print a report about the export in JSON' },
   examples: ['jackfield store export backup.ndjson', 'jackfield store export - | gzip > backup.ndjson.gz'],
   async run({ flags, given: [file = ''] }, around) {
     const store = await configuredStore(flags, around, true);
@@ -31,7 +31,7 @@ export const exportStore: Command = {
     ).finally(() => progress.end());
     if (done.changedMeanwhile) {
       around.stderr.write(
-        'jackfield: the store was written to meanwhile; the export has each entry as it stood when its page was read\n',
+        'jackfield: the store was changed during the export; the export has each entry as it was when its page was read\n',
       );
     }
     tellUnseen(store.door, done.entries, around.stderr);
@@ -152,7 +152,7 @@ function sinkOf(output: Output): Sink {
 function outputFault(cause: Error): JackfieldError {
   const isGone = ['EPIPE', 'ERR_STREAM_DESTROYED'].includes(Reflect.get(cause, 'code'));
   return isGone
-    ? new JackfieldError('INTERRUPTED', 'The reader of stdout has gone.', { cause })
+    ? new JackfieldError('INTERRUPTED', 'The reader of stdout has closed the pipe.', { cause })
     : writeFault(cause, 'stdout');
 }
 

@@ -26,7 +26,7 @@ function unwritableBecause(cause: unknown, path: string): string {
     case 'ENOSPC':
     case 'EDQUOT':
     case 'EFBIG':
-      return `there is no room left for ${path}.`;
+      return `there is no space left for ${path}.`;
     default:
       return `${path}: ${cause instanceof Error ? cause.message : String(cause)}`;
   }

@@ -16,7 +16,7 @@ import { stoppable, withOpen } from './stoppable.js';
 
 export const importStore: Command = {
   name: 'store import',
-  summary: 'check an export and put its entries into the store, in their order; "-" reads stdin',
+  summary: 'check an export and add its entries to the store, in their order; "-" reads stdin',
   takes: ['FILE'],
   flags: ['config', 'resume', 'merge', 'json'],
   examples: ['jackfield store import backup.ndjson', 'jackfield store import backup.ndjson --resume'],

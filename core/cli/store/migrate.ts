@@ -10,7 +10,7 @@ import { stoppable, withOpen } from './stoppable.js';
 
 export const migrate: Command = {
   name: 'store migrate',
-  summary: 'copy all entries of one store into another, in their order, and read them back',
+  summary: 'copy all entries of one store to another, in their order, and read them back',
   takes: [],
   flags: ['from', 'to', 'resume', 'merge', 'json'],
   examples: [
@@ -46,7 +46,7 @@ export const migrate: Command = {
           if (after === before) return copied;
           throw new JackfieldError(
             'STORE_CHANGED',
-            `its revision went from ${before} to ${after}. Stop what writes to it, then copy it into an empty target.`,
+            `its revision went from ${before} to ${after}. Stop the program that writes to it, then copy it to an empty target.`,
           );
         }),
       ),

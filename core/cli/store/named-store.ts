@@ -96,7 +96,7 @@ export function livesInProcess({ supports }: StorageDoor): boolean {
 export function tellUnseen(door: StorageDoor, entries: number | null, stderr: Output): void {
   if (entries !== 0 || !livesInProcess(door)) return;
   stderr.write(
-    `jackfield: "${door.name}" is not durable: what a server holds in it cannot be seen from here\n`,
+    `jackfield: "${door.name}" is not durable: this command cannot see the entries of a running server\n`,
   );
 }
 

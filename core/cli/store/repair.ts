@@ -6,11 +6,11 @@ import { configuredStore } from './named-store.js';
 
 export const adopt = repair(
   'adopt',
-  'take data that is refused as edited or damaged, with all that is whole of what was logged after it',
+  'accept data that is refused as edited or damaged, with all undamaged changes of the journal',
 );
 export const discard = repair(
   'discard',
-  'take data that is refused as edited or damaged, without what was logged after it',
+  'accept data that is refused as edited or damaged, without the changes of the journal',
 );
 
 function repair(name: 'adopt' | 'discard', summary: string): Command {

@@ -12,7 +12,7 @@ export function printCopy(
   stdout: Output,
 ): void {
   const report = { from, to, entries: count, expiring, resumed, sha256 };
-  const already = resumed === 0 ? '' : ` (${resumed} of them were there already)`;
+  const already = resumed === 0 ? '' : ` (${resumed} of them were there before)`;
   stdout.write(
     json === true
       ? `${JSON.stringify(report, null, 2)}\n`

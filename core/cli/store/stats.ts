@@ -8,7 +8,7 @@ import { stoppable, withOpen } from './stoppable.js';
 
 export const stats: Command = {
   name: 'store stats',
-  summary: 'count entries, octets and what expires, and tell what the adapter promises',
+  summary: 'count entries, octets and expiring entries, and show the promises of the adapter',
   takes: [],
   flags: ['config', 'json'],
   examples: ['jackfield store stats', 'jackfield store stats --json'],

@@ -18,7 +18,7 @@ export async function stoppable<T>(
   const listeners = SIGNALS.map((name) => {
     const listener = () => {
       if (stop.signal.aborted) exit(1);
-      stop.abort(new JackfieldError('INTERRUPTED', `It was ended by ${name}.`));
+      stop.abort(new JackfieldError('INTERRUPTED', `It was stopped by ${name}.`));
     };
     signals.on(name, listener);
     return () => signals.off(name, listener);

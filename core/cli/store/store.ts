@@ -9,7 +9,7 @@ import { verify } from './verify.js';
 
 export const store: Command = {
   name: 'store',
-  summary: 'look after the store: verify, stats, export, import, migrate, adopt, discard',
+  summary: 'maintain the store: verify, stats, export, import, migrate, adopt, discard',
   takes: [],
   flags: [],
   commands: [verify, stats, exportStore, importStore, migrate, adopt, discard],

@@ -62,12 +62,12 @@ export interface Totals {
 export function differenceOf(copied: Totals, readBack: Totals, now: number): string | undefined {
   const staying = (totals: Totals) => totals.count - totals.expiring;
   if (staying(copied) !== staying(readBack)) {
-    return `${staying(copied)} entries were copied and ${staying(readBack)} can be read back.`;
+    return `${staying(copied)} entries were copied, but ${staying(readBack)} were read back.`;
   }
   if (copied.sha256 !== readBack.sha256) {
-    return `the hash of what was copied is ${copied.sha256}, that of what can be read back ${readBack.sha256}.`;
+    return `the hash of the copied entries is ${copied.sha256}, the hash of the entries read back is ${readBack.sha256}.`;
   }
   const same = copied.expiring === readBack.expiring && copied.expiringSha256 === readBack.expiringSha256;
   if (same || (copied.firstExpiry <= now && readBack.expiring <= copied.expiring)) return undefined;
-  return `${copied.expiring} entries that expire were copied, and not the same ${readBack.expiring} can be read back.`;
+  return `${copied.expiring} expiring entries were copied, but the ${readBack.expiring} read back differ from them.`;
 }

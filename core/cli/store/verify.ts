@@ -13,8 +13,7 @@ const MOST_FAULTS = 20;
 
 export const verify: Command = {
   name: 'store verify',
-  summary:
-    'read the whole store and check that what it gives agrees with itself; exit code 1 where it does not',
+  summary: 'read the whole store and check that it is consistent; exit code 1 if it is not',
   takes: [],
   flags: ['config', 'json'],
   examples: ['jackfield store verify', 'jackfield store verify --config conf/live.json --json'],
@@ -85,7 +84,7 @@ async function readThrough(
   }
   const after = await door.revision?.();
   if (after !== undefined && newest > after) {
-    fault(`An entry has revision ${newest}, and the store has reached ${after}.`);
+    fault(`An entry has revision ${newest}, but the store has reached only ${after}.`);
   }
   return entries;
 }
@@ -103,7 +102,7 @@ async function differenceAt(
   if (given === undefined && entry.expiresAt !== undefined && entry.expiresAt <= Date.now()) return undefined;
   // Others may write meanwhile, where the store is shared; a store with a feed tells whether they did.
   if (before !== undefined && (await door.revision?.()) !== before) return undefined;
-  return `${quoted(entry.key)} is listed otherwise than its key gives it.`;
+  return `${quoted(entry.key)} is different in the listing than under its key.`;
 }
 
 function quoted(key: string): string {

@@ -82,7 +82,7 @@ test('with --bare-lf one line of every request ends in LF alone', async (t) => {
   );
   const standard = await ran(['client', 'get.http', '--bare-lf', 'connection'], cwd);
   t.is(standard.code, 2);
-  t.true(standard.stderr.includes('Leave it out for get.http.'), standard.stderr);
+  t.true(standard.stderr.includes('Omit it for get.http.'), standard.stderr);
 });
 
 test('a mismatch is told behind its exchange, and the exit code is 1', async (t) => {

@@ -18,7 +18,7 @@ async function filesIn(folder: string): Promise<string[]> {
 test('a plugin is written in TypeScript, under the name that is looked for, and the way on is told', async (t) => {
   const cwd = await tempFolder(t);
   const told = [
-    'jackfield-plugin-tea is written: jackfield-plugin-tea, a plugin in TypeScript, with its tests.',
+    'Created jackfield-plugin-tea: jackfield-plugin-tea, a plugin in TypeScript, with tests.',
     'Next: cd jackfield-plugin-tea && npm install && npm test',
     '',
   ];
@@ -81,7 +81,7 @@ test('the whole name of a package is as good as the plain one', async (t) => {
 test('a scope goes into the name of the package and into the configuration, not into folder, name and paths', async (t) => {
   const cwd = await tempFolder(t);
   const { stdout } = await ran(['new', 'plugin', '@me/tea', '--js'], cwd);
-  t.regex(stdout, /^jackfield-plugin-tea is written: @me\/jackfield-plugin-tea, a plugin/);
+  t.regex(stdout, /^Created jackfield-plugin-tea: @me\/jackfield-plugin-tea, a plugin/);
   const folder = path.join(cwd, 'jackfield-plugin-tea');
   t.is(
     JSON.parse(await readFile(path.join(folder, 'package.json'), 'utf8')).name,
@@ -106,13 +106,13 @@ test('a folder with something in it is refused and left as it is; .git alone doe
     code: 1,
     stdout: '',
     stderr:
-      'jackfield: The project cannot be written: the folder full is not empty, it has notes.txt. Empty it, or name another with --folder. [PROJECT_NOT_WRITTEN]\n',
+      'jackfield: The project cannot be written: the folder full is not empty, it has notes.txt. Empty it, or choose another with --folder. [PROJECT_NOT_WRITTEN]\n',
   });
   t.deepEqual(await filesIn(path.join(cwd, 'full')), ['notes.txt']);
   await mkdir(path.join(cwd, 'begun/.git'), { recursive: true });
   const { code, stdout } = await ran(['new', 'plugin', 'tea', '--folder', '.'], path.join(cwd, 'begun'));
   t.is(code, 0);
-  t.regex(stdout, /^\. is written: .*\nNext: npm install && npm test\n$/);
+  t.regex(stdout, /^Created \.: .*\nNext: npm install && npm test\n$/);
 });
 
 test('where a file stands in the place of the folder, that is told', async (t) => {
@@ -128,12 +128,13 @@ test('where a file stands in the place of the folder, that is told', async (t) =
 
 test('names and kinds that cannot be are refused before anything is written', async (t) => {
   const cwd = await tempFolder(t);
-  const letters = 'A name begins with a small letter, and has small letters, digits, "-", "." and "_", not';
+  const letters =
+    'A name begins with a small letter and has only small letters, digits, "-", "." and "_", not';
   const sentences: readonly (readonly [readonly string[], string])[] = [
     [['plugin'], '"jackfield new" needs NAME.'],
     [[], '"jackfield new" needs plugin|adapter|server.'],
-    [['plgin', 'x'], '"jackfield new" makes no "plgin"; did you mean plugin?'],
-    [['lamp', 'x'], '"jackfield new" makes no "lamp"; there are plugin, adapter, server.'],
+    [['plgin', 'x'], '"jackfield new" cannot create "plgin"; did you mean plugin?'],
+    [['lamp', 'x'], '"jackfield new" cannot create "lamp"; there are plugin, adapter, server.'],
     [['plugin', 'Tea Pot'], `${letters} "Tea Pot"; did you mean tea-pot?`],
     [['plugin', '../tea'], `${letters} "../tea"; did you mean tea?`],
     [['plugin', '.'], `${letters} ".".`],
@@ -141,9 +142,9 @@ test('names and kinds that cannot be are refused before anything is written', as
     [['plugin', '@/tea'], `${letters} "@/tea".`],
     [['plugin', '@me/tea/pot'], `${letters} "@me/tea/pot"; did you mean @me/tea-pot?`],
     [['plugin', "it's"], `${letters} "it's"; did you mean it-s?`],
-    [['server', 'zod'], 'A server cannot be called "zod", for that is a package it needs.'],
+    [['server', 'zod'], 'A server cannot be called "zod", because it needs a package with that name.'],
     [['plugin', 'x'.repeat(200)], `${letters} "${'x'.repeat(200)}".`],
-    [['plugin', 'x', '--ts', '--js'], 'A project is written in one language: --ts or --js, not both.'],
+    [['plugin', 'x', '--ts', '--js'], 'Choose one language: --ts or --js, not both.'],
   ];
   for (const [given, sentence] of sentences) {
     const { code, stdout, stderr } = await ran(['new', ...given], cwd);

@@ -15,7 +15,7 @@ test('what is not understood is refused with one line, a suggestion and exit cod
     '--prot 80': 'Unknown flag --prot; did you mean --port? See "jackfield serve --help".',
     'check --jsn': 'Unknown flag --jsn; did you mean --json? See "jackfield check --help".',
     'serve -x': 'Unknown flag -x. See "jackfield serve --help".',
-    'check --verbose': '"jackfield check" takes no flag --verbose. See "jackfield check --help".',
+    'check --verbose': '"jackfield check" has no flag --verbose. See "jackfield check --help".',
     '--verbose=yes': 'The flag --verbose takes no value. See "jackfield serve --help".',
     '--port': 'The flag --port needs a value. See "jackfield serve --help".',
     '--port --verbose': 'The flag --port needs a value. See "jackfield serve --help".',
@@ -119,7 +119,7 @@ test('reload without --control says what it needs', async (t) => {
     [code, stderr],
     [
       2,
-      'jackfield: "jackfield reload" needs --control FILE, as it was given to "jackfield serve"; a server without it reloads on SIGHUP. See "jackfield reload --help". [USAGE]\n',
+      'jackfield: "jackfield reload" needs --control FILE, the same as for "jackfield serve"; without it, send SIGHUP to the server. See "jackfield reload --help". [USAGE]\n',
     ],
   );
 });
@@ -130,7 +130,7 @@ test('reload where no server listens says so', async (t) => {
     [code, stderr],
     [
       1,
-      'jackfield: The server cannot be reached: no.sock: no server listens there; it is the FILE of "jackfield serve --control FILE". [SERVER_UNREACHABLE]\n',
+      'jackfield: The server cannot be reached: no.sock: no server listens there; pass the FILE of "jackfield serve --control FILE". [SERVER_UNREACHABLE]\n',
     ],
   );
 });
@@ -209,7 +209,7 @@ test('a clean stop that fails is told', async (t) => {
   signals.emit('SIGTERM');
   const { code, stderr } = await finished;
   t.is(code, 1);
-  t.is(stderr, 'jackfield: The store has no room left; nothing was changed. [STORAGE_FULL]\n');
+  t.is(stderr, 'jackfield: The store is full; nothing was changed. [STORAGE_FULL]\n');
 });
 
 test('a server that does not start is told in one line, without a stack', async (t) => {
@@ -235,7 +235,7 @@ test('an unexpected error asks to run again with --debug, which shows where it a
   t.deepEqual(await ran(['serve'], cwd, server), {
     code: 1,
     stdout: '',
-    stderr: 'jackfield: unexpected error: x is not a function; run again with --debug to see where\n',
+    stderr: 'jackfield: unexpected error: x is not a function; run again with --debug for the stack trace\n',
   });
   t.regex((await ran(['--debug'], cwd, server)).stderr, /TypeError: x is not a function\n.*\n\s+at /);
 });

@@ -84,7 +84,7 @@ test('what cannot be run is told with its place', (t) => {
     'GET https://a/': '1:1: https is not supported, only http.',
     'GET {{base}}/': '1:1: variables such as {{name}} are not supported.',
     'GET /\n\n###\n\nGET /\nno header': '6:1: a header line is "Name: value".',
-    '# expect 20\nGET /': '1:1: the expected status 20 is none from 100 to 599.',
+    '# expect 20\nGET /': '1:1: the expected status 20 is not from 100 to 599.',
     'POST /\n\n< ./file.json': '3:1: a body from another file is not supported.',
   };
   for (const [text, sentence] of Object.entries(sentences)) {

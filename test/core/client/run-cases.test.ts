@@ -124,7 +124,7 @@ test('a case without response expects the connection to close without an octet',
   const [right, wrong] = await results([end, end], { port });
   t.deepEqual(right?.problems, []);
   t.deepEqual(wrong?.problems, [
-    'expected the connection to close without an octet, received a response with status 200',
+    'expected the connection to close without an answer, received a response with status 200',
   ]);
 });
 

@@ -7,7 +7,7 @@ const answering = (answer: unknown): StandardSchema<unknown, unknown> => ({
   // It need not keep to the type.
   '~standard': { version: 1, vendor: 'test', validate: () => answer as never },
 });
-const NO_WORDS = 'is not valid; its schema does not say why';
+const NO_WORDS = 'is not valid; the schema gives no reason';
 
 test('every issue has words and a path of keys, whatever it is', async (t) => {
   const hole = new Array<unknown>(1);

@@ -131,7 +131,7 @@ test('a key that stands twice is refused with its place', async (t) => {
   const cwd = await tempFolder(t, { 'a.json': '{\n  "storage": "lru",\n  "storage": "lmdb"\n}' });
   t.is(
     await refusal(t, 'a.json', cwd),
-    'CONFIG_INVALID The configuration is not valid: a.json:3:3: the key "storage" stands twice, first on line 2',
+    'CONFIG_INVALID The configuration is not valid: a.json:3:3: the key "storage" occurs twice, first on line 2',
   );
 });
 
@@ -154,7 +154,7 @@ test('a module that fails says how', async (t) => {
   t.is(
     await refusal(t, 'nothing.mjs', cwd),
     'CONFIG_INVALID The configuration is not valid: nothing.mjs has no default export; ' +
-      'write "export default { … }" with the configuration in it.',
+      'write "export default { … }" with the configuration.',
   );
   t.is(
     await refusal(t, 'typo.mjs', cwd),
@@ -175,8 +175,8 @@ test('a TypeScript file is imported where Node can, and else says which Node can
     t.is(
       await refusal(t, undefined, cwd),
       'CONFIG_UNREADABLE The configuration cannot be read: jackfield.config.ts: this Node ' +
-        `(${process.versions.node}) does not import TypeScript; Node 22.18 and later do. ` +
-        'Update Node, or write the configuration as jackfield.config.mjs or jackfield.config.json.',
+        `(${process.versions.node}) cannot import TypeScript; Node 22.18 and later can. ` +
+        'Update Node, or use jackfield.config.mjs or jackfield.config.json.',
     );
   }
 });
@@ -191,7 +191,7 @@ test('a module that never gives its configuration is given up, and a reload behi
     await t.throwsAsync(readConfig(file, cwd, 200), {
       code: 'CONFIG_UNREADABLE',
       message: new RegExp(
-        `${file} did not give its configuration within 200 ms\\. Mend what it waits for\\.$`,
+        `${file} did not return its configuration within 200 ms\\. Find out what it waits for\\.$`,
       ),
     });
   }

@@ -53,11 +53,11 @@ const JSON_FILES: Readonly<Record<string, readonly [content: string | Uint8Array
   ],
   'a key twice': [
     '{ "listen": {},\n  "listen": {} }',
-    'CONFIG_INVALID c.json:2:3: the key "listen" stands twice, first on line 1',
+    'CONFIG_INVALID c.json:2:3: the key "listen" occurs twice, first on line 1',
   ],
   'a key twice, once with an escape': [
     '{ "listen": {},\n  "l\\u0069sten": {} }',
-    'CONFIG_INVALID c.json:2:3: the key "listen" stands twice, first on line 1',
+    'CONFIG_INVALID c.json:2:3: the key "listen" occurs twice, first on line 1',
   ],
   'two byte order marks': ['\ufeff\ufeff{}', 'CONFIG_SYNTAX c.json:1:1: "\\ufeff" is not a JSON value.'],
   'lines that end in CR LF': [
@@ -86,7 +86,7 @@ const JSON_FILES: Readonly<Record<string, readonly [content: string | Uint8Array
   'an open comment': ['{ /* }', 'CONFIG_SYNTAX c.json:1:3: a comment is not closed with "*/".'],
   'NUL in a string': [
     '{ "storage": "a\0" }',
-    'CONFIG_SYNTAX c.json:1:14: a control character stands in a string; write it as an escape such as "\\t".',
+    'CONFIG_SYNTAX c.json:1:14: a string contains a control character; write it as an escape such as "\\t".',
   ],
   'NUL behind the value': ['{}\n\0', 'CONFIG_SYNTAX c.json:2:1: "\\u0000" is not a JSON value.'],
   'NUL as an escape': [
@@ -103,7 +103,7 @@ const JSON_FILES: Readonly<Record<string, readonly [content: string | Uint8Array
   ],
   'zeros in front': [
     '{ "listen": { "port": 0080 } }',
-    'CONFIG_SYNTAX c.json:1:24: a number has no zeros in front.',
+    'CONFIG_SYNTAX c.json:1:24: a number must not begin with zeros.',
   ],
   'a port in quotes': [
     '{ "listen": { "port": "80" } }',
@@ -120,18 +120,15 @@ const JSON_FILES: Readonly<Record<string, readonly [content: string | Uint8Array
   nothing: ['', 'CONFIG_SYNTAX c.json:1:1: the file is empty; the smallest JSON object is {}.'],
   'a comment alone': ['// nothing\n', 'CONFIG_SYNTAX c.json:2:1: a value is missing.'],
   null: ['null', 'CONFIG_INVALID c.json:1:1: expected an object { … }, found null'],
-  'two values': ['{}\n{}', 'CONFIG_SYNTAX c.json:2:1: something follows the end of the value.'],
-  'typographic quotes': ['{ “listen”: {} }', 'CONFIG_SYNTAX c.json:1:3: strings stand in double quotes.'],
-  backticks: ['{ "storage": `lru` }', 'CONFIG_SYNTAX c.json:1:14: strings stand in double quotes.'],
+  'two values': ['{}\n{}', 'CONFIG_SYNTAX c.json:2:1: there is text after the end of the value.'],
+  'typographic quotes': ['{ “listen”: {} }', 'CONFIG_SYNTAX c.json:1:3: strings need double quotes.'],
+  backticks: ['{ "storage": `lru` }', 'CONFIG_SYNTAX c.json:1:14: strings need double quotes.'],
   'a space that does not break': ['{\u00a0}', 'CONFIG_SYNTAX c.json:1:2: "\\u00a0" is not a JSON value.'],
   'a key of 5,000 letters': [
     `{ "${'k'.repeat(5_000)}": 1 }`,
     `CONFIG_INVALID c.json:1:3: unknown key "${'k'.repeat(59)}…"`,
   ],
-  YAML: [
-    'listen:\n  port: 80\n',
-    'CONFIG_SYNTAX c.json:1:1: the key listen stands in double quotes: "listen".',
-  ],
+  YAML: ['listen:\n  port: 80\n', 'CONFIG_SYNTAX c.json:1:1: the key listen needs double quotes: "listen".'],
   'a reference in a key': ['{ "${env:A}": 1 }', 'CONFIG_INVALID c.json:1:3: unknown key "${env:A}"'],
   'a reference inside a reference': [
     '{ "storage": "${env:A:-${env:B}}" }',
@@ -185,7 +182,7 @@ const MODULES: Readonly<Record<string, readonly [content: string, sentence: stri
   'one that throws nothing': ['throw undefined;', 'CONFIG_UNREADABLE c.mjs: undefined'],
   'one that exports nothing': [
     'const a = 1;',
-    'CONFIG_INVALID c.mjs has no default export; write "export default { … }" with the configuration in it.',
+    'CONFIG_INVALID c.mjs has no default export; write "export default { … }" with the configuration.',
   ],
   'a promise is awaited': [
     'export default Promise.resolve({ pluggins: [] });',
@@ -246,7 +243,7 @@ test('a CommonJS module too has line and column', async (t) => {
 // Schemas of plugins and adapters that are not what the standard says
 
 const path1 = (...segments: unknown[]): unknown => ({ issues: [{ message: 'wrong', path: segments }] });
-const NO_WORDS = 'is not valid; its schema does not say why';
+const NO_WORDS = 'is not valid; the schema gives no reason';
 const SCHEMAS: Readonly<
   Record<string, readonly [answer: () => unknown, options: 'INVALID' | 'OPTIONS_INVALID', sentence: string]>
 > = {
@@ -263,7 +260,7 @@ const SCHEMAS: Readonly<
   'issues that are no list': [
     () => ({ issues: 'bad' }),
     'INVALID',
-    'failed: it returned issues that are no list',
+    'failed: it returned issues that are not a list',
   ],
   'no issue among the issues': [() => ({ issues: [] }), 'OPTIONS_INVALID', NO_WORDS],
   'an issue that is nothing': [() => ({ issues: [null] }), 'OPTIONS_INVALID', NO_WORDS],

@@ -29,18 +29,17 @@ test('a mistake in the syntax is told in plain words, with line and column', (t)
     '{ "a": }': '1:8: a value is missing.',
     '{ "a": 1': '1:9: "}" expected.',
     '[1, 2': '1:6: "]" expected.',
-    '{} {}': '1:4: something follows the end of the value.',
-    '{ a: 1 }': '1:3: the key a stands in double quotes: "a".',
-    "{ 'a': 1 }": '1:3: strings stand in double quotes.',
+    '{} {}': '1:4: there is text after the end of the value.',
+    '{ a: 1 }': '1:3: the key a needs double quotes: "a".',
+    "{ 'a': 1 }": '1:3: strings need double quotes.',
     '{ "a": True }': '1:8: "True" is not a JSON value.',
     '# no\n{}': '1:1: a comment begins with "//".',
     '/* no': '1:1: a comment is not closed with "*/".',
     '{ "a": "no }': '1:8: a string is not closed with a double quote on its line.',
     '{ "a": 1. }': '1:8: "1." is not a whole number or decimal fraction.',
-    '{ "a": "C:\\data" }':
-      '1:8: a backslash is followed by something that is no escape; write a backslash as "\\\\".',
+    '{ "a": "C:\\data" }': '1:8: a backslash does not begin a valid escape; write a backslash as "\\\\".',
     '{ "a": "\\u12" }': '1:8: four hexadecimal digits are expected after "\\u".',
-    '{ "a": "\t" }': '1:8: a control character stands in a string; write it as an escape such as "\\t".',
+    '{ "a": "\t" }': '1:8: a string contains a control character; write it as an escape such as "\\t".',
     '{ "a": 1,, }': '1:10: a key in double quotes is expected.',
   };
   for (const [text, sentence] of Object.entries(sentences)) {
@@ -57,8 +56,8 @@ test('lines may end in LF, CR LF or CR', (t) => {
 test('every key that stands twice is told, also inside', (t) => {
   t.is(
     refusal('{ "a": 1,\n "a": { "b": 1,\n "b": 2 } }'),
-    'CONFIG_INVALID file.json:2:2: the key "a" stands twice, first on line 1\n' +
-      'file.json:3:2: the key "b" stands twice, first on line 2',
+    'CONFIG_INVALID file.json:2:2: the key "a" occurs twice, first on line 1\n' +
+      'file.json:3:2: the key "b" occurs twice, first on line 2',
   );
 });
 

@@ -173,7 +173,7 @@ test('it is written beside the configuration, or where it is asked for, and the 
   t.deepEqual(await ran(['schema', '--config', 'conf/jackfield.config.json'], cwd), {
     code: 0,
     stdout:
-      'conf/jackfield.schema.json is written; put "$schema": "./jackfield.schema.json" into the configuration.\n',
+      'conf/jackfield.schema.json was written; put "$schema": "./jackfield.schema.json" into the configuration.\n',
     stderr: '',
   });
   const written = JSON.parse(await readFile(path.join(cwd, 'conf/jackfield.schema.json'), 'utf8'));
@@ -184,7 +184,7 @@ test('it is written beside the configuration, or where it is asked for, and the 
     ['schema', '--config', 'conf/jackfield.config.json', '--output', 'all.json'],
     cwd,
   );
-  t.is(stdout, 'all.json is written; put "$schema": "../all.json" into the configuration.\n');
+  t.is(stdout, 'all.json was written; put "$schema": "../all.json" into the configuration.\n');
 });
 
 test('a plugin that cannot be loaded is told, and its options are left open', async (t) => {
@@ -193,7 +193,7 @@ test('a plugin that cannot be loaded is told, and its options are left open', as
   t.is(code, 0);
   t.regex(
     stderr,
-    /^jackfield: the options of "\.\/no\.js" are left open, for it cannot be loaded:\njackfield: No such plugin: "\.\/no\.js"\. There is no file .* \[PLUGIN_UNKNOWN\]\n$/,
+    /^jackfield: the options of "\.\/no\.js" are not in the schema, because it cannot be loaded:\njackfield: No such plugin: "\.\/no\.js"\. There is no file .* \[PLUGIN_UNKNOWN\]\n$/,
   );
   taken(t, new Ajv().compile(JSON.parse(stdout)), { plugins: [{ use: './no.js', options: { a: 1 } }] });
 });

@@ -150,7 +150,7 @@ test('every limit refuses a fraction and its own name in another case', (t) => {
 
 test('limits that contradict each other are told', (t) => {
   t.deepEqual(faultsIn(t, '{ "limits": { "headerTimeoutMs": 2000, "requestTimeoutMs": 1000 } }'), [
-    'c.json:1:34: limits.headerTimeoutMs: 2000 is more than limits.requestTimeoutMs, which is 1000',
+    'c.json:1:34: limits.headerTimeoutMs: 2000 is greater than limits.requestTimeoutMs, which is 1000',
   ]);
 });
 
@@ -229,7 +229,7 @@ test('the default of maxConnections leaves room for the files of the process', (
 
 test('a Unix socket has no host, no port and no TLS, and only it has a mode', (t) => {
   t.deepEqual(faultsIn(t, '{ "listen": { "socket": "a.sock", "port": 80 } }'), [
-    'c.json:1:43: listen.port: a Unix socket has no port; leave out "port" or "socket"',
+    'c.json:1:43: listen.port: a Unix socket has no port; remove "port" or "socket"',
   ]);
   t.deepEqual(
     faultsIn(
@@ -237,9 +237,9 @@ test('a Unix socket has no host, no port and no TLS, and only it has a mode', (t
       '{ "listen": [{ "socketMode": "600" }, { "socket": "a", "host": "::", "tls": { "cert": "a", "key": "b" } }] }',
     ),
     [
-      'c.json:1:30: listen[0].socketMode: is for a Unix socket; set "socket" too, or leave it out',
-      'c.json:1:64: listen[1].host: a Unix socket has no host; leave out "host" or "socket"',
-      'c.json:1:77: listen[1].tls: a Unix socket has no tls; leave out "tls" or "socket"',
+      'c.json:1:30: listen[0].socketMode: is only for a Unix socket; set "socket" too, or remove it',
+      'c.json:1:64: listen[1].host: a Unix socket has no host; remove "host" or "socket"',
+      'c.json:1:77: listen[1].tls: a Unix socket has no tls; remove "tls" or "socket"',
     ],
   );
 });

@@ -7,7 +7,8 @@ import { Connections } from '../../../core/connection/connections.js';
 import type { Transport } from '../../../core/connection/transport.js';
 import type { ExchangeRequest } from '../../../core/exchange/exchange-request.js';
 import { AllowedHosts } from '../../../core/handlers/allowed-hosts.js';
-import { Dispatcher, NO_HOOKS } from '../../../core/handlers/dispatcher.js';
+import { Dispatcher } from '../../../core/handlers/dispatcher.js';
+import { NO_HOOKS } from '../../../core/handlers/hooks.js';
 import { makeRoute, Registry } from '../../../core/handlers/registry.js';
 import { silentLog } from '../../../core/log.js';
 import {

@@ -6,7 +6,8 @@ import type { Connection } from '../../../core/connection/connection.js';
 import { Connections } from '../../../core/connection/connections.js';
 import type { Transport } from '../../../core/connection/transport.js';
 import { AllowedHosts } from '../../../core/handlers/allowed-hosts.js';
-import { Dispatcher, NO_HOOKS } from '../../../core/handlers/dispatcher.js';
+import { Dispatcher } from '../../../core/handlers/dispatcher.js';
+import { NO_HOOKS } from '../../../core/handlers/hooks.js';
 import { makeRoute, Registry } from '../../../core/handlers/registry.js';
 import { silentLog } from '../../../core/log.js';
 

@@ -234,7 +234,9 @@ test('before the server is ready stats has zeros, and allowedMethods says that i
       }),
     ],
   });
-  await t.throwsAsync(server.ready(), { message: /allowedMethods is asked when all plugins are set up/ });
+  await t.throwsAsync(server.ready(), {
+    message: /allowedMethods can be called only after all plugins are set up/,
+  });
   t.deepEqual(early, { connections: 0, connectionsRefused: 0, requestsRefused: 0, exchanges: 0 });
   await server.close();
 });

@@ -38,7 +38,7 @@ test('a request beyond maxInFlight is answered 503 with Retry-After, and the con
   const other = await Peer.connect(t, { port, host: HOST });
   other.send(GET_SLOW);
   t.deepEqual(await other.answers(1), ['503']);
-  await other.until('has more to do');
+  await other.until('The server is overloaded');
   t.true(other.received.includes('\r\nRetry-After: 7\r\n'));
   t.false(other.received.includes('Connection: close'));
   waiting.shift()?.();

@@ -260,6 +260,6 @@ test('RFC 9110 §15.5.14: a handler may take less or more than the limit of the 
 test('a limit that is no number of octets is told at set-up', async (t) => {
   for (const maxBodyOctets of [-1, 1.5, Number.NaN]) {
     const setup = ({ handle }: PluginContext): void => handle('POST', '/', () => '', { maxBodyOctets });
-    await t.throwsAsync(prepared(t, setup), { message: /maxBodyOctets of POST \/ is no whole number/ });
+    await t.throwsAsync(prepared(t, setup), { message: /maxBodyOctets of POST \/ is not a whole number/ });
   }
 });

@@ -70,7 +70,7 @@ test('a field of no value is a field', (t) => {
 test('what cannot be answered is refused, and says why', (t) => {
   t.regex(refusal(t, undefined), /returned undefined.*status: 204/);
   t.regex(refusal(t, 42), /returned 42/);
-  t.regex(refusal(t, []), /a list.*json/);
+  t.regex(refusal(t, []), /an array.*json/);
   t.regex(refusal(t, { statusCode: 200 }), /"statusCode"/);
   t.regex(refusal(t, { body: 'a', json: 1 }), /both/);
   t.regex(refusal(t, { body: {} }), /json/);
@@ -80,10 +80,10 @@ test('what cannot be answered is refused, and says why', (t) => {
   t.regex(refusal(t, { headers: { a: ' c' } }), /field a/);
   t.regex(refusal(t, { headers: { a: 'c\t' } }), /field a/);
   t.regex(refusal(t, { headers: { a: '\u0100' } }), /latin1/);
-  t.regex(refusal(t, { headers: { 'Transfer-Encoding': 'chunked' } }), /connection's own/);
+  t.regex(refusal(t, { headers: { 'Transfer-Encoding': 'chunked' } }), /only the server may set/);
   t.regex(refusal(t, { headers: { Connection: 'x-hop' } }), /may only ask for "close"/);
   t.regex(refusal(t, { headers: { 'Content-Length': ['1', '2'] } }), /twice/);
-  t.regex(refusal(t, { headers: { 'Content-Length': '2' }, body: 'x' }), /is 2, its body has 1/);
+  t.regex(refusal(t, { headers: { 'Content-Length': '2' }, body: 'x' }), /is 2, but its body has 1/);
 });
 
 test('Connection: close closes and is not sent a second time, keep-alive says nothing', (t) => {
@@ -157,7 +157,7 @@ test('errors are told by status and sentence; what is wrong inside a plugin is n
 test('what is wrong with a store is told by its sentence, without paths and addresses', (t) => {
   const sentences = {
     STORAGE_UNAVAILABLE: 'The store cannot be reached; nothing was changed.',
-    STORAGE_FULL: 'The store has no room left; nothing was changed.',
+    STORAGE_FULL: 'The store is full; nothing was changed.',
     STORAGE_LOCKED: 'The data is in use.',
   } as const;
   for (const code of ['STORAGE_UNAVAILABLE', 'STORAGE_FULL', 'STORAGE_LOCKED'] as const) {

@@ -199,7 +199,7 @@ test('a handler may decide itself, and then only that one is open', async (t) =>
     handle('POST', '/', () => '', { crossSite: 'refuse' } as unknown as { crossSite: 'allow' }),
   );
   await t.throwsAsync(served(t, { plugins: [wrong] }), {
-    message: /crossSite of POST \/ is "allow" or left out/,
+    message: /crossSite of POST \/ must be "allow" or absent/,
   });
 });
 

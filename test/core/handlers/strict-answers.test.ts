@@ -89,9 +89,9 @@ test('json that is empty, or says itself what it is, is answered', async (t) => 
 });
 
 test('an error that is returned is to be thrown, and other objects are no answers', async (t) => {
-  t.regex(await refusal(t, new HttpError(404, 'not here')), /error instead of throwing it: throw it/);
-  t.regex(await refusal(t, new Error('plain')), /throw it. The error: plain/);
-  t.regex(await refusal(t, Object.assign(new Error('with status'), { status: 404 })), /throw it/);
+  t.regex(await refusal(t, new HttpError(404, 'not here')), /returned an error; throw the error instead/);
+  t.regex(await refusal(t, new Error('plain')), /throw the error instead. The error: plain/);
+  t.regex(await refusal(t, Object.assign(new Error('with status'), { status: 404 })), /throw the error/);
   for (const value of [new Map(), new Date(), /x/]) t.regex(await refusal(t, value), /object of type/);
 });
 
@@ -148,7 +148,7 @@ test('calls with a member that nobody reads are a 500 of the plugin that made th
     'A check takes key and revision, not "rev"': ({ storage }) =>
       storage.commit({ checks: [{ key: 'a', rev: 0 } as never] }),
     '"puts" is not a list': ({ storage }) => storage.commit({ puts: { key: 'a' } as never }),
-    'commit was given null': ({ storage }) => storage.commit(null as never),
+    'commit must be an object, not null': ({ storage }) => storage.commit(null as never),
     'list takes prefix, after and limit, not "perfix"; did you mean "prefix"?': ({ storage }) =>
       storage.list({ limit: 1, perfix: 'a' } as never),
     'of type number, not a string': ({ storage }) => storage.get(5 as never),

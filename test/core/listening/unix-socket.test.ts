@@ -70,7 +70,7 @@ test('a socket on which somebody answers is left to them', async (t) => {
   t.is(error?.code, 'SOCKET_IN_USE');
   t.is(
     error?.message,
-    `The Unix socket is in use: ${socket}. Stop the program that listens there, or choose another with "listen.socket".`,
+    `The Unix socket is in use: ${socket}. Stop the program that listens there, or choose another path with "listen.socket".`,
   );
   const peer = await Peer.connect(t, { path: socket });
   peer.send(GET_WHO);
@@ -87,7 +87,7 @@ test('whatever else is in the place of the socket stays', async (t) => {
       instanceOf: JackfieldError,
     });
     t.is(error?.code, 'SOCKET_UNAVAILABLE', name);
-    t.regex(error?.message ?? '', /Something that is no socket is in its place\.$/);
+    t.regex(error?.message ?? '', /The path is a file that is not a socket\.$/);
     await t.notThrowsAsync(lstat(socket));
   }
 });
@@ -97,7 +97,7 @@ test('a folder that is missing and a path that is too long are told', async (t) 
   const missing = path.join(folder, 'none', 'a.sock');
   const long = path.join(folder, 'x'.repeat(120));
   const sentences = {
-    [missing]: 'Its folder has to exist and this user has to be allowed to write to it.',
+    [missing]: 'Its folder must exist, and this user must have write permission.',
     [long]: `The path has ${Buffer.byteLength(long)} octets and the system takes`,
   };
   for (const [socket, sentence] of Object.entries(sentences)) {

@@ -27,7 +27,7 @@ test.serial(
     await t.throwsAsync(server.ready(), {
       code: 'PLUGIN_SETUP_TIMEOUT',
       message:
-        'A plugin was not set up in time: "outer" took longer than 200 ms and waits for storage.get. Mend what it waits for, or raise "limits.setupTimeoutMs".',
+        'A plugin was not set up in time: "outer" took longer than 200 ms and waits for storage.get. Find out what it waits for, or raise "limits.setupTimeoutMs".',
     });
   },
 );
@@ -36,7 +36,7 @@ test.serial('a set-up that waits for something of its own is told by its name', 
   const own = definePlugin({ name: 'own', setup: () => new Promise<void>(() => {}) });
   const limits = { setupTimeoutMs: 200 };
   const server = createServer({ storage: 'memory', plugins: [own], limits });
-  await t.throwsAsync(server.ready(), { message: /"own" took longer than 200 ms\. Mend/ });
+  await t.throwsAsync(server.ready(), { message: /"own" took longer than 200 ms\. Find out/ });
 });
 
 test('the store of a plugin has its name, and watch where there is one', async (t) => {

@@ -111,12 +111,12 @@ test('a mark on what is no method of the instance is refused where it stands', (
     }
     readonly other = '';
   }
-  const says = { message: '@Handle stands above a method that is neither private nor static.' };
+  const says = { message: '@Handle can only decorate a method that is neither private nor static.' };
   t.throws(() => Handle('PING', '/')(Wrong, 'ping'), { instanceOf: TypeError, ...says });
   t.throws(() => Handle('PING', '/')(Wrong.prototype, 'pong'), { instanceOf: TypeError, ...says });
   const context = { kind: 'method', name: '#ping', static: false, private: true };
   t.throws(() => Handle('PING', '/')(Wrong.ping, context as ClassMethodDecoratorContext), says);
-  t.throws(() => Hook('close')(Wrong, 'ping'), { message: /^@Hook stands above a method/ });
+  t.throws(() => Hook('close')(Wrong, 'ping'), { message: /^@Hook can only decorate a method/ });
 });
 
 test('a class may have marked methods and setup', async (t) => {
@@ -190,6 +190,6 @@ test('of two with one own name, each has to be in the range', async (t) => {
   await t.throwsAsync(served(t, needy, audit('1.4.0'), { use: audit('1.0.0'), as: 'old' }), {
     code: 'PLUGIN_NEEDS_VERSION',
     message:
-      'A plugin needs another version of another: "needy" needs "audit" ^1.2, and "old" is 1.0.0. Use versions of both that fit together.',
+      'A plugin needs a different version of another plugin: "needy" needs "audit" ^1.2, and "old" is 1.0.0. Use versions of both that fit together.',
   });
 });

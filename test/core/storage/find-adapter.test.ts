@@ -91,7 +91,7 @@ test('an unknown name is named with its place, a suggestion and the built-in one
   const { code, message } = await errorOf('memroy', 'jackfield.config.json:3:27');
   t.is(code, 'ADAPTER_UNKNOWN');
   t.true(message.includes('"memroy" at jackfield.config.json:3:27. Did you mean "memory"?'), message);
-  t.regex(message, /Built in are json-file, .*memory/);
+  t.regex(message, /Built-in names: json-file, .*memory/);
   t.true(message.includes('jackfield-adapter-memroy'));
 });
 
@@ -205,6 +205,6 @@ test('a class adapter without a name, or with a parameter that names no token, i
   const server = createServer({ storage: { adapter: Mute as unknown as AdapterClass }, plugins: [] });
   await t.throwsAsync(server.ready(), {
     code: 'ADAPTER_INVALID',
-    message: /"mute" could not be made.*: parameter 1 of its constructor names no token/,
+    message: /"mute" could not be created.*: parameter 1 of its constructor has no token/,
   });
 });

@@ -26,6 +26,6 @@ test('an adapter that opens late is named in the log, and its store is used', as
   const door = await openStorage({ adapter }, { folder: '/', locate: () => '' }, log, 1);
   t.teardown(() => door.close());
   t.like(JSON.parse(lines[0]!), { level: 'warn', adapter: 'memory' });
-  t.regex(lines[0]!, /has not opened its store yet/);
+  t.regex(lines[0]!, /The store is not open yet/);
   t.is(await door.get('a'), undefined);
 });

@@ -24,8 +24,17 @@ test('a peer elsewhere is refused, however its address is written', async (t) =>
   ]) {
     t.like(await settled(call({ method: 'END', remoteAddress })), {
       status: 403,
-      text: 'END is taken only from a loopback address',
+      text: 'END is allowed only from a loopback address, and not through a proxy',
     });
+  }
+  t.is(shutdowns(), 0);
+});
+
+test('a client of a trusted proxy is refused, whatever address the proxy passes on', async (t) => {
+  const { call, shutdowns } = setUp(end);
+  for (const trustedPeer of ['127.0.0.1', '10.0.0.1', '']) {
+    for (const remoteAddress of ['127.0.0.1', '::1', 'unknown', '203.0.113.9'])
+      t.is((await settled(call({ method: 'END', remoteAddress, trustedPeer }))).status, 403);
   }
   t.is(shutdowns(), 0);
 });
@@ -33,7 +42,9 @@ test('a peer elsewhere is refused, however its address is written', async (t) =>
 test('from "anywhere" lets every peer stop the server', async (t) => {
   const { call, shutdowns } = setUp(end, { options: { from: 'anywhere' } });
   t.is((await settled(call({ method: 'END', remoteAddress: '192.168.0.1' }))).status, 204);
-  t.is(shutdowns(), 1);
+  const proxied = { remoteAddress: '203.0.113.9', trustedPeer: '127.0.0.1' };
+  t.is((await settled(call({ method: 'END', ...proxied }))).status, 204);
+  t.is(shutdowns(), 2);
 });
 
 test('other options are refused', (t) => {

@@ -165,14 +165,14 @@ test('after without limit is the whole rest', async (t) => {
 test('a query that is not understood is refused, and the store is not asked', async (t) => {
   const storage = new FakeStorage(numbered(3));
   const { call } = setUp(get, { storage });
-  const after = 'The query parameter after is not a whole number from 0 on.';
+  const after = 'The query parameter after is not a whole number of at least 0.';
   const limit = 'The query parameter limit is not a whole number from 1 to 1000.';
   const sentences = {
     'limt=3': 'There is no query parameter "limt" here, only prefix, after and limit.',
     'Prefix=a': 'There is no query parameter "Prefix" here, only prefix, after and limit.',
     ['__proto__']: 'There is no query parameter "__proto__" here, only prefix, after and limit.',
-    'prefix=a&prefix=a': 'The query parameter prefix stands there twice.',
-    'limit=1&after=1&limit=1': 'The query parameter limit stands there twice.',
+    'prefix=a&prefix=a': 'The query parameter prefix occurs twice.',
+    'limit=1&after=1&limit=1': 'The query parameter limit occurs twice.',
     after,
     'after=-1': after,
     'after=1.5': after,

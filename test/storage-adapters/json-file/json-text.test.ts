@@ -49,7 +49,7 @@ for (const [what, text, place, hint] of [
   ['single quotes', "{'a': 'b'}", '1:2', /key in double quotes/],
   ['a key without quotes', '{a: "b"}', '1:2', /key in double quotes/],
   ['an empty key', '{"": "b"}', '1:2', /not empty/],
-  ['a repeated key', '{"a": "1",\n "b": "2",\n "\\u0061": "3"}', '3:2', /"a" stands twice/],
+  ['a repeated key', '{"a": "1",\n "b": "2",\n "\\u0061": "3"}', '3:2', /"a" occurs twice/],
   ['a trailing comma', '{"a": "1",\n}', '2:1', /comma/],
   ['a missing comma', '{"a": "1"\n "b": "2"}', '2:2', /comma/],
   ['a missing colon', '{"a" "1"}', '1:6', /colon/],

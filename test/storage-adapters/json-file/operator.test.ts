@@ -189,7 +189,7 @@ test('a torn last record is cut off with a warning, and kept aside', async (t) =
   const lines: string[] = [];
   const adapter = await opened(t, { path, checkpoints: NEVER, log: createLog((line) => lines.push(line)) });
   t.true(
-    lines.some((line) => line.includes('"level":"warn"') && line.includes('not whole')),
+    lines.some((line) => line.includes('"level":"warn"') && line.includes('is incomplete')),
     lines.join(),
   );
   t.is(adapter.get('session')?.value, 'x', 'its deletion was never acknowledged');

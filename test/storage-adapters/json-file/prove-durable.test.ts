@@ -36,7 +36,7 @@ test('the sentence says which step failed, and names the permission model where 
   const { path } = await freshFolder(t);
   const open = (code: string) => opened(t, { path, files: refusing(/^sync /, code) });
   const { message } = (await t.throwsAsync(open('ERR_ACCESS_DENIED'), { instanceOf: StorageError }))!;
-  t.regex(message, /it cannot sync a file: .*Start it without --permission/);
+  t.regex(message, /it cannot sync a file: .*Start Node without --permission/);
   t.regex((await t.throwsAsync(open('EINVAL')))!.message, /Choose a path on a local disk/);
 });
 
@@ -47,7 +47,7 @@ test('a data file that cannot get a second name, as where it is mounted by itsel
     instanceOf: StorageError,
   });
   t.is(error?.code, 'STORAGE_NOT_DURABLE');
-  t.regex(error?.message ?? '', /mounted as a single file.* Mount the folder that holds it/);
+  t.regex(error?.message ?? '', /mounted as a single file.* Mount its folder instead/);
   t.deepEqual(await readdir(folder), ['data.json']);
 });
 

@@ -162,7 +162,7 @@ for (const [call, when] of Object.entries(SYNCS)) {
     }
     process.kill(-(writer.pid ?? 0), 'SIGKILL');
     await once(writer, 'close');
-    t.regex(failures[0] ?? '', /cannot be known .* sync failed: EIO/);
+    t.regex(failures[0] ?? '', /It is unknown .* sync failed: EIO/);
     t.regex(failures.at(-1) ?? '', /nothing was changed\. Nothing is written since/);
     const found = new Map((await storedIn(path)).map(([key, value]) => [key, value]));
     t.true(acknowledged.length > 0);

@@ -134,7 +134,7 @@ function failoverTests(): void {
     await set(primary, 'default_transaction_read_only = on');
     await until(async () => (await codeOf(() => adapter.commit(put('a', 'y')))) === 'STORAGE_UNAVAILABLE');
     const error = await t.throwsAsync(adapter.commit(put('b')), { code: 'STORAGE_UNAVAILABLE' });
-    t.regex(error.message, /takes no writes now \(default_transaction_read_only/);
+    t.regex(error.message, /accepts no writes now \(default_transaction_read_only/);
     t.is(await codeOf(() => adapter.get('a')), 'no error');
     t.is(await adapter.get('b'), undefined);
     // It is a transaction itself.

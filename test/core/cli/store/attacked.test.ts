@@ -108,7 +108,7 @@ test('SIGINT ends a migration with a code, and --resume goes on with it', async 
   t.is(stdout, '');
   t.regex(
     stderr,
-    /It was ended by SIGINT\.( \d+ entries had been copied before; go on with --resume\.)? \[INTERRUPTED\]\n$/,
+    /It was stopped by SIGINT\.( \d+ entries had been copied before; continue with --resume\.)? \[INTERRUPTED\]\n$/,
   );
   const half = await pairsOf(folder, 'json-file:to.json');
   t.true(half.length < puts.length);

@@ -66,7 +66,7 @@ test('an export whose reader goes away ends', async (t) => {
   source.stdout.destroy();
   const [code] = await once(source, 'close');
   t.is(code, 1);
-  t.is(told, 'jackfield: Stopped before the end. The reader of stdout has gone. [INTERRUPTED]\n');
+  t.is(told, 'jackfield: Stopped before the end. The reader of stdout has closed the pipe. [INTERRUPTED]\n');
 });
 
 const FULL = '/dev/full';
@@ -79,8 +79,8 @@ else {
     const full = await open(FULL, 'w');
     t.teardown(() => full.close());
     const told: Record<string, RegExp> = {
-      export: /^jackfield: The export cannot be read or written: there is no room left for stdout\. \[/,
-      stats: /^jackfield: not all could be written to stdout: ENOSPC/,
+      export: /^jackfield: The export cannot be read or written: there is no space left for stdout\. \[/,
+      stats: /^jackfield: the output could not be written completely to stdout: ENOSPC/,
     };
     for (const [name, expected] of Object.entries(told)) {
       const words = ['store', name, ...(name === 'export' ? ['-'] : [])];

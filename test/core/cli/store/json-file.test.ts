@@ -68,7 +68,7 @@ test('commands that only read leave a journal with commits as it is', async (t) 
   const folder = await killed(t);
   await readEverything(t, folder);
   const { stdout } = await store(folder, 'verify');
-  t.regex(stdout, /^commits in the journal that the file does not have yet: [34]$/m);
+  t.regex(stdout, /^commits in the journal that are not yet in the file: [34]$/m);
 });
 
 test('commands that only read leave a torn record, what is left over and expired entries as they are', async (t) => {
@@ -77,7 +77,7 @@ test('commands that only read leave a torn record, what is left over and expired
   await writeFile(journal, '0123abcd 6 5 {"puts":[["torn"', { flag: 'a' });
   await writeFile(join(folder, 'data.json.tmp'), 'half');
   await readEverything(t, folder);
-  t.regex((await store(folder, 'verify')).stdout, /^octets of a torn record.*: 29$/m);
+  t.regex((await store(folder, 'verify')).stdout, /^octets of an incomplete record.*: 29$/m);
 });
 
 test('an edited file is read as it is and not taken over', async (t) => {
@@ -167,7 +167,7 @@ test('adopt and discard change nothing where the store can be opened', async (t)
   for (const how of ['adopt', 'discard']) {
     const { stdout, ...run } = await store(folder, how);
     succeeded(t, { stdout, ...run });
-    t.regex(stdout, /can be opened as it is; .* nothing was changed\.\n$/);
+    t.regex(stdout, /can be opened; .* nothing was changed\.\n$/);
     t.deepEqual(await contentOf(folder), before);
   }
 });

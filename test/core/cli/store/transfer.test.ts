@@ -96,7 +96,7 @@ test('an export that was tampered with is refused before anything is stored', as
   await writeFile(join(folder, 'to.json'), configOf('lmdb:other'));
   const { code, stderr } = await store(folder, 'import', 'tampered.ndjson', '--config', 'to.json');
   t.is(code, 1);
-  t.regex(stderr, /SHA-256 does not hold.* \[EXPORT_INVALID\]\n$/);
+  t.regex(stderr, /SHA-256 is wrong.* \[EXPORT_INVALID\]\n$/);
   t.false(existsSync(join(folder, 'other')));
 });
 
@@ -110,7 +110,10 @@ test('a target that holds entries is refused; --merge puts into it, --resume onl
     store(folder, 'migrate', '--from', 'lmdb:from', '--to', 'lmdb:to', ...flags);
   const before = await entriesOf(folder, 'lmdb:to');
   t.regex((await migrate()).stderr, /\[STORE_NOT_EMPTY\]\n$/);
-  t.regex((await migrate('--resume')).stderr, /"x" stands where the source has "a"\. \[STORE_DIFFERS\]\n$/);
+  t.regex(
+    (await migrate('--resume')).stderr,
+    /"x" is at the place where the source has "a"\. \[STORE_DIFFERS\]\n$/,
+  );
   t.deepEqual(await entriesOf(folder, 'lmdb:to'), before);
   await committed(folder, 'lmdb:changed', { puts: [{ key: 'a', value: 'changed since' }] });
   t.regex(
@@ -138,7 +141,7 @@ test('a signal ends an export without leaving half a file, and keeps the one tha
   signals.emit('SIGINT');
   const { code, stderr } = await finished;
   t.is(code, 1);
-  t.is(stderr, 'jackfield: Stopped before the end. It was ended by SIGINT. [INTERRUPTED]\n');
+  t.is(stderr, 'jackfield: Stopped before the end. It was stopped by SIGINT. [INTERRUPTED]\n');
   t.deepEqual(exits, []);
   t.deepEqual((await readdir(folder)).toSorted(), ['all.ndjson', 'jackfield.config.json', 'store']);
   t.is(await readFile(join(folder, 'all.ndjson'), 'utf8'), 'the one before');
@@ -150,7 +153,10 @@ test('an export goes to stdout with nothing else, also from an empty store in me
   const { code, stdout, stderr } = await store(folder, 'export', '-');
   t.is(code, 0);
   // It would be as empty if a server were full of entries.
-  t.is(stderr, 'jackfield: "memory" is not durable: what a server holds in it cannot be seen from here\n');
+  t.is(
+    stderr,
+    'jackfield: "memory" is not durable: this command cannot see the entries of a running server\n',
+  );
   const lines = stdout.trimEnd().split('\n');
   t.like(JSON.parse(lines[0] ?? ''), { jackfield: 'store-export', version: 1, adapter: 'memory' });
   t.is(JSON.parse(lines[1] ?? '').entries, 0);
@@ -171,7 +177,7 @@ test('a copy into a store that lives and dies with the process fails', async (t)
     const { code, stdout, stderr } = await store(folder, ...words);
     t.is(code, 1);
     t.is(stdout, '');
-    t.regex(stderr, /"memory" has lost it all when it was closed\. \[STORE_DIFFERS\]\n$/);
+    t.regex(stderr, /"memory" lost all entries when it was closed\. \[STORE_DIFFERS\]\n$/);
   }
 });
 
@@ -218,7 +224,7 @@ test('a copy that finds no more room tells how far it came and how to go on', as
   t.is(code, 1);
   t.is(
     stderr,
-    'jackfield: The store has no room left; nothing was changed. The disk is full. 2000 entries had been copied before; go on with --resume. [STORAGE_FULL]\n',
+    'jackfield: The store is full; nothing was changed. The disk is full. 2000 entries had been copied before; continue with --resume. [STORAGE_FULL]\n',
   );
 });
 
@@ -281,7 +287,7 @@ test('an export that is empty is called that, and one entry is one', async (t) =
   });
   t.is(
     (await store(folder, 'import', 'empty.ndjson')).stderr,
-    'jackfield: The export is not whole or was changed: it is empty. [EXPORT_INVALID]\n',
+    'jackfield: The export is incomplete or was changed: it is empty. [EXPORT_INVALID]\n',
   );
   await committed(folder, 'lmdb:store', { puts: [{ key: 'a', value: '1' }] });
   t.regex((await store(folder, 'export', 'all.ndjson')).stdout, /^1 entry exported to all\.ndjson, /);
@@ -334,5 +340,5 @@ test('a source that is written to meanwhile fails a migration, and is told behin
   t.regex(migrated.stderr, /\[STORE_CHANGED\]\n$/);
   const exported = await store(folder, 'export', 'all.ndjson');
   t.is(exported.code, 0);
-  t.regex(exported.stderr, /^jackfield: the store was written to meanwhile; [^\n]*\n$/);
+  t.regex(exported.stderr, /^jackfield: the store was changed during the export; [^\n]*\n$/);
 });

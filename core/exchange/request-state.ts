@@ -4,7 +4,7 @@
  */
 
 import type { Request } from '../api/request.js';
-import { ExchangeRequest } from '../exchange/exchange-request.js';
+import { ExchangeRequest } from './exchange-request.js';
 
 /** One kind of value, at most one of it per request. */
 export interface RequestState<T> {

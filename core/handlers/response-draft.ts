@@ -1,0 +1,139 @@
+/**
+ * An answer while `response` hooks work on it.
+ *
+ * Most hooks only change fields. What such a hook returns is shown to the next hook as it is, and the fields are checked
+ * once, after the last hook: nothing unchecked is sent, and three hooks cost one check. Every other change is checked
+ * before the next hook runs, because that hook must see its result: the text of `json`, a 304 for a validator that
+ * matches, the default content type.
+ */
+import type { ResponseValue, ShownResponse } from '../api/answer.js';
+import type { ExchangeRequest } from '../exchange/exchange-request.js';
+import { type Answer, toParts } from './answer.js';
+import { lowerName } from './answer-fields.js';
+import { type Blamed, blamed } from './blamed.js';
+import { answerTo, withoutLoss } from './checked-answer.js';
+import { withoutLostFields } from './hand-over.js';
+
+interface Returned {
+  readonly plugin: string;
+  readonly value: ResponseValue;
+}
+
+export class ResponseDraft {
+  readonly #request: ExchangeRequest;
+  /** Checked. */
+  #answer: Answer;
+  /** What hooks returned since `#answer` was checked. Only the last one counts; the others help to find a culprit. */
+  #unchecked: Returned[] = [];
+
+  constructor(request: ExchangeRequest, answer: Answer) {
+    this.#request = request;
+    this.#answer = answer;
+  }
+
+  /** The answer as it was when it was last checked. */
+  get checked(): Answer {
+    return this.#answer;
+  }
+
+  /** What the next hook is shown: its own copy. Errors: a `Blamed` with HANDLER_ANSWER_INVALID. */
+  show(): ShownResponse {
+    const last = this.#unchecked.at(-1);
+    if (last === undefined) return toParts(this.#answer);
+    return shownAsIs(this.#answer, last.value) ?? toParts(this.check());
+  }
+
+  replace(plugin: string, value: ResponseValue): void {
+    this.#unchecked.push({ plugin, value });
+  }
+
+  /** Checks what the last hook returned. Errors: a `Blamed` with HANDLER_ANSWER_INVALID. */
+  check(): Answer {
+    const last = this.#unchecked.at(-1);
+    if (last === undefined) return this.#answer;
+    try {
+      const before = this.#answer;
+      this.#answer = withoutLoss(before, this.#checked(last));
+      this.#unchecked = [];
+      return this.#answer;
+    } catch (error) {
+      throw blamed(last.plugin, error);
+    }
+  }
+
+  /** The first hook that returned something invalid: a later one may have passed it on, or failed because of it. */
+  culprit(): Blamed | undefined {
+    for (const returned of this.#unchecked) {
+      try {
+        this.#checked(returned);
+      } catch (error) {
+        return blamed(returned.plugin, error);
+      }
+    }
+    return undefined;
+  }
+
+  #checked({ value }: Returned): Answer {
+    const shown = this.#answer;
+    // Returned by a plugin, so its type is not known; `answerTo` checks it.
+    const fitting = shown.handOver === undefined ? value : (withoutLostFields(shown, value) as ResponseValue);
+    return answerTo(this.#request, fitting, shown);
+  }
+}
+
+/** What a hook returned, for the next hook, if it changes nothing but fields; otherwise undefined. */
+function shownAsIs(answer: Answer, value: ResponseValue): ShownResponse | undefined {
+  const { status, body, fields, handOver, trailers } = answer;
+  // A 426 needs an Upgrade field, which is checked with the status.
+  if (handOver !== undefined || trailers !== undefined || status === 426) return undefined;
+  try {
+    if (!isRecord(value)) return undefined;
+    for (const name in value)
+      if (name !== 'status' && name !== 'headers' && name !== 'body') return undefined;
+    if (value.status !== status || value.body !== body) return undefined;
+    const headers = copyOfFields(value.headers, fields.raw);
+    if (headers === undefined) return undefined;
+    return body === undefined ? { status, headers } : { status, headers, body };
+  } catch {
+    // A name that is not a token, or a proxy that throws: the check reports it.
+    return undefined;
+  }
+}
+
+/**
+ * A copy with names in lower case. Undefined if a field has to be checked before the next hook runs, or a type is added
+ * in place of one that was removed.
+ * @param before Names and values in turn, of the answer that the hook was shown.
+ */
+function copyOfFields(fields: unknown, before: readonly string[]): ShownResponse['headers'] | undefined {
+  if (!isRecord(fields)) return undefined;
+  const copy: Record<string, string | readonly string[]> = Object.create(null);
+  for (const name in fields) {
+    const lower = lowerName(name);
+    const value = fields[name];
+    if (lower === 'connection' || lower === 'content-length') return undefined;
+    if ((lower === 'etag' || lower === 'last-modified') && value !== fieldOf(before, lower)) return undefined;
+    if (typeof value === 'string') copy[lower] = value;
+    else if (isSeveral(value)) copy[lower] = [...value];
+    else return undefined;
+  }
+  const losesType = copy['content-type'] === undefined && fieldOf(before, 'content-type') !== undefined;
+  return losesType ? undefined : copy;
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return (prototype === Object.prototype || prototype === null) && !(Symbol.iterator in value);
+}
+
+/** Two lines or more. A list of one line is shown as a text, so it is checked first. */
+function isSeveral(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.length > 1 && value.every((line) => typeof line === 'string');
+}
+
+/** @param name In lower case. */
+function fieldOf(fields: readonly string[], name: string): string | undefined {
+  for (let at = 0; at < fields.length; at += 2) if (fields[at]!.toLowerCase() === name) return fields[at + 1];
+  return undefined;
+}
