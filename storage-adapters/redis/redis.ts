@@ -40,7 +40,7 @@ const options = z.strictObject({
   cluster: z
     .boolean()
     .optional()
-    .describe('Whether the addresses are those of a cluster. Default: where url is a list.'),
+    .describe('Whether the addresses belong to a cluster. Default: true if url is a list.'),
   connectTimeoutMs: serverOptions.connectTimeoutMs,
   commandTimeoutMs: answerTimeoutMs.describe(
     'Milliseconds to wait for an answer; then STORAGE_UNAVAILABLE, or STORAGE_OUTCOME_UNKNOWN for a commit.',
