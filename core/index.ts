@@ -27,7 +27,7 @@ export type { PluginReport } from './plugin-host/plugin-unit.js';
 export type { ReloadReport } from './reload.js';
 export { createServer, type Server, type ServerOptions } from './server.js';
 /** For adapters that see every change themselves: the whole of `watch`. */
-export { ChangeFeed, type HistoryBounds, historyOptions } from './storage/change-feed.js';
+export { ChangeFeed } from './storage/change-feed.js';
 export {
   type AdapterClass,
   type AdapterContext,
@@ -38,4 +38,5 @@ export {
   StorageError,
   type Supports,
 } from './storage/contract.js';
+export { type HistoryBounds, historyOptions } from './storage/history-options.js';
 export { TOKENS } from './tokens.js';

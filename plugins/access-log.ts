@@ -1,7 +1,7 @@
 /**
- * Writes a line about every response of the server: JSON, or one of the two formats of Apache. A request whose head
- * could not be read has a line too, with what was received of its request line.
- * Source: Apache's mod_log_config for `common` and `combined`. Errors: PLUGIN_SETUP_FAILED where the file cannot be
+ * Writes one line per response of the server: JSON, or one of the two formats of Apache. A request whose head could not
+ * be read gets a line too, with the received part of its request line.
+ * Source: Apache's mod_log_config for `common` and `combined`. Errors: PLUGIN_SETUP_FAILED if the file cannot be
  * opened.
  */
 import path from 'node:path';
@@ -78,19 +78,19 @@ export default definePlugin({
     hook('close', (request, outcome) => {
       if (!isSkipped.some((matches) => matches(request.path))) write.exchange(request, outcome);
     });
-    // It has no path that could be skipped.
+    // An unread request has no path, so `skip` cannot apply.
     hook('unread', (unread) =>
       write.unread({ ...unread, requestLine: redactQuery(unread.requestLine, options.redactQuery) }),
     );
   },
 });
 
-/** What JSON lets stand, and a terminal may obey or a program take for the end of a line. */
+/** Characters that JSON does not escape, but that a terminal may obey or a program may read as a line end. */
 const UNSAFE = /[\x7f-\x9f\u2028\u2029]/g;
 
 interface Writer {
   exchange(request: Request, outcome: Outcome): void;
-  /** Its request line is redacted. */
+  /** The request line is already redacted. */
   unread(unread: Unread): void;
 }
 
@@ -148,7 +148,7 @@ function jsonWriter(sink: LogSink, options: WriterOptions): Writer {
       code,
       contentOctets,
       durationMs: Math.round(durationMs * 1_000) / 1_000,
-      // Only where it is remarkable.
+      // Only if it is remarkable.
       aborted: isComplete ? undefined : true,
       referrer: headers.referer && redactQuery(headers.referer, options.redactQuery),
       userAgent: headers['user-agent'],
@@ -160,7 +160,7 @@ function jsonWriter(sink: LogSink, options: WriterOptions): Writer {
   return { exchange, unread };
 }
 
-/** These characters stand within strings only, where an escape means the same. */
+/** These characters occur only within strings, where an escape means the same. */
 function asEscape(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }

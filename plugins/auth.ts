@@ -1,7 +1,7 @@
 /**
- * Lets in whom it knows: bearer tokens and Basic passwords, by rules for methods and paths.
- * Source: RFC 9110 §11, RFC 7617 (Basic), RFC 6750 (Bearer). Errors: UNAUTHORIZED, FORBIDDEN; OVERLOADED while too
- * many passwords wait to be checked. What an unknown name is answered, and how fast, does not differ from a wrong password.
+ * Controls access by bearer tokens and Basic passwords, with rules for methods and paths.
+ * Source: RFC 9110 §11, RFC 7617 (Basic), RFC 6750 (Bearer). Errors: UNAUTHORIZED, FORBIDDEN; OVERLOADED while too many
+ * passwords wait to be checked. An unknown name gets the same answer as a wrong password, in the same time.
  */
 import { z } from 'zod';
 import { definePlugin, type Request } from '../core/plugin-api.js';
@@ -11,7 +11,7 @@ import { isPasswordHash } from './auth/scrypt.js';
 import { Tokens } from './auth/tokens.js';
 import { type Identity, setIdentity } from './shared/identity.js';
 import { refusal } from './shared/refusal.js';
-import { looseReading, methodSchema, patternSchema, ruleFinder } from './shared/rules.js';
+import { looseReading, ruleFields, ruleFinder } from './shared/rules.js';
 
 export { hashPassword } from './auth/scrypt.js';
 export { hashToken, newToken } from './auth/tokens.js';
@@ -22,7 +22,8 @@ const identitySchema = z.strictObject({
     .string()
     .regex(/^[^:\p{Cc}]+$/u, { error: 'expected a name without ":" and control characters' })
     .describe('The name of the identity, without a colon, which ends the name in Basic (RFC 7617 §2).'),
-  // The sentences about these two do not begin with "expected": what was found could be a secret, and is not shown.
+  // The error sentences of these two do not begin with "expected": then they do not show the value, which may be a
+  // secret.
   password: z
     .string()
     .refine(isPasswordHash, {
@@ -45,12 +46,7 @@ const identitySchema = z.strictObject({
 });
 
 const ruleSchema = z.strictObject({
-  methods: z
-    .array(methodSchema)
-    .min(1)
-    .optional()
-    .describe('The methods of the rule; GET includes HEAD. Default: all.'),
-  path: patternSchema.default('*').describe('A path pattern as for `handle`; `*` matches all paths.'),
+  ...ruleFields,
   allow: z
     .union([z.enum(['anyone', 'identified']), z.array(z.string().min(1)).min(1)])
     .describe(
@@ -105,7 +101,7 @@ export default definePlugin({
     const find = ruleFinder(rules, prefix);
     const tokens = new Tokens(identities);
     const passwords = new Passwords(identities, options);
-    // Both names of a scheme that nobody could use would only be tried in vain.
+    // Do not offer a scheme that nobody can use: clients would only try it in vain.
     const basic = passwords.isEmpty ? [] : [`Basic realm="${realm}", charset="UTF-8"`];
     const bearer = tokens.isEmpty ? [] : [`Bearer realm="${realm}"`];
     const noToken = tokens.isEmpty ? [] : [`Bearer realm="${realm}", error="invalid_token"`];
@@ -120,14 +116,14 @@ export default definePlugin({
             : undefined;
       if (found !== undefined && given !== undefined)
         return { name: found.name, roles: found.roles, scheme: given.scheme };
-      // RFC 6750 §3.1: only who has shown a token is told that it is none.
+      // RFC 6750 §3.1: only a client that sent a token gets the error `invalid_token`.
       const challenges = given?.scheme === 'bearer' ? [...noToken, ...basic] : [...bearer, ...basic];
       throw refusal('UNAUTHORIZED', challenges.length === 0 ? {} : { 'WWW-Authenticate': challenges });
     }
 
     hook('request', (request) => {
       const other = looseReading(request.path);
-      // Where somebody behind us could read the path as another, both have to let in.
+      // If a server behind this one could read the path differently, the rules for both readings must allow it.
       const allowed = [request.path, other ?? []]
         .flat()
         .map((path) => find(request, path)?.allow ?? 'identified');

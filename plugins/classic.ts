@@ -1,7 +1,7 @@
 /**
- * The classic protocol: almost-HTTP whose address travels in the Host field as `host/path`.
- * Source: the clients of a key-value service of 2022, which must run unchanged; RFC 9112 §3.2 calls such a Host
- * invalid, so nothing standard is taken away. The rules that are numbered here are those of the protocol.
+ * The classic protocol: almost HTTP, but the address is in the Host field as `host/path`.
+ * Source: the clients of a key-value service of 2022, which must run unchanged. RFC 9112 §3.2 calls such a Host
+ * invalid, so no standard request changes its meaning. The numbered rules are those of the protocol.
  */
 
 import {
@@ -17,17 +17,17 @@ import { isTimeZone, timeWriter } from './classic/zoned-time.js';
 
 interface Address {
   readonly host: string;
-  /** The first segment behind the host; `''` for the root. */
+  /** The first segment after the host; `''` for the root. */
   readonly path: string;
 }
 
-/** What every answer says whose request named no address. */
+/** In the answer to a request without an address. */
 const NO_ADDRESS: Address = { host: '?', path: '?' };
-/** What stands in a segment of a path, escapes included (RFC 3986 §3.3). */
+/** The characters of a path segment, including escapes (RFC 3986 §3.3). */
 const SEGMENT = /^[0-9A-Za-z._~!$&'()*+,;=:@%-]+$/;
 const HOST_WITH_PORT = /^(\[[^\]]*\]|[^:]*):(\d{0,5})$/;
 
-/** The zone of those who wrote the first clients. */
+/** The time zone of the authors of the first clients. */
 const SEOUL = { timeZone: 'Asia/Seoul', zoneLabel: 'KST' };
 
 export default definePlugin({
@@ -70,7 +70,7 @@ export default definePlugin({
   },
 });
 
-/** Rules 1 to 3 are answered here, in this order; the others by the plugins at the path. */
+/** Rules 1 to 3 are answered here, in this order; the plugins at the path answer the others. */
 function routeOf(
   method: string,
   address: Address | undefined,
@@ -79,7 +79,7 @@ function routeOf(
   const refuse = (status: number, body: string) => ({ path: '/', answer: { status, body } });
   if (address === undefined) return refuse(404, 'Invalid Address(url)');
   const path = pathFor(method, address.path, context);
-  // A method that nobody names can still be taken, by a handler for all methods.
+  // A handler for all methods accepts methods that no plugin names.
   if (!context.hasMethod(method) && !context.hasHandler(method, path))
     return refuse(405, 'Method not allowed');
   if (!context.isAllowedHost(withoutPort(address.host))) {
@@ -88,16 +88,16 @@ function routeOf(
   return { path };
 }
 
-/** A path that nobody claims is as good as the root here: GET lists the entries on each (rule 7). */
+/** A path that no plugin handles counts as the root: GET lists the entries on each (rule 7). */
 function pathFor(method: string, segment: string, context: DialectContext): string {
   if (!isSegment(segment)) return '/';
   const path = `/${segment}`;
-  // HEAD has a handler on every path, which looks for GET's; so whether the path is somebody's, only GET can tell.
+  // HEAD has a handler on every path, which looks for GET's. So only GET shows whether a plugin handles the path.
   const asked = method === 'HEAD' && context.hasMethod('GET') ? 'GET' : method;
   return context.hasHandler(asked, path) ? path : '/';
 }
 
-/** A Host field can hold what no target can; plugins must never meet it in a path. */
+/** A Host field may contain text that no target can; plugins must never see it in a path. */
 function isSegment(text: string): boolean {
   try {
     return SEGMENT.test(text) && decodeURIComponent(text) !== '';
@@ -107,9 +107,10 @@ function isSegment(text: string): boolean {
 }
 
 function write(method: string, address: Address, answer: DialectAnswer, date: string): DialectWrite {
-  // Rule 11: the closing connection is the whole answer.
+  // Rule 11: closing the connection is the whole answer.
   if (method === 'END' && answer.status === 204) return { head: '', withBody: false, close: true };
-  // Rule 6: 100 is final here. This is not HTTP: a HEAD that is refused does carry its sentence.
+  // Rule 6: 100 is a final status here. This is not HTTP: the answer to a refused HEAD does have its sentence as a
+  // body.
   const continues = method === 'HEAD' && answer.status >= 200 && answer.status <= 299;
   const status = continues ? 100 : answer.status;
   const head = [
@@ -118,7 +119,7 @@ function write(method: string, address: Address, answer: DialectAnswer, date: st
       .replaceAll(/[^A-Z]+/g, '_')}`,
     `Host: ${address.host}/${address.path}`,
     'Content-Type: text/html',
-    // Always, since clients compare octets; whether the connection stays open is still the core's decision.
+    // Always sent, since clients compare octets; the core still decides whether the connection stays open.
     'Connection: keep-alive',
     `Content-Length: ${continues ? 0 : answer.contentLength}`,
     `Date: ${date}`,
@@ -127,7 +128,7 @@ function write(method: string, address: Address, answer: DialectAnswer, date: st
   return { head: head.join('\r\n'), withBody: !continues, close: false };
 }
 
-/** The value of the Host field where there is just one. */
+/** The value of the Host field if there is exactly one. */
 function onlyHost(rawHeaders: readonly string[]): string | undefined {
   let value: string | undefined;
   for (let at = 0; at < rawHeaders.length; at += 2) {
@@ -138,7 +139,7 @@ function onlyHost(rawHeaders: readonly string[]): string | undefined {
   return value;
 }
 
-/** `host/path/whatever` → host and path; `undefined` for what is no address (rule 1). */
+/** `host/path/whatever` → host and path; `undefined` if it is not an address (rule 1). */
 function addressOf(value: string): Address | undefined {
   const [host = '', path = ''] = value.split('/', 2);
   return host === '' || value.includes('?') ? undefined : { host, path };

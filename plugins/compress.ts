@@ -1,9 +1,9 @@
 /**
- * Compresses answers for clients that take that: brotli, gzip, deflate.
- * Source: RFC 9110 §8.4 (Content-Encoding), §12.5.3 (Accept-Encoding). Errors: none of its own.
+ * Compresses answers for clients that accept it: brotli, gzip, deflate.
+ * Source: RFC 9110 §8.4 (Content-Encoding), §12.5.3 (Accept-Encoding). Errors: none.
  *
- * What it leaves as it is: answers that are encoded already, parts (206), those of which `Cache-Control: no-transform`
- * or a digest of their octets says that nobody may change them, those with trailers, and dialects.
+ * It does not change answers that are encoded already, parts (206), answers with trailers, those of dialects, and those
+ * that forbid it by `Cache-Control: no-transform` or by a digest of their octets.
  */
 import { z } from 'zod';
 import { definePlugin, type Request, type ResponseBody, type ResponseParts } from '../core/plugin-api.js';
@@ -71,7 +71,7 @@ export default definePlugin({
       if (body === undefined || body === '' || trailers !== undefined) return undefined;
       if (!isCompressible(textOf(headers['content-type'])) || mustStay(headers)) return undefined;
       const isSmall = (sizeOf(body) ?? Number.POSITIVE_INFINITY) < thresholdOctets;
-      // A cache must not give one client what another can read, whichever of the two came first.
+      // A cache must not give one client an answer that only another can read, whichever of the two came first.
       const varied = { ...headers, vary: vary(headers.vary, 'Accept-Encoding') };
       // A part has the Vary field that the whole would have (RFC 9110 §15.3.7).
       if (status === 206 || headers['content-range'] !== undefined) return { ...response, headers: varied };
@@ -83,7 +83,7 @@ export default definePlugin({
   },
 });
 
-/** HEAD is told what GET would be, but for the length, which nobody knows before the work is done. */
+/** HEAD gets the fields of GET except the length, which is unknown until the body is compressed. */
 function send(
   { method }: Request,
   response: ResponseParts,
@@ -106,7 +106,7 @@ function encodedFields(headers: Fields, coding: Coding): Fields {
   return { ...kept, ...(etag === undefined ? {} : { etag: weak(etag) }), 'content-encoding': coding };
 }
 
-/** A cache finds what it has by the tag, which is that of the compressed answer. */
+/** A cache finds its stored answer by the tag, and it stored the compressed answer. */
 function notModified(
   response: ResponseParts,
   headers: Fields,
@@ -119,15 +119,15 @@ function notModified(
 }
 
 /**
- * Equal content, but no longer equal octets (RFC 9110 §8.8.3.3). A value that is not one entity tag is passed on as it
- * is: nobody can compare it, and the mark would not make it a tag.
+ * The content is equal, but the octets are not (RFC 9110 §8.8.3.3). A value that is not a single entity tag stays
+ * unchanged: nobody can compare it, and `W/` would not make it a tag.
  */
 function weak(etag: string | readonly string[]): string | readonly string[] {
   const tag = textOf(etag);
   return /^"[^"]*"$/.test(tag) ? `W/${tag}` : etag;
 }
 
-/** Fields that are about the very octets. */
+/** Fields that describe the exact octets. */
 const BOUND: readonly string[] = [
   'content-encoding',
   'content-digest',
@@ -141,7 +141,7 @@ function mustStay(headers: Fields): boolean {
   return /(?:^|,)[ \t]*no-transform[ \t]*(?:,|$)/i.test(textOf(headers['cache-control']));
 }
 
-/** Undefined where nobody knows. Files tell it, other streams do not. */
+/** Undefined if the size is unknown. Files report it, other streams do not. */
 function sizeOf(body: ResponseBody): number | undefined {
   if (typeof body === 'string') return Buffer.byteLength(body);
   if (body instanceof Uint8Array) return body.length;

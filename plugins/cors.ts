@@ -1,8 +1,8 @@
 /**
- * Lets web pages of other origins use this server: answers the preflight of browsers and adds the fields that let a
- * page read an answer.
+ * Allows web pages of other origins to use this server: answers the preflight requests of browsers and adds the fields
+ * that allow a page to read an answer.
  * Source: the Fetch Standard (https://fetch.spec.whatwg.org/#http-cors-protocol) and Private Network Access. Errors:
- * none; a page that is not allowed gets an answer without these fields, which its browser keeps from it.
+ * none; a page that is not allowed gets an answer without these fields, and its browser hides it from the page.
  */
 import { z } from 'zod';
 import { definePlugin, type Request, type ResponseParts } from '../core/plugin-api.js';
@@ -70,18 +70,18 @@ export default definePlugin({
     const isAllowed = origins === '*' ? () => true : originMatcher(origins);
     const exposed = exposedHeaders.join(', ');
 
-    /** The fields that every answer to an allowed origin has. */
+    /** The fields in every answer to an allowed origin. */
     const allowing = (origin = '*'): Record<string, string> => ({
       'access-control-allow-origin': origins === '*' ? '*' : origin,
       ...(credentials ? { 'access-control-allow-credentials': 'true' } : {}),
     });
 
-    // What a preflight would have allowed may come without one too, as a form does.
+    // A request that a preflight would allow may also come without one, as from a form.
     hook('crossSite', ({ method, headers }) => {
       const { origin, cookie, authorization } = headers;
       if (options.methods?.includes(method) === false) return false;
       if (origins !== '*' && (origin === undefined || !isAllowed(origin))) return false;
-      // Without `credentials` no page may act for a user: here a browser has added them by itself.
+      // Without `credentials`, no page may act for a user: these fields were added by the browser itself.
       return (
         credentials || (cookie === undefined && (authorization === undefined || maySend('authorization')))
       );
@@ -96,8 +96,8 @@ export default definePlugin({
       const method = request.headers['access-control-request-method'];
       if (request.method !== 'OPTIONS' || request.dialect !== '') return undefined;
       if (origin === undefined || method === undefined) return undefined;
-      // Answered here whether the path has OPTIONS or not, and before anybody asks who it is: preflights have no
-      // credentials (Fetch §3.3.5). What `response` adds to every answer is added to this one too.
+      // Answered here before any credentials are checked, and on paths without OPTIONS too: preflights have no
+      // credentials (Fetch §3.3.5). The hook `response` adds its fields to this answer too.
       return { status: 204, headers: isAllowed(origin) ? preflight(request, method) : {} };
     });
 
@@ -123,7 +123,7 @@ export default definePlugin({
     hook('response', (request, response): ResponseParts | undefined => {
       if (request.dialect !== '') return undefined;
       const { origin } = request.headers;
-      // For everybody it is the same whoever asks, so that a cache may give it to anyone.
+      // With `*` the answer is the same for every origin, so that a cache can give it to all.
       const isAllowedOne = origins === '*' || (origin !== undefined && isAllowed(origin));
       const isPreflight = request.method === 'OPTIONS' && 'access-control-request-method' in request.headers;
       const before = response.headers;
@@ -135,7 +135,7 @@ export default definePlugin({
           ...(isAllowedOne && !isPreflight && exposed !== ''
             ? { 'access-control-expose-headers': exposed }
             : {}),
-          // A cache must not give one origin what another was answered, nor what came without one.
+          // A cache must not give one origin the answer of another origin, or of a request without one.
           ...(origins === '*' ? {} : { vary: vary(before.vary, 'Origin') }),
         },
       };

@@ -1,8 +1,8 @@
 /**
- * POST `/create`: stores pairs under keys that are new; all of them or none.
- * Source: the classic protocol, rules 4 and 8. Errors: 400 for a body without valid pairs and for a key that
- * exists, 404 for another method, 412 for a condition on a state, 415 for a multipart form or a compressed body, and those of the
- * store.
+ * POST `/create`: stores pairs under new keys, all of them or none.
+ * Source: the classic protocol, rules 4 and 8. Errors: 400 for a body without valid pairs and for a key that exists,
+ * 404 for another method, 412 for a condition on a state, 415 for a multipart form or a compressed body, and those of
+ * the store.
  */
 import { definePlugin, precondition, type ResponseParts } from '../core/plugin-api.js';
 import { readPairs, storeOfClient } from './shared/pairs.js';
@@ -17,13 +17,13 @@ const KEY_EXISTS: ResponseParts = { status: 400, body: 'The key already exists!'
 export default definePlugin({
   name: 'create',
   setup({ handle, storage }) {
-    // Registered methods only: without `post` in the configuration, POST stays 405 here too.
+    // Only registered methods: without `post` in the configuration, POST stays 405 here too.
     handle(
       '*',
       '/create',
       async (request) => {
         if (request.method !== 'POST') return WRONG_METHOD;
-        // The path names something to do and has no state, so If-Match never holds (RFC 9110 §13.1.1).
+        // The path names an action and has no state, so If-Match never holds (RFC 9110 §13.1.1).
         precondition(request);
         const body = await readPairs(request);
         if ('refusal' in body) return body.refusal;

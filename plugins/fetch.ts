@@ -1,8 +1,8 @@
 /**
- * Mounts applications that are written for the web standard, `(request: Request) => Response`, as those of Hono are:
- * every method below a prefix goes to one.
+ * Mounts applications written for the web standard, `(request: Request) => Response`, such as those of Hono: every
+ * method below a prefix goes to one application.
  * Source: the Fetch Standard (https://fetch.spec.whatwg.org/). Errors: METHOD_UNSUPPORTED for a method that a web
- * `Request` refuses or rewrites; NOT_FOUND for a path that a URL would not keep (`/a/../b`).
+ * `Request` refuses or rewrites; NOT_FOUND for a path that a URL would change (`/a/../b`).
  */
 import { z } from 'zod';
 import {
@@ -20,7 +20,7 @@ import { behind, mountPlace, prefixSchema, queryOf, staysInPlace } from './share
 
 /** The second argument of an application; in Hono it is `c.env`. */
 export interface FetchEnv {
-  /** The request as jackfield sees it: `remoteAddress`, `params`, and what other plugins have told of it. */
+  /** The request of jackfield: `remoteAddress`, `params`, and the values that other plugins added. */
   readonly request: Incoming;
   readonly storage: Storage;
   readonly log: Log;
@@ -57,7 +57,7 @@ export default definePlugin({
     for (const { module, prefix, stripPrefix, maxBodyOctets } of options.mounts) {
       const application = applicationIn(await defaultExport(module, folder), module);
       const { base, patterns } = mountPlace(entryPrefix, prefix);
-      // The prefix of the entry is for the configuration alone: an application is moved by it and does not see it.
+      // The prefix of the entry belongs to the configuration: it moves an application, which does not see it.
       const hidden = stripPrefix ? base : entryPrefix;
       const answer: Handler = (request) => {
         const env = { request, storage, log, signal };
@@ -71,7 +71,7 @@ export default definePlugin({
   },
 });
 
-/** The stream of an application is cancelled as soon as its client is gone, not with the next event. */
+/** Cancels the stream of an application as soon as its client is gone, not with the next event. */
 function whileWanted(response: Response, { clientEnded }: Incoming): ResponseValue {
   if (!(response instanceof Response) || response.body === null) return response;
   const { status, headers, body } = response;
@@ -80,7 +80,7 @@ function whileWanted(response: Response, { clientEnded }: Incoming): ResponseVal
 }
 
 function applicationIn(exported: unknown, module: string): FetchApplication {
-  // That it takes a Request cannot be seen.
+  // The cast: a check at run time cannot see that it accepts a Request.
   if (typeof exported === 'function') return exported as FetchApplication;
   if (typeof exported === 'object' && exported !== null && 'fetch' in exported) {
     const { fetch } = exported;
@@ -94,7 +94,7 @@ function applicationIn(exported: unknown, module: string): FetchApplication {
 /** @param hidden The part of the path that the application does not see; `''` for none. */
 function toWebRequest(incoming: Incoming, hidden: string): Request {
   const { method, path, target, protocol, host, headers, signal } = incoming;
-  // `new URL` would resolve these, and so lead past whoever guards the path as it is.
+  // `new URL` would resolve these segments, and so bypass plugins that guard the original path.
   if (!staysInPlace(path)) throw new JackfieldError('NOT_FOUND');
   const visible = behind(hidden, path) || '/';
   const url = `${protocol}://${host === '' ? 'localhost' : host}${visible}${queryOf(target)}`;
@@ -112,7 +112,7 @@ function toWebRequest(incoming: Incoming, hidden: string): Request {
 
 /** Fetch §2.2.1: "forbidden methods". */
 const REFUSED = new Set(['CONNECT', 'TRACE', 'TRACK']);
-/** About the connection and not about the request. */
+/** Fields about the connection, not about the request. */
 const OF_CONNECTION = new Set([
   'connection',
   'keep-alive',
@@ -124,7 +124,7 @@ const OF_CONNECTION = new Set([
   'expect',
 ]);
 
-/** A web `Request` takes no body with GET and HEAD, where it has no meaning (RFC 9110 §9.3.1). */
+/** A web `Request` accepts no body with GET and HEAD, where it has no meaning (RFC 9110 §9.3.1). */
 function hasBody({ method, headers }: Incoming): boolean {
   if (method === 'GET' || method === 'HEAD') return false;
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;

@@ -1,7 +1,7 @@
 /**
- * GET `/`: the entries in creation order, as text or as a JSON object, whole or in pages.
+ * GET `/`: the entries in creation order, as text or as a JSON object, complete or in pages.
  * Source: the classic protocol, rule 7; RFC 9110 §12.5.1 (Accept); RFC 8288 (Link).
- * Errors: 400 for a query that is not understood, and those of the store.
+ * Errors: 400 for an invalid query, and those of the store.
  */
 import {
   definePlugin,
@@ -15,7 +15,7 @@ import { boundedPage } from './shared/bounded-page.js';
 import { preferredType } from './shared/negotiation.js';
 import { type PageQuery, readPageQuery, targetOfNext, WHOLE_LISTING } from './shared/page-query.js';
 
-/** A form of the listing: what stands before, between and behind the entries. */
+/** A form of the listing: the text before, between and after the entries. */
 interface Form {
   readonly headers: Readonly<Record<string, string>>;
   readonly empty: string;
@@ -25,10 +25,10 @@ interface Form {
   entry(entry: Entry): string;
 }
 
-/** In the order of the server's own preference. */
+/** In the server's own order of preference. */
 const TYPES = ['text/plain', 'application/json'] as const;
 
-/** A cache asks each time: without the field some keep a 200 for minutes, and an entry can change at any moment. */
+/** Caches must ask each time: without the field, some keep a 200 for minutes, and an entry can change at any moment. */
 function headersFor(type: string): Readonly<Record<string, string>> {
   return Object.freeze({ 'Content-Type': type, 'Cache-Control': 'no-cache', Vary: 'Accept' });
 }
@@ -42,7 +42,8 @@ const FORMS = {
     closing: '',
     entry: ({ key, value }) => `${key}:${value}`,
   },
-  // By hand: an object of JavaScript would move keys like "1" to the front and lose one like "__proto__".
+  // Written without `JSON.stringify` of an object: an object would move keys like "1" to the front and lose a key like
+  // "__proto__".
   'application/json': {
     headers: headersFor('application/json'),
     empty: '{}',
@@ -53,13 +54,13 @@ const FORMS = {
   },
 } as const satisfies Record<(typeof TYPES)[number], Form>;
 
-/** Entries of one part of a listing that is streamed, at the most: some ten KiB of usual entries. */
+/** Entries per read of a streamed listing: some ten KiB of usual entries. */
 const ENTRIES_PER_READ = 256;
 
-/** As every error of the server. */
+/** Like every error of the server. */
 const REFUSAL_HEADERS = Object.freeze({ 'Cache-Control': 'no-store' });
 
-/** What is sent at once of a listing that is streamed. */
+/** The size of one piece of a streamed listing. */
 const PIECE_CHARACTERS = 262_144;
 
 export default definePlugin({
@@ -68,14 +69,14 @@ export default definePlugin({
     // The path of this plugin, for links.
     const path = prefix === '' ? '/' : prefix;
     handle('GET', '/', (request) => {
-      // Most requests have no query, and making a URLSearchParams for them would be the dearest step of all.
+      // Most requests have no query, and creating a URLSearchParams would be the most expensive step.
       const query = request.target.includes('?') ? readPageQuery(request) : WHOLE_LISTING;
       if ('refusal' in query) return { status: 400, headers: REFUSAL_HEADERS, body: query.refusal };
 
       const form = FORMS[preferredType(request.headers.accept, TYPES)];
       const page = pageOf(query, query.after);
       const listing = boundedPage(storage, page);
-      // A store in memory answers at once, and then so do we: no promise is made.
+      // A store in memory returns directly; then create no promise.
       return 'entries' in listing
         ? answer(storage, path, query, form, listing)
         : listing.then((settled) => answer(storage, path, query, form, settled));
@@ -101,7 +102,7 @@ function textOf(form: Form, entries: readonly Entry[]): string {
   return entries.length === 0 ? form.empty : form.opening + joined(form, entries) + form.closing;
 }
 
-/** Holds one page and a piece of text at a time, however long the listing is and however slowly the client takes it. */
+/** Holds one page and one piece of text at a time, for a listing of any length and a client of any speed. */
 async function* stream(
   storage: Storage,
   query: PageQuery,
@@ -114,7 +115,7 @@ async function* stream(
     ;
     listing = await boundedPage(storage, pageOf(query, listing.next), listing.entries)
   ) {
-    // A page can be empty where its entries were deleted or expired since the one before was read.
+    // A page can be empty if its entries were deleted or expired since the previous one was read.
     for (const text of piecesOf(form, listing.entries)) {
       yield (started ? form.between : form.opening) + text;
       started = true;
@@ -124,7 +125,7 @@ async function* stream(
   yield started ? form.closing : form.empty;
 }
 
-/** Small entries together, large ones by themselves. */
+/** Joins small entries; large ones are pieces of their own. */
 function* piecesOf(form: Form, entries: readonly Entry[]): Generator<string> {
   let text = '';
   for (const entry of entries) {

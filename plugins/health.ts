@@ -1,7 +1,7 @@
 /**
- * Tells orchestrators and load balancers how the server does: `live` while it answers at all, `ready` while it should
- * get requests, which is not while it stops, nor while its store does not answer.
- * Source: the probes of Kubernetes. Errors: 503 where it is not ready.
+ * Reports the state of the server to orchestrators and load balancers: `live` while it answers at all, `ready` while it
+ * should get requests. It is not ready while it stops or while its store does not answer.
+ * Source: the probes of Kubernetes. Errors: 503 if it is not ready.
  */
 import { z } from 'zod';
 import { definePlugin, type ResponseParts } from '../core/plugin-api.js';

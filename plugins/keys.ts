@@ -24,9 +24,9 @@ import { mustHaveBody, mustNotBeCoded } from './shared/stored-body.js';
 
 type KeyRequest = Request<{ readonly key: string }>;
 
-/** Entries of a page that asks for no number: with values of a few KiB some hundred KiB. */
+/** The default size of a page: with values of a few KiB, some hundred KiB. */
 const DEFAULT_LIMIT = 100;
-/** 100 years: further than that no date of a header reaches with certainty, and what should stay needs no ttlMs. */
+/** 100 years: later dates are unsafe in an HTTP-date. */
 const MAX_TTL_MS = 3_155_760_000_000;
 
 export default definePlugin({
@@ -40,7 +40,7 @@ export default definePlugin({
       } catch (error) {
         throw fromClient(error);
       }
-      // A store in memory answers at once, and so does the handler then.
+      // A store in memory returns directly; then so does the handler.
       return found instanceof Promise ? found.then(shown) : shown(found);
     });
     handle('PUT', '/keys/:key', (request) => put(storage, request, `${prefix}/keys`));
@@ -48,7 +48,7 @@ export default definePlugin({
   },
 });
 
-/** The core answers 304 and 412 itself where an answer carries a validator. */
+/** The core itself answers 304 and 412 if an answer has a validator. */
 function shown(entry: Entry | undefined): ResponseParts {
   if (entry === undefined) throw new JackfieldError('ENTRY_NOT_FOUND');
   return { headers: headersOf(entry), body: entry.value };
@@ -90,7 +90,10 @@ async function remove(storage: Storage, request: KeyRequest): Promise<ResponsePa
   throw new JackfieldError('ENTRY_NOT_FOUND');
 }
 
-/** Makes the change while the conditions of the request hold: they are judged and checked against one revision. */
+/**
+ * Makes the change while the conditions of the request hold. They are judged, and checked by the store, against the
+ * same revision.
+ */
 async function commitIf(
   storage: Storage,
   request: KeyRequest,
@@ -115,21 +118,21 @@ async function commitWhile(
   }
   for (;;) {
     const entry = await storage.get(key);
-    // Conditions are not asked where the answer would be 404 without them (RFC 9110 §13.2.1).
+    // Conditions do not apply if the answer would be 404 without them (RFC 9110 §13.2.1).
     if (entry === undefined && change.puts === undefined) throw new JackfieldError('ENTRY_NOT_FOUND');
     precondition(request, entry && { etag: etagOf(entry) });
     const result = await storage.commit({ ...change, checks: [{ key, revision: entry?.revision ?? 0 }] });
     if (result.ok) return result;
-    // Somebody was faster. That need not break the condition (`If-Match: *`), so it is judged anew; each round
-    // that fails is another commit that succeeded.
+    // Another commit was faster. It need not break the condition (`If-Match: *`), so judge it again. Each failed round
+    // is another commit that succeeded.
     request.signal.throwIfAborted();
   }
 }
 
 /**
- * Revisions are counted per commit, so no two states of an entry share one. But a store in memory counts anew after a
- * restart, and a client may still have what it got before: so the tag also tells the value. Its checksum does, since
- * nobody gains by a value that has the same.
+ * Revisions are counted per commit, so no two states of an entry share one. But a store in memory restarts its
+ * revisions, and a client may still have an old tag. So the tag also contains the checksum of the value. A plain
+ * checksum is enough, since nobody gains from a value with the same one.
  */
 function etagOf({ revision, value }: Pick<Entry, 'revision' | 'value'>): string {
   return `"${revision}-${crc32(value)}"`;
@@ -137,16 +140,16 @@ function etagOf({ revision, value }: Pick<Entry, 'revision' | 'value'>): string 
 
 function headersOf(entry: Entry): Record<string, string> {
   const headers = {
-    // A cache may keep it, but has to ask each time: an entry can change at any moment.
+    // Caches may keep it, but must ask each time: an entry can change at any moment.
     'Cache-Control': 'no-cache',
     ETag: etagOf(entry),
     'Content-Type': 'text/plain; charset=utf-8',
-    // A value may be anything, also what a browser would take for a page of this server.
+    // A value can be any text, also one that a browser would show as a page of this server.
     'X-Content-Type-Options': 'nosniff',
   };
   const { expiresAt } = entry;
   if (expiresAt === undefined) return headers;
-  // Seconds are all that an HTTP-date has; rounded up, since before then the entry may be there.
+  // An HTTP-date has whole seconds. Round up: until then the entry may exist.
   return { ...headers, Sunset: new Date(Math.ceil(expiresAt / 1_000) * 1_000).toUTCString() };
 }
 
@@ -161,7 +164,7 @@ function timeToLive(query: URLSearchParams): number | undefined {
   );
 }
 
-/** UTF-8, and what GET gives back is the same octets: a mark at the beginning stays too. */
+/** UTF-8. GET returns the same octets, so a byte order mark stays too. */
 async function valueIn(request: KeyRequest): Promise<string> {
   const charset =
     /;\s*charset\s*=\s*"?([^\s";]*)/i.exec(request.headers['content-type'] ?? '')?.[1] ?? 'utf-8';

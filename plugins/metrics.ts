@@ -1,7 +1,7 @@
 /**
- * Answers Prometheus and whatever else reads its text format with what the server does.
+ * Serves the numbers of the server to Prometheus and other readers of its text format.
  * Source: the exposition format 0.0.4 (https://prometheus.io/docs/instrumenting/exposition_formats/), and OpenMetrics
- * 1.0 for those who prefer it. Errors: none of its own. Whoever reaches the path reads the numbers: see `auth`.
+ * 1.0 for clients that prefer it. Errors: none. Every client of the path can read the numbers: see `auth`.
  */
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { z } from 'zod';
@@ -10,7 +10,7 @@ import { asOpenMetrics, OPEN_METRICS, wantsOpenMetrics } from './metrics/open-me
 import { countProcess } from './metrics/process.js';
 import { patternSchema } from './shared/rules.js';
 
-/** Methods that are told by their name though nobody may have registered them. */
+/** Methods that get their own label even if no plugin registered them. */
 const USUAL = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH'];
 
 export default definePlugin({
@@ -32,7 +32,7 @@ export default definePlugin({
       .describe('Whether to include the process: delay of the event loop, memory, CPU time.'),
   }),
   setup({ handle, hook, stats, allowedMethods, onClose, options }) {
-    // One of its own: the library's global one would mix the servers of a process.
+    // A separate registry: the library's global one would mix the servers of a process.
     const registers = [new Registry()];
     const [registry] = registers as [Registry];
 
@@ -62,7 +62,7 @@ export default definePlugin({
       registers,
     });
 
-    /** What the server counts itself is read when somebody asks. */
+    /** Numbers that the server counts itself are read on each request. */
     const gauge = (name: string, help: string, read: () => number): void => {
       const made: Gauge = new Gauge({ name, help, registers, collect: () => made.set(read()) });
     };
@@ -91,7 +91,7 @@ export default definePlugin({
     );
     if (options.process) onClose(countProcess(registers));
 
-    // Clients choose methods and paths; how many series there are must not be theirs to choose.
+    // Clients choose methods and paths, but they must not choose the number of series.
     let known: ReadonlySet<string> | undefined;
     const methodOf = (method: string): string => {
       known ??= new Set([...USUAL, ...allowedMethods()]);

@@ -1,8 +1,8 @@
 /**
- * Passes requests on to another server, and its answers back: every method below a prefix, bodies as they come.
- * Source: RFC 9110 §7.6 (forwarding), RFC 9112 §6 (framing, which is made anew both ways), RFC 7239 (Forwarded).
- * Errors: UPSTREAM_UNREACHABLE, UPSTREAM_INVALID, UPSTREAM_TIMEOUT; METHOD_UNSUPPORTED for a method with small letters;
- * NOT_FOUND for a path that the upstream could take for another (`/a/../b`).
+ * Forwards requests to another server and returns its answers: every method below a prefix, with streamed bodies.
+ * Source: RFC 9110 §7.6 (forwarding), RFC 9112 §6 (framing, new in both directions), RFC 7239 (Forwarded).
+ * Errors: UPSTREAM_UNREACHABLE, UPSTREAM_INVALID, UPSTREAM_TIMEOUT; METHOD_UNSUPPORTED for a method with lower-case
+ * letters; NOT_FOUND for a path that the upstream could read as another (`/a/../b`).
  */
 import { z } from 'zod';
 import { definePlugin, type Handler } from '../core/plugin-api.js';
@@ -25,7 +25,7 @@ export default definePlugin({
       onClose(() => upstream.close());
       const { prefix, stripPrefix, maxBodyOctets } = mount;
       const { base, patterns } = mountPlace(entryPrefix, prefix);
-      // The prefix of the entry is for the configuration alone: an upstream is moved by it and does not see it.
+      // The prefix of the entry belongs to the configuration: it moves an upstream, which does not see it.
       const hidden = stripPrefix ? base : entryPrefix;
       const answer: Handler = (request) => passOn(request, upstream, mount, hidden);
       for (const pattern of patterns)

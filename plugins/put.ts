@@ -1,10 +1,10 @@
 /**
- * PUT: opens the method, and where nothing else takes it, names the path that does.
+ * PUT: allows the method, and answers 404 with the right path if no other plugin has the path.
  * Source: the classic protocol, rule 10. Errors: always 404.
  */
 import { definePlugin } from '../core/plugin-api.js';
 
-/** As every error of the server. */
+/** Like every error of the server. */
 const HEADERS = Object.freeze({ 'Cache-Control': 'no-store' });
 
 export default definePlugin({
@@ -16,7 +16,7 @@ export default definePlugin({
       ({ path }) => ({
         status: 404,
         headers: HEADERS,
-        // The path itself gets here only where no plugin took it: then it is no use to send the client there.
+        // The path itself arrives here only if no plugin handles it: then do not send the client there.
         body:
           path === '/update'
             ? 'Update mode is not configured'

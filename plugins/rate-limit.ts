@@ -1,29 +1,24 @@
 /**
- * Lets every client send so many requests in so much time, all servers of a shared store counting together.
+ * Limits the requests of each client per time window; servers that share a store count together.
  * Source: RFC 6585 §4 (429), RFC 9110 §10.2.3 (Retry-After), draft-ietf-httpapi-ratelimit-headers-10 (RateLimit and
- * RateLimit-Policy). Errors: RATE_LIMITED; those of the store where `whenStoreFails` is `closed`.
+ * RateLimit-Policy). Errors: RATE_LIMITED; those of the store if `whenStoreFails` is `closed`.
  */
 import { z } from 'zod';
 import { definePlugin, JackfieldError, requestState } from '../core/plugin-api.js';
-import type { Standing } from './rate-limit/bucket.js';
+import type { Verdict } from './rate-limit/bucket.js';
 import { clientKey } from './rate-limit/client-key.js';
 import { countingRule } from './rate-limit/counting-rule.js';
 import { MemoryBuckets } from './rate-limit/memory-buckets.js';
 import { SharedBuckets } from './rate-limit/shared-buckets.js';
 import { refusal } from './shared/refusal.js';
-import { methodSchema, patternSchema, TOKEN } from './shared/rules.js';
+import { ruleFields, TOKEN } from './shared/rules.js';
 
 const ruleSchema = z.strictObject({
   name: z
     .string()
     .regex(/^[a-z0-9-]{1,32}$/, { error: 'expected 1 to 32 of a-z, 0-9 and "-"' })
     .describe('The name of the rule in the response fields. Each rule has its own buckets.'),
-  methods: z
-    .array(methodSchema)
-    .min(1)
-    .optional()
-    .describe('The methods of the rule; GET includes HEAD. Default: all.'),
-  path: patternSchema.default('*').describe('A path pattern as for `handle`; `*` matches all paths.'),
+  ...ruleFields,
   limit: z
     .union([z.int().min(1).max(1_000_000_000), z.literal('none')])
     .describe('Requests that a client may send at once, and again in each window; `none` means no limit.'),
@@ -103,11 +98,11 @@ export default definePlugin({
     const told = requestState<Readonly<Record<string, string>>>();
     let isFailing = false;
 
-    async function takeShared(shared: SharedBuckets, bucket: string, limit: Limit): Promise<Standing> {
+    async function takeShared(shared: SharedBuckets, bucket: string, limit: Limit): Promise<Verdict> {
       try {
-        const standing = await shared.take(bucket, limit);
+        const verdict = await shared.take(bucket, limit);
         isFailing = false;
-        return standing;
+        return verdict;
       } catch (error) {
         if (!isFailing)
           log.error({ err: error, whenStoreFails }, 'The store of the rate limit does not work.');
@@ -124,12 +119,12 @@ export default definePlugin({
       if (rule === undefined || rule.limit === 'none') return undefined;
       const limit: Limit = { name: rule.name, limit: rule.limit, windowSeconds: rule.windowSeconds };
       const bucket = `${rule.name}:${clientKey(request, header)}`;
-      const judge = (standing: Standing): undefined => {
-        told.set(request, fieldsOf(limit, standing));
-        if (!standing.isAllowed)
-          throw refusal('RATE_LIMITED', { 'Retry-After': String(standing.retryInSeconds) });
+      const judge = (verdict: Verdict): undefined => {
+        told.set(request, fieldsOf(limit, verdict));
+        if (!verdict.isAllowed)
+          throw refusal('RATE_LIMITED', { 'Retry-After': String(verdict.retryInSeconds) });
       };
-      // Buckets in memory answer at once, and then so do we.
+      // Buckets in memory answer directly; then create no promise.
       if (inStore === undefined) return judge(inMemory.take(bucket, limit));
       return takeShared(inStore, bucket, limit).then(judge);
     });
@@ -148,7 +143,7 @@ interface Limit {
 }
 
 /** Structured fields (RFC 9651): a quoted string with parameters. */
-function fieldsOf({ name, limit, windowSeconds }: Limit, { remaining, fullInSeconds }: Standing) {
+function fieldsOf({ name, limit, windowSeconds }: Limit, { remaining, fullInSeconds }: Verdict) {
   return {
     'ratelimit-policy': `"${name}";q=${limit};w=${windowSeconds}`,
     ratelimit: `"${name}";r=${remaining};t=${fullInSeconds}`,

@@ -1,6 +1,6 @@
 /**
- * Gives every request an id that answers, log lines and other plugins carry.
- * Source: the `X-Request-Id` field that proxies and services have in use (no RFC). Errors: none of its own.
+ * Gives every request an id for answers, log lines and other plugins.
+ * Source: the `X-Request-Id` field that proxies and services use (no RFC). Errors: none.
  */
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
@@ -10,7 +10,7 @@ import { TOKEN } from './shared/rules.js';
 
 export { requestId, requestLog } from './shared/request-id.js';
 
-/** What other programs make ids of. Nothing in it can break a log line, a header or a query out of its frame. */
+/** The characters of other programs' ids. None of them can break out of a log line, a header or a query. */
 const ID = /^[A-Za-z0-9._~:@+/=-]{1,128}$/;
 
 export default definePlugin({
@@ -46,7 +46,7 @@ export default definePlugin({
     };
 
     hook('request', (request) => void identify(request));
-    // A request to a host that is not allowed meets only this one.
+    // A request to a host that is not allowed reaches only this hook.
     hook('response', (request, response) => ({
       ...response,
       headers: { ...response.headers, [name]: identify(request) },

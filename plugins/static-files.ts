@@ -1,7 +1,7 @@
 /**
- * Sends files: folders of this machine, each below a prefix of paths.
- * Source: RFC 9110 §8.8 (validators), §14 (ranges), §12.5.3 (Accept-Encoding). Errors: FILE_NOT_FOUND, also for what
- * would lead out of the folder; RANGE_NOT_SATISFIABLE; FILE_CHANGED.
+ * Sends files: folders of this machine, each below a path prefix.
+ * Source: RFC 9110 §8.8 (validators), §14 (ranges), §12.5.3 (Accept-Encoding). Errors: FILE_NOT_FOUND, also for paths
+ * that lead out of the folder; RANGE_NOT_SATISFIABLE; FILE_CHANGED.
  */
 import { z } from 'zod';
 import { definePlugin } from '../core/plugin-api.js';
@@ -20,7 +20,7 @@ export default definePlugin({
       const site = await openSite(folder, mount, base);
       for (const pattern of patterns) {
         handle('GET', pattern, site);
-        // Not left to the plugin `head`, which need not be there.
+        // Do not rely on the plugin `head`, which may be absent.
         handle('HEAD', pattern, site);
       }
     }

@@ -1,8 +1,8 @@
 /**
- * PUT `/update`: stores pairs, whether their keys exist or not, and says what each replaced; all of them or none.
- * Source: the classic protocol, rules 5 and 9. Errors: 400 for a body without valid pairs and for Content-Range,
- * 404 for another method, 412 for a condition on a state, 415 for a multipart form or a compressed body, and those of
- * the store.
+ * PUT `/update`: stores pairs, whether their keys exist or not, and reports what each replaced; all of them or none.
+ * Source: the classic protocol, rules 5 and 9. Errors: 400 for a body without valid pairs and for Content-Range, 404
+ * for another method, 412 for a condition on a state, 415 for a multipart form or a compressed body, and those of the
+ * store.
  */
 import { definePlugin, type Entry, precondition, type ResponseParts } from '../core/plugin-api.js';
 import { type Pair, readPairs, storeOfClient } from './shared/pairs.js';
@@ -20,15 +20,15 @@ const IN_PART: ResponseParts = {
 export default definePlugin({
   name: 'update',
   setup({ handle, storage }) {
-    // Registered methods only: without `put` in the configuration, PUT stays 405 here too.
+    // Only registered methods: without `put` in the configuration, PUT stays 405 here too.
     handle(
       '*',
       '/update',
       async (request) => {
         if (request.method !== 'PUT') return WRONG_METHOD;
-        // A part would be taken for the whole (RFC 9110 §14.5); a classic client never sent the field to say that.
+        // A part would be stored as the whole (RFC 9110 §14.5). Classic clients send the field without that meaning.
         if (request.headers['content-range'] !== undefined && request.dialect === '') return IN_PART;
-        // The path names something to do and has no state, so If-Match never holds (RFC 9110 §13.1.1).
+        // The path names an action and has no state, so If-Match never holds (RFC 9110 §13.1.1).
         precondition(request);
         const body = await readPairs(request);
         if ('refusal' in body) return body.refusal;
@@ -42,12 +42,12 @@ export default definePlugin({
   },
 });
 
-/** A commit takes each key once: the last value of a key is the one that stays. */
+/** A commit accepts each key once: the last value of a key stays. */
 function lastOfEach(pairs: readonly Pair[]): readonly Pair[] {
   return pairs.length === 1 ? pairs : [...new Map(pairs.map((pair) => [pair.key, pair])).values()];
 }
 
-/** Tells of each pair in turn what it did, also where several of one body have the same key. */
+/** Reports the effect of each pair in turn, also if several pairs of one body have the same key. */
 function report(pairs: readonly Pair[], previous: ReadonlyMap<string, Entry>): string {
   const written = pairs.length === 1 ? undefined : new Map<string, string>();
   let replaced = '';

@@ -1,7 +1,7 @@
 /**
- * WebSocket: paths whose clients switch to it, each served by a module of yours. Other plugins serve sockets with
- * `webSockets`, whether this one is configured or not.
- * Source: RFC 6455, spoken by the package ws. Errors: WEBSOCKET_EXPECTED, WEBSOCKET_INVALID, ORIGIN_NOT_ALLOWED.
+ * WebSocket: paths whose clients switch to it, each served by one of your modules. Other plugins serve sockets with
+ * `webSockets`, whether this plugin is configured or not.
+ * Source: RFC 6455, implemented by the package ws. Errors: WEBSOCKET_EXPECTED, WEBSOCKET_INVALID, ORIGIN_NOT_ALLOWED.
  */
 import { z } from 'zod';
 import { definePlugin, type Log, type Request, type Storage } from '../core/plugin-api.js';
@@ -13,17 +13,17 @@ import { webSockets } from './websocket/web-sockets.js';
 export type { ServeSocket, WebSocket } from './websocket/guarded-socket.js';
 export { type WebSocketOptions, webSockets } from './websocket/web-sockets.js';
 
-/** What a module is given beside its socket. */
+/** What a module gets besides its socket. */
 export interface SocketContext {
-  /** All that are open at this path now, this one among them. */
+  /** All open sockets at this path, including this one. */
   readonly sockets: ReadonlySet<WebSocket>;
   readonly log: Log;
   readonly storage: Storage;
-  /** Aborted when the server begins to stop, or a reload leaves the plugin out or gives it other options. */
+  /** Aborted when the server begins to stop, or when a reload removes the plugin or changes its options. */
   readonly signal: AbortSignal;
 }
 
-/** The default export of a module. What it throws, or rejects with, closes this one socket. */
+/** The default export of a module. If it throws or rejects, this one socket is closed. */
 export type SocketModule = (socket: WebSocket, request: Request, context: SocketContext) => unknown;
 
 const milliseconds = z.int().min(1).max(3_600_000);
@@ -90,7 +90,7 @@ export default definePlugin({
         'GET',
         path,
         (request) =>
-          // A check at run time sees a function, and not its parameters.
+          // The cast: a check at run time sees a function, but not its parameters.
           webSocket(request, (socket) => (serve as SocketModule)(socket, request, context)),
         // The option `origins` decides which pages may open a socket.
         { crossSite: 'allow' },

@@ -1,7 +1,6 @@
 /** Entries in memory; the least recently used goes first when full. Nothing survives the process. */
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
-import { type HistoryBounds, historyOptions } from '../core/storage/change-feed.js';
 import {
   type Change,
   type CommitResult,
@@ -13,8 +12,10 @@ import {
   StorageError,
   type WatchedChange,
 } from '../core/storage/contract.js';
-import { Draft, EntryTable } from '../core/storage/entry-table.js';
-import { TableFeed } from '../core/storage/table-feed.js';
+import { Draft } from '../core/storage/draft.js';
+import type { EntryTable } from '../core/storage/entry-table.js';
+import { type HistoryBounds, historyOptions } from '../core/storage/history-options.js';
+import { TableStore } from '../core/storage/table-store.js';
 
 export interface LruOptions extends HistoryBounds {
   readonly maxEntries?: number | undefined;
@@ -33,13 +34,13 @@ export class LruAdapter implements StorageAdapter {
   readonly #maxOctets: number;
   readonly #ttlMs: number | undefined;
   readonly #history: HistoryBounds;
-  #opened: { readonly table: EntryTable; readonly feed: TableFeed } | undefined;
-  /** Knows only the octets of each key and which was used when; the table has the entries, in creation order. */
+  #opened: TableStore | undefined;
+  /** Holds only the size of each key and its last use; the table holds the entries, in creation order. */
   readonly #use: LRUCache<string, number>;
-  /** What had to go for the puts that are just being noted. */
+  /** Keys evicted by the puts that are being recorded now. */
   #evicted: string[] = [];
 
-  /** The options are told below. At least one bound is needed; without any, 10,000 entries. */
+  /** At least one bound is needed; without any, 10,000 entries. */
   constructor({ maxEntries, maxOctets, ttlMs, ...history }: LruOptions = {}) {
     this.#maxEntries =
       maxEntries ?? (maxOctets === undefined ? DEFAULT_MAX_ENTRIES : Number.POSITIVE_INFINITY);
@@ -47,7 +48,7 @@ export class LruAdapter implements StorageAdapter {
     this.#ttlMs = ttlMs;
     this.#history = history;
     this.#use = new LRUCache({
-      // 0 is no bound; room for `max` keys is set aside at once, so it cannot be a very large number instead.
+      // 0 means no bound. lru-cache allocates space for `max` keys at once, so no huge number can stand for it.
       max: Number.isFinite(this.#maxEntries) ? this.#maxEntries : 0,
       maxSize: Math.min(this.#maxOctets, Number.MAX_SAFE_INTEGER),
       // lru-cache refuses a size of 0, which cannot occur: an empty value is legal, but no key is empty.
@@ -59,27 +60,23 @@ export class LruAdapter implements StorageAdapter {
   }
 
   open(): void {
-    const table = new EntryTable();
-    const feed = new TableFeed(table, this.#history, (keys) => {
+    this.#opened = new TableStore(this.#history, (keys) => {
       for (const key of keys) this.#use.delete(key);
     });
-    this.#opened = { table, feed };
   }
 
   get(key: string): Entry | undefined {
-    const entry = this.#store().table.get(key);
+    const entry = this.#store().get(key);
     if (entry !== undefined) this.#use.get(key);
     return entry;
   }
 
-  /** Listing is no use: who pages through a cache must not turn it over. */
+  /** Listing does not count as use: a client that pages through a cache must not change what it evicts. */
   list(page: Page): Listing {
-    const { table, feed } = this.#store();
-    feed.expire();
-    return table.list(page);
+    return this.#store().list(page);
   }
 
-  /** Errors: STORAGE_FULL where the puts of this one commit are more than the bound. */
+  /** Errors: STORAGE_FULL if the puts of this one commit exceed the bound. */
   commit({ checks = [], puts = [], deletes = [] }: Change): CommitResult {
     const { table, feed } = this.#store();
     const now = Date.now();
@@ -90,7 +87,7 @@ export class LruAdapter implements StorageAdapter {
 
     const sizes = puts.map(({ key, value }) => Buffer.byteLength(key) + Buffer.byteLength(value));
     const octets = sizes.reduce((sum, size) => sum + size, 0);
-    // Evicting a part of what is just being put would be a commit by halves.
+    // Evicting entries of the same commit would make the commit in part.
     if (puts.length > this.#maxEntries || octets > this.#maxOctets) {
       throw new StorageError(
         'STORAGE_FULL',
@@ -105,23 +102,23 @@ export class LruAdapter implements StorageAdapter {
     return result;
   }
 
-  /** What is evicted for a commit is told as deleted by that commit. */
+  /** Evicted entries are reported as deletes of the commit that evicted them. */
   watch(afterRevision: number): AsyncIterable<WatchedChange> {
-    return this.#store().feed.watch(afterRevision);
+    return this.#store().watch(afterRevision);
   }
 
   revision(): number {
-    return this.#store().feed.revision;
+    return this.#store().revision();
   }
 
   close(): void {
-    this.#opened?.feed.close();
+    this.#opened?.close();
     this.#opened = undefined;
     this.#use.clear();
   }
 
   #evict(table: EntryTable): readonly string[] {
-    // An old entry that had to go for the first of the puts may be the last of them: it is there again, and stays.
+    // The first puts may evict an old entry that a later put of the same commit sets again: it stays.
     const evicted = this.#evicted.filter((key) => !this.#use.has(key));
     this.#evicted = [];
     for (const key of evicted) table.delete(key);
@@ -139,7 +136,7 @@ export class LruAdapter implements StorageAdapter {
     return bounds.join(' and ');
   }
 
-  #store() {
+  #store(): TableStore {
     if (this.#opened === undefined) throw new StorageError('STORAGE_CLOSED');
     return this.#opened;
   }

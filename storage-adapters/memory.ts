@@ -1,5 +1,4 @@
 /** Entries in memory: the reference for what the storage contract means. Nothing survives the process. */
-import { type HistoryBounds, historyOptions } from '../core/storage/change-feed.js';
 import {
   type Change,
   type CommitResult,
@@ -12,61 +11,50 @@ import {
   StorageError,
   type WatchedChange,
 } from '../core/storage/contract.js';
-import { Draft, EntryTable } from '../core/storage/entry-table.js';
-import { TableFeed } from '../core/storage/table-feed.js';
+import { type HistoryBounds, historyOptions } from '../core/storage/history-options.js';
+import { TableStore } from '../core/storage/table-store.js';
 
 export class MemoryAdapter implements StorageAdapter {
   readonly name = 'memory';
   readonly supports = { durable: false, shared: 'process', bounded: false, watch: true } as const;
   readonly #history: HistoryBounds;
-  #opened: { readonly table: EntryTable; readonly feed: TableFeed } | undefined;
+  #opened: TableStore | undefined;
 
-  /** @param history How much of its past the store keeps for those who watch. */
+  /** @param history How many changes the store keeps for readers of its feed. */
   constructor(history: HistoryBounds = {}) {
     this.#history = history;
   }
 
   open(): void {
-    const table = new EntryTable();
-    this.#opened = { table, feed: new TableFeed(table, this.#history) };
+    this.#opened = new TableStore(this.#history);
   }
 
   get(key: string): Entry | undefined {
-    return this.#store().table.get(key);
+    return this.#store().get(key);
   }
 
   list(page: Page): Listing {
-    const { table, feed } = this.#store();
-    // A page must not cost what expired before it.
-    feed.expire();
-    return table.list(page);
+    return this.#store().list(page);
   }
 
   commit(change: Change): CommitResult {
-    const { table, feed } = this.#store();
-    const now = Date.now();
-    feed.expire(now);
-    const draft = new Draft(table, now);
-    const result = draft.commit(change);
-    table.apply(draft);
-    feed.tell(draft.changes);
-    return result;
+    return this.#store().commit(change);
   }
 
   watch(afterRevision: number): AsyncIterable<WatchedChange> {
-    return this.#store().feed.watch(afterRevision);
+    return this.#store().watch(afterRevision);
   }
 
   revision(): number {
-    return this.#store().feed.revision;
+    return this.#store().revision();
   }
 
   close(): void {
-    this.#opened?.feed.close();
+    this.#opened?.close();
     this.#opened = undefined;
   }
 
-  #store() {
+  #store(): TableStore {
     if (this.#opened === undefined) throw new StorageError('STORAGE_CLOSED');
     return this.#opened;
   }
@@ -76,7 +64,7 @@ export default defineAdapter({
   name: 'memory',
   options: lazyOptions(
     (z) => z.strictObject(historyOptions(z)),
-    (given) => (Object.keys(given).length === 0 ? {} : undefined),
+    (options) => (Object.keys(options).length === 0 ? {} : undefined),
   ),
   create: (options) => new MemoryAdapter(options),
 });

@@ -4,19 +4,9 @@
  */
 
 import { withDefaults } from '../config/resolved-config.js';
-import type {
-  Change,
-  CommitResult,
-  Entry,
-  Listing,
-  Page,
-  StorageAdapter,
-  WatchedChange,
-} from '../storage/contract.js';
-import { StorageError } from '../storage/contract.js';
-import { Draft, EntryTable } from '../storage/entry-table.js';
+import { type StorageAdapter, StorageError } from '../storage/contract.js';
 import { makeStorage } from '../storage/open-storage.js';
-import { TableFeed } from '../storage/table-feed.js';
+import { TableStore } from '../storage/table-store.js';
 import type { Call, Surroundings } from './command.js';
 import { type PreparedServer, prepareServer } from './prepare-server.js';
 import { linesOf } from './report-error.js';
@@ -48,46 +38,14 @@ export async function readyServer(call: Call, around: Surroundings): Promise<Rea
 }
 
 /** Says of itself what the other says, so that plugins see what they would see. */
-class StandIn implements StorageAdapter {
+class StandIn extends TableStore implements StorageAdapter {
   readonly name: string;
   readonly supports: StorageAdapter['supports'];
-  readonly #table = new EntryTable();
-  readonly #feed = new TableFeed(this.#table);
-
   constructor({ name, supports }: Pick<StorageAdapter, 'name' | 'supports'>) {
+    super();
     this.name = name;
     this.supports = supports;
   }
 
   open(): void {}
-
-  get(key: string): Entry | undefined {
-    return this.#table.get(key);
-  }
-
-  list(page: Page): Listing {
-    return this.#table.list(page);
-  }
-
-  commit(change: Change): CommitResult {
-    const now = Date.now();
-    this.#feed.expire(now);
-    const draft = new Draft(this.#table, now);
-    const result = draft.commit(change);
-    this.#table.apply(draft);
-    this.#feed.tell(draft.changes);
-    return result;
-  }
-
-  watch(afterRevision: number): AsyncIterable<WatchedChange> {
-    return this.#feed.watch(afterRevision);
-  }
-
-  revision(): number {
-    return this.#feed.revision;
-  }
-
-  close(): void {
-    this.#feed.close();
-  }
 }

@@ -1,49 +1,12 @@
 /**
- * The last changes of a store and everyone who follows them: what `watch` is, for adapters that see every change
- * themselves.
+ * The last changes of a store and its readers: implements `watch` for adapters that see every change themselves.
  *
- * Readers keep no queue of their own. Each knows the revision it has read to and takes what follows from the one
- * history, so a slow reader costs no memory; one that falls behind all that is kept is told so.
+ * Readers have no queue of their own. Each reader knows the last revision that it read and takes the next change from
+ * the shared history, so a slow reader costs no memory. A reader that falls behind the oldest kept change gets an
+ * error.
  */
-import type { z as types } from 'zod';
-import type { Zod } from '../config/zod.js';
 import { type Entry, StorageError, type WatchedChange } from './contract.js';
-
-/** 10,000 changes of 800 characters are 16 MiB. */
-const DEFAULT_HISTORY = { historyChanges: 10_000, historyOctets: 16_777_216 };
-
-/** What adapters with such a history have among their options: `z.strictObject({ …, ...historyOptions(z) })`. */
-export function historyOptions(z: Pick<Zod, 'int'>): {
-  readonly historyChanges: types.ZodOptional<types.ZodInt>;
-  readonly historyOctets: types.ZodOptional<types.ZodInt>;
-} {
-  return {
-    historyChanges: z
-      .int()
-      .min(1)
-      .meta({
-        default: DEFAULT_HISTORY.historyChanges,
-        description:
-          'How many changes are kept for readers of the feed: more than a client misses that reconnects within seconds. A reader further back gets STORAGE_HISTORY_GONE.',
-      })
-      .optional(),
-    historyOctets: z
-      .int()
-      .min(1)
-      .meta({
-        default: DEFAULT_HISTORY.historyOctets,
-        description:
-          'How many octets the keys and values of the kept changes may need, counted as two for each UTF-16 code unit, the most that a string needs in memory. So large values cannot make the history larger than the store. The last change is always kept. A reader further back gets STORAGE_HISTORY_GONE.',
-      })
-      .optional(),
-  };
-}
-
-/** `historyOptions`, as they are read. */
-export interface HistoryBounds {
-  readonly historyChanges?: number | undefined;
-  readonly historyOctets?: number | undefined;
-}
+import { DEFAULT_HISTORY, type HistoryBounds } from './history-options.js';
 
 type Result = IteratorResult<WatchedChange, undefined>;
 interface Waiting {
@@ -52,29 +15,29 @@ interface Waiting {
 }
 
 /**
- * A change as the history has it. Most are the put of one entry, which the store keeps anyway: to have thousands of
- * them as objects of their own is what the garbage collector would spend its time on.
+ * A change as the history stores it. Most changes put one entry, which the store keeps anyway. Thousands of wrapper
+ * objects around such entries would cost the garbage collector most of its time.
  */
-type Kept = WatchedChange | Entry;
+type Stored = WatchedChange | Entry;
 
 const DONE: Result = { done: true, value: undefined };
 
 export class ChangeFeed {
   readonly #maxChanges: number;
   readonly #maxOctets: number;
-  /** By ascending revision; what stands before `#first` was dropped. */
-  #history: Kept[] = [];
-  /** Of each in `#history`, so that one that is dropped need not be looked at again. */
+  /** By ascending revision; elements before `#first` are dropped. */
+  #history: Stored[] = [];
+  /** The size of each element of `#history`, so that dropping one needs no second count. */
   #sizes: number[] = [];
   #first = 0;
   #octets = 0;
   /** Changes up to this revision are not kept. */
   #gone: number;
   #revision: number;
-  readonly #waiting = new Set<Reader>();
+  readonly #waiting = new Set<FeedReader>();
   #isClosed = false;
 
-  /** @param revision What the store had reached before the first change that will be told. */
+  /** @param revision The last revision of the store before the first change of this feed. */
   constructor(revision: number, bounds: HistoryBounds = {}) {
     const { historyChanges = DEFAULT_HISTORY.historyChanges, historyOctets = DEFAULT_HISTORY.historyOctets } =
       bounds;
@@ -94,26 +57,27 @@ export class ChangeFeed {
   }
 
   /**
-   * Tells changes that are made and can be read, once each and by ascending revision.
-   * @param revision What the store has reached: more than the last change has, where a commit changed nothing.
+   * Publishes changes that are made and can be read: each once, by ascending revision.
+   * @param revision The current revision of the store. It is higher than that of the last change if a commit changed
+   * nothing.
    */
   tell(changes: readonly WatchedChange[], revision = changes.at(-1)?.revision ?? 0): void {
     this.#revision = Math.max(this.#revision, revision);
     if (changes.length === 0) return;
     for (const change of changes) {
       const octets = octetsOf(change);
-      this.#history.push(kept(change));
+      this.#history.push(stored(change));
       this.#sizes.push(octets);
       this.#octets += octets;
     }
-    // Before the history is cut: who waits has read all that came before, and must not miss any of these.
+    // Serve before cutting. Waiting readers have read every earlier change and must not miss one of these.
     if (this.#waiting.size > 0) for (const reader of [...this.#waiting]) reader.serve();
     this.#cut();
   }
 
-  /** Every change behind this revision, then those to come. What the errors mean is told in the contract. */
+  /** Every change after this revision, then those to come. The contract describes the errors. */
   watch(afterRevision: number): AsyncIterable<WatchedChange> {
-    return { [Symbol.asyncIterator]: () => new Reader(this, this.#waiting, afterRevision) };
+    return { [Symbol.asyncIterator]: () => new FeedReader(this, this.#waiting, afterRevision) };
   }
 
   /** Ends every reader, also those that wait. */
@@ -126,8 +90,8 @@ export class ChangeFeed {
   }
 
   /**
-   * The first change behind this revision; undefined where it is still to come.
-   * Errors: STORAGE_HISTORY_GONE, STORAGE_REVISION_UNKNOWN.
+   * The first change after this revision; undefined if there is none yet. Errors: STORAGE_HISTORY_GONE,
+   * STORAGE_REVISION_UNKNOWN.
    */
   following(revision: number): WatchedChange | undefined {
     if (revision > this.#revision) {
@@ -165,7 +129,7 @@ export class ChangeFeed {
       this.#gone = this.#history[this.#first]!.revision;
       this.#first += 1;
     }
-    // Dropped ones are let go in large steps: to shift an array at every commit would cost its length each time.
+    // Free dropped elements in large steps. Shifting the array at every commit would cost its length each time.
     if (this.#first >= 256 && this.#first * 2 >= this.#history.length) {
       this.#history = this.#history.slice(this.#first);
       this.#sizes = this.#sizes.slice(this.#first);
@@ -174,16 +138,16 @@ export class ChangeFeed {
   }
 }
 
-class Reader implements AsyncIterator<WatchedChange, undefined> {
+class FeedReader implements AsyncIterator<WatchedChange, undefined> {
   readonly #feed: ChangeFeed;
-  /** The feed's set of readers for which nothing is there yet. */
-  readonly #waiting: Set<Reader>;
+  /** The feed's set of readers that wait for a change. */
+  readonly #waiting: Set<FeedReader>;
   #revision: number;
-  /** More than one only where `next` was called again before it answered. */
-  readonly #asked: Waiting[] = [];
+  /** More than one only if the caller calls `next` again before the first call has settled. */
+  readonly #calls: Waiting[] = [];
   #isDone = false;
 
-  constructor(feed: ChangeFeed, waiting: Set<Reader>, revision: number) {
+  constructor(feed: ChangeFeed, waiting: Set<FeedReader>, revision: number) {
     this.#feed = feed;
     this.#waiting = waiting;
     this.#revision = revision;
@@ -191,7 +155,7 @@ class Reader implements AsyncIterator<WatchedChange, undefined> {
 
   next(): Promise<Result> {
     return new Promise((resolve, reject) => {
-      this.#asked.push({ resolve, reject });
+      this.#calls.push({ resolve, reject });
       this.serve();
     });
   }
@@ -201,25 +165,25 @@ class Reader implements AsyncIterator<WatchedChange, undefined> {
     return Promise.resolve(DONE);
   }
 
-  /** Answers what was asked as far as the history goes, and waits for the rest. */
+  /** Settles calls of `next` as far as the history goes, and waits for the rest. */
   serve(): void {
     if (this.#feed.isClosed || this.#isDone) {
       this.#end();
       return;
     }
     try {
-      while (this.#asked.length > 0) {
+      while (this.#calls.length > 0) {
         const value = this.#feed.following(this.#revision);
         if (value === undefined) {
           this.#waiting.add(this);
           return;
         }
         this.#revision = value.revision;
-        this.#asked.shift()!.resolve({ done: false, value });
+        this.#calls.shift()!.resolve({ done: false, value });
       }
       this.#waiting.delete(this);
     } catch (error) {
-      this.#asked.shift()!.reject(error);
+      this.#calls.shift()!.reject(error);
       this.#end();
     }
   }
@@ -227,11 +191,11 @@ class Reader implements AsyncIterator<WatchedChange, undefined> {
   #end(): void {
     this.#isDone = true;
     this.#waiting.delete(this);
-    for (const { resolve } of this.#asked.splice(0)) resolve(DONE);
+    for (const { resolve } of this.#calls.splice(0)) resolve(DONE);
   }
 }
 
-function kept(change: WatchedChange): Kept {
+function stored(change: WatchedChange): Stored {
   const { revision, puts, deletes } = change;
   const [entry] = puts;
   const isOne = puts.length === 1 && deletes.length === 0 && change.mark === undefined;

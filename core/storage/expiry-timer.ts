@@ -1,6 +1,6 @@
-/** Calls once the next entry expires. Does not keep the process alive. */
+/** Calls a function when the next entry expires. It does not keep the process alive. */
 
-/** Entries expire by the clock of the machine, which may be set while a timer waits: look at it at least this often. */
+/** Entries expire by the machine's clock, which may be changed while a timer waits: check it at least this often. */
 const LONGEST_MS = 60_000;
 
 export class ExpiryTimer {
@@ -8,12 +8,12 @@ export class ExpiryTimer {
   #timer: NodeJS.Timeout | undefined;
   #at = Number.POSITIVE_INFINITY;
 
-  /** @param notice May find that nothing has expired yet: timers are not exact, and long waits are cut. */
+  /** @param notice May find that nothing has expired yet: timers are not exact, and a long wait ends early. */
   constructor(notice: () => void) {
     this.#notice = notice;
   }
 
-  /** @param at Milliseconds since the epoch; a later moment than the one that is waited for changes nothing. */
+  /** @param at Milliseconds since the epoch. A moment later than the current one changes nothing. */
   arm(at: number | undefined): void {
     if (at === undefined || at >= this.#at) return;
     clearTimeout(this.#timer);

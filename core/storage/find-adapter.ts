@@ -1,4 +1,4 @@
-/** From the name in a configuration to an adapter's definition. */
+/** From an adapter's name in a configuration to its definition. */
 import type { ConfigSource } from '../config/config-source.js';
 import { ServerContainer } from '../container.js';
 import { JackfieldError } from '../errors.js';
@@ -16,9 +16,9 @@ export const ADAPTERS: ExtensionKind = {
 };
 
 /**
- * @param reference A built-in name, a path that begins with `./`, `../` or `/`, or a package: `NAME` stands for
- *   `jackfield-adapter-NAME` too, which is tried first.
- * @param source Paths and packages are looked up from its folder, and errors name the line.
+ * @param reference A built-in name, a path that begins with `./`, `../` or `/`, or a package. `NAME` also stands for
+ * `jackfield-adapter-NAME`, which is tried first.
+ * @param source Paths and packages are resolved from its folder, and errors name its line.
  * Errors: ADAPTER_UNKNOWN, ADAPTER_INVALID.
  */
 export async function findAdapter(
@@ -35,7 +35,7 @@ export async function findAdapter(
 
 const MEMBERS = ['name', 'options', 'create', 'verify', 'repair'];
 
-/** Errors: ADAPTER_INVALID, for a member that nobody reads and that is almost another. */
+/** Errors: ADAPTER_INVALID, for an unknown member whose name is close to a known one. */
 function mustBeSpeltRight(definition: object, named: string): void {
   const misspelt = misspeltMember(definition, MEMBERS);
   if (misspelt !== undefined) throw new JackfieldError('ADAPTER_INVALID', `${named} ${misspelt}`);
@@ -48,7 +48,7 @@ function mustBeSpeltRight(definition: object, named: string): void {
 }
 
 /**
- * @param named How the thing is called in the error.
+ * @param named The name of the value in the error.
  * Errors: ADAPTER_INVALID.
  */
 export function asDefinition(value: unknown, named: string): AdapterDefinition<unknown> {
@@ -69,26 +69,26 @@ export function asDefinition(value: unknown, named: string): AdapterDefinition<u
   );
 }
 
-function definitionOf(made: AdapterClass): Partial<AdapterDefinition<unknown>> {
+function definitionOf(adapterClass: AdapterClass): Partial<AdapterDefinition<unknown>> {
   return {
-    ...made.adapter,
+    ...adapterClass.adapter,
     create: (options, context) => {
       const own = new Map<symbol, unknown>([
         [TOKENS.context, context],
         [TOKENS.log, context.log],
         [TOKENS.options, options],
       ]);
-      // What it lacks of a store is noticed as it is of what `create` returns.
-      return new ServerContainer().make(made, own) as StorageAdapter;
+      // Missing functions are reported later, as for the result of `create`.
+      return new ServerContainer().make(adapterClass, own) as StorageAdapter;
     },
   };
 }
 
-/** Whether this can be used as an adapter's definition. */
+/** Whether this value can be used as an adapter's definition. */
 function isAdapterDefinition(value: unknown): value is AdapterDefinition<unknown> {
   if (typeof value !== 'object' || value === null) return false;
   const { name, create, options } = value as Partial<Record<keyof AdapterDefinition, unknown>>;
-  // Some schemas (ArkType's) are functions, so any object will do that has the mark.
+  // Some schemas (ArkType's) are functions, so any object with the mark is accepted.
   const described =
     options === undefined || (Object(options) === options && '~standard' in (options as object));
   return typeof name === 'string' && name !== '' && typeof create === 'function' && described;

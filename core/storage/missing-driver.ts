@@ -1,10 +1,16 @@
-/** A driver that is not installed: adapters of large drivers import theirs only when a configuration names them. */
+/**
+ * The error for a driver that is not installed. Adapters with large drivers import them only when a configuration names
+ * the adapter.
+ */
 import { StorageError } from './contract.js';
 
-/** What Node, Bun and Deno say, and what Yarn's Plug'n'Play does. */
+/** The codes of Node, Bun and Deno, and of Yarn's Plug'n'Play. */
 const NOT_FOUND = ['ERR_MODULE_NOT_FOUND', 'MODULE_NOT_FOUND'];
 
-/** The error for a driver whose import failed because it is not installed; undefined where it failed otherwise. */
+/**
+ * The error for a driver whose import failed because it is not installed; undefined if the import failed for another
+ * reason.
+ */
 export function missingDriver(name: string, cause: unknown): StorageError | undefined {
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
   if (!NOT_FOUND.includes(code)) return undefined;

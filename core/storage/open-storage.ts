@@ -1,4 +1,4 @@
-/** From the `storage` part of a configuration to an open store behind its door. */
+/** From the `storage` part of a configuration to an open store. */
 
 import type { ConfigSource } from '../config/config-source.js';
 import { DEFAULT_LIMITS } from '../config/limits.js';
@@ -19,8 +19,8 @@ import { asDefinition, findAdapter } from './find-adapter.js';
 import { StorageDoor } from './storage-door.js';
 
 /**
- * @param lateMs After this many milliseconds the log names the adapter that is still opening its store. It is no error:
- *   a large store on a slow disk may take long, and a start that fails would only begin again.
+ * @param lateMs After this many milliseconds the log names the adapter that is still opening its store. This is not an
+ * error: a large store on a slow disk may take long, and a failed start would only begin again.
  * Errors: ADAPTER_UNKNOWN, ADAPTER_INVALID, ADAPTER_OPTIONS_INVALID and those of the adapter's `open`.
  */
 export async function openStorage(
@@ -31,7 +31,7 @@ export async function openStorage(
 ): Promise<StorageDoor> {
   const { door } = await makeStorage(config, source, log);
   const since = performance.now();
-  // Not a reason to keep the process: where nothing else is under way, nothing can end the wait.
+  // Do not keep the process alive: if nothing else is under way, nothing can end the wait.
   const timer = setInterval(() => {
     const waitedMs = Math.round(performance.now() - since);
     log.warn({ adapter: door.name, waitedMs }, 'The store is not open yet.');
@@ -46,9 +46,9 @@ export async function openStorage(
   return door;
 }
 
-/** Whoever starts a second process over the same data wants two; that it is refused does not yet tell how to get them. */
+/** A user who starts a second process over the same data wants two. Say how to get them. */
 function withWayOut(error: unknown, { supports }: StorageDoor): unknown {
-  // Asked only where it is locked: an adapter of somebody else may say nothing of itself.
+  // Read `supports` only after the lock error: an adapter from outside may not have it.
   if (!isLocked(error) || supports.shared !== 'process') return error;
   return explainLocked(
     error,
@@ -60,14 +60,14 @@ function isLocked(error: unknown): error is StorageError {
   return error instanceof StorageError && error.code === 'STORAGE_LOCKED';
 }
 
-/** The error with a sentence more where it is STORAGE_LOCKED; else as it is. */
+/** Adds a sentence to a STORAGE_LOCKED error; returns any other error unchanged. */
 export function explainLocked(error: unknown, wayOut: string): unknown {
   if (!isLocked(error)) return error;
   const detail = error.message.replace(ERRORS.STORAGE_LOCKED.sentence.replace('…', ''), '');
   return new StorageError('STORAGE_LOCKED', `${detail} ${wayOut}`, { cause: error });
 }
 
-/** A store that is not open yet, and what its adapter can do with it in that state. */
+/** A store that is not open yet, and the adapter's functions for this state. */
 export interface MadeStorage {
   readonly door: StorageDoor;
   readonly verify?: () => MaybePromise<Verification>;
@@ -102,7 +102,7 @@ export async function makeStorage(
   };
   const { verify, repair: { adopt, discard } = {} } = definition;
   return {
-    door: new StorageDoor(made(definition, validated, context)),
+    door: new StorageDoor(instanceOf(definition, validated, context)),
     ...(verify === undefined ? {} : { verify: () => verify.call(definition, validated, context) }),
     repair: {
       ...(adopt === undefined ? {} : { adopt: () => adopt(validated, context) }),
@@ -123,11 +123,11 @@ const FUNCTIONS = [
   'close',
 ] as const satisfies readonly (keyof StorageAdapter)[];
 
-/** What an adapter that declares `watch` has too. */
+/** Functions that an adapter with `watch` must have too. */
 const FEED = ['watch', 'revision'] as const satisfies readonly (keyof StorageAdapter)[];
 
 /** Errors: ADAPTER_INVALID and those that the adapter throws itself. */
-function made(
+function instanceOf(
   definition: AdapterDefinition<unknown>,
   options: unknown,
   context: AdapterContext,

@@ -1,18 +1,18 @@
 /**
- * `watch` for adapters whose history lies in a server: each reader reads what follows its revision from there, and
- * where nothing follows it waits until the adapter says that something may.
+ * `watch` for adapters whose history is on a server. Each reader reads the changes after its own revision from there.
+ * If there are none, it waits until the adapter wakes it.
  *
- * The law here: a wake-up carries nothing. It may come late, twice or for nothing; what is told is only ever what was
- * read behind the reader's own revision, so no wake-up that was lost can lose a change.
+ * Rule: a wake-up carries no data. It may be late, repeated or needless. A reader only reports changes that it read
+ * after its own revision, so a lost wake-up cannot lose a change.
  */
 import { randomBytes } from 'node:crypto';
 import { type Position, StorageError, type WatchedChange } from './contract.js';
 
-/** What follows a revision, and what stood there, all of one moment. */
+/** The changes after a revision and the last change before them, from one snapshot. */
 export interface Following {
-  /** In order and without a gap, as many as are good to read at once; none where none are there yet. */
+  /** In order and without a gap, at most one batch; empty if there are none yet. */
   readonly changes: readonly WatchedChange[];
-  /** The last change up to the revision, where it is kept. */
+  /** The last change up to the revision, if it is kept. */
   readonly last?: Position | undefined;
 }
 
@@ -22,15 +22,15 @@ export type ReadChanges = (afterRevision: number) => Promise<Following>;
 const ours = randomBytes(6).toString('hex');
 let marks = 0;
 
-/** A mark that nobody has given: this process by chance, and a number of its own. */
+/** A new unique mark: a random part for this process, and a counter. */
 export function nextMark(): string {
   marks += 1;
   return ours + marks.toString(16);
 }
 
-interface Reader {
+interface ReaderState {
   revision: number;
-  /** Of the change with that revision, where it is known. */
+  /** The mark of the change with that revision, if it is known. */
   mark: string | undefined;
   isDone: boolean;
   hasRead: boolean;
@@ -42,7 +42,7 @@ const DONE: Result = { done: true, value: undefined };
 export class PolledFeed {
   readonly #read: ReadChanges;
   readonly #sleepers = new Set<() => void>();
-  /** Counts wake-ups, so that one between a reader's look and its sleep is not slept through. */
+  /** Counts wake-ups. Without it, a reader would sleep through one that comes between its read and its sleep. */
   #wakes = 0;
   #isClosed = false;
 
@@ -71,7 +71,7 @@ export class PolledFeed {
   }
 
   #reader(afterRevision: number, mark: string | undefined): AsyncIterator<WatchedChange, undefined> {
-    const state: Reader = { revision: afterRevision, mark, isDone: false, hasRead: false };
+    const state: ReaderState = { revision: afterRevision, mark, isDone: false, hasRead: false };
     let ahead: readonly WatchedChange[] = [];
     let awaken: (() => void) | undefined;
     const step = async (): Promise<Result> => {
@@ -94,7 +94,7 @@ export class PolledFeed {
         if (awaken !== undefined) this.#sleepers.delete(awaken);
       }
     };
-    // One behind the other, should `next` be called again before it has answered.
+    // One call at a time, even if `next` is called again before it has settled.
     let last: Promise<unknown> = Promise.resolve();
     return {
       next: () => {
@@ -113,13 +113,13 @@ export class PolledFeed {
   }
 
   /**
-   * An outage is an error to who begins. Who has read before waits until it is over and goes on without a gap: the
-   * adapter wakes everybody when it has its connection again.
+   * A reader that starts during an outage gets the error. One that has read before waits and resumes without a gap: the
+   * adapter wakes all readers when it is connected again.
    */
-  async #readOn(state: Reader): Promise<readonly WatchedChange[]> {
+  async #readOn(state: ReaderState): Promise<readonly WatchedChange[]> {
     try {
       const { changes, last } = await this.#read(state.revision);
-      // Who names no change stands behind the last one; from there on it is named.
+      // A reader without a mark starts after the last change and adopts its mark.
       if (state.mark === undefined && last !== undefined) Object.assign(state, last);
       mustBeSame(state, last);
       state.hasRead = true;
@@ -132,8 +132,11 @@ export class PolledFeed {
   }
 }
 
-/** What was read and then lost has left its revision to another change. What lies between would be missed. */
-function mustBeSame({ revision, mark }: Position | Reader, last: Position | undefined): void {
+/**
+ * After a loss, the revision of a change that was read belongs to another change. The reader would miss the changes in
+ * between.
+ */
+function mustBeSame({ revision, mark }: Position | ReaderState, last: Position | undefined): void {
   if (mark === undefined || (last?.revision === revision && last.mark === mark)) return;
   throw new StorageError(
     'STORAGE_REVISION_UNKNOWN',

@@ -1,10 +1,10 @@
 /// <reference lib="es2024.string" />
 /**
- * The core's one door to the store: every argument is checked here, once, so that adapters get clean ones.
+ * The core's one door to the store. Every argument is checked here, once, so that adapters get valid arguments.
  *
- * A wrong argument is a mistake of the plugin that made the call: RefusedArgument, 500. A plugin that passes on a key or
- * a value of a client makes it the client's with `fromClient`.
- * Where the adapter answers at once, so does the door: no function here is `async`.
+ * A wrong argument is a mistake of the plugin that made the call: RefusedArgument, 500. A plugin that passes on a
+ * client's key or value turns it into the client's mistake with `fromClient`. If the adapter returns its result
+ * directly, so does the door: no function here is `async`.
  */
 
 import { randomBytes } from 'node:crypto';
@@ -26,49 +26,38 @@ import type {
 } from './contract.js';
 import { RefusedArgument, StorageError } from './contract.js';
 
-export interface StorageDoorOptions {
-  /**
-   * Octets of UTF-8 that a key may have; more is STORAGE_KEY_INVALID. Default 1,024: within what every adapter can
-   * index (LMDB takes 1,978) and far more than a name needs.
-   */
-  readonly maxKeyOctets?: number;
-  /**
-   * Octets of UTF-8 that a value may have; more is STORAGE_VALUE_INVALID. Default 1,048,576, as much as a body may
-   * have by default.
-   */
-  readonly maxValueOctets?: number;
-}
+/** Octets of UTF-8 in a key: fewer than any adapter can index (LMDB takes 1,978), and far more than a name needs. */
+const MAX_KEY_OCTETS = 1_024;
 
-/** Below this many characters a string is copied before it is stored; see `ownCopy`. */
+/**
+ * Octets of UTF-8 in a value. The limit belongs to the data, not to a server: a value that one server stores must fit
+ * every adapter and every server that opens or imports the data later. So `limits.maxBodyOctets` does not raise it.
+ */
+const MAX_VALUE_OCTETS = 1_048_576;
+
+/** A string with fewer characters is copied before it is stored; see `ownCopy`. */
 const COPY_BELOW = 65_536;
-/** Where copies pass through; made with the first. A character takes three octets of UTF-8 at the most. */
+/** A buffer for the copies, allocated with the first. A character takes at most three octets of UTF-8. */
 let copyRoom: Buffer | undefined;
 
 export class StorageDoor {
   readonly #adapter: StorageAdapter;
-  readonly #maxKeyOctets: number;
-  readonly #maxValueOctets: number;
   #state: 'new' | 'opening' | 'open' | 'closed' = 'new';
-  /** Present where the adapter has it. Errors: STORAGE_REVISION_UNKNOWN, STORAGE_HISTORY_GONE, those of the store. */
+  /** Present if the adapter has it. Errors: STORAGE_REVISION_UNKNOWN, STORAGE_HISTORY_GONE, those of the store. */
   readonly watch?: (afterRevision: number, mark?: string) => AsyncIterable<WatchedChange>;
-  /** Present where the adapter has it. */
+  /** Present if the adapter has it. */
   readonly revision?: () => MaybePromise<number>;
-  /** Present where the adapter has it. */
+  /** Present if the adapter has it. */
   readonly position?: () => MaybePromise<Position>;
   /**
-   * Present where a store begins to count its revisions anew whenever it is opened: a word that is another each time.
-   * Who remembers a revision for longer than the server runs has to remember this with it.
+   * Set by stores that restart their revisions on every open: a token new for each open. Send it with every revision a
+   * client may return with.
    */
   readonly era?: string;
 
-  constructor(
-    adapter: StorageAdapter,
-    { maxKeyOctets = 1_024, maxValueOctets = 1_048_576 }: StorageDoorOptions = {},
-  ) {
+  constructor(adapter: StorageAdapter) {
     this.#adapter = adapter;
-    this.#maxKeyOctets = maxKeyOctets;
-    this.#maxValueOctets = maxValueOctets;
-    // An adapter of somebody else may say nothing of itself.
+    // An adapter from outside may not have `supports`.
     const { durable, shared } = Object(adapter.supports) as Partial<Supports>;
     if (durable === false && shared === 'process') this.era = randomBytes(6).toString('hex');
     if (adapter.watch === undefined || adapter.revision === undefined) return;
@@ -92,12 +81,12 @@ export class StorageDoor {
     return this.#adapter.supports;
   }
 
-  /** Why nothing is written any more; undefined while all is well, and where the adapter does not tell. */
+  /** Why the store accepts no writes; undefined while it works, and if the adapter does not report it. */
   get fault(): JackfieldError | undefined {
     return this.#adapter.fault;
   }
 
-  /** Once. Where it fails nothing is open, and it may be tried again. */
+  /** Call it once. If it fails, nothing is open, and you may call it again. */
   open(): MaybePromise<void> {
     if (this.#state !== 'new')
       throw new TypeError(`This store is already ${this.#state}; a store can be opened only once.`);
@@ -121,7 +110,7 @@ export class StorageDoor {
   /** Errors: STORAGE_KEY_INVALID and those of the store. */
   get(key: string): MaybePromise<Entry | undefined> {
     this.#mustBeOpen();
-    this.#checkKey(key);
+    checkKey(key);
     return guarded(() => this.#adapter.get(key), this.#isEntry);
   }
 
@@ -131,10 +120,10 @@ export class StorageDoor {
     mustBe(page, PAGE, 'list', 'STORAGE_PAGE_INVALID');
     const { prefix = '', after = 0, limit } = page;
     if (!isWhole(limit, 1))
-      throw new RefusedArgument('STORAGE_PAGE_INVALID', `the limit is ${shown(limit)}.`);
+      throw new RefusedArgument('STORAGE_PAGE_INVALID', `the limit is ${quoted(limit)}.`);
     if (!isWhole(after, 0))
-      throw new RefusedArgument('STORAGE_PAGE_INVALID', `the cursor is ${shown(after)}.`);
-    const fault = prefix === '' ? undefined : this.#textFault(prefix, this.#maxKeyOctets);
+      throw new RefusedArgument('STORAGE_PAGE_INVALID', `the cursor is ${quoted(after)}.`);
+    const fault = prefix === '' ? undefined : faultOf(prefix, MAX_KEY_OCTETS);
     if (fault !== undefined)
       throw new RefusedArgument('STORAGE_PAGE_INVALID', `the prefix ${fault}.`, typeof prefix === 'string');
     return guarded(() => this.#adapter.list({ prefix, after, limit }), this.#isListing);
@@ -151,33 +140,36 @@ export class StorageDoor {
     for (const check of checks) {
       mustBe(check, CHECK, 'A check', 'STORAGE_CHANGE_INVALID');
       const { key, revision } = check;
-      this.#checkKey(key);
+      checkKey(key);
       if (!isWhole(revision, 0)) {
         throw new RefusedArgument(
           'STORAGE_CHANGE_INVALID',
-          `the check of ${shown(key)} has the revision ${shown(revision)}.`,
+          `the check of ${quoted(key)} has the revision ${quoted(revision)}.`,
         );
       }
     }
     for (const put of puts) {
       mustBe(put, PUT, 'A put', 'STORAGE_CHANGE_INVALID');
       const { key, value, ttlMs } = put;
-      this.#checkKey(key);
-      const fault = this.#textFault(value, this.#maxValueOctets);
+      checkKey(key);
+      const fault = faultOf(value, MAX_VALUE_OCTETS);
       if (fault !== undefined) {
         throw new RefusedArgument(
           'STORAGE_VALUE_INVALID',
-          `the value of ${shown(key)} ${fault}.`,
+          `the value of ${quoted(key)} ${fault}.`,
           typeof value === 'string',
         );
       }
       if (ttlMs !== undefined && !isWhole(ttlMs, 1)) {
-        throw new RefusedArgument('STORAGE_CHANGE_INVALID', `${shown(key)} has a ttlMs of ${shown(ttlMs)}.`);
+        throw new RefusedArgument(
+          'STORAGE_CHANGE_INVALID',
+          `${quoted(key)} has a ttlMs of ${quoted(ttlMs)}.`,
+        );
       }
     }
-    for (const key of deletes) this.#checkKey(key);
+    for (const key of deletes) checkKey(key);
     if (puts.length + deletes.length > 1) checkDistinct(puts, deletes);
-    // Only what is stored is copied: the keys of checks and deletes are gone with the call.
+    // Copy only strings that are stored: the keys of checks and deletes are free after the call.
     const own = puts.map(({ key, value, ttlMs }) => {
       const put = { key: ownCopy(key), value: ownCopy(value) };
       return ttlMs === undefined ? put : { ...put, ttlMs };
@@ -185,11 +177,11 @@ export class StorageDoor {
     return guarded(() => this.#adapter.commit({ checks, puts: own, deletes }), this.#isCommitResult);
   }
 
-  /** Waits for what is under way. What is asked afterwards fails with STORAGE_CLOSED; closing twice is no error. */
+  /** Waits for calls under way. Later calls fail with STORAGE_CLOSED; a second `close` is not an error. */
   close(): MaybePromise<void> {
     const before = this.#state;
     this.#state = 'closed';
-    // An adapter that was never opened holds nothing that could be closed.
+    // An adapter that was never opened has nothing to close.
     if (before === 'closed' || before === 'new') return;
     return guarded(() => this.#adapter.close());
   }
@@ -197,7 +189,7 @@ export class StorageDoor {
   #watch(afterRevision: number, mark: string | undefined): AsyncIterable<WatchedChange> {
     this.#mustBeOpen();
     if (!isWhole(afterRevision, 0)) {
-      throw new RefusedArgument('STORAGE_REVISION_UNKNOWN', `${shown(afterRevision)} is not a revision.`);
+      throw new RefusedArgument('STORAGE_REVISION_UNKNOWN', `${quoted(afterRevision)} is not a revision.`);
     }
     const changes = guardedNow(() => this.#adapter.watch!(afterRevision, mark));
     return {
@@ -211,7 +203,7 @@ export class StorageDoor {
     };
   }
 
-  // What adapters return, checked: another value would fail later, far from the adapter that is to blame.
+  // Check the adapter's results. A wrong value would fail later, far from the adapter that caused it.
 
   readonly #isEntry = (found: unknown): void => {
     if (found !== undefined && !isEntry(found)) throw this.#broken('STORAGE_ANSWER_INVALID', 'get', found);
@@ -223,7 +215,7 @@ export class StorageDoor {
       throw this.#broken('STORAGE_ANSWER_INVALID', 'list', listing);
   };
 
-  /** Whether the change was made is not known then. */
+  /** It is then unknown whether the change was made. */
   readonly #isCommitResult = (result: unknown): void => {
     const { ok, revision, previous, conflict } = Object(result) as Record<string, unknown>;
     const isResult =
@@ -236,7 +228,7 @@ export class StorageDoor {
     call: string,
     answer: unknown,
   ): StorageError {
-    const told = inspect(answer, {
+    const text = inspect(answer, {
       depth: 1,
       breakLength: Number.POSITIVE_INFINITY,
       maxStringLength: 40,
@@ -244,40 +236,40 @@ export class StorageDoor {
     });
     return new StorageError(
       code,
-      `the adapter "${String(this.#adapter.name)}" answered ${call} with ${told}.`,
+      `the adapter "${String(this.#adapter.name)}" answered ${call} with ${text}.`,
     );
   }
 
   #mustBeOpen(): void {
     if (this.#state !== 'open') throw new StorageError('STORAGE_CLOSED');
   }
+}
 
-  #checkKey(key: unknown): asserts key is string {
-    const fault = key === '' ? 'is empty' : this.#textFault(key, this.#maxKeyOctets);
-    if (fault !== undefined)
-      throw new RefusedArgument('STORAGE_KEY_INVALID', `${shown(key)} ${fault}.`, typeof key === 'string');
-  }
+function checkKey(key: unknown): asserts key is string {
+  const fault = key === '' ? 'is empty' : faultOf(key, MAX_KEY_OCTETS);
+  if (fault !== undefined)
+    throw new RefusedArgument('STORAGE_KEY_INVALID', `${quoted(key)} ${fault}.`, typeof key === 'string');
+}
 
-  /** What is wrong with a text, as the end of a sentence; undefined where nothing is. */
-  #textFault(text: unknown, maxOctets: number): string | undefined {
-    if (typeof text !== 'string')
-      return `is ${text === null ? 'null' : `of type ${typeof text}`}, not a string`;
-    // UTF-8 has no form for half a surrogate pair: a store on disk would give back another string.
-    if (!text.isWellFormed()) return 'contains half a surrogate pair, which is not Unicode text';
-    // A character of a string is at most three octets, so most need no counting.
-    if (text.length * 3 <= maxOctets) return undefined;
-    const octets = Buffer.byteLength(text);
-    return octets <= maxOctets ? undefined : `has ${octets} octets of UTF-8 and may have ${maxOctets}`;
-  }
+/** The fault of a text, as the end of a sentence; undefined if there is none. */
+function faultOf(text: unknown, maxOctets: number): string | undefined {
+  if (typeof text !== 'string')
+    return `is ${text === null ? 'null' : `of type ${typeof text}`}, not a string`;
+  // UTF-8 cannot encode half a surrogate pair: a store on disk would return another string.
+  if (!text.isWellFormed()) return 'contains half a surrogate pair, which is not Unicode text';
+  // A character of a string is at most three octets, so most texts need no counting.
+  if (text.length * 3 <= maxOctets) return undefined;
+  const octets = Buffer.byteLength(text);
+  return octets <= maxOctets ? undefined : `has ${octets} octets of UTF-8 and may have ${maxOctets}`;
 }
 
 /**
- * A string of its own. V8 makes a slice as a pointer into the string it was cut from and so keeps all of that: a
- * store of thirteen-character values cut from requests of 1 MiB each would hold every request. Large values are
- * left as they are, because they are most of what they may have been cut from.
+ * A copy of the string. V8 makes a slice as a pointer into its source string and keeps all of that in memory: a store
+ * of thirteen-character values cut from requests of 1 MiB each would hold every request. Large values are not copied,
+ * because they are most of their source.
  */
 function ownCopy(text: string): string {
-  // Slices shorter than 13 characters are copied by V8 itself.
+  // V8 itself copies slices shorter than 13 characters.
   if (text.length < 13 || text.length >= COPY_BELOW) return text;
   copyRoom ??= Buffer.allocUnsafeSlow(COPY_BELOW * 3);
   return copyRoom.toString('utf8', 0, copyRoom.write(text));
@@ -286,12 +278,12 @@ function ownCopy(text: string): string {
 function checkDistinct(puts: readonly { readonly key: string }[], deletes: readonly string[]): void {
   const seen = new Set<string>();
   for (const key of [...puts.map((put) => put.key), ...deletes]) {
-    if (seen.has(key)) throw new RefusedArgument('STORAGE_CHANGE_INVALID', `it names ${shown(key)} twice.`);
+    if (seen.has(key)) throw new RefusedArgument('STORAGE_CHANGE_INVALID', `it names ${quoted(key)} twice.`);
     seen.add(key);
   }
 }
 
-/** `guarded`, for what is never a promise. */
+/** `guarded` for calls that never return a promise. */
 function guardedNow<T>(call: () => T): T {
   try {
     return call();
@@ -301,8 +293,8 @@ function guardedNow<T>(call: () => T): T {
 }
 
 /**
- * Calls the adapter; what it throws or rejects with leaves the door as an error with a code.
- * @param check Throws if the answer is not one.
+ * Calls the adapter. Whatever it throws or rejects with becomes an error with a code.
+ * @param check Throws if the result is invalid.
  */
 function guarded<T>(call: () => MaybePromise<T>, check?: (answer: unknown) => void): MaybePromise<T> {
   let answer: MaybePromise<T>;
@@ -330,7 +322,7 @@ const CHECK = ['key', 'revision'];
 const PUT = ['key', 'value', 'ttlMs'];
 const PAGE = ['prefix', 'after', 'limit'];
 
-/** A misspelt member would be ignored, and with it a value or a condition. */
+/** A misspelt member would be ignored, and its value or condition with it. */
 function mustBe(
   given: unknown,
   known: readonly string[],
@@ -338,7 +330,7 @@ function mustBe(
   code: 'STORAGE_CHANGE_INVALID' | 'STORAGE_PAGE_INVALID',
 ): void {
   if (typeof given !== 'object' || given === null)
-    throw new RefusedArgument(code, `${taker} must be an object, not ${shown(given)}.`);
+    throw new RefusedArgument(code, `${taker} must be an object, not ${quoted(given)}.`);
   const strange = strangeMember(given, known, taker);
   if (strange !== undefined) throw new RefusedArgument(code, strange);
 }
@@ -371,7 +363,7 @@ function storageErrorOf(cause: unknown): JackfieldError {
   return new StorageError('STORAGE_UNAVAILABLE', detail, { cause });
 }
 
-/** Adapters may answer with the promises of their driver, which need not be instances of our `Promise`. */
+/** Adapters may return the promises of their driver, which need not be instances of our `Promise`. */
 function isPromise<T>(answer: MaybePromise<T>): answer is Promise<T> {
   return (
     answer instanceof Promise ||
@@ -383,8 +375,8 @@ function isWhole(number: unknown, lowest: number): number is number {
   return typeof number === 'number' && Number.isSafeInteger(number) && number >= lowest;
 }
 
-/** A value as a sentence shows it: quoted, without control characters, and never long. */
-function shown(value: unknown): string {
+/** A value for an error message: quoted, without control characters, shortened. */
+function quoted(value: unknown): string {
   if (typeof value !== 'string') return String(value);
   return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
 }

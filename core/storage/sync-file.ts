@@ -1,4 +1,4 @@
-/** Brings a file to disk, also where the handles of `fs/promises` cannot. */
+/** Syncs a file to disk, also where the handles of `fs/promises` cannot. */
 import { fdatasync as fdatasyncOf, fsync as fsyncOf } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { promisify } from 'node:util';
@@ -7,8 +7,8 @@ const fsync = promisify(fsyncOf);
 const fdatasync = promisify(fdatasyncOf);
 
 /**
- * Yarn's Plug'n'Play puts handles of its own in the place of Node's, and those cannot sync; their descriptors are real.
- * Elsewhere the handle does it: Node 20 and 22 with --permission refuse the same for a descriptor.
+ * Yarn's Plug'n'Play replaces Node's file handles by its own, which cannot sync; their descriptors are real. Otherwise
+ * use the handle: with --permission, Node 20 and 22 refuse to sync a descriptor.
  */
 const HANDLES_SYNC = process.versions.pnp === undefined;
 

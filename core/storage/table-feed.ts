@@ -1,11 +1,12 @@
 /**
- * The feed of an entry table in memory: tells the commits applied to it and what expires, each under a revision of its
- * own. Expiry is noticed by a timer, so that who watches need not wait for the next call.
+ * The feed of an entry table in memory: publishes the commits applied to it, and expiry, each with its own revision. A
+ * timer notices expiry, so readers need not wait for the next call.
  */
-import { ChangeFeed, type HistoryBounds } from './change-feed.js';
+import { ChangeFeed } from './change-feed.js';
 import type { WatchedChange } from './contract.js';
 import type { EntryTable } from './entry-table.js';
 import { ExpiryTimer } from './expiry-timer.js';
+import type { HistoryBounds } from './history-options.js';
 
 export class TableFeed {
   readonly #table: EntryTable;
@@ -13,7 +14,7 @@ export class TableFeed {
   readonly #feed: ChangeFeed;
   readonly #timer = new ExpiryTimer(() => this.expire());
 
-  /** @param onExpired Called with the keys of entries that are gone, before readers are told. */
+  /** @param onExpired Called with the keys of expired entries, before readers get the change. */
   constructor(table: EntryTable, bounds?: HistoryBounds, onExpired?: (keys: readonly string[]) => void) {
     this.#table = table;
     this.#onExpired = onExpired;
@@ -25,7 +26,10 @@ export class TableFeed {
     return this.#feed.revision;
   }
 
-  /** Forgets what expired and tells it. Called before each commit, so that a put of an expired key follows its end. */
+  /**
+   * Removes expired entries and publishes that. Call it before each commit, so that a put of an expired key follows its
+   * expiry.
+   */
   expire(now?: number): void {
     const change = this.#table.expire(now);
     if (change !== undefined) {
@@ -35,7 +39,7 @@ export class TableFeed {
     this.#timer.arm(this.#table.nextExpiry);
   }
 
-  /** Tells changes that were just applied to the table. */
+  /** Publishes changes that were just applied to the table. */
   tell(changes: readonly WatchedChange[]): void {
     this.#timer.arm(this.#table.nextExpiry);
     this.#feed.tell(changes, this.#table.revision);

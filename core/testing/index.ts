@@ -1,4 +1,7 @@
-/** The contract kits, for the tests of plugins and adapters: `import { storageContract, testPlugin } from 'jackfield/testing'`. */
+/**
+ * The contract kits for tests of plugins and adapters: `import { storageContract, testPlugin } from
+ * 'jackfield/testing'`.
+ */
 
 export { type PluginContractOptions, pluginContract } from './plugin-contract.js';
 export type {

@@ -1,6 +1,6 @@
 /**
- * What every plugin promises, whatever it does, as tests for any runner: options that are checked, a set-up that shares
- * nothing, an end that leaves nothing open. A whole test file with AVA:
+ * What every plugin promises, as tests for any test runner: its options are checked, its set-up shares nothing, and its
+ * end leaves nothing open. A whole test file with AVA:
  *
  * ```ts
  * pluginContract((title, body) => test(title, async (t) => { await body(); t.pass(); }), shout, {
@@ -17,16 +17,18 @@ import type { TestFunction } from './storage/harness.js';
 import { type TestedPlugin, type TestPluginOptions, testPlugin } from './test-plugin.js';
 
 export interface PluginContractOptions extends TestPluginOptions {
-  /** Options that it has to refuse, each alone a mistake. Default: none. */
+  /** Options that the plugin must refuse; each has one mistake. Default: none. */
   readonly wrong?: readonly unknown[];
-  /** It registers a wire dialect, which has no paths, so that it cannot be put under a prefix. Default: false. */
+  /**
+   * The plugin registers a wire dialect. A dialect has no paths, so it cannot be put under a prefix. Default: false.
+   */
   readonly hasDialect?: boolean;
 }
 
 /** No plugin has an option of this name. */
 const UNKNOWN_OPTION = 'an option that nobody knows';
 
-/** Hands every test of the contract to `test`. */
+/** Passes every test of the contract to `test`. */
 export function pluginContract(
   test: TestFunction,
   plugin: PluginReference,
@@ -60,7 +62,7 @@ export function pluginContract(
     await one.close();
     assert.deepEqual(one.report.claims, other.report.claims);
     for (const { method, pattern } of other.report.claims) {
-      // Whatever it answers to that: it is there, and nothing of it has failed.
+      // Any other status will do: the plugin answered, and nothing failed.
       const { status } = await other.inject({
         method: method === '*' ? 'GET' : method,
         target: pathOf(pattern),
@@ -111,7 +113,7 @@ export function pluginContract(
       if ((given.with ?? []).length === 0)
         assert.equal(status, expected[at], `${method} ${path} under ${prefix}`);
       const { location = '' } = headers;
-      // A path of the plugin's own that was written without `prefix` of its context leads out of the plugin.
+      // A path that the plugin builds without the `prefix` of its context leads out of the plugin.
       if (/^\/(?!\/)/.test(location))
         assert.match(location, /^\/under\/a\/prefix(?:[/?#]|$)/, `Location of ${target}`);
     }

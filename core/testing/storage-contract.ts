@@ -1,11 +1,11 @@
 /**
- * The storage contract as tests, for any runner and any adapter. A whole test file with AVA:
+ * The storage contract as tests, for any test runner and any adapter. A whole test file with AVA:
  *
  * ```ts
  * storageContract((title, body) => test(title, async (t) => { await body(); t.pass(); }), () => new MyAdapter());
  * ```
  *
- * Every test makes a store of its own. What an adapter declares in `supports` decides what is asked of it.
+ * Every test makes its own store. The adapter's `supports` decides which tests apply.
  */
 import { commitTests } from './storage/commits.js';
 import { entryTests } from './storage/entries.js';
@@ -22,11 +22,12 @@ import { listingTests } from './storage/listing.js';
 import { outageTests } from './storage/outage.js';
 import { raceTests } from './storage/races.js';
 import { watchTests } from './storage/watching.js';
+import { watchLifeTests } from './storage/watching-life.js';
 
 /**
- * Hands every test of the contract to `test`.
- * @param makeAdapter Makes an adapter over a fresh, empty store, not yet opened. It must hold 1,000 entries and
- *   8 MiB: a bounded adapter may evict only beyond its bound, so whatever is missing below that is a fault.
+ * Passes every test of the contract to `test`.
+ * @param makeAdapter Makes an adapter over a new, empty store, not yet opened. It must hold 1,000 entries and 8 MiB: a
+ * bounded adapter may evict only beyond its bound, so an entry that is missing below it is a fault.
  */
 export function storageContract(
   test: TestFunction,
@@ -42,5 +43,6 @@ export function storageContract(
   historyTests(suite);
   outageTests(suite);
   watchTests(suite);
+  watchLifeTests(suite);
   lifeTests(suite);
 }

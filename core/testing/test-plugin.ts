@@ -1,5 +1,5 @@
 /**
- * One plugin, set up without a socket: what it answers, what it logs, what it claims.
+ * Sets up one plugin without a socket and shows its answers, log and claims.
  *
  * ```js
  * const { inject, storage, log, close } = await testPlugin(shout, { options: { mark: '?' } });
@@ -17,15 +17,15 @@ import type { PluginReport } from '../plugin-host/plugin-unit.js';
 import { createServer } from '../server.js';
 
 export interface TestPluginOptions {
-  /** Of the plugin, as a configuration would have them. */
+  /** The options of the plugin, as in a configuration. */
   readonly options?: unknown;
   /** As in a configuration. Default: `memory`. */
   readonly storage?: ServerConfig['storage'];
   /** The path prefix of the plugin. Default: none. */
   readonly prefix?: string;
-  /** Plugins beside it, those that it needs for example. */
+  /** Plugins beside it, for example those it needs. */
   readonly with?: readonly PluginEntry[];
-  /** Where relative paths start. Default: the working folder. Absolute. */
+  /** The base folder for relative paths. Absolute. Default: the working folder. */
   readonly folder?: string;
   readonly limits?: ServerConfig['limits'];
 }
@@ -36,17 +36,17 @@ export type LogLine = Readonly<Record<string, unknown>>;
 export interface TestedPlugin {
   /** One exchange. Any host is allowed. */
   inject(request?: InjectRequest): Promise<InjectResponse>;
-  /** The store of the plugin, to put into it what it should find, and to see what it left. */
+  /** The store of the plugin, to prepare entries and to inspect the result. */
   readonly storage: Storage;
-  /** What the plugin, and the server about it, have logged so far, from `debug` on. */
+  /** The log of the plugin and its server so far, from level `debug`. */
   readonly log: readonly LogLine[];
-  /** What it claims, how it is called. */
+  /** The plugin's name, claims and origin. */
   readonly report: PluginReport;
   /** Stops the plugin as a server does. */
   close(): Promise<void>;
 }
 
-/** Errors: those of a server's start. What was up is closed then. */
+/** Errors: those of a server's start. After an error, everything that was opened is closed. */
 export async function testPlugin(
   plugin: PluginReference,
   given: TestPluginOptions = {},
@@ -67,7 +67,7 @@ export async function testPlugin(
     ...(options === undefined ? {} : { options }),
     ...(prefix === undefined ? {} : { prefix }),
   };
-  // Loaded to know its name; a module is imported once anyway.
+  // Load it to learn its name; a module is imported only once anyway.
   const { name } = await loadPlugin(entry, 0, source);
   const server = createServer(
     {
@@ -79,7 +79,7 @@ export async function testPlugin(
     {
       source,
       log: createLog((line) => lines.push(JSON.parse(line) as LogLine), 'debug'),
-      // Whoever tests a plugin that hangs wants to know where.
+      // The author of a plugin that hangs needs to know where.
       traceSetup: true,
     },
   );

@@ -1,8 +1,8 @@
 /**
- * Lines as of Apache's LogFormat `%h - %u %t "%r" %>s %b`, and with `"%{Referer}i" "%{User-Agent}i"` behind it.
+ * Lines of Apache's LogFormat `%h - %u %t "%r" %>s %b`, optionally followed by `"%{Referer}i" "%{User-Agent}i"`.
  *
- * Law of this file: nothing that a client sent leaves its place. Quotes, backslashes, control characters and everything
- * beyond ASCII are escaped as Apache does it (`\"`, `\\`, `\xhh`); outside of quotes, spaces too.
+ * Rule: nothing that a client sent can leave its field. Quotes, backslashes, control characters and everything beyond
+ * ASCII are escaped as in Apache (`\"`, `\\`, `\xhh`); outside quotes, spaces too.
  */
 import type { Outcome, Request, Unread } from '../../core/plugin-api.js';
 
@@ -12,11 +12,11 @@ export interface Told {
   readonly target: string;
   readonly referrer: string | undefined;
   readonly user: string | undefined;
-  /** When the request came. */
+  /** When the request arrived. */
   readonly at: Date;
 }
 
-/** What nginx writes where the client went before it was answered; programs for these formats expect a number. */
+/** nginx writes this if the client left before the answer; programs for these formats expect a number. */
 const CLIENT_GONE = 499;
 
 export function common({ request, outcome, target, user, at }: Told): string {
@@ -30,7 +30,7 @@ export function combined(told: Told): string {
   return `${common(told)} ${quoted(told.referrer)} ${quoted(told.request.headers['user-agent'])}`;
 }
 
-/** The request line is escaped already, in the way of this file; `"-"` stands for none. */
+/** The request line is already escaped by this file; `"-"` stands for none. */
 export function unreadCommon(unread: Unread, at: Date): string {
   const { remoteAddress, requestLine, status, contentOctets } = unread;
   return fields(
@@ -69,7 +69,7 @@ function bare(text: string | undefined): string {
 
 function escaped(text: string): string {
   if (text === '"' || text === '\\') return `\\${text}`;
-  // Values of fields are latin1, an octet a character; a name from the configuration may be more.
+  // Field values are latin1, one octet per character; a name from the configuration may have others.
   const isLatin1 = /^[\0-\xff]*$/.test(text);
   return Array.from(
     Buffer.from(text, isLatin1 ? 'latin1' : 'utf8'),
@@ -79,7 +79,7 @@ function escaped(text: string): string {
 
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
-/** `10/Oct/2000:13:55:36 +0000`: always in UTC, so that lines of two machines can be compared. */
+/** `10/Oct/2000:13:55:36 +0000`: always UTC, so that lines of two machines can be compared. */
 function timeOf(at: Date): string {
   const two = (number: number): string => String(number).padStart(2, '0');
   const day = `${two(at.getUTCDate())}/${MONTHS[at.getUTCMonth()]}/${at.getUTCFullYear()}`;

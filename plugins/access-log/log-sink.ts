@@ -1,4 +1,4 @@
-/** Where lines go: written in the background, in order, a bounded number of octets waiting. */
+/** The output of log lines: written in the background and in order, with a bounded number of octets waiting. */
 import { once } from 'node:events';
 import { open } from 'node:fs/promises';
 import pino from 'pino';
@@ -6,14 +6,14 @@ import type { Log } from '../../core/plugin-api.js';
 
 export interface LogSinkOptions {
   readonly maxBufferedOctets: number;
-  /** Of a file that is made. */
+  /** The mode of a new file. */
   readonly mode: number;
   readonly log: Log;
 }
 
 type Destination = ReturnType<typeof pino.destination>;
 
-/** One listener however many logs a process has: Node warns of more than ten. */
+/** One listener for all logs of a process: Node warns after ten. */
 const reopeners = new Set<() => void>();
 
 function reopenAll(): void {
@@ -23,10 +23,10 @@ function reopenAll(): void {
 export class LogSink {
   readonly #options: LogSinkOptions;
   #stream: Destination | undefined;
-  /** Code of the fault that was told last; told once until something can be written again. */
+  /** The code of the last reported fault; reported once until a write succeeds. */
   #fault: unknown;
   #dropped = 0;
-  /** Nobody reads at the other end of a pipe. */
+  /** The reader of the pipe has closed it. */
   #isBroken = false;
   readonly #reopen = (): void => this.#stream?.reopen();
 
@@ -34,11 +34,11 @@ export class LogSink {
     this.#options = options;
   }
 
-  /** @param to A path, absolute, or one of the two streams. @throws what the system says of a file. */
+  /** @param to An absolute path, or one of the two streams. @throws the system's error for a file. */
   async open(to: string): Promise<void> {
     const { maxBufferedOctets: maxLength, mode } = this.#options;
     const isFile = to !== 'stdout' && to !== 'stderr';
-    // The library ends the process with an exception of its own where a file it was given could not be opened.
+    // Open the file first: the library throws an uncaught exception if it cannot open one.
     if (isFile) await (await open(to, 'a', mode)).close();
     const dest = isFile ? to : to === 'stdout' ? 1 : 2;
     const stream = pino.destination({ dest, sync: false, append: true, mode, maxLength });
@@ -47,13 +47,13 @@ export class LogSink {
     stream.on('error', (error) => this.#failed(error));
     stream.on('drop', () => this.#drop());
     stream.on('drain', () => this.#recovered());
-    // A file only: for streams the signal keeps the meaning that the terminal is gone.
+    // Files only: for streams, the signal keeps its meaning that the terminal is gone.
     if (!isFile) return;
     if (reopeners.size === 0) process.on('SIGHUP', reopenAll);
     reopeners.add(this.#reopen);
   }
 
-  /** @param line With its end. */
+  /** @param line With its line end. */
   write(line: string): void {
     if (!this.#isBroken) this.#stream?.write(line);
   }

@@ -1,6 +1,6 @@
 /**
- * Checks passwords without letting that be a weapon: few at a time, a bounded number waiting, the same one once, and what
- * was right is remembered for a while. Nothing that is kept could be turned back into a password.
+ * Checks passwords at a bounded cost: few checks at a time, a bounded queue, one check for equal requests, and right
+ * passwords remembered for a while. Nothing in memory can be turned back into a password.
  */
 import { createHmac, randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
@@ -19,14 +19,14 @@ export interface PasswordsOptions {
   readonly maxWaiting: number;
 }
 
-/** Of those that were right: there are no more than identities, and a few under an old password. */
+/** The number of right passwords to remember: at most one per identity, and a few old ones. */
 const MOST_REMEMBERED = 1_000;
 
 export class Passwords {
   readonly #options: PasswordsOptions;
   readonly #known = new Map<string, { readonly owner: Known; readonly hash: PasswordHash }>();
   readonly #decoys: readonly PasswordHash[];
-  /** Of this process, so that what is remembered means nothing elsewhere. */
+  /** A key of this process, so that the remembered values are useless elsewhere. */
   readonly #secret = randomBytes(32);
   readonly #remembered: LRUCache<string, Known> | undefined;
   readonly #underWay = new Map<string, Promise<Known | undefined>>();
@@ -51,7 +51,7 @@ export class Passwords {
   /** Errors: OVERLOADED. */
   async find(name: string, password: string): Promise<Known | undefined> {
     if (this.isEmpty) return undefined;
-    // The name cannot hold a NUL of its own, since the configuration has none with one: no two pairs are one text.
+    // A name in the configuration cannot contain NUL, so no two pairs give the same text.
     const pair = this.#mac(`${name}\0${password}`).toString('base64');
     const remembered = this.#remembered?.get(pair);
     if (remembered !== undefined) return remembered;
@@ -73,16 +73,16 @@ export class Passwords {
       return known.owner;
     } finally {
       const next = this.#waiting.shift();
-      // The place is handed over, so that nobody can slip in between.
+      // Hand the slot over, so that no other check can take it.
       if (next === undefined) this.#checks--;
       else next();
     }
   }
 
-  /** A name that is not known costs what some known one costs, and always the same. */
+  /** An unknown name costs as much as some known name, and always the same one. */
   #decoyFor(name: string): PasswordHash {
     const at = this.#mac(name).readUInt32BE() % this.#decoys.length;
-    // There is one as soon as anybody has a password, and without any nothing is checked.
+    // A decoy exists as soon as a password does, and without passwords nothing is checked.
     return this.#decoys[at]!;
   }
 

@@ -1,6 +1,6 @@
 /**
- * Passwords as scrypt (RFC 7914) leaves them, written in the PHC string format: `$scrypt$ln=15,r=8,p=3$salt$hash`, base64
- * without padding, `ln` the binary logarithm of N.
+ * Hashes passwords with scrypt (RFC 7914), in the PHC string format: `$scrypt$ln=15,r=8,p=3$salt$hash`, base64 without
+ * padding, `ln` the binary logarithm of N.
  */
 import { randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
 
@@ -12,15 +12,15 @@ export interface PasswordHash {
   readonly hash: Buffer;
 }
 
-/** As OWASP counts it, as strong as N = 2^17 with p = 1, in a quarter of the memory: 32 MiB. */
+/** By OWASP's table as strong as N = 2^17 with p = 1, with a quarter of the memory: 32 MiB. */
 const COST = { ln: 15, r: 8, p: 3 };
-/** Less would be no protection, more would let a slip of the pen take the machine's memory. */
+/** Less would not protect; more could, by a typing error, use up the machine's memory. */
 const LEAST_LN = 10;
 const MOST_OCTETS = 2 ** 28;
 const SALT_OCTETS = 16;
 const HASH_OCTETS = 32;
 
-/** What stands in the configuration in place of a password. A tenth of a second, off the event loop. */
+/** The hash that replaces a password in the configuration. Takes a tenth of a second, off the event loop. */
 export async function hashPassword(password: string): Promise<string> {
   const salt = randomBytes(SALT_OCTETS);
   const hash = await derive(password, { ...COST, salt, hash: Buffer.alloc(HASH_OCTETS) });
@@ -49,12 +49,12 @@ export function parsePasswordHash(text: string): PasswordHash | undefined {
   };
 }
 
-/** In a thread of the pool. */
+/** Runs in a thread of the pool. */
 export async function isPassword(password: string, known: PasswordHash): Promise<boolean> {
   return timingSafeEqual(await derive(password, known), known.hash);
 }
 
-/** One that no password has, at the cost of another. */
+/** A hash that no password has, at the same cost. */
 export function decoyOf({ ln, r, p, salt, hash }: PasswordHash): PasswordHash {
   return { ln, r, p, salt: randomBytes(salt.length), hash: randomBytes(hash.length) };
 }
@@ -66,7 +66,7 @@ function derive(password: string, { ln, r, p, salt, hash }: PasswordHash): Promi
   });
 }
 
-/** RFC 7914 §6: V and B, and a little of everything else. */
+/** RFC 7914 §6: V and B, and a little for the rest. */
 function octetsFor(ln: number, r: number, p: number): number {
   return 128 * r * (2 ** ln + p + 2);
 }

@@ -1,6 +1,6 @@
 /**
- * Bearer tokens by their SHA-256. One round of a fast hash is enough for what is long and random, and only for that:
- * nobody tries 2^256 of them. A password goes through `scrypt`.
+ * Bearer tokens by their SHA-256. One round of a fast hash is enough for a long random token, and only for that: nobody
+ * can try 2^256 of them. Passwords use `scrypt`.
  */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 
@@ -23,7 +23,7 @@ export class Tokens {
     return this.#known.length === 0;
   }
 
-  /** Compares with every one, so that the time tells neither which it was nor how much of it was right. */
+  /** Compares with every token, so that the time shows neither which one matched nor how much of it. */
   find(token: string): Known | undefined {
     const digest = digestOf(token);
     let found: Known | undefined;
@@ -32,12 +32,12 @@ export class Tokens {
   }
 }
 
-/** A token that nobody guesses: 256 random bits. */
+/** A token that nobody can guess: 256 random bits. */
 export function newToken(): string {
   return randomBytes(32).toString('base64url');
 }
 
-/** What stands in the configuration in place of a token. */
+/** The hash that replaces a token in the configuration. */
 export function hashToken(token: string): string {
   return `sha256:${digestOf(token).toString('hex')}`;
 }

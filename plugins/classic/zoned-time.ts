@@ -1,4 +1,4 @@
-/** The time of the Date field of RFC 9110 §5.6.7, told in another zone. */
+/** The time of the Date field of RFC 9110 §5.6.7, in another time zone. */
 
 /** Whether this Node.js knows the zone by that IANA name. */
 export function isTimeZone(name: string): boolean {
@@ -10,7 +10,9 @@ export function isTimeZone(name: string): boolean {
   }
 }
 
-/** Writes `Tue, 03 May 2022 12:11:44`. Formatting costs more than all the rest of an answer: once a second will do. */
+/**
+ * Writes `Tue, 03 May 2022 12:11:44`. Formatting costs more than the rest of an answer, so it is done once a second.
+ */
 export function timeWriter(timeZone: string): (date: Date) => string {
   // en-US, because newer versions of en-GB write "Sept"; h23, because h24 would write midnight as 24.
   const makeFormat = () =>
@@ -25,7 +27,7 @@ export function timeWriter(timeZone: string): (date: Date) => string {
       second: '2-digit',
       hourCycle: 'h23',
     });
-  // Made with the first answer: the data of time zones is slow to load, and a start does not need it.
+  // Made with the first answer: the data of time zones loads slowly, and the start does not need it.
   let format: Intl.DateTimeFormat | undefined;
   let second: number | undefined;
   let text = '';

@@ -1,4 +1,4 @@
-/** The work itself; zlib does it in threads of its own, so that the event loop goes on. */
+/** The compression itself. zlib runs in its own threads, so the event loop is free. */
 import { promisify } from 'node:util';
 import zlib from 'node:zlib';
 import { HOLDS_HEAD } from '../../core/plugin-api.js';
@@ -8,9 +8,9 @@ export const CODINGS = ['br', 'gzip', 'deflate'] as const;
 export type Coding = (typeof CODINGS)[number];
 
 export interface Levels {
-  /** Of brotli. */
+  /** For brotli. */
   readonly quality: number;
-  /** Of the others. */
+  /** For the others. */
   readonly level: number;
 }
 
@@ -48,8 +48,8 @@ function encoderFor(coding: Coding, { quality, level }: Levels): zlib.BrotliComp
 }
 
 /**
- * A stream, encoded as it is read. Where its source pauses, what has come so far is sent, so that events arrive when
- * they happen. Nothing is read, and no encoder is made, before somebody reads.
+ * A stream, compressed while it is read. When its source pauses, the data so far is sent, so that events arrive in
+ * time. Before the first read, nothing is read from the source and no encoder exists.
  */
 export class EncodedStream implements AsyncIterable<Uint8Array> {
   readonly #source: Streamed;
@@ -61,7 +61,7 @@ export class EncodedStream implements AsyncIterable<Uint8Array> {
     this.#source = source;
     this.#coding = coding;
     this.#levels = levels;
-    // What may fail at being opened, as a file that is gone by then, still can be answered with a status of its own.
+    // A source that may fail when it is opened, such as a file that is gone, can still be answered with another status.
     if (HOLDS_HEAD in source) Object.defineProperty(this, HOLDS_HEAD, { value: true });
   }
 
@@ -69,15 +69,15 @@ export class EncodedStream implements AsyncIterable<Uint8Array> {
     const encoder = encoderFor(this.#coding, this.#levels);
     this.#encoder = encoder;
     const parts = partsOf(this.#source);
-    // Until somebody reads, nobody else listens.
+    // Until the first read, nobody else listens for errors.
     encoder.on('error', () => {});
-    // Whatever ends the encoder early lets go of the source too.
+    // Whenever the encoder closes early, close the source too.
     encoder.once('close', () => void parts.cancel());
     feed(encoder, parts).catch((error: Error) => encoder.destroy(error));
     return encoder[Symbol.asyncIterator]();
   }
 
-  /** Nobody wants it, or the rest of it. */
+  /** Nobody needs the stream, or the rest of it. */
   destroy(): void {
     if (this.#encoder === undefined) void partsOf(this.#source).cancel();
     else this.#encoder.destroy();

@@ -1,4 +1,4 @@
-/** Content types, some of them with wildcards. */
+/** Content types, some with wildcards. */
 
 /** @param types `type/subtype`, `type/*` or `*` + `/*+suffix`, in lower case. */
 export function typeMatcher(types: readonly string[]): (contentType: string) => boolean {

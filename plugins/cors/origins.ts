@@ -1,6 +1,6 @@
-/** Origins as browsers send them (RFC 6454 §6.2): compared as text, never as parts. */
+/** Origins as browsers send them (RFC 6454 §6.2): compared as whole texts, never in parts. */
 
-/** Whether a browser could send this; a slash too many, and it would never match. */
+/** Whether a browser could send this text; with one slash too many, it would never match. */
 export function isOrigin(text: string): boolean {
   if (text === 'null') return true;
   if (!/^[a-z][a-z0-9+.-]*:\/\/[^/?#@\s]+$/.test(text)) return false;
@@ -14,7 +14,7 @@ export function originMatcher(
   const exact = new Set(origins.filter((origin) => typeof origin === 'string'));
   const patterns = origins
     .filter((origin) => typeof origin === 'object')
-    // All of it: `https://a\.example` must not let `https://a.example.evil.test` in.
+    // Match the whole origin: `https://a\.example` must not allow `https://a.example.evil.test`.
     .map(({ pattern }) => new RegExp(`^(?:${pattern})$`, 'u'));
   return (origin) => exact.has(origin) || patterns.some((pattern) => pattern.test(origin));
 }

@@ -1,7 +1,7 @@
-/** Asks the store for an entry, at most one question at a time however many want to know. */
+/** Reads an entry of the store as a probe, at most one read at a time for any number of callers. */
 import { JackfieldError, type Storage } from '../../core/plugin-api.js';
 
-/** No entry: what is asked is whether there is an answer. */
+/** The entry does not exist: only the fact of an answer counts. */
 const KEY = 'jackfield:health';
 
 export interface StoreProbeOptions {
@@ -12,7 +12,7 @@ export interface StoreProbeOptions {
 export class StoreProbe {
   readonly #storage: Pick<Storage, 'get' | 'fault'>;
   readonly #options: StoreProbeOptions;
-  /** The question under way; one that hangs is not asked again. */
+  /** The read under way; while it hangs, no other is sent. */
   #asked: Promise<string | undefined> | undefined;
   #last: { readonly at: number; readonly failure: string | undefined } | undefined;
 
@@ -21,9 +21,9 @@ export class StoreProbe {
     this.#options = options;
   }
 
-  /** Undefined where the store answers and writes, else the code of its error, or `TIMEOUT`. */
+  /** Undefined if the store answers and accepts writes; otherwise the code of its error, or `TIMEOUT`. */
   async failure(): Promise<string | undefined> {
-    // One that still reads and never writes again looks well to every question.
+    // A store that reads but never writes again would pass every read probe.
     if (this.#storage.fault !== undefined) return this.#storage.fault.code;
     if (this.#last !== undefined && performance.now() - this.#last.at < this.#options.cacheMs)
       return this.#last.failure;
@@ -32,7 +32,7 @@ export class StoreProbe {
     });
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<string>((resolve) => {
-      // After the next poll: what arrived while the process was paused is read before it is called late.
+      // Settle after the next poll: data that arrived while this process was paused is read before it counts as late.
       timer = setTimeout(() => setImmediate(() => resolve('TIMEOUT')), this.#options.storageTimeoutMs);
     });
     const failure = await Promise.race([this.#asked, late]);
@@ -46,7 +46,7 @@ export class StoreProbe {
       await this.#storage.get(KEY);
       return undefined;
     } catch (error) {
-      // Its sentence may hold addresses that are nobody's business.
+      // Only the code: the sentence of the error may contain private addresses.
       return error instanceof JackfieldError ? error.code : 'STORAGE_UNAVAILABLE';
     }
   }

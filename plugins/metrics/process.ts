@@ -1,16 +1,16 @@
 /**
- * Numbers of the process, under the names that dashboards know. The library's own collectors have no end: each server
- * that was closed would leave its observers behind.
+ * Numbers of the process, under the names that dashboards know. The library's own collectors cannot be stopped: each
+ * closed server would leave its observers running.
  */
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
 import { Counter, Gauge, type Registry } from 'prom-client';
 
 const NANOSECONDS = 1e9;
 const MICROSECONDS = 1e6;
-/** Milliseconds; fine enough for delays that matter, and a hundred timers a second cost next to nothing. */
+/** Milliseconds. Fine enough for delays that matter; a hundred timers a second cost almost nothing. */
 const RESOLUTION_MS = 10;
 
-/** @returns what ends the counting. */
+/** @returns a function that stops the counting. */
 export function countProcess(registers: Registry[]): () => void {
   const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   delay.enable();
@@ -21,8 +21,8 @@ export function countProcess(registers: Registry[]): () => void {
     labelNames: ['quantile'],
     registers,
     collect: () => {
-      // What is measured is the time between two ticks of its timer; a loop that is never late has the resolution.
-      // Before the first of them there is no number.
+      // It measures the time between two ticks of its timer, so a loop without delay shows the resolution. Before the
+      // first tick there is no number.
       const seconds = (nanoseconds: number): number =>
         delay.count === 0 ? 0 : Math.max(0, nanoseconds / NANOSECONDS - RESOLUTION_MS / 1_000);
       for (const quantile of [50, 90, 99])
@@ -42,7 +42,7 @@ export function countProcess(registers: Registry[]): () => void {
     },
   });
   const gauge = (name: string, help: string, read: () => number): void => {
-    const made: Gauge = new Gauge({ name, help, registers, collect: () => made.set(read()) });
+    const gauge: Gauge = new Gauge({ name, help, registers, collect: () => gauge.set(read()) });
   };
   gauge('process_resident_memory_bytes', 'Memory of the process.', () => process.memoryUsage.rss());
   gauge('nodejs_heap_size_used_bytes', 'Used part of the heap.', () => process.memoryUsage().heapUsed);

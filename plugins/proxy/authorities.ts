@@ -1,4 +1,4 @@
-/** The authorities that vouch for an upstream, from files. */
+/** The certificate authorities of an upstream, from files. */
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -6,10 +6,10 @@ import path from 'node:path';
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g;
 
 /**
- * @param folder Where relative names start.
- * @returns PEM, as Node takes it.
- * @throws Error where a file is not there, has no certificate, or one that is none: else nobody would be vouched for, and
- * that would be found out by a request only.
+ * @param folder The base of relative names.
+ * @returns PEM, as Node accepts it.
+ * @throws Error if a file is missing, has no certificate, or has an invalid one: otherwise no certificate of the
+ * upstream would be valid, and only the first request would show it.
  */
 export async function readAuthorities(names: readonly string[], folder: string): Promise<string[]> {
   const texts = names.map(async (name) => {

@@ -1,6 +1,6 @@
 /**
- * A deadline for an answer from a socket. It is judged after the next poll: what arrived while the process was paused is
- * read before it is called late.
+ * A deadline for an answer from a socket. It is judged after the next poll: data that arrived while this process was
+ * paused is read before it counts as late.
  */
 export class Deadline {
   readonly #late: () => void;
@@ -14,7 +14,7 @@ export class Deadline {
     }, ms);
   }
 
-  /** The time begins again. */
+  /** Restarts the time. */
   refresh(): void {
     clearImmediate(this.#judging);
     this.#timer.refresh();

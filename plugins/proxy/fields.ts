@@ -1,12 +1,12 @@
 /**
- * Which fields go past a proxy, and which end there.
+ * The fields that a proxy forwards, and those it removes.
  *
- * Law of this file: nothing about one connection, its framing included, is passed on to the other (RFC 9110 §7.6.1).
+ * Rule: nothing about one connection, including its framing, is forwarded to the other (RFC 9110 §7.6.1).
  */
 import type { Request } from '../../core/plugin-api.js';
 import type { Mount } from './mount.js';
 
-/** Of one connection, whether `Connection` names them or not. */
+/** Fields about one connection, whether `Connection` names them or not. */
 const OF_ONE_HOP: readonly string[] = [
   'connection',
   'keep-alive',
@@ -18,7 +18,7 @@ const OF_ONE_HOP: readonly string[] = [
   'upgrade',
 ];
 
-/** What tells of the client is told anew; a client could have invented it. */
+/** Fields about the client are written again; a client could have forged them. */
 const ABOUT_CLIENT = /^(?:forwarded|x-forwarded-.*|x-real-ip)$/;
 
 /**
@@ -38,7 +38,7 @@ export function requestFields(
   for (const name in headers) {
     const value = headers[name];
     if (value === undefined || dropped.has(name) || ABOUT_CLIENT.test(name)) continue;
-    // Whether to send a body is settled between the client and this server.
+    // The client and this server have already settled whether to send a body.
     if (name !== 'host' && name !== 'content-length' && name !== 'expect') fields[name] = value;
   }
   fields.host = host;
@@ -55,14 +55,14 @@ export function requestFields(
   if (forwarded === 'forwarded' || forwarded === 'both')
     fields.forwarded =
       hops === undefined ? forwardedElement(request) : `${hops.elements}, for=${quotedNode(hops.peer)}`;
-  // The framing of the body is not what the client wrote, but what the core has read.
+  // The framing of the body follows what the core has read, not what the client wrote.
   if (headers['transfer-encoding'] !== undefined) fields['transfer-encoding'] = 'chunked';
   else if (headers['content-length'] !== undefined) fields['content-length'] = headers['content-length'];
   if (upgrade !== undefined) Object.assign(fields, { connection: 'upgrade', upgrade });
   return fields;
 }
 
-/** Whom a trusted proxy has named, in both families of fields, and that proxy itself. */
+/** The clients that a trusted proxy named, in both families of fields, and that proxy itself. */
 interface Hops {
   readonly addresses: string;
   readonly elements: string;
@@ -70,8 +70,8 @@ interface Hops {
 }
 
 /**
- * What is to be added to; undefined where a request came from its client itself. A family that the proxy has not written
- * is told what was made of the other, so that both tell the same.
+ * The hops to append to; undefined if the request came from its client directly. A family that the proxy did not write
+ * is derived from the other, so that both say the same.
  */
 function hopsBefore(request: Request): Hops | undefined {
   const { trustedPeer, remoteAddress, headers } = request;
@@ -80,7 +80,7 @@ function hopsBefore(request: Request): Hops | undefined {
   const elements = headers.forwarded ?? '';
   return {
     addresses: addresses === '' ? nameOf(remoteAddress) : addresses,
-    // An open quote would take what is added for a part of itself.
+    // An open quote would swallow the appended element.
     elements: elements !== '' && QUOTES_CLOSED.test(elements) ? elements : forwardedElement(request),
     peer: nameOf(trustedPeer),
   };
@@ -93,7 +93,7 @@ function nameOf(address: string): string {
   return address === '' ? 'unknown' : address;
 }
 
-/** RFC 7239 §4: what is no token stands in quotes, and IPv6 in brackets. */
+/** RFC 7239 §4: a value that is not a token is quoted, and IPv6 is in brackets. */
 function forwardedElement({ remoteAddress, protocol, host }: Request): string {
   const pairs = [`for=${quotedNode(nameOf(remoteAddress))}`, `proto=${protocol}`];
   if (host !== '') pairs.push(`host=${quoted(host)}`);
@@ -109,8 +109,8 @@ function quoted(text: string): string {
 }
 
 /**
- * @param raw Names and values in turn, as they came.
- * @throws TypeError where one is no field.
+ * @param raw Names and values in turn, as received.
+ * @throws TypeError if one is not a valid field.
  */
 export function responseFields(
   raw: readonly string[],
@@ -125,7 +125,7 @@ export function responseFields(
       .map(([, value]) => value)
       .join(','),
   );
-  // These two are about switching protocols here and now (RFC 9110 §15.2.2, §15.5.22).
+  // In these two answers `Upgrade` is about switching protocols now (RFC 9110 §15.2.2, §15.5.22).
   if (status === 101 || status === 426) dropped.delete('upgrade');
   const headers = new Headers();
   for (const [name, value] of pairs)
@@ -134,7 +134,7 @@ export function responseFields(
   return headers;
 }
 
-/** Of an interim response: it has neither a body nor a say about the connection. */
+/** For an interim response: it has no body, and nothing in it is about the connection. */
 export function interimFields(raw: readonly string[]): Headers {
   const headers = new Headers();
   for (const [name, value] of pairsOf(raw))
@@ -142,7 +142,7 @@ export function interimFields(raw: readonly string[]): Headers {
   return headers;
 }
 
-/** What may stand behind a body; the rest is left out, as a proxy may (RFC 9110 §6.5.1). */
+/** Fields that may follow a body; a proxy may drop the others (RFC 9110 §6.5.1). */
 export function trailerFields(raw: readonly string[]): Record<string, string> {
   const trailers: Record<string, string> = Object.create(null);
   for (const [name, value] of pairsOf(raw)) {

@@ -1,7 +1,7 @@
-/** Two connections as one: what comes from either goes to the other, as fast as that takes it. */
+/** Joins two connections: data from either goes to the other, as fast as the other accepts it. */
 import type { Duplex } from 'node:stream';
 
-/** How long one may still take what the other has sent before it closed. */
+/** How long one side may still read the data that the other sent before it closed. */
 const LINGER_MS = 10_000;
 
 export function joinStreams(one: Duplex, other: Duplex): void {
@@ -11,7 +11,7 @@ export function joinStreams(one: Duplex, other: Duplex): void {
 
 function pass(from: Duplex, to: Duplex): void {
   from.pipe(to);
-  // The end of one is the end of both, and nothing else is to be told of it.
+  // The end of one is the end of both; its error adds nothing.
   from.on('error', () => {});
   from.once('close', () => {
     if (to.destroyed) return;
@@ -19,7 +19,7 @@ function pass(from: Duplex, to: Duplex): void {
       to.destroy();
       return;
     }
-    // It has said everything; what it said may still be on its way.
+    // This side has ended; its last data may still be on its way.
     to.unpipe();
     to.resume();
     const lingering = setTimeout(() => to.destroy(), LINGER_MS).unref();

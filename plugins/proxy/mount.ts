@@ -1,4 +1,4 @@
-/** One upstream with its paths, as the options of `proxy` say it. */
+/** The options of one upstream and its paths. */
 import { z } from 'zod';
 import { prefixSchema } from '../shared/mount.js';
 import { TOKEN } from '../shared/rules.js';

@@ -1,4 +1,4 @@
-/** One exchange that is passed on: the request rewritten, the answer given back. */
+/** Forwards one exchange: rewrites the request and returns the answer. */
 import {
   JackfieldError,
   type Request,
@@ -21,7 +21,7 @@ export async function passOn(
   hidden: string,
 ): Promise<ResponseValue> {
   const { method, headers } = request;
-  // The client of Node would write it in capitals, and ask for something else.
+  // Node's client would write it in capitals, which is another method.
   if (method !== method.toUpperCase()) throw new JackfieldError('METHOD_UNSUPPORTED', method);
   if (!staysInPlace(request.path)) throw new JackfieldError('NOT_FOUND');
   const hasBody = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
@@ -44,12 +44,12 @@ export async function passOn(
 }
 
 function inform(request: Request, { statusCode, rawHeaders }: InterimMessage): void {
-  // 100 is this server's own, and 101 is no interim response.
+  // 100 is sent by this server itself, and 101 is not an interim response.
   if (statusCode < 102 || statusCode > 199) return;
   try {
     request.inform({ status: statusCode, headers: interimFields(rawHeaders) });
   } catch {
-    // It may be left out, and it is: what the upstream sent is no valid one.
+    // Interim responses are optional, so an invalid one is dropped.
   }
 }
 
@@ -71,18 +71,18 @@ function given(
     if (status === 204 || status === 205) headers.delete('content-length');
     return { status, headers };
   }
-  // Of parts without a content type the core says that they are octets; of these the upstream has not said that.
+  // For parts without a content type, the core adds one for octets; the upstream did not say that.
   if (!headers.has('content-type')) return new Response(toWeb(answer), { status, headers });
   const body = isEventStream(headers.get('content-type'))
     ? new EventsWhileWanted(answer, clientEnded)
     : answer;
   const parts: ResponseParts = { status, headers, body };
-  // Behind a length there is no place for trailers.
+  // An answer with a length has no place for trailers.
   if (headers.has('content-length')) return parts;
   return { ...parts, trailers: () => trailerFields(answer.rawTrailers) };
 }
 
-/** That of `ReadableStream.from` could not be cancelled while it waits for the upstream. */
+/** A stream of `ReadableStream.from` could not be cancelled while it waits for the upstream. */
 function toWeb(answer: UpstreamResponse): ReadableStream<Uint8Array> {
   const parts = answer[Symbol.asyncIterator]();
   return new ReadableStream({
@@ -117,7 +117,7 @@ function switched(
   const letGo = (): void => {
     socket.destroy();
   };
-  // Until it is taken over, nobody else would.
+  // Until the connection is taken over, nobody else closes it.
   request.signal.addEventListener('abort', letGo, { once: true });
   return {
     status: 101,
@@ -130,7 +130,7 @@ function switched(
   };
 }
 
-/** What is no valid answer is not given back, and its connection not used again. Errors: UPSTREAM_INVALID. */
+/** An invalid answer is not returned, and its connection is not used again. Errors: UPSTREAM_INVALID. */
 function fieldsOf(from: { destroy(): unknown }, read: () => Headers): Headers {
   try {
     return read();

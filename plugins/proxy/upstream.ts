@@ -1,8 +1,8 @@
 /**
- * The other side: requests to one server, over connections that are kept.
+ * Requests to one server, over connections that are kept.
  *
- * It is the client of Node, not `fetch`: that refuses `Connection`, `Upgrade` and several methods, keeps its framing and
- * trailers to itself, and decodes what is compressed.
+ * It uses Node's client, not `fetch`: `fetch` refuses `Connection`, `Upgrade` and several methods, hides framing and
+ * trailers, and decompresses bodies.
  */
 import http from 'node:http';
 import https from 'node:https';
@@ -13,7 +13,7 @@ import type { Mount } from './mount.js';
 
 export type UpstreamResponse = http.IncomingMessage;
 
-/** What Node tells of an interim response. */
+/** Node's view of an interim response. */
 export interface InterimMessage {
   readonly statusCode: number;
   readonly rawHeaders: readonly string[];
@@ -22,39 +22,39 @@ export interface InterimMessage {
 export interface Outgoing {
   readonly method: string;
   readonly path: string;
-  /** By lower-case name, framing included. */
+  /** By lower-case name, including framing. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: AsyncIterable<Uint8Array> | undefined;
-  /** Asked when the body has ended. */
+  /** Called when the body has ended. */
   readonly trailers: () => Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
   readonly informed: (interim: InterimMessage) => void;
 }
 
-/** The upstream left HTTP. */
+/** The upstream has switched to another protocol. */
 export interface Switched {
   readonly head: http.IncomingMessage;
   readonly socket: Duplex;
-  /** What came behind the head. */
+  /** Octets after the head. */
   readonly early: Buffer;
 }
 
 type Answer = http.IncomingMessage | Switched;
 
-/** Made again where a connection turns out to be closed: nothing can have happened twice (RFC 9110 §9.2.1). */
+/** Repeated if a kept connection turns out to be closed: repeating them is harmless (RFC 9110 §9.2.1). */
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 export class Upstream {
   /** As in a Host field. */
   readonly host: string;
-  /** In front of every path; `''`, or without a slash at its end. */
+  /** Precedes every path; `''`, or a path without a slash at its end. */
   readonly basePath: string;
   readonly #url: URL;
   readonly #agent: http.Agent;
   readonly #mount: Mount;
   readonly #tls: https.RequestOptions;
 
-  /** @param ca Authorities in PEM in place of those that Node knows. */
+  /** @param ca Authorities in PEM that replace those of Node. */
   constructor(mount: Mount, ca?: readonly string[]) {
     this.#url = new URL(mount.target);
     this.#mount = mount;
@@ -63,7 +63,7 @@ export class Upstream {
     const name = this.#hostname;
     this.#tls = {
       ...(ca === undefined ? {} : { ca: [...ca] }),
-      // Node would take the name from the Host field, which with `host: client` is whatever that client wrote.
+      // Without it, Node would use the Host field, which with `host: client` is chosen by the client.
       servername: isAddress(name) ? '' : name,
     };
     const { Agent } = this.#isSecure ? https : http;
@@ -83,7 +83,7 @@ export class Upstream {
   }
 
   /**
-   * A redirect within the upstream as the client has to follow it; any other stays as it is.
+   * Rewrites a redirect within the upstream so that the client can follow it; any other stays unchanged.
    * @param hidden The part of the path that the upstream does not see; `''` for none.
    */
   located(location: string, hidden: string): string {
@@ -96,13 +96,13 @@ export class Upstream {
     return hidden + own;
   }
 
-  /** Errors: UPSTREAM_UNREACHABLE, UPSTREAM_INVALID, UPSTREAM_TIMEOUT; those of the body of the request. */
+  /** Errors: UPSTREAM_UNREACHABLE, UPSTREAM_INVALID, UPSTREAM_TIMEOUT; those of the request's body. */
   async send(outgoing: Outgoing): Promise<Answer> {
     const mayRepeat = outgoing.body === undefined && SAFE.has(outgoing.method);
     try {
       return await this.#attempt(outgoing, this.#agent);
     } catch (error) {
-      // Kept connections close when they like; a new one cannot have been closed for that reason.
+      // A kept connection may close at any time; a new one cannot fail for that reason.
       if (!(error instanceof StaleConnection)) throw error;
       if (!mayRepeat || outgoing.signal.aborted)
         throw new JackfieldError('UPSTREAM_INVALID', '', { cause: error.cause });
@@ -148,12 +148,12 @@ export class Upstream {
         isConnected = true;
         deadline.clear();
         deadline = new Deadline(responseTimeoutMs, late);
-        // Not before: to begin to read tells the client that its body is wanted (RFC 9110 §10.1.1).
+        // Not earlier: reading the body tells the client that it is wanted (RFC 9110 §10.1.1).
         const sent = body === undefined ? request.end() : pump(outgoing, request, progressed);
         if (sent instanceof Promise)
           sent.catch((error: unknown) => {
             fail(error);
-            // Its rest will not come, so that the upstream must not take what it has for the whole.
+            // The rest of the body will not come, and the upstream must not treat the part as complete.
             request.destroy();
           });
       };
@@ -168,10 +168,11 @@ export class Upstream {
       request.once('response', (received) => {
         response = received;
         const { socket } = received;
-        // The idle timeout applies from here; the connect and response deadlines did before.
+        // The idle timeout applies from here; connect and response deadlines before.
         request.setTimeout(idleTimeoutMs, () => {
           const { bytesRead } = socket;
-          // After the next poll: what arrived while the process was paused is read before it is called late.
+          // Judge after the next poll: data that arrived while this process was paused is read before it counts as
+          // late.
           setImmediate(() => {
             if (socket.bytesRead === bytesRead) request.destroy(new JackfieldError('UPSTREAM_TIMEOUT'));
           });
@@ -204,15 +205,15 @@ export class Upstream {
       agent,
       setHost: false,
     });
-    // Node adds `Content-Length: 0` to a request without a body, unless the method is one like GET. For a PUT the upstream
-    // would then store an empty value where the client has sent none. A POST keeps the field: servers ask for it, and it
-    // replaces nothing. A `Content-Length: 0` of the client is among the headers.
+    // Node adds `Content-Length: 0` to a request without a body, unless the method is one like GET. For a PUT, the
+    // upstream would then store an empty value that the client did not send. A POST keeps the field: servers require
+    // it, and it replaces nothing. A `Content-Length: 0` from the client is among the headers.
     if (body === undefined && method !== 'POST') request.useChunkedEncodingByDefault = false;
     return request;
   }
 }
 
-/** Of a URL, which writes IPv4 in one form only and takes no name that ends in a number. */
+/** The hostname of a URL, which normalises IPv4 and allows no name that ends in a number. */
 function isAddress(hostname: string): boolean {
   return hostname.includes(':') || /^[0-9.]+$/.test(hostname);
 }
@@ -222,16 +223,16 @@ const CLOSED: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTE
 /** A kept connection was closed before an answer began. */
 class StaleConnection extends Error {}
 
-/** @param progressed Called for every part, since a long request is no late answer. */
+/** @param progressed Called for every part: a long request is not a late answer. */
 async function pump(
   { body, trailers }: Outgoing,
   request: http.ClientRequest,
   progressed: () => void,
 ): Promise<void> {
-  // A body may be long in coming, and the upstream may have an answer to the head alone.
+  // The body may take long, and the upstream may answer the head alone.
   request.flushHeaders();
   for await (const part of body ?? []) {
-    // The upstream has answered without waiting for the rest, and closed.
+    // The upstream answered without waiting for the rest, and closed the connection.
     if (request.destroyed) return;
     progressed();
     if (!request.write(part)) await drained(request);

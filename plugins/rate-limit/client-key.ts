@@ -1,18 +1,18 @@
-/** What a client is recognised by. */
+/** The key that identifies a client. */
 import { createHash } from 'node:crypto';
 import type { Request } from '../../core/plugin-api.js';
 
-/** @param header In lower case; undefined: by address. A request without it counts by its address. */
+/** @param header In lower case; undefined: use the address. A request without the header uses its address too. */
 export function clientKey({ headers, remoteAddress }: Request, header?: string): string {
   const value = header === undefined ? undefined : headers[header];
-  // Hashed: of one length, and nobody who reads the store learns a key.
+  // Hashed: always the same length, and a reader of the store learns no key.
   if (value !== undefined) return `#${createHash('sha256').update(value).digest('base64url')}`;
   return addressKey(remoteAddress);
 }
 
 /**
- * An IPv4 address, or the /64 that an IPv6 address is in: a subscriber has at least that, and 2^64 addresses would be as
- * many clients.
+ * An IPv4 address, or the /64 of an IPv6 address: a subscriber has at least that, and could otherwise count as 2^64
+ * clients.
  */
 export function addressKey(address: string): string {
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
@@ -22,7 +22,7 @@ export function addressKey(address: string): string {
   const [head = '', tail] = address.replace(/%.*$/, '').toLowerCase().split('::');
   const left = head === '' ? [] : head.split(':');
   const right = tail === undefined || tail === '' ? [] : tail.split(':');
-  // Each group of a "::" is zero; a last part in dots stands for two.
+  // Each group of a "::" is zero; a last part with dots stands for two.
   const groups = right.length + left.length + (address.includes('.') ? 1 : 0);
   const zeros = tail === undefined ? [] : Array.from({ length: Math.max(0, 8 - groups) }, () => '0');
   const first = [...left, ...zeros, ...right].slice(0, 4);

@@ -1,4 +1,4 @@
-/** Which rule counts a request. */
+/** Finds the rule that counts a request. */
 import type { Request } from '../../core/plugin-api.js';
 import { looseReading, type Rule, ruleFinder } from '../shared/rules.js';
 
@@ -7,8 +7,8 @@ interface LimitRule extends Rule {
 }
 
 /**
- * The first that fits. Where a server behind this one could read the path as another, and the rule of that reading stands
- * earlier in the list, it is that one: no spelling leads out of a limit, and none into having no limit.
+ * The first rule that fits. If a server behind this one could read the path differently, and the rule of that reading
+ * is earlier in the list, that rule counts: no spelling escapes a limit or moves to a path without one.
  */
 export function countingRule<R extends LimitRule>(
   rules: readonly R[],

@@ -1,6 +1,8 @@
-/** Buckets of this process, the least recently used forgotten where there are too many: a forgotten one is full. */
+/**
+ * Buckets in this process. If there are too many, the least recently used is dropped; a dropped bucket counts as full.
+ */
 import { LRUCache } from 'lru-cache';
-import { type Bucket, draw, type Limit, type Standing, standing } from './bucket.js';
+import { type Bucket, draw, type Limit, type Verdict, verdictOf } from './bucket.js';
 
 export class MemoryBuckets {
   readonly #buckets: LRUCache<string, Bucket>;
@@ -9,9 +11,9 @@ export class MemoryBuckets {
     this.#buckets = new LRUCache({ max });
   }
 
-  take(key: string, limit: Limit): Standing {
+  take(key: string, limit: Limit): Verdict {
     const { bucket, taken } = draw(this.#buckets.get(key), limit, performance.now(), 1);
     this.#buckets.set(key, bucket);
-    return standing(bucket, limit, taken === 1);
+    return verdictOf(bucket, limit, taken === 1);
   }
 }

@@ -1,14 +1,14 @@
 /**
  * Buckets in the store, for servers that share one. A bucket is an entry that expires when it is full.
  *
- * What a client sends cannot be turned into as much work for the store: of one bucket there is one commit under way in
- * this process, which takes for all requests that came meanwhile; who is known to have an empty bucket is not asked about;
- * and a store that failed is left alone for a while.
+ * A client cannot cause one store access per request. This process has at most one commit under way per bucket, which
+ * takes tokens for all requests in between; it does not ask about buckets that it knows to be empty; and after a
+ * failure it leaves the store alone for a while.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
 import type { Storage } from '../../core/plugin-api.js';
-import { type Bucket, draw, type Limit, msUntilFull, type Standing, standing } from './bucket.js';
+import { type Bucket, draw, type Limit, msUntilFull, type Verdict, verdictOf } from './bucket.js';
 
 export interface SharedBucketsOptions {
   readonly maxBuckets: number;
@@ -16,21 +16,20 @@ export interface SharedBucketsOptions {
   readonly keyPrefix: string;
 }
 
-/** Conflicts come from other servers that draw from the same bucket; each time one of them has got on. */
+/** Conflicts come from other servers that use the same bucket; with each conflict one of them succeeded. */
 const ATTEMPTS = 10;
-/** How long a store that failed is left alone. */
+/** How long to leave the store alone after a failure. */
 const REST_MS = 1_000;
 
 /**
- * So many servers draw from one bucket that this one does not get to it: the store is well, and it is one client that sends
- * more than it should.
+ * So many servers use one bucket that this one gets no turn: the store works, and one client sends more than it should.
  */
-const CROWDED: Standing = { isAllowed: false, remaining: 0, fullInSeconds: 1, retryInSeconds: 1 };
+const CROWDED: Verdict = { isAllowed: false, remaining: 0, fullInSeconds: 1, retryInSeconds: 1 };
 
 type Drawn = ReturnType<typeof draw>;
 
 interface Waiting {
-  resolve(standing: Standing): void;
+  resolve(verdict: Verdict): void;
   reject(error: unknown): void;
 }
 
@@ -38,7 +37,7 @@ export class SharedBuckets {
   readonly #storage: Pick<Storage, 'get' | 'commit'>;
   readonly #options: SharedBucketsOptions;
   readonly #waiting = new Map<string, Waiting[]>();
-  /** Empty buckets, as they were when they were found so; their time is that of `performance.now`, of this process alone. */
+  /** Empty buckets, as last read; their time is that of `performance.now`, of this process alone. */
   readonly #empty: LRUCache<string, Bucket>;
   #failure: { readonly until: number; readonly error: unknown } | undefined;
 
@@ -48,14 +47,14 @@ export class SharedBuckets {
     this.#empty = new LRUCache({ max: options.maxBuckets });
   }
 
-  /** Rejects where the store does not answer, with its error. */
-  take(key: string, limit: Limit): Promise<Standing> {
+  /** Rejects with the store's error if the store does not answer. */
+  take(key: string, limit: Limit): Promise<Verdict> {
     if (this.#failure !== undefined && performance.now() < this.#failure.until)
       return Promise.reject(this.#failure.error);
     const empty = this.#empty.get(key);
     if (empty !== undefined) {
       const { bucket, taken } = draw(empty, limit, performance.now(), 1);
-      if (taken === 0) return Promise.resolve(standing(bucket, limit, false));
+      if (taken === 0) return Promise.resolve(verdictOf(bucket, limit, false));
       this.#empty.delete(key);
     }
     return new Promise((resolve, reject) => {
@@ -83,9 +82,9 @@ export class SharedBuckets {
         const { bucket, taken } = drawn;
         if (taken < batch.length) this.#empty.set(key, { ...bucket, at: performance.now() });
         batch.forEach(({ resolve }, at) => {
-          // Each is told what was left behind its own token.
+          // Each request gets the count after its own token.
           const left = { ...bucket, tokens: bucket.tokens + Math.max(0, taken - at - 1) };
-          resolve(standing(left, limit, at < taken));
+          resolve(verdictOf(left, limit, at < taken));
         });
       } catch (error) {
         this.#failure = { until: performance.now() + REST_MS, error };
@@ -95,13 +94,13 @@ export class SharedBuckets {
     this.#waiting.delete(key);
   }
 
-  /** Undefined where others were faster every time. */
+  /** Undefined if others were faster every time. */
   async #draw(name: string, limit: Limit, wanted: number): Promise<Drawn | undefined> {
     const key = this.#options.keyPrefix + name;
     for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
       const entry = await this.#storage.get(key);
-      // The clock of the machine, since several of them share the bucket. Where it is set back the bucket waits for at most a
-      // window: by then its entry has expired, or its time is too far ahead to be believed.
+      // The clock of the machine, since several machines share the bucket. If it is set back, the bucket waits for at
+      // most a window: by then its entry has expired, or its time is too far ahead to be valid.
       const drawn = draw(entry && parse(entry.value, limit), limit, Date.now(), wanted);
       if (drawn.taken === 0) return drawn;
       const { ok } = await this.#storage.commit({
@@ -115,7 +114,7 @@ export class SharedBuckets {
         ],
       });
       if (ok) return drawn;
-      // So that servers that met once do not go on meeting.
+      // A random pause, so that servers that collided once do not collide again.
       await sleep(Math.random() * attempt * 2);
     }
     return undefined;
@@ -126,7 +125,7 @@ export class SharedBuckets {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
       const error = new Error(`The store did not answer within ${storeTimeoutMs} ms.`);
-      // After the next poll: what arrived while the process was paused is read before it is called late.
+      // Settle after the next poll: data that arrived while this process was paused is read before it counts as late.
       timer = setTimeout(() => setImmediate(() => reject(error)), storeTimeoutMs);
     });
     try {
@@ -137,7 +136,7 @@ export class SharedBuckets {
   }
 }
 
-/** Whoever may write to the store can have written anything: what is no bucket of ours is a full one. */
+/** Any writer of the store can write anything: an invalid bucket counts as full. */
 function parse(value: string, { limit }: Limit): Bucket | undefined {
   try {
     const { tokens, at }: { tokens?: unknown; at?: unknown } = JSON.parse(value) ?? {};

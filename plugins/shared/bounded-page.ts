@@ -1,6 +1,6 @@
 /**
- * Pages with a bound in characters too: values may have a mebioctet each, and a thousand of them are longer than any
- * string can be. A page that would be larger ends earlier, as one may: `limit` is how many entries at the most.
+ * Pages with a bound in characters too: values may have a mebibyte each, and a thousand of them are longer than any
+ * string can be. A page that would be larger ends earlier, which is allowed: `limit` is a maximum.
  */
 import {
   type Entry,
@@ -11,14 +11,16 @@ import {
   type Storage,
 } from '../../core/plugin-api.js';
 
-/** Of keys and values together; as JSON up to six times as much, for a page of nothing but control characters. */
+/**
+ * Characters of keys and values together. JSON can take up to six times as much, for a page of control characters only.
+ */
 const MOST_CHARACTERS = 4_194_304;
-/** Asked for before anything is known of their size: 16 MiB at worst, if values have a mebibyte each. */
+/** The first read, before any size is known: at worst 16 MiB, if values have a mebibyte each. */
 const ENTRIES_AT_FIRST = 16;
 
 /**
- * At least one entry, however large, if there is any. At once, without a promise, if the store answers at once.
- * @param before Entries of the page before: how large they are says how many to ask for.
+ * Holds at least one entry, however large, if there is any. Returns directly, without a promise, if the store does.
+ * @param before Entries of the previous page: their size decides how many to read.
  * Errors: those of the store.
  */
 export function boundedPage(
@@ -28,12 +30,12 @@ export function boundedPage(
 ): MaybePromise<Listing> {
   const limit = fitting(MOST_CHARACTERS, before.length, before.length === 0 ? 0 : charactersIn(before));
   const first = listed(storage, { ...page, limit: Math.min(page.limit, limit) });
-  // Most listings end here, and cost nothing more.
+  // Most listings end here, at no further cost.
   if ('entries' in first && first.next === undefined && isBounded(first.entries)) return first;
   return grown(storage, page, first);
 }
 
-/** Asks for as many more as fit, if they are as large as those before. */
+/** Reads as many more entries as fit, judging by the size of the earlier ones. */
 function grown(storage: Storage, page: Page, first: MaybePromise<Listing>): MaybePromise<Listing> {
   const entries: Entry[] = [];
   let used = 0;
@@ -58,7 +60,7 @@ function grown(storage: Storage, page: Page, first: MaybePromise<Listing>): Mayb
       if (!('entries' in one)) return one.then((settled) => goOn(settled));
       const whole = take(one);
       if (whole !== undefined) return whole;
-      // `take` asks for more only where the store has named the place.
+      // `take` asks for more only if the store has returned `next`.
       one = more(one.next ?? 0);
     }
   };
@@ -70,7 +72,7 @@ function fitting(characters: number, count: number, used: number): number {
   return used === 0 ? ENTRIES_AT_FIRST : Math.max(1, Math.floor((characters * count) / used));
 }
 
-/** `storage.list` with the prefix of a client, whose mistake it is if that is too long. */
+/** `storage.list` with a client's prefix: it is the client's mistake if that is too long. */
 function listed(storage: Storage, page: Page): MaybePromise<Listing> {
   try {
     return storage.list(page);

@@ -1,24 +1,24 @@
 /**
- * Server-Sent Events of somebody else, which end with their client. They have no end of their own, and between two events
- * nothing is written that would find out that nobody is there.
+ * Server-Sent Events from another source, ended when their client goes. They have no end themselves, and between two
+ * events nothing is written that would show that the client is gone.
  */
 import { type Parts, partsOf, type Streamed } from './stream-parts.js';
 
 const DONE = { done: true, value: undefined } as const;
 
-/** @param contentType As in the field. */
+/** @param contentType The field value. */
 export function isEventStream(contentType: string | null | undefined): boolean {
   return /^text\/event-stream[ \t]*(?:;|$)/i.test(contentType ?? '');
 }
 
-/** Comes to an end where the stream does, or the client has ended its direction; then the stream is told. */
+/** Ends when the stream ends or the client has closed its direction; then it cancels the stream. */
 export class EventsWhileWanted implements AsyncIterableIterator<string | Uint8Array> {
   readonly #parts: Parts;
   readonly #over: Promise<typeof DONE>;
   #end: () => void = () => {};
   #isOver = false;
 
-  /** @param clientEnded That of the request. */
+  /** @param clientEnded The request's `clientEnded`. */
   constructor(events: Streamed, clientEnded: AbortSignal) {
     this.#parts = partsOf(events);
     this.#over = new Promise((resolve) => {
@@ -36,7 +36,7 @@ export class EventsWhileWanted implements AsyncIterableIterator<string | Uint8Ar
     if (this.#isOver) return DONE;
     try {
       const { done, value } = await Promise.race([this.#parts.next(), this.#over]);
-      // What a stream may give is checked where it is sent.
+      // The sender checks the type of each part.
       return this.#isOver || done === true ? DONE : { done: false, value: value as string | Uint8Array };
     } catch (error) {
       if (this.#isOver) return DONE;

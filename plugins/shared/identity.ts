@@ -1,16 +1,16 @@
-/** Who sent a request: `auth` finds it out, handlers and `access-log` read it. */
+/** The identity of a client: `auth` sets it, handlers and `access-log` read it. */
 import { type Request, requestState } from '../../core/plugin-api.js';
 
 export interface Identity {
   readonly name: string;
   readonly roles: readonly string[];
-  /** What it was proved with. */
+  /** The scheme of the credentials. */
   readonly scheme: 'basic' | 'bearer';
 }
 
 const identities = requestState<Identity>('jackfield:identity');
 
-/** Whose credentials `auth` has found valid; undefined where it asked for none. */
+/** The identity whose credentials `auth` accepted; undefined if it required none. */
 export function identity(request: Request<unknown>): Identity | undefined {
   return identities.get(request);
 }

@@ -1,11 +1,11 @@
-/** Modules that options name: a file beside the configuration. */
+/** Imports modules that options name: files beside the configuration. */
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 /**
- * @param folder Where relative names start.
+ * @param folder The base of relative names.
  * @returns its default export.
- * @throws Error where it cannot be imported: set-up fails with that sentence.
+ * @throws Error if it cannot be imported: set-up fails with that sentence.
  */
 export async function defaultExport(name: string, folder: string): Promise<unknown> {
   const file = path.resolve(folder, name);

@@ -1,4 +1,4 @@
-/** Prefixes of paths that a plugin takes everything below of. */
+/** Prefixes of paths below which a plugin handles everything. */
 import { z } from 'zod';
 
 /** `/`, or segments without a slash at the end: `/files`, `/api/v1`. No escapes, so it has one spelling. */
@@ -6,11 +6,11 @@ export const prefixSchema = z.string().regex(/^(?:\/|(?:\/[A-Za-z0-9_~-][A-Za-z0
   error: 'expected "/" or a path without a slash at its end, of letters, digits and "._~-" ("/files")',
 });
 
-/** Where a mount is: the prefix of the plugin's entry in the configuration, then the prefix of the mount. */
+/** The place of a mount: the prefix of the plugin's entry in the configuration, then the prefix of the mount. */
 export interface MountPlace {
-  /** What `handle` takes for everything below the mount, and for the mount itself. */
+  /** The patterns for `handle` that match the mount itself and everything below it. */
   readonly patterns: readonly string[];
-  /** In front of every path of the mount; `''`, or segments without a slash at the end. */
+  /** Precedes every path of the mount; `''`, or segments without a slash at the end. */
   readonly base: string;
 }
 
@@ -20,11 +20,11 @@ export interface MountPlace {
  */
 export function mountPlace(entryPrefix: string, prefix: string): MountPlace {
   if (prefix !== '/') return { patterns: [prefix, `${prefix}/*`], base: entryPrefix + prefix };
-  // Without a prefix `/` itself is matched by `/*`; with one, the path `/api` has no slash at its end.
+  // Without a prefix, `/*` matches `/` itself; with one, the path `/api` has no slash at its end.
   return { patterns: entryPrefix === '' ? ['/*'] : ['/', '/*'], base: entryPrefix };
 }
 
-/** The part of a path after a base: `''`, or something that begins with a slash. */
+/** The part of a path after a base: `''`, or a text that begins with a slash. */
 export function behind(base: string, path: string): string {
   return path.slice(base.length);
 }
@@ -36,15 +36,15 @@ export function queryOf(target: string): string {
 }
 
 /**
- * Whether whoever resolves dot segments, takes `\` for a slash or `%2F` for one, would still find the path where it
- * stands. Hooks have judged the path as it is, so no other program may be given one that it reads as another.
+ * Whether a program that resolves dot segments, or reads `\` or `%2F` as a slash, would still see the same path. Hooks
+ * have judged the path as it is, so no other program may get a path that it reads differently.
  */
 export function staysInPlace(path: string): boolean {
   return !path.split(/[/\\]|%2F|%5C/i).some(isDots) && !path.includes('\\');
 }
 
 function isDots(segment: string): boolean {
-  // Behind `;` some servers see parameters of the segment.
+  // After `;` some servers see parameters of the segment.
   const name = segment.split(/;|%3B/i, 1)[0];
   return name === '.' || name === '..';
 }

@@ -1,21 +1,21 @@
-/** Which part of the listing a request asks for: `?prefix=&after=&limit=`. */
+/** The part of the listing that a request asks for: `?prefix=&after=&limit=`. */
 
 export interface PageQuery {
   /** Only keys that begin with these characters; `''` is every key. */
   readonly prefix: string;
   /** Only entries that were created after the one with this number. */
   readonly after?: number;
-  /** How many entries at the most, 1 to 1,000; absent is all of them. */
+  /** The maximum number of entries, 1 to 1,000; without it, all of them. */
   readonly limit?: number;
 }
 
 export const WHOLE_LISTING: PageQuery = { prefix: '' };
 
-/** A page is held in memory whole; who wants more takes the next page, or the stream that has no limit. */
+/** A whole page is held in memory. To read more, take the next page, or the stream, which has no limit. */
 const MAX_LIMIT = 1000;
 const NAMES: readonly string[] = ['prefix', 'after', 'limit'];
 
-/** A parameter that is misread could silently give the wrong entries: whatever is not understood is refused. */
+/** Refuse anything unknown: a misread parameter could silently return the wrong entries. */
 export function readPageQuery({ query, target }: Asked): PageQuery | { readonly refusal: string } {
   const refusal = strangeParameter(query, NAMES) ?? misreadText({ query, target });
   if (refusal !== undefined) return { refusal };
@@ -30,13 +30,13 @@ export function readPageQuery({ query, target }: Asked): PageQuery | { readonly 
   return { prefix, ...(after === undefined ? {} : { after }), ...(limit === undefined ? {} : { limit }) };
 }
 
-/** What a query is read from. */
+/** The parts of a request that a query is read from. */
 interface Asked {
   readonly query: URLSearchParams;
   readonly target: string;
 }
 
-/** `URLSearchParams` reads octets that are no UTF-8 as U+FFFD, which is a character that keys may have too. */
+/** `URLSearchParams` reads octets that are not UTF-8 as U+FFFD, a character that keys may contain too. */
 export function misreadText({ query, target }: Asked): string | undefined {
   if (![...query.values()].some((value) => value.includes('\ufffd'))) return undefined;
   try {
@@ -47,13 +47,13 @@ export function misreadText({ query, target }: Asked): string | undefined {
   }
 }
 
-/** The target of the page that follows, under the same path. */
+/** The target of the next page, under the same path. */
 export function targetOfNext(path: string, { prefix, limit }: PageQuery, next: number): string {
   const first = prefix === '' ? '' : `prefix=${encodeURIComponent(prefix)}&`;
   return `${path}?${first}after=${next}&limit=${limit}`;
 }
 
-/** What is wrong with the names of a query, as a sentence; undefined where each is known and stands there once. */
+/** The fault in the names of a query, as a sentence; undefined if each is known and occurs once. */
 export function strangeParameter(query: URLSearchParams, known: readonly string[]): string | undefined {
   for (const name of query.keys()) {
     if (!known.includes(name)) {
@@ -69,7 +69,7 @@ function inWords(names: readonly string[]): string {
   return names.length < 2 ? names.join() : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
 }
 
-/** NaN for what is none, and for numbers too large to be told from their neighbours; undefined for nothing. */
+/** NaN if it is not a whole number, or too large to be exact; undefined for no text. */
 export function wholeNumber(text: string | null | undefined): number | undefined {
   if (text === null || text === undefined) return undefined;
   const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;

@@ -1,7 +1,7 @@
 /**
- * The pairs that the body of a request holds, in each of the forms that `create` and `update` take.
+ * The pairs in the body of a request, in each form that `create` and `update` accept.
  *
- * The text itself is read, never an object made of it: order, repeated keys and the digits of numbers stay as the
+ * The text itself is parsed, without an object in between: order, repeated keys and the digits of numbers stay as the
  * client wrote them.
  */
 import {
@@ -31,8 +31,8 @@ const refuse = (status: number, body: string): { readonly refusal: ResponseParts
 });
 
 /**
- * Reads the body and holds it against the first three checks of the classic protocol, each over all pairs before the
- * next. Throws what `request.text()` throws, BODY_NOT_JSON and CONTENT_CODING_UNSUPPORTED.
+ * Reads the body and makes the first three checks of the classic protocol, each over all pairs before the next. Errors:
+ * those of `request.text()`, BODY_NOT_JSON and CONTENT_CODING_UNSUPPORTED.
  */
 export async function readPairs(request: Pick<Request, 'headers' | 'text'>): Promise<PairsBody> {
   const mediaType = mediaTypeOf(request.headers['content-type'] ?? '');
@@ -54,7 +54,7 @@ export async function readPairs(request: Pick<Request, 'headers' | 'text'>): Pro
   return { text, pairs };
 }
 
-/** `storage.commit` with the pairs of a client, whose mistake it is if a key or a value is too long. */
+/** `storage.commit` with a client's pairs: it is the client's mistake if a key or a value is too long. */
 export async function storeOfClient(storage: Storage, change: Change): Promise<CommitResult> {
   try {
     return await storage.commit(change);
@@ -72,15 +72,15 @@ function isSome(pairs: readonly Pair[]): pairs is readonly [Pair, ...Pair[]] {
   return pairs.length > 0;
 }
 
-/** `undefined` where some pair is none. */
+/** `undefined` if one pair is invalid. */
 function pairsOf(text: string, mediaType: string): MaybePromise<readonly Pair[] | undefined> {
   if (mediaType === 'application/json' || mediaType.endsWith('+json')) return jsonPairs(text);
-  // curl -d gives every body this type, classic ones too, so the body has to look like a form as well.
+  // curl -d gives every body this type, classic ones too, so the body must also look like a form.
   if (mediaType === 'application/x-www-form-urlencoded' && looksLikeForm(text)) return formPairs(text);
   return classicPairs(text);
 }
 
-/** `key: value&key2: value2`, white space around keys and values trimmed; a value may hold `:`. */
+/** `key: value&key2: value2`, white space around keys and values trimmed; a value may contain `:`. */
 function classicPairs(text: string): readonly Pair[] | undefined {
   return eachPair(text, ':', (part) => part.trim());
 }
@@ -90,7 +90,7 @@ function looksLikeForm(text: string): boolean {
   return text.split('&').every((part) => /^[^:=]*=/.test(part));
 }
 
-/** As the URL standard writes forms, except that octets which are no UTF-8 are refused, not replaced. */
+/** As the URL standard writes forms, except that octets that are not UTF-8 are refused, not replaced. */
 function formPairs(text: string): readonly Pair[] | undefined {
   try {
     return eachPair(text, '=', (part) => decodeURIComponent(part.replaceAll('+', ' ')));
@@ -118,9 +118,9 @@ async function jsonPairs(text: string): Promise<readonly Pair[] | undefined> {
   } catch (cause) {
     throw new JackfieldError('BODY_NOT_JSON', cause instanceof Error ? cause.message : '', { cause });
   }
-  // Imported with the first such body: a start does not need it.
+  // Imported with the first such body: the start does not need it.
   const { createScanner } = await import('jsonc-parser');
-  // A scanner, since a tree is built by recursion, and a body of brackets would exhaust the stack.
+  // A scanner: a tree is built by recursion, and a body of brackets would exhaust the stack.
   const scanner = createScanner(text, true);
   const next = () => {
     scanner.scan();

@@ -1,7 +1,7 @@
-/** The answer of an error of the table, with the fields that go with it. */
+/** The answer for an error of the table, with its fields. */
 import { HttpError, JackfieldError } from '../../core/plugin-api.js';
 
-/** @param detail What is particular to this request; see `JackfieldError`. */
+/** @param detail The part about this request; see `JackfieldError`. */
 export function refusal(
   code: JackfieldError['code'],
   headers: Readonly<Record<string, string | readonly string[]>>,

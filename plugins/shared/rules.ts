@@ -1,11 +1,11 @@
-/** Rules that are for some methods and paths, as options of plugins have them. The first that fits holds. */
+/** Rules for some methods and paths, in the options of plugins. The first one that fits applies. */
 import { z } from 'zod';
 import { pathMatcher, type Request } from '../../core/plugin-api.js';
 
 /** A token, RFC 9110 §5.6.2. */
 export const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 
-/** A path pattern, as `handle` takes it. */
+/** A path pattern, as for `handle`. */
 export const patternSchema = z.string().check((context) => {
   try {
     pathMatcher(context.value);
@@ -17,17 +17,27 @@ export const patternSchema = z.string().check((context) => {
 
 export const methodSchema = z.string().regex(TOKEN, { error: 'expected a method, in its case' });
 
-/** What every rule has. */
+/** The options that every rule has. */
+export const ruleFields = {
+  methods: z
+    .array(methodSchema)
+    .min(1)
+    .optional()
+    .describe('The methods of the rule; GET includes HEAD. Default: all.'),
+  path: patternSchema.default('*').describe('A path pattern as for `handle`; `*` matches all paths.'),
+};
+
+/** The members of every rule. */
 export interface Rule {
   readonly methods?: readonly string[] | undefined;
   readonly path: string;
 }
 
 /**
- * A matcher for a path of the options of a plugin. It starts after the prefix of the plugin's entry, as patterns of
- * `handle` do.
+ * A matcher for a path in the options of a plugin. The path starts after the prefix of the plugin's entry, like the
+ * patterns of `handle`.
  * @param prefix As `PluginContext.prefix`.
- * @throws Error where the path repeats the prefix: a rule that never matches would protect nothing, silently.
+ * @throws Error if the path repeats the prefix: a rule that never matches would silently protect nothing.
  */
 export function matcherUnder(prefix: string, pattern: string): (path: string) => boolean {
   if (prefix === '' || pattern === '*') return pathMatcher(pattern);
@@ -39,8 +49,8 @@ export function matcherUnder(prefix: string, pattern: string): (path: string) =>
 }
 
 /**
- * Finds the first rule that fits a request, by its own path or another. A rule for GET is one for HEAD too, which is
- * answered with what GET has.
+ * Finds the first rule that fits a request, by its own path or another. A rule for GET is also one for HEAD, whose
+ * answer shows GET's data.
  * @param prefix As `PluginContext.prefix`.
  */
 export function ruleFinder<R extends Rule>(
@@ -57,9 +67,10 @@ export function ruleFinder<R extends Rule>(
 }
 
 /**
- * How a server behind this one could read a path: several slashes as one, `%2F`, `\` and `%5C` as slashes, segments without
- * their `;parameters`, dot segments resolved. No path is changed by it; whoever guards one guards this reading too.
- * @returns undefined where there is only one reading.
+ * How a server behind this one could read a path: several slashes as one, `%2F`, `\` and `%5C` as slashes, segments
+ * without their `;parameters`, dot segments resolved. It changes no path; a plugin that guards a path guards this
+ * reading too.
+ * @returns undefined if there is only one reading.
  */
 export function looseReading(path: string): string | undefined {
   const segments: string[] = [];

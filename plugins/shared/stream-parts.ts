@@ -1,9 +1,9 @@
-/** Streams that a plugin reads on behalf of the core, to give them on changed. */
+/** Reads streams in place of the core, to return them changed. */
 import type { ResponseBody } from '../../core/plugin-api.js';
 
 export type Streamed = Exclude<ResponseBody, string | Uint8Array>;
 
-/** The parts of any stream, and how it is told that nobody wants the rest. */
+/** The parts of any stream, and a way to cancel the rest. */
 export interface Parts {
   next(): Promise<IteratorResult<unknown>>;
   cancel(): Promise<void>;
@@ -21,13 +21,13 @@ export function partsOf(source: Streamed): Parts {
     cancel: async () => {
       if (isOver) return;
       isOver = true;
-      // How a source takes that nobody wants it is its own affair.
+      // Ignore how the source reacts to the cancel.
       await cancel().catch(() => {});
     },
   };
 }
 
-/** Node streams and web streams end at once when they are told; a generator when it has what it waits for. */
+/** Node streams and web streams end at once when cancelled; a generator ends after its current wait. */
 function opened(source: object & AsyncIterable<unknown>): {
   next: () => PromiseLike<IteratorResult<unknown>>;
   cancel: () => Promise<unknown>;

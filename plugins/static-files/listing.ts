@@ -1,7 +1,7 @@
-/** What is in a folder, as a page. */
+/** The content of a folder as a page. */
 import type { Dirent } from 'node:fs';
 
-/** @param path Of the request, with a slash at its end. */
+/** @param path The path of the request, with a slash at its end. */
 export function listingPage(path: string, entries: readonly Dirent[]): string {
   const names = entries
     .map((entry) => (entry.isDirectory() ? `${entry.name}/` : entry.name))
@@ -20,10 +20,10 @@ export function listingPage(path: string, entries: readonly Dirent[]): string {
   ].join('\n');
 }
 
-/** Relative; a colon is escaped, so that no name can be a scheme. */
+/** Relative. Colons are escaped, so that no name can be a scheme. */
 function hrefOf(name: string): string {
   const [plain, slash] = name.endsWith('/') ? [name.slice(0, -1), '/'] : [name, ''];
-  // A name may hold what is no text; then the link leads nowhere, and the page is still one.
+  // A name may contain halves of surrogate pairs; then the link leads nowhere, but the page is valid.
   return escaped(encodeURIComponent(plain.toWellFormed()) + slash);
 }
 

@@ -1,4 +1,4 @@
-/** One folder with its paths, as the options of `static-files` say it. */
+/** The options of one folder and its paths. */
 import { z } from 'zod';
 import { prefixSchema } from '../shared/mount.js';
 import { TOKEN } from '../shared/rules.js';
@@ -8,7 +8,7 @@ const fileName = z
   .regex(/^[^/\\\0]+$/, { error: 'expected the name of a file, without folders' })
   .refine((name) => name !== '.' && name !== '..', { error: 'expected the name of a file' });
 
-/** Line ends would end the field. */
+/** A line end would end the field. */
 const fieldValue = z.string().regex(/^[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?$/, {
   error: 'expected the value of a field: one line of ASCII text',
 });

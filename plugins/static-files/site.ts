@@ -1,8 +1,8 @@
 /**
  * A folder of files as a handler.
  *
- * Law of this file: a path becomes the name of a file segment by segment, and what that name really leads to, links
- * followed, is looked at before anything of it is sent.
+ * Rule: a path becomes a file name segment by segment, and the real target of that name, with links followed, is
+ * checked before any of it is sent.
  */
 import type { Dirent, Stats } from 'node:fs';
 import { readdir, realpath, stat } from 'node:fs/promises';
@@ -19,8 +19,8 @@ const SUFFIXES = { br: '.br', zstd: '.zst', gzip: '.gz' } as const;
 export type Site = (request: Request) => Promise<ResponseParts>;
 
 /**
- * @param base The part of each path that stands before the names of files, as `MountPlace.base`.
- * @throws Error where the folder is none, or the fallback is not in it.
+ * @param base The part of each path before the file names, as `MountPlace.base`.
+ * @throws Error if the folder does not exist, or does not contain the fallback.
  */
 export async function openSite(configFolder: string, mount: Mount, base: string): Promise<Site> {
   const root = path.resolve(configFolder, mount.root);
@@ -38,8 +38,8 @@ class SiteFiles {
   readonly #base: string;
   readonly #headers: Readonly<Record<string, string>>;
   /**
-   * Of redirects and listings. They have no validator, so a cache that guessed would show a folder as it was; files have
-   * one.
+   * Fields of redirects and listings. They have no validator, so a cache that guesses a lifetime would show an old
+   * folder; files have one.
    */
   readonly #ofFolder: Readonly<Record<string, string>>;
 
@@ -81,7 +81,10 @@ class SiteFiles {
     return this.#sendFallback(requested, request);
   }
 
-  /** Decoded one by one, so that `%2F` makes no other path. @returns undefined where they name no file of ours. */
+  /**
+   * Decodes the segments one by one, so that `%2F` does not change the path. @returns undefined if they name no file of
+   * ours.
+   */
   #segmentsOf(rest: string): string[] | undefined {
     const segments = rest.slice(1).split('/').map(decodeURIComponent);
     const isLegal = segments.every(
@@ -96,7 +99,7 @@ class SiteFiles {
     return dotfiles === 'well-known' && at === 0 && name === '.well-known';
   }
 
-  /** What a name leads to, if that is ours to send. */
+  /** The target of a name, if it may be sent. */
   async #find(names: readonly string[]): Promise<{ place: string; stats: Stats } | undefined> {
     try {
       const place = await realpath(path.join(this.#root, ...names));
@@ -108,7 +111,7 @@ class SiteFiles {
     }
   }
 
-  /** `slash`: the client should ask with a slash at the end, so that relative links in the page are right. */
+  /** `slash`: redirect the client to the path with a slash at the end, so that relative links in the page work. */
   async #sendFolder(
     place: string,
     isFolderPath: boolean,
@@ -129,7 +132,7 @@ class SiteFiles {
       headers: {
         ...this.#ofFolder,
         'Content-Type': 'text/html; charset=utf-8',
-        // A name of a file is nobody's script, whatever a browser makes of it.
+        // A file name must never run as a script.
         'Content-Security-Policy': "default-src 'none'",
       },
       body: listingPage(request.path, entries),
@@ -149,7 +152,7 @@ class SiteFiles {
     const plain = await file(place, { headers: this.#headers });
     const { precompressed } = this.#mount;
     if (precompressed.length === 0) return plain;
-    // `file` gives a plain object of headers.
+    // `file` returns headers as a plain object.
     const own = plain.headers as Readonly<Record<string, string>>;
     const field = vary(own[nameIn(own, 'vary')], 'Accept-Encoding');
     for (let left = [...precompressed]; ; ) {
@@ -166,10 +169,10 @@ class SiteFiles {
   }
 }
 
-/** Nothing that any file system takes for more than one name, or for none. */
+/** Whether every file system reads this as exactly one name. */
 function isFileName(name: string): boolean {
   if (name === '.' || name === '..' || /[/\\\0]/.test(name)) return false;
-  // Windows: another stream of a file, or a drive.
+  // Windows: a colon means another stream of a file, or a drive.
   return process.platform !== 'win32' || !name.includes(':');
 }
 
@@ -191,7 +194,7 @@ function isAbsence(error: unknown): boolean {
   return error instanceof Error && 'code' in error && ABSENT.includes(error.code);
 }
 
-/** The spelling in which a record has a field. */
+/** The spelling of a field name in a record. */
 function nameIn(headers: Readonly<Record<string, string>>, name: string): string {
   return Object.keys(headers).find((own) => own.toLowerCase() === name) ?? name;
 }

@@ -1,20 +1,20 @@
 /**
- * Changes as Server-Sent Events. One commit is one event, so whoever is cut off has all of it or nothing, and
+ * Changes as Server-Sent Events. One commit is one event, so a client that is cut off has all of it or nothing, and
  * `Last-Event-ID` says which.
  *
- * Law of this file: nothing is read ahead. The next change is taken when the client has room for it, so a slow client
- * costs the one event that is on its way.
+ * Rule: read nothing ahead. The next change is read when the client has room for it, so a slow client costs only the
+ * event that is on its way.
  */
 import { JackfieldError, type Position, type WatchedChange } from '../../core/plugin-api.js';
 import { idOf } from './position.js';
 import { retryLine } from './refusal.js';
 
 export interface StreamOptions {
-  /** Where the reader begins. */
+  /** The start position of the reader. */
   readonly start: Position;
-  /** Why that is not where the client stood; the client learns it first. */
+  /** Why the reader does not start at the client's position; the client gets this first. */
   readonly lost: JackfieldError | undefined;
-  /** Of the store, where it has one: part of every ID, as the mark of a change is. */
+  /** The store's era, if it has one: part of every ID, like the mark of a change. */
   readonly era: string | undefined;
   readonly prefix: string;
   readonly heartbeatMs: number;
@@ -36,17 +36,17 @@ type Reader = AsyncIterator<WatchedChange>;
 type Step = { readonly result: IteratorResult<WatchedChange> } | { readonly error: unknown };
 
 const DONE = { done: true, value: undefined } as const;
-/** How long the head waits for a feed that should have something to say. */
+/** How long the head waits for a feed that should have a change. */
 const BEGIN_MS = 1_000;
 
-/** Not a generator: one that waits cannot be returned before what it waits for has come. */
+/** Not a generator: a waiting generator cannot return before its wait ends. */
 export class EventStream implements AsyncIterableIterator<string> {
   #reader: Reader;
   readonly #options: StreamOptions;
   readonly #listener: StreamListener;
-  /** What was asked of the reader and not yet used; it never rejects. */
+  /** The reader's pending result, not yet used; it never rejects. */
   #step: Promise<Step> | undefined;
-  /** Everything up to here was read. */
+  /** The position up to which everything was read. */
   #read: Position;
   /** The revision of the last event ID that the client has. */
   #told: number | undefined;
@@ -66,7 +66,7 @@ export class EventStream implements AsyncIterableIterator<string> {
     return this;
   }
 
-  /** Rejects where the feed refuses to begin; resolves when it has, or has not refused for a moment. */
+  /** Rejects if the feed refuses to begin; resolves when it has begun, or has not refused for a moment. */
   async begun(): Promise<void> {
     const step = await this.#within(this.#ask(), BEGIN_MS);
     if (step === undefined || !('error' in step)) return;
@@ -75,7 +75,7 @@ export class EventStream implements AsyncIterableIterator<string> {
   }
 
   async next(): Promise<IteratorResult<string, undefined>> {
-    // First of all, so that a client that is cut off before the first change still knows where to go on.
+    // Sent first, so that a client that is cut off before the first change knows where to resume.
     if (this.#told === undefined && !this.#isOver) {
       const { lost } = this.#options;
       return this.#given(retryLine() + (lost === undefined ? this.#position() : this.#lost(lost)));
@@ -83,7 +83,7 @@ export class EventStream implements AsyncIterableIterator<string> {
     const silentUntil = performance.now() + this.#options.heartbeatMs;
     for (;;) {
       if (this.#isOver) return DONE;
-      // A store that is busy under other prefixes must not keep this client without a sign.
+      // If the store is busy under other prefixes, this client must still get a sign of life.
       const left = silentUntil - performance.now();
       const step = left > 0 ? await this.#within(this.#ask(), left) : undefined;
       if (step === undefined)
@@ -116,7 +116,7 @@ export class EventStream implements AsyncIterableIterator<string> {
     return this.#step;
   }
 
-  /** undefined where it takes longer. */
+  /** Undefined if it takes longer. */
   #within(step: Promise<Step>, ms: number): Promise<Step | undefined> {
     return new Promise((resolve) => {
       this.#timer = setTimeout(resolve, ms, undefined);
@@ -127,7 +127,7 @@ export class EventStream implements AsyncIterableIterator<string> {
     });
   }
 
-  /** The stream has begun, so no status can say it. */
+  /** The stream has begun, so a status cannot report the error. */
   async #failed(error: unknown): Promise<IteratorResult<string, undefined>> {
     const { end } = this.#options;
     if (end !== undefined && !this.#isOver && !this.#isFresh && isLoss(error)) {
@@ -152,7 +152,7 @@ export class EventStream implements AsyncIterableIterator<string> {
     return this.#given(`event: failure\ndata: ${JSON.stringify(toldOf(error))}\n\n`);
   }
 
-  /** With data: many clients forget the ID of an event that has none, Firefox among them. */
+  /** With data: many clients, Firefox among them, ignore the ID of an event without data. */
   #position(): string {
     return this.#event('position', { revision: this.#read.revision });
   }
@@ -163,13 +163,13 @@ export class EventStream implements AsyncIterableIterator<string> {
     return this.#event('lost', { revision: this.#read.revision, ...toldOf(error) });
   }
 
-  /** With the ID of what was read last. */
+  /** With the ID of the last change that was read. */
   #event(name: string, data: unknown): string {
     this.#told = this.#read.revision;
     return `id: ${idOf(this.#read, this.#options.era)}\nevent: ${name}\ndata: ${JSON.stringify(data)}\n\n`;
   }
 
-  /** undefined where nothing of the change has the prefix. */
+  /** Undefined if no key of the change has the prefix. */
   #change({ revision, mark, puts, deletes }: WatchedChange): string | undefined {
     this.#read = { revision, ...(mark === undefined ? {} : { mark }) };
     this.#isFresh = false;
@@ -195,7 +195,7 @@ function isLoss(error: unknown): error is JackfieldError {
   );
 }
 
-/** As other answers tell it: what is wrong with the store itself is for the log. */
+/** As in other answers: faults of the store itself go to the log only. */
 function toldOf(error: unknown): {
   readonly code: string;
   readonly status: number;

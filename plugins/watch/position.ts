@@ -1,6 +1,6 @@
 /**
- * Positions in the feed as text: the ids of its events. An id is the revision, and where revisions can be given twice a
- * word after it that tells the two apart: of the start of the store (`era`), or of the change (`mark`).
+ * Positions in the feed as text: the ids of its events. An id is the revision. If revisions can be reused, a word
+ * follows that distinguishes them: the store's `era`, or the change's `mark`.
  */
 import { JackfieldError, type Position } from '../../core/plugin-api.js';
 import { wholeNumber } from '../shared/page-query.js';
@@ -25,8 +25,8 @@ export function idOf({ revision, mark }: Position, era: string | undefined): str
 }
 
 /**
- * @returns A function that reads an id that a client sends, against the revision that the store has reached. Its result
- * is an error where the changes after the id cannot be had: STORAGE_REVISION_UNKNOWN, STORAGE_HISTORY_GONE.
+ * @returns A function that reads a client's id and compares it with the current revision of the store. It returns an
+ * error if the changes after the id are not available: STORAGE_REVISION_UNKNOWN, STORAGE_HISTORY_GONE.
  */
 export function positionReader({
   era,
@@ -39,14 +39,14 @@ export function positionReader({
     if (revision === undefined || Number.isNaN(revision)) {
       return new JackfieldError('STORAGE_REVISION_UNKNOWN', `${shown}, which is not an id of this feed.`);
     }
-    // Revision 0 is the empty store, in every life of it.
+    // Revision 0 is the empty store, in every era.
     if (era !== undefined && word === undefined && revision > 0) {
       return new JackfieldError(
         'STORAGE_HISTORY_GONE',
         `${shown}. This store starts its revisions at 0 on each start, so a number alone may be from an earlier start. Send the ids of the feed unchanged.`,
       );
     }
-    // The same number means another change there, and the changes between would be missed silently.
+    // There the same number is another change, and the changes in between would be missed silently.
     if (word !== undefined && word !== era && !(era === undefined && hasMarks)) {
       return new JackfieldError(
         'STORAGE_HISTORY_GONE',

@@ -1,16 +1,16 @@
 /**
- * A socket whose listeners harm nobody else: what one of them throws, or rejects with, is told to whoever made the
- * socket and closes it. From a plain emitter such an error would end the process.
+ * A socket whose listeners cannot harm others: an error or rejection of a listener is reported to the owner of the
+ * socket and closes it. From a plain emitter, such an error would end the process.
  */
 import { WebSocket as PlainSocket } from 'ws';
 
 export type WebSocket = PlainSocket;
 
-/** Serves one socket until that closes. */
+/** Serves one socket until it closes. */
 export type ServeSocket = (socket: WebSocket) => unknown;
 
 export class GuardedSocket extends PlainSocket {
-  /** Told what a listener fails with; set by who made the socket. */
+  /** Called with the errors of listeners; the owner of the socket sets it. */
   onfailure: (error: unknown) => void = () => {};
   /** Octets that may wait for the client. */
   maxBufferedOctets = Number.POSITIVE_INFINITY;
@@ -23,7 +23,7 @@ export class GuardedSocket extends PlainSocket {
     return listeners.length > 0;
   }
 
-  /** Listeners of the kind that browsers have, whose result ws throws away. */
+  /** Listeners in the browsers' style; ws ignores their result. */
   override addEventListener(type: unknown, listener: unknown, options?: unknown): void {
     // Objects with `handleEvent` stay as they are.
     const guarded = typeof listener === 'function' ? this.#guarded(listener) : listener;
@@ -44,7 +44,7 @@ export class GuardedSocket extends PlainSocket {
     return guarded;
   }
 
-  /** Runs something that may throw or reject. */
+  /** Runs a function that may throw or reject. */
   guard(run: () => unknown): void {
     try {
       const result = run();
@@ -55,7 +55,7 @@ export class GuardedSocket extends PlainSocket {
   }
 
   override send(data: Parameters<PlainSocket['send']>[0], ...rest: unknown[]): void {
-    // The overloads of ws differ in what may follow.
+    // The overloads of ws differ in the arguments that follow.
     Reflect.apply(super.send, this, [data, ...rest]);
     if (this.bufferedAmount <= this.maxBufferedOctets) return;
     this.onfailure(

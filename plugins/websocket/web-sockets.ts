@@ -12,14 +12,14 @@ import { refusal } from '../shared/refusal.js';
 import { TOKEN } from '../shared/rules.js';
 import { GuardedSocket, type ServeSocket, type WebSocket } from './guarded-socket.js';
 
-/** The server stops, or the plugin leaves its configuration: the client may come again. */
+/** The server stops, or a reload removes the plugin: the client may come again. */
 function goingAway({ reason }: AbortSignal): string {
   return reason instanceof JackfieldError ? reason.message : 'The server is stopping.';
 }
 
 type Origins = NonNullable<WebSocketOptions['origins']>;
 
-/** Each has the default that the option of the plugin `websocket` has, which tells what it means. */
+/** Each member has the meaning and default of the option of the plugin `websocket`. */
 export interface WebSocketOptions {
   readonly origins?: 'same-host' | '*' | readonly string[];
   readonly protocols?: readonly string[];
@@ -31,10 +31,10 @@ export interface WebSocketOptions {
   readonly closeTimeoutMs?: number;
 }
 
-/** Answers a request by making it a socket. Errors: WEBSOCKET_EXPECTED, WEBSOCKET_INVALID, ORIGIN_NOT_ALLOWED. */
+/** Answers a request by opening a socket. Errors: WEBSOCKET_EXPECTED, WEBSOCKET_INVALID, ORIGIN_NOT_ALLOWED. */
 export interface AnswerWithSocket {
   (request: Request<unknown>, serve: ServeSocket): ResponseParts;
-  /** Those that are open now. */
+  /** The open sockets. */
   readonly sockets: ReadonlySet<WebSocket>;
 }
 
@@ -65,7 +65,7 @@ export function webSockets(
     closeTimeoutMs = 2_000,
   } = options;
   const sockets = new Set<GuardedSocket>();
-  /** Those that have not been heard of since they were pinged, with the number of that beat. */
+  /** Sockets that have not answered since their ping, with the number of that beat. */
   const silent = new Map<GuardedSocket, number>();
   const server = new WebSocketServer({
     noServer: true,
@@ -78,7 +78,7 @@ export function webSockets(
 
   let beats = 0;
   let pings: NodeJS.Timeout | undefined;
-  /** Timers run only while there are sockets, and keep no process alive. */
+  /** Timers run only while there are sockets, and do not keep the process alive. */
   const beat = (): void => {
     const now = ++beats;
     for (const socket of sockets) {
@@ -89,7 +89,7 @@ export function webSockets(
     const breakOff = (): void => {
       for (const [socket, since] of silent) if (since === now) socket.terminate();
     };
-    // After the next poll: pongs that arrived while the process was paused are read first.
+    // Judge after the next poll: pongs that arrived while this process was paused are read first.
     setTimeout(() => setImmediate(breakOff), pongTimeoutMs).unref();
   };
 
@@ -123,7 +123,7 @@ export function webSockets(
       silent.delete(socket);
     };
     socket.on('pong', heard).on('ping', heard).on('message', heard);
-    // A client that breaks the rules of the protocol is closed by ws, with the code for that.
+    // If a client breaks the rules of the protocol, ws closes the socket with the right code.
     socket.on('error', (error) =>
       log.debug({ path: request.path, err: error }, 'A WebSocket was closed by force.'),
     );
@@ -138,8 +138,8 @@ export function webSockets(
     if (signal.aborted) close(socket, 1001, goingAway(signal));
   };
 
-  // The core refuses handshakes of other origins before any handler runs, so `origins` is told to it. It does not know
-  // which paths these sockets are at: each of them asks again below.
+  // The core refuses handshakes of other origins before any handler runs, so tell it about `origins`. It does not know
+  // the paths of these sockets: each handshake is checked again below.
   if (origins !== 'same-host')
     hook?.('crossSite', (request) => isHandshake(request) && isAllowedOrigin(request, origins));
 
@@ -149,11 +149,11 @@ export function webSockets(
     const { method, target, headers } = request;
     return {
       takeOver: (stream) => {
-        // ws reads no more than these three of a request, and of a list of protocols only what it knows itself.
+        // ws reads only these three members of a request, and of a list of protocols only those it knows.
         const asked = { method, url: target, headers: { ...headers, upgrade: 'websocket' } };
         const incoming = asked as unknown as Parameters<typeof server.handleUpgrade>[0];
         server.handleUpgrade(incoming, stream, Buffer.alloc(0), (socket) =>
-          // The class is the one that the server was given.
+          // The cast: the server was configured with this class.
           open(socket as GuardedSocket, request, serve),
         );
       },
@@ -162,7 +162,7 @@ export function webSockets(
   return Object.assign(answer, { sockets });
 }
 
-/** Everything that ws would refuse in its own words. */
+/** Makes the checks that ws would answer with its own sentences. */
 function expectHandshake(request: Request<unknown>): void {
   const { headers, method } = request;
   if (!requestedProtocols(request).includes('websocket') || headers['sec-websocket-version'] !== '13')
@@ -184,7 +184,9 @@ function isHandshake(request: Request<unknown>): boolean {
   return request.method === 'GET' && requestedProtocols(request).includes('websocket');
 }
 
-/** Browsers send cookies along whoever's page it is, and no CORS keeps that page from the socket (RFC 6455 §10.2). */
+/**
+ * Browsers send cookies from pages of any site, and CORS does not keep those pages from the socket (RFC 6455 §10.2).
+ */
 function expectOrigin(request: Request<unknown>, allowed: Origins): void {
   if (isAllowedOrigin(request, allowed)) return;
   throw new JackfieldError('ORIGIN_NOT_ALLOWED', request.headers.origin ?? '');

@@ -1,9 +1,9 @@
 /**
- * What the data file does not say about its entries: their `created`, `revision` and expiry, and how far both were
- * counted. The file names by its hash the data that it belongs to, entry by entry in the same order.
+ * What the data file does not contain about its entries: their `created`, `revision` and expiry, and the highest
+ * numbers given. A base names its data file by hash, and lists the entries in the same order.
  *
- * Most stores were filled in order, so entries that follow one another are told as one run. The worst case, every
- * entry changed at random, is a line of some twenty octets each.
+ * Most stores were filled in order, so consecutive entries share one row. In the worst case, every entry changed at
+ * random, each takes a row of some twenty octets.
  */
 import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
@@ -13,19 +13,19 @@ import type { FileSystem } from './file-system.js';
 import { hex, LINE_END } from './frame.js';
 
 export interface BaseHeader {
-  /** SHA-256 of the data file in hex; null where there was no file. */
+  /** SHA-256 of the data file in hex; null if there was no file. */
   readonly data: string | null;
   readonly entries: number;
   /** The highest `created` given. */
   readonly created: number;
   /** The revision of the last commit in the data. */
   readonly revision: number;
-  /** Of the journal with the same number, so that a damaged header of the journal does not cost its records. */
+  /** The salt of the journal with the same number, so that its records can be read even if its header is damaged. */
   readonly salt: number;
 }
 
 export interface Base extends BaseHeader {
-  /** The lines behind the header. */
+  /** The lines after the header. */
   readonly rows: Buffer;
 }
 
@@ -33,7 +33,7 @@ export interface Base extends BaseHeader {
 type Run = readonly [entries: number, created: number, revision: number, step: number];
 type Expiring = readonly [created: number, revision: number, expiresAt: number, key: string, mark: string];
 
-/** Writes the file and syncs it, under its name only when it is published. Errors: STORAGE_FULL, STORAGE_UNAVAILABLE. */
+/** Writes the file and syncs it; it gets its name when it is published. Errors: STORAGE_FULL, STORAGE_UNAVAILABLE. */
 export function prepareBase(
   files: FileSystem,
   path: string,
@@ -54,14 +54,14 @@ function* summed(pieces: Iterable<Uint8Array>): Generator<Uint8Array, void> {
 
 const END_OCTETS = 'end 01234567\n'.length;
 
-/** Undefined where it is not whole. */
+/** Undefined if the file is incomplete or damaged. */
 export function baseIn(octets: Buffer): Base | undefined {
   const end = octets.length - END_OCTETS;
   if (end < 0) return undefined;
   const content = octets.subarray(0, end);
   if (octets.toString('latin1', end) !== `end ${hex(crc32(content))}\n`) return undefined;
   const headerEnd = content.indexOf(LINE_END);
-  // The checksum says that we wrote it, so its form needs no second look.
+  // The checksum proves that we wrote it, so its form needs no further check.
   const { salt, ...header } = JSON.parse(content.toString('utf8', 0, headerEnd)) as Omit<
     BaseHeader,
     'salt'
@@ -72,7 +72,7 @@ export function baseIn(octets: Buffer): Base | undefined {
 function* linesOf(header: BaseHeader, entries: Iterable<Entry>): Generator<string, void> {
   yield `${JSON.stringify({ base: 1, ...header, salt: hex(header.salt) })}\n`;
   let run: { entries: number; created: number; revision: number; step: number } | undefined;
-  const told = () => {
+  const endRun = () => {
     if (run === undefined) return '';
     const row: Run = [run.entries, run.created, run.revision, run.step];
     run = undefined;
@@ -80,7 +80,7 @@ function* linesOf(header: BaseHeader, entries: Iterable<Entry>): Generator<strin
   };
   for (const { key, value, created, revision, expiresAt } of entries) {
     if (expiresAt !== undefined) {
-      yield told();
+      yield endRun();
       const row: Expiring = [created, revision, expiresAt, key, valueMark(value)];
       yield `${JSON.stringify(row)}\n`;
       continue;
@@ -93,18 +93,18 @@ function* linesOf(header: BaseHeader, entries: Iterable<Entry>): Generator<strin
         continue;
       }
     }
-    yield told();
+    yield endRun();
     run = { entries: 1, created, revision, step: 0 };
   }
-  yield told();
+  yield endRun();
 }
 
-/** Enough of a hash to tell an edited value from the one that was to expire. */
+/** Enough of a hash to distinguish an edited value from the value that was to expire. */
 export function valueMark(value: string): string {
   return createHash('sha256').update(value).digest('hex').slice(0, 16);
 }
 
-/** The rows of a base, entry by entry: `next` sets what the following entry has. */
+/** Reads the rows of a base entry by entry: `next` sets the numbers of the following entry. */
 export class BaseRows {
   created = 0;
   revision = 0;
@@ -150,7 +150,7 @@ export function expiringIn({ rows }: Base): Map<string, { mark: string; expiresA
   return expiring;
 }
 
-/** `expiringIn` for a base that is damaged: each row that is whole, as far as can be told. */
+/** `expiringIn` for a damaged base: every row that still parses. */
 export function salvagedExpiring(octets: Buffer): ReturnType<typeof expiringIn> {
   const expiring: ReturnType<typeof expiringIn> = new Map();
   for (let at = 0; at < octets.length; ) {

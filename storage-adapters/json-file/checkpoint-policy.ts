@@ -1,21 +1,21 @@
 /**
- * When the journal is merged into the data file. That costs as much as the data, so it has to be earned: by as many
- * octets of journal, or by a pause that is the longer the more data there is.
+ * When the journal is merged into the data file. A merge costs as much as the data, so it waits for as many octets of
+ * journal, or for a pause that grows with the data.
  */
 
-/** Below this a checkpoint is never made for the sake of the journal's size. */
+/** A smaller journal is never merged because of its size. */
 const MIN_JOURNAL_OCTETS = 16_777_216;
 
 /**
- * A second of silence per mebibyte of data, so that who writes now and then has no more than 1 MiB/s written for it;
- * but where there is little, hardly longer than a person needs to look into the file.
+ * A second of silence per mebibyte of data, so that occasional writes cause at most 1 MiB/s of merging. With little
+ * data, the pause is about as long as a person needs to open the file.
  */
 const IDLE_MS = 100;
 const OCTETS_PER_IDLE = 104_858;
 const MAX_IDLE_MS = 600_000;
 
 export interface Sizes {
-  /** Octets of the journals that the data file does not have. */
+  /** Octets of the journals that the data file does not contain. */
   readonly journal: number;
   readonly data: number;
 }
@@ -27,7 +27,7 @@ export class CheckpointPolicy {
   readonly #minOctets: number;
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> | undefined;
-  /** After one that failed the journal has to grow this far before the next. */
+  /** After a failed checkpoint, the journal must grow to this size before the next. */
   #retryAt = 0;
   #isStopped = false;
 
@@ -42,7 +42,7 @@ export class CheckpointPolicy {
     this.#minOctets = minOctets;
   }
 
-  /** Called when something was written. */
+  /** Call it after each write. */
   noticed(): void {
     if (this.#running !== undefined || this.#isStopped) return;
     const { journal, data } = this.#sizes();
@@ -60,7 +60,7 @@ export class CheckpointPolicy {
     } else this.#timer.refresh();
   }
 
-  /** One at a time; who asks for one while it runs gets the next. */
+  /** One at a time. A caller that asks during a checkpoint gets the next one. */
   async run(): Promise<void> {
     while (this.#running !== undefined) await this.#running.catch(() => {});
     clearTimeout(this.#timer);
@@ -79,7 +79,7 @@ export class CheckpointPolicy {
     this.noticed();
   }
 
-  /** No more of its own accord; resolves when none runs. */
+  /** Starts no more checkpoints; resolves when none runs. */
   async stop(): Promise<void> {
     this.#isStopped = true;
     clearTimeout(this.#timer);

@@ -1,11 +1,11 @@
 /**
- * Merges the journals into the data file while commits go on: a new journal takes them from the cut on, and the
- * data as it stood at the cut is written beside the old. At each moment of this, what is on disk is enough:
+ * Merges the journals into the data file while commits go on: a new journal takes the commits after the cut, and the
+ * data at the cut is written to a new file. At every step, the files on disk are enough to recover:
  *
  * 1. the new journal, on disk with its name; commits go to it
- * 2. the new data under another name, synced
+ * 2. the new data under a temporary name, synced
  * 3. its base, on disk with its name
- * 4. the rename of the data, and the folder synced
+ * 4. the data file renamed, and the folder synced
  * 5. only now the old journals and bases are removed
  */
 import type { FrozenEntries } from '../../core/storage/entry-table.js';
@@ -16,7 +16,7 @@ import { basePath, journalPath, numberedFiles, remove } from './store-files.js';
 
 /** The data at the moment when a new journal took over. */
 export interface Cut extends Omit<BaseHeader, 'data' | 'entries'> {
-  /** Of the new journal. */
+  /** The number of the new journal. */
   readonly number: number;
   readonly entries: FrozenEntries;
 }
@@ -27,11 +27,11 @@ export interface CheckpointParts {
   mustBeLocked(): Promise<void>;
   /** Called right before the data file is replaced. */
   keepEdit(): Promise<void>;
-  /** Called as soon as this is the data file. */
+  /** Called when this file is the data file. */
   stands(stat: FileStat, hash: string): void;
 }
 
-/** Errors: those of writing; then the data is what it was, and the journals are all there. */
+/** Errors: those of writing. After an error the data is unchanged and all journals are there. */
 export async function checkpoint(path: string, cut: Cut, parts: CheckpointParts): Promise<void> {
   const { files } = parts;
   const { number, entries, created, revision, salt } = cut;
@@ -50,15 +50,15 @@ export async function checkpoint(path: string, cut: Cut, parts: CheckpointParts)
   try {
     await snapshot.publish();
   } catch (error) {
-    const standing = await statOrNone(files, path).catch(() => undefined);
-    if (standing?.id === snapshot.stat.id) parts.stands(snapshot.stat, snapshot.data);
+    const existing = await statOrNone(files, path).catch(() => undefined);
+    if (existing?.id === snapshot.stat.id) parts.stands(snapshot.stat, snapshot.data);
     throw error;
   }
   parts.stands(snapshot.stat, snapshot.data);
   await removeOlder(files, path, number).catch(() => {});
 }
 
-/** What is left over where this fails is removed when the store is opened, or with the next checkpoint. */
+/** Files that could not be removed are removed by the next checkpoint or the next start. */
 export async function removeOlder(files: FileSystem, path: string, number: number): Promise<void> {
   const { journals, bases } = await numberedFiles(files, path);
   const older = (numbers: readonly number[]) => numbers.filter((other) => other < number);

@@ -1,10 +1,10 @@
-/** Which file a path means: a symbolic link is written through, and two ways to one file meet at one lock. */
+/** The real file of a path. A symbolic link is followed, so that two paths to one file share one lock. */
 import { basename, dirname, join, resolve } from 'node:path';
 import { StorageError } from '../../core/storage/contract.js';
 import { reasonOf } from './durable-file.js';
 import { codeOf, type FileSystem } from './file-system.js';
 
-/** As many as Linux follows. */
+/** The limit of Linux. */
 const MAX_LINKS = 40;
 
 /** The real path of a file that need not exist yet, in a folder that must. Errors: STORAGE_UNREADABLE. */
@@ -14,10 +14,10 @@ export async function realDataPath(path: string, files: FileSystem): Promise<str
     const folder = await realFolder(dirname(current), path, files);
     current = join(folder, basename(current));
     try {
-      // The link may lead to a file that is still to be made, which realPath would not resolve.
+      // The link may lead to a file that does not exist yet, which realPath cannot resolve.
       current = resolve(folder, await files.readLink(current));
     } catch (error) {
-      // EINVAL: it is there and no link.
+      // EINVAL: the file exists and is not a link.
       if (['EINVAL', 'ENOENT', 'UNKNOWN'].includes(codeOf(error))) return current;
       throw unreadable(path, error);
     }

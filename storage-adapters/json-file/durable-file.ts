@@ -1,22 +1,22 @@
 /**
- * Replaces a file so that after a crash or a power failure the old or the new one is there, whole: a temporary file
- * beside it, synced; a rename; the folder synced.
+ * Replaces a file so that after a crash or a power failure the complete old or the complete new file exists: a
+ * temporary file beside it, synced; a rename; the folder synced.
  */
 import { dirname } from 'node:path';
 import { StorageError } from '../../core/storage/contract.js';
 import { codeOf, type FileStat, type FileSystem, type OpenFile, statOrNone } from './file-system.js';
 
-/** What may be written at once, so that a large file does not hold up the event loop. */
+/** The most that is written in one step, so that a large file does not block the event loop. */
 const PIECE_CHARACTERS = 65_536;
 
 const SYNC_EVERY_OCTETS = 16_777_216;
 
-/** A file of ours that nobody has to read but its owner; who wants it otherwise changes the mode, which is kept. */
+/** Only the owner needs to read a new file. If the operator changes the mode, it is kept. */
 const NEW_FILE_MODE = 0o600;
 
-/** A new content, synced under another name. The file itself is as it was. */
+/** New content, synced under a temporary name. The file itself is unchanged. */
 export interface Prepared {
-  /** The new file as it will stand under its name. */
+  /** The stat of the new file, as after the rename. */
   readonly stat: FileStat;
   /** Errors: STORAGE_OUTCOME_UNKNOWN. */
   publish(): Promise<void>;
@@ -24,8 +24,8 @@ export interface Prepared {
 }
 
 /**
- * The disk failed in a way after which nothing written to it can be trusted: a kernel that failed to write a page
- * may drop it and report success the next time. Nothing more is written until the store is opened anew.
+ * A disk failure after which no written data can be trusted: a kernel that failed to write a page may drop it and
+ * report success the next time. The store writes nothing more until it is opened again.
  */
 export class DiskFault extends StorageError {}
 
@@ -39,11 +39,11 @@ export async function prepare(
   const abandon = () => files.unlink(temporary).catch(() => {});
   let file: OpenFile | undefined;
   try {
-    const standing = await statOrNone(files, path);
-    // A leftover of a crash, or a link that somebody put there: gone, not written through.
+    const existing = await statOrNone(files, path);
+    // A leftover of a crash, or a link that somebody put there: remove it, never write through it.
     await files.unlink(temporary).catch(ignoreAbsent);
     file = await files.create(temporary);
-    await file.dress(standing ?? { ...(await files.stat(temporary)), mode: NEW_FILE_MODE });
+    await file.dress(existing ?? { ...(await files.stat(temporary)), mode: NEW_FILE_MODE });
     let size = 0;
     let unsynced = 0;
     for (const piece of pieces) {
@@ -51,7 +51,7 @@ export async function prepare(
       size += piece.length;
       unsynced += piece.length;
       if (unsynced < SYNC_EVERY_OCTETS) continue;
-      // A large file that is synced only at its end would hold up the syncs of the journal for as long.
+      // Sync a large file in steps. One sync at the end would block the syncs of the journal for as long.
       await synced(file);
       unsynced = 0;
     }
@@ -82,13 +82,13 @@ async function synced(file: OpenFile): Promise<void> {
   try {
     await file.sync();
   } catch (cause) {
-    // Some file systems find room for what was written only now.
+    // Some file systems allocate the space only now.
     if (isFull(cause)) throw cause;
     throw new DiskFault('STORAGE_UNAVAILABLE', `a sync failed: ${reasonOf(cause)}.`, { cause });
   }
 }
 
-/** A write may take fewer octets than it was given, most of all where the disk is nearly full. */
+/** A write may take fewer octets than it got, most of all on a nearly full disk. */
 export async function writeWhole(
   file: OpenFile,
   octets: Uint8Array,
@@ -102,7 +102,7 @@ export async function writeWhole(
   }
 }
 
-/** Lines, gathered into pieces of UTF-8. */
+/** Joins lines into pieces of UTF-8. */
 export function* piecesOf(lines: Iterable<string>): Generator<Uint8Array, void> {
   let text = '';
   for (const line of lines) {
@@ -118,7 +118,7 @@ export function isFull(cause: unknown): boolean {
   return ['ENOSPC', 'EDQUOT', 'EFBIG'].includes(codeOf(cause));
 }
 
-/** For whatever happens before the file itself is touched. */
+/** For errors before the file itself is changed. */
 export function notWritten(path: string, cause: unknown): StorageError {
   if (cause instanceof StorageError) return cause;
   const detail = `${path}: ${reasonOf(cause)}.`;
@@ -127,7 +127,7 @@ export function notWritten(path: string, cause: unknown): StorageError {
   return new Fault('STORAGE_UNAVAILABLE', detail, { cause });
 }
 
-/** Without a full stop at its end, for the sentence has one. */
+/** Without a full stop at its end: the sentence around it has one. */
 export function reasonOf(cause: unknown): string {
   return (cause instanceof Error ? cause.message : String(cause)).replace(/\.$/, '');
 }

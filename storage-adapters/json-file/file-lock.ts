@@ -1,12 +1,12 @@
 /**
- * One process at a time has the data. The lock is a listening Unix socket beside the file, which answers every
- * connection with the process id of its owner. A socket is dead the moment its process is, be it by kill -9, so
- * there is nothing to time out and nothing to clean up by hand.
+ * Only one process at a time may open the data. The lock is a listening Unix socket beside the file. It answers every
+ * connection with the process id of its owner. A socket dies with its process, also by kill -9, so the lock needs no
+ * timeout and no clean-up by hand.
  *
- * Every process that wants the file shows a socket under a name of its own, and only then looks for others: of any
- * two, the later one sees the earlier. No name is ever used again, so a dead socket can be removed by anybody
- * without hitting a living one. (With one name for all, whoever removes a dead lock may remove the lock of the
- * process that did so a moment before.)
+ * Each process that wants the file first publishes a socket under a unique name, and only then looks for others: of any
+ * two, the later one sees the earlier. No name is ever used again, so any process can remove a dead socket without the
+ * risk of removing a live one. (With one shared name, a process that removes a dead lock could remove the lock of
+ * another process that did so a moment before.)
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { connect, createServer, type Server } from 'node:net';
@@ -18,36 +18,36 @@ import { ignoreAbsent, reasonOf } from './durable-file.js';
 import { codeOf, type FileSystem, statOrNone } from './file-system.js';
 
 export interface FileLock {
-  /** False where somebody removed the lock: then another process may have the data. */
+  /** False if the lock file was removed: then another process may have opened the data. */
   isHeld(): Promise<boolean>;
   release(): Promise<void>;
 }
 
-/** `sun_path` has 104 octets on macOS and 108 on Linux, with a closing NUL. */
+/** `sun_path` has 104 octets on macOS and 108 on Linux, including a closing NUL. */
 const MAX_SOCKET_PATH = 100;
 
-/** How it shows that a folder cannot have sockets. */
+/** The errors of folders that cannot hold sockets. */
 const NO_SOCKET_HERE = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'EINVAL', 'ENAMETOOLONG'];
 
-/** A stopped process accepts (its kernel does) and answers nothing; it has the lock all the same. */
+/** A stopped process accepts connections (its kernel does) and answers nothing; it still has the lock. */
 const ANSWER_WITHIN_MS = 1_000;
 
-/** While another process has not found out yet whether it gets the lock. */
+/** The pause while another process does not know yet whether it gets the lock. */
 const ASK_AGAIN_MS = 5;
 
-/** Where the sockets of one data file are, and how their names begin. */
+/** The folder of the sockets of one data file, and the prefix of their names. */
 interface Place {
   readonly folder: string;
   readonly prefix: string;
 }
 
 /**
- * @param path The real path of the data file, so that two ways to one file meet at one lock.
+ * @param path The real path of the data file, so that two paths to one file share one lock.
  * Errors: STORAGE_LOCKED, which names the other process; STORAGE_UNREADABLE.
  */
 export async function lockFile(path: string, files: FileSystem): Promise<FileLock> {
   const beside = besides(path);
-  // Every process must come to the same answer here, so it rests on the path alone.
+  // Every process must decide the same here, so the decision depends on the path alone.
   if (Buffer.byteLength(hidden(join(beside.folder, uniqueName(beside)))) > MAX_SOCKET_PATH) {
     return lockIn(elsewhere(path), path, files);
   }
@@ -63,8 +63,8 @@ export async function lockFile(path: string, files: FileSystem): Promise<FileLoc
 }
 
 /**
- * For who only reads. Where the folder takes no socket because nothing may be written there, it is only looked whether
- * somebody has the data: who could start to write meanwhile is another user, or there is nobody.
+ * For reading only. If nothing may be written in the folder, no socket can be made there; then only check that no other
+ * process has the data. A writer that starts later is another user, or there is none.
  * Errors: those of `lockFile`.
  */
 export async function lockToRead(path: string, files: FileSystem): Promise<FileLock> {
@@ -82,7 +82,7 @@ function besides(path: string): Place {
   return { folder: dirname(path), prefix: `${basename(path)}.lock-` };
 }
 
-/** Where the folder of the data has no room for a socket. */
+/** The place if the folder of the data cannot hold a socket. */
 export function elsewhere(path: string): Place {
   const hash = createHash('sha256').update(path).digest('hex').slice(0, 16);
   return { folder: tmpdir(), prefix: `jackfield-${hash}.lock-` };
@@ -92,7 +92,7 @@ function uniqueName({ prefix }: Place): string {
   return prefix + randomBytes(4).toString('hex');
 }
 
-/** The name of a socket until it listens: one that is bound and does not listen yet would look dead. */
+/** The name of a socket before it listens: a socket that is bound but does not listen yet would look dead. */
 function hidden(path: string): string {
   return `${path}~`;
 }
@@ -120,7 +120,7 @@ async function lockIn(place: Place, path: string, files: FileSystem): Promise<Fi
 }
 
 /**
- * @param own The name of the own socket; without one nothing is removed either.
+ * @param own The name of our own socket; without one, nothing is removed.
  * Errors: STORAGE_LOCKED.
  */
 async function mustBeFirst(
@@ -134,18 +134,18 @@ async function mustBeFirst(
   );
   for (const name of others) {
     const other = join(folder, name);
-    // Whatever else bears such a name is not ours to remove.
+    // Another kind of file with such a name is not ours to remove.
     if ((await statOrNone(files, other))?.kind !== 'socket') continue;
     for (let owner = await ownerOf(other); ; owner = await ownerOf(other)) {
       if (owner.state === 'dead') {
         if (own !== undefined) await files.unlink(other).catch(ignoreAbsent);
         break;
       }
-      // Of several that are only looking yet, the first by name goes on and waits for the others to give way.
+      // If several processes are still opening, the first by name goes on and waits until the others give way.
       if (owner.state === 'opened' || (own !== undefined && name < own)) {
         throw new StorageError(
           'STORAGE_LOCKED',
-          `${path} is open in ${told(owner.pid)}. The lock is ${other}.`,
+          `${path} is open in ${nameOf(owner.pid)}. The lock is ${other}.`,
         );
       }
       await delay(ASK_AGAIN_MS);
@@ -153,7 +153,7 @@ async function mustBeFirst(
   }
 }
 
-function told(pid: number | undefined): string {
+function nameOf(pid: number | undefined): string {
   if (pid === undefined) return 'another process, which does not answer';
   return pid === process.pid ? `this process (${pid}) already, through another adapter` : `process ${pid}`;
 }
@@ -164,7 +164,7 @@ interface Owner {
 }
 
 async function ownerOf(socket: string): Promise<Owner> {
-  // A process that ends between accepting and answering says nothing; the next question finds it dead.
+  // A process that ends between accepting and answering sends nothing; the next connection finds it dead.
   for (let asks = 0; asks < 3; asks += 1) {
     const answer = await ask(socket);
     if (answer === 'dead') return { state: 'dead' };
@@ -174,7 +174,7 @@ async function ownerOf(socket: string): Promise<Owner> {
   return { state: 'opened' };
 }
 
-/** What the socket says; `''` where it said nothing, `dead` where nobody listens. */
+/** The answer of the socket; `''` if it sent nothing, `dead` if nobody listens. */
 function ask(path: string): Promise<string> {
   return new Promise((resolve) => {
     let answer = '';
@@ -184,13 +184,13 @@ function ask(path: string): Promise<string> {
       socket.destroy();
       resolve(text);
     };
-    // After the next poll: what arrived while the process was paused is read before it is called late.
+    // Settle after the next poll: data that arrived while this process was paused is read before it counts as late.
     const timer = setTimeout(() => setImmediate(settle, ''), ANSWER_WITHIN_MS);
     socket.setEncoding('latin1');
     socket.on('data', (text: string) => {
       answer += text;
     });
-    // Anything but these, such as the socket of another user, counts as alive.
+    // Any other error, such as that of another user's socket, counts as alive.
     socket.on('error', (error) => settle(['ECONNREFUSED', 'ENOENT'].includes(codeOf(error)) ? 'dead' : ''));
     socket.on('close', () => settle(answer));
   });
@@ -204,11 +204,11 @@ function listen(path: string, status: { readonly opened: boolean }): Promise<Ser
       socket.end(`${process.pid} ${status.opened ? 'opened' : 'opening'}\n`);
     });
     server.once('error', reject);
-    // Without `exclusive` a cluster's primary would hold the socket, and share it among all its workers.
+    // Without `exclusive`, a cluster's primary would own the socket and share it among all workers.
     server.listen({ path, exclusive: true }, () => {
       server.off('error', reject);
       server.on('error', () => {});
-      // A program that forgets to close its store may still end.
+      // A program that forgets to close its store can still exit.
       server.unref();
       resolve(server);
     });

@@ -1,4 +1,4 @@
-/** The file operations that json-file needs, so that tests can let each of them fail or stop. */
+/** The file operations that json-file needs. Tests can make each of them fail or stop. */
 import { constants } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import { syncFile } from '../../core/storage/sync-file.js';
@@ -9,12 +9,12 @@ export interface FileSystem {
   stat(path: string): Promise<FileStat>;
   /** The names in a folder. */
   list(folder: string): Promise<string[]>;
-  /** Makes a new file to write to; EEXIST where the name is taken, be it by a symbolic link. */
+  /** Creates a new file for writing; EEXIST if the name is taken, also by a symbolic link. */
   create(path: string): Promise<OpenFile>;
-  /** An existing file to write to. */
+  /** Opens an existing file for writing. */
   open(path: string): Promise<OpenFile>;
   rename(from: string, to: string): Promise<void>;
-  /** A second name for the same file; EEXIST where the name is taken. */
+  /** A second name for the same file; EEXIST if the name is taken. */
   link(existing: string, name: string): Promise<void>;
   unlink(path: string): Promise<void>;
   /** Makes renames in this folder survive a power failure. */
@@ -24,27 +24,27 @@ export interface FileSystem {
 }
 
 export interface OpenFile {
-  /** Takes from the beginning of the octets as many as there is room for. @returns How many. */
+  /** Writes octets from the start of the array, possibly not all. @returns How many. */
   write(octets: Uint8Array, at: number): Promise<number>;
   /**
-   * As `write`, and with the answer the octets are on disk, as after `syncData`; of octets written before them that
-   * says nothing. One trip to the disk in place of two, where the system can. After an error any of them may be there.
+   * Like `write`, and when it resolves, these octets are on disk, as after `syncData`; octets of earlier writes need
+   * not be. One trip to the disk instead of two, if the system can. After an error, any of the octets may be on disk.
    */
   writeSynced(octets: Uint8Array, at: number): Promise<number>;
   truncate(size: number): Promise<void>;
-  /** As `FileStat.id`, also where the file has lost its name. */
+  /** The same value as `FileStat.id`, also after the file has lost its name. */
   id(): Promise<string>;
-  /** Access rights and owner as those of another file. */
+  /** Sets the access rights and owner of another file. */
   dress(like: Pick<FileStat, 'mode' | 'uid' | 'gid'>): Promise<void>;
   sync(): Promise<void>;
-  /** Content and size, without times and rights: what a journal needs, at half the cost. */
+  /** Syncs content and size, without times and rights: enough for a journal, at half the cost. */
   syncData(): Promise<void>;
   close(): Promise<void>;
 }
 
 export interface FileStat {
   readonly kind: 'file' | 'folder' | 'socket' | 'device or pipe';
-  /** Device and inode: the same as long as it is the same file. */
+  /** Device and inode: unchanged as long as it is the same file. */
   readonly id: string;
   readonly size: number;
   readonly mtimeNs: bigint;
@@ -58,7 +58,7 @@ const MAX_READ_OCTETS = 67_108_864;
 
 export const nodeFileSystem: FileSystem = {
   async read(path) {
-    // `readFile` refuses more than 2 GiB.
+    // `readFile` refuses files over 2 GiB.
     const file = await fs.open(path, constants.O_RDONLY);
     try {
       const octets = Buffer.allocUnsafeSlow((await file.stat()).size);
@@ -109,7 +109,7 @@ export const nodeFileSystem: FileSystem = {
   unlink: (path) => fs.unlink(path),
 
   async syncFolder(path) {
-    // Windows opens no folders; there a rename is as durable as the file system makes it.
+    // Windows cannot open folders; there the file system decides how durable a rename is.
     if (process.platform === 'win32') return;
     const folder = await fs.open(path, constants.O_RDONLY);
     try {
@@ -123,7 +123,7 @@ export const nodeFileSystem: FileSystem = {
   readLink: (path) => fs.readlink(path),
 };
 
-/** @param path Where it was opened. */
+/** @param path The path it was opened by. */
 function opened(file: fs.FileHandle, path: string): OpenFile {
   const write = async (to: fs.FileHandle, octets: Uint8Array, at: number) =>
     (await to.write(octets, 0, octets.length, at)).bytesWritten;
@@ -145,7 +145,7 @@ function opened(file: fs.FileHandle, path: string): OpenFile {
     },
     async dress({ mode, uid, gid }) {
       const own = await file.stat();
-      // Only root may give files away. For others the file becomes theirs, as with every editor that renames.
+      // Only root may change the owner. For other users the file becomes theirs, as with every editor that renames.
       if (own.uid !== uid || own.gid !== gid) await file.chown(uid, gid).catch(() => {});
       if ((own.mode & 0o7777) !== mode) await changeMode(file, path, mode);
     },
@@ -158,13 +158,13 @@ function opened(file: fs.FileHandle, path: string): OpenFile {
   };
 }
 
-/** What a file system answers that has no access rights, such as FAT; its files have those of the mount. */
+/** The errors of file systems without access rights, such as FAT; their files have the rights of the mount. */
 const NO_MODES_HERE = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'];
 
 async function changeMode(file: fs.FileHandle, path: string, mode: number): Promise<void> {
   try {
     await file.chmod(mode).catch((error: unknown) => {
-      // Node's permission model refuses every `fchmod`, and allows `chmod` where files may be written.
+      // Node's permission model refuses every `fchmod`, but allows `chmod` if the path may be written.
       if (codeOf(error) !== 'ERR_ACCESS_DENIED') throw error;
       return fs.chmod(path, mode);
     });
@@ -174,16 +174,16 @@ async function changeMode(file: fs.FileHandle, path: string, mode: number): Prom
 }
 
 /**
- * The same file, be it under another name by now, through a descriptor that syncs what is written before it answers.
- * Undefined where there is none: on macOS it would leave the octets in the memory of the disk, which `fdatasync` of
- * Node does not, and only Linux has a way to open a descriptor once more.
+ * The same file (it may have another name by now) through a descriptor that syncs data before a write returns.
+ * Undefined on other systems than Linux: only Linux can open a descriptor a second time, and on macOS such a write may
+ * leave the octets in the disk's cache, while `fdatasync` of Node does not.
  */
 async function openThrough(file: fs.FileHandle): Promise<fs.FileHandle | undefined> {
   if (process.platform !== 'linux') return undefined;
   return fs.open(`/proc/self/fd/${file.fd}`, constants.O_WRONLY | constants.O_DSYNC).catch(() => undefined);
 }
 
-/** `ENOENT`, `EIO` and so on; `''` for what is no error of the system. */
+/** `ENOENT`, `EIO` and so on; `''` if it is not an error of the system. */
 export function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
 }

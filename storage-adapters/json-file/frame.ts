@@ -1,17 +1,17 @@
 /**
- * The lines of a journal: a header, then a frame for each commit. What they hold is told in FORMAT.md.
+ * The lines of a journal: a header, then one frame per commit. FORMAT.md describes the contents.
  *
- * The checksum begins with the salt of its journal, so that no line of another journal, which the disk may give back
- * behind the end of this one, is taken for one of ours.
+ * The checksum starts with the salt of its journal. Without it, a line of another journal, which the disk may return
+ * after the end of this one, would pass as ours.
  */
 import { crc32 } from 'node:zlib';
 import type { Entry, WatchedChange } from '../../core/storage/contract.js';
 
-/** One commit as the journal holds it. */
+/** One commit, as the journal stores it. */
 export interface Frame {
-  /** The revision of the commit. One more than that of the frame before. */
+  /** The revision of the commit: one more than that of the frame before. */
   readonly sequence: number;
-  /** The last sequence that was on disk already when this frame was written. */
+  /** The last sequence that was on disk when this frame was written. */
   readonly durable: number;
   readonly change: WatchedChange;
 }
@@ -24,7 +24,7 @@ export interface JournalHeader {
   readonly created: number;
 }
 
-/** `put` has key, value, `created` and, where the entry expires, when. */
+/** `put`: key, value, `created` and, if the entry expires, the moment. */
 interface Body {
   readonly put?: readonly (readonly [string, string, number, number?])[];
   readonly delete?: readonly string[];
@@ -32,12 +32,12 @@ interface Body {
 
 export const LINE_END = 0x0a;
 
-/** Of each octet. In any base but ten V8 writes numbers as if they had a fraction, which takes long. */
+/** The hex form of each octet. In any base but ten, V8 formats numbers as if they had a fraction, which is slow. */
 const HEX = Array.from({ length: 256 }, (_, octet) => octet.toString(16).padStart(2, '0'));
 
 export function frameLine(change: WatchedChange, durable: number, salt: number): string {
   const { revision, puts, deletes } = change;
-  // Put together by hand, which takes a third of the time of `JSON.stringify`.
+  // Concatenation takes a third of the time of `JSON.stringify`.
   let body = '';
   for (const { key, value, created, expiresAt } of puts) {
     const end = expiresAt === undefined ? ']' : `,${expiresAt}]`;
@@ -49,14 +49,14 @@ export function frameLine(change: WatchedChange, durable: number, salt: number):
   return `${hex(crc32(text, salt))} ${text}\n`;
 }
 
-/** What JSON escapes, and halves of surrogate pairs, of which `JSON.stringify` escapes those that are alone. */
+/** Characters that JSON escapes, and surrogates: `JSON.stringify` escapes lone halves. */
 const ESCAPED = /["\\\u0000-\u001f\ud800-\udfff]/;
 
 function quoted(text: string): string {
   return ESCAPED.test(text) ? JSON.stringify(text) : `"${text}"`;
 }
 
-/** The frame of a line without its end; undefined where it is none. */
+/** The frame of a line without its line end; undefined if it is not a valid frame. */
 export function frameIn(line: Buffer, salt: number): Frame | undefined {
   if (line.length < 15 || line[8] !== 0x20) return undefined;
   if (hex(crc32(line.subarray(9), salt)) !== line.toString('latin1', 0, 8)) return undefined;
@@ -65,7 +65,7 @@ export function frameIn(line: Buffer, salt: number): Frame | undefined {
   if (sequenceEnd === -1 || durableEnd === -1) return undefined;
   const sequence = Number(line.toString('latin1', 9, sequenceEnd));
   const durable = Number(line.toString('latin1', sequenceEnd + 1, durableEnd));
-  // What bears our checksum was written by us, so its form needs no second look.
+  // A line with our checksum was written by us, so its form needs no further check.
   const { put = [], delete: deletes = [] } = JSON.parse(line.toString('utf8', durableEnd + 1)) as Body;
   const puts = put.map(([key, value, created, expiresAt]): Entry => {
     const entry = { key, value, created, revision: sequence };
@@ -74,7 +74,7 @@ export function frameIn(line: Buffer, salt: number): Frame | undefined {
   return { sequence, durable, change: { revision: sequence, puts, deletes } };
 }
 
-/** Always as long, so that a journal too short for it is known to hold no frame. */
+/** Always the same length: a shorter journal cannot hold a frame. */
 export function headerLine({ salt, after, created }: JournalHeader): string {
   const text = `jackfield-journal 1 salt=${hex(salt)} after=${digits(after)} created=${digits(created)}`;
   return `${text} crc=${hex(crc32(text))}\n`;

@@ -1,12 +1,12 @@
 /**
- * One group of commits in flight at a time: while it is being made durable the next one gathers, so many writers
- * share the cost of one sync.
+ * At most one group of commits is written at a time. The next group gathers meanwhile, so many writers share the cost
+ * of one sync.
  *
- * A commit is judged when its group begins, never before: then every commit that could decide about it is durable
- * or has failed, and no answer rests on one that may still fail.
+ * A commit is judged when its group begins, never before. Then every earlier commit is durable or has failed, so no
+ * answer depends on one that may still fail.
  */
 
-/** A group waits no longer for more of its kind: a turn may be long where the server does other work. */
+/** The longest wait for more commits: a turn of the event loop may be long if the server does other work. */
 const MOST_WAIT_MS = 2;
 
 export class GroupCommit<Work, Answer> {
@@ -17,8 +17,8 @@ export class GroupCommit<Work, Answer> {
   #running: Promise<void> | undefined;
 
   /**
-   * @param perform Answers in the order of the group; where it rejects, every member of the group does.
-   * @param mostWaitMs How long a group waits for more while more come, in milliseconds.
+   * @param perform Returns the answers in the order of the group. If it rejects, every member of the group does.
+   * @param mostWaitMs How long a group waits while more commits come, in milliseconds.
    */
   constructor(perform: (group: readonly Work[]) => Promise<readonly Answer[]>, mostWaitMs = MOST_WAIT_MS) {
     this.#perform = perform;
@@ -32,7 +32,7 @@ export class GroupCommit<Work, Answer> {
     });
   }
 
-  /** Does something while no group is in flight. */
+  /** Runs a job while no group is in flight. */
   between<T>(job: () => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       this.#between.push(() => job().then(resolve, reject));
@@ -45,7 +45,10 @@ export class GroupCommit<Work, Answer> {
     await this.#running;
   }
 
-  /** Until a turn of the event loop brings nobody more: most who were just answered ask again in the next few. */
+  /**
+   * Waits until a turn of the event loop adds no commit: most callers that just got an answer commit again within a few
+   * turns.
+   */
   async #gathered(): Promise<void> {
     const began = performance.now();
     for (let before = 0; this.#gathering.length > before; ) {
@@ -56,7 +59,7 @@ export class GroupCommit<Work, Answer> {
   }
 
   async #run(): Promise<void> {
-    // A job that asks for another while it begins must find this one running.
+    // If a job asks for another one right away, it must find this run.
     await undefined;
     while (this.#gathering.length + this.#between.length > 0) {
       for (const job of this.#between.splice(0)) await job();

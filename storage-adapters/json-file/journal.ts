@@ -1,8 +1,8 @@
 /**
- * The journal that commits are appended to, a batch at a time: written in full, synced, and only then acknowledged.
+ * The journal that commits are appended to, a batch at a time: written completely, synced, and only then acknowledged.
  *
- * After a failed sync nothing more is asked of the descriptor: the kernel may have dropped what it could not write
- * and report success the next time.
+ * After a failed sync the descriptor is not used again: the kernel may have dropped the data and report success the
+ * next time.
  */
 import { randomBytes } from 'node:crypto';
 import { dirname } from 'node:path';
@@ -14,19 +14,19 @@ import { frameLine, HEADER_OCTETS, headerLine, type JournalHeader } from './fram
 import { journalPath } from './store-files.js';
 
 /**
- * Room that is made in a journal before it is needed, filled with NUL. A sync of octets that take the place of others
- * costs less than one that makes the file longer, which has to write down the new length and the new blocks as well.
+ * Space that a journal reserves before it needs it, filled with NUL. Overwriting octets makes a sync cheaper than
+ * appending: a longer file must also write its new length and blocks.
  */
 export interface Room {
-  /** Octets from which on a journal gets room: one that is busy. */
+  /** The size in octets from which a journal reserves space: that of a busy one. */
   readonly from: number;
-  /** Octets that are made at a time. */
+  /** Octets to reserve at a time. */
   readonly step: number;
 }
 
 const ROOM: Room = { from: 65_536, step: 1_048_576 };
 const NOTHING = new Uint8Array();
-/** After the disk had none. */
+/** After the disk had no space. */
 const NO_ROOM: Room = { from: Number.POSITIVE_INFINITY, step: 0 };
 
 export class Journal {
@@ -37,12 +37,12 @@ export class Journal {
   /** Device and inode. */
   readonly #id: string;
   readonly salt: number;
-  /** Where the next batch goes; all before it is on disk. */
+  /** The offset of the next batch; everything before it is on disk. */
   #size: number;
   /** The last sequence on disk. */
   #durable: number;
   #room: Room;
-  /** Up to where the file has room, as far as is known. */
+  /** The end of the reserved space, as far as is known. */
   #roomEnd: number;
 
   private constructor(
@@ -66,8 +66,8 @@ export class Journal {
   }
 
   /**
-   * Makes an empty journal, on disk with its name.
-   * @param path Of the data file.
+   * Creates an empty journal, on disk with its name.
+   * @param path The path of the data file.
    * Errors: STORAGE_FULL, STORAGE_UNAVAILABLE.
    */
   static async create(
@@ -89,15 +89,15 @@ export class Journal {
       return new Journal(files, opened, salt, HEADER_OCTETS, after, room);
     } catch (cause) {
       await file?.close().catch(() => {});
-      // One that is left over is empty, and recovery passes over it.
+      // A leftover journal is empty, and recovery skips it.
       if (file !== undefined) await files.unlink(name).catch(() => {});
       throw notWritten(name, cause);
     }
   }
 
   /**
-   * Goes on with a journal that was read, and cut behind its last good frame. A process that was killed may have
-   * written what it had not synced: from here on that is shown and built upon, so it is brought to disk with its names.
+   * Continues a journal that was read and cut after its last good frame. A killed process may have written data that it
+   * had not synced. That data is now visible and built upon, so sync it and the folder.
    * Errors: STORAGE_UNREADABLE.
    */
   static async reopen(
@@ -111,7 +111,7 @@ export class Journal {
     let file: OpenFile | undefined;
     try {
       file = await files.open(name);
-      // Room that a killed process has left; from here on its size is what we make it.
+      // Cut the reserved space that a killed process left; from here on we know the size.
       if ((await files.stat(name)).size > size) await file.truncate(size);
       await file.syncData();
       await files.syncFolder(dirname(path));
@@ -124,12 +124,12 @@ export class Journal {
   }
 
   /**
-   * Whether a start would find under its name what was written. A file that is removed, renamed or replaced takes
-   * what is written to it all the same. Asked while no batch is under way. Errors: those of the file system.
+   * Whether a start would find the written data under the journal's name. A file that was removed, renamed or replaced
+   * still accepts writes. Call it only while no batch is in flight. Errors: those of the file system.
    */
   async stands(): Promise<boolean> {
-    const standing = await statOrNone(this.#files, this.path);
-    return standing?.id === this.#id && standing.size === Math.max(this.#size, this.#roomEnd);
+    const existing = await statOrNone(this.#files, this.path);
+    return existing?.id === this.#id && existing.size === Math.max(this.#size, this.#roomEnd);
   }
 
   /** Octets of all frames. */
@@ -138,8 +138,8 @@ export class Journal {
   }
 
   /**
-   * Errors: STORAGE_FULL (nothing changed, and it may be tried again); STORAGE_OUTCOME_UNKNOWN, as a `DiskFault`.
-   * @param changes By ascending revision, each one more than that before.
+   * Errors: STORAGE_FULL (nothing changed; it may be tried again); STORAGE_OUTCOME_UNKNOWN, as a `DiskFault`.
+   * @param changes By ascending revision, without gaps.
    */
   async append(changes: readonly WatchedChange[]): Promise<void> {
     let size = this.#size;
@@ -178,13 +178,16 @@ export class Journal {
     for (const change of changes) yield frameLine(change, this.#durable, this.salt);
   }
 
-  /** Whoever reads the file does without what is cut off here. */
+  /** Readers work without the cut: they ignore the reserved space. */
   async close(): Promise<void> {
     if (this.#roomEnd > this.#size) await this.#file.truncate(this.#size).catch(() => {});
     await this.#file.close().catch(() => {});
   }
 
-  /** Behind the octets that come next; its sync is theirs. Where there is no more, the octets themselves may still fit. */
+  /**
+   * Reserves space after the next octets; their sync covers it. If the disk has no space for it, the octets themselves
+   * may still fit.
+   */
   async #makeRoom(size: number, length: number): Promise<void> {
     if (size + length < this.#room.from) return;
     const end = Math.max(size, this.#roomEnd);
@@ -199,7 +202,7 @@ export class Journal {
     }
   }
 
-  /** Nothing of a refused batch may be there after a power failure, in front of what is written in its place. */
+  /** No octet of a refused batch may survive a power failure before the octets that replace it. */
   async #cutBack(): Promise<void> {
     try {
       await this.#file.truncate(this.#size);

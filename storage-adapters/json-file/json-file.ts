@@ -1,12 +1,12 @@
 /**
- * Entries in a JSON file that a person can read and edit while the server is stopped. An answered commit is on disk.
+ * Entries in a JSON file that a person can read, and edit while the server is stopped. An acknowledged commit is on
+ * disk.
  *
- * Everything is kept in memory too. A commit is appended to a journal beside the file, together with all that came in
- * while the one before was written; from time to time the journal is merged into the file. What each file on disk
- * means is told in FORMAT.md.
+ * All entries are also in memory. A commit is appended to a journal beside the file, together with all commits that
+ * arrived while the one before was written. From time to time the journal is merged into the file. FORMAT.md describes
+ * each file on disk.
  */
 import { resolve } from 'node:path';
-import { type HistoryBounds, historyOptions } from '../../core/storage/change-feed.js';
 import {
   type AdapterContext,
   type Change,
@@ -20,62 +20,59 @@ import {
   StorageError,
   type WatchedChange,
 } from '../../core/storage/contract.js';
+import { type HistoryBounds, historyOptions } from '../../core/storage/history-options.js';
 import { realDataPath } from './data-path.js';
 import { type FileLock, lockFile, lockToRead } from './file-lock.js';
 import { type FileSystem, nodeFileSystem } from './file-system.js';
 import { adoptRefused, discardRefused, verification } from './operator.js';
 import { proveDurable } from './prove-durable.js';
 import { ReadOnlyStore } from './read-only.js';
-import { Store, type StoreParts } from './store.js';
+import { Store, type StoreSeams } from './store.js';
 
 export interface JsonFileOptions extends HistoryBounds {
   /** Absolute, or relative to the working directory. */
   readonly path: string;
   readonly log?: AdapterContext['log'];
-  /** Nothing is written beside the lock, and there must be a store. */
+  /** Writes nothing but the lock. The store must exist. */
   readonly readOnly?: boolean | undefined;
-  /** For tests: every operation on files goes through it. */
+}
+
+/** Parts and values that tests replace. @internal */
+export interface JsonFileSeams extends StoreSeams {
+  /** Performs every operation on files. */
   readonly files?: FileSystem;
-  /** For tests: how the file is kept from other processes. */
+  /** Keeps other processes from the file. */
   readonly lock?: (path: string, files: FileSystem) => Promise<FileLock>;
-  /** For tests: when the journal is merged into the file. */
-  readonly checkpoints?: StoreParts['checkpoints'];
-  /** For tests: when a journal gets room. */
-  readonly room?: StoreParts['room'];
-  /** For tests: how old a look at lock and journal may be, in milliseconds. */
-  readonly lookEveryMs?: StoreParts['lookEveryMs'];
 }
 
 export class JsonFileAdapter implements StorageAdapter {
   readonly name = 'json-file';
   readonly supports = { durable: true, shared: 'process', bounded: false, watch: true } as const;
   readonly #options: JsonFileOptions;
+  readonly #seams: JsonFileSeams;
   #opened: { readonly store: Store | ReadOnlyStore; readonly lock: FileLock } | undefined;
   #isClosed = true;
 
-  constructor(options: JsonFileOptions) {
+  /** @param seams For tests. */
+  constructor(options: JsonFileOptions, seams: JsonFileSeams = {}) {
     this.#options = { ...options, path: resolve(options.path) };
+    this.#seams = seams;
   }
 
   async open(): Promise<void> {
+    const { path, log, readOnly = false, ...history } = this.#options;
     const {
-      path,
-      log,
-      readOnly = false,
       files = nodeFileSystem,
       lock: lockWith = readOnly ? lockToRead : lockFile,
-      checkpoints,
-      room,
-      lookEveryMs,
-      ...history
-    } = this.#options;
+      ...seams
+    } = this.#seams;
     const real = await realDataPath(path, files);
     const lock = await lockWith(real, files);
     try {
       if (!readOnly) await proveDurable(real, files);
       const store = readOnly
         ? await ReadOnlyStore.open(files, real, history)
-        : await Store.open(real, { files, lock, log, checkpoints, room, lookEveryMs, history });
+        : await Store.open(real, { ...seams, files, lock, log, history });
       this.#opened = { store, lock };
       this.#isClosed = false;
     } catch (error) {
@@ -104,7 +101,7 @@ export class JsonFileAdapter implements StorageAdapter {
     return this.#store().feed.revision;
   }
 
-  /** Why nothing is written any more, until the store is opened anew; undefined while all is well. */
+  /** Why the store accepts no writes until it is opened again; undefined while it works. */
   get fault(): StorageError | undefined {
     return this.#opened?.store.fault;
   }
@@ -114,7 +111,7 @@ export class JsonFileAdapter implements StorageAdapter {
     return this.#store().checkpoint();
   }
 
-  /** Commits that came before are still made and answered. */
+  /** Earlier commits are still made and answered. */
   async close(): Promise<void> {
     if (this.#opened === undefined || this.#isClosed) return;
     const { store, lock } = this.#opened;

@@ -1,15 +1,14 @@
 /**
- * The text form of the data: one JSON object of strings, an entry a line, in creation order.
+ * The text form of the data: one JSON object of strings, one entry per line, in creation order.
  *
- * `JSON.parse` will not do for reading: it puts keys that look like indexes first, merges repeated keys and knows
- * no positions. So the object is read here entry by entry, over the octets: a string cut from a text of the whole
- * file would keep all of that in memory, and no string holds more than 512 MiB. `JSON.parse` reads the strings that
- * have escapes.
+ * `JSON.parse` cannot read it: it moves keys that look like indexes to the front, merges repeated keys and reports no
+ * positions. So this file reads the object entry by entry, from the octets: slices of one string would keep the whole
+ * file in memory, and a string cannot hold more than 512 MiB. `JSON.parse` only reads strings with escapes.
  */
 import { isUtf8 } from 'node:buffer';
 import { StorageError } from '../../core/storage/contract.js';
 
-/** One entry as a line without its end. */
+/** One entry as a line, without the line end. */
 export function lineOf(key: string, value: string): string {
   return `  ${JSON.stringify(key)}: ${JSON.stringify(value)}`;
 }
@@ -26,9 +25,9 @@ export function pairsIn(octets: Uint8Array, file: string): Map<string, string> {
 }
 
 /**
- * Gives each pair of the object to `take`, in the order of the file.
- * @param take False where it has this key already.
- * @param file Its name, for errors.
+ * Passes each pair of the object to `take`, in the order of the file.
+ * @param take Returns false if it already has this key.
+ * @param file The file's name, for errors.
  * Errors: STORAGE_CORRUPT with `file:line:column` and what to do.
  */
 export function readPairs(
@@ -37,10 +36,10 @@ export function readPairs(
   take: (key: string, value: string) => boolean,
 ): void {
   mustBeUtf8(octets, file);
-  new Reader(octets, file, take).object();
+  new ObjectReader(octets, file, take).object();
 }
 
-/** UTF-8, where a byte order mark is no part of the text. Errors: STORAGE_CORRUPT. */
+/** Decodes UTF-8 and drops a byte order mark. Errors: STORAGE_CORRUPT. */
 export function textOf(octets: Uint8Array, file: string): string {
   mustBeUtf8(octets, file);
   return new TextDecoder().decode(octets);
@@ -69,10 +68,10 @@ const BACKSLASH = 0x5c;
 const OPENING = 0x7b;
 const CLOSING = 0x7d;
 
-/** The beginnings of values that are JSON, but not strings. */
+/** The beginnings of JSON values that are not strings. */
 const OTHER_VALUE = /^(?:-?\d|true|false|null|[[{])/;
 
-class Reader {
+class ObjectReader {
   readonly #octets: Buffer;
   readonly #file: string;
   readonly #take: (key: string, value: string) => boolean;
@@ -121,7 +120,7 @@ class Reader {
     this.#fail(`the key ${JSON.stringify(JSON.parse(literal))} occurs twice. Keep one of the two.`, keyAt);
   }
 
-  /** Whether a comma says that another pair follows. */
+  /** Whether another pair follows after a comma. */
   #goesOn(): boolean {
     this.#skipWhiteSpace();
     const next = this.#octets[this.#at];
@@ -156,7 +155,7 @@ class Reader {
       this.#fail('this string contains a line break, another control character or an unknown escape.', start);
     }
     if (typeof string !== 'string') this.#fail(otherwise, start);
-    // Only an escape like \ud83d can do that; no store could give it back as UTF-8.
+    // Only an escape like \ud83d can produce this; no store could return it as UTF-8.
     if (/\p{Surrogate}/u.test(string))
       this.#fail('this string contains an escape for half a character.', start);
     return string;

@@ -1,4 +1,4 @@
-/** Copies of what recovery takes away or refuses, so that a person can look at it. */
+/** Copies of data that recovery removes or refuses, so that a person can inspect it. */
 import { basename, dirname } from 'node:path';
 import type { AdapterContext } from '../../core/storage/contract.js';
 import { unreadable } from './data-path.js';
@@ -36,7 +36,7 @@ export async function keepOctets(
   return kept;
 }
 
-/** Cuts off a torn tail, when a copy of it is safe. Errors: STORAGE_UNREADABLE. */
+/** Cuts off a torn tail after a copy of it is safe. Errors: STORAGE_UNREADABLE. */
 export async function keepTail(
   files: FileSystem,
   path: string,
@@ -62,7 +62,7 @@ export async function keepTail(
   }
 }
 
-/** One copy of a damaged file, however often the server is started over it. That it cannot be made changes nothing. */
+/** Keeps one copy of a damaged file, however often the server starts. If the copy fails, only the log says so. */
 export async function keepDamaged(files: FileSystem, path: string, log: Log): Promise<void> {
   try {
     const names = await files.list(dirname(path));

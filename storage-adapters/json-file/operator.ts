@@ -1,6 +1,6 @@
 /**
- * What an operator may do with a store while no server has it: look whether it is sound, and decide where the server
- * refused to (STORAGE_EDITED, STORAGE_CORRUPT). Each function takes the lock of the data file for as long.
+ * What an operator can do with a store while no server has it open: check it, and decide after the server has refused
+ * it (STORAGE_EDITED, STORAGE_CORRUPT). Each function holds the lock of the data file while it runs.
  */
 import { dirname, resolve } from 'node:path';
 import { StorageError, type Verification } from '../../core/storage/contract.js';
@@ -14,27 +14,38 @@ import { type Frame, HEADER_OCTETS, headerIn } from './frame.js';
 import { Journal } from './journal.js';
 import { proveDurable } from './prove-durable.js';
 import { salvage } from './read-journal.js';
-import { expiryFor, readBases, readData, readKnown, readUnknown, recover } from './recovery.js';
+import {
+  expiryFor,
+  type NumberedBase,
+  readBases,
+  readData,
+  readKnown,
+  readUnknown,
+  recover,
+} from './recovery.js';
 import { basePath, journalPath, keepAs, numberedFiles, readJournalFile, readOrNone } from './store-files.js';
 
 export interface OperatorOptions {
   readonly files?: FileSystem;
-  /** Takes the lock; for files that are nowhere, which no socket can stand beside. */
+  /** Takes the lock. For files in memory, which cannot have a socket beside them. */
   readonly lock?: (path: string) => Promise<FileLock>;
 }
 
 export interface StoreReport {
   /** The real path of the data file. */
   readonly path: string;
-  /** `known`: as the server wrote it; `edited` since; `foreign`: never written by it; `new`: there is nothing. */
+  /**
+   * `known`: unchanged since the server wrote it; `edited`: changed since; `foreign`: never written by a server; `new`:
+   * no file.
+   */
   readonly origin: 'new' | 'known' | 'foreign' | 'edited';
   readonly entries: number;
   readonly revision: number;
   readonly dataOctets: number;
-  /** Commits in journals that the data file does not have yet, and the octets of their records. */
+  /** Commits in journals that the data file does not contain yet, and the octets of their records. */
   readonly journalCommits: number;
   readonly journalOctets: number;
-  /** Octets of a last record that is not whole, which the next start cuts off; 0 where there is none. */
+  /** Octets of an incomplete last record, which the next start cuts off; 0 if there is none. */
   readonly tornOctets: number;
 }
 
@@ -42,7 +53,7 @@ export type Verdict =
   | { readonly sound: true; readonly report: StoreReport }
   | { readonly sound: false; readonly code: string; readonly problem: string };
 
-/** Reads everything as a start would, and changes nothing. Errors: STORAGE_LOCKED, STORAGE_UNREADABLE. */
+/** Reads everything like a start, and changes nothing. Errors: STORAGE_LOCKED, STORAGE_UNREADABLE. */
 export async function verify(path: string, options: OperatorOptions = {}): Promise<Verdict> {
   try {
     return { sound: true, report: await stats(path, options) };
@@ -73,21 +84,21 @@ export function stats(path: string, options: OperatorOptions = {}): Promise<Stor
 
 export interface Decided {
   readonly entries: number;
-  /** Commits of the journal that were made on top of the data file. */
+  /** Commits of the journal that were applied to the data file. */
   readonly commits: number;
-  /** Where all that was replaced is kept. */
+  /** The copies of all replaced files. */
   readonly kept: readonly string[];
 }
 
 /**
- * Takes the data file as it is, and makes every whole commit of the journals on top of it.
- * Errors: STORAGE_LOCKED, STORAGE_UNREADABLE, STORAGE_CORRUPT (of the data file), STORAGE_FULL, STORAGE_UNAVAILABLE.
+ * Accepts the data file as it is, and applies every intact commit of the journals to it. Errors: STORAGE_LOCKED,
+ * STORAGE_UNREADABLE, STORAGE_CORRUPT (of the data file), STORAGE_FULL, STORAGE_UNAVAILABLE.
  */
 export function adopt(path: string, options: OperatorOptions = {}): Promise<Decided> {
   return locked(path, options, lockFile, (real, files) => decide(real, files, 'adopt'));
 }
 
-/** Takes the data file as it is, and nothing else. Errors: those of `adopt`. */
+/** Accepts the data file as it is, without the journals. Errors: those of `adopt`. */
 export function discard(path: string, options: OperatorOptions = {}): Promise<Decided> {
   return locked(path, options, lockFile, (real, files) => decide(real, files, 'discard'));
 }
@@ -111,19 +122,19 @@ export async function verification(path: string): Promise<Verification> {
   };
 }
 
-/** For `jackfield store adopt`: acts only where a start is refused. Errors: those of `adopt`. */
+/** For `jackfield store adopt`: acts only on a store that a start refuses. Errors: those of `adopt`. */
 export function adoptRefused(path: string): Promise<string> {
   return decideRefused(path, 'adopt');
 }
 
-/** For `jackfield store discard`: acts only where a start is refused. Errors: those of `discard`. */
+/** For `jackfield store discard`: acts only on a store that a start refuses. Errors: those of `discard`. */
 export function discardRefused(path: string): Promise<string> {
   return decideRefused(path, 'discard');
 }
 
 function decideRefused(path: string, how: 'adopt' | 'discard'): Promise<string> {
   return locked(path, {}, lockFile, async (real, files) => {
-    // What a server that was killed left is no reason: the next start takes it all.
+    // Files of a killed server are no reason to act: the next start recovers everything.
     if (!(await isRefused(real, files)))
       return `${real} can be opened; no repair is needed, and nothing was changed.`;
     const { entries, commits, kept } = await decide(real, files, how);
@@ -163,8 +174,31 @@ async function locked<T>(
 }
 
 async function decide(path: string, files: FileSystem, how: 'adopt' | 'discard'): Promise<Decided> {
-  // Before anything is put aside.
+  // Check this before any file is replaced.
   await proveDurable(path, files);
+  const { table, commits, replaced, next } = await readRemains(files, path);
+  const applied = how === 'adopt' ? commits : [];
+  for (const change of applied) applyAgain(table, change);
+  const kept: string[] = [];
+  for (const file of replaced) kept.push(await keepAs(files, file, `before-${how}`));
+  await files.syncFolder(dirname(path));
+  const entries = await writeStore(files, path, next, table);
+  return { entries, commits: applied.length, kept };
+}
+
+/** The readable data of a store that a start refuses. */
+interface Remains {
+  /** The entries of the data file. Its numbers are above every number that was ever given. */
+  readonly table: EntryTable;
+  /** The intact commits of the journals that the data file lacks, in their order. */
+  readonly commits: readonly Frame['change'][];
+  /** Every file of the store. */
+  readonly replaced: readonly string[];
+  /** The next number for a journal and its base. */
+  readonly next: number;
+}
+
+async function readRemains(files: FileSystem, path: string): Promise<Remains> {
   const data = await readData(files, path);
   const { journals, bases: numbers, next } = await numberedFiles(files, path);
   const bases = await readBases(files, path, numbers);
@@ -184,41 +218,55 @@ async function decide(path: string, files: FileSystem, how: 'adopt' | 'discard')
       table.reach(0, frame.sequence);
     });
   }
-  if (known === undefined) {
-    const last = bases.findLast(({ base }) => base !== undefined)?.base;
-    const expiryOf = expiryFor(last);
-    const damaged = bases.filter(({ base }) => base === undefined).map(({ number }) => number);
-    const salvaged = await salvagedExpiryFor(files, path, damaged);
-    // What was to expire would else stay for ever.
-    readUnknown(data, path, table, (key, value) => expiryOf(key, value) ?? salvaged(key, value));
-  } else table.reach(0, table.revision + 1);
-  const taken =
-    how === 'adopt' ? [...frames.values()].sort((one, other) => one.sequence - other.sequence) : [];
-  for (const { change } of taken) make(table, change);
+  if (known === undefined) readUnknown(data, path, table, await expiryIn(files, path, bases));
+  else table.reach(0, table.revision + 1);
+  return {
+    table,
+    commits: [...frames.values()]
+      .sort((one, other) => one.sequence - other.sequence)
+      .map(({ change }) => change),
+    replaced: [
+      ...(data.octets === undefined ? [] : [path]),
+      ...journals.map((number) => journalPath(path, number)),
+      ...numbers.map((number) => basePath(path, number)),
+    ],
+    next,
+  };
+}
 
-  const kept: string[] = [];
-  const replaced = [
-    ...(data.octets === undefined ? [] : [path]),
-    ...journals.map((number) => journalPath(path, number)),
-    ...numbers.map((number) => basePath(path, number)),
-  ];
-  for (const file of replaced) kept.push(await keepAs(files, file, `before-${how}`));
-  await files.syncFolder(dirname(path));
+/**
+ * The expiry of entries by all bases, the damaged ones too. Otherwise entries that were to expire would stay forever.
+ */
+async function expiryIn(
+  files: FileSystem,
+  path: string,
+  bases: readonly NumberedBase[],
+): Promise<(key: string, value: string) => number | undefined> {
+  const expiryOf = expiryFor(bases.findLast(({ base }) => base !== undefined)?.base);
+  const damaged = bases.filter(({ base }) => base === undefined).map(({ number }) => number);
+  const salvaged = await salvagedExpiryFor(files, path, damaged);
+  return (key, value) => expiryOf(key, value) ?? salvaged(key, value);
+}
+
+/** Writes the data file with an empty journal and its base. @returns The number of entries. */
+async function writeStore(
+  files: FileSystem,
+  path: string,
+  number: number,
+  table: EntryTable,
+): Promise<number> {
   const { created, revision } = table;
-  const journal = await Journal.create(files, path, next, { after: revision, created });
+  const journal = await Journal.create(files, path, number, { after: revision, created });
   await journal.close();
   const entries = table.freeze();
-  await checkpoint(
-    path,
-    { number: next, salt: journal.salt, entries, created, revision },
-    {
-      files,
-      mustBeLocked: async () => {},
-      keepEdit: async () => {},
-      stands: () => {},
-    },
-  );
-  return { entries: entries.size, commits: taken.length, kept };
+  const cut = { number, salt: journal.salt, entries, created, revision };
+  await checkpoint(path, cut, {
+    files,
+    mustBeLocked: async () => {},
+    keepEdit: async () => {},
+    stands: () => {},
+  });
+  return entries.size;
 }
 
 async function salvagedExpiryFor(
@@ -237,8 +285,8 @@ async function salvagedExpiryFor(
   };
 }
 
-/** A commit of another past: it is made now, under a revision that nobody was ever given. */
-function make(table: EntryTable, { puts, deletes }: Frame['change']): void {
+/** Applies a commit of another history now, with a revision that no client ever got. */
+function applyAgain(table: EntryTable, { puts, deletes }: Frame['change']): void {
   const revision = table.revision + 1;
   for (const entry of puts) {
     const created = table.get(entry.key, 0)?.created ?? table.created + 1;

@@ -1,7 +1,7 @@
 /**
- * Does at the start what commits and checkpoints do later: writes a small file beside the data, syncs it, renames it,
- * and syncs the folder. Some places refuse a part of that, and a store that only notices with the first change would
- * call itself ready before.
+ * Tries at the start what commits and checkpoints do later: writes a small file beside the data, syncs it, renames it,
+ * and syncs the folder. Some places refuse a part of that. Without the trial, a server would report ready and fail at
+ * the first change.
  */
 import { basename, dirname } from 'node:path';
 import { StorageError } from '../../core/storage/contract.js';
@@ -9,13 +9,13 @@ import { ignoreAbsent, isFull, reasonOf, writeWhole } from './durable-file.js';
 import { codeOf, type FileSystem, type OpenFile, statOrNone } from './file-system.js';
 
 /**
- * Called with the lock held and before anything else is written. A full disk proves nothing and is no error: the store
- * can be read, and takes changes when there is room.
+ * Call it with the lock held, before anything else is written. A full disk proves nothing and is not an error: the
+ * store can be read, and accepts changes when there is space.
  * @param path The real path of the data file.
  * Errors: STORAGE_NOT_DURABLE, which says what to do; nothing has changed.
  */
 export async function proveDurable(path: string, files: FileSystem): Promise<void> {
-  // Recovery removes both names, should the process end in between.
+  // If the process ends in between, recovery removes both names.
   const first = `${path}.base.0.tmp`;
   const second = `${path}.tmp`;
   const removeBoth = async () => {
@@ -23,16 +23,16 @@ export async function proveDurable(path: string, files: FileSystem): Promise<voi
   };
   let step = 'it cannot write beside the data';
   try {
-    const standing = await statOrNone(files, path);
+    const existing = await statOrNone(files, path);
     await removeBoth();
-    if (standing?.kind === 'file') await mustNotBeMounted(path, second, files);
+    if (existing?.kind === 'file') await mustNotBeMounted(path, second, files);
     const file = await files.create(first);
     try {
       await writeWhole(file, Buffer.from('\n'), 0);
       step = 'it cannot sync a file';
       await syncEachWay(file);
       step = 'it cannot give a file its access rights';
-      await file.dress(standing ?? (await files.stat(first)));
+      await file.dress(existing ?? (await files.stat(first)));
     } finally {
       await file.close();
     }
@@ -60,8 +60,8 @@ async function syncEachWay(file: OpenFile): Promise<void> {
 
 /**
  * A file that is mounted by itself, as with `docker run -v data.json:/app/data.json`, cannot be replaced, and the
- * journal beside it would be in another place that may go with the container. A second name cannot lead from one mount
- * to another, so making one shows it; that a file system has no second names says nothing.
+ * journal beside it would be on another mount that may vanish with the container. A hard link cannot cross mounts, so
+ * creating one detects this. A file system without hard links says nothing about it.
  */
 async function mustNotBeMounted(path: string, name: string, files: FileSystem): Promise<void> {
   try {

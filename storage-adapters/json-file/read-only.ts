@@ -1,10 +1,11 @@
 /**
- * The entries as a start would find them, for who only reads: nothing is put right, cut off, merged or removed, and
- * what has expired is left out and left where it is.
+ * The entries that a start would find, for reading only: nothing is repaired, cut off, merged or removed. Expired
+ * entries are left out of the answers and stay in the files.
  */
-import type { ChangeFeed, HistoryBounds } from '../../core/storage/change-feed.js';
+import type { ChangeFeed } from '../../core/storage/change-feed.js';
 import { StorageError } from '../../core/storage/contract.js';
 import type { EntryTable } from '../../core/storage/entry-table.js';
+import type { HistoryBounds } from '../../core/storage/history-options.js';
 import type { FileSystem } from './file-system.js';
 import { recover } from './recovery.js';
 
@@ -18,7 +19,7 @@ export class ReadOnlyStore {
     this.feed = feed;
   }
 
-  /** Errors: STORAGE_UNREADABLE, also where there is no store yet; STORAGE_CORRUPT, STORAGE_EDITED. */
+  /** Errors: STORAGE_UNREADABLE, also if there is no store yet; STORAGE_CORRUPT, STORAGE_EDITED. */
   static async open(files: FileSystem, path: string, history: HistoryBounds): Promise<ReadOnlyStore> {
     const { origin, table, feed } = await recover(files, path, history);
     if (origin === 'new') throw new StorageError('STORAGE_UNREADABLE', `${path} does not exist.`);

@@ -1,35 +1,36 @@
 /**
- * What the files on disk mean. Only reads; what has to be put right is told in the result and done by `Store`.
+ * The meaning of the files on disk. This file only reads; it reports repairs in its result, and `Store` makes them.
  *
- * The base whose hash is that of the data file tells where the data stands, and the journals from its number on hold
- * what was committed since. All verdicts about what a crash, an edit or damage left are made here.
+ * The base with the hash of the data file gives the position of the data, and the journals from its number on hold the
+ * later commits. All decisions about the effects of a crash, an edit or damage are made here.
  */
 import { createHash } from 'node:crypto';
-import { ChangeFeed, type HistoryBounds } from '../../core/storage/change-feed.js';
+import { ChangeFeed } from '../../core/storage/change-feed.js';
 import { StorageError } from '../../core/storage/contract.js';
 import { EntryTable } from '../../core/storage/entry-table.js';
+import type { HistoryBounds } from '../../core/storage/history-options.js';
 import { type Base, BaseRows, baseIn, expiringIn, valueMark } from './base.js';
 import { unreadable } from './data-path.js';
 import { type FileStat, type FileSystem, statOrNone } from './file-system.js';
-import { type Frame, HEADER_OCTETS, headerIn } from './frame.js';
+import { type Frame, HEADER_OCTETS, headerIn, type JournalHeader } from './frame.js';
 import { readPairs } from './json-text.js';
 import { type JournalReading, readJournal } from './read-journal.js';
 import { basePath, journalPath, numberedFiles, readJournalFile, readOrNone } from './store-files.js';
 
-/** A journal that commits go on being appended to. */
+/** The journal that later commits are appended to. */
 export interface Continued {
   readonly number: number;
   readonly salt: number;
-  /** Octets up to which it is good. */
+  /** The length of its good part, in octets. */
   readonly size: number;
   readonly last: number;
-  /** Set where something is behind the good octets. */
+  /** Set if octets follow the good part. */
   readonly tail: Buffer | undefined;
 }
 
 export interface Recovered {
   /**
-   * `new`: there is nothing yet. `known`: the data is as we wrote it. `foreign`: data that we never wrote. `edited`:
+   * `new`: nothing exists yet. `known`: the data is as we wrote it. `foreign`: we never wrote the data. `edited`:
    * somebody changed it while the server was stopped.
    */
   readonly origin: 'new' | 'known' | 'foreign' | 'edited';
@@ -37,24 +38,24 @@ export interface Recovered {
   /** The changes since the base, as far as they are kept. */
   readonly feed: ChangeFeed;
   readonly data: DataRead;
-  /** Present where the origin is `known`. */
+  /** Present if the origin is `known`. */
   readonly journal: Continued | undefined;
-  /** The number of the base that counts. */
+  /** The number of the base of the data file. */
   readonly base: number | undefined;
-  /** Files that mean nothing any more. */
+  /** Files that are no longer needed. */
   readonly stale: readonly string[];
   /** The next number for a journal and its base. */
   readonly next: number;
-  /** Octets of frames in journals before the one that is gone on with. */
+  /** Octets of frames in journals before the last one. */
   readonly olderOctets: number;
-  /** How many commits were found in journals. */
+  /** The number of commits found in journals. */
   readonly replayed: number;
 }
 
 export interface DataRead {
   readonly octets: Buffer | undefined;
   readonly stat: FileStat | undefined;
-  /** SHA-256 in hex; null where there is no file. */
+  /** SHA-256 in hex; null if there is no file. */
   readonly hash: string | null;
 }
 
@@ -75,7 +76,7 @@ export class DamageError extends StorageError {
 
 export interface NumberedBase {
   readonly number: number;
-  /** Undefined where the file is damaged. */
+  /** Undefined if the file is damaged. */
   readonly base: Base | undefined;
 }
 
@@ -136,7 +137,7 @@ export async function recover(files: FileSystem, path: string, bounds?: HistoryB
 export async function readData(files: FileSystem, path: string): Promise<DataRead> {
   let stat: FileStat | undefined;
   try {
-    // Looked at before it is read: an edit in between then counts as one that we do not know.
+    // Stat before reading: an edit in between then counts as an unknown edit.
     stat = await statOrNone(files, path);
   } catch (cause) {
     throw unreadable(path, cause);
@@ -148,7 +149,7 @@ export async function readData(files: FileSystem, path: string): Promise<DataRea
   return { octets, stat, hash: octets === undefined ? null : hashOf(octets) };
 }
 
-/** In pieces: a hash takes less than 2 GiB at once. */
+/** In pieces: a hash accepts less than 2 GiB at once. */
 function hashOf(octets: Buffer): string {
   const hash = createHash('sha256');
   for (let at = 0; at < octets.length; at += HASHED_OCTETS)
@@ -169,7 +170,7 @@ export async function readBases(
   return bases;
 }
 
-/** Takes the entries of data that a base belongs to. */
+/** Adds the entries of a data file with its base. */
 export function readKnown({ octets }: DataRead, base: Base, path: string, table: EntryTable): void {
   const rows = new BaseRows(base);
   if (octets !== undefined) {
@@ -184,7 +185,7 @@ export function readKnown({ octets }: DataRead, base: Base, path: string, table:
   table.reach(base.created, base.revision);
 }
 
-/** Takes the entries of data that no base knows: each is new, and all came with one commit. */
+/** Adds the entries of a data file without a base: each is new, and all belong to one commit. */
 export function readUnknown(
   { octets }: DataRead,
   path: string,
@@ -213,7 +214,7 @@ function applyFrame(table: EntryTable, { puts, deletes, revision }: Frame['chang
   table.reach(0, revision);
 }
 
-/** Makes the commits of the journals; the last of them is gone on with. Errors: `DamageError`. */
+/** Applies the commits of the journals; the last journal is continued. Errors: `DamageError`. */
 async function replay(
   files: FileSystem,
   path: string,
@@ -228,25 +229,13 @@ async function replay(
     const file = journalPath(path, number);
     const octets = await readJournalFile(files, path, number);
     const header = headerIn(octets);
-    // Its making was interrupted, so it never held a commit. The first one was whole before its base was made.
+    // Its creation was interrupted, so it never held a commit. The first journal was complete before its base was made.
     if (header === undefined && octets.length <= HEADER_OCTETS && number !== first) continue;
     if (header !== undefined) {
-      const reached = table.revision;
-      // Made for a checkpoint that was given up; what came then is in the one before.
-      if (header.after < reached && octets.length === HEADER_OCTETS) continue;
-      if (header.after > reached) {
-        const lacking = continued === undefined ? first : continued.number;
-        throw new DamageError(
-          journalPath(path, lacking),
-          `record ${reached + 1} at offset ${continued?.size ?? 0} is missing: journal ${number} follows record ${header.after}.`,
-        );
-      }
-      if (header.after < reached) {
-        throw new DamageError(
-          file,
-          `record ${header.after + 1} at offset ${HEADER_OCTETS} is in an earlier journal too.`,
-        );
-      }
+      // Created for a checkpoint that failed; the later commits are in the journal before it.
+      if (header.after < table.revision && octets.length === HEADER_OCTETS) continue;
+      const before = continued ?? { number: first, size: 0 };
+      mustFollow(path, { number, header }, before, table.revision);
     }
     const reading = readJournal(octets, take);
     if (reading.header === undefined || reading.verdict === 'damaged')
@@ -267,6 +256,32 @@ async function replay(
     );
   }
   return { ...continued, olderOctets };
+}
+
+/**
+ * Checks that a journal begins after the last record of the one before it.
+ *
+ * @param reached The sequence of that record.
+ * Errors: `DamageError`.
+ */
+function mustFollow(
+  path: string,
+  { number, header }: { readonly number: number; readonly header: JournalHeader },
+  before: Pick<Continued, 'number' | 'size'>,
+  reached: number,
+): void {
+  if (header.after > reached) {
+    throw new DamageError(
+      journalPath(path, before.number),
+      `record ${reached + 1} at offset ${before.size} is missing: journal ${number} follows record ${header.after}.`,
+    );
+  }
+  if (header.after < reached) {
+    throw new DamageError(
+      journalPath(path, number),
+      `record ${header.after + 1} at offset ${HEADER_OCTETS} is in an earlier journal too.`,
+    );
+  }
 }
 
 function damaged(file: string, { goodOctets, problem }: JournalReading, reached: number): DamageError {
@@ -302,7 +317,7 @@ async function unfamiliar(
   return { origin, table, feed: new ChangeFeed(table.revision, bounds) };
 }
 
-/** When entries of data that no base knows expire. */
+/** The expiry of entries in a data file without a base. */
 export function expiryFor(last: Base | undefined): (key: string, value: string) => number | undefined {
   const expiring = last === undefined ? undefined : expiringIn(last);
   return (key, value) => {

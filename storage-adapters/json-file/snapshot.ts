@@ -1,4 +1,4 @@
-/** The data file, written from entries as they stood at one moment; the event loop goes on in between its pieces. */
+/** Writes the data file from a snapshot of the entries; the event loop runs between its pieces. */
 import { createHash } from 'node:crypto';
 import type { Entry } from '../../core/storage/contract.js';
 import { type Prepared, piecesOf, prepare } from './durable-file.js';
@@ -10,7 +10,7 @@ export interface Snapshot extends Prepared {
   readonly data: string;
 }
 
-/** Writes it under another name and syncs it. Errors: STORAGE_FULL, STORAGE_UNAVAILABLE. */
+/** Writes it under a temporary name and syncs it. Errors: STORAGE_FULL, STORAGE_UNAVAILABLE. */
 export async function writeSnapshot(
   files: FileSystem,
   path: string,

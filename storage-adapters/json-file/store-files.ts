@@ -1,4 +1,4 @@
-/** The names of the files beside the data, and which of them are there. */
+/** The names of the files beside the data, and which of them exist. */
 import { basename, dirname, join } from 'node:path';
 import { unreadable } from './data-path.js';
 import { ignoreAbsent } from './durable-file.js';
@@ -6,16 +6,16 @@ import { codeOf, type FileSystem } from './file-system.js';
 import { headerIn } from './frame.js';
 
 export const journalPath = (path: string, number: number): string => `${path}.journal.${number}`;
-/** What the journal of the same number begins on. */
+/** The base that the journal of the same number continues. */
 export const basePath = (path: string, number: number): string => `${path}.base.${number}`;
 
-/** The numbers of the files that are there, ascending. */
+/** The numbers of the existing files, ascending. */
 export interface Numbered {
   readonly journals: readonly number[];
   readonly bases: readonly number[];
-  /** Higher than any. */
+  /** Higher than every existing number. */
   readonly next: number;
-  /** Paths of contents that were being written, and never came to stand under their name. */
+  /** Paths of temporary files that never got their final name. */
   readonly temporary: readonly string[];
 }
 
@@ -49,10 +49,10 @@ export async function readOrNone(files: FileSystem, path: string): Promise<Buffe
   }
 }
 
-/** A journal without the room behind its frames; nothing where there is none. Errors: STORAGE_UNREADABLE. */
+/** A journal without the reserved space after its frames; empty if there is no file. Errors: STORAGE_UNREADABLE. */
 export async function readJournalFile(files: FileSystem, path: string, number: number): Promise<Buffer> {
   const octets = (await readOrNone(files, journalPath(path, number))) ?? Buffer.alloc(0);
-  // Room is only made behind a header, so that what looks like room in front of one is damage.
+  // Space is only reserved after a header. So NUL without a valid header is damage.
   if (headerIn(octets) === undefined) return octets;
   let end = octets.length;
   while (end > 0 && octets[end - 1] === 0) end -= 1;
@@ -64,8 +64,9 @@ export async function remove(files: FileSystem, paths: readonly string[]): Promi
 }
 
 /**
- * Gives a file a second name, so that it stays where the first goes. `link`, unlike `rename`, hits no other file.
- * @param what What it is kept as: `edited` makes `data.json.edited-20261126T120000`.
+ * Gives a file a second name, so that its content survives when the first name is replaced. `link`, unlike `rename`,
+ * never replaces another file.
+ * @param what The suffix: `edited` makes `data.json.edited-20261126T120000`.
  * @returns The second name.
  */
 export async function keepAs(files: FileSystem, path: string, what: string): Promise<string> {

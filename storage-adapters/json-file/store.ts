@@ -2,49 +2,49 @@
  * The entries with their files: recovered once, then changed by groups of commits. A group is written to the journal,
  * synced, applied to the table and then answered, so reads see committed data only.
  */
-import { dirname } from 'node:path';
-import type { ChangeFeed, HistoryBounds } from '../../core/storage/change-feed.js';
+import type { ChangeFeed } from '../../core/storage/change-feed.js';
 import {
   type AdapterContext,
   type Change,
   type CommitResult,
   StorageError,
 } from '../../core/storage/contract.js';
-import { Draft, type EntryTable } from '../../core/storage/entry-table.js';
+import { Draft } from '../../core/storage/draft.js';
+import type { EntryTable } from '../../core/storage/entry-table.js';
 import { ExpiryTimer } from '../../core/storage/expiry-timer.js';
+import type { HistoryBounds } from '../../core/storage/history-options.js';
 import { prepareBase } from './base.js';
 import { type Cut, checkpoint } from './checkpoint.js';
 import { CheckpointPolicy } from './checkpoint-policy.js';
-import { DiskFault, notWritten, reasonOf } from './durable-file.js';
+import { DiskFault, reasonOf } from './durable-file.js';
 import type { FileLock } from './file-lock.js';
-import { type FileStat, type FileSystem, statOrNone } from './file-system.js';
+import { type FileSystem, statOrNone } from './file-system.js';
 import { GroupCommit } from './group-commit.js';
 import { Journal, type Room } from './journal.js';
 import { keepDamaged, keepTail } from './keep.js';
-import { DamageError, type Recovered, readData, recover } from './recovery.js';
+import { KnownData } from './known-data.js';
+import { PlaceCheck } from './place-check.js';
+import { DamageError, type Recovered, recover } from './recovery.js';
 import { basePath, keepAs, remove } from './store-files.js';
 
-export interface StoreParts {
+/** Values that tests replace to reach rare states. No configuration sets them. */
+export interface StoreSeams {
+  /** When checkpoints are made. */
+  readonly checkpoints?: { readonly idleMs?: number; readonly minOctets?: number } | undefined;
+  /** When journals reserve space. */
+  readonly room?: Room | undefined;
+  /** The greatest age of a check of lock and journal when a batch is written, in milliseconds. */
+  readonly lookEveryMs?: number | undefined;
+}
+
+export interface StoreParts extends StoreSeams {
   readonly files: FileSystem;
   readonly lock: FileLock;
   readonly log?: AdapterContext['log'] | undefined;
   readonly history?: HistoryBounds | undefined;
-  /** For tests: when checkpoints are made. */
-  readonly checkpoints?: { readonly idleMs?: number; readonly minOctets?: number } | undefined;
-  /** For tests: when journals get room. */
-  readonly room?: Room | undefined;
-  /** For tests: how old a look at lock and journal may be when a batch is written, in milliseconds. */
-  readonly lookEveryMs?: number | undefined;
 }
 
-/**
- * A journal that is removed takes with it what was acknowledged before as well, until the next look has all data
- * written anew; so looks that are this far apart leave open hardly more than looks before every batch, which under load
- * were a tenth of its cost. And whoever removes a lock needs longer to start another process.
- */
-const LOOK_EVERY_MS = 10;
-
-/** A change to judge; undefined where only what expired is to be noticed. */
+/** A change to judge; undefined to only record expiry. */
 type Work = Change | undefined;
 const NOTHING: CommitResult = { ok: true, revision: 0, previous: new Map() };
 
@@ -56,26 +56,23 @@ export class Store {
   readonly #commits = new GroupCommit<Work, CommitResult>((group) => this.#write(group));
   readonly #policy: CheckpointPolicy;
   readonly #expiry = new ExpiryTimer(() => void this.#commits.add(undefined).catch(() => {}));
-  /** Made with the first commit where there is nothing yet. */
+  /** In an empty store, made with the first commit. */
   #journal: Journal | undefined;
-  /** Octets of journals before the current one that the data file does not have. */
+  /** Octets of journals before the current one that the data file does not contain. */
   #olderOctets: number;
-  /** The number of the base that the data file belongs to. */
+  /** The number of the base of the data file. */
   #base: number;
   #next: number;
-  /** The data file as we last read or wrote it; undefined where there was none. */
-  #known: FileStat | undefined;
-  #hash: string | null;
+  readonly #data: KnownData;
+  readonly #place: PlaceCheck;
   /** Keys that expired and left the table, and are not in the journal yet. */
   #expired: string[] = [];
   #isFull = false;
-  /** Set when the data on disk may be another's, or other than we think: nothing more is written. */
+  /**
+   * Set when another process may have the data, or the disk may hold other data than we think: the store writes nothing
+   * more.
+   */
   #fault: StorageError | undefined;
-  /** Set while the journal on disk is not the one that was written, until all data is written anew. */
-  #lost: StorageError | undefined;
-  #renewing: Promise<void> | undefined;
-  /** When lock and journal were last found in their places, by `performance.now`. */
-  #seenAt = Number.NEGATIVE_INFINITY;
 
   private constructor(path: string, parts: StoreParts, found: Recovered) {
     this.#path = path;
@@ -84,10 +81,10 @@ export class Store {
     this.feed = found.feed;
     this.#next = found.next;
     this.#base = found.base ?? 0;
-    this.#known = found.data.stat;
-    this.#hash = found.data.hash;
+    this.#data = new KnownData(path, parts.files, parts.log, found.data);
+    this.#place = new PlaceCheck(path, parts.lock, parts.lookEveryMs, () => this.checkpoint());
     this.#olderOctets = found.olderOctets;
-    const sizes = () => ({ journal: this.#journalOctets, data: this.#known?.size ?? 0 });
+    const sizes = () => ({ journal: this.#journalOctets, data: this.#data.size });
     this.#policy = new CheckpointPolicy(() => this.#checkpoint(), sizes, parts.checkpoints);
   }
 
@@ -107,7 +104,7 @@ export class Store {
     }
   }
 
-  /** Why nothing is written any more; undefined while all is well. */
+  /** Why the store accepts no writes; undefined while it works. */
   get fault(): StorageError | undefined {
     return this.#fault;
   }
@@ -121,12 +118,12 @@ export class Store {
     await this.#policy.run();
   }
 
-  /** Commits that came before are still made; then the data file has them all. */
+  /** Makes the earlier commits, then merges them into the data file. */
   async close(): Promise<void> {
     this.#expiry.stop();
     await this.#policy.stop();
     await this.#commits.settled();
-    // One that fails takes nothing away: the journal has it all.
+    // A failed checkpoint loses nothing: the journal has everything.
     if (this.#fault === undefined) await this.#checkpoint().catch(() => {});
     this.feed.close();
     await this.#journal?.close();
@@ -136,7 +133,7 @@ export class Store {
     return this.#olderOctets + (this.#journal?.framesOctets ?? 0);
   }
 
-  /** Puts right what recovery found, so that commits can follow. */
+  /** Makes the repairs that recovery found, so that commits can follow. */
   async #settle(found: Recovered): Promise<void> {
     const { files, log } = this.#parts;
     const { origin, journal, stale } = found;
@@ -157,7 +154,7 @@ export class Store {
     }
   }
 
-  /** A journal and its base for the data as it stands. */
+  /** Creates a journal and its base for the current data. */
   async #begin(): Promise<void> {
     const { files } = this.#parts;
     const number = this.#takeNumber();
@@ -172,12 +169,12 @@ export class Store {
     );
     try {
       const { salt } = journal;
-      const header = { data: this.#hash, entries: entries.size, created, revision, salt };
+      const header = { data: this.#data.hash, entries: entries.size, created, revision, salt };
       const base = await prepareBase(files, basePath(this.#path, number), header, entries);
       await base.publish();
     } catch (error) {
       await journal.close();
-      // Whether or not the base stands: no commit is in its journal, so the data is what it was.
+      // Whether or not the base exists: no commit is in its journal, so the data is unchanged.
       throw error instanceof DiskFault
         ? new StorageError('STORAGE_UNAVAILABLE', reasonOf(error), { cause: error })
         : error;
@@ -195,11 +192,11 @@ export class Store {
     if (this.#fault !== undefined) throw refusal(this.#fault);
     const { table } = this;
     const now = Date.now();
-    // Not pushed as arguments: after a long stop there may be more of them than a call takes.
+    // Use `concat`, not `push(...)`: after a long stop there may be more keys than a call accepts as arguments.
     const expired = this.#expired.concat(table.forgetExpired(now));
     this.#expired = expired;
     const draft = new Draft(table, now);
-    // Takes a revision of its own.
+    // Expiry takes a revision of its own.
     if (expired.length > 0) draft.commit({});
     const results = group.map((change) => (change === undefined ? NOTHING : draft.commit(change)));
     const changes =
@@ -208,7 +205,7 @@ export class Store {
         : draft.commits.map((commit, at) => (at === 0 ? { ...commit, deletes: expired } : commit));
     try {
       if (changes.length > 0) {
-        await this.#mustStand();
+        await this.#place.mustBeInPlace(this.#journal);
         if (this.#journal === undefined) await this.#begin();
         await this.#journal!.append(changes);
       }
@@ -253,8 +250,7 @@ export class Store {
     try {
       const cut = await this.#commits.between(() => this.#cut());
       if (cut !== undefined) await this.#merge(cut);
-      if (this.#lost !== undefined) {
-        this.#lost = undefined;
+      if (this.#place.recovered()) {
         log?.info({ file: this.#path }, 'All data was written again; the store accepts changes again.');
       }
     } catch (error) {
@@ -269,133 +265,56 @@ export class Store {
   async #merge(cut: Cut): Promise<void> {
     await checkpoint(this.#path, cut, {
       files: this.#parts.files,
-      mustBeLocked: () => this.#mustBeLocked(),
-      keepEdit: () => this.#keepEdit(),
+      mustBeLocked: () => this.#place.mustBeLocked(),
+      keepEdit: () => this.#data.keepEdit(),
       stands: (stat, hash) => {
-        this.#known = stat;
-        this.#hash = hash;
+        this.#data.replacedBy(stat, hash);
         this.#base = cut.number;
       },
     });
     this.#olderOctets = 0;
   }
 
-  /** A new journal takes over, between two groups of commits. Undefined where there is nothing to merge. */
+  /** Starts a new journal between two groups of commits. Undefined if there is nothing to merge. */
   async #cut(): Promise<Cut | undefined> {
-    const standing = this.#journal;
-    if (this.#fault !== undefined || standing === undefined) return undefined;
+    const journal = this.#journal;
+    if (this.#fault !== undefined || journal === undefined) return undefined;
     const { created, revision } = this.table;
-    const isLost = !(await standing.stands());
+    const isLost = !(await journal.stands());
     if (isLost) {
-      await this.#mustBeLocked();
-      await this.#keepForeign(standing);
+      await this.#place.mustBeLocked();
+      await this.#keepForeign(journal);
     }
-    if (standing.framesOctets === 0 && !isLost) {
-      if (standing.number === this.#base && !(await this.#isDataGone())) return undefined;
-      // The checkpoint that it was made for has failed, and nothing came since; or its data is to be written again.
-      const { number, salt } = standing;
+    if (journal.framesOctets === 0 && !isLost) {
+      if (journal.number === this.#base && !(await this.#data.isGone())) return undefined;
+      // Reuse the empty journal: the checkpoint that created it failed and no commit followed, or the data file is gone
+      // and must be written again.
+      const { number, salt } = journal;
       return { number, salt, created, revision, entries: this.table.freeze() };
     }
-    await this.#mustBeLocked();
+    await this.#place.mustBeLocked();
     const number = this.#takeNumber();
     const { files, room } = this.#parts;
     const next = await Journal.create(files, this.#path, number, { after: revision, created }, room);
-    this.#olderOctets += standing.framesOctets;
+    this.#olderOctets += journal.framesOctets;
     this.#journal = next;
-    await standing.close();
+    await journal.close();
     return { number, salt: next.salt, created, revision, entries: this.table.freeze() };
   }
 
-  async #isDataGone(): Promise<boolean> {
-    return this.#known !== undefined && (await statOrNone(this.#parts.files, this.#path)) === undefined;
-  }
-
-  /** What stands in the place of a journal is somebody's. */
+  /** Keeps a copy of the file in the journal's place: it belongs to somebody. */
   async #keepForeign({ path }: Journal): Promise<void> {
     const { files, log } = this.#parts;
-    const standing = await statOrNone(files, path);
-    const kept = standing && (await keepAs(files, path, 'changed'));
+    const found = await statOrNone(files, path);
+    const kept = found && (await keepAs(files, path, 'changed'));
     log?.error(
       { file: path, ...(kept && { kept }) },
       'The journal was removed, renamed or changed while the server ran; all data is written again from memory.',
     );
   }
-
-  /** Whoever edits the file while we run loses nothing, though the server's own data goes on. */
-  async #keepEdit(): Promise<void> {
-    const { files, log } = this.#parts;
-    const standing = await statOrNone(files, this.#path);
-    if (isSame(standing, this.#known)) return;
-    if (standing === undefined) {
-      log?.warn(
-        { file: this.#path },
-        'The data file was removed while the server ran; it will be written again.',
-      );
-      return;
-    }
-    // Touched, or copied back as it was.
-    if ((await readData(files, this.#path)).hash === this.#hash) return;
-    const kept = await keepAs(files, this.#path, 'edited');
-    await files.syncFolder(dirname(this.#path));
-    log?.warn(
-      { file: this.#path, kept },
-      'The data file was edited while the server ran; the edited file is kept under another name and not used.',
-    );
-  }
-
-  /**
-   * Commits go only where a start would find them. All that was acknowledged is in memory too, so where the journal is
-   * gone it is put on disk again before the next change is taken.
-   * Errors: STORAGE_LOCKED, STORAGE_UNAVAILABLE.
-   */
-  async #mustStand(): Promise<void> {
-    const lost = this.#lost;
-    const now = performance.now();
-    const { lookEveryMs = LOOK_EVERY_MS } = this.#parts;
-    if (lost === undefined && now - this.#seenAt < lookEveryMs) return;
-    const standing = lost === undefined ? this.#journal?.stands() : undefined;
-    const [, stands] = await Promise.all([
-      this.#mustBeLocked(),
-      // Two looks at once take as long as one.
-      standing?.catch((cause: unknown) => Promise.reject(notWritten(this.#path, cause))),
-    ]);
-    if (stands === true || this.#journal === undefined) {
-      this.#seenAt = now;
-      return;
-    }
-    if (lost === undefined) {
-      this.#lost = new StorageError(
-        'STORAGE_UNAVAILABLE',
-        `${this.#journal.path} was removed, renamed or changed while the server ran; all data is written again, then changes are accepted again.`,
-      );
-    }
-    this.#renewing ??= this.checkpoint()
-      .catch(() => {})
-      .finally(() => {
-        this.#renewing = undefined;
-      });
-    throw lost ?? this.#lost;
-  }
-
-  /** Another process may have the data otherwise. Errors: STORAGE_LOCKED, STORAGE_UNAVAILABLE. */
-  async #mustBeLocked(): Promise<void> {
-    const isHeld = await this.#parts.lock.isHeld().catch((cause: unknown) => {
-      throw notWritten(this.#path, cause);
-    });
-    if (isHeld) return;
-    throw new StorageError(
-      'STORAGE_LOCKED',
-      `the lock of ${this.#path} was removed, so another process may have it.`,
-    );
-  }
 }
 
-/** Whether it is the same file with the same content, as far as can be told without reading it. */
-function isSame(one: FileStat | undefined, other: FileStat | undefined): boolean {
-  return one?.id === other?.id && one?.mtimeNs === other?.mtimeNs && one?.size === other?.size;
-}
-
-/** What commits are told after a fault: a code that says that nothing was changed, and what happened before. */
+/** The error for commits after a fault: a code that says that nothing was changed, and the fault itself. */
 function refusal(fault: StorageError): StorageError {
   if (fault.code === 'STORAGE_LOCKED') return fault;
   return new StorageError(

@@ -1,6 +1,6 @@
 /**
- * Commits as they are judged and made inside one write transaction. LMDB lets one process in at a time, so what is
- * read here holds until the transaction is committed: counters and checks need no other lock.
+ * Judges and makes commits inside one write transaction. LMDB admits one writing process at a time, so reads stay valid
+ * until the transaction ends: counters and checks need no other lock.
  */
 import type { Change, CommitResult, Entry, WatchedChange } from '../../core/storage/contract.js';
 import { BEHIND_LAST, COUNTERS_KEY, type Databases, FIRST, readCounters, readEntry } from './databases.js';
@@ -11,7 +11,7 @@ export interface HistoryLimits {
   readonly historyOctets: number;
 }
 
-/** How many expired entries one revision tells; and how many a transaction forgets, so that it stays short. */
+/** How many expired entries one revision reports, and how many one transaction removes, so that it stays short. */
 const EXPIRED_PER_REVISION = 1_000;
 const EXPIRED_PER_BATCH = 10_000;
 
@@ -22,7 +22,7 @@ export class ChangeBatch {
   #counters: Counters;
   readonly #before: Counters;
 
-  /** Inside a write transaction. @param now Milliseconds since the epoch; one moment for the whole batch. */
+  /** Use it inside a write transaction. @param now Milliseconds since the epoch; one moment for the whole batch. */
   constructor(databases: Databases, limits: HistoryLimits, now: number) {
     this.#databases = databases;
     this.#limits = limits;
@@ -35,7 +35,7 @@ export class ChangeBatch {
     return this.#counters.revision;
   }
 
-  /** Forgets what has expired, each lot as a change of its own. */
+  /** Removes expired entries, each group as a change of its own. */
   forgetExpired(): void {
     const until = numberKey(this.#now, Number.MAX_SAFE_INTEGER);
     const range = { start: FIRST, end: until, limit: EXPIRED_PER_BATCH };
@@ -50,7 +50,7 @@ export class ChangeBatch {
       if ((this.#standing(Buffer.from(key))?.revision ?? 0) !== revision) return { ok: false, conflict: key };
     }
     const previous = new Map<string, Entry>();
-    // Read first: what has expired but still stands there is told as a change before this one.
+    // Read all keys first: an expired entry among them is a change of its own before this one.
     const stand = (key: string) => {
       const octets = Buffer.from(key);
       const entry = this.#live(octets);
@@ -60,7 +60,7 @@ export class ChangeBatch {
     const putsOver = puts.map((put) => ({ put, ...stand(put.key) }));
     const deleted = deletes.map(stand).filter(({ entry }) => entry !== undefined);
     const revision = this.#nextRevision();
-    const made = putsOver.map(({ put, octets, entry }) => {
+    const entries = putsOver.map(({ put, octets, entry }) => {
       const { key, value, ttlMs } = put;
       const created = entry?.created ?? this.#nextCreated();
       const expiry = ttlMs === undefined ? {} : { expiresAt: this.#now + ttlMs };
@@ -69,11 +69,11 @@ export class ChangeBatch {
       return after;
     });
     for (const { octets, entry } of deleted) if (entry !== undefined) this.#delete(octets, entry);
-    this.#log({ revision, puts: made, deletes: deleted.flatMap(({ entry }) => entry?.key ?? []) });
+    this.#log({ revision, puts: entries, deletes: deleted.flatMap(({ entry }) => entry?.key ?? []) });
     return { ok: true, revision, previous };
   }
 
-  /** The last thing in the transaction. @returns Whether anything is to be committed. */
+  /** Call it last in the transaction. @returns Whether there is anything to commit. */
   finish(): boolean {
     if (this.#counters === this.#before) return false;
     this.#trim();
@@ -86,7 +86,7 @@ export class ChangeBatch {
     return entry?.expiresAt !== undefined && entry.expiresAt <= this.#now ? undefined : entry;
   }
 
-  /** The entry that stands there; one that has expired is forgotten on the way. */
+  /** The entry under this key. If it has expired, it is removed first. */
   #live(octets: Buffer): Entry | undefined {
     const entry = readEntry(this.#databases, octets);
     if (entry?.expiresAt === undefined || entry.expiresAt > this.#now) return entry;
@@ -142,14 +142,14 @@ export class ChangeBatch {
     };
   }
 
-  /** Forgets the oldest changes beyond the bounds; the newest one stays whatever its size. */
+  /** Removes the oldest changes beyond the bounds; the newest one stays whatever its size. */
   #trim(): void {
     const { historyChanges, historyOctets } = this.#limits;
     const { changes: table } = this.#databases;
     let { changes, changeOctets, forgotten } = this.#counters;
     const beyond = () => changes > 1 && (changes > historyChanges || changeOctets > historyOctets);
     while (beyond()) {
-      // Read out first: a cursor must not stand on what is removed.
+      // Read before removing: a cursor must not point to a removed record.
       const oldest = [...table.getRange({ start: FIRST, end: BEHIND_LAST, limit: 16 })];
       for (const { key, value } of oldest) {
         if (!beyond()) break;

@@ -1,14 +1,14 @@
-/** The changes of a store as `watch` tells them: what is kept, then what comes. */
+/** The changes of a store for `watch`: the kept ones, then those to come. */
 import { StorageError, type WatchedChange } from '../../core/storage/contract.js';
 import { BEHIND_LAST, type Databases, readCounters } from './databases.js';
 import { decodeChange, numberKey } from './records.js';
 
-/** What is read at once: a page of small changes, or a single one that is large. */
+/** The most to read at once: a page of small changes, or a single large one. */
 const PAGE_CHANGES = 100;
 const PAGE_OCTETS = 1_048_576;
 
 export interface FeedSource {
-  /** A fresh snapshot. Errors: STORAGE_CLOSED and those of reading. */
+  /** Reads from a new snapshot. Errors: STORAGE_CLOSED and those of reading. */
   read<T>(reading: (databases: Databases) => T): T;
   /** Settles when something may have changed, or when the store is closed. */
   changed(signal: AbortSignal): Promise<void>;
@@ -21,11 +21,11 @@ export function changeFeed(source: FeedSource, afterRevision: number): AsyncIter
 
 class ChangeFeed implements AsyncIterator<WatchedChange> {
   readonly #source: FeedSource;
-  /** The last revision told. */
+  /** The revision of the last change that the reader got. */
   #after: number;
   #page: WatchedChange[] = [];
   readonly #ended = new AbortController();
-  /** One `next` after the other, also where they are called at once. */
+  /** One `next` after the other, also if the caller does not wait. */
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(source: FeedSource, after: number) {

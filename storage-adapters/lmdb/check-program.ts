@@ -1,10 +1,10 @@
-/** A program: checks the store in the folder that is its argument and prints what `check.ts` reads. */
+/** A program: checks the store in the folder of its argument and prints the result that `check.ts` parses. */
 import * as driver from 'lmdb';
 import { BEHIND_LAST, type Databases, FIRST, openDatabases, readCounters, readEntry } from './databases.js';
 import { decodeChange, decodeEntry, numberKey } from './records.js';
 
 const [path = ''] = process.argv.slice(2);
-/** Many of the same kind say no more than a few. */
+/** More faults of the same kind add nothing. */
 const MOST_FAULTS = 20;
 const faults: string[] = [];
 let found = 0;
@@ -19,10 +19,10 @@ const guarded = (what: () => void) => {
     fault(error instanceof Error ? error.message : String(error));
   }
 };
-const shown = (key: Buffer) => JSON.stringify(key.toString().slice(0, 40));
+const quoted = (key: Buffer) => JSON.stringify(key.toString().slice(0, 40));
 
 const databases = openDatabases(driver, { path, readOnly: true });
-// One snapshot for all of it, since nothing below waits: other processes may go on writing.
+// One snapshot for the whole check, since nothing below waits: other processes may keep writing.
 databases.root.resetReadTxn();
 let entries = 0;
 guarded(() => checkEntries(databases));
@@ -39,15 +39,15 @@ function checkEntries(all: Databases): void {
     guarded(() => {
       const { created, revision, expiresAt } = decodeEntry(octets, Buffer.from(value));
       if (created > counters.created || revision > counters.revision) {
-        fault(`${shown(octets)} has a number that is not in use yet.`);
+        fault(`${quoted(octets)} has a number that is not in use yet.`);
       }
       if (all.created.getBinary(numberKey(created))?.equals(octets) !== true) {
-        fault(`${shown(octets)} is missing in the creation order.`);
+        fault(`${quoted(octets)} is missing in the creation order.`);
       }
       if (expiresAt === undefined) return;
       expiring += 1;
       if (all.expiry.getBinary(numberKey(expiresAt, created))?.equals(octets) !== true) {
-        fault(`${shown(octets)} is missing among those that expire.`);
+        fault(`${quoted(octets)} is missing among those that expire.`);
       }
     });
   }
@@ -59,7 +59,7 @@ function checkEntries(all: Databases): void {
     for (const { value } of all[name].getRange({ start: FIRST, end: BEHIND_LAST })) {
       rows += 1;
       const octets = Buffer.from(value);
-      if (readEntry(all, octets) === undefined) fault(`${shown(octets)} is only in "${name}".`);
+      if (readEntry(all, octets) === undefined) fault(`${quoted(octets)} is only in "${name}".`);
     }
     if (rows !== expected) fault(`"${name}" has ${rows} rows for ${expected} entries.`);
   }

@@ -1,12 +1,12 @@
 /**
- * Reads a whole store and holds its databases against each other. In another process, because a damaged file can end
- * the one that maps it.
+ * Reads a whole store and compares its databases. It runs in another process, because a damaged file can kill the
+ * process that maps it.
  */
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
 export interface Check {
-  /** A sentence for each; empty where all is well. */
+  /** One sentence per fault; empty if the data is sound. */
   readonly faults: readonly string[];
   readonly entries: number;
 }
@@ -23,7 +23,7 @@ export async function checkInOtherProcess(path: string): Promise<Check> {
     child.once('error', reject);
     child.once('close', (...ended) => resolve(ended));
   });
-  // The program wrote it.
+  // The cast: our own program wrote it.
   if (code === 0) return JSON.parse(texts.out) as Check;
   const why = signal ?? (texts.err.split('\n').find((line) => line.trim() !== '') || `exit code ${code}`);
   return { faults: [`${path}/data.mdb cannot be read completely: reading ended with ${why}.`], entries: 0 };

@@ -1,6 +1,6 @@
 /**
- * The folder of a store before LMDB has it: what LMDB does not check itself, and would answer with an empty store or
- * with the end of the process.
+ * Checks the folder of a store before LMDB opens it. LMDB does not check these faults; it would open an empty store or
+ * end the process.
  */
 import { constants } from 'node:fs';
 import { access, mkdir, open, readFile, rename, stat } from 'node:fs/promises';
@@ -8,18 +8,18 @@ import { dirname, join } from 'node:path';
 import { StorageError } from '../../core/storage/contract.js';
 import { syncFile } from '../../core/storage/sync-file.js';
 
-/** Says that there is a store here, so that a missing data file is noticed. */
+/** Marks the folder as a store, so that a missing data file is noticed. */
 const MARKER = 'jackfield-store.json';
 const MARKER_TEXT = `${JSON.stringify({ adapter: 'lmdb', format: 1 })}\n`;
 const PAGE_HEAD_OCTETS = 24;
 const MAGIC = 0xbeefc0de;
-/** Of LMDB's data format, as lmdb 3 writes it. */
+/** The version of LMDB's data format that lmdb 3 writes. */
 const DATA_VERSION = 2;
 
 export interface FolderState {
-  /** No store was here before. */
+  /** The folder held no store before. */
   readonly fresh: boolean;
-  /** The file ends before the last page that LMDB counts: free pages never written, or a cut copy. */
+  /** The file ends before the last page that LMDB counts: free pages that were never written, or an incomplete copy. */
   readonly short: boolean;
 }
 
@@ -52,7 +52,7 @@ export async function inspectFolder(path: string, readOnly: boolean): Promise<Fo
   }
 }
 
-/** LMDB syncs its file, but not the folder that names it: without this a power failure could take both. */
+/** LMDB syncs its file, but not the folder: without this, a power failure could remove both files. */
 export async function markFolder(path: string): Promise<void> {
   const marker = join(path, MARKER);
   const temporary = `${marker}.${process.pid}.${Math.random().toString(36).slice(2)}`;
@@ -77,7 +77,7 @@ async function syncFolder(path: string): Promise<void> {
   }
 }
 
-/** Errors: STORAGE_CORRUPT where another format stands there. */
+/** Errors: STORAGE_CORRUPT if the format is another one. */
 async function readMarker(path: string): Promise<boolean> {
   const text = await readFile(join(path, MARKER), 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
@@ -91,7 +91,7 @@ async function readMarker(path: string): Promise<boolean> {
   );
 }
 
-/** LMDB's two first pages say which page is the last; reading beyond the end of a mapped file ends the process. */
+/** LMDB's two first pages name the last page. Reading after the end of a mapped file kills the process. */
 async function isShort(file: string, size: number): Promise<boolean> {
   const handle = await open(file, 'r');
   try {

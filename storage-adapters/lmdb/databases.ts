@@ -3,10 +3,10 @@ import type { Database, RootDatabase } from 'lmdb';
 import { type Entry, StorageError } from '../../core/storage/contract.js';
 import { type Counters, decodeCounters, decodeEntry, NO_COUNTERS, numberKey } from './records.js';
 
-/** What is used of the driver, so that it is loaded only where a configuration names the adapter. */
+/** The part of the driver in use. The driver is loaded only if a configuration names the adapter. */
 export type Driver = Pick<typeof import('lmdb'), 'open'>;
 
-/** A database of octets under octets. */
+/** Keys and values are octets. */
 type Table = Database<Buffer, Buffer>;
 
 export interface Databases {
@@ -17,16 +17,16 @@ export interface Databases {
   readonly created: Table;
   /** ExpiresAt, created → key: only the entries that expire. */
   readonly expiry: Table;
-  /** Revision → the change as `watch` tells it. */
+  /** Revision → the change, as `watch` reports it. */
   readonly changes: Table;
   /** `counters` → counters. */
   readonly meta: Table;
 }
 
 export const COUNTERS_KEY = Buffer.from('counters');
-/** Before every key that is a number. */
+/** Sorts before every key that is a number. */
 export const FIRST = numberKey(0);
-/** Behind every key that is a number: positive doubles begin with an octet of at most 0x7f. */
+/** Sorts after every key that is a number: positive doubles begin with an octet of at most 0x7f. */
 export const BEHIND_LAST = Buffer.from([0xff]);
 
 export interface EnvironmentOptions {
@@ -36,9 +36,9 @@ export interface EnvironmentOptions {
 }
 
 /**
- * With `overlappingSync` off a transaction is what LMDB itself promises: the pages are written and synced, then the
- * one that makes them valid is written and synced, and only then is it committed. (With it on, as by default, a
- * commit is visible before it is on disk.) The map begins at 128 KiB and the driver doubles it when it is full.
+ * With `overlappingSync` off, a transaction keeps LMDB's own promise: the pages are written and synced, then the page
+ * that makes them valid is written and synced, and only then is it committed. (With it on, the default, a commit is
+ * visible before it is on disk.) The map starts at 128 KiB, and the driver doubles it when it is full.
  */
 export function openDatabases({ open }: Driver, { path, readOnly = false }: EnvironmentOptions): Databases {
   const table = { encoding: 'binary', keyEncoding: 'binary' } as const;
@@ -68,7 +68,7 @@ export function openDatabases({ open }: Driver, { path, readOnly = false }: Envi
 
 const NAMES = ['entries', 'created', 'expiry', 'changes', 'meta'];
 
-/** LMDB's own database of databases. Errors: STORAGE_CORRUPT where something else keeps its data here. */
+/** Checks LMDB's own list of databases. Errors: STORAGE_CORRUPT if another program keeps its data here. */
 function mustBeOurs(root: RootDatabase<Buffer, Buffer>): void {
   for (const key of root.getKeys({ start: Buffer.from([0]) })) {
     const name = Buffer.from(key).toString().replace(/\0+$/, '');
@@ -83,7 +83,7 @@ export function readCounters({ meta }: Databases): Counters {
   return record === undefined ? NO_COUNTERS : decodeCounters(COUNTERS_KEY, record);
 }
 
-/** As it stands there, expired or not. Errors: STORAGE_CORRUPT. */
+/** The stored entry, expired or not. Errors: STORAGE_CORRUPT. */
 export function readEntry({ entries }: Databases, key: Buffer): Entry | undefined {
   const record = entries.getBinary(key);
   return record === undefined ? undefined : decodeEntry(key, record);

@@ -1,13 +1,13 @@
-/** From what LMDB and the system say to errors of the contract. */
+/** From the errors of LMDB and the system to those of the contract. */
 import { StorageError } from '../../core/storage/contract.js';
 
-/** An error that can go from one thread to another. */
+/** An error that can be sent from one thread to another. */
 export interface Fault {
   readonly code: ConstructorParameters<typeof StorageError>[0];
   readonly detail: string;
 }
 
-/** ENOSPC, EDQUOT and EFBIG; ENOMEM where the map cannot grow; MDB_MAP_FULL. */
+/** ENOSPC, EDQUOT and EFBIG; ENOMEM if the map cannot grow; MDB_MAP_FULL. */
 const FULL = [28, 122, 27, 12, -30792];
 const FULL_TEXT = /MDB_MAP_FULL|No space left|[Dd]isk quota|File too large|Cannot allocate memory/;
 /** MDB_PAGE_NOTFOUND, MDB_CORRUPTED, MDB_VERSION_MISMATCH, MDB_INVALID. */
@@ -18,7 +18,7 @@ function isFull(error: unknown): boolean {
   return FULL.includes(numberOf(error)) || FULL_TEXT.test(textOf(error));
 }
 
-/** While writing, what is neither a full disk nor damage leaves it open what the disk holds. */
+/** After any other error while writing, the content of the disk is unknown. */
 export function faultOf(error: unknown, during: 'reading' | 'writing'): Fault {
   const detail = textOf(error);
   if (error instanceof StorageError) return { code: error.code as Fault['code'], detail: detailOf(error) };
@@ -42,7 +42,7 @@ function textOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** The sentence of the table is put before it again where the error is made anew. */
+/** Without the sentence of the error table: `errorOf` puts it in front again. */
 function detailOf(error: StorageError): string {
   const bare = new StorageError(error.code as Fault['code']).message;
   return error.message.startsWith(bare) ? error.message.slice(bare.length).trimStart() : error.message;

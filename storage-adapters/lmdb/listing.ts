@@ -3,7 +3,7 @@ import { type Entry, type Listing, type Page, StorageError } from '../../core/st
 import { BEHIND_LAST, type Databases, readEntry } from './databases.js';
 import { numberKey } from './records.js';
 
-/** Where so many entries in a row do not have the prefix, the keys that do are looked up by name instead. */
+/** After so many entries in a row without the prefix, look up the keys with the prefix by name instead. */
 const PASSED_OVER = 1_000;
 
 export function listPage(
@@ -26,7 +26,7 @@ export function listPage(
     }
     const entry = entryAt(databases, Buffer.from(value));
     if (!isLive(entry, now)) continue;
-    // One more than the page holds: there is a next page only where something stands on it.
+    // Look for one entry more than the page holds: `next` is set only if the next page has an entry.
     if (entries.length === limit) return { entries, next: entries[limit - 1]!.created };
     entries.push(entry);
   }
@@ -40,8 +40,8 @@ function joined(entries: readonly Entry[], limit: number, more: readonly Entry[]
 }
 
 /**
- * Those with the prefix that were created behind `after`, the first `count` of them: costs what the prefix has, and
- * holds no more than twice the page.
+ * The first `count` entries with the prefix that were created after `after`. Costs as much as the prefix has entries,
+ * and holds at most twice the page.
  */
 function byName(databases: Databases, prefix: Buffer, after: number, count: number, now: number): Entry[] {
   let found: Entry[] = [];

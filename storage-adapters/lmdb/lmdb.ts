@@ -1,8 +1,8 @@
 /**
  * Entries in LMDB, a memory-mapped B+ tree: one machine, more data than memory, several processes at once. An
- * answered commit is on disk. What is in the folder: `FORMAT.md`.
+ * acknowledged commit is on disk. `FORMAT.md` describes the folder.
  *
- * Reads answer at once, from the map. Commits go to a thread of their own, which waits for the disk and for the other
+ * Reads return directly, from the map. Commits go to a separate thread, which waits for the disk and for other
  * processes.
  */
 import { resolve } from 'node:path';
@@ -29,16 +29,16 @@ import { listPage } from './listing.js';
 import { Wakeup } from './wakeup.js';
 import { Writer } from './writer.js';
 
-/** Octets that LMDB takes as a key with pages of 4 KiB. */
+/** The longest key that LMDB accepts with pages of 4 KiB, in octets. */
 const MAX_KEY_OCTETS = 1_978;
-/** Entries expire by the clock of the machine, which may be set while a timer waits: look at it at least this often. */
+/** Entries expire by the machine's clock, which may be changed while a timer waits: check it at least this often. */
 const LONGEST_WAIT_MS = 60_000;
 
 export interface LmdbOptions extends Partial<HistoryLimits> {
   /** The folder. Absolute. */
   readonly path: string;
   readonly pollMs?: number;
-  /** Nothing is written, not even what has expired forgotten. */
+  /** Writes nothing; expired entries stay too. */
   readonly readOnly?: boolean;
 }
 
@@ -68,7 +68,7 @@ export class LmdbAdapter implements StorageAdapter {
   async open(): Promise<void> {
     const driver = await this.#driver();
     const { fresh, short } = await inspectFolder(this.#path, this.#readOnly);
-    // Rare, and only another process can be asked: one that reads beyond the end of the file is killed.
+    // Rare. Only another process can check it: reading after the end of the file kills the process.
     if (short) await this.#mustBeWhole();
     try {
       if (!this.#readOnly) {
@@ -135,7 +135,7 @@ export class LmdbAdapter implements StorageAdapter {
     return this.#read((databases) => readCounters(databases).revision);
   }
 
-  /** Why nothing is written any more, until the store is opened anew; undefined while all is well. */
+  /** Why the store accepts no writes until it is opened again; undefined while it works. */
   get fault(): StorageError | undefined {
     return this.#writer?.fault;
   }
@@ -155,8 +155,8 @@ export class LmdbAdapter implements StorageAdapter {
   }
 
   /**
-   * The driver keeps one snapshot for a whole turn of the event loop. Another process may have answered a write since
-   * it was taken, so each read takes a new one; within one reading all is of one moment.
+   * The driver keeps one snapshot per turn of the event loop. Another process may have acknowledged a write since then,
+   * so take a new snapshot for each read; one read sees one moment.
    */
   #read<T>(reading: (databases: Databases) => T): T {
     const databases = this.#databases;
@@ -170,7 +170,10 @@ export class LmdbAdapter implements StorageAdapter {
     }
   }
 
-  /** Expired entries are absent from every answer at once; this tells watchers and gives back the room. */
+  /**
+   * Expired entries are absent from every answer at once; the sweep reports them to readers of the feed and frees their
+   * space.
+   */
   #sweepAt(moment: number | undefined): void {
     clearTimeout(this.#expiryTimer);
     if (moment === undefined || this.#databases === undefined) return;
@@ -209,7 +212,7 @@ export default defineAdapter({
       .describe(
         'The folder, relative to the folder of the configuration; it is created if it is missing. It must be on a disk of this machine: LMDB cannot share a file over a network. Errors: STORAGE_UNREADABLE, STORAGE_CORRUPT.',
       ),
-    // LMDB tells nobody of a write, and watching its file misses writes to the map. A look takes microseconds.
+    // LMDB announces no writes, and watching its file misses writes to the map. A check takes microseconds.
     pollMs: z
       .int()
       .min(1)
@@ -238,7 +241,7 @@ export default defineAdapter({
   create: ({ path, ...options }, { folder, readOnly = false }) =>
     new LmdbAdapter({ ...options, readOnly, path: resolve(folder, path) }),
   async verify({ path }, { folder }) {
-    // What is no store at all has a better sentence than the end of the process that reads it.
+    // A folder that holds no store gets its own sentence; reading it would only end the process.
     const fault = await inspectFolder(resolve(folder, path), true).then(
       () => undefined,
       (error: unknown) => {

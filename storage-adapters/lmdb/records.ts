@@ -1,6 +1,6 @@
 /**
- * The octets of keys and values inside LMDB; `FORMAT.md` describes them. LMDB keeps no checksums, so every record
- * begins with one of ours: what a disk has changed is an error, never somebody's data.
+ * The octets of keys and values inside LMDB; `FORMAT.md` describes them. LMDB has no checksums, so every record begins
+ * with ours: data that the disk changed is an error and never a value.
  */
 import { crc32 } from 'node:zlib';
 import { type Entry, StorageError, type WatchedChange } from '../../core/storage/contract.js';
@@ -9,21 +9,21 @@ import { type Entry, StorageError, type WatchedChange } from '../../core/storage
 const HEAD_OCTETS = 4 + 8 + 8 + 8;
 const CHECKSUM_OCTETS = 4;
 
-/** What is counted over all entries; one record, read and written by every transaction. */
+/** The counters of the store; one record, read and written by every transaction. */
 export interface Counters {
   /** The highest `created` given so far. */
   readonly created: number;
   readonly revision: number;
   /** Changes up to this revision are no longer kept. */
   readonly forgotten: number;
-  /** Kept changes, and the octets of their records. */
+  /** The number of kept changes, and the octets of their records. */
   readonly changes: number;
   readonly changeOctets: number;
 }
 
 export const NO_COUNTERS: Counters = { created: 0, revision: 0, forgotten: 0, changes: 0, changeOctets: 0 };
 
-/** Whole numbers of at least 0 as octets that sort as the numbers do: positive doubles, high octet first. */
+/** Encodes whole numbers of at least 0 as octets in the same order: positive doubles, high octet first. */
 export function numberKey(...numbers: readonly number[]): Buffer {
   const octets = Buffer.allocUnsafe(numbers.length * 8);
   for (const [at, number] of numbers.entries()) octets.writeDoubleBE(number, at * 8);
@@ -52,7 +52,7 @@ export function decodeEntry(keyOctets: Buffer, record: Buffer): Entry {
   return expiresAt === 0 ? entry : { ...entry, expiresAt };
 }
 
-/** Counters and changes: JSON behind the checksum. */
+/** Counters and changes: a checksum, then JSON. */
 export function encodeJson(key: Buffer, value: Counters | WatchedChange): Buffer {
   const text = JSON.stringify(value);
   const record = Buffer.allocUnsafe(CHECKSUM_OCTETS + Buffer.byteLength(text));
@@ -62,7 +62,7 @@ export function encodeJson(key: Buffer, value: Counters | WatchedChange): Buffer
 
 /** Errors: STORAGE_CORRUPT. */
 export function decodeCounters(key: Buffer, record: Buffer): Counters {
-  // The checksum says that these are the octets that `encodeJson` wrote.
+  // The cast: the checksum proves that `encodeJson` wrote these octets.
   return json(key, record, 'counters') as Counters;
 }
 
@@ -76,7 +76,7 @@ function json(key: Buffer, record: Buffer, what: string): unknown {
   return JSON.parse(record.toString('utf8', CHECKSUM_OCTETS));
 }
 
-/** The key belongs to what is summed up, so that a record under another key is noticed too. */
+/** The checksum covers the key too, so that a record under another key is noticed. */
 function sealed(key: Buffer, record: Buffer): Buffer {
   record.writeUInt32BE(crc32(record.subarray(CHECKSUM_OCTETS), crc32(key)), 0);
   return record;
@@ -87,6 +87,6 @@ function mustBeWhole(key: Buffer, record: Buffer, atLeast: number, what: string)
     const sum = crc32(record.subarray(CHECKSUM_OCTETS), crc32(key));
     if (sum === record.readUInt32BE(0)) return;
   }
-  const shown = what === 'entry' ? JSON.stringify(key.toString().slice(0, 40)) : `of ${what}`;
-  throw new StorageError('STORAGE_CORRUPT', `the checksum of the record ${shown} is wrong.`);
+  const label = what === 'entry' ? JSON.stringify(key.toString().slice(0, 40)) : `of ${what}`;
+  throw new StorageError('STORAGE_CORRUPT', `the checksum of the record ${label} is wrong.`);
 }

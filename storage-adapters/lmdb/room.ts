@@ -1,6 +1,6 @@
 /**
- * Whether there is room for one more write. LMDB calls a write that was cut short EIO, the same as a broken disk, and
- * the first write that meets a full disk is mostly cut short.
+ * Whether the disk has space for one more write. LMDB reports a write that was cut short as EIO, like a broken disk,
+ * and the first write on a full disk is mostly cut short.
  */
 import { closeSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ const PROBE_OCTETS = 65_536;
 export function hasNoRoom(path: string): boolean {
   const probe = join(path, `room-probe-${process.pid}`);
   try {
-    // At the same offset, so that a limit to the size of files is met too; what lies before it takes no room.
+    // At the same offset, to meet a limit of the file size too; the hole before it takes no space.
     const { size } = statSync(join(path, 'data.mdb'));
     const file = openSync(probe, 'w');
     try {

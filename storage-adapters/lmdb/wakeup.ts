@@ -1,4 +1,6 @@
-/** Wakes who waits for changes: at once for those of this process, and every so often for those of others. */
+/**
+ * Wakes readers that wait for changes: at once for changes of this process, at intervals for those of other processes.
+ */
 export class Wakeup {
   readonly #pollMs: number;
   readonly #waiting = new Set<() => void>();

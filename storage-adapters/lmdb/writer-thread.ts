@@ -1,6 +1,6 @@
 /**
- * A thread of its own for write transactions: LMDB waits in them for other processes and for the disk, and the event
- * loop must not. One message is one batch; its answer goes out when the transaction is on disk.
+ * The thread for write transactions: they wait for other processes and for the disk, and the event loop must not. One
+ * message is one batch; its answer is sent when the transaction is on disk.
  */
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -16,7 +16,7 @@ export interface WriterData extends HistoryLimits {
   readonly path: string;
 }
 
-/** `close` is the last one. */
+/** `close` is the last request. */
 export type Request = { readonly changes: readonly Change[] } | 'close';
 
 export type Verdict = { readonly result: CommitResult } | { readonly fault: Fault };
@@ -32,13 +32,13 @@ export type Answer =
       readonly nextExpiry?: number;
     };
 
-// This file runs as a thread, where there is a port.
+// The cast: this file runs as a thread, which has a port.
 const port = parentPort!;
 const data = workerData as WriterData;
 
 const say = (answer: Answer) => port.postMessage(answer);
 
-/** Device and inode of the file that is mapped. */
+/** Device and inode of the mapped file. */
 let mapped: string | undefined;
 
 try {
@@ -58,7 +58,7 @@ function verdictsOn(databases: Databases, changes: readonly Change[]): readonly 
     return inOneTransaction(databases, changes).map((result) => ({ result }));
   } catch (error) {
     const fault = writeFaultOf(databases, error);
-    // What has no room must not take those with it that have.
+    // A commit without space must not fail the smaller ones.
     if (fault.code === 'STORAGE_FULL' && changes.length > 1) {
       return changes.flatMap((change) => verdictsOn(databases, [change]));
     }
@@ -66,13 +66,13 @@ function verdictsOn(databases: Databases, changes: readonly Change[]): readonly 
   }
 }
 
-/** Undefined where there is none. */
+/** Undefined if there is no file. */
 function fileId(): string | undefined {
   const file = statSync(join(data.path, 'data.mdb'), { throwIfNoEntry: false });
   return file && `${file.dev}:${file.ino}`;
 }
 
-/** LMDB goes on writing to a file that has lost its name, and nobody would find there what was stored. */
+/** LMDB keeps writing to a file that has lost its name, and nobody could find that data. */
 function mustHaveItsName(): void {
   if (fileId() === mapped) return;
   throw new StorageError(
@@ -81,7 +81,7 @@ function mustHaveItsName(): void {
   );
 }
 
-/** Returns when the transaction is on disk, and throws where it was not made. */
+/** Returns when the transaction is on disk, and throws if it was not made. */
 function inOneTransaction({ root, ...tables }: Databases, changes: readonly Change[]): CommitResult[] {
   mustHaveItsName();
   return root.transactionSync(() => {
@@ -94,8 +94,8 @@ function inOneTransaction({ root, ...tables }: Databases, changes: readonly Chan
 }
 
 /**
- * A disk that is full leaves the store as it was, unless it was the very last page that could not be written: then
- * LMDB refuses every further transaction, and what the disk holds is not known.
+ * A full disk leaves the store unchanged, unless the very last page could not be written: then LMDB refuses every
+ * further transaction, and the content of the disk is unknown.
  */
 function writeFaultOf({ root, meta }: Databases, error: unknown): Fault {
   const fault = faultOf(error, 'writing');

@@ -1,5 +1,5 @@
 /**
- * The writer thread as the adapter sees it: commits gather while a batch is under way, and the next batch takes them
+ * The adapter's side of the writer thread: commits gather while a batch is under way, and the next batch takes them
  * all, so that many writers share one sync of the disk.
  */
 import { Worker } from 'node:worker_threads';
@@ -7,7 +7,7 @@ import type { Change, CommitResult, StorageError } from '../../core/storage/cont
 import { errorOf, type Fault } from './faults.js';
 import type { Answer, Request, Verdict, WriterData } from './writer-thread.js';
 
-/** A batch holds no more than this, so that other processes get their turn and a transaction stays in memory. */
+/** The bounds of a batch, so that other processes get their turn and a transaction stays in memory. */
 const BATCH_COMMITS = 1_000;
 const BATCH_CHARACTERS = 4_194_304;
 
@@ -17,7 +17,7 @@ interface Waiting {
 }
 
 export interface WriterEvents {
-  /** A batch is on disk, or was refused. @param nextExpiry When an entry expires next, if one does. */
+  /** A batch is on disk, or was refused. @param nextExpiry When the next entry expires, if one does. */
   batchDone(nextExpiry: number | undefined): void;
 }
 
@@ -25,11 +25,11 @@ export class Writer {
   readonly #events: WriterEvents;
   readonly #thread: Worker;
   #queue: Waiting[] = [];
-  /** The batch that the thread has; undefined while it waits. */
+  /** The batch that the thread works on; undefined while it waits. */
   #batch: Waiting[] | undefined;
   /** Why nothing more may be written. */
   #broken: string | undefined;
-  /** Why the last batch was not taken, where the next one may be. */
+  /** Why the last batch was refused, if the next one may succeed. */
   #refused: Fault | undefined;
   #idle: (() => void) | undefined;
 
@@ -41,7 +41,7 @@ export class Writer {
     });
     thread.on('error', (error) => this.#ended(error.message));
     thread.on('exit', () => this.#ended('it has ended'));
-    // Only what is under way keeps the process.
+    // Only work under way keeps the process alive.
     thread.unref();
   }
 
@@ -62,7 +62,7 @@ export class Writer {
     return new Writer(thread, events);
   }
 
-  /** Why it commits no more; undefined while it does. */
+  /** Why it accepts no commits; undefined while it does. */
   get fault(): StorageError | undefined {
     if (this.#broken !== undefined) return this.#refusal();
     return this.#refused && errorOf(this.#refused);
@@ -79,13 +79,13 @@ export class Writer {
     });
   }
 
-  /** Forgets what has expired. */
+  /** Removes expired entries. */
   sweep(): void {
     if (this.#batch !== undefined || this.#broken !== undefined) return;
     this.#send([]);
   }
 
-  /** Waits for what was committed before. */
+  /** Waits for earlier commits. */
   async close(): Promise<void> {
     if (this.#batch !== undefined) await new Promise<void>((resolve) => (this.#idle = resolve));
     if (this.#broken === undefined) {
@@ -129,13 +129,13 @@ export class Writer {
     const unknown = verdicts.find(isUnknown);
     if (unknown !== undefined) this.#broken = unknown.fault.detail;
     this.#refused = verdicts.map(faultIn).find((fault) => fault?.code === 'STORAGE_UNAVAILABLE');
-    // Before the answers, so that who is answered reads what was written.
+    // Call this before the answers, so that a caller with an answer reads its own write.
     this.#events.batchDone(nextExpiry);
     for (const [at, { settle }] of batch.entries()) settle(verdicts[at]!);
     this.#goOn();
   }
 
-  /** The thread is gone: what it had is unknown, what it had not yet was not made. */
+  /** The thread ended: the outcome of its batch is unknown; the waiting commits were not made. */
   #ended(why: string): void {
     if (this.#broken === 'it is closed') return;
     this.#broken ??= `its writer thread failed: ${why}`;

@@ -1,4 +1,4 @@
-/** Commits gather while a transaction is under way and make the next one together. */
+/** Commits that arrive during a transaction share the next one. */
 import { type Change, type CommitResult, StorageError } from '../../core/storage/contract.js';
 import type { Database } from './database.js';
 import { canBeRetried, failureOf, liesInData } from './failures.js';
@@ -20,19 +20,24 @@ export class CommitQueue {
   readonly #database: Database;
   readonly #namespace: Namespace;
   readonly #patienceMs: number;
-  readonly #made: (count: number) => void;
+  readonly #committed: (count: number) => void;
   readonly #waiting: Waiting[] = [];
   #running: Promise<void> | undefined;
 
   /**
    * @param patienceMs A commit that has waited this long for its turn fails instead of being sent.
-   * @param made Is told how many commits a transaction has made.
+   * @param committed Called with the number of commits of each transaction.
    */
-  constructor(database: Database, namespace: Namespace, patienceMs: number, made: (count: number) => void) {
+  constructor(
+    database: Database,
+    namespace: Namespace,
+    patienceMs: number,
+    committed: (count: number) => void,
+  ) {
     this.#database = database;
     this.#namespace = namespace;
     this.#patienceMs = patienceMs;
-    this.#made = made;
+    this.#committed = committed;
   }
 
   commit(change: Change): Promise<CommitResult> {
@@ -42,7 +47,7 @@ export class CommitQueue {
     });
   }
 
-  /** Takes away what expired, as a transaction without commits. */
+  /** Removes expired entries, in a transaction without commits. */
   async sweep(): Promise<void> {
     await this.#transaction([]);
   }
@@ -60,7 +65,7 @@ export class CommitQueue {
     try {
       const results = await this.#transaction(batch.map(({ change }) => change));
       for (const [at, { resolve }] of batch.entries()) resolve(results[at]!);
-      this.#made(batch.length);
+      this.#committed(batch.length);
     } catch (error) {
       if (batch.length > 1 && liesInData(error)) {
         for (const one of batch) await this.#answer([one]);

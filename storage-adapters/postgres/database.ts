@@ -1,30 +1,30 @@
-/** The way to the server: a pool of connections that mends itself, with a time-out on everything. */
+/** The connections to the server: a pool that recovers from outages, with a time-out on everything. */
 import type pg from 'pg';
 import type { AdapterContext } from '../../core/storage/contract.js';
 import { missingDriver } from '../../core/storage/missing-driver.js';
 import { failureOf, isOfOtherSession } from './failures.js';
 
 export interface DatabaseOptions {
-  /** In turn, until one is no standby. */
+  /** Tried in turn until one is not a standby. */
   readonly urls: readonly string[];
   readonly poolSize: number;
   readonly connectTimeoutMs: number;
   readonly statementTimeoutMs: number;
 }
 
-/** One connection, as long as `use` lends it. */
+/** One connection, valid while `use` lends it. */
 export interface Session {
-  /** @param name With it the server plans the statement once per connection. */
+  /** @param name With a name, the server plans the statement once per connection. */
   query(text: string, values?: readonly unknown[], name?: string): Promise<pg.QueryResult<Row>>;
-  /** What the server warned of, by the name of the place in its source that did; a sentence may be in any language. */
+  /** The warnings of the server, each as the routine in its source that raised it: the text may be in any language. */
   readonly warnings: readonly string[];
   /** Several statements without values in one message. */
   script(text: string): Promise<pg.QueryResult<Row>[]>;
-  /** The connection is known to be dead, so what is asked next is never sent. */
+  /** The connection is known to be dead, so the next query is never sent. */
   readonly isLost: boolean;
 }
 
-/** What a column holds is told by the statement; it is narrowed where it is read. */
+/** The statement decides the type of each column; readers narrow it. */
 export type Row = Readonly<Record<string, unknown>>;
 
 const FIRST_PAUSE_MS = 50;
@@ -32,16 +32,18 @@ const LONGEST_PAUSE_MS = 1_000;
 
 export class Database {
   readonly #driver: typeof pg;
-  /** One for each address. Those that are not used hold no connection. */
+  /** One per address. Unused pools hold no connection. */
   readonly #pools: readonly pg.Pool[];
   readonly #configs: readonly pg.ClientConfig[];
   /** The address that answered last. */
   #at = 0;
   readonly #log: AdapterContext['log'];
   readonly #underWay = new Set<Promise<unknown>>();
-  /** Until it shows that a session is shared with others: statements are planned once for each connection. */
+  /** Whether statements are planned once per connection. False after a server has shown that it shares sessions. */
   #prepares = true;
-  /** While no connection can be made, calls fail at once instead of each waiting for one: until `at`, by `performance.now`. */
+  /**
+   * During an outage, calls fail at once instead of each waiting for a connection: until `at`, by `performance.now`.
+   */
   #outage: { at: number; pauseMs: number; cause: unknown } | undefined;
 
   private constructor(driver: typeof pg, options: DatabaseOptions, { log }: Pick<AdapterContext, 'log'>) {
@@ -51,9 +53,9 @@ export class Database {
       connectionString,
       connectionTimeoutMillis: options.connectTimeoutMs,
       statement_timeout: options.statementTimeoutMs,
-      // The server's own time-out says more and comes first, unless the server cannot be heard at all.
+      // The server's own time-out says more and comes first, unless the server cannot be reached at all.
       query_timeout: options.statementTimeoutMs + 1_000,
-      // A process that is gone without a word must not hold a namespace's lock for longer than this.
+      // A process that has vanished must not hold the lock of a namespace for longer than this.
       idle_in_transaction_session_timeout: 2 * options.statementTimeoutMs,
       keepAlive: true,
       application_name: 'jackfield',
@@ -65,7 +67,7 @@ export class Database {
         idleTimeoutMillis: 30_000,
         verify: mustBePrimary,
       });
-      // An idle connection that breaks; the pool has dropped it already.
+      // An idle connection broke; the pool has already dropped it.
       return pool.on('error', (error) =>
         log.warn({ reason: error.message }, 'Lost a connection to PostgreSQL.'),
       );
@@ -81,14 +83,14 @@ export class Database {
     const module = await load().catch((cause: unknown) => {
       throw missingDriver('pg', cause) ?? cause;
     });
-    // What `import('pg')` gives; the adapter's own types are not to depend on those of an optional package.
+    // The cast: the types of the adapter must not depend on those of an optional package.
     const { default: driver } = module as { readonly default: typeof pg };
     return new Database(driver, options, context);
   }
 
   /**
-   * Lends a connection. One on which anything failed is not used again.
-   * @param work Done a second time where the first met the session of another, which changed nothing.
+   * Lends a connection. A connection on which anything failed is not used again.
+   * @param work Called a second time if the first call met a session of another client, which changed nothing.
    * Errors: those of `work`, STORAGE_UNAVAILABLE.
    */
   use<T>(work: (session: Session) => Promise<T>): Promise<T> {
@@ -111,12 +113,12 @@ export class Database {
     return this.use(async (session) => (await session.query(text, values, name)).rows);
   }
 
-  /** A connection beside the pool, which the caller connects and ends. */
+  /** A connection outside the pool. The caller connects and ends it. */
   lone(): pg.Client {
     return new this.#driver.Client({ ...this.#configs[this.#at], query_timeout: 0 });
   }
 
-  /** Waits for what is under way. */
+  /** Waits for calls under way. */
   async close(): Promise<void> {
     while (this.#underWay.size > 0) await Promise.all(this.#underWay);
     await Promise.all(this.#pools.map((pool) => pool.end()));
@@ -150,7 +152,7 @@ export class Database {
             values: [...values],
             ...(name === undefined || !this.#prepares ? {} : { name }),
           }),
-        // The driver's types do not know that several statements give several results.
+        // The driver's types do not know that several statements return several results.
         script: (text) => client.query(text) as unknown as Promise<pg.QueryResult<Row>[]>,
         get isLost() {
           return isLost;
@@ -192,10 +194,10 @@ export class Database {
       try {
         return await pool.connect();
       } catch (error) {
-        // Where there are connections and only none was free in time, it is a crowd, not an outage.
+        // If connections exist and none was free in time, the pool is busy; that is not an outage.
         if (pool.totalCount > 0) throw error;
         failures.push(withoutAddress(error));
-        // Somebody else may have gone on already.
+        // Another call may have moved on already.
         if (this.#at === at) this.#at = (at + 1) % this.#pools.length;
       }
     }
@@ -203,7 +205,7 @@ export class Database {
   }
 }
 
-/** It answers what was true a while ago, and takes no commits. */
+/** A standby returns old data and accepts no commits. */
 function mustBePrimary(client: pg.Client, done: (error?: Error) => void): void {
   client.query<Row>('SELECT pg_is_in_recovery() AS standby').then(({ rows }) => {
     done(rows[0]?.standby === true ? new Error(IS_STANDBY) : undefined);
@@ -212,7 +214,7 @@ function mustBePrimary(client: pg.Client, done: (error?: Error) => void): void {
 
 const IS_STANDBY = 'the server is a standby; the address must lead to the primary';
 
-/** An address that cannot be read is a property of its error, password and all. */
+/** The error of an address that cannot be parsed contains it, with the password. */
 function withoutAddress(error: unknown): unknown {
   return error instanceof Error && 'input' in error ? new Error(`the address: ${error.message}`) : error;
 }

@@ -1,4 +1,4 @@
-/** What went wrong, in the codes of the contract. Whether anything can have changed is for the caller to know. */
+/** From the errors of PostgreSQL to those of the contract. The caller knows whether the data may have changed. */
 import { StorageError } from '../../core/storage/contract.js';
 
 /** Appendix A of PostgreSQL's manual: "PostgreSQL Error Codes". */
@@ -7,20 +7,17 @@ const READ_ONLY = '25006';
 const RETRY = new Set([
   '40001', // serialization_failure
   '40P01', // deadlock_detected
-  // unique_violation: only a hand in the tables can be faster than who holds the lock; read anew, it is a conflict.
+  // unique_violation. Only a writer that bypasses our lock can cause this; re-read and report a conflict.
   '23505',
 ]);
 
-/** The server's own answer, as opposed to a connection that broke or never came about. */
+/** The code of an error that the server itself sent; undefined for a broken connection. */
 export function sqlState(error: unknown): string | undefined {
   if (!(error instanceof Error) || !('severity' in error) || !('code' in error)) return undefined;
   return typeof error.code === 'string' ? error.code : undefined;
 }
 
-/**
- * Somebody between gave this connection another's session, or another's connection this session: a prepared statement
- * is not there, or is there already. Nothing was done.
- */
+/** A pooler has switched the session: a prepared statement is missing, or exists already. Nothing was changed. */
 export function isOfOtherSession(error: unknown): boolean {
   const cause = error instanceof StorageError ? error.cause : error;
   return ['26000', '42P05'].includes(sqlState(cause) ?? '');
@@ -30,22 +27,22 @@ export function canBeRetried(error: unknown): boolean {
   return RETRY.has(sqlState(error) ?? '');
 }
 
-/** Whether it lies in what was sent (22: data, 54: limits), so that others sent with it might do without. */
+/** Whether the data caused it (22: data, 54: limits). Then other commits of the batch may succeed without this one. */
 export function liesInData(error: unknown): boolean {
   const cause = error instanceof StorageError ? error.cause : error;
   return /^(?:22|54)/.test(sqlState(cause) ?? '');
 }
 
 /**
- * Whether the server refused and undid the transaction. Classes 08 and 57P: it went away instead, and what it was
- * doing may have been done.
+ * Whether the server refused and rolled back the transaction. In classes 08 and 57P the server went away instead, and
+ * its work may have been done.
  */
 export function isRefusal(error: unknown): boolean {
   const state = sqlState(error);
   return state !== undefined && !/^(?:08|57P)/.test(state);
 }
 
-/** Nothing was changed. */
+/** For errors after which nothing was changed. */
 export function failureOf(cause: unknown): StorageError {
   if (cause instanceof StorageError) return cause;
   const state = sqlState(cause);
@@ -61,7 +58,7 @@ export function outcomeUnknown(cause: unknown): StorageError {
   return new StorageError('STORAGE_OUTCOME_UNKNOWN', reasonOf(cause), { cause });
 }
 
-/** Several addresses that all failed are one error without a sentence of its own. */
+/** The error for several failed addresses has no message. */
 function reasonOf(cause: unknown): string {
   if (cause instanceof AggregateError && cause.message === '') return cause.errors.map(reasonOf).join('; ');
   return cause instanceof Error ? cause.message : String(cause);

@@ -1,6 +1,6 @@
 /**
- * The feed: changes are written to a table by the transaction that makes them and read from there. LISTEN is only
- * what wakes readers; a notification that is lost costs them a few seconds and never a change.
+ * The feed. The transaction of a commit also writes its change to a table, and readers read it from there. LISTEN only
+ * wakes readers; a lost notification delays them by a few seconds and never loses a change.
  */
 import type pg from 'pg';
 import {
@@ -23,7 +23,7 @@ FROM jackfield_namespaces n LEFT JOIN LATERAL (
 ) l ON true
 WHERE n.id = $1`;
 
-/** One statement, so one moment: what is reached, what is kept and what follows belong together. */
+/** One statement, so one snapshot for all its columns. */
 const FOLLOWING = `
 SELECT n.revision AS reached, n.history, l.revision AS last, l.head, c.revision, c.change
 FROM jackfield_namespaces n LEFT JOIN LATERAL (
@@ -35,7 +35,7 @@ FROM jackfield_namespaces n LEFT JOIN LATERAL (
 ) c ON true
 WHERE n.id = $1 ORDER BY c.revision`;
 
-/** The change at the bound itself stays: it names the place of who has read up to there. */
+/** The change at the bound itself stays: readers at that revision compare its mark. */
 const TRIM = `
 WITH locked AS (SELECT id, revision - $2 AS until FROM jackfield_namespaces WHERE id = $1 FOR UPDATE),
 gone AS (
@@ -44,7 +44,7 @@ gone AS (
 UPDATE jackfield_namespaces n SET history = locked.until
 FROM locked WHERE n.id = locked.id AND locked.until > n.history`;
 
-/** Should a notification be lost with its connection. */
+/** A notification may be lost with its connection. */
 const LOOK_AGAIN_MS = 5_000;
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 5_000;
@@ -62,7 +62,7 @@ export class PostgresFeed {
   #pauseMs = FIRST_PAUSE_MS;
   #isListening = false;
 
-  /** @param keep How many revisions back a reader may begin. */
+  /** @param keep How many revisions back a reader may start. */
   constructor(database: Database, { id }: Namespace, keep: number, log: AdapterContext['log']) {
     this.#database = database;
     this.#id = id;
@@ -84,8 +84,8 @@ export class PostgresFeed {
     return lastOf(row ?? {}) ?? { revision: Number(row?.reached ?? 0) };
   }
 
-  /** Trims what is behind the bound, once in a while: a tenth more than asked for may be kept. */
-  made(commits: number): void {
+  /** Trims changes older than the bound, now and then: up to a tenth more may be kept. */
+  countCommits(commits: number): void {
     this.#untrimmed += commits;
     if (this.#untrimmed < Math.max(1, this.#keep / 10)) return;
     this.#untrimmed = 0;
@@ -116,12 +116,12 @@ export class PostgresFeed {
     const last = lastOf(rows[0] ?? {});
     return {
       changes: rows.filter(({ revision }) => revision !== null).map(changeOf),
-      // What stands before the bound cannot be gone on from.
+      // A reader cannot continue from a change before the bound.
       last: last !== undefined && last.revision < history ? undefined : last,
     };
   }
 
-  /** Connects and listens; where that breaks, again after a pause that grows. */
+  /** Connects and listens. If that breaks, connects again after a growing pause. */
   async #listen(): Promise<void> {
     if (this.#feed.isClosed) return;
     const listener = this.#database.lone();

@@ -1,6 +1,6 @@
 /**
- * Entries in PostgreSQL, shared by any number of servers. An answered commit is on the server's disk; commits of a
- * namespace stand one behind the other. Tables and the reasons for them: `FORMAT.md`.
+ * Entries in PostgreSQL, shared by any number of servers. An acknowledged commit is on the server's disk; the commits
+ * of a namespace run one after the other. `FORMAT.md` describes the tables and the reasons for them.
  */
 import { z } from 'zod';
 import {
@@ -16,6 +16,12 @@ import {
   StorageError,
   type WatchedChange,
 } from '../../core/storage/contract.js';
+import {
+  addressOrList,
+  answerTimeoutMs,
+  historyChanges,
+  serverOptions,
+} from '../../core/storage/server-options.js';
 import { CommitQueue } from './commit-queue.js';
 import { Database } from './database.js';
 import { PostgresFeed } from './feed.js';
@@ -23,63 +29,28 @@ import { ReadQueue } from './read-queue.js';
 import { behindPrefix, entryOf, NOW_MS, octets } from './rows.js';
 import { openNamespace } from './tables.js';
 
-// The sentence is ours, so that no error shows what was found: it holds a password.
-const address = z.string().regex(/^postgres(?:ql)?:\/\//, 'must begin with postgres:// or postgresql://');
-
 const options = z.strictObject({
-  url: z
-    .union(
-      [address, z.array(address).min(1)],
-      'must be one address or a list of them, each with postgres:// or postgresql://',
-    )
-    .describe(
-      'postgres://user:password@host:port/database. TLS: ?sslmode=verify-full, with &sslrootcert=FILE for your own certificate authority. A path as host (postgres:///database?host=/run/postgresql) is a Unix socket. A list: several servers, one of which is the primary. The URL is never logged.',
-    ),
-  namespace: z
-    .string()
-    .regex(/^[\w.-]{1,64}$/)
-    .default('default')
-    .describe(
-      'The namespace of the entries: servers with the same namespace share them. 1 to 64 letters, digits, ".", "_" and "-".',
-    ),
-  // A tenth of what a server takes by default.
+  url: addressOrList(/^postgres(?:ql)?:\/\//, 'postgres:// or postgresql://').describe(
+    'postgres://user:password@host:port/database. TLS: ?sslmode=verify-full, with &sslrootcert=FILE for your own certificate authority. A path as host (postgres:///database?host=/run/postgresql) is a Unix socket. A list: several servers, one of which is the primary. The URL is never logged.',
+  ),
+  namespace: serverOptions.namespace,
+  // A tenth of a server's default limit.
   poolSize: z
     .int()
     .min(1)
     .max(1_000)
     .default(10)
     .describe('The most connections, in addition to one for feeds of changes.'),
-  connectTimeoutMs: z
-    .int()
-    .min(1)
-    .max(2_147_483_647)
-    .default(3_000)
-    .describe('Milliseconds to wait for a new or free connection; then STORAGE_UNAVAILABLE.'),
-  // Less than the 10 seconds that a handler has.
-  statementTimeoutMs: z
-    .int()
-    .min(1)
-    .max(1_000_000_000)
-    .default(5_000)
-    .describe(
-      'Milliseconds for a statement, including the wait for other commits; then STORAGE_UNAVAILABLE, or STORAGE_OUTCOME_UNKNOWN for a commit that was sent.',
-    ),
-  sweepIntervalMs: z
-    .int()
-    .min(10)
-    .max(2_147_483_647)
-    .default(1_000)
-    .describe(
-      'Milliseconds between two removals of expired entries. Expired entries are always absent at once.',
-    ),
-  historyChanges: z
-    .int()
-    .min(1)
-    .max(1_000_000_000)
-    .default(10_000)
-    .describe(
-      'How many revisions back a feed of changes may start; each change is kept with its values. A reader further back gets STORAGE_HISTORY_GONE.',
-    ),
+  connectTimeoutMs: serverOptions.connectTimeoutMs.describe(
+    'Milliseconds to wait for a new or free connection; then STORAGE_UNAVAILABLE.',
+  ),
+  statementTimeoutMs: answerTimeoutMs.describe(
+    'Milliseconds for a statement, including the wait for other commits; then STORAGE_UNAVAILABLE, or STORAGE_OUTCOME_UNKNOWN for a commit that was sent.',
+  ),
+  sweepIntervalMs: serverOptions.sweepIntervalMs,
+  historyChanges: historyChanges.describe(
+    'How many revisions back a feed of changes may start; each change is kept with its values. A reader further back gets STORAGE_HISTORY_GONE.',
+  ),
 });
 
 export type PostgresOptions = z.input<typeof options>;
@@ -108,7 +79,7 @@ export class PostgresAdapter implements StorageAdapter {
   #isDurable = true;
   #opened: Opened | undefined;
 
-  /** @param load Gives the driver; for tests. */
+  /** @param load Imports the driver; for tests. */
   constructor(
     given: PostgresOptions,
     context: Pick<AdapterContext, 'log'>,
@@ -119,7 +90,7 @@ export class PostgresAdapter implements StorageAdapter {
     this.#load = load;
   }
 
-  /** `durable` is only known when it is open: a server may be set not to sync. */
+  /** `durable` is known only after `open`: a server may be configured not to sync. */
   get supports() {
     return { durable: this.#isDurable, shared: 'cluster', bounded: false, watch: true } as const;
   }
@@ -138,8 +109,10 @@ export class PostgresAdapter implements StorageAdapter {
     this.#isDurable = namespace.isDurable;
     if (!namespace.isDurable) log.warn('PostgreSQL runs with fsync off: confirmed commits may be lost');
     const feed = new PostgresFeed(database, namespace, historyChanges, log);
-    const commits = new CommitQueue(database, namespace, statementTimeoutMs, (count) => feed.made(count));
-    // An outage is told by the calls that meet it; here it only means to look again later.
+    const commits = new CommitQueue(database, namespace, statementTimeoutMs, (count) =>
+      feed.countCommits(count),
+    );
+    // During an outage, the calls that fail report it. The sweep only tries again later.
     const sweep = () => this.#sweep().catch(() => {});
     const sweeper = setInterval(sweep, sweepIntervalMs).unref();
     const reads = new ReadQueue(database, namespace.id, statementTimeoutMs);
@@ -154,14 +127,14 @@ export class PostgresAdapter implements StorageAdapter {
     const { id, database } = this.#mustBeOpen();
     const from = octets(prefix);
     const behind = behindPrefix(from);
-    // One more than the page holds: there is a next page only where something stands on it.
+    // One entry more than the page holds: `next` is set only if the next page has an entry.
     const count = Math.min(limit + 1, Number.MAX_SAFE_INTEGER);
     const rows = await database.query(LIST, [id, after, behind && from, behind, count]);
     const entries = rows.slice(0, limit).map(entryOf);
     return rows.length > limit ? { entries, next: entries[limit - 1]!.created } : { entries };
   }
 
-  /** Errors: STORAGE_UNAVAILABLE, STORAGE_FULL; STORAGE_OUTCOME_UNKNOWN where the connection broke at COMMIT. */
+  /** Errors: STORAGE_UNAVAILABLE, STORAGE_FULL; STORAGE_OUTCOME_UNKNOWN if the connection broke at COMMIT. */
   async commit(change: Change): Promise<CommitResult> {
     return this.#mustBeOpen().commits.commit(change);
   }

@@ -1,4 +1,4 @@
-/** Entries that are asked for while others are being read are read together: one statement instead of one each. */
+/** Reads that arrive while others are under way share one statement. */
 import { type Entry, StorageError } from '../../core/storage/contract.js';
 import type { Database } from './database.js';
 import { entryOf, NOW_MS, octets } from './rows.js';
@@ -14,7 +14,7 @@ const READ = `
 SELECT k, v, created, revision, expires_at FROM jackfield
 WHERE namespace = $1 AND k = ANY($2::bytea[]) AND (expires_at IS NULL OR expires_at > ${NOW_MS})`;
 
-/** Few, so that what a crowd asks for gathers; more than one, so that a large value holds up nobody. */
+/** Few, so that many reads gather; more than one, so that a large value blocks nobody. */
 const STATEMENTS_AT_ONCE = 3;
 /** Entries of 1 MiB each would be 32 MiB in one answer. */
 const MOST_KEYS = 32;
@@ -24,11 +24,13 @@ export class ReadQueue {
   readonly #namespace: number;
   readonly #patienceMs: number;
   readonly #waiting: Waiting[] = [];
-  /** Counted down in the same turn in which a run finds nothing more, so that no key is left for a run that has ended. */
+  /**
+   * Decremented in the same turn in which a run finds the queue empty, so that no key waits for a run that has ended.
+   */
   #active = 0;
   readonly #runs = new Set<Promise<void>>();
 
-  /** @param patienceMs Who has waited this long for a turn gets an error. */
+  /** @param patienceMs A read that has waited this long gets an error. */
   constructor(database: Database, namespace: number, patienceMs: number) {
     this.#database = database;
     this.#namespace = namespace;
@@ -54,7 +56,7 @@ export class ReadQueue {
     this.#active -= 1;
   }
 
-  /** Whoever is answered asked before the statement was sent, so nobody gets what was true only earlier. */
+  /** Every read of the batch arrived before the statement is sent, so no caller gets outdated data. */
   async #read(batch: readonly Waiting[]): Promise<void> {
     const oldest = batch[0]!.since;
     try {

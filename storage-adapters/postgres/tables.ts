@@ -1,12 +1,12 @@
-/** The tables, made where they are missing, and the row of a namespace. `FORMAT.md` tells what they hold. */
+/** Creates missing tables and the row of a namespace. `FORMAT.md` describes their contents. */
 import { StorageError } from '../../core/storage/contract.js';
 import type { Database, Session } from './database.js';
 
 const VERSION = 1;
 
 /**
- * Any number that others do not take: two servers that start at once must not both make the tables
- * (`IF NOT EXISTS` alone fails then with a unique violation in the catalogue).
+ * A number that other programs do not use. Two servers that start at once must not both create the tables: `IF NOT
+ * EXISTS` alone then fails with a unique violation in the catalogue.
  */
 const SETUP_LOCK = 7_023_614_159;
 
@@ -41,13 +41,13 @@ CREATE TABLE jackfield_changes (
 
 export interface Namespace {
   readonly id: number;
-  /** An answered commit is on the server's disk. */
+  /** An acknowledged commit is on the server's disk. */
   readonly isDurable: boolean;
-  /** Commits have to ask for it, because this user's are not synced by default. */
+  /** Commits must request a sync, because this user's commits are not synced by default. */
   readonly mustAskForSync: boolean;
 }
 
-/** Errors: STORAGE_UNAVAILABLE; STORAGE_UNREADABLE where the tables were made by another version. */
+/** Errors: STORAGE_UNAVAILABLE; STORAGE_UNREADABLE if another version created the tables. */
 export function openNamespace(database: Database, name: string): Promise<Namespace> {
   return database.use(async (session) => {
     await session.script(`BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock(${SETUP_LOCK})`);

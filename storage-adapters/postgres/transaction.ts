@@ -1,19 +1,19 @@
 /**
- * One transaction for all commits that came while the one before was under way.
+ * One transaction for all commits that arrived during the previous one.
  *
- * The law here: whoever commits holds the lock on the row of its namespace from before it reads until after it is
- * durable. So commits stand one behind the other, their numbers are given in the order in which they can be read, and
- * no watcher meets a later number first, as it would with a sequence. What the lock costs is shared by the batch.
+ * Rule: a commit holds the lock on the row of its namespace from before it reads until after it is durable. So commits
+ * run one after the other, their numbers are in the order in which they become readable, and no reader of the feed
+ * meets a later number first, as it could with a sequence. The batch shares the cost of the lock.
  */
 import type { Change, CommitResult, Entry, WatchedChange } from '../../core/storage/contract.js';
 import { StorageError } from '../../core/storage/contract.js';
-import { Draft, EntryTable } from '../../core/storage/entry-table.js';
+import { Draft } from '../../core/storage/draft.js';
 import type { Row, Session } from './database.js';
 import { isRefusal, outcomeUnknown } from './failures.js';
 import { entryOf, NOW_MS, octets, writtenChange } from './rows.js';
 import type { Namespace } from './tables.js';
 
-/** How many entries that expired are taken away along with one batch, at the most. */
+/** The maximum number of expired entries that one batch removes. */
 export const SWEEP = 1_000;
 
 const READ = `
@@ -22,7 +22,7 @@ UNION ALL
 (SELECT k, ''::bytea, created, revision, expires_at FROM jackfield
   WHERE namespace = $1 AND expires_at <= $3 ORDER BY expires_at LIMIT ${SWEEP})`;
 
-// Every statement of the three sees the rows as they were before, and none touches a row of another.
+// Each of the three statements sees the rows from before, and none touches a row of another.
 const WRITE = `
 WITH gone AS (
   DELETE FROM jackfield WHERE namespace = $1 AND k = ANY($2::bytea[])
@@ -39,29 +39,11 @@ WITH gone AS (
 UPDATE jackfield_namespaces SET created = $10, revision = $11 WHERE id = $1
 RETURNING CASE WHEN $12::boolean THEN pg_notify($13, '') END`;
 
-/** What a namespace had counted to when the lock was taken. */
-class Standing extends EntryTable {
-  readonly #counted: { readonly created: number; readonly revision: number };
-
-  constructor(counted: { readonly created: number; readonly revision: number }) {
-    super();
-    this.#counted = counted;
-  }
-
-  override get created(): number {
-    return this.#counted.created;
-  }
-
-  override get revision(): number {
-    return this.#counted.revision;
-  }
-}
-
-/** The channel on which changes of a namespace are announced. */
+/** The channel that announces changes of a namespace. */
 export const channelOf = (id: number): string => `jackfield_${id}`;
 
 /**
- * Errors: those of the server, and then nothing was changed; STORAGE_OUTCOME_UNKNOWN.
+ * Errors: those of the server, after which nothing was changed; STORAGE_OUTCOME_UNKNOWN.
  * @returns An answer for each change.
  */
 export async function commitAll(
@@ -102,7 +84,7 @@ async function commit(session: Session): Promise<void> {
   } catch (cause) {
     throw isRefusal(cause) ? cause : outcomeUnknown(cause);
   }
-  // Somebody has ended the wait for a synchronous standby (pg_cancel_backend): it is a COMMIT all the same, with a warning.
+  // Somebody ended the wait for a synchronous standby (pg_cancel_backend). The server still commits, with a warning.
   if (session.warnings.includes('SyncRepWaitForLSN')) {
     throw outcomeUnknown(new Error('no synchronous standby has confirmed the commit'));
   }
@@ -118,7 +100,7 @@ interface Judged {
   readonly columns: readonly unknown[];
 }
 
-/** Judges each change upon those before it, in memory and as every adapter in memory does. */
+/** Judges each change after those before it, in memory, with the same code as the adapters in memory. */
 function judge(
   batch: readonly Change[],
   rows: readonly Row[],
@@ -130,9 +112,8 @@ function judge(
   const expired = [...new Set(entries.filter((entry) => isOver(entry, now)).map(({ key }) => key))];
   const sweep: WatchedChange[] =
     expired.length === 0 ? [] : [{ revision: revision + 1, puts: [], deletes: expired }];
-  const standing = new Standing({ created, revision: revision + sweep.length });
-  for (const entry of entries) if (!isOver(entry, now)) standing.set(entry);
-  const draft = new Draft(standing, now);
+  const live = new Map(entries.filter((entry) => !isOver(entry, now)).map((entry) => [entry.key, entry]));
+  const draft = new Draft({ created, revision: revision + sweep.length, get: (key) => live.get(key) }, now);
   const results = batch.map((change) => draft.commit(change));
   const changes = [...sweep, ...draft.changes];
 

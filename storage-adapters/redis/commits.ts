@@ -1,4 +1,4 @@
-/** Commits, each one run of the script; and, where it is asked for, the wait until they are on disk. */
+/** Commits, each one run of the script, and the optional wait until they are on disk. */
 import type { Change, CommitResult } from '../../core/storage/contract.js';
 import { nextMark } from '../../core/storage/polled-feed.js';
 import { DiskWait } from './disk-wait.js';
@@ -7,7 +7,7 @@ import type { Connection, Link } from './link.js';
 import { entriesOf, type Keys, strings } from './packed.js';
 import { COMMIT } from './scripts.js';
 
-/** How many entries that expired are taken away along with one commit, at the most. */
+/** The maximum number of expired entries that one commit removes. */
 const SWEEP = 100;
 
 export class Commits {
@@ -49,7 +49,7 @@ export class Commits {
   }
 
   async #commit(change: Change): Promise<CommitResult> {
-    // Which one it was has to be known before: by the time of the answer it may be another.
+    // Remember the connection now: when the answer arrives, the link may have another.
     const connection = this.#link.connection;
     let answer: string[];
     try {
@@ -59,7 +59,7 @@ export class Commits {
     }
     const [verdict, about = '', ...previous] = answer;
     if (verdict === 'conflict') return { ok: false, conflict: about };
-    // Where there was no connection, there is no answer either.
+    // Without a connection there is no answer either.
     if (connection !== undefined) await this.#disk?.since(connection);
     const entries = entriesOf(previous);
     return {

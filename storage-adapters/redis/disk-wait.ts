@@ -1,8 +1,8 @@
 /**
- * WAITAOF: the wait until what was written is on the server's disk.
+ * WAITAOF: waits until written data is on the server's disk.
  *
- * The law here: it answers for the connection that wrote and for no other. On a connection that has written nothing it
- * says "on disk" at once, so a wait that comes to stand on another connection than its commit would vouch for anything.
+ * Rule: send it on the connection of its commit and on no other. WAITAOF on a connection that wrote nothing answers at
+ * once, so on another connection it would confirm a commit that is not on disk.
  */
 import { StorageError } from '../../core/storage/contract.js';
 import { outcomeUnknown, Refusal, reasonOf, Unreachable } from './failures.js';
@@ -10,13 +10,13 @@ import type { Connection, Link } from './link.js';
 import type { Keys } from './packed.js';
 import { strings } from './packed.js';
 
-/** What is used of it, so that a test can stand in for it. */
+/** The functions of the link in use, so that a test can replace them. */
 type Asked = Pick<Link, 'send' | 'connection' | 'commandTimeoutMs'>;
 
 interface Waits {
-  /** The one that has been sent. */
+  /** The wait that has been sent. */
   running?: Promise<void> | undefined;
-  /** What commits that were answered meanwhile wait for: it may have been sent before they were. */
+  /** The next wait, for commits answered in the meantime: the running one may have been sent before them. */
   next?: Promise<void> | undefined;
 }
 
@@ -30,7 +30,7 @@ export class DiskWait {
 
   /**
    * Resolves when everything that this connection has written is on disk. Errors: STORAGE_OUTCOME_UNKNOWN.
-   * @param connection The one that the commit was answered on.
+   * @param connection The connection that answered the commit.
    */
   since(connection: Connection): Promise<void> {
     const waits = this.#waits.get(connection) ?? {};
@@ -65,21 +65,24 @@ export class DiskWait {
   }
 }
 
-/** The server's own time-out comes first: it leaves the connection as it is, ours would replace it. */
+/** The server's own time-out comes first: it leaves the connection intact, while ours would replace it. */
 async function isSynced(link: Asked, connection: Connection): Promise<boolean> {
   const command = ['WAITAOF', '1', '0', String(link.commandTimeoutMs)];
   const [local] = strings(await link.send(command, { extraMs: 1_000, only: connection }));
   return Number(local) >= 1;
 }
 
-/** A server syncs once a second; what comes sooner was not waited for. Less than that, for its clock ticks in steps. */
+/**
+ * A server syncs once a second. A faster answer did not wait for a sync. Slightly less than a second, because the
+ * server's clock ticks in steps.
+ */
 const SOONEST_MS = 900;
 
 /**
- * Whether WAITAOF of this server can be trusted. Some versions answer before they sync, when they sync once a second
- * (Redis 7.4 before its mend, Valkey 8.1): a write that follows a sync is then on disk at once.
- * @param sync `appendfsync` of the server; undefined where it does not tell.
- * @param isAlways The operator's word for that, where it does not tell.
+ * Whether WAITAOF of this server can be trusted. Some versions that sync once a second answer before they sync (Redis
+ * 7.4 before its fix, Valkey 8.1): there, a write right after a sync counts as synced.
+ * @param sync `appendfsync` of the server; undefined if the server does not say it.
+ * @param isAlways The operator's setting, used if the server does not say it.
  * Errors: STORAGE_UNREADABLE; those of the link.
  */
 export async function mustWaitForDisk(
@@ -91,7 +94,7 @@ export async function mustWaitForDisk(
   const connection = link.connection;
   if (connection === undefined) throw new Unreachable(false, new Error('the connection broke'));
   if (sync === 'no') throw refusal('it needs appendfsync everysec or always, and this server has "no"');
-  // Three syncs, for two may lie in two seconds that follow each other. What is written stands there already, or will.
+  // Three syncs: two may fall into two consecutive seconds. The written field always has this value.
   const began = performance.now();
   for (let round = 0; round < 3; round += 1) {
     await link.send(['HSET', numbers, 'format', '1'], { only: connection });

@@ -1,9 +1,9 @@
-/** What went wrong, in the codes of the contract. */
+/** From the errors of Redis to those of the contract. */
 import { StorageError } from '../../core/storage/contract.js';
 
-/** The server cannot be reached, or was lost before it answered. */
+/** The server cannot be reached, or the connection broke before the answer. */
 export class Unreachable extends Error {
-  /** Whether the server may have got the command. */
+  /** Whether the server may have received the command. */
   readonly maySent: boolean;
 
   constructor(maySent: boolean, cause: unknown) {
@@ -12,14 +12,14 @@ export class Unreachable extends Error {
   }
 }
 
-/** The server answered, and its answer is an error. */
+/** The server answered with an error. */
 export class Refusal extends Error {}
 
-/** Another server has to be asked: this one became a replica, or the slot has moved. */
+/** Another server must be asked: this one became a replica, or the slot has moved. */
 export const isMisplaced = (message: string): boolean =>
   /\b(?:READONLY You|MASTERDOWN |UNBLOCKED |MOVED |ASK |CLUSTERDOWN |TRYAGAIN )/.test(message);
 
-/** For what only reads. */
+/** For calls that only read. */
 export function readFailure(cause: unknown): StorageError {
   return cause instanceof StorageError
     ? cause
@@ -32,7 +32,7 @@ export function commitFailure(cause: unknown): StorageError {
   if (cause instanceof Unreachable && cause.maySent) return outcomeUnknown(cause);
   if (cause instanceof Refusal) {
     if (/\bOOM command not allowed/.test(reason)) return new StorageError('STORAGE_FULL', reason, { cause });
-    // A fault inside the script, which undoes nothing: somebody else's value at one of our keys, for one.
+    // An error inside the script, which is not rolled back: for example, a value of another program at one of our keys.
     if (/^(?:ERR|WRONGTYPE) /.test(reason) && /user_script/.test(reason)) return outcomeUnknown(cause);
   }
   return new StorageError('STORAGE_UNAVAILABLE', reason, { cause });
@@ -42,7 +42,7 @@ export function outcomeUnknown(cause: unknown): StorageError {
   return new StorageError('STORAGE_OUTCOME_UNKNOWN', reasonOf(cause), { cause });
 }
 
-/** Several addresses that all failed are one error without a sentence of its own. */
+/** The error for several failed addresses has no message. */
 export function reasonOf(cause: unknown): string {
   if (cause instanceof AggregateError && cause.message === '') return cause.errors.map(reasonOf).join('; ');
   return cause instanceof Error ? cause.message : String(cause);

@@ -1,4 +1,7 @@
-/** The feed: the commit script writes each change to a stream. A connection of its own waits there and wakes readers. */
+/**
+ * The feed. The commit script writes each change to a stream. A separate connection waits on the stream and wakes
+ * readers.
+ */
 import {
   type AdapterContext,
   type Position,
@@ -41,7 +44,7 @@ export class RedisFeed {
     return this.#feed.watch(afterRevision, mark);
   }
 
-  /** The connection is there again: what was missed meanwhile can be read. */
+  /** The connection works again: readers can catch up. */
   wake(): void {
     this.#feed.wake();
   }
@@ -71,7 +74,7 @@ export class RedisFeed {
     if (after > Number(reached)) {
       throw new StorageError('STORAGE_REVISION_UNKNOWN', `${after} was requested, ${reached} is the last.`);
     }
-    // Where nothing is kept, everything up to the last one told is gone.
+    // If nothing is kept, every change up to the last one is gone.
     const gone = beforeFirst === '' ? told : beforeFirst;
     if (after < Number(gone)) {
       throw new StorageError(
@@ -93,7 +96,7 @@ export class RedisFeed {
     while (!this.#feed.isClosed) {
       try {
         if (last === undefined) {
-          // A failover may have taken the numbers back, so they are asked for anew after every silence.
+          // A failover may have set the numbers back, so read them again after every error or silence.
           last = `${String((await this.#waiter.send(['HGET', numbers, 'revision'])) ?? 0)}-1`;
           this.#feed.wake();
         }
@@ -102,14 +105,14 @@ export class RedisFeed {
         if (last !== undefined) this.#feed.wake();
       } catch {
         last = undefined;
-        // The link connects again by itself; this only keeps from asking it in a tight circle meanwhile.
+        // The link reconnects by itself; the pause only avoids a busy loop.
         await new Promise((resolve) => setTimeout(resolve, 50).unref());
       }
     }
   }
 }
 
-/** Of `[[stream, [[id, fields]]]]`; undefined where nothing came. */
+/** Of `[[stream, [[id, fields]]]]`; undefined if nothing came. */
 function lastId(answer: unknown): string | undefined {
   const id: unknown = Array.isArray(answer) ? answer[0]?.[1]?.[0]?.[0] : undefined;
   return typeof id === 'string' ? id : undefined;

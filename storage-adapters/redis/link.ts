@@ -1,6 +1,6 @@
 /**
- * One connection to a server or a cluster, which is made anew when it breaks. The driver's own reconnecting is off:
- * it would send again what it had queued, and a commit must be sent once.
+ * One connection to a server or a cluster, replaced when it breaks. The driver's own reconnecting is off: it would
+ * resend its queue, and a commit must be sent only once.
  */
 import { type AdapterContext, StorageError } from '../../core/storage/contract.js';
 import { missingDriver } from '../../core/storage/missing-driver.js';
@@ -12,7 +12,7 @@ export interface LinkOptions {
   readonly cluster: boolean;
   readonly connectTimeoutMs: number;
   readonly commandTimeoutMs: number;
-  /** In a cluster: a slot that has moved means a new connection, instead of another node behind the same one. */
+  /** In a cluster: after a slot has moved, use a new connection instead of another node behind the same one. */
   readonly oneNode?: boolean;
 }
 
@@ -22,7 +22,7 @@ interface Client {
   on(event: string, listener: (cause: unknown) => void): unknown;
 }
 
-/** What is used of the driver, in all its versions that we take. */
+/** The part of the driver in use, in all supported versions. */
 export interface Driver {
   createClient(options: object): Client & { sendCommand(args: readonly string[]): Promise<unknown> };
   createCluster(options: object): Client & {
@@ -33,16 +33,16 @@ export interface Driver {
 
 type Arguments = readonly string[];
 
-/** One connection, for as long as it stands; what replaces it is another object. */
+/** One connection, as long as it works; its replacement is another object. */
 export interface Connection {
   send(args: Arguments): Promise<unknown>;
   destroy(): void;
 }
 
 export interface SendOptions {
-  /** How much longer than usual the answer may take. */
+  /** Additional time for the answer. */
   readonly extraMs?: number;
-  /** Over this connection or not at all. */
+  /** Only over this connection. */
   readonly only?: Connection;
 }
 
@@ -52,7 +52,7 @@ const LONGEST_PAUSE_MS = 1_000;
 /** Errors: STORAGE_DRIVER_MISSING. */
 export async function loadDriver(load: () => Promise<unknown>): Promise<Driver> {
   try {
-    // What `import('redis')` gives; the adapter's own types are not to depend on those of an optional package.
+    // The cast: the types of the adapter must not depend on those of an optional package.
     return (await load()) as Driver;
   } catch (cause) {
     throw missingDriver('redis', cause) ?? cause;
@@ -62,7 +62,7 @@ export async function loadDriver(load: () => Promise<unknown>): Promise<Driver> 
 export class Link {
   readonly #driver: Driver;
   readonly #options: LinkOptions;
-  /** In a cluster the node that has this key is asked. */
+  /** In a cluster, commands go to the node with this key. */
   readonly #key: string;
   readonly #log: AdapterContext['log'];
   readonly #reconnected: () => void;
@@ -85,19 +85,19 @@ export class Link {
     this.#reconnected = reconnected;
   }
 
-  /** Rejects where the server cannot be reached now. */
+  /** Rejects if the server cannot be reached now. */
   async open(): Promise<void> {
     try {
       this.#connection = await this.#connect();
     } catch (error) {
-      // An address that cannot be read is a property of its error, password and all.
+      // The error of an address that cannot be parsed contains it, with the password.
       const cause =
         error instanceof Error && 'input' in error ? new Error(`the address: ${error.message}`) : error;
       throw new StorageError('STORAGE_UNAVAILABLE', reasonOf(cause), { cause });
     }
   }
 
-  /** Connects, and where that fails goes on trying. */
+  /** Connects, and keeps trying until it succeeds. */
   async openInTime(): Promise<void> {
     await this.#reconnect();
   }
@@ -106,7 +106,7 @@ export class Link {
     return this.#options.commandTimeoutMs;
   }
 
-  /** The one that stands at this moment, for what must not be sent over another. */
+  /** The current connection, for commands that must not be sent over another one. */
   get connection(): Connection | undefined {
     return this.#connection;
   }
@@ -130,7 +130,7 @@ export class Link {
     }
   }
 
-  /** Runs a script by its hash; a server that does not know it is sent the text. */
+  /** Runs a script by its hash; if the server does not know the hash, sends the text. */
   async run({ text, sha }: Script, keys: Arguments, args: Arguments, only?: Connection): Promise<unknown> {
     const rest = [String(keys.length), ...keys, ...args];
     const options = only === undefined ? {} : { only };
@@ -143,8 +143,8 @@ export class Link {
   }
 
   /**
-   * Whoever only reads is not told that its server has become a replica, and would be answered what others have changed
-   * since; so it is asked now and then. In a cluster a replica sends away who asks for a key.
+   * A connection that only reads does not notice that its server became a replica, and would get outdated answers. So
+   * ask now and then. In a cluster, a replica redirects every read.
    */
   async leaveReplica(): Promise<void> {
     const connection = this.#connection;
@@ -190,7 +190,7 @@ export class Link {
     }
   }
 
-  /** In turn, where there are several that are no cluster: until one is the primary. */
+  /** Tries several addresses that are not a cluster in turn, until one is the primary. */
   async #connect(): Promise<Connection> {
     const { urls, cluster } = this.#options;
     if (cluster) return this.#connectTo(urls);
@@ -218,13 +218,13 @@ export class Link {
     const connection: Connection = {
       send,
       destroy: () => {
-        // It may throw where it had given up by itself.
+        // It may throw if it had given up by itself.
         try {
           client.destroy();
         } catch {}
       },
     };
-    // What is told while it connects says more than what `connect` rejects with.
+    // An error event during the connect says more than the rejection of `connect`.
     let first: unknown;
     const failed = (cause: unknown) => {
       first ??= cause;
@@ -247,7 +247,7 @@ export class Link {
     return { client, send: (args) => client.sendCommand(args) };
   }
 
-  /** Nodes that the cluster tells of itself take user, password and TLS from the first address. */
+  /** Nodes that the cluster announces get user, password and TLS from the first address. */
   #cluster(urls: readonly string[], common: { readonly socket: object }) {
     const { username, password, protocol } = new URL(urls[0]!);
     const client = this.#driver.createCluster({
@@ -268,24 +268,24 @@ export class Link {
 
 const IS_REPLICA = 'the server is a replica; the address must lead to the primary';
 
-/** HELLO is the one command that tells this to every user. Where even that is forbidden, it shows with the first commit. */
+/** HELLO is the only command that reports the role to every user. If it is forbidden too, the first commit shows it. */
 async function isOfReplica(connection: Connection): Promise<boolean> {
-  const told = await connection.send(['HELLO']).catch((cause: unknown) => {
+  const hello = await connection.send(['HELLO']).catch((cause: unknown) => {
     if (cause instanceof Error && /^(?:ERR|NOPERM) /.test(cause.message)) return [];
     throw cause;
   });
-  if (!Array.isArray(told)) return false;
-  const role: unknown = told[told.indexOf('role') + 1];
+  if (!Array.isArray(hello)) return false;
+  const role: unknown = hello[hello.indexOf('role') + 1];
   return role === 'replica' || role === 'slave';
 }
 
-/** Where none are allowed, the driver wraps the answer that asked for one. */
+/** If no redirections are allowed, the driver wraps the answer that asked for one. */
 function withoutRedirections(thrown: unknown): unknown {
   const isWrapped = thrown instanceof Error && thrown.constructor.name === 'MaxCommandRedirectionsError';
   return isWrapped && thrown.cause !== undefined ? thrown.cause : thrown;
 }
 
-/** Whether it is certain that the command did not leave. */
+/** Whether the command was certainly not sent. */
 function isUnsent(cause: unknown): boolean {
   if (!(cause instanceof Error)) return false;
   if ('syscall' in cause && cause.syscall === 'connect') return true;
@@ -295,7 +295,7 @@ function isUnsent(cause: unknown): boolean {
 async function inTime<T>(coming: Promise<T>, timeoutMs: number): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    // After the next poll: what arrived while the process was paused is read before it is called late.
+    // Settle after the next poll: data that arrived while this process was paused is read before it counts as late.
     timer = setTimeout(
       () => setImmediate(() => reject(new Error(`no answer within ${timeoutMs} ms`))),
       timeoutMs,

@@ -1,4 +1,4 @@
-/** Pages in creation order. A call looks at a bounded number of entries, so that no listing holds up the server. */
+/** Pages in creation order. Each call looks at a bounded number of entries, so that no listing blocks the server. */
 import type { Entry, Listing, Page } from '../../core/storage/contract.js';
 import type { Link } from './link.js';
 import { entriesOf, type Keys, strings } from './packed.js';
@@ -9,8 +9,8 @@ const OCTETS_AT_ONCE = 4_194_304;
 const ATTEMPTS = 4;
 
 /**
- * A page that took several calls shows several moments, unless nothing was committed meanwhile. Where something was it
- * is read again, and the last time in one call without a bound: a page by halves would be wrong, and slow is not.
+ * A page from several calls may mix several moments if something was committed in between. Then read it again, the last
+ * time in one unbounded call: a mixed page would be wrong, a slow one is not.
  */
 export async function listPage(link: Link, keys: Keys, page: Page): Promise<Listing> {
   for (let attempt = 1; ; attempt += 1) {
@@ -20,14 +20,14 @@ export async function listPage(link: Link, keys: Keys, page: Page): Promise<List
   }
 }
 
-/** Undefined where something was committed between two calls. */
+/** Undefined if something was committed between two calls. */
 async function readPage(
   link: Link,
   { entries: hash, order, numbers }: Keys,
   { prefix = '', after = 0, limit }: Page,
   mostSeen: number,
 ): Promise<Listing | undefined> {
-  // One more than the page holds: there is a next page only where something stands on it.
+  // One entry more than the page holds: `next` is set only if the next page has an entry.
   const wanted = Math.min(limit + 1, Number.MAX_SAFE_INTEGER);
   const mostOctets = mostSeen === SEEN_AT_ONCE ? OCTETS_AT_ONCE : Number.MAX_SAFE_INTEGER;
   const found: Entry[] = [];

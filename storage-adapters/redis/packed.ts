@@ -1,4 +1,4 @@
-/** Entries and changes as they lie in Redis; `FORMAT.md` has the grammar. */
+/** Entries and changes as stored in Redis; `FORMAT.md` has the grammar. */
 import type { Entry, Position, WatchedChange } from '../../core/storage/contract.js';
 
 export interface Keys {
@@ -9,7 +9,7 @@ export interface Keys {
   readonly changes: string;
 }
 
-/** In braces stands what a cluster takes the slot from, so all keys of a namespace lie on one node. */
+/** A cluster computes the slot from the part in braces, so all keys of a namespace are on one node. */
 export function keysOf(namespace: string): Keys {
   const key = (name: string) => `jackfield:{${namespace}}:${name}`;
   return {
@@ -46,7 +46,7 @@ export function entriesOf(flat: readonly string[]): Entry[] {
 export const expires = (packed: string): boolean => HEAD.exec(packed)?.[3] !== '0';
 
 export function changeOf(revision: string, json: string, mark: string): WatchedChange {
-  // Written by the commit script alone.
+  // Only the commit script writes it.
   const parts = JSON.parse(json) as readonly (readonly ['p', string, string] | readonly ['d', string])[];
   return {
     ...positionOf(revision, mark),
@@ -55,11 +55,11 @@ export function changeOf(revision: string, json: string, mark: string): WatchedC
   };
 }
 
-/** Changes of a jackfield that knew of no marks have none. */
+/** Changes of old versions have no mark. */
 export const positionOf = (revision: string, mark: string): Position =>
   mark === '' ? { revision: Number(revision) } : { revision: Number(revision), mark };
 
-/** The answer of a script, all of it strings. */
+/** The answer of a script: a list of strings. */
 export function strings(answer: unknown): string[] {
   if (!Array.isArray(answer)) throw new TypeError('a script must answer with a list');
   return answer.map(String);

@@ -1,6 +1,6 @@
 /**
- * Entries in Redis or Valkey, alone or as a cluster, shared by any number of servers. What an answered commit survives
- * is as the server is configured: `docs/adapters/redis.md`. Keys and their contents: `FORMAT.md`.
+ * Entries in Redis or Valkey, a single server or a cluster, shared by any number of servers. The configuration of the
+ * server decides what an acknowledged commit survives: `docs/adapters/redis.md`. Keys and their contents: `FORMAT.md`.
  */
 import { z } from 'zod';
 import {
@@ -16,6 +16,12 @@ import {
   StorageError,
   type WatchedChange,
 } from '../../core/storage/contract.js';
+import {
+  addressOrList,
+  answerTimeoutMs,
+  historyChanges,
+  serverOptions,
+} from '../../core/storage/server-options.js';
 import { Commits } from './commits.js';
 import { mustWaitForDisk } from './disk-wait.js';
 import { readFailure } from './failures.js';
@@ -26,60 +32,23 @@ import { entryOf, expires, keysOf } from './packed.js';
 import { GET } from './scripts.js';
 import { inspect } from './server-settings.js';
 
-// The sentence is ours, so that no error shows what was found: it holds a password.
-const url = z.string().regex(/^rediss?:\/\//, 'must begin with redis:// or rediss://');
-
 const options = z.strictObject({
-  url: z
-    .union(
-      [url, z.array(url).min(1)],
-      'must be one address or a list of them, each with redis:// or rediss://',
-    )
-    .describe(
-      'redis://user:password@host:port/database, rediss:// for TLS. For a cluster: one of its nodes, or a list of nodes in case one is down. With cluster: false a list names a primary and its replicas; the primary is used. The URL is never logged.',
-    ),
-  namespace: z
-    .string()
-    .regex(/^[\w.-]{1,64}$/)
-    .default('default')
-    .describe(
-      'The namespace of the entries: servers with the same namespace share them. 1 to 64 letters, digits, ".", "_" and "-".',
-    ),
+  url: addressOrList(/^rediss?:\/\//, 'redis:// or rediss://').describe(
+    'redis://user:password@host:port/database, rediss:// for TLS. For a cluster: one of its nodes, or a list of nodes in case one is down. With cluster: false a list names a primary and its replicas; the primary is used. The URL is never logged.',
+  ),
+  namespace: serverOptions.namespace,
   cluster: z
     .boolean()
     .optional()
     .describe('Whether the addresses belong to a cluster. Default: true if url is a list.'),
-  connectTimeoutMs: z
-    .int()
-    .min(1)
-    .max(2_147_483_647)
-    .default(3_000)
-    .describe('Milliseconds to connect; then STORAGE_UNAVAILABLE.'),
-  // Less than the 10 seconds that a handler has.
-  commandTimeoutMs: z
-    .int()
-    .min(1)
-    .max(1_000_000_000)
-    .default(5_000)
-    .describe(
-      'Milliseconds to wait for an answer; then STORAGE_UNAVAILABLE, or STORAGE_OUTCOME_UNKNOWN for a commit.',
-    ),
-  sweepIntervalMs: z
-    .int()
-    .min(10)
-    .max(2_147_483_647)
-    .default(1_000)
-    .describe(
-      'Milliseconds between two removals of expired entries. Expired entries are always absent at once.',
-    ),
-  historyChanges: z
-    .int()
-    .min(1)
-    .max(1_000_000_000)
-    .default(10_000)
-    .describe(
-      'How many changes are kept for feeds of changes, with their values. Redis trims in steps, so a few more are kept. A reader further back gets STORAGE_HISTORY_GONE.',
-    ),
+  connectTimeoutMs: serverOptions.connectTimeoutMs,
+  commandTimeoutMs: answerTimeoutMs.describe(
+    'Milliseconds to wait for an answer; then STORAGE_UNAVAILABLE, or STORAGE_OUTCOME_UNKNOWN for a commit.',
+  ),
+  sweepIntervalMs: serverOptions.sweepIntervalMs,
+  historyChanges: historyChanges.describe(
+    'How many changes are kept for feeds of changes, with their values. Redis trims in steps, so a few more are kept. A reader further back gets STORAGE_HISTORY_GONE.',
+  ),
   waitForDisk: z
     .boolean()
     .default(false)
@@ -110,10 +79,10 @@ export class RedisAdapter implements StorageAdapter {
   readonly #load: () => Promise<unknown>;
   #isDurable: boolean;
   #opened: Opened | undefined;
-  /** Reads under way; commits have their own account. */
+  /** Reads under way; `Commits` counts its own. */
   readonly #underWay = new Set<Promise<unknown>>();
 
-  /** @param load Gives the driver; for tests. */
+  /** @param load Imports the driver; for tests. */
   constructor(
     given: RedisOptions,
     context: Pick<AdapterContext, 'log'>,
@@ -125,7 +94,7 @@ export class RedisAdapter implements StorageAdapter {
     this.#isDurable = this.#options.durable;
   }
 
-  /** `durable` is only known when it is open: it is as the server is configured. */
+  /** `durable` is known only after `open`: the configuration of the server decides. */
   get supports() {
     return { durable: this.#isDurable, shared: 'cluster', bounded: false, watch: true } as const;
   }
@@ -139,7 +108,7 @@ export class RedisAdapter implements StorageAdapter {
     const keys = keysOf(namespace);
     const link = new Link(driver, linkOptions, keys.entries, this.#context, () => feed.wake());
     const feed = new RedisFeed(link, keys, driver, linkOptions, this.#context);
-    // WAITAOF holds up everything behind it on its connection, and answers for the node that it was sent to.
+    // WAITAOF blocks later commands on its connection, and answers only for the node it was sent to.
     const writer = waitForDisk
       ? new Link(driver, { ...linkOptions, oneNode: true }, keys.entries, this.#context)
       : link;
@@ -161,7 +130,7 @@ export class RedisAdapter implements StorageAdapter {
         'confirmed commits may be lost if the Redis server fails: see docs/adapters/redis.md',
       );
     const commits = new Commits(writer, keys, { historyChanges, waitForDisk });
-    // An outage is told by the calls that meet it; here it only means to look again later.
+    // During an outage, the calls that fail report it. The sweep only tries again later.
     const sweep = () => Promise.all([commits.sweep(), link.leaveReplica()]).catch(() => {});
     this.#opened = { link, commits, feed, sweeper: setInterval(sweep, sweepIntervalMs).unref() };
   }
@@ -171,7 +140,7 @@ export class RedisAdapter implements StorageAdapter {
     const { entries } = keysOf(this.#options.namespace);
     return this.#reading(async () => {
       let packed = await link.send(['HGET', entries, key]);
-      // Only the server can say whether it is over; most entries stay, and theirs is the shorter way.
+      // Only the server's clock decides expiry. Most entries do not expire and take the shorter way.
       if (typeof packed === 'string' && expires(packed)) packed = await link.run(GET, [entries], [key]);
       return typeof packed === 'string' ? entryOf(key, packed) : undefined;
     });
@@ -182,7 +151,7 @@ export class RedisAdapter implements StorageAdapter {
     return this.#reading(() => listPage(link, keysOf(this.#options.namespace), page));
   }
 
-  /** Errors: STORAGE_UNAVAILABLE, STORAGE_FULL; STORAGE_OUTCOME_UNKNOWN where the answer to a commit was lost. */
+  /** Errors: STORAGE_UNAVAILABLE, STORAGE_FULL; STORAGE_OUTCOME_UNKNOWN if the answer to a commit was lost. */
   async commit(change: Change): Promise<CommitResult> {
     return this.#mustBeOpen().commits.commit(change);
   }

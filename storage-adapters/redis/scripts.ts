@@ -1,10 +1,10 @@
 /**
- * What runs inside the server, each script whole and alone. An entry is packed as
- * `created revision expiresAt value` (expiresAt 0: it stays), so that a script needs only the head of it. Time is the
- * server's, the one clock that all who share the data have; scripts replicate what they did, not how.
+ * The scripts that run inside the server, each atomically. An entry is packed as `created revision expiresAt value`
+ * (expiresAt 0: it does not expire), so that a script needs to read only its head. Time is the server's, the only clock
+ * that all servers share. Scripts replicate by their effects.
  *
- * The law of the commit: everything is read and judged before the first write, because nothing undoes what a script
- * has written. A server without memory refuses the first write of a script and no later one.
+ * Rule for the commit: read and judge everything before the first write, because a script is never rolled back. A
+ * server without memory refuses the first write of a script and no later one.
  */
 import { createHash } from 'node:crypto';
 
@@ -25,9 +25,10 @@ end
 `;
 
 /**
- * KEYS: entries, order, expiry, numbers, changes. ARGV: changes kept, entries swept at the most, the mark, 1 to commit
- * or 0 only to sweep; then three counts, each with what it counts: checks (key, revision), puts (key, value, ttlMs or 0), deletes.
- * Answers `ok, revision, key, packed, …` with what stood there before, or `conflict, key`.
+ * KEYS: entries, order, expiry, numbers, changes. ARGV: the number of changes to keep, the maximum number of entries to
+ * sweep, the mark, 1 to commit or 0 to sweep only; then three lists, each with its length first: checks (key,
+ * revision), puts (key, value, ttlMs or 0), deletes. Returns `ok, revision, key, packed, …` with the entries from
+ * before, or `conflict, key`.
  */
 export const COMMIT = script(`${NOW}
 local entries, order, expiry, numbers, changes = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
@@ -145,7 +146,7 @@ end
 return answer
 `);
 
-/** KEYS: entries. ARGV: key. Answers the packed entry, or nothing. For entries that expire; others need no script. */
+/** KEYS: entries. ARGV: key. Returns the packed entry, or nothing. For entries that expire; others need no script. */
 export const GET = script(`${NOW}
 local packed = redis.call('HGET', KEYS[1], ARGV[1])
 if packed and not isOver(packed) then return packed end
@@ -153,8 +154,8 @@ return false
 `);
 
 /**
- * KEYS: entries, order, numbers. ARGV: after, entries wanted, prefix, entries looked at and octets at the most.
- * Answers `revision, the created of the last one looked at or '' where nothing follows, key, packed, …`.
+ * KEYS: entries, order, numbers. ARGV: after, entries wanted, prefix, the maximum of entries to look at and of octets.
+ * Returns `revision, the created of the last one looked at or '' if none follows, key, packed, …`.
  */
 export const LIST = script(`${NOW}
 local after, wanted, prefix = ARGV[1], tonumber(ARGV[2]), ARGV[3]
@@ -184,8 +185,9 @@ return answer
 `);
 
 /**
- * KEYS: numbers, changes. ARGV: after, changes at the most. Answers `revision reached, revision told, the one before the
- * first that is kept or ''; revision and mark of the last change up to there; then revision, change, mark, …`.
+ * KEYS: numbers, changes. ARGV: after, the maximum number of changes. Returns `the last revision, the revision of the
+ * last change, the revision before the oldest kept change or ''; revision and mark of the last change up to ARGV[1];
+ * then revision, change, mark, …`.
  */
 export const FOLLOWING = script(`
 local counted = redis.call('HMGET', KEYS[1], 'revision', 'told', 'mark')
@@ -211,5 +213,5 @@ end
 return answer
 `);
 
-/** KEYS: any of the namespace, so that in a cluster the node that has it answers. */
+/** KEYS: any key of the namespace, so that in a cluster its node answers. */
 export const MEMORY = script(`return redis.call('INFO', 'memory')`);

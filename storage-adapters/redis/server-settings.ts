@@ -1,4 +1,4 @@
-/** What the server is, as far as it lets us ask. */
+/** The settings of the server, as far as it reports them. */
 import { StorageError } from '../../core/storage/contract.js';
 import { Refusal } from './failures.js';
 import type { Link } from './link.js';
@@ -25,7 +25,7 @@ export async function inspect(
   return { isDurable: waitForDisk || isSynced, appendFsync: sync };
 }
 
-/** Undefined where the server does not tell: many that are rented out forbid CONFIG. */
+/** Undefined if the server does not say it: many hosted servers forbid CONFIG. */
 async function setting(link: Link, name: string): Promise<string | undefined> {
   try {
     const answer = await link.send(['CONFIG', 'GET', name]);
@@ -36,7 +36,10 @@ async function setting(link: Link, name: string): Promise<string | undefined> {
   }
 }
 
-/** A policy over all keys does not evict an entry: it evicts all entries of a namespace at once, or only their order. */
+/**
+ * A policy over all keys does not evict single entries: it evicts all entries of a namespace at once, or only their
+ * order.
+ */
 async function refuseEviction(link: Link, key: string): Promise<void> {
   let memory: string;
   try {

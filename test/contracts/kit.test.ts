@@ -5,6 +5,7 @@ import { EntryTable } from '../../core/storage/entry-table.js';
 import type { MakeAdapter } from '../../core/testing/storage/harness.js';
 import { storageContract } from '../../core/testing/storage-contract.js';
 import { MemoryAdapter } from '../../storage-adapters/memory.js';
+import { commitTo } from '../core/storage/commit-to.js';
 import { broken, FAULTS } from './broken-adapters.js';
 import { EXPIRY_FAULTS } from './broken-expiry.js';
 
@@ -101,7 +102,7 @@ function persistent({
         get: (key) => opened().get(key),
         list: (page) => opened().list(page),
         commit(change) {
-          const result = opened().commit(change);
+          const result = commitTo(opened(), change);
           const { entries } = opened().list({ limit: 1_000_000 });
           disk = { entries, created: opened().created, revision: opened().revision };
           return result;

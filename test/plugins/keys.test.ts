@@ -399,3 +399,13 @@ test('a store that is down is 503, an outcome that is unknown too, never "no ent
     t.notRegex(text, /down|lost|…/);
   }
 });
+
+test('a body limit above 1 MiB does not let larger values into the store: 400 with the limit, and nothing changes', async (t) => {
+  const server = await served(t, { plugins, limits: { maxBodyOctets: 4_194_304 } });
+  const largest = 'v'.repeat(1_048_576);
+  t.is((await ask(server, 'PUT', '/keys/a', { body: largest })).status, 201);
+  const refused = await ask(server, 'PUT', '/keys/a', { body: `${largest}!` });
+  t.is(refused.status, 400);
+  t.regex(refused.text, /has 1048577 octets of UTF-8 and may have 1048576/);
+  t.is((await ask(server, 'GET', '/keys/a')).text, largest);
+});

@@ -4,7 +4,7 @@ import { createLog } from '../../core/log.js';
 import { createServer } from '../../core/server.js';
 import { defineAdapter, type StorageAdapter, StorageError } from '../../core/storage/contract.js';
 import { StorageDoor } from '../../core/storage/storage-door.js';
-import { draw, standing } from '../../plugins/rate-limit/bucket.js';
+import { draw, verdictOf } from '../../plugins/rate-limit/bucket.js';
 import { addressKey } from '../../plugins/rate-limit/client-key.js';
 import { MemoryBuckets } from '../../plugins/rate-limit/memory-buckets.js';
 import { SharedBuckets } from '../../plugins/rate-limit/shared-buckets.js';
@@ -147,7 +147,7 @@ test('a bucket never gives more than its limit at once, nor more than twice that
 test('a bucket fills evenly, and Retry-After is when the next request passes', (t) => {
   const limit = { limit: 2, windowSeconds: 10 };
   const { bucket } = draw(undefined, limit, 0, 2);
-  t.deepEqual(standing(bucket, limit, true), {
+  t.deepEqual(verdictOf(bucket, limit, true), {
     isAllowed: true,
     remaining: 0,
     fullInSeconds: 10,

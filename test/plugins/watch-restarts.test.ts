@@ -272,7 +272,8 @@ test('json-file: no gap across restarts, kills, reloads and checkpoints', async 
   t.true(
     (await follows(
       t,
-      () => onDisk(t, (path) => new JsonFileAdapter({ path, historyChanges: HISTORY, checkpoints: NEVER })),
+      () =>
+        onDisk(t, (path) => new JsonFileAdapter({ path, historyChanges: HISTORY }, { checkpoints: NEVER })),
       40,
     )) > 0,
   );

@@ -1,4 +1,4 @@
-/** Checks, puts and deletes in one commit: all or nothing, and what stood there before. */
+/** Checks, puts and deletes in one commit: all or nothing, and the entries from before. */
 import assert from 'node:assert/strict';
 import {
   committed,
@@ -105,7 +105,7 @@ export function commitTests(suite: Suite): void {
     const after = await entryAt(store, 'a');
     assert.ok(after.created > before.created);
     assert.deepEqual(keysOf(await everything(store)), ['b', 'a']);
-    // Also where nothing is left in between to remember the highest number by.
+    // Also if no entry is left that holds the highest number.
     await committed(store, { deletes: ['a', 'b'] });
     await put(store, { a: '3' });
     assert.ok((await entryAt(store, 'a')).created > after.created);
@@ -186,7 +186,7 @@ export function commitTests(suite: Suite): void {
   });
 }
 
-/** All but the last key are free: a create of all of them must leave none behind. */
+/** All keys but the last are free: a create of all of them must leave none. */
 async function refusedCreate(
   store: OpenStore,
   puts: readonly { key: string; value: string }[],

@@ -1,9 +1,9 @@
-/** What may be stored, and that it comes back as it was. */
+/** Keys and values that a store must return unchanged. */
 import assert from 'node:assert/strict';
 import { StorageDoor } from '../../storage/storage-door.js';
 import { committed, entryAt, everything, keysOf, put, type Suite, valueAt } from './harness.js';
 
-/** Keys that trip a plain object, a query language, a file format or a line protocol. */
+/** Keys that break a plain object, a query language, a file format or a line protocol. */
 const HOSTILE_KEYS = [
   '__proto__',
   'constructor',
@@ -31,7 +31,7 @@ const HOSTILE_KEYS = [
   'e\u0301 decomposed',
   'Case',
   'case',
-  // The same to collations that fold: accents, ligatures, sharp s, white space at the end.
+  // Equal under collations that ignore accents, ligatures, sharp s, or white space at the end.
   'caf\u00e9',
   'cafe\u0301',
   'cafe',
@@ -111,7 +111,7 @@ export function entryTests(suite: Suite): void {
 
   suite('keys of 1,024 octets come through the door of the core, and keys of 64 KiB do not', async (store) => {
     const { adapter } = store;
-    // It is open already, and is closed by whoever opened it.
+    // The adapter is open already, and the harness closes it.
     const door = new StorageDoor({
       name: adapter.name,
       supports: adapter.supports,

@@ -1,6 +1,6 @@
 /**
- * Entries with a time to live. Nothing here measures time: what is to expire is asked for until it is absent, and what
- * time it is says the store, whose clock may be another one's.
+ * Entries with a time to live. The tests measure no time: they poll until an entry is absent. They ask the store for
+ * the time, because its clock may be that of another machine.
  */
 import assert from 'node:assert/strict';
 import {
@@ -15,7 +15,7 @@ import {
 } from './harness.js';
 
 const HOUR_MS = 3_600_000;
-/** More than a timer of 32 bits can wait for. */
+/** Longer than a timer of 32 bits can wait. */
 const CENTURY_MS = 3_155_760_000_000;
 
 export function expiryTests(suite: Suite): void {
@@ -138,7 +138,7 @@ export function expiryTests(suite: Suite): void {
   });
 }
 
-/** What time it is for the store: what it counts a time to live from. */
+/** The time of the store, from which it counts a time to live. */
 async function clockOf(store: OpenStore): Promise<number> {
   await committed(store, { puts: [{ key: 'clock', value: 'x', ttlMs: HOUR_MS }] });
   return (await entryAt(store, 'clock')).expiresAt! - HOUR_MS;

@@ -1,51 +1,51 @@
-/** What the tests of the storage contract stand on: a fresh store for each, closed and cleaned up behind it. */
+/** The base of the contract tests: a new store for each test, closed and cleaned up after it. */
 import assert from 'node:assert/strict';
 import type { MaybePromise } from '../../maybe-promise.js';
 import type { Change, CommitResult, Entry, Page, StorageAdapter } from '../../storage/contract.js';
 
-/** Any runner's way to register one test; the body rejects where the test fails. */
+/** Any test runner's way to register one test; the promise of the body rejects if the test fails. */
 export type TestFunction = (title: string, body: () => Promise<void>) => void;
 
-/** One store that the kit may use up. */
+/** One store for one test. */
 export interface ContractStore {
   /** Not yet opened; the kit opens and closes it. */
   readonly adapter: StorageAdapter;
   /**
-   * Another adapter over the same data, not yet opened. Needed where `supports` says durable, or shared by more than
-   * one process: then it is also opened while the first still is.
+   * Another adapter over the same data, not yet opened. Needed if `supports` says durable or shared by more than one
+   * process: then it is also opened while the first is still open.
    */
   reopen?(): MaybePromise<StorageAdapter>;
   /**
-   * For stores behind a connection: makes every call fail until `mendIt`, as when the server is stopped or the network
-   * is cut. Both or neither; without them outages are not tested.
+   * For stores on a server: makes every call fail until `mendIt`, as if the server was stopped or the network was cut.
+   * Define both or neither; without them outages are not tested.
    */
   breakIt?(): MaybePromise<void>;
   mendIt?(): MaybePromise<void>;
-  /** Runs when the test is over and every adapter is closed. */
+  /** Called after the test, when every adapter is closed. */
   cleanup?(): MaybePromise<void>;
 }
 
 export type MakeAdapter = () => MaybePromise<StorageAdapter | ContractStore>;
 
 export interface StorageContractOptions {
-  /** How long to poll for what should happen "soon" (an entry to expire) until the test fails. Default 10,000. */
+  /** How long a test waits for an event (such as an expiry) before it fails. Default 10,000. */
   readonly patienceMs?: number;
 }
 
-/** The store as a test sees it: opened, and every answer a promise. */
+/** The store in a test: opened, and every answer a promise. */
 export interface OpenStore {
   readonly adapter: StorageAdapter;
   get(key: string): Promise<Entry | undefined>;
   list(page: Page): Promise<{ entries: Entry[]; next?: number }>;
   commit(change: Change): Promise<CommitResult>;
   close(): Promise<void>;
-  /** Another store over the same data, opened; undefined where the adapter's maker offers none. */
+  /** Opens another adapter over the same data; undefined if the maker of the adapter has no `reopen`. */
   reopen: (() => Promise<OpenStore>) | undefined;
-  /** Undefined where the adapter's maker offers none. */
+  /** Undefined if the maker of the adapter cannot break its store. */
   outage: Outage | undefined;
-  /** Asks again and again until the answer is true. */
+  /** Polls until the answer is true. */
   until(what: string, holds: () => Promise<boolean>): Promise<void>;
-  /** What should come soon; rejects where it does not, so that no test waits for ever. */
+  /** Rejects if the promise does not settle soon, so that no test waits forever. */
   soon<T>(what: string, coming: PromiseLike<T>): Promise<T>;
 }
 
@@ -64,8 +64,8 @@ export function suiteOf(
 ): Suite {
   return (title, body) =>
     test(`storage contract: ${title}`, async () => {
-      const made = await makeAdapter();
-      const parts: ContractStore = 'adapter' in made ? made : { adapter: made };
+      const subject = await makeAdapter();
+      const parts: ContractStore = 'adapter' in subject ? subject : { adapter: subject };
       const reopen = parts.reopen && (async () => parts.reopen!());
       const outage = outageOf(parts);
       const opened: OpenStore[] = [];
@@ -138,13 +138,13 @@ export async function committed(store: OpenStore, change: Change): Promise<Commi
   return result;
 }
 
-/** The commit must be refused, and over this key. */
+/** The commit must be refused because of this key. */
 export async function refused(store: OpenStore, conflict: string, change: Change): Promise<void> {
   const result = await store.commit(change);
   assert.deepEqual(result, { ok: false, conflict });
 }
 
-/** The entry at this key, which must be there. */
+/** The entry at this key, which must exist. */
 export async function entryAt(store: OpenStore, key: string): Promise<Entry> {
   const entry = await store.get(key);
   assert.ok(entry !== undefined, `no entry at ${JSON.stringify(key)}`);
@@ -165,7 +165,7 @@ export async function everything(store: OpenStore, limit = 100, prefix = ''): Pr
     entries.push(...page.entries);
     if (page.next === undefined) return entries;
     assert.equal(page.next, page.entries.at(-1)?.created, '`next` is the `created` of the last entry');
-    // Else a page that begins at its cursor would be read for ever.
+    // Otherwise a page that repeats its cursor would loop forever.
     assert.ok(page.next > after, '`next` leads on');
     after = page.next;
   }
@@ -173,11 +173,11 @@ export async function everything(store: OpenStore, limit = 100, prefix = ''): Pr
 
 export const keysOf = (entries: readonly Entry[]): string[] => entries.map(({ key }) => key);
 
-/** Key and value of each, in order. */
+/** Key and value of each entry, in order. */
 export const pairsOf = (entries: readonly Entry[]): string[][] =>
   entries.map(({ key, value }) => [key, value]);
 
-/** Something that goes on while the test does; where the test fails first, nobody hears of how it ended. */
+/** Lets a promise run during the test; if the test fails first, its rejection is ignored. */
 export function meanwhile<T>(going: Promise<T>): Promise<T> {
   going.catch(() => {});
   return going;

@@ -1,10 +1,10 @@
-/** Short histories of concurrent callers, recorded and judged for linearizability. */
+/** Records short histories of concurrent callers and checks that they are linearizable. */
 import assert from 'node:assert/strict';
 import type { Change } from '../../storage/contract.js';
 import type { OpenStore, Suite } from './harness.js';
 import { type Call, isLinearizable } from './linearizability.js';
 
-/** Together 24 calls over 3 keys: enough for every pair to meet, few enough to be judged in no time. */
+/** 24 calls over 3 keys: enough for every pair to meet, few enough to check quickly. */
 const CALLERS = 4;
 const CALLS = 6;
 const ROUNDS = 12;
@@ -24,7 +24,7 @@ export function historyTests(suite: Suite): void {
 async function judge(stores: readonly OpenStore[]): Promise<void> {
   for (let round = 0; round < ROUNDS; round += 1) {
     const history = await record(stores, round);
-    assert.ok(isLinearizable(history), `no order explains this history:\n${told(history)}`);
+    assert.ok(isLinearizable(history), `no order explains this history:\n${textOf(history)}`);
   }
 }
 
@@ -32,7 +32,7 @@ async function record(stores: readonly OpenStore[], round: number): Promise<Call
   const history: Call[] = [];
   let clock = 0;
   const random = randomOf(round + 1);
-  // Keys of their own, so that each history begins with nothing.
+  // New keys, so that each history starts empty.
   const keys = ['x', 'y', 'z'].map((name) => `round ${round} ${name}`);
   const caller = async (id: number) => {
     const store = stores[id % stores.length]!;
@@ -49,7 +49,7 @@ async function record(stores: readonly OpenStore[], round: number): Promise<Call
       }
       const value = `caller ${id} call ${call}`;
       const change: Change = {
-        // Each second one rests on what this caller saw last, which is often no longer so.
+        // Every second commit checks what this caller saw last, which is often outdated.
         checks: random(2) === 0 ? [{ key, revision: seen.get(key) ?? 0 }] : [],
         puts: random(4) === 0 ? [] : [...new Set([key, other])].map((put) => ({ key: put, value })),
         deletes: [],
@@ -66,7 +66,7 @@ async function record(stores: readonly OpenStore[], round: number): Promise<Call
   return history;
 }
 
-/** The same numbers each time, so that a history that fails can be tried again. */
+/** The same numbers each time, so that a failing history can be repeated. */
 function randomOf(seed: number): (below: number) => number {
   let state = seed;
   return (below) => {
@@ -76,7 +76,7 @@ function randomOf(seed: number): (below: number) => number {
   };
 }
 
-function told(history: readonly Call[]): string {
-  const shown = (_: string, value: unknown) => (value instanceof Map ? Object.fromEntries(value) : value);
-  return history.map((call) => JSON.stringify(call, shown)).join('\n');
+function textOf(history: readonly Call[]): string {
+  const replacer = (_: string, value: unknown) => (value instanceof Map ? Object.fromEntries(value) : value);
+  return history.map((call) => JSON.stringify(call, replacer)).join('\n');
 }

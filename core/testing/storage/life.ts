@@ -1,4 +1,4 @@
-/** What an adapter says of itself, closing, and coming back. */
+/** The adapter's declarations, `close`, and opening again. */
 import assert from 'node:assert/strict';
 import { StorageError } from '../../storage/contract.js';
 import {
@@ -32,7 +32,7 @@ export function lifeTests(suite: Suite): void {
 
   suite('`close` waits for the commits under way', async (store) => {
     const commits = Array.from({ length: 10 }, (_, n) => put(store, { [`key ${n}`]: 'x' }));
-    // A commit that has not begun may be refused; one that is answered must not be lost.
+    // A commit that has not begun may be refused; an acknowledged one must not be lost.
     const settled = Promise.allSettled(commits);
     await store.close();
     const answered = (await settled).filter(({ status }) => status === 'fulfilled').length;
@@ -53,7 +53,7 @@ export function lifeTests(suite: Suite): void {
     const again = await reopened(store);
     assert.deepEqual(pairsOf(await everything(again, 3)), before);
     for (const [key, value] of before) assert.equal(await valueAt(again, key!), value);
-    // And once more, so that what the second one wrote is also read.
+    // Reopen a second time, to read what the second adapter wrote.
     await put(again, { newest: 'x', '0': 'changed' });
     await again.close();
     const third = await reopened(store);
@@ -94,10 +94,10 @@ export function lifeTests(suite: Suite): void {
     await committed(store, { deletes: ['c'] });
     await store.close();
     const again = await reopened(store);
-    const standing = await everything(again);
+    const entries = await everything(again);
     const { revision } = await put(again, { d: '1' });
     const { created } = await entryAt(again, 'd');
-    for (const entry of standing) {
+    for (const entry of entries) {
       assert.ok(created > entry.created);
       assert.ok(revision > entry.revision);
     }

@@ -73,14 +73,14 @@ export function listingTests(suite: Suite): void {
   });
 
   suite('pages under a prefix put together are all that have it, and the last has no `next`', async (store) => {
-    // The last key is none of them.
+    // The last key does not match.
     const keys = Array.from({ length: 41 }, (_, n) => (n % 3 === 0 ? `in ${n}` : `out ${n}`));
     await committed(store, { puts: keys.map((key) => ({ key, value: 'x' })) });
     const expected = keys.filter((key) => key.startsWith('in '));
     for (const limit of [1, 3, 14, 15]) {
       assert.deepEqual(keysOf(await everything(store, limit, 'in ')), expected, `limit ${limit}`);
     }
-    // Others follow the last that matches: they are no further page.
+    // Keys without the prefix follow the last match: they are not another page.
     assert.equal((await store.list({ prefix: 'in ', limit: expected.length })).next, undefined);
   });
 
@@ -94,7 +94,7 @@ export function listingTests(suite: Suite): void {
       seen.push(...keysOf(entries));
       if (next === undefined) break;
       after = next;
-      // Entries before, at and behind the cursor: every fourth goes, the rest change, new ones come.
+      // Entries before, at and after the cursor: every fourth is deleted, the others change, new ones are added.
       await committed(store, {
         puts: [
           { key: keys[(page * 8 + 1) % 60]!, value: 'changed' },

@@ -1,4 +1,4 @@
-/** A store that cannot be reached is an error, never "no data", and comes back by itself. */
+/** An unreachable store is an error, never "no data", and recovers without help. */
 import assert from 'node:assert/strict';
 import { StorageError } from '../../storage/contract.js';
 import { put, type Suite, valueAt } from './harness.js';
@@ -21,7 +21,7 @@ export function outageTests(suite: Suite): void {
     assert.ok(hasCode('STORAGE_UNAVAILABLE', 'STORAGE_OUTCOME_UNKNOWN')(failure), String(failure));
     await outage.mendIt();
     await store.until('the store answers again', async () => answers(store.get('a')));
-    // A store in memory may come back empty; one that is durable may not.
+    // A store in memory may come back empty; a durable one may not.
     if (store.adapter.supports.durable) assert.equal(await valueAt(store, 'a'), '1');
     const wasDone = (await store.get('b')) !== undefined;
     if (hasCode('STORAGE_UNAVAILABLE')(failure)) assert.equal(wasDone, false, 'nothing was changed');

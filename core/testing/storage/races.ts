@@ -1,4 +1,4 @@
-/** Many commits at once: the answers must be those of some order, one behind the other. */
+/** Many commits at once: the answers must be those of some sequential order. */
 import assert from 'node:assert/strict';
 import {
   committed,
@@ -28,7 +28,7 @@ export function raceTests(suite: Suite): void {
   suite('racing creates of several keys are all or nothing each', async (store) => {
     const results = await Promise.all(
       racers.map((value, n) => {
-        // Each wants two neighbours of a ring of eight, in either order.
+        // Each racer wants two neighbours in a ring of eight, in either order.
         const keys = [`ring ${n % 8}`, `ring ${(n + 1) % 8}`];
         if (n % 2 === 1) keys.reverse();
         return store.commit({

@@ -1,13 +1,11 @@
-/** The feed of changes, of adapters that declare one: in order, whole, without gaps, and ended in time. */
+/** The feed of changes: in order, whole and without gaps. */
 import assert from 'node:assert/strict';
-import { StorageError, type WatchedChange } from '../../storage/contract.js';
-import { committed, entryAt, everything, meanwhile, type OpenStore, put, type Suite } from './harness.js';
+import type { WatchedChange } from '../../storage/contract.js';
+import { changesAfter, readerOf, readUntil, revisionOf, suiteOfFeeds, unmarked } from './feed-reader.js';
+import { committed, entryAt, everything, meanwhile, put, type Suite } from './harness.js';
 
 export function watchTests(suite: Suite): void {
-  const watching: Suite = (title, body) =>
-    suite(title, async (store) => {
-      if (store.adapter.supports.watch) await body(store);
-    });
+  const watching = suiteOfFeeds(suite);
 
   watching('`revision` is 0 in a new store and then that of the last change', async (store) => {
     assert.equal(await revisionOf(store), 0);
@@ -27,7 +25,7 @@ export function watchTests(suite: Suite): void {
       ],
       deletes: ['z', 'never there'],
     });
-    const told: WatchedChange[] = [
+    const expected: WatchedChange[] = [
       { revision: first.revision, puts: [z, a], deletes: [] },
       {
         revision: second.revision,
@@ -35,8 +33,8 @@ export function watchTests(suite: Suite): void {
         deletes: ['z'],
       },
     ];
-    assert.deepEqual(unmarked(await changesBehind(store, 0, second.revision)), told);
-    assert.deepEqual(unmarked(await changesBehind(store, first.revision, second.revision)), told.slice(1));
+    assert.deepEqual(unmarked(await changesAfter(store, 0, second.revision)), expected);
+    assert.deepEqual(unmarked(await changesAfter(store, first.revision, second.revision)), expected.slice(1));
   });
 
   watching('a reader that waits gets the change that comes', async (store) => {
@@ -44,9 +42,9 @@ export function watchTests(suite: Suite): void {
     const reader = readerOf(store, revision);
     const waiting = meanwhile(reader.next());
     const later = await put(store, { a: '2' });
-    const told = { revision: later.revision, puts: [await entryAt(store, 'a')], deletes: [] };
+    const expected = { revision: later.revision, puts: [await entryAt(store, 'a')], deletes: [] };
     const { done, value } = await waiting;
-    assert.deepEqual([done, unmarked([value])], [false, [told]]);
+    assert.deepEqual([done, unmarked([value])], [false, [expected]]);
     await reader.return?.();
   });
 
@@ -67,8 +65,8 @@ export function watchTests(suite: Suite): void {
     await store.commit({ checks: [{ key: 'a', revision: 0 }], puts: [{ key: 'a', value: 'no' }] });
     await committed(store, { deletes: ['never there'] });
     const last = await put(store, { b: '1' });
-    const changes = await changesBehind(store, revision, last.revision);
-    // A commit without changes may be told, but then as such.
+    const changes = await changesAfter(store, revision, last.revision);
+    // A commit that changed nothing may be reported, but then without puts and deletes.
     const telling = changes.filter(({ puts, deletes }) => puts.length + deletes.length > 0);
     assert.deepEqual(
       telling.map(({ puts }) => puts.map(({ key }) => key)),
@@ -179,144 +177,11 @@ export function watchTests(suite: Suite): void {
     const { revision } = await committed(store, { puts: [{ key: 'a', value: '1', ttlMs: 20 }] });
     await store.until('the entry expires', async () => (await store.get('a')) === undefined);
     const again = await put(store, { a: '2' });
-    const changes = await changesBehind(store, revision, again.revision);
+    const changes = await changesAfter(store, revision, again.revision);
     const events = changes.flatMap(({ puts, deletes }) => [
       ...deletes.map((key) => `delete ${key}`),
       ...puts.map(({ key }) => `put ${key}`),
     ]);
     assert.deepEqual(events, ['delete a', 'put a']);
   });
-
-  watching('a revision that was not reached is STORAGE_REVISION_UNKNOWN', async (store) => {
-    const { revision } = await put(store, { a: '1' });
-    await assert.rejects(readerOf(store, revision + 1_000).next(), hasCode('STORAGE_REVISION_UNKNOWN'));
-  });
-
-  watching(
-    'where changes have marks, a reader goes on behind the change that its mark names',
-    async (store) => {
-      const { adapter } = store;
-      if (adapter.position === undefined) return;
-      assert.deepEqual(await adapter.position(), { revision: 0 });
-      await put(store, { a: '1' });
-      // It changes nothing, so the place behind it is the one behind the change before.
-      await committed(store, { deletes: ['never there'] });
-      const place = await adapter.position();
-      const later = await put(store, { a: '2' });
-      const changes = await changesBehind(store, 0, later.revision);
-      const marks = changes.map(({ mark }) => mark ?? '');
-      for (const mark of marks) assert.match(mark, /^[0-9a-f]{1,64}$/);
-      assert.equal(new Set(marks).size, changes.length);
-      assert.deepEqual(place, { revision: changes[0]?.revision, mark: marks[0] });
-      assert.equal((await readerOf(store, place.revision, place.mark).next()).value?.mark, marks[1]);
-      await assert.rejects(
-        readerOf(store, place.revision, marks[1]).next(),
-        hasCode('STORAGE_REVISION_UNKNOWN'),
-      );
-    },
-  );
-
-  watching('`return` ends a `next` that waits', async (store) => {
-    const reader = readerOf(store, 0);
-    const waiting = meanwhile(reader.next());
-    await reader.return?.();
-    assert.deepEqual(await waiting, { done: true, value: undefined });
-    assert.equal((await reader.next()).done, true);
-  });
-
-  watching(
-    '`close` ends a reader that waits; afterwards `watch` fails with STORAGE_CLOSED',
-    async (store) => {
-      const waiting = meanwhile(readerOf(store, 0).next());
-      await store.close();
-      assert.equal((await waiting).done, true);
-      const late = async () => readerOf(store, 0).next();
-      await assert.rejects(late, hasCode('STORAGE_CLOSED'));
-      await assert.rejects(async () => revisionOf(store), hasCode('STORAGE_CLOSED'));
-    },
-  );
-
-  watching(
-    'after reopening a reader gets what follows its revision, or is told that it is gone',
-    async (store) => {
-      if (!store.adapter.supports.durable) return;
-      await put(store, { a: '1' });
-      const middle = await put(store, { b: '1' });
-      const last = await put(store, { c: '1' });
-      await store.close();
-      assert.ok(store.reopen, 'this adapter needs a `reopen` to be tested');
-      const again = await store.reopen();
-      assert.equal(await revisionOf(again), last.revision);
-      const changes = await changesBehind(again, middle.revision, last.revision).catch(
-        (error: unknown) => error,
-      );
-      if (changes instanceof Error) assert.ok(hasCode('STORAGE_HISTORY_GONE')(changes), String(changes));
-      else assert.deepEqual((changes as WatchedChange[])[0]?.puts, [await entryAt(again, 'c')]);
-      const reader = readerOf(again, last.revision);
-      const waiting = meanwhile(reader.next());
-      const next = await put(again, { d: '1' });
-      assert.equal((await waiting).value?.revision, next.revision);
-      await reader.return?.();
-    },
-  );
-
-  watching('adapters that share their data tell the changes of each other', async (store) => {
-    if (store.adapter.supports.shared === 'process') return;
-    assert.ok(store.reopen, 'an adapter that shares its data needs a `reopen` to be tested');
-    const other = await store.reopen();
-    const reader = readerOf(other, 0);
-    const waiting = meanwhile(reader.next());
-    const { revision } = await put(store, { a: '1' });
-    const told = { revision, puts: [await entryAt(store, 'a')], deletes: [] };
-    const { done, value } = await waiting;
-    assert.deepEqual([done, unmarked([value])], [false, [told]]);
-    const own = await put(other, { b: '1' });
-    assert.deepEqual(
-      (await readUntil(readerOf(store, 0), own.revision)).map((change) => change.revision),
-      [revision, own.revision],
-    );
-    await reader.return?.();
-  });
 }
-
-type Reader = AsyncIterator<WatchedChange>;
-
-/** A reader of the adapter whose `next` fails where nothing comes. The time that it waits keeps the process alive. */
-function readerOf({ adapter, soon }: OpenStore, afterRevision: number, mark?: string): Reader {
-  assert.ok(adapter.watch, 'an adapter that declares `watch` has it');
-  const reader = adapter.watch(afterRevision, mark)[Symbol.asyncIterator]();
-  return {
-    next: () => soon('the feed tells something', reader.next()),
-    return: async () => (await reader.return?.()) ?? { done: true, value: undefined },
-  };
-}
-
-/** Which marks there are is for the adapter to choose. */
-const unmarked = (changes: readonly WatchedChange[]): WatchedChange[] =>
-  changes.map(({ revision, puts, deletes }) => ({ revision, puts, deletes }));
-
-async function revisionOf({ adapter }: OpenStore): Promise<number> {
-  assert.ok(adapter.revision, 'an adapter that declares `watch` has `revision`');
-  return adapter.revision();
-}
-
-async function changesBehind(store: OpenStore, after: number, last: number): Promise<WatchedChange[]> {
-  return readUntil(readerOf(store, after), last);
-}
-
-/** Everything up to the given revision; the reader is returned. */
-async function readUntil(reader: Reader, last: number): Promise<WatchedChange[]> {
-  const changes: WatchedChange[] = [];
-  while ((changes.at(-1)?.revision ?? 0) < last) {
-    const { done, value } = await reader.next();
-    assert.ok(done !== true, `the feed ended before revision ${last}`);
-    changes.push(value);
-  }
-  await reader.return?.();
-  return changes;
-}
-
-const hasCode =
-  (code: string) =>
-  (error: unknown): boolean =>
-    error instanceof StorageError && error.code === code;

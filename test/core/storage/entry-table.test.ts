@@ -1,8 +1,10 @@
 import test from 'ava';
 import fc from 'fast-check';
 import type { Change, Entry, Page } from '../../../core/storage/contract.js';
-import { Draft, EntryTable } from '../../../core/storage/entry-table.js';
+import { Draft } from '../../../core/storage/draft.js';
+import { EntryTable } from '../../../core/storage/entry-table.js';
 import { byCreation, SortedEntries } from '../../../core/storage/sorted-entries.js';
+import { commitTo } from './commit-to.js';
 import { NaiveStore } from './naive-store.js';
 
 const KEYS = ['a', 'b', 'c', '10', '9', '__proto__', 'ab'];
@@ -39,7 +41,7 @@ test('any sequence of commits, reads, pages and moments is answered as by the na
       for (const step of steps) {
         now += step.wait;
         if (step.forget) table.forgetExpired(now);
-        t.deepEqual(table.commit(step.change, now), naive.commit(step.change, now));
+        t.deepEqual(commitTo(table, step.change, now), naive.commit(step.change, now));
         t.deepEqual(table.get(step.key, now), naive.get(step.key, now));
         t.deepEqual(table.list(step.page, now), naive.list(step.page, now));
       }
@@ -57,7 +59,7 @@ test('a draft of several commits, applied later, leaves what the commits one by 
       (before, together) => {
         const one = new EntryTable();
         const other = new EntryTable();
-        for (const change of before) t.deepEqual(one.commit(change, 1), other.commit(change, 1));
+        for (const change of before) t.deepEqual(commitTo(one, change, 1), commitTo(other, change, 1));
         const draft = new Draft(one, 2);
         const results = together.map((change) => draft.commit(change));
         const made = together.filter((_, at) => results[at]?.ok === true);
@@ -90,7 +92,7 @@ test('a draft of several commits, applied later, leaves what the commits one by 
         one.forgetExpired(50);
         one.apply(draft);
         t.deepEqual(
-          together.map((change) => other.commit(change, 2)),
+          together.map((change) => commitTo(other, change, 2)),
           results,
         );
         t.deepEqual(
@@ -149,13 +151,13 @@ test('expired entries leave the table, in order of expiry, whichever they are', 
     ['soon', 10],
     ['also soon', 10],
   ] as const) {
-    table.commit({ puts: [{ key: name, value: '', ttlMs }] }, 100);
+    commitTo(table, { puts: [{ key: name, value: '', ttlMs }] }, 100);
   }
-  table.commit({ puts: [{ key: 'stays', value: '' }] }, 100);
+  commitTo(table, { puts: [{ key: 'stays', value: '' }] }, 100);
   t.deepEqual(table.forgetExpired(109), []);
   t.deepEqual(table.forgetExpired(110), ['soon', 'also soon']);
   t.is(table.size, 2);
-  table.commit({ puts: [{ key: 'late', value: '' }] }, 111);
+  commitTo(table, { puts: [{ key: 'late', value: '' }] }, 111);
   t.deepEqual(table.forgetExpired(10_000), [], 'put again without a time to live');
 });
 
@@ -186,14 +188,14 @@ test('frozen entries stay as they were, whatever is put and deleted afterwards',
   fc.assert(
     fc.property(fc.array(step, { minLength: 100, maxLength: 2_000, size: 'max' }), (steps) => {
       const table = new EntryTable();
-      table.commit({ puts: Array.from({ length: 1_200 }, (_, n) => ({ key: String(n), value: '' })) });
+      commitTo(table, { puts: Array.from({ length: 1_200 }, (_, n) => ({ key: String(n), value: '' })) });
       const frozen: { entries: Iterable<Entry>; size: number; copy: Entry[] }[] = [];
       for (const { key, put, freeze } of steps) {
         if (freeze === 0) {
           const entries = table.freeze();
           frozen.push({ entries, size: entries.size, copy: table.list({ limit: 10_000 }).entries });
         }
-        table.commit(put ? { puts: [{ key, value: key }] } : { deletes: [key] });
+        commitTo(table, put ? { puts: [{ key, value: key }] } : { deletes: [key] });
       }
       for (const { entries, size, copy } of frozen) {
         t.deepEqual([...entries], copy);

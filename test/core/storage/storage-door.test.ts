@@ -9,12 +9,12 @@ import {
   type StorageAdapter,
   StorageError,
 } from '../../../core/storage/contract.js';
-import { StorageDoor, type StorageDoorOptions } from '../../../core/storage/storage-door.js';
+import { StorageDoor } from '../../../core/storage/storage-door.js';
 import { storageContract } from '../../../core/testing/storage-contract.js';
 import { MemoryAdapter } from '../../../storage-adapters/memory.js';
 
-function opened(options?: StorageDoorOptions): StorageDoor {
-  const door = new StorageDoor(new MemoryAdapter(), options);
+function opened(): StorageDoor {
+  const door = new StorageDoor(new MemoryAdapter());
   door.open();
   return door;
 }
@@ -118,10 +118,13 @@ test('keys and values may be exactly as long as the limit', (t) => {
   const door = opened();
   const key = `${'€'.repeat(341)}x`;
   t.notThrows(() => door.commit({ puts: [{ key, value: 'v'.repeat(1_048_576) }] }));
-  const small = opened({ maxKeyOctets: 3, maxValueOctets: 4 });
-  t.notThrows(() => small.commit({ puts: [{ key: '€', value: '😀' }] }));
-  t.throws(() => small.commit({ puts: [{ key: '€€', value: '' }] }), { code: 'STORAGE_KEY_INVALID' });
-  t.throws(() => small.commit({ puts: [{ key: 'k', value: '😀!' }] }), { code: 'STORAGE_VALUE_INVALID' });
+  t.throws(() => door.commit({ puts: [{ key: `${key}x`, value: '' }] }), { code: 'STORAGE_KEY_INVALID' });
+  const value = '😀'.repeat(262_144);
+  t.notThrows(() => door.commit({ puts: [{ key, value }] }));
+  const error = t.throws(() => door.commit({ puts: [{ key, value: `${value}!` }] }), {
+    code: 'STORAGE_VALUE_INVALID',
+  });
+  t.regex(error.message, /has 1048577 octets of UTF-8 and may have 1048576/);
 });
 
 for (const page of [

@@ -4,15 +4,15 @@
  */
 import test from 'ava';
 import type { FileSystem } from '../../../storage-adapters/json-file/file-system.js';
-import { adopt, discard, JsonFileAdapter } from '../../../storage-adapters/json-file/json-file.js';
-import { outcomeOf, puts } from './helpers.js';
+import { adopt, discard } from '../../../storage-adapters/json-file/json-file.js';
+import { adapterWith, outcomeOf, puts } from './helpers.js';
 import { ModelFiles } from './model-files.js';
 
 const PATH = '/model/data.json';
 const lock = async () => ({ isHeld: async () => true, release: async () => {} });
 
 const over = (files: FileSystem) =>
-  new JsonFileAdapter({
+  adapterWith({
     lookEveryMs: 0,
     path: PATH,
     files,

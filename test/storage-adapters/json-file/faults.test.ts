@@ -8,9 +8,19 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { createLog } from '../../../core/log.js';
 import type { Change } from '../../../core/storage/contract.js';
-import { JsonFileAdapter } from '../../../storage-adapters/json-file/json-file.js';
+import type { JsonFileAdapter } from '../../../storage-adapters/json-file/json-file.js';
 import { FaultyFiles, type When } from './faulty-files.js';
-import { entriesOf, freshFolder, onDisk, opened, outcomeOf, pairsOf, puts, storedIn } from './helpers.js';
+import {
+  adapterWith,
+  entriesOf,
+  freshFolder,
+  onDisk,
+  opened,
+  outcomeOf,
+  pairsOf,
+  puts,
+  storedIn,
+} from './helpers.js';
 import { NaiveModel, stateOf } from './naive-model.js';
 
 const HOUR_MS = 3_600_000;
@@ -40,7 +50,7 @@ const CHANGES = [OLD, NEW, LATER];
 const operations = await (async () => {
   const folder = await mkdtemp(join(tmpdir(), 'jackfield-probe-'));
   const files = new FaultyFiles();
-  const adapter = new JsonFileAdapter({
+  const adapter = adapterWith({
     path: `${folder}/data.json`,
     files,
     checkpoints: NEVER,
@@ -161,7 +171,7 @@ for (const [number, operation] of operations.entries()) {
       test(`${code} ${when} ${number}: ${shown(operation)}`, async (t) => {
         const { folder, path } = await freshFolder(t);
         const files = new FaultyFiles();
-        const adapter = new JsonFileAdapter({ path, files, checkpoints: NEVER, lookEveryMs: 0 });
+        const adapter = adapterWith({ path, files, checkpoints: NEVER, lookEveryMs: 0 });
         await adapter.open();
         const start = files.done.length;
         files.faultOf = (_, at) => (at === start + number ? { code, when } : undefined);
@@ -214,7 +224,7 @@ for (const [number, operation] of operations.entries()) {
   test(`killed at ${number}: ${shown(operation)}`, async (t) => {
     const { path } = await freshFolder(t);
     const files = new FaultyFiles();
-    const adapter = new JsonFileAdapter({ path, files, checkpoints: NEVER, lookEveryMs: 0 });
+    const adapter = adapterWith({ path, files, checkpoints: NEVER, lookEveryMs: 0 });
     await adapter.open();
     const start = files.done.length;
     // From this operation on nothing happens any more, not even cleaning up.

@@ -5,7 +5,7 @@ import test from 'ava';
 import { elsewhere } from '../../../storage-adapters/json-file/file-lock.js';
 import { nodeFileSystem } from '../../../storage-adapters/json-file/file-system.js';
 import { JsonFileAdapter } from '../../../storage-adapters/json-file/json-file.js';
-import { freshFolder, opened, otherProcess, outcomeOf, puts, storedIn } from './helpers.js';
+import { adapterWith, freshFolder, opened, otherProcess, outcomeOf, puts, storedIn } from './helpers.js';
 
 const open = (path: string) => new JsonFileAdapter({ path }).open();
 
@@ -127,12 +127,12 @@ test('where nothing may be written, who only reads is let in, unless somebody ha
     ...nodeFileSystem,
     rename: () => Promise.reject(Object.assign(new Error('read-only file system'), { code: 'EROFS' })),
   };
-  const reader = new JsonFileAdapter({ path, files, readOnly: true });
+  const reader = adapterWith({ path, files, readOnly: true });
   await reader.open();
   t.is(reader.get('a')?.value, '1');
   t.is(await outcomeOf(() => reader.commit(puts({ a: '2' }))), 'STORAGE_UNAVAILABLE');
   await reader.close();
-  t.is(await outcomeOf(() => new JsonFileAdapter({ path, files }).open()), 'STORAGE_UNREADABLE');
+  t.is(await outcomeOf(() => adapterWith({ path, files }).open()), 'STORAGE_UNREADABLE');
   await opened(t, { path });
-  t.is(await outcomeOf(() => new JsonFileAdapter({ path, files, readOnly: true }).open()), 'STORAGE_LOCKED');
+  t.is(await outcomeOf(() => adapterWith({ path, files, readOnly: true }).open()), 'STORAGE_LOCKED');
 });

@@ -10,7 +10,11 @@ import { fileURLToPath } from 'node:url';
 import type { ExecutionContext } from 'ava';
 import { type Change, type Entry, StorageError } from '../../../core/storage/contract.js';
 import { nodeFileSystem } from '../../../storage-adapters/json-file/file-system.js';
-import { JsonFileAdapter, type JsonFileOptions } from '../../../storage-adapters/json-file/json-file.js';
+import {
+  JsonFileAdapter,
+  type JsonFileOptions,
+  type JsonFileSeams,
+} from '../../../storage-adapters/json-file/json-file.js';
 import { pairsIn } from '../../../storage-adapters/json-file/json-text.js';
 import { recover } from '../../../storage-adapters/json-file/recovery.js';
 
@@ -21,9 +25,24 @@ export async function freshFolder(t: ExecutionContext): Promise<{ folder: string
   return { folder, path: join(folder, 'data.json') };
 }
 
+/** An adapter in which the test has replaced some parts. */
+export function adapterWith(settings: JsonFileOptions & JsonFileSeams): JsonFileAdapter {
+  const { files, lock, checkpoints, room, lookEveryMs, ...options } = settings;
+  return new JsonFileAdapter(options, {
+    ...(files === undefined ? {} : { files }),
+    ...(lock === undefined ? {} : { lock }),
+    checkpoints,
+    room,
+    lookEveryMs,
+  });
+}
+
 /** An opened adapter, closed with the test. */
-export async function opened(t: ExecutionContext, options: JsonFileOptions): Promise<JsonFileAdapter> {
-  const adapter = new JsonFileAdapter({ lookEveryMs: 0, ...options });
+export async function opened(
+  t: ExecutionContext,
+  settings: JsonFileOptions & JsonFileSeams,
+): Promise<JsonFileAdapter> {
+  const adapter = adapterWith({ lookEveryMs: 0, ...settings });
   await adapter.open();
   t.teardown(() => adapter.close());
   return adapter;

@@ -2,7 +2,7 @@
 import test from 'ava';
 import fc from 'fast-check';
 import type { Change } from '../../../core/storage/contract.js';
-import { JsonFileAdapter } from '../../../storage-adapters/json-file/json-file.js';
+import { adapterWith } from './helpers.js';
 import { ModelFiles } from './model-files.js';
 import { NaiveModel, stateOf } from './naive-model.js';
 
@@ -30,7 +30,7 @@ const step = fc.oneof(
 );
 
 const over = (files: ModelFiles) =>
-  new JsonFileAdapter({
+  adapterWith({
     lookEveryMs: 0,
     path: '/model/data.json',
     files,

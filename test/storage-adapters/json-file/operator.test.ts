@@ -17,7 +17,7 @@ const NEVER = { idleMs: 1_000_000_000, minOctets: 1_000_000_000 };
 /** What a killed server leaves: a, b merged into the data; c and another b in the journal. */
 async function killed(t: ExecutionContext) {
   const { folder, path } = await freshFolder(t);
-  const adapter = new JsonFileAdapter({ path, checkpoints: NEVER });
+  const adapter = new JsonFileAdapter({ path }, { checkpoints: NEVER });
   await adapter.open();
   await adapter.commit(puts({ a: '1', b: '1' }));
   await adapter.commit({ puts: [{ key: 'session', value: 'x', ttlMs: 3_600_000 }] });
@@ -157,7 +157,7 @@ for (const [what, damage] of Object.entries({
 test('a damaged base: what was to expire still does after adopt and discard', async (t) => {
   for (const decide of [adopt, discard]) {
     const { folder, path } = await freshFolder(t);
-    const before = new JsonFileAdapter({ path, checkpoints: NEVER });
+    const before = new JsonFileAdapter({ path }, { checkpoints: NEVER });
     await before.open();
     const ttlMs = 3_600_000;
     await before.commit({ puts: ['a', 'b'].map((key) => ({ key, value: key, ttlMs })) });

@@ -5,8 +5,8 @@
 import test, { type ExecutionContext } from 'ava';
 import type { Change } from '../../../core/storage/contract.js';
 import type { FileSystem } from '../../../storage-adapters/json-file/file-system.js';
-import { JsonFileAdapter } from '../../../storage-adapters/json-file/json-file.js';
-import { puts } from './helpers.js';
+import type { JsonFileAdapter } from '../../../storage-adapters/json-file/json-file.js';
+import { adapterWith, puts } from './helpers.js';
 import { ModelFiles } from './model-files.js';
 import { NaiveModel, stateOf } from './naive-model.js';
 
@@ -17,7 +17,7 @@ const HOUR_MS = 3_600_000;
 const ROOM = { from: 0, step: 150 };
 
 const over = (files: FileSystem, room?: typeof ROOM) =>
-  new JsonFileAdapter({
+  adapterWith({
     lookEveryMs: 0,
     path: PATH,
     files,

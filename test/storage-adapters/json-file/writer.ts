@@ -8,7 +8,7 @@ import { JsonFileAdapter } from '../../../storage-adapters/json-file/json-file.j
 
 const [path = '', first = 'hold', how] = process.argv.slice(2);
 const checkpoints = how === 'merging' ? { minOctets: 1, idleMs: 1 } : undefined;
-const adapter = new JsonFileAdapter({ path, ...(checkpoints === undefined ? {} : { checkpoints }) });
+const adapter = new JsonFileAdapter({ path }, { checkpoints });
 // Synchronous, so that a line is out before anything else happens.
 const say = (line: string) => writeSync(1, `${line}\n`);
 

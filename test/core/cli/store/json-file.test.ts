@@ -16,7 +16,7 @@ const puts = (pairs: Readonly<Record<string, string>>): Change => ({
 async function killed(t: ExecutionContext): Promise<string> {
   const from = await tempFolder(t);
   const folder = await tempFolder(t, { 'jackfield.config.json': configOf('json-file:data.json') });
-  const adapter = new JsonFileAdapter({ path: join(from, 'data.json'), checkpoints: NEVER });
+  const adapter = new JsonFileAdapter({ path: join(from, 'data.json') }, { checkpoints: NEVER });
   await adapter.open();
   await adapter.commit(puts({ a: '1', b: '1' }));
   await adapter.checkpoint();
