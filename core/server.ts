@@ -93,6 +93,8 @@ export interface Server {
   readonly storage: Pick<StorageDoor, 'name' | 'supports'> | undefined;
   /** In boot order; only plugins whose set-up has begun. */
   readonly plugins: readonly PluginReport[];
+  /** Whether a connection is open, busy or idle. */
+  readonly hasClients: boolean;
 }
 
 /** Errors: CONFIG_INVALID. Everything else comes from `ready`. */
@@ -163,6 +165,10 @@ class JackfieldServer implements Server, HostServer {
 
   get stats(): ServerStats {
     return this.#running?.connections.stats ?? NO_STATS;
+  }
+
+  get hasClients(): boolean {
+    return this.#running !== undefined && this.#running.connections.size > 0;
   }
 
   async ready(): Promise<void> {

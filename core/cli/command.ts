@@ -2,7 +2,7 @@
 import type { ServerConfig } from '../config/server-config.js';
 import type { Server, ServerOptions } from '../server.js';
 import type { FlagName, FlagValues } from './flags.js';
-import type { Watched } from './watchdog.js';
+import type { WatchedServer } from './watchdog.js';
 
 export interface Command {
   readonly name: string;
@@ -46,8 +46,8 @@ export interface Surroundings {
   };
   /** Where what nobody caught arrives: the process. */
   readonly faults: { on(fault: Fault, listener: (error: unknown) => void): unknown };
-  /** Names the plugin that holds up the event loop of the process. `watch` returns why it cannot, where it cannot. */
-  readonly watchdog: { watch(watched: Watched): string | undefined; stop(): void };
+  /** Names the plugin that holds up the event loop of the process. */
+  readonly watchdog: { watch(watched: WatchedServer): void; stop(): void };
   /** Called when the server listens: from here on a plugin may end the process. */
   started(): void;
   /** Ends the process at once, whatever is under way. */
@@ -57,7 +57,7 @@ export interface Surroundings {
 /** What commands use of a server. */
 export type CommandServer = Pick<
   Server,
-  'listen' | 'addresses' | 'reload' | 'ready' | 'close' | 'closed' | 'plugins' | 'storage'
+  'listen' | 'addresses' | 'reload' | 'ready' | 'close' | 'closed' | 'plugins' | 'hasClients' | 'storage'
 >;
 
 export type StopSignal = 'SIGINT' | 'SIGTERM';

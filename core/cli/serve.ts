@@ -28,16 +28,21 @@ export const serve: Command = {
         ? new FileWatch(path.resolve(around.cwd, loaded.file))
         : undefined;
     let isUnwatchedLogged = false;
-    const watchLoop = (): void => {
-      const { blockedLoopMs } = withDefaults(prepared.loaded.config).limits;
-      const reason = around.watchdog.watch({ limitMs: blockedLoopMs, plugins: prepared.plugins() });
-      if (reason === undefined || isUnwatchedLogged) return;
+    const unwatched = (reason: string): void => {
+      if (isUnwatchedLogged) return;
       isUnwatchedLogged = true;
       log.info(
         { reason },
         'The event loop is not watched, because this process may not start a thread. Set limits.blockedLoopMs to 0 to switch this warning off.',
       );
     };
+    const watchLoop = (): void =>
+      around.watchdog.watch({
+        limitMs: withDefaults(prepared.loaded.config).limits.blockedLoopMs,
+        plugins: prepared.plugins(),
+        hasClients: () => prepared.server.hasClients,
+        unwatched,
+      });
     const reload = async (): Promise<ReloadReport> => {
       const report = await prepared.reload();
       watchLoop();

@@ -4,8 +4,11 @@
  * nothing for it: there is one timer a few times a second.
  *
  * Only the serving command has one; a program that makes servers decides for itself what threads its process has.
+ *
+ * The thread takes 10 MiB, a seventh of a server without clients. If all plugins are built in, it starts with the first
+ * client: until then nothing calls them.
  */
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { reasonOf } from '../errors.js';
 import type { PluginReport } from '../plugin-host/plugin-unit.js';
 
@@ -13,7 +16,14 @@ import type { PluginReport } from '../plugin-host/plugin-unit.js';
 export interface Watched {
   /** How long the main thread may be silent, in milliseconds; 0 for ever. */
   readonly limitMs: number;
-  readonly plugins: readonly Pick<PluginReport, 'name' | 'file'>[];
+  readonly plugins: readonly Pick<PluginReport, 'name' | 'file' | 'origin'>[];
+}
+
+export interface WatchedServer extends Watched {
+  /** Whether a client is connected. */
+  readonly hasClients: () => boolean;
+  /** Called with the reason if the loop cannot be watched here. The server works without. */
+  readonly unwatched: (reason: string) => void;
 }
 
 /** How often in one limit a sign of life is given, and looked for. */
@@ -25,37 +35,49 @@ export class Watchdog {
   #thread: Worker | undefined;
   #living: NodeJS.Timeout | undefined;
 
-  /**
-   * From now on; again with what a reload has changed.
-   * @returns Why the loop cannot be watched here. The server does without.
-   */
-  watch({ limitMs, plugins }: Watched): string | undefined {
+  /** From now on; again with what a reload has changed. */
+  watch({ limitMs, plugins, hasClients, unwatched }: WatchedServer): void {
     clearInterval(this.#living);
-    // Whoever debugs stops the loop on purpose.
+    // A debugger stops the loop on purpose.
     if (limitMs === 0 || isDebugged()) {
       this.stop();
-      return undefined;
+      return;
     }
-    try {
-      this.#thread ??= this.#start();
-    } catch (error) {
-      return reasonOf(error);
-    }
-    const period = Math.max(LEAST_PERIOD_MS, limitMs / SIGNS_PER_LIMIT);
-    this.#living = setInterval(() => Atomics.add(this.#signs, 0, 1), period).unref();
     const told: Watched = {
       limitMs,
-      plugins: plugins.map(({ name, file }) => (file === undefined ? { name } : { name, file })),
+      plugins: plugins.map(({ name, file, origin }) =>
+        file === undefined ? { name, origin } : { name, file, origin },
+      ),
     };
-    this.#thread.postMessage(told);
-    return undefined;
+    const start = (): void => {
+      try {
+        this.#thread ??= this.#start();
+        this.#thread.postMessage(told);
+      } catch (error) {
+        clearInterval(this.#living);
+        unwatched(reasonOf(error));
+      }
+    };
+    const isNeeded = this.#thread !== undefined || plugins.some(({ origin }) => origin !== 'built-in');
+    let hasStarted = isNeeded;
+    const period = Math.max(LEAST_PERIOD_MS, limitMs / SIGNS_PER_LIMIT);
+    this.#living = setInterval(() => {
+      Atomics.add(this.#signs, 0, 1);
+      if (hasStarted || !hasClients()) return;
+      hasStarted = true;
+      start();
+    }, period).unref();
+    if (isNeeded) start();
   }
 
   /** Errors: those of a process that may not have threads, as with Node's permission model. */
   #start(): Worker {
     const file = new URL('./watchdog-thread.js', import.meta.url);
     // No flags of ours: a loader or a profiler is meant for the main thread.
-    const thread = new Worker(file, { workerData: this.#signs, execArgv: [] });
+    const thread = new (process.getBuiltinModule('node:worker_threads').Worker)(file, {
+      workerData: this.#signs,
+      execArgv: [],
+    });
     thread.unref();
     // Without it the server is none the worse.
     thread.on('error', () => this.stop());

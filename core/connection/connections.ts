@@ -204,10 +204,11 @@ export class Connections implements ConnectionServices {
     });
   }
 
+  /** @returns whole milliseconds, which V8 keeps without an object per connection and deadline. */
   #read(): number {
     const time = this.#time();
     this.#now += Math.min(time - this.#readAt, LONGEST_STEP_MS);
     this.#readAt = time;
-    return this.#now;
+    return Math.floor(this.#now);
   }
 }

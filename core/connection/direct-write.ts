@@ -34,19 +34,19 @@ let spare: WriteRequest | undefined;
 export class DirectWriter {
   readonly #handle: WritableHandle;
   readonly #socket: Socket;
-  readonly #drained: () => void;
+  readonly #drained: (socket: Socket) => void;
   #isQueued = false;
   #whenTaken: (() => void) | undefined;
 
-  /** @param drained Called when what was queued was taken, or the socket is gone. */
-  private constructor(handle: WritableHandle, socket: Socket, drained: () => void) {
+  /** @param drained Called when the system has taken what was queued, or the socket is gone. */
+  private constructor(handle: WritableHandle, socket: Socket, drained: (socket: Socket) => void) {
     this.#handle = handle;
     this.#socket = socket;
     this.#drained = drained;
   }
 
   /** @returns undefined where this handle is not one that can be written to. */
-  static over(handle: object, socket: Socket, drained: () => void): DirectWriter | undefined {
+  static over(handle: object, socket: Socket, drained: (socket: Socket) => void): DirectWriter | undefined {
     if (!isWritable(handle)) return undefined;
     if (isUnknowable) return undefined;
     if (Request === undefined) learnRequest(handle);
@@ -81,7 +81,7 @@ export class DirectWriter {
       // Some of it is lost, so nothing may follow: the client would take what comes next for the rest.
       if (status < 0) socket.destroy();
       else then?.();
-      this.#drained();
+      this.#drained(socket);
     };
     return false;
   }

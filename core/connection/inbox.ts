@@ -9,7 +9,8 @@ const NO_OCTETS = Buffer.alloc(0);
 
 export class Inbox {
   readonly #parser: RequestParser;
-  #backlog: Buffer[] = [];
+  /** Made when it is needed: most connections never have one, and an idle one should take little memory. */
+  #backlog: Buffer[] | undefined;
   #backlogOctets = 0;
   /** What the parser reads is overwritten by the next read of any connection. */
   #isShared = false;
@@ -21,7 +22,7 @@ export class Inbox {
 
   /** Whether something was received that was not worked on yet. */
   get hasMore(): boolean {
-    return this.#backlog.length > 0 || this.#parser.hasUnread;
+    return this.#backlog !== undefined || this.#parser.hasUnread;
   }
 
   /** The peer has ended its direction; what it sent before may still have to be worked on. */
@@ -50,6 +51,7 @@ export class Inbox {
    */
   receive(octets: Buffer, length: number, isShared: boolean, mustWait: boolean): boolean {
     if (mustWait || this.hasMore) {
+      this.#backlog ??= [];
       this.#backlog.push(isShared ? Buffer.from(octets.subarray(0, length)) : octets.subarray(0, length));
       this.#backlogOctets += length;
       return false;
@@ -67,8 +69,9 @@ export class Inbox {
 
   /** Gives the parser what came next. @returns whether there was something. */
   feedNext(): boolean {
-    const octets = this.#backlog.shift();
+    const octets = this.#backlog?.shift();
     if (octets === undefined) return false;
+    if (this.#backlog?.length === 0) this.#backlog = undefined;
     this.#backlogOctets -= octets.length;
     this.#parser.feed(octets);
     return true;
@@ -94,7 +97,7 @@ export class Inbox {
 
   /** Everything that was not read, which is nobody else's from now on. */
   takeAll(): readonly Buffer[] {
-    const all = [Buffer.from(this.#parser.unread), ...this.#backlog];
+    const all = [Buffer.from(this.#parser.unread), ...(this.#backlog ?? [])];
     this.#parser.feed(NO_OCTETS);
     this.drop();
     return all;
@@ -102,7 +105,7 @@ export class Inbox {
 
   /** Forgets what waits. */
   drop(): void {
-    this.#backlog = [];
+    this.#backlog = undefined;
     this.#backlogOctets = 0;
   }
 }

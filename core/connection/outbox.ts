@@ -18,7 +18,7 @@ export class Outbox {
   #text = '';
   #blocked = false;
   #flushing: NodeJS.Immediate | undefined;
-  #waiters: (() => void)[] = [];
+  #waiters: (() => void)[] | undefined;
 
   /**
    * @param flushAt Octets that are sent without waiting for more.
@@ -94,12 +94,17 @@ export class Outbox {
   drained(): void {
     this.#blocked = false;
     const waiters = this.#waiters;
-    this.#waiters = [];
+    if (waiters === undefined) return;
+    this.#waiters = undefined;
     for (const waiter of waiters) waiter();
   }
 
   /** Resolves when there is room. */
   async room(): Promise<void> {
-    if (this.#blocked) await new Promise<void>((resolve) => this.#waiters.push(resolve));
+    if (!this.#blocked) return;
+    await new Promise<void>((resolve) => {
+      this.#waiters ??= [];
+      this.#waiters.push(resolve);
+    });
   }
 }

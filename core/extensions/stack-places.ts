@@ -1,5 +1,4 @@
 /** Where an error arose, as far as its stack tells: for sentences that name a line, and to find out whose fault it is. */
-import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { dirname, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -75,6 +74,8 @@ export async function syntaxPlace(file: string, error: SyntaxError): Promise<str
   const source = await readFile(file).catch(() => undefined);
   if (source === undefined) return undefined;
   const type = file.endsWith('.cjs') ? 'commonjs' : 'module';
+  // Only a start that fails needs it.
+  const { execFile } = await import('node:child_process');
   const told = await new Promise<string>((resolve) => {
     const check = ['--check', `--input-type=${type}`, '-'];
     const node = execFile(process.execPath, check, { timeout: 10_000 }, (_, __, stderr) => resolve(stderr));

@@ -66,6 +66,8 @@ const MAX_TOLD_LINE_OCTETS = 256;
 
 const NO_OCTETS = Buffer.alloc(0);
 const NO_TRAILERS: readonly string[] = [];
+/** Of a parser that is between two requests: nothing is ever read into it. */
+const NO_LINE = new RequestLine();
 
 export class RequestParser {
   readonly #options: ParserOptions;
@@ -84,21 +86,21 @@ export class RequestParser {
 
   // The request under way
   #emptyLines = 0;
-  readonly #line = new RequestLine();
-  #fields: string[] = [];
+  #line = NO_LINE;
+  #fields: string[] | undefined;
   #sectionOctets = 0;
   /** Where the section begins in the text; -1 where it began in an earlier one. */
   #sectionStart = -1;
   /** A line of the header section ended in a bare LF. Only true after a Host field that the standard refuses. */
   #hasBareLf = false;
-  readonly #memo = new SectionMemo();
+  #memo: SectionMemo | undefined;
   /** The first request of a connection may be its only one: a section is worth remembering from the second on. */
   #isFirstRequest = true;
   #bodyLeft = 0;
   #chunked: ChunkedBody | undefined;
   #trailers: string[] | undefined;
 
-  /** Valid after `head`, until the next `head`. */
+  /** Valid from `head` until `proceed`. */
   head: RequestHead | undefined;
   /** Valid after `data`, until the next call. */
   data: Buffer = NO_OCTETS;
@@ -114,7 +116,7 @@ export class RequestParser {
     this.#options = options;
   }
 
-  /** Trailer fields of the last request, names and values in turn; valid from its `complete` on. */
+  /** Trailer fields of the last request, names and values in turn; valid from its `complete` until `proceed`. */
   get trailers(): readonly string[] {
     return this.#trailers ?? NO_TRAILERS;
   }
@@ -185,12 +187,20 @@ export class RequestParser {
     if (this.#state !== 'complete') throw new TypeError(`proceed() in state ${this.#state}`);
     this.#state = 'request-line';
     this.#emptyLines = 0;
+    // Most of the memory of an idle connection would be its last request.
+    this.head = undefined;
+    this.#fields = undefined;
+    this.#trailers = undefined;
+    this.data = NO_OCTETS;
+    // A client that has sent one request often sends no other for long.
+    if (this.#isFirstRequest) this.#line = NO_LINE;
     this.#isFirstRequest = false;
   }
 
-  /** Gives back memory that only serves speed; for connections that are idle. */
+  /** Releases memory that only saves time; for connections that are idle. */
   rest(): void {
-    this.#memo.forget();
+    this.#memo = undefined;
+    if (this.#state === 'request-line') this.#line = NO_LINE;
     if (!this.hasUnread) this.feed(NO_OCTETS);
   }
 
@@ -228,7 +238,12 @@ export class RequestParser {
 
   /** Makes text of the unread octets, once per feed; an event where there is no line to read. */
   #loadText(): Step {
-    if (this.#text !== '') return this.#p < this.#text.length ? undefined : 'need-data';
+    if (this.#text !== '') {
+      if (this.#p < this.#text.length) return undefined;
+      // An idle connection must not keep what it has read.
+      this.feed(NO_OCTETS);
+      return 'need-data';
+    }
     if (this.#at >= this.#end) return 'need-data';
     const fresh = latin1(this.#octets, this.#at, this.#end);
     this.#shift = this.#at - this.#carry.length;
@@ -305,16 +320,18 @@ export class RequestParser {
     if (first === CR) return this.#emptyLine();
     // Told at once, not at the end of a line that may never come: a TLS handshake begins with 0x16.
     if (IS_TOKEN[first] !== 1) return this.#fail(firstOctetFault(first));
+    if (this.#line === NO_LINE) this.#line = new RequestLine();
     const line = this.#line;
     const fault = line.read(text, start, this.#options.maxTargetOctets);
     if (fault !== undefined) return this.#failLine(start, fault);
     this.#p = line.end;
-    const known = this.#memo.find(text, this.#p, line.minorVersion);
-    if (known !== undefined) {
-      this.#p += this.#memo.length;
+    const memo = this.#memo;
+    const known = memo?.find(text, this.#p, line.minorVersion);
+    if (memo !== undefined && known !== undefined) {
+      this.#p += memo.length;
       return this.#endOfHeaderSection(known);
     }
-    this.#fields = [];
+    this.#fields = undefined;
     this.#sectionOctets = 0;
     this.#sectionStart = this.#p;
     this.#state = 'header-section';
@@ -335,11 +352,13 @@ export class RequestParser {
 
   #headerSection(): Step {
     const text = this.#text;
+    this.#fields ??= [];
     const step = this.#fieldLines(this.#fields, this.#options.maxHeaderFields);
     if (step !== 'end') return step;
     const section = new HeaderSection(this.#fields, this.#line.minorVersion);
     // Its judgement includes the question to the dialects, so a section with a bare LF is read again each time.
     if (this.#sectionStart !== -1 && !this.#isFirstRequest && !this.#hasBareLf) {
+      this.#memo ??= new SectionMemo();
       this.#memo.keep(text.slice(this.#sectionStart, this.#p), section, this.#line.minorVersion);
     }
     return this.#endOfHeaderSection(section);
@@ -408,11 +427,12 @@ export class RequestParser {
    */
   #mayEndInLf(): boolean {
     if (this.#state !== 'header-section') return false;
+    const fields = this.#fields ?? [];
     let host: string | undefined;
-    for (let at = 0; at < this.#fields.length; at += 2) {
-      if (this.#fields[at]!.toLowerCase() !== 'host') continue;
+    for (let at = 0; at < fields.length; at += 2) {
+      if (fields[at]!.toLowerCase() !== 'host') continue;
       if (host !== undefined) return false;
-      host = this.#fields[at + 1]!;
+      host = fields[at + 1]!;
     }
     if (host === undefined || parseHost(host) !== undefined) return false;
     return this.#hasBareLf || this.#options.allowsBareLf?.(host) === true;

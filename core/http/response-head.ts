@@ -90,19 +90,12 @@ export function formatFields(fields: readonly string[]): string {
   return text;
 }
 
-/** Most bodies are short: the end of their heads is ready. */
-const LENGTH_ENDINGS = Array.from({ length: 4_096 }, (_, octets) =>
-  Buffer.from(`Content-Length: ${octets}\r\n\r\n`).toString('latin1'),
-);
-
 /**
  * What follows the field lines, up to and including the empty line.
  * @param connection `close` where the connection closes behind this response; `keep-alive` for HTTP/1.0 clients, which
  *   learn only from the field that it stays open (RFC 9112 §9.3); `''` where there is nothing to say of it.
  */
 export function headEnding(framing: ResponseFraming, connection: string, keepAlive = ''): string {
-  if (connection === '' && typeof framing === 'number' && framing < LENGTH_ENDINGS.length)
-    return LENGTH_ENDINGS[framing]!;
   const body =
     typeof framing === 'number'
       ? `Content-Length: ${framing}\r\n`

@@ -68,14 +68,6 @@ export class SectionMemo {
     this.#section = new HeaderSection(section.raw.map(ownCopy), minorVersion);
     this.#digits = digitsOf(this.#text, section);
   }
-
-  /** Gives the memory back; a connection that is idle does not need it. */
-  forget(): void {
-    this.#text = '';
-    this.#section = undefined;
-    this.#digits = NO_DIGITS;
-    this.#triesLeft = TRIES;
-  }
 }
 
 function digitsOf(text: string, { raw, framing }: HeaderSection): typeof NO_DIGITS {

@@ -1,5 +1,4 @@
 /** All that a server listens on: every listener of its configuration, or none. */
-import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import path from 'node:path';
 import type { SecureContextOptions } from 'node:tls';
@@ -277,6 +276,7 @@ function refuseOtherKind(one: ListenerConfig, other: ListenerConfig): void {
 /** What a name stands for, each address once. Errors: ADDRESS_NOT_AVAILABLE. */
 async function addressesOf({ host, port }: TcpConfig): Promise<string[]> {
   if (isIP(host) !== 0) return [host];
+  const { lookup } = await import('node:dns/promises');
   const found = await lookup(host, { all: true }).catch((cause: unknown) => {
     throw portError(cause, host, port);
   });

@@ -3,7 +3,7 @@
  * listener has accepted, so that there is one place where connections are accepted, counted and refused.
  */
 import type { Socket } from 'node:net';
-import { createServer, type SecureContextOptions, type Server, type TLSSocket } from 'node:tls';
+import type { SecureContextOptions, Server, TLSSocket } from 'node:tls';
 import { plainAddress } from '../connection/address.js';
 import type { Connections } from '../connection/connections.js';
 
@@ -65,7 +65,8 @@ export class TlsHandshakes {
   }
 
   #serverWith(material: SecureContextOptions): Server {
-    const server = createServer({
+    // Not imported: most servers never need it, and loading it is a part of every start that can be measured.
+    const server = process.getBuiltinModule('node:tls').createServer({
       ...material,
       ...forClients(material),
       ALPNProtocols: ['http/1.1'],

@@ -2,7 +2,7 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { createSecureContext, type SecureContextOptions } from 'node:tls';
+import type { SecureContextOptions } from 'node:tls';
 import type { TlsConfig } from '../config/server-config.js';
 import { JackfieldError } from '../errors.js';
 import { inTime } from '../in-time.js';
@@ -55,7 +55,7 @@ export async function loadTls(
   };
   try {
     // A key that is too short for the system's policy shows only here.
-    createSecureContext(material);
+    process.getBuiltinModule('node:tls').createSecureContext(material);
   } catch (cause) {
     throw new JackfieldError('TLS_INVALID', `${cert.name}: ${messageOf(cause)}.`, { cause });
   }

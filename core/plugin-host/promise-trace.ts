@@ -4,7 +4,7 @@
  * taken by those who look for a fault.
  */
 import { dirname, sep } from 'node:path';
-import v8 from 'node:v8';
+import type v8 from 'node:v8';
 import { notOfCore, type StackPlace, stackPlaces } from '../extensions/stack-places.js';
 
 /** Deep enough to come out of a driver and into the plugin. */
@@ -20,7 +20,7 @@ export class PromiseTrace {
   constructor() {
     const pending = this.#pending;
     // Not every runtime that runs modules for Node has them; Deno has not. Its type says that they are there.
-    const promiseHooks: typeof v8.promiseHooks | undefined = v8.promiseHooks;
+    const promiseHooks: typeof v8.promiseHooks | undefined = process.getBuiltinModule('node:v8').promiseHooks;
     if (promiseHooks === undefined) {
       this.#stop = () => {};
       return;

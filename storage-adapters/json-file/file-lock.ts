@@ -12,7 +12,6 @@ import { createHash, randomBytes } from 'node:crypto';
 import { connect, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { StorageError } from '../../core/storage/contract.js';
 import { ignoreAbsent, reasonOf } from './durable-file.js';
 import { codeOf, type FileSystem, statOrNone } from './file-system.js';
@@ -148,7 +147,7 @@ async function mustBeFirst(
           `${path} is open in ${nameOf(owner.pid)}. The lock is ${other}.`,
         );
       }
-      await delay(ASK_AGAIN_MS);
+      await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS));
     }
   }
 }

@@ -11,6 +11,7 @@ export class FakeServer implements CommandServer {
   /** Ends `closed`, as close() or a plugin such as END does. */
   stop!: () => void;
   plugins: CommandServer['plugins'] = [];
+  readonly hasClients = false;
   addresses: CommandServer['addresses'] = [
     { host: '127.0.0.1', port: 10_000, url: 'http://127.0.0.1:10000' },
   ];
