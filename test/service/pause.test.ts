@@ -138,7 +138,7 @@ test('a pause is not reported as a plugin that blocks the event loop', async (t)
   const { server, url } = await served(t, cwd);
   for (let time = 0; time < 3; time++) await paused(server, async () => {});
   t.is(await (await fetch(`${url}/spin`)).text(), 'done');
-  await server.until(/holds up the event loop/, 'stderr');
-  const [warning] = server.log.filter(({ message }) => String(message).includes('holds up'));
+  await server.until(/blocks the event loop/, 'stderr');
+  const [warning] = server.log.filter(({ message }) => String(message).includes('blocks the event loop'));
   t.regex(String(warning?.at), /^spin /);
 });

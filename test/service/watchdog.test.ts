@@ -35,7 +35,7 @@ test('a plugin that blocks the loop is named with the line, and when it goes on 
   const cwd = await tempFolder(t, FILES);
   const { server, url } = await served(t, cwd);
   const answer = fetch(`${url}/until?file=flag`);
-  await server.until(/holds up the event loop/, 'stderr');
+  await server.until(/blocks the event loop/, 'stderr');
   const [warning] = server.log;
   t.like(warning, {
     level: 'warn',
@@ -62,7 +62,7 @@ test('also behind an await, when no handler is being called, and also after a re
   server.kill('SIGHUP');
   await server.until(/was reloaded/, 'stderr');
   const answer = fetch(`${url}/later`);
-  await server.until(/holds up the event loop/, 'stderr');
+  await server.until(/blocks the event loop/, 'stderr');
   t.like(server.log.at(-1), { plugin: 'gyre' });
   await writeFile(path.join(cwd, 'later'), '');
   t.is(await (await answer).text(), 'done');
@@ -71,7 +71,7 @@ test('also behind an await, when no handler is being called, and also after a re
 test('a loop without an end is named although the process never gets to do anything again', async (t) => {
   const { server, url } = await served(t, await tempFolder(t, FILES));
   fetch(`${url}/forever`).catch(() => {});
-  await server.until(/holds up the event loop/, 'stderr');
+  await server.until(/blocks the event loop/, 'stderr');
   t.like(server.log[0], { plugin: 'whirl' });
   server.kill('SIGKILL');
   await server.ended;
