@@ -90,7 +90,7 @@ test('§15.5: an error of the client says in its body what was wrong', async (t)
   client.send(request('POST /json', ['Content-Length: 1'], '{') + request('GET /absent'));
   const first = await client.response();
   t.is(first.status, 400);
-  t.regex(first.body, /not JSON/);
+  t.regex(first.body, /not valid JSON/);
   t.true((await client.response()).body.length > 0);
 });
 

@@ -168,7 +168,7 @@ test('check and plugins beside a server that has the store for itself do all but
   t.regex(
     check.stderr,
     new RegExp(
-      `^jackfield: note: .*process ${server.pid}.*\\[STORAGE_LOCKED\\]\njackfield: note: .*not looked at`,
+      `^jackfield: note: .*process ${server.pid}.*\\[STORAGE_LOCKED\\]\njackfield: note: .*not checked`,
     ),
   );
   const { stdout } = await ran(t, ['check', '--json'], cwd);

@@ -414,5 +414,5 @@ test('a stop breaks off by force what does not finish in its time', async (t) =>
   await begun;
   await server.close();
   t.is(await busy.closed(), '');
-  t.true(log.some(({ message }) => message.includes('broken off')));
+  t.true(log.some(({ message }) => message.includes('closed by force')));
 });

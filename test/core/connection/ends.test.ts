@@ -363,7 +363,7 @@ for (const [name, way] of Object.entries(WAYS)) {
       isLast(t, peer, stopped, how);
       await allOver(t, scene, how);
       t.false(
-        log.lines.some(({ message }) => message.includes('broken off')),
+        log.lines.some(({ message }) => message.includes('closed because of a fault')),
         how,
       );
     }

@@ -103,7 +103,7 @@ test('an empty body is empty text and no bytes, and no JSON', async (t) => {
   t.is((await (await prepared(t, post(read('bytes')))).inject({ method: 'POST' })).text, '""');
   const { status, text } = await (await prepared(t, post(read('json')))).inject({ method: 'POST' });
   t.is(status, 400);
-  t.regex(text, /^The body is not JSON/);
+  t.regex(text, /^The body is not valid JSON/);
 });
 
 test('RFC 9110 §8.3.2: text is read by its charset; one that is not known is 415, and octets that are not of it are 400', async (t) => {

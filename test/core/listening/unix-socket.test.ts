@@ -98,7 +98,7 @@ test('a folder that is missing and a path that is too long are told', async (t) 
   const long = path.join(folder, 'x'.repeat(120));
   const sentences = {
     [missing]: 'Its folder must exist, and this user must have write permission.',
-    [long]: `The path has ${Buffer.byteLength(long)} octets and the system takes`,
+    [long]: `The path has ${Buffer.byteLength(long)} octets; the system allows`,
   };
   for (const [socket, sentence] of Object.entries(sentences)) {
     const error = await t.throwsAsync(serverOf(t, { listen: { socket } }).listen(), {
