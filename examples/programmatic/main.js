@@ -14,7 +14,7 @@ const greet = definePlugin({
 
 // What createServer is given is checked as a file is; port 0 takes any free one.
 const server = createServer(
-  { listen: { port: 0 }, storage: 'memory', plugins: ['get', 'post', 'create', greet] },
+  { listen: { port: 0 }, storage: 'memory', plugins: ['head', 'get', 'post', 'create', greet] },
   { log: createLog((line) => process.stderr.write(line)) },
 );
 
