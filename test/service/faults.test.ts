@@ -47,7 +47,7 @@ test('what a plugin throws or rejects outside of any request is an error in the 
     await server.until(new RegExp(`^(?:[^\\n]*\\n){${before + 1}}`), 'stderr');
     const { level, plugin, message, err } = server.log[before] ?? {};
     t.is(level, 'error');
-    t.is(message, `${plugin === undefined ? 'Something' : 'A plugin'} failed outside of any request.`);
+    t.is(message, `${plugin === undefined ? 'Code' : 'A plugin'} failed outside of any request.`);
     return [plugin, (err as { message?: string } | undefined)?.message ?? err];
   };
   t.deepEqual(await fail('/timer'), ['faulty', 'in a timer']);

@@ -155,7 +155,7 @@ test('the lock of a server that was ended at once is free for the next', async (
 test('a handler that never ends is waited for as long as configured, and then named', async (t) => {
   const cwd = await tempFolder(t, {
     'jackfield.config.json': JSON.stringify({
-      plugins: ['./gate.js'],
+      plugins: ['head', './gate.js'],
       limits: { shutdownTimeoutMs: 50 },
     }),
     'gate.js': GATE,
