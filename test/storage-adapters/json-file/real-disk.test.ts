@@ -163,7 +163,7 @@ for (const [call, when] of Object.entries(SYNCS)) {
     process.kill(-(writer.pid ?? 0), 'SIGKILL');
     await once(writer, 'close');
     t.regex(failures[0] ?? '', /It is unknown .* sync failed: EIO/);
-    t.regex(failures.at(-1) ?? '', /nothing was changed\. Nothing is written since/);
+    t.regex(failures.at(-1) ?? '', /nothing was changed\. Nothing is written until/);
     const found = new Map((await storedIn(path)).map(([key, value]) => [key, value]));
     t.true(acknowledged.length > 0);
     for (const key of acknowledged) t.is(found.get(`${key} too`), key);

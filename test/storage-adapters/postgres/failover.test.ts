@@ -175,7 +175,7 @@ function failoverTests(): void {
     t.is(await beginning, 'STORAGE_REVISION_UNKNOWN');
     const again = await fetch(url, { headers: { 'last-event-id': client.lastEventId ?? '' } });
     t.is(again.status, 400);
-    t.regex(await again.text(), /has not reached that revision: what was 3 is not in it/);
+    t.regex(await again.text(), /has not reached that revision: the change with revision 3 is not in it/);
     await worksAgain(adapter);
     const kept = adapter.watch(place!.revision, place!.mark)[Symbol.asyncIterator]();
     for (const value of ['x', 'y', 'z']) t.is((await kept.next()).value?.puts[0]?.value, value);

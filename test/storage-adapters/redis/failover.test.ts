@@ -171,7 +171,7 @@ function failoverTests(): void {
     t.regex(client.lastEventId ?? '', /^3-[0-9a-f]+$/);
     const again = await fetch(url, { headers: { 'last-event-id': client.lastEventId ?? '' } });
     t.is(again.status, 400);
-    t.regex(await again.text(), /has not reached that revision: what was 3 is not in it/);
+    t.regex(await again.text(), /has not reached that revision: the change with revision 3 is not in it/);
   });
 
   test.serial('in a cluster, a replica that is made primary by hand takes over without a loss', async (t) => {
