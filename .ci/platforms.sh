@@ -94,5 +94,5 @@ command=$(yarn bin jackfield)
 pnp() { NODE_OPTIONS="--no-warnings --require $folder/yarn/.pnp.cjs --experimental-loader file://$folder/yarn/.pnp.loader.mjs" exec node "$command" "$@"; }
 serves 'Yarn, Node with Plug'"'"'n'"'"'Play' pnp
 writes yarn jackfield
-echo "{ \"storage\": \"redis\" }" >redis.json
+echo '{ "storage": { "adapter": "redis", "options": { "url": "redis://127.0.0.1:6379" } } }' >redis.json
 { yarn jackfield check --config redis.json || true; } 2>&1 | grep -q STORAGE_DRIVER_MISSING
