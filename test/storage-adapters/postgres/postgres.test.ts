@@ -17,7 +17,10 @@ test('without the driver the error says what to install', async (t) => {
     Promise.reject(Object.assign(new Error("Cannot find package 'pg'"), { code: 'ERR_MODULE_NOT_FOUND' }));
   const adapter = new PostgresAdapter({ url: 'postgres://127.0.0.1/x' }, context, missing);
   const error = await t.throwsAsync(async () => adapter.open(), { code: 'STORAGE_DRIVER_MISSING' });
-  t.regex(error.message, /not installed: pg\. Run "npm install pg" \(or the same with your package manager\) where jackfield is installed\.$/);
+  t.regex(
+    error.message,
+    /not installed: pg\. Run "npm install pg" \(or the same with your package manager\) where jackfield is installed\.$/,
+  );
 });
 
 test('an address that is none is refused without showing it', async (t) => {

@@ -14,7 +14,10 @@ test('without the driver the error says what to install', async (t) => {
     Promise.reject(Object.assign(new Error("Cannot find package 'redis'"), { code: 'ERR_MODULE_NOT_FOUND' }));
   const adapter = new RedisAdapter({ url: 'redis://127.0.0.1' }, context, missing);
   const error = await t.throwsAsync(adapter.open(), { code: 'STORAGE_DRIVER_MISSING' });
-  t.regex(error.message, /not installed: redis\. Run "npm install redis" \(or the same with your package manager\) where jackfield is installed\.$/);
+  t.regex(
+    error.message,
+    /not installed: redis\. Run "npm install redis" \(or the same with your package manager\) where jackfield is installed\.$/,
+  );
 });
 
 for (const url of ['http://user:a-secret@host', ['redis://x', 'http://user:a-secret@host'], []]) {
