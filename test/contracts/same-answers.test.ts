@@ -7,7 +7,6 @@ import fc from 'fast-check';
 import { createServer } from '../../core/server.js';
 import type { StorageAdapter } from '../../core/storage/contract.js';
 import { JsonFileAdapter } from '../../storage-adapters/json-file/json-file.js';
-import { LmdbAdapter } from '../../storage-adapters/lmdb/lmdb.js';
 import { LruAdapter } from '../../storage-adapters/lru.js';
 import { MemoryAdapter } from '../../storage-adapters/memory.js';
 import { EventSourceClient } from '../plugins/event-source.js';
@@ -38,20 +37,6 @@ test('json-file answers as memory does, and still does so after a restart', asyn
       await rm(folder, { recursive: true });
     }),
     { numRuns: 40 },
-  );
-});
-
-test('lmdb answers as memory does, and to the number after a restart', async (t) => {
-  await fc.assert(
-    fc.asyncProperty(steps, async (all) => {
-      const folder = await mkdtemp(join(tmpdir(), 'jackfield-same-'));
-      const path = join(folder, 'data.lmdb');
-      const expected = await answersOf(new MemoryAdapter(), all);
-      t.deepEqual(await answersOf(new LmdbAdapter({ path }), all), expected);
-      t.deepEqual(await answersOf(new LmdbAdapter({ path }), []), [expected.at(-1)]);
-      await rm(folder, { recursive: true });
-    }),
-    { numRuns: 30 },
   );
 });
 
