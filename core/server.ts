@@ -3,9 +3,9 @@
 import type { ServerStats } from './api/plugin.js';
 import { plainSource } from './config/config-file.js';
 import type { ConfigSource } from './config/config-source.js';
-import { type ResolvedConfig, withDefaults } from './config/resolved-config.js';
+import type { ResolvedConfig } from './config/resolved-config.js';
 import type { ServerConfig } from './config/server-config.js';
-import { validateConfig } from './config/validate-config.js';
+import { resolveConfig } from './config/validate-config.js';
 import type { Address } from './connection/address.js';
 import { Connections } from './connection/connections.js';
 import { exchangeOctets } from './connection/injected-exchange.js';
@@ -101,7 +101,7 @@ export interface Server {
 export function createServer(config: ServerConfig = {}, options: ServerOptions = {}): Server {
   mustKnow(options, ['source', 'log', 'tap', 'traceSetup'], 'The second argument of createServer');
   const source = options.source ?? plainSource(process.cwd());
-  return new JackfieldServer(withDefaults(validateConfig(config, source)), source, options);
+  return new JackfieldServer(resolveConfig(config, source), source, options);
 }
 
 /** The parts of a server that is ready. */
@@ -208,7 +208,7 @@ class JackfieldServer implements Server, HostServer {
   }
 
   async reload(config: ServerConfig, source: ConfigSource = this.#source): Promise<ReloadReport> {
-    const resolved = withDefaults(validateConfig(config, source));
+    const resolved = resolveConfig(config, source);
     this.#mustGoOn();
     const { reloader } = await this.#start();
     this.#mustGoOn();

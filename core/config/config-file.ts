@@ -13,7 +13,7 @@ import { resolveEnvironment } from './environment.js';
 import { DEFAULT_LIMITS } from './limits.js';
 import { DEFAULT_CONFIG, type ServerConfig } from './server-config.js';
 import { readText } from './text-file.js';
-import { faultsOf, validateConfig } from './validate-config.js';
+import { faultsOf, markValid, withoutFaults } from './validate-config.js';
 
 /** Looked for in this order where no file is named. */
 export const CONFIG_FILE_NAMES = [
@@ -24,6 +24,7 @@ export const CONFIG_FILE_NAMES = [
 ] as const;
 
 export interface LoadedConfig {
+  /** Frozen. `createServer` and `reload` do not validate it again. */
   readonly config: ServerConfig;
   readonly source: ConfigSource;
   /** As the user would write it; absent where there is no file and the built-in configuration holds. */
@@ -51,17 +52,19 @@ export async function readConfig(
       'readConfig takes the path of a file as a string; for a file URL pass fileURLToPath(url).',
     );
   const absolute = given === undefined ? await findConfig(cwd) : path.resolve(cwd, given);
-  if (absolute === undefined) return { config: DEFAULT_CONFIG, source: plainSource(cwd) };
+  if (absolute === undefined) return { config: markValid(DEFAULT_CONFIG), source: plainSource(cwd) };
   const file = nameOf(absolute, cwd);
   const read = MODULE_NAME.test(absolute) ? readModule : parseConfig;
   const { value, source } = await inTime(read(absolute, file), timeoutMs, () => tooLate(file, timeoutMs));
-  return { config: validated(value, source, file), source, file };
+  return { config: await validated(value, source, file), source, file };
 }
 
 /** Errors: CONFIG_INVALID; CONFIG_UNREADABLE where a getter of what a module exports throws. */
-function validated(value: unknown, source: ConfigSource, file: string): ServerConfig {
+async function validated(value: unknown, source: ConfigSource, file: string): Promise<ServerConfig> {
+  const validate = (): string[] => faultsOf(value, source);
   try {
-    return validateConfig(value, source);
+    const faults = await source.environment?.settle(value, [], validate, ({ length }) => length);
+    return markValid(withoutFaults(value, faults ?? validate()));
   } catch (cause) {
     if (cause instanceof JackfieldError) throw cause;
     throw new JackfieldError('CONFIG_UNREADABLE', `${file}${thrownAt(cause, '')}: ${reasonOf(cause)}`, {
@@ -100,14 +103,7 @@ async function parseConfig(
   const { parseJson } = await import('./json-document.js');
   const document = parseJson(text, file, { syntax: 'CONFIG_SYNTAX', repeated: 'CONFIG_INVALID' });
   const { value, environment } = resolveEnvironment(document.value, process.env, document.locate);
-  const source = { folder: path.dirname(absolute), locate: document.locate, environment };
-  await environment.settle(
-    value,
-    [],
-    () => faultsOf(value, source),
-    (faults) => faults.length,
-  );
-  return { value, source };
+  return { value, source: { folder: path.dirname(absolute), locate: document.locate, environment } };
 }
 
 /** A module may wait for what never comes, a named pipe for who writes to it, and every reload behind it would too. */
