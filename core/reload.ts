@@ -6,6 +6,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { ConfigSource } from './config/config-source.js';
+import type { Limits } from './config/limits.js';
 import type { ResolvedConfig } from './config/resolved-config.js';
 import type { Connections, ConnectionsOptions } from './connection/connections.js';
 import { Overload } from './connection/overload.js';
@@ -95,7 +96,8 @@ export class Reloader {
     let dispatcher: Dispatcher;
     let services: ConnectionsOptions;
     try {
-      change = await host.change(loaded, config.limits, source.folder, trace);
+      const { setupTimeoutMs } = config.limits;
+      change = await host.change(loaded, { folder: source.folder, setupTimeoutMs, trace });
       await listening.open();
       const hosts = new AllowedHosts(config.allowedHosts);
       dispatcher = new Dispatcher(change.contributions, hosts, log, config.crossSite);
@@ -119,19 +121,19 @@ export class Reloader {
     this.#source = source;
     this.#generations.set(dispatcher, change.units);
     void replaced.idle().then(() => this.#generations.delete(replaced));
-    const retired = this.#retire(change.left, config.limits.shutdownTimeoutMs);
+    const retired = this.#retire(change.left, config.limits);
     return { ...(await this.#report(change)), retired };
   }
 
   /**
    * Closes the removed plugins when every exchange that began with them, and every connection that they have taken
-   * over, has ended; after `timeoutMs` at the latest. They must all stay until then, because an exchange may be
+   * over, has ended; after `shutdownTimeoutMs` at the latest. They must all stay until then, because an exchange may be
    * forwarded to any plugin that it began with.
    */
-  #retire(left: readonly PluginUnit[], timeoutMs: number): Promise<void> {
+  #retire(left: readonly PluginUnit[], { shutdownTimeoutMs, setupTimeoutMs }: Limits): Promise<void> {
     // The signal of the plugin tells endless streams to stop.
     for (const unit of left) unit.announceStop('PLUGIN_LEFT');
-    const retired = this.#drain(left, timeoutMs).then(() => closeInTurn(left));
+    const retired = this.#drain(left, shutdownTimeoutMs).then(() => closeInTurn(left, setupTimeoutMs));
     this.#retiring.add(retired);
     void retired.then(() => this.#retiring.delete(retired));
     return retired;

@@ -258,13 +258,15 @@ class JackfieldServer implements Server, HostServer {
     const storage = await openStorage(this.#config.storage, this.#source, this.#log, limits.setupTimeoutMs);
     try {
       this.#mustGoOn();
-      const host = new PluginHost(this.#config, this.#source, storage, this.#log);
-      this.#host = host;
       const given = { config: this.#config, source: this.#source };
       const container = new ServerContainer();
       container.provide(TOKENS.config, () => given.config);
       container.provide(TOKENS.source, () => given.source);
-      const contributions = await host.setUp(loaded, this, container, trace);
+      const host = new PluginHost({ storage, log: this.#log, server: this, container });
+      this.#host = host;
+      const { folder } = this.#source;
+      const { setupTimeoutMs } = limits;
+      const contributions = await host.setUp(loaded, { folder, setupTimeoutMs, trace });
       const dispatcher = new Dispatcher(contributions, new AllowedHosts(allowedHosts), this.#log, crossSite);
       const connections = new Connections(limits, dispatcher, this.#log, this.#tap, {
         overload: Overload.of(overload, this.#log),

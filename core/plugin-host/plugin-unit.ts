@@ -47,15 +47,19 @@ export interface HostServer {
 }
 
 /** The services that all plugins of a server share. */
-export interface UnitServices {
-  readonly folder: string;
+export interface SharedServices {
   readonly storage: Storage;
   readonly log: Log;
-  /** The limit of a set-up, and of each function passed to `onClose`; a reload may change it. */
-  readonly setupTimeoutMs: number;
   /** Makes the instances of class plugins. */
   readonly container: ServerContainer;
   readonly server: HostServer;
+}
+
+/** What a start or a reload decides for the plugins that it sets up. */
+export interface SetUpTerms {
+  readonly folder: string;
+  /** The limit of a set-up. */
+  readonly setupTimeoutMs: number;
   /** An active trace, if set-ups are traced. */
   readonly trace: PromiseTrace | undefined;
 }
@@ -71,7 +75,7 @@ function mustBeDialect(dialect: Dialect): void {
 
 type MutableHooks = { [Stage in keyof HookTable]: HookTable[Stage][number][] };
 
-export function noHooks(): MutableHooks {
+function noHooks(): MutableHooks {
   return { crossSite: [], request: [], handler: [], response: [], error: [], close: [], unread: [] };
 }
 
@@ -81,7 +85,7 @@ export class PluginUnit {
   readonly hooks: MutableHooks = noHooks();
   readonly dialects: Dialect[] = [];
   readonly taken = new TakenConnections();
-  readonly #services: UnitServices;
+  readonly #services: SharedServices & SetUpTerms;
   readonly #stopping = new AbortController();
   readonly #closers: (() => MaybePromise<void>)[] = [];
   readonly #calls: PendingCalls;
@@ -89,7 +93,7 @@ export class PluginUnit {
   #isClosed = false;
   #setupMs = 0;
 
-  constructor(plugin: LoadedPlugin, services: UnitServices) {
+  constructor(plugin: LoadedPlugin, services: SharedServices & SetUpTerms) {
     this.plugin = plugin;
     this.#services = services;
     this.#calls = new PendingCalls(services.storage);
@@ -213,7 +217,7 @@ export class PluginUnit {
         if (typeof fn !== 'function') throw new TypeError('onClose needs a function.');
         if (!this.#isClosed) this.#closers.push(fn);
         // A set-up that timed out has finished late: close what it opened at once.
-        else void this.#closeOne(fn);
+        else void this.#closeOne(fn, this.#services.setupTimeoutMs);
       },
       shutdown: () => server.shutdown(),
     };
@@ -240,15 +244,16 @@ export class PluginUnit {
   /**
    * Runs the functions passed to `onClose`, the last first. A function that fails, or takes longer than
    * `setupTimeoutMs`, is logged and does not stop the others.
+   * @param setupTimeoutMs Of the configuration in force, which may be newer than the set-up.
    */
-  async close(): Promise<void> {
+  async close(setupTimeoutMs: number): Promise<void> {
     this.announceStop();
     this.#isClosed = true;
-    for (const closer of this.#closers.splice(0).reverse()) await this.#closeOne(closer);
+    for (const closer of this.#closers.splice(0).reverse()) await this.#closeOne(closer, setupTimeoutMs);
   }
 
-  async #closeOne(fn: () => MaybePromise<void>): Promise<void> {
-    const { setupTimeoutMs, log } = this.#services;
+  async #closeOne(fn: () => MaybePromise<void>, setupTimeoutMs: number): Promise<void> {
+    const { log } = this.#services;
     const { name: plugin } = this.plugin;
     const late = new Error(`It took longer than ${setupTimeoutMs} ms.`);
     try {
