@@ -1,6 +1,6 @@
 /** One connection of a client: octets out, one response in, any number of times. */
 import net from 'node:net';
-import { JackfieldError } from '../errors.js';
+import { JackfieldError, reasonOf, systemCode } from '../errors.js';
 import { type ReadingManner, readResponse, type WireResponse } from './wire-response.js';
 
 /** What became of one exchange. `octets`: what was received of it. */
@@ -76,7 +76,9 @@ export class WireConnection {
     } catch (cause) {
       socket.destroy();
       signal?.throwIfAborted();
-      const why = deadline.aborted ? `no answer within ${timeoutMs} ms` : reasonOf(cause);
+      const why = deadline.aborted
+        ? `no answer within ${timeoutMs} ms`
+        : (REASONS[systemCode(cause)] ?? reasonOf(cause));
       throw new JackfieldError('SERVER_UNREACHABLE', `${authority(host, port)}: ${why}.`, { cause });
     }
     return new WireConnection(socket, options);
@@ -158,11 +160,6 @@ const REASONS: Readonly<Record<string, string>> = {
   ENETUNREACH: 'there is no route to this network',
   ETIMEDOUT: 'it did not answer in time',
 };
-
-function reasonOf(error: unknown): string {
-  const code = error instanceof Error ? String(Reflect.get(error, 'code')) : '';
-  return REASONS[code] ?? (error instanceof Error ? error.message : String(error));
-}
 
 /** `host:port`, an IPv6 address in brackets. */
 export function authority(host: string, port: number): string {

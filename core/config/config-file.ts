@@ -4,7 +4,7 @@
  */
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
-import { JackfieldError, reasonOf } from '../errors.js';
+import { JackfieldError, reasonOf, systemCode } from '../errors.js';
 import { freshUrl } from '../extensions/loaded-code.js';
 import { syntaxPlace, thrownAt } from '../extensions/stack-places.js';
 import { inTime } from '../in-time.js';
@@ -87,7 +87,7 @@ async function findConfig(cwd: string): Promise<string | undefined> {
     // A folder of that name is left to be refused with its own sentence; only what is absent is passed over.
     const found = await stat(candidate).then(
       () => true,
-      (error: unknown) => !isCode(error, 'ENOENT'),
+      (error: unknown) => systemCode(error) !== 'ENOENT',
     );
     if (found) return candidate;
   }
@@ -135,7 +135,7 @@ async function importModule(absolute: string, file: string): Promise<object> {
   try {
     return (await import(await freshUrl(absolute))) as object;
   } catch (cause) {
-    if (TYPESCRIPT_NAME.test(absolute) && isCode(cause, 'ERR_UNKNOWN_FILE_EXTENSION')) {
+    if (TYPESCRIPT_NAME.test(absolute) && systemCode(cause) === 'ERR_UNKNOWN_FILE_EXTENSION') {
       throw new JackfieldError(
         'CONFIG_UNREADABLE',
         `${file}: this Node (${process.versions.node}) cannot import TypeScript; Node 22.18 and later can. ` +
@@ -186,8 +186,4 @@ export function nameOf(absolute: string, cwd: string): string {
   const relative = path.relative(cwd, absolute);
   const outside = relative === '..' || relative.startsWith(`..${path.sep}`) || path.isAbsolute(relative);
   return outside || relative === '' ? absolute : relative;
-}
-
-function isCode(error: unknown, code: string): boolean {
-  return error instanceof Error && Reflect.get(error, 'code') === code;
 }

@@ -6,9 +6,9 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, extname, isAbsolute, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { didYouMean } from '../did-you-mean.js';
-import { type ErrorCode, JackfieldError, reasonOf } from '../errors.js';
+import { type ErrorCode, JackfieldError, reasonOf, systemCode } from '../errors.js';
 import { noteImport } from './loaded-code.js';
-import { codeOf, packageEntry, packageJson } from './package-entry.js';
+import { packageEntry, packageJson } from './package-entry.js';
 import { syntaxPlace, thrownAt } from './stack-places.js';
 
 /** What is looked for. */
@@ -185,7 +185,7 @@ async function whyUnloadable(file: string, named: string, cause: unknown): Promi
   if (missing !== undefined) {
     return `${named} needs the package ${missing}, which is not installed. Run "npm install ${missing}".`;
   }
-  if (codeOf(cause) === 'ERR_UNKNOWN_FILE_EXTENSION' && /\.[cm]?ts$/.test(file)) {
+  if (systemCode(cause) === 'ERR_UNKNOWN_FILE_EXTENSION' && /\.[cm]?ts$/.test(file)) {
     return (
       `${named} is TypeScript, which this Node (${process.versions.node}) cannot import; Node 22.18 and later can. ` +
       'Update Node, or compile the file and name the JavaScript file.'
@@ -221,7 +221,7 @@ function unwrapped(exported: unknown): unknown {
  */
 function missingPackage(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;
-  if (codeOf(error) !== 'ERR_MODULE_NOT_FOUND' && codeOf(error) !== 'MODULE_NOT_FOUND') return undefined;
+  if (!['ERR_MODULE_NOT_FOUND', 'MODULE_NOT_FOUND'].includes(systemCode(error))) return undefined;
   const [, ofNode, ofYarn] =
     /^Cannot find (?:package|module) '([^']+)'| tried to access (\S+)/.exec(error.message) ?? [];
   return /^(?:@[^/]+\/)?[^./][^/]*/.exec(ofNode ?? ofYarn ?? '')?.[0];

@@ -2,9 +2,11 @@
  * Where a package begins, as seen from a folder. `import()` resolves from the file it stands in, which is ours;
  * a package named in a configuration is installed beside that configuration.
  */
+
 import { readFile } from 'node:fs/promises';
 import { createRequire, isBuiltin } from 'node:module';
 import { dirname, join } from 'node:path';
+import { systemCode } from '../errors.js';
 import { pnpEntry, pnpOf } from './plug-and-play.js';
 
 /** @returns The absolute path of the module to import; undefined where no such package is installed. */
@@ -17,7 +19,7 @@ export async function packageEntry(name: string, folder: string): Promise<string
   } catch (error) {
     // A package that can only be imported has no entry for `require`, so its `exports` are read by hand. Whatever
     // else is wrong with a package, it gives nothing that could be loaded.
-    if (codeOf(error) !== 'ERR_PACKAGE_PATH_NOT_EXPORTED') return undefined;
+    if (systemCode(error) !== 'ERR_PACKAGE_PATH_NOT_EXPORTED') return undefined;
   }
   for (let parent = folder; ; parent = dirname(parent)) {
     const home = join(parent, 'node_modules', name);
@@ -62,9 +64,4 @@ function target(exported: unknown): string | undefined {
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-/** The `code` of an error of Node; undefined if it has none. */
-export function codeOf(error: unknown): unknown {
-  return isRecord(error) ? error.code : undefined;
 }

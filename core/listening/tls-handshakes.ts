@@ -2,10 +2,12 @@
  * Makes TLS connections of accepted ones. The TLS server of Node listens nowhere here: it is given the sockets that a
  * listener has accepted, so that there is one place where connections are accepted, counted and refused.
  */
+
 import type { Socket } from 'node:net';
 import type { SecureContextOptions, Server, TLSSocket } from 'node:tls';
 import { plainAddress } from '../connection/address.js';
 import type { Connections } from '../connection/connections.js';
+import { systemCode } from '../errors.js';
 
 /** Codes of OpenSSL for a first record that is not one of TLS. It knows plain HTTP by GET, HEAD, POST and PUT. */
 const NOT_TLS = new Map<string, 'http-on-tls' | 'not-tls'>([
@@ -87,7 +89,7 @@ export class TlsHandshakes {
     // speak TLS at all is mostly one of the operator's own, set up wrongly.
     server.on('tlsClientError', (error, socket) => {
       this.#connections.log.debug({ err: error }, 'A TLS handshake failed.');
-      const seen = NOT_TLS.get(String(Reflect.get(error, 'code')));
+      const seen = NOT_TLS.get(systemCode(error));
       if (seen !== undefined)
         this.#connections.otherProtocols.count(seen, plainAddress(socket.remoteAddress ?? ''));
       socket.destroy();

@@ -6,9 +6,9 @@
  */
 import { ERRORS, JackfieldError } from '../../errors.js';
 import type { Entry } from '../../storage/contract.js';
-import type { StorageDoor } from '../../storage/storage-door.js';
+import { quoted, type StorageDoor } from '../../storage/storage-door.js';
 import { entriesOf, pagesOf } from './pages.js';
-import { entryCount, quoted } from './progress.js';
+import { entryCount } from './progress.js';
 import { withOpen } from './stoppable.js';
 import { differenceOf, Tally, type Totals } from './tally.js';
 

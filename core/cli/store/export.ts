@@ -1,7 +1,7 @@
 /** `jackfield store export`: every entry as a line of JSON, to a file or to stdout. */
 import { type FileHandle, open, readlink, realpath, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
-import { JackfieldError } from '../../errors.js';
+import { JackfieldError, systemCode } from '../../errors.js';
 import type { StorageDoor } from '../../storage/storage-door.js';
 import { syncFile } from '../../storage/sync-file.js';
 import type { Command, Output } from '../command.js';
@@ -150,7 +150,7 @@ function sinkOf(output: Output): Sink {
 
 /** A reader that has gone (`… | head -1`) will not take the rest. */
 function outputFault(cause: Error): JackfieldError {
-  const isGone = ['EPIPE', 'ERR_STREAM_DESTROYED'].includes(Reflect.get(cause, 'code'));
+  const isGone = ['EPIPE', 'ERR_STREAM_DESTROYED'].includes(systemCode(cause));
   return isGone
     ? new JackfieldError('INTERRUPTED', 'The reader of stdout has closed the pipe.', { cause })
     : writeFault(cause, 'stdout');

@@ -1,11 +1,11 @@
 /** `jackfield store verify`: what the adapter checks itself, then every entry as the contract gives it. */
 import type { Entry } from '../../storage/contract.js';
-import type { StorageDoor } from '../../storage/storage-door.js';
+import { quoted, type StorageDoor } from '../../storage/storage-door.js';
 import type { Command, Output } from '../command.js';
 import { terminalText } from '../terminal-text.js';
 import { configuredStore, tellUnseen } from './named-store.js';
 import { pagesOf } from './pages.js';
-import { entryCount, Progress, quoted } from './progress.js';
+import { entryCount, Progress } from './progress.js';
 import { stoppable, withOpen } from './stoppable.js';
 
 /** More of them say no more. */
