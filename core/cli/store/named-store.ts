@@ -61,17 +61,8 @@ async function made(
   readOnly: boolean,
 ): Promise<NamedStore> {
   const log = createLog((line) => stderr.write(line), flags.debug === true ? 'debug' : 'warn');
-  const { door, verify, repair: { adopt, discard } = {} } = await makeStorage(storage, source, log, readOnly);
-  return {
-    door,
-    called: door.name,
-    identity: await identityOf(storage, source),
-    ...(verify === undefined ? {} : { verify: () => unlocked(verify) }),
-    repair: {
-      ...(adopt === undefined ? {} : { adopt: () => unlocked(adopt) }),
-      ...(discard === undefined ? {} : { discard: () => unlocked(discard) }),
-    },
-  };
+  const store = await makeStorage(storage, source, log, readOnly);
+  return { ...store, called: store.door.name, identity: await identityOf(storage, source) };
 }
 
 async function identityOf(
