@@ -2,13 +2,13 @@
  * From a name in a configuration to the module of a plugin or an adapter: built in (found by file name, so the core
  * names none), a file beside the configuration, or an npm package.
  */
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, extname, isAbsolute, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { didYouMean } from '../did-you-mean.js';
 import { type ErrorCode, JackfieldError, reasonOf, systemCode } from '../errors.js';
 import { noteImport } from './loaded-code.js';
-import { packageEntry, packageJson } from './package-entry.js';
+import { packageEntry, packageJsonIn } from './package-entry.js';
 import { syntaxPlace, thrownAt } from './stack-places.js';
 
 /** What is looked for. */
@@ -101,7 +101,11 @@ async function fileOf(
   }
   const ours = await builtInFiles(kind);
   const own = ours.get(reference);
-  if (own !== undefined) return { origin: 'built-in', file: own, ...(await ownVersion()) };
+  if (own !== undefined) {
+    // What is built in has the version of jackfield, which does not change while it runs.
+    ownVersion ??= versionOf(own);
+    return { origin: 'built-in', file: own, ...(await ownVersion) };
+  }
   const wellNamed =
     reference.length <= LONGEST_NAME && NAME.test(reference) && !reference.split('/').includes('..');
   if (wellNamed) {
@@ -153,19 +157,12 @@ async function whyUnknown(
   return `${named}.${suggestion} Built-in names: ${builtIn.sort().join(', ')}; ${rest}.`;
 }
 
-let told: Promise<{ version?: string }> | undefined;
-/** What is built in has the version of jackfield, which does not change while it runs. */
-function ownVersion(): Promise<{ version?: string }> {
-  told ??= versionOf(fileURLToPath(import.meta.url));
-  return told;
-}
+let ownVersion: Promise<{ version?: string }> | undefined;
 
 /** The version in the nearest package.json. */
 async function versionOf(file: string): Promise<{ version?: string }> {
   for (let folder = dirname(file); folder !== dirname(folder); folder = dirname(folder)) {
-    const text = await readFile(join(folder, 'package.json'), 'utf8').catch(() => undefined);
-    if (text === undefined) continue;
-    const version = packageJson(text)?.version;
+    const version = (await packageJsonIn(folder))?.version;
     if (typeof version === 'string') return { version };
   }
   return {};

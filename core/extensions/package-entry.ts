@@ -31,17 +31,15 @@ export async function packageEntry(name: string, folder: string): Promise<string
 
 /** What `exports` of the package in this folder gives to `import`, relative to it. */
 async function importEntry(home: string): Promise<string | undefined> {
-  const text = await readFile(join(home, 'package.json'), 'utf8').catch(() => undefined);
-  if (text === undefined) return undefined;
-  const exports = packageJson(text)?.exports;
+  const exports = (await packageJsonIn(home))?.exports;
   const root = isRecord(exports) && '.' in exports ? exports['.'] : exports;
   return target(root);
 }
 
-/** What stands in a package.json; undefined where it is none. */
-export function packageJson(text: string): Readonly<Record<string, unknown>> | undefined {
+/** The package.json in a folder; undefined if there is none, or if it cannot be read. */
+export async function packageJsonIn(folder: string): Promise<Readonly<Record<string, unknown>> | undefined> {
   try {
-    const value: unknown = JSON.parse(text);
+    const value: unknown = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8'));
     return isRecord(value) ? value : undefined;
   } catch {
     return undefined;
