@@ -9,7 +9,7 @@ import { TakenConnections } from '../exchange/taken-connections.js';
 import { thrownAt } from '../extensions/stack-places.js';
 import type { Dispatcher } from '../handlers/dispatcher.js';
 import { methodDoubt, patternDoubt } from '../handlers/foreign-syntax.js';
-import type { Hook, HookTable } from '../handlers/hooks.js';
+import { type Hook, type MutableHooks, noHooks } from '../handlers/hooks.js';
 import { makeRoute, type Route } from '../handlers/registry.js';
 import type { Dialect } from '../http/dialect.js';
 import { inTime } from '../in-time.js';
@@ -71,12 +71,6 @@ function mustBeDialect(dialect: Dialect): void {
   if (misspelt !== undefined) throw new TypeError(`The dialect ${misspelt}`);
   if (typeof dialect.name !== 'string' || typeof dialect.claim !== 'function')
     throw new TypeError('A dialect must have a name and a function claim.');
-}
-
-type MutableHooks = { [Stage in keyof HookTable]: HookTable[Stage][number][] };
-
-function noHooks(): MutableHooks {
-  return { crossSite: [], request: [], handler: [], response: [], error: [], close: [], unread: [] };
 }
 
 export class PluginUnit {
