@@ -27,7 +27,6 @@ import { PromiseTrace } from './plugin-host/promise-trace.js';
 import { Reloader, type ReloadReport } from './reload.js';
 import { openStorage } from './storage/open-storage.js';
 import type { StorageDoor } from './storage/storage-door.js';
-import { TOKENS } from './tokens.js';
 
 export interface ServerOptions {
   /**
@@ -258,24 +257,17 @@ class JackfieldServer implements Server, HostServer {
     const storage = await openStorage(this.#config.storage, this.#source, this.#log, limits.setupTimeoutMs);
     try {
       this.#mustGoOn();
-      const given = { config: this.#config, source: this.#source };
       const container = new ServerContainer();
-      container.provide(TOKENS.config, () => given.config);
-      container.provide(TOKENS.source, () => given.source);
       const host = new PluginHost({ storage, log: this.#log, server: this, container });
       this.#host = host;
-      const { folder } = this.#source;
-      const { setupTimeoutMs } = limits;
-      const contributions = await host.setUp(loaded, { folder, setupTimeoutMs, trace });
+      const contributions = await host.setUp(loaded, { config: this.#config, source: this.#source, trace });
       const dispatcher = new Dispatcher(contributions, new AllowedHosts(allowedHosts), this.#log, crossSite);
       const connections = new Connections(limits, dispatcher, this.#log, this.#tap, {
         overload: Overload.of(overload, this.#log),
         proxies: TrustedProxies.of(trustedProxies, this.#log),
       });
-      const renew = (config: ResolvedConfig, source: ConfigSource) =>
-        void Object.assign(given, { config, source });
-      const parts = { connections, listeners, host, log: this.#log, renew };
-      const reloader = new Reloader(parts, this.#config, this.#source);
+      const parts = { connections, listeners, host, log: this.#log };
+      const reloader = new Reloader(parts, this.#config);
       this.#running = { storage, host, connections, listeners, reloader };
       return this.#running;
     } catch (error) {

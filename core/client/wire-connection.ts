@@ -1,4 +1,5 @@
 /** One connection of a client: octets out, one response in, any number of times. */
+import { once } from 'node:events';
 import net from 'node:net';
 import { JackfieldError, reasonOf, systemCode } from '../errors.js';
 import { type ReadingManner, readResponse, type WireResponse } from './wire-response.js';
@@ -72,7 +73,8 @@ export class WireConnection {
     const socket = net.connect({ host, port, noDelay: true });
     const deadline = AbortSignal.timeout(timeoutMs);
     try {
-      await connected(socket, signal === undefined ? deadline : AbortSignal.any([deadline, signal]));
+      const stop = signal === undefined ? deadline : AbortSignal.any([deadline, signal]);
+      await once(socket, 'connect', { signal: stop });
     } catch (cause) {
       socket.destroy();
       signal?.throwIfAborted();
@@ -135,21 +137,6 @@ export class WireConnection {
   close(): void {
     this.#socket.destroy();
   }
-}
-
-function connected(socket: net.Socket, stop: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const settle = (act: () => void): void => {
-      socket.off('connect', onConnect).off('error', onError);
-      stop.removeEventListener('abort', onStop);
-      act();
-    };
-    const onConnect = (): void => settle(resolve);
-    const onError = (error: Error): void => settle(() => reject(error));
-    const onStop = (): void => settle(() => reject(stop.reason as Error));
-    socket.on('connect', onConnect).on('error', onError);
-    stop.addEventListener('abort', onStop);
-  });
 }
 
 const REASONS: Readonly<Record<string, string>> = {

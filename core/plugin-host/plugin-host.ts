@@ -56,7 +56,7 @@ export class PluginHost {
    * Errors: PLUGIN_SETUP_FAILED, PLUGIN_SETUP_TIMEOUT, HANDLER_REPEATED, SERVER_CLOSING.
    */
   async setUp(plugins: readonly LoadedPlugin[], terms: SetUpTerms): Promise<Contributions> {
-    this.#closeTimeoutMs = terms.setupTimeoutMs;
+    this.#closeTimeoutMs = terms.config.limits.setupTimeoutMs;
     try {
       for (const plugin of plugins) await this.#setUpOne(plugin, this.#units, terms);
       return this.#contributionsOf(this.#units);
@@ -71,6 +71,7 @@ export class PluginHost {
    * Errors: as `setUp`; then nothing has changed.
    */
   async change(plugins: readonly LoadedPlugin[], terms: SetUpTerms): Promise<PluginChange> {
+    const { setupTimeoutMs } = terms.config.limits;
     const before = this.#units;
     const started: PluginUnit[] = [];
     this.#pending = started;
@@ -81,7 +82,7 @@ export class PluginHost {
     }
     const undo = async (): Promise<void> => {
       this.#pending = [];
-      await closeInTurn(started, terms.setupTimeoutMs);
+      await closeInTurn(started, setupTimeoutMs);
     };
     try {
       const units: PluginUnit[] = [];
@@ -93,7 +94,7 @@ export class PluginHost {
       const commit = (): void => {
         this.#units = units;
         this.#pending = [];
-        this.#closeTimeoutMs = terms.setupTimeoutMs;
+        this.#closeTimeoutMs = setupTimeoutMs;
       };
       return { contributions, units, started, kept: [...stays], left, commit, undo };
     } catch (error) {
@@ -104,9 +105,9 @@ export class PluginHost {
 
   async #setUpOne(plugin: LoadedPlugin, among: PluginUnit[], terms: SetUpTerms): Promise<PluginUnit> {
     this.mustGoOn();
-    const unit = new PluginUnit(plugin, { ...this.#shared, ...terms });
+    const unit = new PluginUnit(plugin, this.#shared);
     among.push(unit);
-    await unit.setUp();
+    await unit.setUp(terms);
     return unit;
   }
 

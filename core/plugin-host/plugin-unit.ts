@@ -1,6 +1,8 @@
 /** One plugin of a running server: its context, its handlers and hooks, and its closing. */
 
 import type { Hooks, Plugin, PluginContext, ServerStats, Storage } from '../api/plugin.js';
+import type { ConfigSource } from '../config/config-source.js';
+import type { ResolvedConfig } from '../config/resolved-config.js';
 import type { PluginClass } from '../config/server-config.js';
 import type { ServerContainer } from '../container.js';
 import { JackfieldError, reasonOf } from '../errors.js';
@@ -57,9 +59,8 @@ export interface SharedServices {
 
 /** What a start or a reload decides for the plugins that it sets up. */
 export interface SetUpTerms {
-  readonly folder: string;
-  /** The limit of a set-up. */
-  readonly setupTimeoutMs: number;
+  readonly config: ResolvedConfig;
+  readonly source: ConfigSource;
   /** An active trace, if set-ups are traced. */
   readonly trace: PromiseTrace | undefined;
 }
@@ -79,7 +80,7 @@ export class PluginUnit {
   readonly hooks: MutableHooks = noHooks();
   readonly dialects: Dialect[] = [];
   readonly taken = new TakenConnections();
-  readonly #services: SharedServices & SetUpTerms;
+  readonly #services: SharedServices;
   readonly #stopping = new AbortController();
   readonly #closers: (() => MaybePromise<void>)[] = [];
   readonly #calls: PendingCalls;
@@ -87,7 +88,7 @@ export class PluginUnit {
   #isClosed = false;
   #setupMs = 0;
 
-  constructor(plugin: LoadedPlugin, services: SharedServices & SetUpTerms) {
+  constructor(plugin: LoadedPlugin, services: SharedServices) {
     this.plugin = plugin;
     this.#services = services;
     this.#calls = new PendingCalls(services.storage);
@@ -111,19 +112,20 @@ export class PluginUnit {
   }
 
   /** Errors: PLUGIN_SETUP_FAILED, PLUGIN_SETUP_TIMEOUT. What was opened is to be closed by `close`, also then. */
-  async setUp(): Promise<void> {
+  async setUp(terms: SetUpTerms): Promise<void> {
     const started = performance.now();
     const { plugin } = this;
-    const { setupTimeoutMs, trace } = this.#services;
+    const { setupTimeoutMs } = terms.config.limits;
     const named = plugin.location === '' ? `"${plugin.name}"` : `"${plugin.name}" at ${plugin.location}`;
     let late: JackfieldError | undefined;
     try {
-      const context = this.#context();
-      const instance = typeof plugin.made === 'function' ? this.#make(plugin.made, context) : plugin.made;
+      const context = this.#context(terms);
+      const instance =
+        typeof plugin.made === 'function' ? this.#make(plugin.made, context, terms) : plugin.made;
       await inTime(instance.setup?.(context), setupTimeoutMs, () => {
         late = tooLate(named, setupTimeoutMs, {
           calls: this.#calls.names,
-          places: trace?.places(plugin.file) ?? [],
+          places: terms.trace?.places(plugin.file) ?? [],
         });
         return late;
       });
@@ -141,8 +143,14 @@ export class PluginUnit {
   }
 
   /** Of a class, with its marked methods plugged in. Only `setup` is called on it; the class says everything else. */
-  #make(made: PluginClass, context: PluginContext): Partial<Pick<Plugin, 'setup'>> {
+  #make(
+    made: PluginClass,
+    context: PluginContext,
+    { config, source }: SetUpTerms,
+  ): Partial<Pick<Plugin, 'setup'>> {
     const own = new Map<symbol, unknown>([
+      [TOKENS.config, config],
+      [TOKENS.source, source],
       [TOKENS.context, context],
       [TOKENS.storage, context.storage],
       [TOKENS.log, context.log],
@@ -157,9 +165,9 @@ export class PluginUnit {
     return instance;
   }
 
-  #context(): PluginContext {
+  #context({ config: { limits }, source: { folder } }: SetUpTerms): PluginContext {
     const { name, options, prefix } = this.plugin;
-    const { log, folder, server } = this.#services;
+    const { log, server } = this.#services;
     const { storage } = this.#calls;
     const only = (what: string): void => {
       if (!this.#isSettingUp)
@@ -211,7 +219,7 @@ export class PluginUnit {
         if (typeof fn !== 'function') throw new TypeError('onClose needs a function.');
         if (!this.#isClosed) this.#closers.push(fn);
         // A set-up that timed out has finished late: close what it opened at once.
-        else void this.#closeOne(fn, this.#services.setupTimeoutMs);
+        else void this.#closeOne(fn, limits.setupTimeoutMs);
       },
       shutdown: () => server.shutdown(),
     };
