@@ -16,7 +16,7 @@ import { createServer, type Server } from '../../core/server.js';
 import { keeping } from './start-warnings.js';
 
 /** Only a net below tests that would hang: nothing is ever measured with it. */
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 110_000;
 
 /** A response as it came over the wire, and taken apart. */
 export interface WireResponse {
