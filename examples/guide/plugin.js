@@ -22,7 +22,7 @@ export default definePlugin({
     handle('LINK', '/:name', async (request) => {
       const { name } = request.params;
       const value = addressIn((await request.text()).trim());
-      // Revision 0 is a key that is not there: of two who want one name at the same time, one gets it.
+      // Revision 0 means that the key is absent. If two requests want a name at the same time, only one gets it.
       const result = await storage.commit({
         checks: [{ key: name, revision: 0 }],
         puts: [{ key: name, value }],
