@@ -18,7 +18,7 @@ process.on('SIGTERM', () => {
 setInterval(() => {}, 1000);
 appendFileSync('log', `ready\n${process.pid}\n`);
 JS
-# stopped SCRIPT: whether the server got the SIGTERM that npm got.
+# stopped SCRIPT: prints whether a SIGTERM to npm reached the server.
 stopped() {
   : >log
   npm run --silent "$1" &
