@@ -1,5 +1,5 @@
 /**
- * Short links: LINK /NAME keeps the address in the body, GET /NAME leads there, UNLINK /NAME forgets it.
+ * Short links: LINK /NAME stores the address in the body, GET /NAME redirects to it, UNLINK /NAME deletes it.
  * The names of the methods are those of RFC 2068 §19.6.1.
  */
 import { definePlugin, HttpError } from 'jackfield';
@@ -8,7 +8,7 @@ import { z } from 'zod';
 export default definePlugin({
   name: 'links',
   options: z.strictObject({
-    /** How addresses may begin. */
+    /** The schemes with which addresses may begin. */
     schemes: z.array(z.string().endsWith(':')).min(1).default(['https:']),
   }),
   setup({ handle, storage, options, log }) {

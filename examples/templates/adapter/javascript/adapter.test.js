@@ -4,7 +4,7 @@ import { StorageError } from 'jackfield';
 import { storageContract } from 'jackfield/testing';
 import { Adapter } from './adapter.js';
 
-// What every adapter promises, each time over a fresh and empty store.
+// The contract of every adapter; each test gets a new, empty store.
 storageContract(
   (title, body) => void test(title, body),
   () => new Adapter({ maxEntries: 10_000 }),

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { createServer, readConfig } from 'jackfield';
 
 /**
- * The server of the configuration file, over a store of its own, and without a socket.
+ * The server of the configuration file, with its own store and without a socket.
  * @param {string} file
  */
 async function serverOf(file) {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createServer, readConfig, type Server } from 'jackfield';
 
-/** The server of the configuration file, over a store of its own, and without a socket. */
+/** The server of the configuration file, with its own store and without a socket. */
 async function serverOf(file: string): Promise<Server> {
   const { config, source } = await readConfig(file);
   return createServer({ ...config, storage: 'memory' }, { source });
