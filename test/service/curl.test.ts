@@ -1,4 +1,4 @@
-/** What people type first: curl, on one server, beside a client of the classic protocol. */
+/** The first curl commands of a new user, on the same server as a client of the classic protocol. */
 import { execFile, spawnSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import test, { type ExecutionContext } from 'ava';
@@ -10,7 +10,7 @@ const hasCurl = spawnSync('curl', ['--version']).status === 0;
 const withCurl = hasCurl ? test : test.skip;
 if (!hasCurl) test.skip('curl is not installed here', () => {});
 
-/** The body on stdout, and behind it the status. */
+/** Prints the body on stdout, and the status after it. */
 function curl(...args: readonly string[]): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = execFile(
@@ -44,7 +44,7 @@ async function server(t: ExecutionContext) {
 }
 
 withCurl(
-  'curl creates, reads, updates and asks for heads, beside a classic client on the same server',
+  'curl creates, reads and updates entries and sends HEAD, while a classic client uses the same server',
   async (t) => {
     const { port, url } = await server(t);
     const classic = await RawClient.connect(port);
@@ -115,7 +115,7 @@ withCurl('curl sends any method, speaks HTTP/1.0, and is told what is not here',
 });
 
 withCurl(
-  'a large body waits for 100 Continue, and one that is too large is refused before it is sent',
+  'a large body waits for 100 Continue, and a body over the limit is refused before it is sent',
   async (t) => {
     const { url, cwd } = await server(t);
     await writeFile(`${cwd}/large`, 'x'.repeat(200_000));
