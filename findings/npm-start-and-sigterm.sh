@@ -28,7 +28,7 @@ stopped() {
   kill -TERM "$npm"
   wait "$npm" || true
   if kill -0 "$server" 2>/dev/null && ! grep -q SIGTERM log; then
-    # Its shell is gone, so nobody passes a signal on any more.
+    # The shell is gone, so nothing passes a signal on any more.
     kill -KILL "$server"
     result='still runs'
   else

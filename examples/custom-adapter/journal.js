@@ -154,7 +154,7 @@ export class JournalAdapter {
     try {
       return JSON.parse(line);
     } catch (cause) {
-      throw new StorageError('STORAGE_CORRUPT', `${this.#path}:${number} is no line of a journal.`, {
+      throw new StorageError('STORAGE_CORRUPT', `${this.#path}:${number} is not a line of a journal.`, {
         cause,
       });
     }

@@ -21,7 +21,7 @@ storageContract(
   },
 );
 
-test('what was committed is there again, in the same order, and a commit cut off is not', (t) => {
+test('after reopening, all commits are there in order, except one that was cut off', (t) => {
   const home = folder();
   t.after(() => rmSync(home, { recursive: true }));
   const path = join(home, 'data.journal');

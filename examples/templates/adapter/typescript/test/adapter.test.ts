@@ -10,7 +10,7 @@ storageContract(
   () => new Adapter({ maxEntries: 10_000 }),
 );
 
-test('it takes no more entries than its option allows, and then all or nothing of a change', () => {
+test('it stores at most maxEntries entries, and a change that exceeds them changes nothing', () => {
   const adapter = new Adapter({ maxEntries: 1 });
   adapter.open();
   const puts = ['a', 'b'].map((key) => ({ key, value: '1' }));

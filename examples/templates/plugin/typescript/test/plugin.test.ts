@@ -5,7 +5,7 @@ import plugin from '../src/plugin.js';
 
 const options = { greeting: 'Good morning' };
 
-test('it greets whom the path names', async (t) => {
+test('it greets the name in the path', async (t) => {
   const { inject, close } = await testPlugin(plugin, { options });
   t.after(close);
   const { status, text } = await inject({ target: '/__name__/Ada' });

@@ -11,7 +11,7 @@ async function serverOf(file) {
   return createServer({ ...config, storage: 'memory' }, { source });
 }
 
-test('it greets whom the path names, and keeps what it is given', async (t) => {
+test('it greets the name in the path, and stores entries', async (t) => {
   const server = await serverOf('jackfield.config.json');
   t.after(() => server.close());
   const greeted = await server.inject({ method: 'GREET', target: '/Ada' });
