@@ -104,12 +104,12 @@ test('a short answer is not compressed, unless the client refuses identity', asy
 });
 
 for (const [what, headers, status] of [
-  ['is encoded already', { 'Content-Encoding': 'br' }, 200],
+  ['is already encoded', { 'Content-Encoding': 'br' }, 200],
   ['is identity by name', { 'Content-Encoding': 'identity' }, 200],
-  ['nobody may transform', { 'Cache-Control': 'public, No-Transform, max-age=1' }, 200],
+  ['has no-transform', { 'Cache-Control': 'public, No-Transform, max-age=1' }, 200],
   ['has a digest', { 'Content-Digest': 'sha-256=:AAAA:' }, 200],
   ['is a picture', { 'Content-Type': 'image/png' }, 200],
-  ['is a part', { 'Content-Range': 'bytes 0-8999/20000' }, 206],
+  ['is a part of a file', { 'Content-Range': 'bytes 0-8999/20000' }, 206],
 ] as const) {
   test(`an answer that ${what} is not compressed`, async (t) => {
     const type: Record<string, string> = { 'Content-Type': 'text/plain' };

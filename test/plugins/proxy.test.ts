@@ -492,9 +492,9 @@ test('answers of every framing arrive whole', async (t) => {
 });
 
 for (const [what, octets] of [
-  ['no HTTP', 'SSH-2.0-x\r\n\r\n'],
+  ['octets that are not HTTP', 'SSH-2.0-x\r\n\r\n'],
   ['two framings', 'HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n'],
-  ['a status of none', 'HTTP/1.1 999 Odd\r\nContent-Length: 0\r\n\r\n'],
+  ['an invalid status', 'HTTP/1.1 999 Odd\r\nContent-Length: 0\r\n\r\n'],
   ['two lengths', 'HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd'],
   ['a field with a line end', 'HTTP/1.1 200 OK\r\nX: a\rSet-Cookie: b\r\nContent-Length: 0\r\n\r\n'],
   [

@@ -204,7 +204,7 @@ const FAULTS: Readonly<Record<string, ServeSocket>> = {
       throw new Error('my fault');
     });
   },
-  'rejects in a listener as of browsers': (socket) => {
+  'rejects in a listener of addEventListener': (socket) => {
     socket.addEventListener('message', async () => {
       throw new Error('my fault');
     });

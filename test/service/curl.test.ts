@@ -93,7 +93,7 @@ withCurl(
   },
 );
 
-withCurl('curl sends any method, speaks HTTP/1.0, and is told what is not here', async (t) => {
+withCurl('curl sends any method, speaks HTTP/1.0, and gets a sentence for missing paths and methods', async (t) => {
   const { url } = await server(t);
   t.is(await curl('-X', 'FROBNICATE', `${url}/things/lamp`), 'frobnicated lamp[200]');
   t.regex(
