@@ -1,4 +1,4 @@
-/** The files of a TLS listener, read and checked one by one, so that an error names the one that is wrong. */
+/** Reads and checks the files of a TLS listener one by one, so that an error names the faulty file. */
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -10,18 +10,17 @@ import { codeOf } from './listen-error.js';
 
 /** One of the files. */
 interface Pem {
-  /** How it is called in errors. */
+  /** Its name in errors. */
   readonly name: string;
   readonly text: string;
 }
 
-/** A named pipe that nobody writes to would hold up a start, a reload and the stop behind it. */
+/** A named pipe without a writer would block a start or a reload, and the stop after it. */
 const READ_WITHIN_MS = 10_000;
 
 /**
- * @param folder Where relative paths start.
- * @param timeoutMs As long as a file may take to be read.
- * Errors: TLS_UNREADABLE, TLS_INVALID.
+ * @param folder Base of relative paths.
+ * @param timeoutMs Time limit for reading one file. Errors: TLS_UNREADABLE, TLS_INVALID.
  */
 export async function loadTls(
   config: TlsConfig,
@@ -54,7 +53,7 @@ export async function loadTls(
     minVersion: config.minVersion ?? 'TLSv1.2',
   };
   try {
-    // A key that is too short for the system's policy shows only here.
+    // A key that is too short for the system's policy fails only here.
     process.getBuiltinModule('node:tls').createSecureContext(material);
   } catch (cause) {
     throw new JackfieldError('TLS_INVALID', `${cert.name}: ${messageOf(cause)}.`, { cause });
