@@ -41,7 +41,8 @@ const NAME = /^[a-z0-9@][a-z0-9._/@-]*$/i;
  * @param reference A built-in name, a path that begins with `./`, `../` or `/`, or a package.
  * @param folder Base of relative paths, and where packages are looked up. Absolute.
  * @param location `file:line:column` of the reference, for errors; may be `''`.
- * @param onFound Called with the file before it is imported. Errors: those of the kind.
+ * @param onFound Called with the file before it is imported.
+ * Errors: those of the kind.
  */
 export async function findExtension(
   kind: ExtensionKind,

@@ -53,7 +53,8 @@ export class Listeners {
 
   /**
    * Reads the certificates, so that a faulty one is reported before anything is set up.
-   * @param folder Base of relative paths. Errors: TLS_UNREADABLE, TLS_INVALID.
+   * @param folder Base of relative paths.
+   * Errors: TLS_UNREADABLE, TLS_INVALID.
    */
   static async prepare(configs: readonly ListenerConfig[], folder: string): Promise<Listeners> {
     return new Listeners(folder, await Promise.all(configs.map((config) => entryFor(config, folder))));

@@ -20,7 +20,8 @@ const READ_WITHIN_MS = 10_000;
 
 /**
  * @param folder Base of relative paths.
- * @param timeoutMs Time limit for reading one file. Errors: TLS_UNREADABLE, TLS_INVALID.
+ * @param timeoutMs Time limit for reading one file.
+ * Errors: TLS_UNREADABLE, TLS_INVALID.
  */
 export async function loadTls(
   config: TlsConfig,
