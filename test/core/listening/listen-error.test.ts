@@ -1,11 +1,14 @@
-/** What the system says when a server cannot listen, and what becomes of it; most of it no test machine says at will. */
+/**
+ * System errors for a server that cannot listen, and the resulting messages; few of them can be caused on a test
+ * machine.
+ */
 import test from 'ava';
 import type { ErrorCode } from '../../../core/errors.js';
 import { portError, socketError } from '../../../core/listening/listen-error.js';
 
 const said = (code: string): Error => Object.assign(new Error(`listen ${code}`), { code });
 
-test('a port that cannot be had is told with its address and the cure', (t) => {
+test('an unavailable port is reported with its address and what to do', (t) => {
   const expected: readonly (readonly [string, ErrorCode, RegExp])[] = [
     ['EADDRINUSE', 'PORT_IN_USE', /\[::1\]:80\..*--port/],
     ['EACCES', 'PORT_FORBIDDEN', /\[::1\]:80\..*1024.*--port/],
@@ -24,7 +27,7 @@ test('a port that cannot be had is told with its address and the cure', (t) => {
   }
 });
 
-test('a Unix socket that cannot be made is told with its path and the cure', (t) => {
+test('an unavailable Unix socket is reported with its path and what to do', (t) => {
   const expected: readonly (readonly [string, ErrorCode, RegExp])[] = [
     ['EADDRINUSE', 'SOCKET_IN_USE', /\/run\/a\.sock\..*listen\.socket/],
     ['EACCES', 'SOCKET_UNAVAILABLE', /\/run\/a\.sock\..*folder/],
