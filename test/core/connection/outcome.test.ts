@@ -1,4 +1,4 @@
-/** What close hooks are told, and what `stats` counts. */
+/** The outcome for `close` hooks, and the counters of `stats`. */
 import test, { type ExecutionContext } from 'ava';
 import { definePlugin, type Outcome, type PluginContext } from '../../../core/api/plugin.js';
 import type { Request } from '../../../core/api/request.js';
@@ -11,7 +11,7 @@ interface Told {
   readonly outcome: Outcome;
 }
 
-/** Remembers the ends of exchanges, and waits for them. */
+/** Records the ends of exchanges, and waits for them. */
 class Witness {
   readonly #told: Told[] = [];
   #wake: () => void = () => {};
@@ -43,7 +43,7 @@ async function outcomeOf(
   return outcome;
 }
 
-test('an answer that went out whole has its status, its octets, its route and its time', async (t) => {
+test('a complete answer has its status, its octets, its route and its time', async (t) => {
   const outcome = await outcomeOf(
     t,
     { 'GET /a/:b': () => ({ status: 203, body: 'zwölf' }) },
@@ -66,7 +66,7 @@ test('bytes, large bodies and streams are counted without their framing', async 
   t.is((await outcomeOf(t, routes, request('GET /stream'))).contentOctets, 7);
 });
 
-test('HEAD has no content, and the route of the GET that it was forwarded to', async (t) => {
+test('HEAD has no content, and the route of the GET handler to which it was forwarded', async (t) => {
   const outcome = await outcomeOf(t, { 'GET /a/:b': () => 'abc' }, request('HEAD /a/1'));
   t.like(outcome, { status: 200, contentOctets: 0, isComplete: true, route: '/a/:b' });
 });
@@ -75,7 +75,7 @@ test('without a handler there is no route', async (t) => {
   t.like(await outcomeOf(t, {}, request('GET /none')), { status: 404, route: '', isComplete: true });
 });
 
-test('an exchange whose client went before the answer has no status', async (t) => {
+test('an exchange whose client disconnected before the answer has no status', async (t) => {
   const witness = new Witness();
   let begun: () => void = () => {};
   const hasBegun = new Promise<void>((resolve) => (begun = resolve));
@@ -97,7 +97,7 @@ test('an exchange whose client went before the answer has no status', async (t) 
   t.like((await witness.next()).outcome, { status: 0, contentOctets: 0, isComplete: false, route: '/wait' });
 });
 
-test('a stream that fails midway has its status and what was sent of it, and is not complete', async (t) => {
+test('a stream that fails midway has its status and the octets sent, and is not complete', async (t) => {
   async function* broken() {
     yield 'abc';
     await new Promise((resolve) => setImmediate(resolve));
@@ -107,7 +107,7 @@ test('a stream that fails midway has its status and what was sent of it, and is 
   t.like(outcome, { status: 200, contentOctets: 3, isComplete: false });
 });
 
-test('a request whose body does not come in time ends once, with the status of the refusal', async (t) => {
+test('a request whose body does not arrive in time ends once, with the status of the refusal', async (t) => {
   const witness = new Witness();
   const { connect } = await serve(t, {
     plugins: [handlers({ 'POST /': async (asked) => asked.text() }), witness.plugin],
@@ -142,7 +142,7 @@ test('every exchange of a pipeline ends once and in order', async (t) => {
   ]);
 });
 
-test('a response hook that only adds a field keeps the promised length and the wish to close', async (t) => {
+test('if a response hook only adds a field, the promised length and the wish to close stay', async (t) => {
   async function* four() {
     yield 'four';
   }
@@ -168,7 +168,7 @@ test('a response hook that only adds a field keeps the promised length and the w
   t.is(response.body, 'four');
 });
 
-test('a response hook may put a body of another length in place of one with a promised length', async (t) => {
+test('a response hook may replace a body of a promised length by one of another length', async (t) => {
   const eleven = async function* () {
     yield 'ele';
     yield 'ven';
@@ -185,7 +185,7 @@ test('a response hook may put a body of another length in place of one with a pr
   }
 });
 
-test('what travels with a request is there under another method too, and gone with the next request', async (t) => {
+test('values that travel with a request exist under another method too, and not for the next request', async (t) => {
   const mark = requestState<string>();
   const marks = definePlugin({
     name: 'marks',
@@ -223,7 +223,7 @@ test('stats counts connections, refusals and exchanges', async (t) => {
   t.true(port > 0);
 });
 
-test('before the server is ready stats has zeros, and allowedMethods says that it is too early', async (t) => {
+test('before the server is ready, stats has zeros, and allowedMethods says that it is too early', async (t) => {
   let early: unknown;
   const server = createServer({
     storage: 'memory',

@@ -1,4 +1,4 @@
-/** Which hooks see which responses of the server itself, over both read paths and in memory. */
+/** Which hooks see which refusals by the server itself, on both read paths and in memory. */
 import test, { type ExecutionContext } from 'ava';
 import { definePlugin, type Outcome, type PluginContext, type Unread } from '../../../core/api/plugin.js';
 import type { ServerConfig } from '../../../core/config/server-config.js';
@@ -7,7 +7,7 @@ import { createLog } from '../../../core/log.js';
 import { createServer, type Server } from '../../../core/server.js';
 import { chunked, field, RawClient, request, type WireResponse } from '../../support/raw-client.js';
 
-/** What the hooks of one exchange saw. */
+/** The calls of hooks for one exchange. */
 interface Seen {
   readonly hooks: string[];
   outcome?: Outcome;
@@ -110,7 +110,7 @@ async function client(t: ExecutionContext, server: Server): Promise<RawClient> {
 interface Row {
   readonly what: string;
   readonly sends: string;
-  /** The client ends its direction behind it. */
+  /** The client ends its sending side after it. */
   readonly ends?: boolean;
   readonly code: ErrorCode | undefined;
   readonly status?: number;
@@ -121,7 +121,7 @@ interface Row {
 }
 
 const UNREAD = ['unread'];
-/** The head was read, and refused before it reached the dispatcher or its host was judged. */
+/** The head was read and refused before the dispatcher ran or its host was checked. */
 const REFUSED = ['error', 'response', 'close'];
 const NOT_FOUND = ['request', 'error', 'response', 'close'];
 const HANDLED = ['request', 'handler', 'error', 'response', 'close'];
@@ -137,10 +137,10 @@ const unread = (what: string, code: ErrorCode, sends: string, line: string, limi
 });
 
 const ROWS: readonly Row[] = [
-  unread('a method that is no token', 'METHOD_INVALID', 'G@T / HTTP/1.1\r\n\r\n', 'G@T / HTTP/1.1'),
+  unread('a method that is not a token', 'METHOD_INVALID', 'G@T / HTTP/1.1\r\n\r\n', 'G@T / HTTP/1.1'),
   unread('octets of TLS', 'METHOD_INVALID', '\x16\x03\x01"\\', '\\x16\\x03\\x01\\"\\\\'),
   unread('a line of two parts', 'REQUEST_LINE_INVALID', 'GET /\r\n\r\n', 'GET /'),
-  unread('a target of no form', 'TARGET_INVALID', 'GET page HTTP/1.1\r\n\r\n', 'GET page HTTP/1.1'),
+  unread('a target of an unknown form', 'TARGET_INVALID', 'GET page HTTP/1.1\r\n\r\n', 'GET page HTTP/1.1'),
   unread('a long target', 'TARGET_TOO_LONG', `GET /${LONG} HTTP/1.1\r\n\r\n`, `GET /${'x'.repeat(251)}`),
   unread('a long method', 'METHOD_TOO_LONG', `${LONG} / HTTP/1.1\r\n\r\n`, 'x'.repeat(256)),
   unread('another version', 'VERSION_UNSUPPORTED', 'GET / HTTP/2.0\r\n\r\n', 'GET / HTTP/2.0'),
@@ -158,7 +158,7 @@ const ROWS: readonly Row[] = [
     request('GET /page', Array(12).fill('a: b')),
     'GET /page HTTP/1.1',
   ),
-  unread('a head that does not come to its end', 'REQUEST_TIMEOUT', 'GET /pa', 'GET /pa', {
+  unread('a head that never ends', 'REQUEST_TIMEOUT', 'GET /pa', 'GET /pa', {
     headerTimeoutMs: 50,
   }),
   { what: 'no Host', code: 'HOST_MISSING', sends: 'GET /page HTTP/1.1\r\n\r\n', hooks: REFUSED },
@@ -223,8 +223,8 @@ const ROWS: readonly Row[] = [
     sends: 'GET /page HTTP/1.1\r\nHost: other.example\r\n\r\n',
     hooks: REFUSED,
   },
-  { what: 'no such path', code: 'NOT_FOUND', sends: request('GET /none'), hooks: NOT_FOUND },
-  { what: 'no such method', code: 'METHOD_NOT_ALLOWED', sends: request('PUT /page'), hooks: NOT_FOUND },
+  { what: 'an unknown path', code: 'NOT_FOUND', sends: request('GET /none'), hooks: NOT_FOUND },
+  { what: 'an unknown method', code: 'METHOD_NOT_ALLOWED', sends: request('PUT /page'), hooks: NOT_FOUND },
   { what: 'a handler that throws', code: 'HANDLER_FAILED', sends: request('GET /throw'), hooks: HANDLED },
   {
     what: 'a chunked body that grows too large',
@@ -245,7 +245,7 @@ const ROWS: readonly Row[] = [
     hooks: HANDLED,
   },
   {
-    what: 'a body that does not come to its end',
+    what: 'a body that never ends',
     code: 'REQUEST_TIMEOUT',
     sends: request('POST /text', ['Content-Length: 5'], 'ab'),
     hooks: HANDLED,
@@ -320,7 +320,7 @@ function expectRow(
 
 // In memory
 
-test('inject meets the same hooks', async (t) => {
+test('inject runs the same hooks', async (t) => {
   const over = async (asked: Parameters<Server['inject']>[0]): Promise<[number, Seen]> => {
     const witness = new Witness();
     const server = made(witness);
@@ -379,7 +379,7 @@ test('a hook may replace a refusal, and the connection still closes', async (t) 
   t.like(seen.outcome, { status: 400, code: 'BODY_TOO_LARGE' });
 });
 
-test('a stream may take the place of a refusal, and a hook that fails afterwards takes it out again', async (t) => {
+test('a stream may replace a refusal, and a hook that fails afterwards removes it again', async (t) => {
   async function* page() {
     yield 'so ';
     yield 'large';
@@ -419,14 +419,14 @@ for (const stage of ['error', 'response'] as const) {
     );
     t.is(answer.status, 413);
     t.is(rest, '');
-    // Those before it have done their part.
+    // Earlier hooks have taken effect.
     if (stage === 'response') t.is(field(answer, 'x-seen'), 'yes');
     t.deepEqual(seen.hooks, stage === 'response' ? REFUSED : ['error', 'close']);
     t.true(log.some(({ plugin, message }) => plugin === 'odd' && String(message).includes('took too long')));
   });
 }
 
-test('what a late hook returns is let go of, and the hooks after it do not run', async (t) => {
+test('the result of a late hook is released, and the hooks after it do not run', async (t) => {
   let release = (): void => {};
   let returned = (): void => {};
   const isReturned = new Promise<void>((resolve) => {
@@ -473,7 +473,7 @@ test('the body of a refused request cannot be read, and reading it asks the clie
 });
 
 for (const stage of ['response', 'error'] as const) {
-  test(`an ${stage} hook that waits when a deadline comes is called once`, async (t) => {
+  test(`an ${stage} hook that is waiting at a deadline is called once`, async (t) => {
     let calls = 0;
     const { answer, seen } = await answerWith(
       t,
@@ -492,7 +492,7 @@ for (const stage of ['response', 'error'] as const) {
   });
 }
 
-test('a request that is refused behind others in a pipeline is answered behind them', async (t) => {
+test('a refused request in a pipeline is answered after the requests before it', async (t) => {
   const witness = new Witness();
   const server = made(witness);
   const peer = await client(t, server);
@@ -506,7 +506,7 @@ test('a request that is refused behind others in a pipeline is answered behind t
   t.deepEqual(witness.seen.hooks, ['request', 'handler', 'response', 'close', ...REFUSED]);
 });
 
-test('an overloaded server runs response and close hooks, never a handler, and the connection goes on', async (t) => {
+test('an overloaded server runs response and close hooks, never a handler, and the connection stays open', async (t) => {
   const witness = new Witness();
   const server = made(witness, { overload: { maxInFlight: 1 } });
   const busy = await client(t, server);
@@ -527,7 +527,7 @@ test('an overloaded server runs response and close hooks, never a handler, and t
   t.like(witness.seen.outcome, { status: 503, code: 'OVERLOADED', isComplete: true });
 });
 
-test('an unread hook that fails is logged under its plugin, and others are called', async (t) => {
+test('an unread hook that fails is logged under its plugin, and others still run', async (t) => {
   const { answer, seen, log } = await answerWith(
     t,
     ({ hook }) => {
@@ -545,7 +545,7 @@ test('an unread hook that fails is logged under its plugin, and others are calle
   t.is(log.filter(({ plugin, code }) => plugin === 'odd' && code === 'TARGET_INVALID').length, 2);
 });
 
-test('under a prefix a plugin sees no requests that could not be read', async (t) => {
+test('under a prefix, a plugin sees no unreadable requests', async (t) => {
   const witness = new Witness();
   let calls = 0;
   const scoped = { name: 'scoped', setup: ({ hook }: PluginContext) => hook('unread', () => void calls++) };
