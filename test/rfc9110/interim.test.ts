@@ -1,9 +1,9 @@
-/** RFC 9110 §15.2 over a socket: responses ahead of the answer. */
+/** RFC 9110 §15.2 over a socket: interim responses before the answer. */
 import test from 'ava';
 import type { InterimResponse } from '../../core/api/request.js';
 import { field, handlers, request, serve, withBody } from '../support/raw-client.js';
 
-test('§15.2: a handler tells the client something ahead of its answer, at once and as often as it likes', async (t) => {
+test('§15.2: a handler can send interim responses before its answer, at once and several times', async (t) => {
   let go: () => void = () => {};
   const told: boolean[] = [];
   const { connect } = await serve(t, {
@@ -34,7 +34,7 @@ test('§15.2: a handler tells the client something ahead of its answer, at once 
   t.deepEqual(told, [true, true]);
 });
 
-test('§15.2: a handler that answers at once, HEAD and a forwarded request are told ahead of too', async (t) => {
+test('§15.2: interim responses also work with a synchronous handler, HEAD and a forwarded request', async (t) => {
   const { connect } = await serve(t, {
     plugins: [
       'head',
@@ -59,7 +59,7 @@ test('§15.2: a handler that answers at once, HEAD and a forwarded request are t
   }
 });
 
-test('§15.2: a client of HTTP/1.0 gets the answer alone', async (t) => {
+test('§15.2: an HTTP/1.0 client gets only the answer', async (t) => {
   let told: boolean | undefined;
   const { connect } = await serve(t, {
     plugins: [
@@ -78,7 +78,7 @@ test('§15.2: a client of HTTP/1.0 gets the answer alone', async (t) => {
   t.false(told);
 });
 
-test('§15.2: behind the beginning of an answer nothing interim is sent, nor into the next exchange', async (t) => {
+test('§15.2: no interim response is sent after the answer has begun, nor into the next exchange', async (t) => {
   const told: boolean[] = [];
   let late: () => boolean = () => true;
   const { connect } = await serve(t, {
@@ -141,7 +141,7 @@ test('§15.2: an interim response cannot inject lines, frame a body or be final'
   t.is(log.length, bad.length);
 });
 
-test('§15.2: an interim response stands before and after 100 Continue', async (t) => {
+test('§15.2: an interim response may come before and after 100 Continue', async (t) => {
   const { connect } = await serve(t, {
     plugins: [
       handlers({
