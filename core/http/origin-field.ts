@@ -16,12 +16,12 @@ const DEFAULT_PORTS = { http: '80', https: '443' } as const;
 export function isSameOrigin(origin: string, protocol: 'http' | 'https', host: string): boolean {
   const [, scheme = '', authority = ''] = HTTP_ORIGIN.exec(origin) ?? [];
   const own = parseHost(authority);
-  const asked = parseHost(host);
-  if (own === undefined || own.host === '' || asked === undefined) return false;
+  const requested = parseHost(host);
+  if (own === undefined || own.host === '' || requested === undefined) return false;
   const isSecure = scheme.toLowerCase() === 'https';
   if (protocol === 'https' && !isSecure) return false;
   const port = isSecure ? DEFAULT_PORTS.https : DEFAULT_PORTS.http;
-  return nameOf(own) === nameOf(asked) && portOf(own, port) === portOf(asked, port);
+  return nameOf(own) === nameOf(requested) && portOf(own, port) === portOf(requested, port);
 }
 
 /** Normalises the name: case, a dot at the end, IPv6 with or without zeros. */

@@ -28,14 +28,14 @@ export async function loadTls(
   folder: string,
   timeoutMs = READ_WITHIN_MS,
 ): Promise<SecureContextOptions> {
-  const read = (option: keyof TlsConfig, given: string): Promise<Pem> =>
+  const read = (option: keyof TlsConfig, value: string): Promise<Pem> =>
     inTime(
-      readPem(option, given, folder),
+      readPem(option, value, folder),
       timeoutMs,
       () =>
         new JackfieldError(
           'TLS_UNREADABLE',
-          `${given}, the "${option}": it took longer than ${timeoutMs} ms.`,
+          `${value}, the "${option}": it took longer than ${timeoutMs} ms.`,
         ),
     );
   const [cert, key, ca] = await Promise.all([
@@ -62,12 +62,12 @@ export async function loadTls(
   return material;
 }
 
-async function readPem(option: keyof TlsConfig, given: string, folder: string): Promise<Pem> {
-  if (given.includes('-----BEGIN ')) return { name: `the text of "${option}"`, text: given };
+async function readPem(option: keyof TlsConfig, value: string, folder: string): Promise<Pem> {
+  if (value.includes('-----BEGIN ')) return { name: `the text of "${option}"`, text: value };
   try {
-    return { name: given, text: await readFile(path.resolve(folder, given), 'latin1') };
+    return { name: value, text: await readFile(path.resolve(folder, value), 'latin1') };
   } catch (cause) {
-    throw new JackfieldError('TLS_UNREADABLE', `${given}, the "${option}": ${whyUnreadable(cause)}.`, {
+    throw new JackfieldError('TLS_UNREADABLE', `${value}, the "${option}": ${whyUnreadable(cause)}.`, {
       cause,
     });
   }

@@ -34,12 +34,12 @@ export interface Reloads {
 export async function reloads(count: number): Promise<Reloads & { readonly exitCode: number | null }> {
   const program = path.join(import.meta.dirname, 'reloading.js');
   const child = fork(program, [String(count)], { execArgv: ['--expose-gc'] });
-  let told: Reloads | undefined;
+  let reports: Reloads | undefined;
   child.on('message', (message: Reloads) => {
-    told = message;
+    reports = message;
   });
   // It ends by itself if it has left nothing open.
   const [exitCode] = (await once(child, 'close')) as [number | null];
-  if (told === undefined) throw new Error(`The process ended with ${exitCode} and told nothing.`);
-  return { ...told, exitCode };
+  if (reports === undefined) throw new Error(`The process ended with ${exitCode} and reported nothing.`);
+  return { ...reports, exitCode };
 }

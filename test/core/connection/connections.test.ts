@@ -32,10 +32,12 @@ test('connections beyond maxConnections are refused, counted and logged once', a
   await again.until('200 OK');
   again.socket.destroy();
   await server.close();
-  const told = log.lines.filter(({ message }) => message.startsWith('Connections were refused: 2 are open'));
-  t.is(told[0]?.fields.count, 1);
-  t.is(told.at(-1)?.fields.total, 20);
-  t.true(told.length < 20);
+  const warnings = log.lines.filter(({ message }) =>
+    message.startsWith('Connections were refused: 2 are open'),
+  );
+  t.is(warnings[0]?.fields.count, 1);
+  t.is(warnings.at(-1)?.fields.total, 20);
+  t.true(warnings.length < 20);
 });
 
 test('a counted warning is logged at once, later ones together, and the rest at the end', async (t) => {

@@ -6,26 +6,26 @@ import { requestState } from '../../../core/plugin-api.js';
 import { createServer } from '../../../core/server.js';
 import { chunked, handlers, plugin, request, serve } from '../../support/raw-client.js';
 
-interface Told {
+interface Ending {
   readonly target: string;
   readonly outcome: Outcome;
 }
 
 /** Records the ends of exchanges, and waits for them. */
 class Witness {
-  readonly #told: Told[] = [];
+  readonly #outcomes: Ending[] = [];
   #wake: () => void = () => {};
 
   readonly plugin = plugin('witness', ({ hook }) =>
     hook('close', ({ target }, outcome) => {
-      this.#told.push({ target, outcome });
+      this.#outcomes.push({ target, outcome });
       this.#wake();
     }),
   );
 
-  async next(): Promise<Told> {
-    while (this.#told.length === 0) await new Promise<void>((resolve) => (this.#wake = resolve));
-    return this.#told.shift()!;
+  async next(): Promise<Ending> {
+    while (this.#outcomes.length === 0) await new Promise<void>((resolve) => (this.#wake = resolve));
+    return this.#outcomes.shift()!;
   }
 }
 
@@ -110,7 +110,7 @@ test('a stream that fails midway has its status and the octets sent, and is not 
 test('a request whose body does not arrive in time ends once, with the status of the refusal', async (t) => {
   const witness = new Witness();
   const { connect } = await serve(t, {
-    plugins: [handlers({ 'POST /': async (asked) => asked.text() }), witness.plugin],
+    plugins: [handlers({ 'POST /': async (incoming) => incoming.text() }), witness.plugin],
     limits: { requestTimeoutMs: 50, headerTimeoutMs: 50 },
   });
   const client = await connect();
@@ -123,18 +123,22 @@ test('every exchange of a pipeline ends once and in order', async (t) => {
   const witness = new Witness();
   const { connect } = await serve(t, {
     plugins: [
-      handlers({ 'GET /a': () => 'a', 'GET /b': async () => 'bb', 'POST /c': async (asked) => asked.text() }),
+      handlers({
+        'GET /a': () => 'a',
+        'GET /b': async () => 'bb',
+        'POST /c': async (incoming) => incoming.text(),
+      }),
       witness.plugin,
     ],
   });
   const client = await connect();
   client.send(request('GET /a') + request('GET /b') + chunked('POST /c', ['cc', 'c']) + request('GET /a'));
-  const told: unknown[] = [];
+  const outcomes: unknown[] = [];
   for (let at = 0; at < 4; at++) {
     const { target, outcome } = await witness.next();
-    told.push([target, outcome.contentOctets]);
+    outcomes.push([target, outcome.contentOctets]);
   }
-  t.deepEqual(told, [
+  t.deepEqual(outcomes, [
     ['/a', 1],
     ['/b', 2],
     ['/c', 3],
@@ -190,8 +194,11 @@ test('values that travel with a request exist under another method too, and not 
   const marks = definePlugin({
     name: 'marks',
     setup({ hook, handle }) {
-      hook('request', (asked: Request) => void (asked.query.has('mark') && mark.set(asked, 'marked')));
-      handle('GET', '/', (asked) => ({ headers: { 'x-mark': mark.get(asked) ?? 'none' }, body: 'a' }));
+      hook(
+        'request',
+        (incoming: Request) => void (incoming.query.has('mark') && mark.set(incoming, 'marked')),
+      );
+      handle('GET', '/', (incoming) => ({ headers: { 'x-mark': mark.get(incoming) ?? 'none' }, body: 'a' }));
     },
   });
   const { connect } = await serve(t, { plugins: [marks, 'head'] });

@@ -62,7 +62,7 @@ const LIMITS = {
 
 function routes({ handle, dialect }: PluginContext): void {
   handle('GET', '/page', () => 'page');
-  handle('POST', '/text', (asked) => asked.text());
+  handle('POST', '/text', (incoming) => incoming.text());
   handle('GET', '/throw', () => {
     throw new Error('on purpose');
   });
@@ -86,7 +86,7 @@ function routes({ handle, dialect }: PluginContext): void {
   });
 }
 
-function made(witness: Witness, config: ServerConfig = {}, log: object[] = []): Server {
+function serverWith(witness: Witness, config: ServerConfig = {}, log: object[] = []): Server {
   return createServer(
     {
       storage: 'memory',
@@ -279,7 +279,7 @@ for (const sharedReadBuffer of [true, false]) {
     const how = sharedReadBuffer ? 'shared' : 'portable';
     test(`${what} (${code ?? status}) is seen by ${hooks.join(', ')}, ${how} reads`, async (t) => {
       const witness = new Witness();
-      const server = made(witness, { listen: { sharedReadBuffer }, limits } as ServerConfig);
+      const server = serverWith(witness, { listen: { sharedReadBuffer }, limits } as ServerConfig);
       const peer = await client(t, server);
       peer.send(sends);
       if (ends === true) peer.end();
@@ -305,13 +305,13 @@ function expectRow(
     line,
   }: { hooks: readonly string[]; code: ErrorCode | undefined; status: number; line: string | undefined },
   answer: Pick<WireResponse, 'status' | 'fields'>,
-  { hooks: ran, outcome, unread: told }: Seen,
+  { hooks: ran, outcome, unread }: Seen,
 ): void {
   t.is(answer.status, status);
   t.deepEqual(ran, hooks);
-  if (told !== undefined) {
-    t.like(told, { status, code: code!, remoteAddress: '127.0.0.1', requestLine: line! });
-    t.is(told.contentOctets, Number(answer.fields.get('content-length')?.join()));
+  if (unread !== undefined) {
+    t.like(unread, { status, code: code!, remoteAddress: '127.0.0.1', requestLine: line! });
+    t.is(unread.contentOctets, Number(answer.fields.get('content-length')?.join()));
     return;
   }
   t.like(outcome, { status, code, isComplete: true });
@@ -321,11 +321,11 @@ function expectRow(
 // In memory
 
 test('inject runs the same hooks', async (t) => {
-  const over = async (asked: Parameters<Server['inject']>[0]): Promise<[number, Seen]> => {
+  const over = async (sent: Parameters<Server['inject']>[0]): Promise<[number, Seen]> => {
     const witness = new Witness();
-    const server = made(witness);
+    const server = serverWith(witness);
     t.teardown(() => server.close());
-    const { status, headers } = await server.inject(asked);
+    const { status, headers } = await server.inject(sent);
     const seen = await witness.over();
     if (seen.unread === undefined) t.is(headers['x-seen'], 'yes');
     return [status, seen];
@@ -334,10 +334,10 @@ test('inject runs the same hooks', async (t) => {
   t.is(tooLarge, 413);
   t.deepEqual(refused.hooks, REFUSED);
   t.is(refused.outcome?.code, 'BODY_TOO_LARGE');
-  const [invalid, { hooks, unread: told }] = await over({ target: 'page' });
+  const [invalid, { hooks, unread }] = await over({ target: 'page' });
   t.is(invalid, 400);
   t.deepEqual(hooks, UNREAD);
-  t.like(told, { code: 'TARGET_INVALID', remoteAddress: '127.0.0.1', requestLine: 'GET page HTTP/1.1' });
+  t.like(unread, { code: 'TARGET_INVALID', remoteAddress: '127.0.0.1', requestLine: 'GET page HTTP/1.1' });
 });
 
 // What hooks may do
@@ -358,7 +358,7 @@ async function answerWith(
 }> {
   const witness = new Witness();
   const log: Record<string, unknown>[] = [];
-  const server = made(witness, { ...config, plugins: [{ name: 'odd', setup }] }, log);
+  const server = serverWith(witness, { ...config, plugins: [{ name: 'odd', setup }] }, log);
   const peer = await client(t, server);
   peer.send(sends);
   const answer = await peer.response();
@@ -459,17 +459,17 @@ test('a hook cannot take over the connection of a refusal', async (t) => {
 });
 
 test('the body of a refused request cannot be read, and reading it asks the client for nothing', async (t) => {
-  let told: unknown;
+  let failure: unknown;
   const { answer } = await answerWith(
     t,
     ({ hook }) =>
-      hook('response', async (asked) => {
-        told = await asked.text().catch((error: unknown) => error);
+      hook('response', async (refused) => {
+        failure = await refused.text().catch((error: unknown) => error);
       }),
     request('POST /text', ['Content-Length: 101', 'Expect: 100-continue']),
   );
   t.is(answer.status, 413);
-  t.like(told, { code: 'BODY_TOO_LARGE' });
+  t.like(failure, { code: 'BODY_TOO_LARGE' });
 });
 
 for (const stage of ['response', 'error'] as const) {
@@ -494,7 +494,7 @@ for (const stage of ['response', 'error'] as const) {
 
 test('a refused request in a pipeline is answered after the requests before it', async (t) => {
   const witness = new Witness();
-  const server = made(witness);
+  const server = serverWith(witness);
   const peer = await client(t, server);
   peer.send(request('GET /page') + HUGE + request('GET /page'));
   t.is((await peer.response()).status, 200);
@@ -508,7 +508,7 @@ test('a refused request in a pipeline is answered after the requests before it',
 
 test('an overloaded server runs response and close hooks, never a handler, and the connection stays open', async (t) => {
   const witness = new Witness();
-  const server = made(witness, { overload: { maxInFlight: 1 } });
+  const server = serverWith(witness, { overload: { maxInFlight: 1 } });
   const busy = await client(t, server);
   busy.send(request('GET /hang'));
   while (!witness.seen.hooks.includes('handler')) await new Promise((resolve) => setImmediate(resolve));
@@ -549,7 +549,7 @@ test('under a prefix, a plugin sees no unreadable requests', async (t) => {
   const witness = new Witness();
   let calls = 0;
   const scoped = { name: 'scoped', setup: ({ hook }: PluginContext) => hook('unread', () => void calls++) };
-  const server = made(witness, { plugins: [{ use: scoped, prefix: '/below' }] });
+  const server = serverWith(witness, { plugins: [{ use: scoped, prefix: '/below' }] });
   t.teardown(() => server.close());
   t.is((await server.inject({ target: 'page' })).status, 400);
   t.is(calls, 0);

@@ -37,14 +37,14 @@ test('RFC 9110 §6.5: trailers are available when the body is complete, and neve
   await hasBegun;
   wire.send('0\r\nDigest: one\r\nX-A: 1\r\nx-a: 2\r\n__proto__: 3\r\nHost: elsewhere\r\n\r\n');
   const { 'content-length': length } = fieldsOf(await wire.head());
-  const told = JSON.parse(await wire.octets(Number(length)));
-  t.deepEqual(told.before, {});
-  t.is(told.text, 'abc');
-  t.is(told.trailers.digest, 'one');
-  t.is(told.trailers['x-a'], '1, 2');
-  t.is(Object.getOwnPropertyDescriptor(told.trailers, '__proto__')?.value, '3');
-  t.deepEqual(told.headers, ['host', 'transfer-encoding']);
-  t.true(told.frozen);
+  const answer = JSON.parse(await wire.octets(Number(length)));
+  t.deepEqual(answer.before, {});
+  t.is(answer.text, 'abc');
+  t.is(answer.trailers.digest, 'one');
+  t.is(answer.trailers['x-a'], '1, 2');
+  t.is(Object.getOwnPropertyDescriptor(answer.trailers, '__proto__')?.value, '3');
+  t.deepEqual(answer.headers, ['host', 'transfer-encoding']);
+  t.true(answer.frozen);
   // The next request has no trailers.
   wire.send('POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1\r\n\r\nx');
   const next = fieldsOf(await wire.head());

@@ -13,7 +13,7 @@ import { type Log, silentLog } from '../../../core/log.js';
 import { LoadedTransport } from '../connection/loaded-transport.js';
 
 type Line = Readonly<Record<string, unknown>>;
-type Given = { readonly [S in Stage]?: Hooks[S] | readonly Hooks[S][] };
+type StageHooks = { readonly [S in Stage]?: Hooks[S] | readonly Hooks[S][] };
 
 interface Served {
   /** Sends octets, and returns the octets written before the call returned. */
@@ -23,12 +23,12 @@ interface Served {
 }
 
 /** One connection. The hooks of a stage belong to the plugins `first`, `second` and so on. */
-function served(t: ExecutionContext, handler: Handler, given: Given, maxInFlight?: number): Served {
+function served(t: ExecutionContext, handler: Handler, fnsOf: StageHooks, maxInFlight?: number): Served {
   const errors: Line[] = [];
   const log: Log = { ...silentLog, error: (fields: unknown) => void errors.push(fields as Line) }; // the server's log lines have fields
   const names = ['first', 'second', 'third'];
   const hooks = Object.fromEntries(
-    Object.entries({ ...NO_HOOKS, ...given }).map(([stage, fns]) => [
+    Object.entries({ ...NO_HOOKS, ...fnsOf }).map(([stage, fns]) => [
       stage,
       [fns].flat().map((fn, at) => ({ plugin: names[at], fn })),
     ]),
@@ -95,11 +95,11 @@ test('an error hook without a promise answers an error within the same read', (t
 });
 
 test('a refusal by the server is written within the same read, including its hooks', (t) => {
-  const given = { response: [adds('x-a', '1'), adds('x-b', '2')], error: () => {} };
-  const overloaded = served(t, () => 'x', given, 0).send(GET);
+  const hooks = { response: [adds('x-a', '1'), adds('x-b', '2')], error: () => {} };
+  const overloaded = served(t, () => 'x', hooks, 0).send(GET);
   t.regex(overloaded, /^HTTP\/1\.1 503 [\s\S]*x-a: 1\r\n[\s\S]*x-b: 2\r\n/);
   const large = `POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: ${DEFAULT_LIMITS.maxBodyOctets + 1}\r\n\r\n`;
-  t.regex(served(t, () => 'x', given).send(large), /^HTTP\/1\.1 413 [\s\S]*x-a: 1\r\n[\s\S]*x-b: 2\r\n/);
+  t.regex(served(t, () => 'x', hooks).send(large), /^HTTP\/1\.1 413 [\s\S]*x-a: 1\r\n[\s\S]*x-b: 2\r\n/);
 });
 
 for (const stage of ['request', 'handler', 'response', 'error'] as const) {
@@ -109,12 +109,12 @@ for (const stage of ['request', 'handler', 'response', 'error'] as const) {
       ran.push(name);
       return isLate ? turn().then(() => void ran.push(`${name} done`)) : undefined;
     };
-    const given = { [stage]: [hook('a', false), hook('b', true), hook('c', false)] } as Given;
+    const hooks = { [stage]: [hook('a', false), hook('b', true), hook('c', false)] } as StageHooks;
     const handler: Handler = () => {
       if (stage === 'error') throw new Error('on purpose');
       return 'x';
     };
-    const peer = served(t, handler, given);
+    const peer = served(t, handler, hooks);
     t.is(peer.send(GET), '');
     t.deepEqual(ran, ['a', 'b']);
     while (peer.said === '') await turn();

@@ -81,8 +81,8 @@ const IS_DETAIL = /^(?:path|query|host|no host|field|framing|persistent|continue
 
 /** The result as event lines, limited to the details in the vector. */
 export function eventsOf({ requests, error, midRequest }: Verdict, expected: readonly string[]): string[] {
-  const asked = detailsAsked(expected);
-  const lines = requests.flatMap((request, at) => linesOf(request, asked[at] ?? new Set()));
+  const details = detailsAsked(expected);
+  const lines = requests.flatMap((request, at) => linesOf(request, details[at] ?? new Set()));
   if (error !== undefined) lines.push(`error ${error}`);
   else if (midRequest || requests.length === 0) lines.push('incomplete');
   return lines;
@@ -90,12 +90,12 @@ export function eventsOf({ requests, error, midRequest }: Verdict, expected: rea
 
 /** The details that the vector has for each request. */
 function detailsAsked(expected: readonly string[]): Set<string>[] {
-  const asked: Set<string>[] = [];
+  const details: Set<string>[] = [];
   for (const line of expected) {
-    if (line.startsWith('head ')) asked.push(new Set());
-    else if (IS_DETAIL.test(line)) asked.at(-1)!.add(line === 'no host' ? 'host' : line.split(' ', 1)[0]!);
+    if (line.startsWith('head ')) details.push(new Set());
+    else if (IS_DETAIL.test(line)) details.at(-1)!.add(line === 'no host' ? 'host' : line.split(' ', 1)[0]!);
   }
-  return asked;
+  return details;
 }
 
 function linesOf(request: JudgedRequest, asked: ReadonlySet<string>): string[] {

@@ -18,10 +18,10 @@ test('an unavailable port is reported with its address and what to do', (t) => {
     ['EAI_AGAIN', 'ADDRESS_NOT_AVAILABLE', /::1\..*--host/],
     ['EMFILE', 'LISTEN_FAILED', /\[::1\]:80: listen EMFILE/],
   ];
-  for (const [code, told, sentence] of expected) {
+  for (const [code, expectedCode, sentence] of expected) {
     const cause = said(code);
     const error = portError(cause, '::1', 80);
-    t.is(error.code, told, code);
+    t.is(error.code, expectedCode, code);
     t.regex(error.message, sentence);
     t.is(error.cause, cause);
   }
@@ -37,10 +37,10 @@ test('an unavailable Unix socket is reported with its path and what to do', (t) 
     ['ENOTDIR', 'SOCKET_UNAVAILABLE', /folder/],
     ['EMFILE', 'LISTEN_FAILED', /\/run\/a\.sock: listen EMFILE/],
   ];
-  for (const [code, told, sentence] of expected) {
+  for (const [code, expectedCode, sentence] of expected) {
     const cause = said(code);
     const error = socketError(cause, '/run/a.sock');
-    t.is(error.code, told, code);
+    t.is(error.code, expectedCode, code);
     t.regex(error.message, sentence);
     t.is(error.cause, cause);
   }
