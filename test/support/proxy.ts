@@ -5,11 +5,11 @@ import net from 'node:net';
 export interface CuttableProxy {
   readonly port: number;
   /**
-   * Called with every run of octets from a client; true cuts that connection. `before`: the server never gets the
-   * octets. `behind`: it gets them, and its answer to them is not passed on.
+   * Sees every run of octets from a client; true cuts that connection. `before`: the server never gets the octets.
+   * `after`: it gets them, and its answer to them is not passed on.
    */
-  cutWhen(where: 'before' | 'behind', match: ((octets: Buffer) => boolean) | undefined): void;
-  /** Holds back everything in both directions, like a network that drops packets. */
+  cutWhen(where: 'before' | 'after', match: ((octets: Buffer) => boolean) | undefined): void;
+  /** Holds back everything in both directions, as a network that swallows packets does. */
   freeze(isFrozen: boolean): void;
   /** Ends the open connections; new ones are accepted. */
   cutAll(): void;
@@ -21,7 +21,7 @@ export interface CuttableProxy {
 /** @param target A port of this machine, or the path of a Unix socket. */
 export async function startProxy(target: number | string): Promise<CuttableProxy> {
   const state = {
-    cut: undefined as undefined | { where: 'before' | 'behind'; match: (octets: Buffer) => boolean },
+    cut: undefined as undefined | { where: 'before' | 'after'; match: (octets: Buffer) => boolean },
     isFrozen: false,
     isRefusing: false,
   };
