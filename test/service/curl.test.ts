@@ -93,26 +93,29 @@ withCurl(
   },
 );
 
-withCurl('curl sends any method, speaks HTTP/1.0, and gets a sentence for missing paths and methods', async (t) => {
-  const { url } = await server(t);
-  t.is(await curl('-X', 'FROBNICATE', `${url}/things/lamp`), 'frobnicated lamp[200]');
-  t.regex(
-    await curl('-i', '-X', 'UNHEARD-OF', url),
-    /^HTTP\/1\.1 405 .*\nAllow: [A-Z, ]+\n.*\n\nMethod not allowed: UNHEARD-OF\[405\]$/s,
-  );
-  t.is(
-    await curl('-X', 'GET', '-d', 'a: b', `${url}/create`),
-    'Select the appropriate method(Create mode => POST)[404]',
-  );
-  t.is(await curl('-H', 'Host: evil.example', url), 'Not allowed host: evil.example[400]');
+withCurl(
+  'curl sends any method, speaks HTTP/1.0, and gets a sentence for missing paths and methods',
+  async (t) => {
+    const { url } = await server(t);
+    t.is(await curl('-X', 'FROBNICATE', `${url}/things/lamp`), 'frobnicated lamp[200]');
+    t.regex(
+      await curl('-i', '-X', 'UNHEARD-OF', url),
+      /^HTTP\/1\.1 405 .*\nAllow: [A-Z, ]+\n.*\n\nMethod not allowed: UNHEARD-OF\[405\]$/s,
+    );
+    t.is(
+      await curl('-X', 'GET', '-d', 'a: b', `${url}/create`),
+      'Select the appropriate method(Create mode => POST)[404]',
+    );
+    t.is(await curl('-H', 'Host: evil.example', url), 'Not allowed host: evil.example[400]');
 
-  const old = await curl('--http1.0', '-i', url);
-  t.regex(old, /^HTTP\/1\.1 200 OK\n/);
-  t.notRegex(old, /Transfer-Encoding/i);
-  t.true(old.endsWith('\n\nNo data in DB[200]'));
-  t.is(await curl('--http1.0', '-d', 'old: yes', `${url}/create`), 'old:yes\nPost Successfully OK[200]');
-  t.is(await curl(url, url), 'The data in DB is as follows. \n\nold:yes[200]'.repeat(2));
-});
+    const old = await curl('--http1.0', '-i', url);
+    t.regex(old, /^HTTP\/1\.1 200 OK\n/);
+    t.notRegex(old, /Transfer-Encoding/i);
+    t.true(old.endsWith('\n\nNo data in DB[200]'));
+    t.is(await curl('--http1.0', '-d', 'old: yes', `${url}/create`), 'old:yes\nPost Successfully OK[200]');
+    t.is(await curl(url, url), 'The data in DB is as follows. \n\nold:yes[200]'.repeat(2));
+  },
+);
 
 withCurl(
   'a large body waits for 100 Continue, and a body over the limit is refused before it is sent',
