@@ -1,6 +1,6 @@
 /**
  * Which tests run: `JACKFIELD_TESTS` is `quick` (the default, `npm test`), `slow` (`npm run test:slow`) or `all`.
- * The quick ones run in the process of the tests. One file of either: `npx ava dist/test/core/errors.test.js`.
+ * Quick tests run in the process of the tests. To run one file of either: `npx ava dist/test/core/errors.test.js`.
  */
 
 /**
@@ -29,7 +29,7 @@ const tier = process.env.JACKFIELD_TESTS ?? 'quick';
 
 export default {
   files: TIERS[tier],
-  // Quick tests wait for sockets and timers more than they compute, so more files than cores run at a time.
+  // Quick tests mostly wait for sockets and timers, so more files than cores run at the same time.
   ...(tier === 'quick' ? { concurrency: 4 } : {}),
   timeout: '120s',
 };

@@ -1,4 +1,4 @@
-/** Random calls get the same answers from lmdb as from the store in memory, before and after a restart. */
+/** With random calls, lmdb answers like memory, before and after a restart. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { LmdbAdapter } from '../../storage-adapters/lmdb/lmdb.js';
 import { MemoryAdapter } from '../../storage-adapters/memory.js';
 import { answersOf, steps } from './steps.js';
 
-test('lmdb answers as memory does, and to the number after a restart', async (t) => {
+test('lmdb answers like memory, with the same numbers after a restart', async (t) => {
   await fc.assert(
     fc.asyncProperty(steps, async (all) => {
       const folder = await mkdtemp(join(tmpdir(), 'jackfield-same-'));

@@ -1,4 +1,4 @@
-/** A server that says who asks, and a log that can be waited for. */
+/** A server whose answer is the source of the request, and a log that tests can wait for. */
 import { EventEmitter, once } from 'node:events';
 import type { ExecutionContext } from 'ava';
 import type { Plugin } from '../../core/api/plugin.js';
@@ -6,7 +6,7 @@ import type { ServerConfig } from '../../core/config/server-config.js';
 import type { Log, LogLevel } from '../../core/log.js';
 import { createServer, type Server } from '../../core/server.js';
 
-/** Answers who asks, as JSON. */
+/** Answers with the source of the request, as JSON. */
 export const who: Plugin = {
   name: 'who',
   setup({ handle }) {
@@ -18,7 +18,7 @@ export const who: Plugin = {
 
 export const GET_WHO = 'GET /who HTTP/1.1\r\nHost: localhost\r\n\r\n';
 
-/** A server with these plugins and a store in memory; closed when the test is over. */
+/** A server with this configuration and a store in memory; closed when the test is over. */
 export function serverOf(t: ExecutionContext, config: ServerConfig = {}, log?: Log): Server {
   const server = createServer(
     { listen: { port: 0 }, storage: { adapter: 'memory' }, plugins: [who], ...config },
@@ -47,7 +47,7 @@ export class KeptLog implements Log {
     return this;
   }
 
-  /** Resolves with the first line whose message holds this. */
+  /** Resolves with the first line whose message contains this text. */
   async until(text: string, from = 0): Promise<Logged> {
     for (;;) {
       const line = this.lines.slice(from).find(({ message }) => message.includes(text));

@@ -1,10 +1,10 @@
 /** Requests of the classic protocol. */
 
-/** Where the clients of 2022 may have ended a line in LF alone: behind this field, or as the empty line. */
+/** Where the clients of 2022 may have ended a line in a bare LF: after this field, or as the empty line. */
 export const LF_FORMS = ['Connection', 'Content-Length', 'the empty line'] as const;
 export type LfForm = (typeof LF_FORMS)[number];
 
-/** One request as the clients of 2022 write it, as latin1; without a form every line ends in CR LF. */
+/** One request as the clients of 2022 write it, in latin1; without `form` every line ends in CR LF. */
 export function classicRequest(method: string, address: string, body = '', form?: LfForm): string {
   const end = (line: LfForm): string => (line === form ? '\n' : '\r\n');
   const text = [

@@ -7,7 +7,7 @@ import { createServer, type Server } from '../../../core/server.js';
 import { RawClient } from '../../support/raw-client.js';
 import { isStartWarning } from '../../support/start-warnings.js';
 
-/** What a test logs: the fields of every error line. */
+/** The error log of a test: the fields of every line. */
 export interface Logged {
   readonly log: Log;
   readonly errors: Record<string, unknown>[];
@@ -26,7 +26,7 @@ export interface Serving {
   readonly limits?: Partial<Limits>;
   readonly sharedReadBuffer?: boolean;
   readonly log?: Log;
-  /** Built-in plugins before the one of the test. */
+  /** Built-in plugins before the test's plugin. */
   readonly plugins?: readonly string[];
 }
 
@@ -65,7 +65,7 @@ export async function serving(
   };
 }
 
-/** Head and body of an answer of known length, taken apart. */
+/** The fields of a head. */
 export function fieldsOf(head: string): Record<string, string | undefined> {
   const fields: Record<string, string> = {};
   for (const line of head.split('\r\n').slice(1)) {
@@ -75,7 +75,7 @@ export function fieldsOf(head: string): Record<string, string | undefined> {
   return fields;
 }
 
-/** Some turns of the event loop: enough for anything that is ready to happen to have happened. */
+/** Some turns of the event loop: enough for everything that is ready to happen. */
 export async function turns(count = 20): Promise<void> {
   for (let turn = 0; turn < count; turn++) await new Promise((resolve) => setImmediate(resolve));
 }
