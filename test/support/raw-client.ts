@@ -325,7 +325,7 @@ function takeChunks(text: string, from: number): { body: string; end: number } |
   }
 }
 
-/** One value of a field, `undefined` where it is absent. */
+/** One value of a field, `undefined` if it is absent. */
 export function field(response: WireResponse, name: string): string | undefined {
   return response.fields.get(name)?.join(', ');
 }

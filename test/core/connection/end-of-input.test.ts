@@ -149,7 +149,7 @@ for (const [name, way] of Object.entries(WAYS)) {
     }
   });
 
-  test(`${name}: so it is for a body that nobody reads, or that becomes the answer`, async (t) => {
+  test(`${name}: a body that nobody reads, or that becomes the answer, is complete too`, async (t) => {
     const server = serverOf(t, { ...CONFIG, listen: await way.listen(t) });
     await server.listen();
     for (const size of SIZES) {

@@ -205,7 +205,7 @@ test('a trusted peer is believed, and its host is checked against allowedHosts',
   t.deepEqual(await peer.answers(5), ['200', '200', '400', '200', '400']);
 });
 
-test('any other peer is not: the fields can be read but have no effect', async (t) => {
+test('any other peer is not believed: the fields can be read but have no effect', async (t) => {
   const show = {
     name: 'show',
     setup({ handle }: Parameters<typeof who.setup>[0]) {
