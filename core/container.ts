@@ -3,7 +3,7 @@
  * name by token. Only this file calls tsyringe.
  *
  * Law of this file: every server has a container, and every class a child of it, so two servers in one process share
- * nothing.
+ * nothing. A service that plugins of a server share belongs in the server's container: every child finds it there.
  */
 import { createRequire } from 'node:module';
 import type { DependencyContainer, InjectionToken } from 'tsyringe';
