@@ -13,7 +13,7 @@ export default definePlugin({
           .enum(['loopback', 'anywhere'])
           .default('loopback')
           .describe(
-            'Who may stop the server: `loopback`, clients on this machine that connect to it directly (127.0.0.0/8, ::1, a Unix socket), or `anywhere`, every client. A client of a proxy in `trustedProxies` never counts as local: many proxies pass on the address that their client claims. A proxy on this machine that `trustedProxies` does not name cannot be told from a local client: name it, or leave the plugin out.',
+            'Who may stop the server: `loopback`, clients on this machine that connect to it directly (127.0.0.0/8, ::1, a Unix socket), or `anywhere`, every client. A client of a proxy in `trustedProxies` never counts as local: many proxies pass on the address that their client claims. A proxy on this machine that `trustedProxies` does not name cannot be distinguished from a local client: name it, or leave the plugin out.',
           ),
       }),
     (given) => (Object.keys(given).length === 0 ? { from: 'loopback' as const } : undefined),

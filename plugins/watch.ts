@@ -3,7 +3,7 @@
  * Source: the HTML standard, §9.2 (Server-sent events); RFC 10036 (Incremental). Errors: STORAGE_WATCH_MISSING at
  * start, QUERY_INVALID, STORAGE_REVISION_UNKNOWN, STORAGE_HISTORY_GONE and those of the store.
  *
- * Law of this file: `EventSource` connects again after a 200 that ends and after a lost connection, and gives up for good
+ * Rule of this file: `EventSource` connects again after a 200 that ends and after a lost connection, and gives up for good
  * at every other status. So a client that asks for `text/event-stream` gets lost history and every refusal that may pass
  * as events of a 200. Other clients get statuses.
  */
@@ -35,7 +35,7 @@ export default definePlugin({
     const { heartbeatMs } = options;
     const readPosition = positionReader({ era, hasMarks: position !== undefined });
     const open = new Set<EventStream>();
-    // A stop waits for answers under way, and these would never end by themselves.
+    // A stop waits for answers in progress, and these would never end by themselves.
     signal.addEventListener('abort', () => {
       for (const stream of open) void stream.return();
     });
@@ -76,8 +76,8 @@ export default definePlugin({
         // status. They need not exist, so the wait is short.
         if (!recovers && given !== undefined && !isAt(start, last, reached)) await stream.begun();
         const { clientEnded } = request;
-        // Without this the end would be noticed at the next sign of life: the first bytes to a client that is gone are
-        // still accepted.
+        // Otherwise the end would be noticed only after the next heartbeat: the system still accepts the first bytes to a
+        // client that is gone.
         clientEnded.addEventListener('abort', () => void stream.return(), { once: true });
         if (signal.aborted || clientEnded.aborted) await stream.return();
         return { headers: EVENT_FIELDS, body: stream };

@@ -12,7 +12,7 @@ import type { Command } from './command.js';
 import { linesOf } from './report-error.js';
 import { terminalText } from './terminal-text.js';
 
-export const SCHEMA_FILE = 'jackfield.schema.json';
+const SCHEMA_FILE = 'jackfield.schema.json';
 
 export const schema: Command = {
   name: 'schema',

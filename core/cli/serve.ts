@@ -67,7 +67,7 @@ export const serve: Command = {
     } catch (error) {
       // If it listens already, the control socket could not be opened.
       await server.close().catch(() => {});
-      // A server that is told to stop during its start does not start; a signal or a plugin asked for that.
+      // A signal or a plugin may stop the server while it starts: then the start fails, as requested.
       if (!stop.asked && !isStop(error)) throw error;
     } finally {
       stop.dispose();

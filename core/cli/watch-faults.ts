@@ -19,17 +19,17 @@ export function watchFaults(
   log: Log,
   plugins: () => readonly PluginReport[],
 ): void {
-  const tell = (error: unknown): void => {
+  const logFault = (error: unknown): void => {
     const plugin = pluginOf(error, plugins());
     if (plugin === undefined) log.error({ err: error }, 'Code failed outside of any request.');
     else log.error({ plugin, err: error }, 'A plugin failed outside of any request.');
   };
-  faults.on('uncaughtException', tell);
-  faults.on('unhandledRejection', tell);
+  faults.on('uncaughtException', logFault);
+  faults.on('unhandledRejection', logFault);
 }
 
 /** The plugin in whose files the error arose; undefined if its stack does not show it. */
-export function pluginOf(error: unknown, plugins: readonly PluginReport[]): string | undefined {
+function pluginOf(error: unknown, plugins: readonly PluginReport[]): string | undefined {
   return ownerOf(
     stackPlaces(error).map(({ file }) => file),
     plugins,

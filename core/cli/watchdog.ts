@@ -1,6 +1,6 @@
 /**
- * Names the plugin that blocks the event loop, while it blocks it. A separate thread notices that the main thread shows
- * no sign of life, and reads its stack through Node's debugger. So an endless loop is named too. Exchanges pay nothing
+ * Names the plugin that blocks the event loop, while it blocks it. A separate thread notices that the main thread
+ * does not respond, and reads its stack through Node's debugger. So an endless loop is named too. Exchanges pay nothing
  * for it: the main thread has one timer that runs a few times a second.
  *
  * Only `jackfield serve` has one; a program that creates servers decides itself which threads its process has.
@@ -14,7 +14,7 @@ import type { PluginReport } from '../plugin-host/plugin-unit.js';
 
 /** The message to the thread: at the start, and after a reload changes it. */
 export interface Watched {
-  /** How long the main thread may show no sign of life, in milliseconds; 0 for no limit. */
+  /** How long the main thread may take to respond, in milliseconds; 0 for no limit. */
   readonly limitMs: number;
   readonly plugins: readonly Pick<PluginReport, 'name' | 'file' | 'origin'>[];
 }
@@ -26,7 +26,7 @@ export interface WatchedServer extends Watched {
   readonly unwatched: (reason: string) => void;
 }
 
-/** How many signs of life the main thread gives in one limit, and how often the thread checks. */
+/** How many signs the main thread gives in one limit, and the shortest time between two. */
 export const SIGNS_PER_LIMIT = 4;
 export const LEAST_PERIOD_MS = 5;
 

@@ -30,9 +30,9 @@ export class CountedWarning {
     this.#total++;
     this.#fields = fields;
     if (this.#waiting !== undefined) return;
-    this.#tell();
+    this.#write();
     this.#waiting = setInterval(() => {
-      if (this.#count > 0) this.#tell();
+      if (this.#count > 0) this.#write();
       else this.stop();
     }, EVERY_MS).unref();
   }
@@ -41,10 +41,10 @@ export class CountedWarning {
   stop(): void {
     clearInterval(this.#waiting);
     this.#waiting = undefined;
-    if (this.#count > 0) this.#tell();
+    if (this.#count > 0) this.#write();
   }
 
-  #tell(): void {
+  #write(): void {
     this.#log.warn({ ...this.#fields, count: this.#count, total: this.#total }, this.#message);
     this.#count = 0;
   }

@@ -1,4 +1,4 @@
-/** Which deadline of a connection is over, by its phase. */
+/** Which deadline of a connection has passed, by its phase. */
 import type { Limits } from '../config/limits.js';
 import type { Exchange } from '../exchange/exchange.js';
 import { PHASE } from './phases.js';

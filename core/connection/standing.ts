@@ -3,7 +3,7 @@ import { mayFollow, PHASE, type Phase, phaseName } from './phases.js';
 
 /**
  * A start that no tick has dated yet. Reading a clock for each phase of each request would cost more than parsing it.
- * So the next tick dates earlier starts: never too early, so that no deadline is over before its time.
+ * So the next tick dates earlier starts: never too early, so that no deadline passes too early.
  */
 const UNDATED = 0;
 

@@ -25,12 +25,12 @@ export async function installedPackages(
   const found = new Map<string, InstalledPackage>();
   for await (const [name, home] of packagesFrom(folder)) {
     if (found.has(name)) continue;
-    const told = await packageJsonIn(home);
-    const { keywords, version, description } = told ?? {};
+    const described = await packageJsonIn(home);
+    const { keywords, version, description } = described ?? {};
     const [, scope = '', plain = ''] = /^(@[^/]+\/)?(.*)$/.exec(name) ?? [];
     const isCalledOne = plain.startsWith(packagePrefix);
     const isOne = isCalledOne || (Array.isArray(keywords) && keywords.includes(keyword));
-    if (told === undefined || !isOne) continue;
+    if (described === undefined || !isOne) continue;
     found.set(name, {
       reference: isCalledOne ? scope + plain.slice(packagePrefix.length) : name,
       packageName: name,

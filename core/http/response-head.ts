@@ -94,7 +94,7 @@ export function formatFields(fields: readonly string[]): string {
  * @param connection `close` if the connection closes after this response; `keep-alive` for HTTP/1.0 clients, which keep
  *   the connection open only with this field (RFC 9112 §9.3); `''` for no Connection line.
  */
-export function headEnding(framing: ResponseFraming, connection: string, keepAlive = ''): string {
+function headEnding(framing: ResponseFraming, connection: string, keepAlive = ''): string {
   const body =
     typeof framing === 'number'
       ? `Content-Length: ${framing}\r\n`

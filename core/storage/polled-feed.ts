@@ -68,7 +68,7 @@ export class PolledFeed {
     for (const awaken of [...this.#sleepers]) awaken();
   }
 
-  /** Ends every reader, also those that wait. */
+  /** Ends every reader, also readers that wait. */
   close(): void {
     this.#isClosed = true;
     this.wake();

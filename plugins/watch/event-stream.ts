@@ -83,7 +83,7 @@ export class EventStream implements AsyncIterableIterator<string> {
     const silentUntil = performance.now() + this.#options.heartbeatMs;
     for (;;) {
       if (this.#isOver) return DONE;
-      // If the store is busy under other prefixes, this client must still get a sign of life.
+      // If the store is busy under other prefixes, this client must still get a heartbeat.
       const left = silentUntil - performance.now();
       const step = left > 0 ? await this.#within(this.#ask(), left) : undefined;
       if (step === undefined)

@@ -59,7 +59,7 @@ export async function checkpoint(path: string, cut: Cut, parts: CheckpointParts)
 }
 
 /** Files that could not be removed are removed by the next checkpoint or the next start. */
-export async function removeOlder(files: FileSystem, path: string, number: number): Promise<void> {
+async function removeOlder(files: FileSystem, path: string, number: number): Promise<void> {
   const { journals, bases } = await numberedFiles(files, path);
   const older = (numbers: readonly number[]) => numbers.filter((other) => other < number);
   await remove(files, [

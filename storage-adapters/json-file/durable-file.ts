@@ -45,7 +45,7 @@ export async function prepare(
     // A leftover of a crash, or a link that somebody put there: remove it, never write through it.
     await files.unlink(temporary).catch(ignoreAbsent);
     file = await files.create(temporary);
-    await file.dress(existing ?? { ...(await files.stat(temporary)), mode: NEW_FILE_MODE });
+    await file.copyAccess(existing ?? { ...(await files.stat(temporary)), mode: NEW_FILE_MODE });
     let size = 0;
     let unsynced = 0;
     for (const piece of pieces) {

@@ -36,8 +36,8 @@ export interface OpenFile {
   truncate(size: number): Promise<void>;
   /** The same value as `FileStat.id`, also after the file has lost its name. */
   id(): Promise<string>;
-  /** Sets the access rights and owner of another file. */
-  dress(like: Pick<FileStat, 'mode' | 'uid' | 'gid'>): Promise<void>;
+  /** Gives this file the access rights and the owner of another one. */
+  copyAccess(like: Pick<FileStat, 'mode' | 'uid' | 'gid'>): Promise<void>;
   sync(): Promise<void>;
   /** Syncs content and size, without times and rights: enough for a journal, at half the cost. */
   syncData(): Promise<void>;
@@ -125,7 +125,7 @@ export const nodeFileSystem: FileSystem = {
   readLink: (path) => fs.readlink(path),
 };
 
-/** @param path The path it was opened by. */
+/** @param path The path by which it was opened. */
 function opened(file: fs.FileHandle, path: string): OpenFile {
   const write = async (to: fs.FileHandle, octets: Uint8Array, at: number) =>
     (await to.write(octets, 0, octets.length, at)).bytesWritten;
@@ -145,7 +145,7 @@ function opened(file: fs.FileHandle, path: string): OpenFile {
       const { dev, ino } = await file.stat({ bigint: true });
       return `${dev}:${ino}`;
     },
-    async dress({ mode, uid, gid }) {
+    async copyAccess({ mode, uid, gid }) {
       const own = await file.stat();
       // Only root may change the owner. For other users the file becomes theirs, as with every editor that renames.
       if (own.uid !== uid || own.gid !== gid) await file.chown(uid, gid).catch(() => {});

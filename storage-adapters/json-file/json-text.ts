@@ -28,12 +28,6 @@ export function readPairs(
   new ObjectReader(octets, file, take).object();
 }
 
-/** Decodes UTF-8 and drops a byte order mark. Errors: STORAGE_CORRUPT. */
-export function textOf(octets: Uint8Array, file: string): string {
-  mustBeUtf8(octets, file);
-  return new TextDecoder().decode(octets);
-}
-
 function mustBeUtf8(octets: Uint8Array, file: string): void {
   if (isUtf8(octets)) return;
   const lax = new TextDecoder('utf-8', { ignoreBOM: true }).decode(octets);
@@ -43,7 +37,7 @@ function mustBeUtf8(octets: Uint8Array, file: string): void {
   throw corrupt(file, before, before.length, 'these bytes are not UTF-8. Save the file as UTF-8.');
 }
 
-export function corrupt(file: string, text: string, at: number, sentence: string): StorageError {
+function corrupt(file: string, text: string, at: number, sentence: string): StorageError {
   const lineStart = text.lastIndexOf('\n', at - 1) + 1;
   const line = text.slice(0, lineStart).split('\n').length;
   return new StorageError('STORAGE_CORRUPT', `${file}:${line}:${at - lineStart + 1}: ${sentence}`);

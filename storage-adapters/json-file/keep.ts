@@ -12,7 +12,7 @@ import { journalPath, readOrNone } from './store-files.js';
 type Log = AdapterContext['log'] | undefined;
 
 /** Writes octets to a new file beside the given one, on disk with its name. @returns Its path. */
-export async function keepOctets(
+async function keepOctets(
   files: FileSystem,
   path: string,
   what: string,

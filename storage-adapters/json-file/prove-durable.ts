@@ -34,7 +34,7 @@ export async function proveDurable(path: string, files: FileSystem): Promise<voi
       step = 'it cannot sync a file';
       await syncEachWay(file);
       step = 'it cannot give a file its access rights';
-      await file.dress(existing ?? (await files.stat(first)));
+      await file.copyAccess(existing ?? (await files.stat(first)));
     } finally {
       await file.close();
     }

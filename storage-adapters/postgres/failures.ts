@@ -13,7 +13,7 @@ const RETRY = new Set([
 ]);
 
 /** The code of an error that the server itself sent; undefined for a broken connection. */
-export function sqlState(error: unknown): string | undefined {
+function sqlState(error: unknown): string | undefined {
   if (!(error instanceof Error) || !('severity' in error) || !('code' in error)) return undefined;
   return typeof error.code === 'string' ? error.code : undefined;
 }

@@ -14,7 +14,7 @@ import { entryOf, NOW_MS, octets, writtenChange } from './rows.js';
 import type { Namespace } from './tables.js';
 
 /** The maximum number of expired entries that one batch removes. */
-export const SWEEP = 1_000;
+const SWEEP = 1_000;
 
 const READ = `
 SELECT k, v, created, revision, expires_at FROM jackfield WHERE namespace = $1 AND k = ANY($2::bytea[])

@@ -83,7 +83,7 @@ local function remove(key)
   redis.call('ZREM', order, key)
   redis.call('ZREM', expiry, key)
 end
--- Whoever wrote the last change may not have known of marks, so it stands with the revision that it is of.
+-- An older jackfield may have written the last change without a mark, so the mark is stored with its revision.
 local toldMark = string.match(counted[4] or '', '^' .. text(told) .. ' (%x+)$') or ''
 local function tell(what, itsMark)
   redis.call('XADD', changes, 'MAXLEN', '~', keep, text(revision) .. '-1',

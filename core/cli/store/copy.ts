@@ -92,7 +92,7 @@ class CopyRun {
           ? differs(there.key, 'has another value than the source')
           : differs(there.key, `is at the place where the source has ${quoted(next.key)}`);
       }
-      this.#options.progress.tell('checked', this.#tally.count);
+      this.#options.progress.show('checked', this.#tally.count);
     }
   }
 
@@ -128,7 +128,7 @@ class CopyRun {
     );
     await this.#target.commit({ puts });
     for (const entry of live) this.#tally.add(entry);
-    this.#options.progress.tell('copied', this.#tally.count);
+    this.#options.progress.show('copied', this.#tally.count);
   }
 }
 
@@ -137,7 +137,7 @@ async function mustBeSame(target: StorageDoor, copied: Totals, options: CopyOpti
   const tally = new Tally();
   for await (const page of pagesOf(target, options.signal)) {
     for (const entry of page) tally.add(entry);
-    options.progress.tell('checked', tally.count);
+    options.progress.show('checked', tally.count);
   }
   const difference = differenceOf(copied, tally.finish(), Date.now());
   if (difference !== undefined) throw new JackfieldError('STORE_DIFFERS', difference);
@@ -156,7 +156,7 @@ async function mustHold(
     const expired = expiresAt !== undefined && expiresAt <= Date.now();
     if (there?.value !== value && !expired) throw differs(key, 'has another value than the source');
     checked += 1;
-    progress.tell('checked', checked);
+    progress.show('checked', checked);
   }
 }
 

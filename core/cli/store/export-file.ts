@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { JackfieldError } from '../../errors.js';
 import type { Entry } from '../../storage/contract.js';
 
-export const EXPORT_VERSION = 1;
+const EXPORT_VERSION = 1;
 /** A line can be longer than its value: JSON may need six characters for a control character. */
 const LONGEST_LINE_OCTETS = 268_435_456;
 

@@ -63,7 +63,7 @@ async function writeExport(
   for await (const page of pagesOf(door, signal)) {
     await sink(writer.page(page));
     entries += page.length;
-    progress.tell('exported', entries);
+    progress.show('exported', entries);
   }
   signal.throwIfAborted();
   const { line, sha256 } = writer.trailer();

@@ -26,7 +26,7 @@ export const importStore: Command = {
       asFile(file === '-' ? undefined : resolve(around.cwd, file), signal, async (path) => {
         // Check the whole export, with count and hash, before anything is stored.
         let checked = 0;
-        for await (const _ of readExport(octetsOf(path, signal))) progress.tell('read', ++checked);
+        for await (const _ of readExport(octetsOf(path, signal))) progress.show('read', ++checked);
         return withOpen(store.door, () =>
           copyInto(store.door, () => readExport(octetsOf(path, signal)), { resume, merge, signal, progress }),
         );

@@ -14,7 +14,7 @@ export class Progress {
     this.#isTerminal = 'isTTY' in output && output.isTTY === true;
   }
 
-  tell(doing: string, entries: number): void {
+  show(doing: string, entries: number): void {
     if (!this.#isTerminal || performance.now() - this.#last < EVERY_MS) return;
     this.#last = performance.now();
     const text = `${entries} entries ${doing}`;

@@ -22,11 +22,11 @@ function repair(name: 'adopt' | 'discard', summary: string): Command {
     examples: [`jackfield store ${name}`, `jackfield store ${name} --config conf/live.json`],
     async run({ flags }, around) {
       const { repair: own, called } = await configuredStore(flags, around, false);
-      const mend = own?.[name];
-      if (mend === undefined) {
+      const run = own?.[name];
+      if (run === undefined) {
         throw new JackfieldError('REPAIR_UNKNOWN', `"${called}" does not offer "${name}".`);
       }
-      const done = await unlocked(mend);
+      const done = await unlocked(run);
       around.stdout.write(
         flags.json === true
           ? `${JSON.stringify({ store: called, done }, null, 2)}\n`

@@ -49,7 +49,7 @@ async function count(door: StorageDoor, signal: AbortSignal, progress: Progress)
       oldest = Math.min(oldest, revision);
       newest = Math.max(newest, revision);
     }
-    progress.tell('counted', entries);
+    progress.show('counted', entries);
   }
   return {
     entries,

@@ -79,7 +79,7 @@ async function readThrough(
       const difference = await differenceAt(door, entry, before);
       if (difference !== undefined) fault(difference);
     }
-    progress.tell('checked', entries);
+    progress.show('checked', entries);
   }
   const after = await door.revision?.();
   if (after !== undefined && newest > after) {

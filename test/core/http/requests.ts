@@ -216,8 +216,6 @@ function requestOf({ minor, others, host, connection: { field, option }, expects
     });
 }
 
-export const validRequest: fc.Arbitrary<BuiltRequest> = section.chain(requestOf);
-
 /** Requests of one connection. As from one client, they have few different header sections. */
 export const connectionOf = (maxLength: number): fc.Arbitrary<BuiltRequest[]> =>
   fc.array(section, { minLength: 1, maxLength: 2 }).chain((sections) =>

@@ -73,7 +73,7 @@ export class FaultyFiles implements FileSystem {
       },
       id: () => file.id(),
       truncate: (size) => this.#do(`truncate ${name}`, () => file.truncate(size)),
-      dress: (like) => this.#do(`dress ${name}`, () => file.dress(like)),
+      copyAccess: (like) => this.#do(`copyAccess ${name}`, () => file.copyAccess(like)),
       sync: () => this.#do(`sync ${name}`, () => file.sync()),
       syncData,
       // Always close, or the test would leak descriptors.

@@ -168,7 +168,7 @@ export class ModelFiles implements FileSystem {
       },
       truncate: (size) => this.#do('truncate', path, () => change({ size })),
       id: async () => inode.id,
-      async dress() {},
+      async copyAccess() {},
       sync,
       syncData: sync,
       async close() {},

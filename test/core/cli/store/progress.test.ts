@@ -9,7 +9,7 @@ function output(isTTY: boolean) {
 test('a terminal shows the progress on one line, which is cleared at the end', (t) => {
   const terminal = output(true);
   const progress = new Progress(terminal);
-  progress.tell('copied', 10);
+  progress.show('copied', 10);
   progress.end();
   progress.end();
   t.deepEqual(terminal.texts, ['\r10 entries copied', `\r${' '.repeat(17)}\r`]);
@@ -18,7 +18,7 @@ test('a terminal shows the progress on one line, which is cleared at the end', (
 test('a file or a pipe gets no progress', (t) => {
   const pipe = output(false);
   const progress = new Progress(pipe);
-  progress.tell('copied', 10);
+  progress.show('copied', 10);
   progress.end();
   t.deepEqual(pipe.texts, []);
 });
