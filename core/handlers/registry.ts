@@ -36,7 +36,9 @@ export function makeRoute(
   options: HandleOptions = {},
 ): Route {
   if (typeof method !== 'string' || !isToken(method)) {
-    throw new TypeError(`The method ${JSON.stringify(method)} is not a token (RFC 9110 §9.1).`);
+    throw new TypeError(
+      `The method ${JSON.stringify(method)} is not a token (RFC 9110 §9.1); the path is the second argument.`,
+    );
   }
   if (typeof handler !== 'function')
     throw new TypeError(`The handler of ${method} ${pattern} is not a function.`);

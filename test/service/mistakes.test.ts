@@ -259,7 +259,7 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
   },
   'a plugin that claims an invalid method': {
     ...plugin('export default { name: "p", setup({ handle }) {\n  handle("NO GOOD", "/", () => "");\n} };'),
-    says: 'A plugin failed while it was set up: "p" at jackfield.config.json:1:32, thrown at DIR/p.js:2:3: The method "NO GOOD" is not a token (RFC 9110 §9.1). [PLUGIN_SETUP_FAILED]',
+    says: 'A plugin failed while it was set up: "p" at jackfield.config.json:1:32, thrown at DIR/p.js:2:3: The method "NO GOOD" is not a token (RFC 9110 §9.1); the path is the second argument. [PLUGIN_SETUP_FAILED]',
     debug: /\[cause\]: TypeError: The method "NO GOOD"/,
   },
   'a plugin whose set-up rejects without an error': {
