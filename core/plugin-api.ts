@@ -39,9 +39,11 @@ export type {
   DialectWrite,
   RefusedHead,
 } from './http/dialect.js';
+export { FieldLines } from './http/field-lines.js';
 export { isSameOrigin } from './http/origin-field.js';
-export { requestedProtocols } from './http/protocols.js';
+export { protocolsOf, requestedProtocols } from './http/protocols.js';
 export { reasonPhrase } from './http/reason-phrases.js';
+export type { ReceivedHead } from './http/received-head.js';
 export type { Log } from './log.js';
 export type { MaybePromise } from './maybe-promise.js';
 export { Handle, Hook } from './plugin-host/marks.js';
@@ -57,3 +59,7 @@ export type {
   WatchedChange,
 } from './storage/contract.js';
 export { fromClient } from './storage/contract.js';
+export type { Tunnel } from './upstream/tunnel.js';
+export type { UpstreamBody } from './upstream/upstream-body.js';
+export { UpstreamPool, type UpstreamPoolOptions } from './upstream/upstream-pool.js';
+export type { UpstreamRequest, UpstreamResponse } from './upstream/upstream-request.js';

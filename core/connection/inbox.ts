@@ -3,7 +3,8 @@
  * not be read. The counterpart of the outbox.
  */
 import type { RequestBody } from '../exchange/request-body.js';
-import type { ParserEvent, RequestParser } from '../http/parser.js';
+import type { ParserEvent } from '../http/message-parser.js';
+import type { RequestParser } from '../http/parser.js';
 
 const NO_OCTETS = Buffer.alloc(0);
 

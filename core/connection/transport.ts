@@ -22,6 +22,11 @@ export interface Transport extends Origin {
    * A Unix socket has nothing of the kind: there the peer sees an end.
    */
   reset(): void;
+  /**
+   * From now on the system finds out when the peer has disappeared without a word; then the connection closes. Absent
+   * if no peer can.
+   */
+  keepAlive?(): void;
 }
 
 /** What a transport tells its connection. */

@@ -1,30 +1,30 @@
 /**
- * The request parser: octets in, events out, RFC 9112. It knows no socket, no timer and no handler.
+ * The request parser: octets in, events out, RFC 9112. It adds to `message-parser.ts` the request line, the framing of
+ * requests and the dialects.
  *
- * Laws of this file:
- * - No octet is looked at more than a constant number of times, however the octets were split.
- * - The verdict never depends on how they were split: a line is judged when it is complete (or too long), and its
- *   length is judged before its syntax.
- * - Lines end in CR LF. One exception: after a Host field that the standard refuses, field lines and the empty line may
- *   end in a bare LF if a dialect allows it. Such a head is only accepted if a dialect claims it.
- * - Header text is latin1, one character an octet, so a position in the text is a position in the octets.
+ * Lines end in CR LF. One exception: after a Host field that the standard refuses, field lines and the empty line may
+ * end in a bare LF if a dialect allows it. Such a head is only accepted if a dialect claims it.
  */
-import { type ErrorCode, JackfieldError } from '../errors.js';
-import { ChunkedBody } from './chunked-body.js';
+import type { ErrorCode } from '../errors.js';
 import type { ClaimedHead, RefusedHead } from './dialect.js';
 import type { Framing } from './framing.js';
 import { HeaderSection } from './header-section.js';
 import { parseHost } from './host.js';
-import { COLON, CR, HTAB, IS_FIELD_VALUE, IS_TOKEN, isBlank, LF, SP } from './octets.js';
+import {
+  MessageParser,
+  NO_OCTETS,
+  type ParserEvent,
+  type SectionLimits,
+  type Step,
+} from './message-parser.js';
+import { CR, HTAB, IS_TOKEN, LF, SP } from './octets.js';
 import { type OtherProtocol, otherProtocolIn } from './other-protocol.js';
 import type { RequestHead } from './request-head.js';
 import { MAX_METHOD_OCTETS, RequestLine } from './request-line.js';
 import { SectionMemo } from './section-memo.js';
 
-export interface ParserOptions {
+export interface ParserOptions extends SectionLimits {
   readonly maxTargetOctets: number;
-  readonly maxHeaderSectionOctets: number;
-  readonly maxHeaderFields: number;
   readonly maxBodyOctets: number;
   /** Asked before a body begins: another limit for this request, in octets. */
   readonly bodyLimit?: ((head: RequestHead) => number | undefined) | undefined;
@@ -34,78 +34,28 @@ export interface ParserOptions {
   readonly allowsBareLf?: (host: string) => boolean;
 }
 
-/**
- * - `need-data`: everything given was read; feed more.
- * - `head`: `parser.head` is a request; its body follows.
- * - `data`: `parser.data` is a run of body octets, a view of what was fed.
- * - `complete`: the request is whole. Comes again until `proceed`.
- * - `error`: `parser.error` says why. Final: framing is lost.
- */
-export type ParserEvent = 'need-data' | 'head' | 'data' | 'complete' | 'error';
-
-/** Where the parser stands. What a state needs lives in fields: an object per state would cost one per request. */
-type ParserState =
-  | 'request-line' // RFC 9112 §3, empty lines before it §2.2
-  | 'header-section' // §5; then framing is decided, §6.3
-  | 'body-by-length' // §6.2
-  | 'chunked-body' // §7.1
-  | 'trailer-section' // §7.1.2
-  | 'complete' // waits until answered, §9.3.2
-  | 'failed';
-
-/** A step has an event to tell, or went on to the next state. */
-type Step = ParserEvent | undefined;
-
 /** §2.2 asks for at least one; a client that sends more than a few is not one. */
 const MAX_EMPTY_LINES = 4;
 /** What a request line holds beside its target: the longest method, two spaces, the version. */
 const REQUEST_LINE_REST = MAX_METHOD_OCTETS + 2 + 'HTTP/1.1'.length;
-const MAX_CHUNK_EXTENSION_OCTETS = 16_384;
 /** Of a request line that is kept for the log. Enough to recognise the client; a longer one would only fill the log. */
 const MAX_TOLD_LINE_OCTETS = 256;
 
-const NO_OCTETS = Buffer.alloc(0);
-const NO_TRAILERS: readonly string[] = [];
 /** Of a parser that is between two requests: nothing is ever read into it. */
 const NO_LINE = new RequestLine();
 
-export class RequestParser {
+export class RequestParser extends MessageParser {
   readonly #options: ParserOptions;
-  #state: ParserState = 'request-line';
-
-  // What was fed: octets from #at on are unread. In the line states the same octets are #text, from #p on.
-  #octets: Buffer = NO_OCTETS;
-  #at = 0;
-  #end = 0;
-  #text = '';
-  #p = 0;
-  /** Position in the octets = position in the text + #shift; the text may begin with a carried line. */
-  #shift = 0;
-  /** The incomplete line that earlier octets ended in. A rope: it is only flattened when its line is complete. */
-  #carry = '';
 
   // The request under way
   #emptyLines = 0;
   #line = NO_LINE;
-  #fields: string[] | undefined;
-  #sectionOctets = 0;
-  /** Where the section begins in the text; -1 where it began in an earlier one. */
-  #sectionStart = -1;
-  /** A line of the header section ended in a bare LF. Only true after a Host field that the standard refuses. */
-  #hasBareLf = false;
   #memo: SectionMemo | undefined;
   /** The first request of a connection may be its only one: a section is worth remembering from the second on. */
   #isFirstRequest = true;
-  #bodyLeft = 0;
-  #chunked: ChunkedBody | undefined;
-  #trailers: string[] | undefined;
 
   /** Valid from `head` until `proceed`. */
   head: RequestHead | undefined;
-  /** Valid after `data`, until the next call. */
-  data: Buffer = NO_OCTETS;
-  /** Valid after `error`. */
-  error: JackfieldError | undefined;
   /** Valid after `error`: the head that was refused, if it was read to its end. Its framing cannot be trusted. */
   refusedHead: RequestHead | undefined;
   #failedLine = '';
@@ -113,18 +63,14 @@ export class RequestParser {
   otherProtocol: OtherProtocol | undefined;
 
   constructor(options: ParserOptions) {
+    super(options);
     this.#options = options;
-  }
-
-  /** Trailer fields of the last request, names and values in turn; valid from its `complete` until `proceed`. */
-  get trailers(): readonly string[] {
-    return this.#trailers ?? NO_TRAILERS;
   }
 
   /** Whether a request has begun and is not complete; empty lines before it, or half of one, do not begin it. */
   get midRequest(): boolean {
-    if (this.#state === 'request-line') return this.#carry !== '' && this.#carry !== '\r';
-    return this.#state !== 'complete';
+    if (this.state === 'start-line') return this.carry !== '' && this.carry !== '\r';
+    return this.state !== 'complete';
   }
 
   /** Whether the request under way, or the one that failed, says HEAD: even its refusal has no body (RFC 9110 §9.3.2). */
@@ -137,61 +83,23 @@ export class RequestParser {
    * octets. It may hold anything that a client can send.
    */
   get requestLine(): string {
-    if (this.#state === 'failed') return this.#failedLine;
+    if (this.state === 'failed') return this.#failedLine;
     const { method, target, minorVersion } = this.#line;
-    if (this.#state !== 'request-line')
+    if (this.state !== 'start-line')
       return `${method} ${target} HTTP/1.${minorVersion}`.slice(0, MAX_TOLD_LINE_OCTETS);
-    const start = this.#text === '' ? 0 : this.#p;
-    const text = (this.#text === '' ? this.#carry : this.#text).slice(start, start + MAX_TOLD_LINE_OCTETS);
+    const start = this.text === '' ? 0 : this.p;
+    const text = (this.text === '' ? this.carry : this.text).slice(start, start + MAX_TOLD_LINE_OCTETS);
     const end = text.indexOf('\n');
     return end === -1 ? text : text.slice(0, text[end - 1] === '\r' ? end - 1 : end);
   }
 
-  /** Whether fed octets are still unread. */
-  get hasUnread(): boolean {
-    return this.#position() < this.#end;
-  }
-
-  /** Octets of the body that are still to come, as far as known: Infinity for chunked. */
-  get bodyLeft(): number {
-    if (this.#state === 'body-by-length') return this.#bodyLeft;
-    return this.#state === 'chunked-body' || this.#state === 'trailer-section' ? Number.POSITIVE_INFINITY : 0;
-  }
-
-  /**
-   * Hands over octets; only after `need-data`. They must stay unchanged until the next `need-data` or `keep`.
-   * @param length How many of them count.
-   */
-  feed(octets: Buffer, length = octets.length): void {
-    this.#octets = octets;
-    this.#end = length;
-    this.#at = 0;
-    this.#text = '';
-    this.#p = 0;
-    this.#shift = 0;
-    this.#sectionStart = -1;
-  }
-
-  /** Copies what is unread, so that the memory that was fed may be used again. */
-  keep(): void {
-    this.feed(Buffer.from(this.unread));
-  }
-
-  /** What was fed and not read; valid as long as what was fed is. */
-  get unread(): Buffer {
-    return this.#octets.subarray(this.#position(), this.#end);
-  }
-
   /** Goes on to the next request; only after `complete`. */
   proceed(): void {
-    if (this.#state !== 'complete') throw new TypeError(`proceed() in state ${this.#state}`);
-    this.#state = 'request-line';
+    if (this.state !== 'complete') throw new TypeError(`proceed() in state ${this.state}`);
     this.#emptyLines = 0;
     // Most of the memory of an idle connection would be its last request.
     this.head = undefined;
-    this.#fields = undefined;
-    this.#trailers = undefined;
-    this.data = NO_OCTETS;
+    this.forget();
     // A client that has sent one request often sends no other for long.
     if (this.#isFirstRequest) this.#line = NO_LINE;
     this.#isFirstRequest = false;
@@ -200,224 +108,77 @@ export class RequestParser {
   /** Releases memory that only saves time; for connections that are idle. */
   rest(): void {
     this.#memo = undefined;
-    if (this.#state === 'request-line') this.#line = NO_LINE;
+    if (this.state === 'start-line') this.#line = NO_LINE;
     if (!this.hasUnread) this.feed(NO_OCTETS);
   }
 
-  next(): ParserEvent {
-    for (;;) {
-      const step = this.#step();
-      if (step !== undefined) return step;
-    }
-  }
-
-  #step(): Step {
-    switch (this.#state) {
-      case 'request-line':
-        return this.#loadText() ?? this.#requestLine();
-      case 'header-section':
-        return this.#loadText() ?? this.#headerSection();
-      case 'body-by-length':
-        return this.#bodyByLength();
-      case 'chunked-body':
-        return this.#chunkedBody();
-      case 'trailer-section':
-        return this.#loadText() ?? this.#trailerSection();
-      case 'complete':
-        return 'complete';
-      case 'failed':
-        return 'error';
-    }
-  }
-
-  // Text and octets
-
-  #position(): number {
-    return this.#text === '' ? this.#at : this.#p + this.#shift;
-  }
-
-  /** Makes text of the unread octets, once per feed; an event where there is no line to read. */
-  #loadText(): Step {
-    if (this.#text !== '') {
-      if (this.#p < this.#text.length) return undefined;
-      // An idle connection must not keep what it has read.
-      this.feed(NO_OCTETS);
-      return 'need-data';
-    }
-    if (this.#at >= this.#end) return 'need-data';
-    const fresh = latin1(this.#octets, this.#at, this.#end);
-    this.#shift = this.#at - this.#carry.length;
-    this.#text = this.#carry === '' ? fresh : this.#carry + fresh;
-    this.#p = 0;
-    if (this.#carry !== '') {
-      // The carried line has no LF in it, so only what is new is searched; without one the rope just grows.
-      if (!fresh.includes('\n')) return this.#carryOver(0);
-      this.#carry = '';
-    }
-    return undefined;
-  }
-
-  /** Leaves the text for the octets behind position p. */
-  #leaveText(): void {
-    this.#at = this.#position();
-    this.#text = '';
-  }
-
-  /** The line from `start` on is not complete: keep it for the next octets, unless it is too long already. */
-  #carryOver(start: number): Step {
-    this.#carry = start === 0 ? this.#text : this.#text.slice(start);
-    this.#at = this.#end;
-    this.#text = '';
-    const tooLong = this.#lineTooLong(this.#carry, this.#carry.length);
-    return tooLong === undefined ? 'need-data' : this.#fail(tooLong);
-  }
-
-  /** @param length Octets of the line that are there, its end not counted where it is complete. */
-  #lineTooLong(line: string, length: number): ErrorCode | undefined {
-    // A CR that has not met its LF yet may belong to the end of the line.
-    if (this.#state === 'request-line') {
-      const most = this.#options.maxTargetOctets + REQUEST_LINE_REST;
-      if (length <= most + 1) return undefined;
-      const space = line.indexOf(' ');
-      return space === -1 || space > MAX_METHOD_OCTETS ? 'METHOD_TOO_LONG' : 'TARGET_TOO_LONG';
-    }
-    if (this.#sectionOctets + length <= this.#options.maxHeaderSectionOctets) return undefined;
-    return this.#state === 'trailer-section' ? 'TRAILER_SECTION_TOO_LARGE' : 'HEADER_SECTION_TOO_LARGE';
-  }
-
-  /** Something in the line from `start` on is wrong; it only counts when the line is complete and not too long. */
-  #failLine(start: number, code: ErrorCode): Step {
-    const end = this.#text.indexOf('\n', start);
-    if (end === -1) return this.#carryOver(start);
-    const tooLong = this.#lineTooLong(this.#text.slice(start, end), end - start);
-    if (tooLong !== undefined) return this.#fail(tooLong);
-    // A misplaced CR or LF is named as such, whatever else it broke.
-    const content = this.#text.slice(start, this.#text[end - 1] === '\r' && end > start ? end - 1 : end);
-    const properEnd = (end > start && this.#text[end - 1] === '\r') || this.#mayEndInLf();
-    return this.#fail(!properEnd || content.includes('\r') ? 'LINE_END_INVALID' : code);
+  protected override startLineTooLong(line: string, length: number): ErrorCode | undefined {
+    const most = this.#options.maxTargetOctets + REQUEST_LINE_REST;
+    if (length <= most + 1) return undefined;
+    const space = line.indexOf(' ');
+    return space === -1 || space > MAX_METHOD_OCTETS ? 'METHOD_TOO_LONG' : 'TARGET_TOO_LONG';
   }
 
   /** @param head Of the request, if it was read to its end. */
-  #fail(code: ErrorCode, head?: RequestHead): ParserEvent {
+  protected override fail(code: ErrorCode, head?: RequestHead): ParserEvent {
     this.#failedLine = this.requestLine;
     this.refusedHead = head;
     // All of these begin their connection. A line that is too long has left the text for the carry.
-    if (this.#isFirstRequest && this.#state === 'request-line') {
-      const [text, start] = this.#text === '' ? [this.#carry, 0] : [this.#text, this.#p];
+    if (this.#isFirstRequest && this.state === 'start-line') {
+      const [text, start] = this.text === '' ? [this.carry, 0] : [this.text, this.p];
       this.otherProtocol = otherProtocolIn(text, start, this.#emptyLines);
     }
-    this.#state = 'failed';
-    this.error = new JackfieldError(code);
-    return 'error';
+    return super.fail(code);
   }
 
   // Request line, RFC 9112 §3
 
-  #requestLine(): Step {
-    const text = this.#text;
-    const start = this.#p;
+  protected override startLine(): Step {
+    const text = this.text;
+    const start = this.p;
     const first = text.charCodeAt(start);
     if (first === CR) return this.#emptyLine();
     // Told at once, not at the end of a line that may never come: a TLS handshake begins with 0x16.
-    if (IS_TOKEN[first] !== 1) return this.#fail(firstOctetFault(first));
+    if (IS_TOKEN[first] !== 1) return this.fail(firstOctetFault(first));
     if (this.#line === NO_LINE) this.#line = new RequestLine();
     const line = this.#line;
     const fault = line.read(text, start, this.#options.maxTargetOctets);
-    if (fault !== undefined) return this.#failLine(start, fault);
-    this.#p = line.end;
+    if (fault !== undefined) return this.failLine(start, fault);
+    this.p = line.end;
     const memo = this.#memo;
-    const known = memo?.find(text, this.#p, line.minorVersion);
+    const known = memo?.find(text, this.p, line.minorVersion);
     if (memo !== undefined && known !== undefined) {
-      this.#p += memo.length;
+      this.p += memo.length;
       return this.#endOfHeaderSection(known);
     }
-    this.#fields = undefined;
-    this.#sectionOctets = 0;
-    this.#sectionStart = this.#p;
-    this.#state = 'header-section';
+    this.beginHeaderSection();
     return undefined;
   }
 
   /** §2.2: an empty line before the request line is ignored; some old clients send one behind a body. */
   #emptyLine(): Step {
-    const start = this.#p;
-    if (start + 1 >= this.#text.length) return this.#carryOver(start);
-    if (this.#text.charCodeAt(start + 1) !== LF) return this.#failLine(start, 'LINE_END_INVALID');
-    if (++this.#emptyLines > MAX_EMPTY_LINES) return this.#fail('REQUEST_LINE_INVALID');
-    this.#p = start + 2;
+    const start = this.p;
+    if (start + 1 >= this.text.length) return this.carryOver(start);
+    if (this.text.charCodeAt(start + 1) !== LF) return this.failLine(start, 'LINE_END_INVALID');
+    if (++this.#emptyLines > MAX_EMPTY_LINES) return this.fail('REQUEST_LINE_INVALID');
+    this.p = start + 2;
     return undefined;
   }
 
   // Header section, RFC 9112 §5
 
-  #headerSection(): Step {
-    const text = this.#text;
-    this.#fields ??= [];
-    const step = this.#fieldLines(this.#fields, this.#options.maxHeaderFields);
+  protected override headerSection(): Step {
+    const text = this.text;
+    this.fields ??= [];
+    const step = this.fieldLines(this.fields);
     if (step !== 'end') return step;
-    const section = new HeaderSection(this.#fields, this.#line.minorVersion);
+    const section = new HeaderSection(this.fields, this.#line.minorVersion);
     // Its judgement includes the question to the dialects, so a section with a bare LF is read again each time.
-    if (this.#sectionStart !== -1 && !this.#isFirstRequest && !this.#hasBareLf) {
+    if (this.sectionStart !== -1 && !this.#isFirstRequest && !this.hasBareLf) {
       this.#memo ??= new SectionMemo();
-      this.#memo.keep(text.slice(this.#sectionStart, this.#p), section, this.#line.minorVersion);
+      this.#memo.keep(text.slice(this.sectionStart, this.p), section, this.#line.minorVersion);
     }
     return this.#endOfHeaderSection(section);
-  }
-
-  /** Reads field lines into `fields` up to the empty line; `end` when it was read. */
-  #fieldLines(fields: string[], most: number): Step | 'end' {
-    const text = this.#text;
-    const limit = this.#options.maxHeaderSectionOctets;
-    const isHeader = this.#state === 'header-section';
-    let p = this.#p;
-    for (;;) {
-      const start = p;
-      if (text.charCodeAt(p) === CR) {
-        if (p + 1 >= text.length) return this.#carryOver(start);
-        if (text.charCodeAt(p + 1) !== LF) return this.#failLine(start, 'LINE_END_INVALID');
-        this.#p = p + 2;
-        return 'end';
-      }
-      while (IS_TOKEN[text.charCodeAt(p)] === 1) p++;
-      const nameEnd = p;
-      if (nameEnd === start || text.charCodeAt(p) !== COLON) {
-        if (start >= text.length) return this.#carryOver(start);
-        const first = text.charCodeAt(start);
-        if (first === LF && this.#mayEndInLf()) {
-          this.#hasBareLf = true;
-          this.#p = start + 1;
-          return 'end';
-        }
-        const folded = fields.length > 0 && (first === SP || first === HTAB);
-        return this.#failLine(start, folded ? 'FIELD_FOLDED' : 'FIELD_NAME_INVALID');
-      }
-      p++;
-      while (text.charCodeAt(p) === SP || text.charCodeAt(p) === HTAB) p++;
-      const valueStart = p;
-      while (IS_FIELD_VALUE[text.charCodeAt(p)] === 1) p++;
-      let next = p + 2;
-      if (text.charCodeAt(p) !== CR || text.charCodeAt(p + 1) !== LF) {
-        if (text.charCodeAt(p) !== LF || !this.#mayEndInLf()) {
-          return this.#failLine(start, 'FIELD_VALUE_INVALID');
-        }
-        this.#hasBareLf = true;
-        next = p + 1;
-      }
-      this.#sectionOctets += next - start;
-      // The empty line has its place within the limit, so that it is never too long when it comes by itself.
-      if (this.#sectionOctets + 2 > limit) {
-        return this.#fail(isHeader ? 'HEADER_SECTION_TOO_LARGE' : 'TRAILER_SECTION_TOO_LARGE');
-      }
-      if (fields.length >= most * 2) {
-        return this.#fail(isHeader ? 'HEADER_FIELDS_TOO_MANY' : 'TRAILER_SECTION_TOO_LARGE');
-      }
-
-      let valueEnd = p;
-      while (valueEnd > valueStart && isBlank(text.charCodeAt(valueEnd - 1))) valueEnd--;
-      fields.push(text.slice(start, nameEnd), text.slice(valueStart, valueEnd));
-      p = next;
-      this.#p = p;
-    }
   }
 
   /**
@@ -425,9 +186,9 @@ export class RequestParser {
    * the one Host field line, and only where the standard refuses the value of that field: a standard request that was
    * read by two line end rules could be two requests to two servers. The Host line itself ends in CR LF.
    */
-  #mayEndInLf(): boolean {
-    if (this.#state !== 'header-section') return false;
-    const fields = this.#fields ?? [];
+  protected override mayEndInLf(): boolean {
+    if (this.state !== 'header-section') return false;
+    const fields = this.fields ?? [];
     let host: string | undefined;
     for (let at = 0; at < fields.length; at += 2) {
       if (fields[at]!.toLowerCase() !== 'host') continue;
@@ -435,22 +196,22 @@ export class RequestParser {
       host = fields[at + 1]!;
     }
     if (host === undefined || parseHost(host) !== undefined) return false;
-    return this.#hasBareLf || this.#options.allowsBareLf?.(host) === true;
+    return this.hasBareLf || this.#options.allowsBareLf?.(host) === true;
   }
 
   #endOfHeaderSection(section: HeaderSection): Step {
-    if (section.fault !== undefined) return this.#fail(section.fault, this.#headOf(section));
+    if (section.fault !== undefined) return this.fail(section.fault, this.#headOf(section));
     let claim: ClaimedHead | undefined;
     const fault = section.hostFault;
     if (fault !== undefined) {
-      const hasBareLf = this.#hasBareLf;
+      const hasBareLf = this.hasBareLf;
       // A second Host field may have come after the LF that the first one allowed.
-      if (hasBareLf && fault !== 'HOST_INVALID') return this.#fail('LINE_END_INVALID');
+      if (hasBareLf && fault !== 'HOST_INVALID') return this.fail('LINE_END_INVALID');
       const { method, target } = this.#line;
       claim = this.#options.claim?.({ method, target, rawHeaders: section.raw, fault }, hasBareLf);
       if (claim === undefined)
-        return hasBareLf ? this.#fail('LINE_END_INVALID') : this.#fail(fault, this.#headOf(section));
-      this.#hasBareLf = false;
+        return hasBareLf ? this.fail('LINE_END_INVALID') : this.fail(fault, this.#headOf(section));
+      this.hasBareLf = false;
     }
     this.head = this.#headOf(section, claim);
     return this.#beginBody(section.framing);
@@ -467,78 +228,17 @@ export class RequestParser {
   // Body, RFC 9112 §6 and §7
 
   #beginBody(framing: Framing): ParserEvent {
-    this.#trailers = undefined;
     if (framing.kind === 'none') {
-      this.#state = 'complete';
+      this.withoutBody();
       return 'head';
     }
-    this.#leaveText();
     const maxBodyOctets = this.#options.bodyLimit?.(this.head!) ?? this.#options.maxBodyOctets;
     if (framing.kind === 'length') {
-      if (framing.octets > maxBodyOctets) return this.#fail('BODY_TOO_LARGE', this.head);
-      this.#bodyLeft = framing.octets;
-      this.#state = 'body-by-length';
-    } else {
-      this.#chunked = new ChunkedBody({ maxBodyOctets, maxExtensionOctets: MAX_CHUNK_EXTENSION_OCTETS });
-      this.#state = 'chunked-body';
-    }
+      if (framing.octets > maxBodyOctets) return this.fail('BODY_TOO_LARGE', this.head);
+      this.beginBodyByLength(framing.octets);
+    } else this.beginChunkedBody(maxBodyOctets);
     return 'head';
   }
-
-  #bodyByLength(): Step {
-    if (this.#bodyLeft === 0) {
-      this.#state = 'complete';
-      return undefined;
-    }
-    const left = this.#end - this.#at;
-    if (left === 0) return 'need-data';
-    const end = this.#at + Math.min(left, this.#bodyLeft);
-    this.data = this.#octets.subarray(this.#at, end);
-    this.#bodyLeft -= end - this.#at;
-    this.#at = end;
-    return 'data';
-  }
-
-  #chunkedBody(): Step {
-    const chunked = this.#chunked!;
-    chunked.at = this.#at;
-    const step = chunked.next(this.#octets, this.#end);
-    this.#at = chunked.at;
-    switch (step.type) {
-      case 'need-data':
-        return 'need-data';
-      case 'data':
-        this.data = this.#octets.subarray(step.start, step.end);
-        return 'data';
-      case 'last-chunk':
-        this.#chunked = undefined;
-        this.#sectionOctets = 0;
-        this.#state = 'trailer-section';
-        return undefined;
-      case 'error':
-        return this.#fail(step.code);
-    }
-  }
-
-  /** §7.1.2: trailers are read as fields, bounded, and never merged into the header section. */
-  #trailerSection(): Step {
-    this.#trailers ??= [];
-    const step = this.#fieldLines(this.#trailers, this.#options.maxHeaderFields);
-    if (step !== 'end') return step;
-    this.#state = 'complete';
-    return undefined;
-  }
-}
-
-/** `toString('latin1')` without the two calls in front of it; the types do not know it. */
-const { latin1Slice } = Buffer.prototype as unknown as { latin1Slice?: unknown };
-const latin1: (octets: Buffer, start: number, end: number) => string =
-  typeof latin1Slice === 'function'
-    ? (octets, start, end) => (octets as Buffer & SlicesLatin1).latin1Slice(start, end)
-    : (octets, start, end) => octets.toString('latin1', start, end);
-
-interface SlicesLatin1 {
-  latin1Slice(start: number, end: number): string;
 }
 
 function firstOctetFault(octet: number): ErrorCode {

@@ -34,11 +34,6 @@ const ROOMS: readonly Room[] = [
     holds: within('core'),
     allows: (target) => !within('plugins', 'storage-adapters', 'test')(target),
   },
-  // A proxy is a client of HTTP, and a client needs a socket; it is not the server's.
-  {
-    holds: (file) => file === 'plugins/proxy/upstream.ts',
-    allows: (target, file) => mayPlugin(target, file) || /^node:https?$/.test(target),
-  },
   {
     holds: within('plugins'),
     allows: mayPlugin,

@@ -30,7 +30,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['core/storage/', 'core/exchange/'],
   ['core/handlers/'],
   ['core/connection/'],
-  ['core/listening/', 'core/plugin-host/'],
+  ['core/listening/', 'core/plugin-host/', 'core/upstream/'],
   // The rooms meet here: the doors, and the server that is made of all of them.
   ['core/'],
   ['core/client/', 'core/testing/'],
