@@ -26,6 +26,7 @@ export { lazyOptions } from './config/lazy-options.js';
 export type { StandardSchema } from './config/standard-schema.js';
 export { JackfieldError } from './errors.js';
 export { HOLDS_HEAD } from './exchange/answer-source.js';
+export { type AbortListener, type AbortNotice, abortNotice } from './exchange/exchange-request.js';
 export { logFields, type RequestState, requestState } from './exchange/request-state.js';
 export { precondition } from './handlers/conditional.js';
 export { file } from './handlers/file.js';

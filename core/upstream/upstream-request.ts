@@ -1,4 +1,5 @@
 /** A request to an upstream, its response, and the way from one to the other. */
+import type { AbortListener, AbortNotice } from '../exchange/exchange-request.js';
 import type { FieldLines } from '../http/field-lines.js';
 import type { ReceivedHead } from '../http/received-head.js';
 import type { Tunnel } from './tunnel.js';
@@ -20,7 +21,7 @@ export interface UpstreamRequest {
   /** The protocols that the upstream may switch to, as an Upgrade field (RFC 9110 §7.8). */
   readonly upgrade?: string | undefined;
   /** Breaks the exchange off until the response has begun; it rejects with the reason of the signal. */
-  readonly signal: AbortSignal;
+  readonly signal: AbortNotice;
   /** Called for each interim response, but not for 100. */
   readonly informed?: ((head: ReceivedHead) => void) | undefined;
 }
@@ -41,7 +42,7 @@ export interface ExchangePlace {
   abandon(exchange: UpstreamExchange): void;
 }
 
-export class UpstreamExchange {
+export class UpstreamExchange implements AbortListener {
   readonly request: UpstreamRequest;
   readonly #resolve: (response: UpstreamResponse) => void;
   readonly #reject: (error: unknown) => void;

@@ -1,5 +1,6 @@
 /** Forwards the exchanges of one mount: rewrites each request and returns the answer. */
 import {
+  abortNotice,
   FieldLines,
   JackfieldError,
   type ReceivedHead,
@@ -90,7 +91,7 @@ export class Forwarding {
       contentLength: isChunked ? undefined : (contentLength ?? (method === 'POST' ? '0' : undefined)),
       trailers: isChunked ? () => trailerFields(Object.entries(request.trailers).flat()) : undefined,
       upgrade: asked.length > 0 ? asked.join(', ') : undefined,
-      signal: request.signal,
+      signal: abortNotice(request),
       informed: this.#mount.interim ? (head) => this.#inform(request, head) : undefined,
     });
     return response.tunnel === undefined
@@ -128,7 +129,8 @@ export class Forwarding {
     }
   }
 
-  #given({ method, clientEnded }: Request, { head, body }: UpstreamResponse): ResponseValue {
+  #given(request: Request, { head, body }: UpstreamResponse): ResponseValue {
+    const { method } = request;
     const { status } = head;
     const headers = this.#answerFields(head, body);
     if (method === 'HEAD' || status === 204 || status === 205 || status === 304) {
@@ -140,7 +142,7 @@ export class Forwarding {
     const parts: ResponseParts = {
       status,
       headers,
-      body: isEvents ? new EventsWhileWanted(body, clientEnded, this.#stopping) : body,
+      body: isEvents ? new EventsWhileWanted(body, request.clientEnded, this.#stopping) : body,
     };
     // A response with a length has no place for trailers.
     if (head.framing.kind !== 'chunked') return parts;

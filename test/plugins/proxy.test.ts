@@ -393,21 +393,24 @@ test('no path leads out of its prefix or is read as another behind it', async (t
   t.is(upstream.sockets.length, 0);
 });
 
-test('methods of any name go through, but not with small letters, which would become others', async (t) => {
-  const { ask, connect, upstream } = await proxied(t);
-  for (const method of ['PURGE', 'FROBNICATE', 'M-SEARCH', 'QUERY', 'DELETE', 'TRACE', 'OPTIONS']) {
+test('methods of any name go through, in their case', async (t) => {
+  const { ask } = await proxied(t);
+  for (const method of [
+    'PURGE',
+    'FROBNICATE',
+    'M-SEARCH',
+    'QUERY',
+    'DELETE',
+    'TRACE',
+    'OPTIONS',
+    'get',
+    'Purge',
+  ]) {
     const { client, connection, lines } = await ask(request(`${method} /`));
     t.is(lines[0], `${method} / HTTP/1.1`);
     connection.answer('x', ['Connection: close']);
     t.is((await client.response()).body, 'x');
   }
-  const before = upstream.sockets.length;
-  for (const method of ['get', 'Purge']) {
-    const client = await connect();
-    client.send(request(`${method} /`));
-    t.is((await client.response()).status, 501);
-  }
-  t.is(upstream.sockets.length, before);
 });
 
 test('a body keeps its framing, whatever the method', async (t) => {
@@ -833,7 +836,7 @@ test('a server of WebSocket is reached through it, and each end is told of the o
 
 test('a tunnel is broken off on both sides when one breaks it off, or the server stops', async (t) => {
   const asks = request('GET /', ['Connection: Upgrade', 'Upgrade: x']);
-  const { ask, server } = await proxied(t);
+  const { ask, server } = await proxied(t, { upgrade: ['x'] });
   const open = async (): Promise<{ client: RawClient; connection: Connection }> => {
     const { client, connection, lines } = await ask(asks);
     t.true(lines.some((line) => /^connection: upgrade$/i.test(line)));
@@ -861,7 +864,7 @@ test('a tunnel is broken off on both sides when one breaks it off, or the server
 
 test('an upstream that switches to what was not asked for is 502; without upgrade nobody switches', async (t) => {
   const asks = request('GET /', ['Connection: Upgrade', 'Upgrade: x']);
-  const { ask } = await proxied(t);
+  const { ask } = await proxied(t, { upgrade: ['x'] });
   const { client, connection } = await ask(asks);
   connection.send('HTTP/1.1 101 Switching Protocols', 'Connection: upgrade', 'Upgrade: y', '', '');
   t.is((await client.response()).status, 502);
