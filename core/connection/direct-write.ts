@@ -45,6 +45,11 @@ export class DirectWriter {
     this.#drained = drained;
   }
 
+  /** The system has not taken all that this writer was given. */
+  get isQueued(): boolean {
+    return this.#isQueued;
+  }
+
   /** @returns undefined where this handle is not one that can be written to. */
   static over(handle: object, socket: Socket, drained: (socket: Socket) => void): DirectWriter | undefined {
     if (!isWritable(handle)) return undefined;

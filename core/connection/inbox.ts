@@ -5,6 +5,7 @@
 import type { RequestBody } from '../exchange/request-body.js';
 import type { ParserEvent } from '../http/message-parser.js';
 import type { RequestParser } from '../http/parser.js';
+import { lentCopy } from './lent-octets.js';
 
 const NO_OCTETS = Buffer.alloc(0);
 
@@ -80,7 +81,7 @@ export class Inbox {
 
   /** The run of body octets that the parser tells of, to be kept. */
   get data(): Buffer {
-    return this.#isShared ? Buffer.from(this.#parser.data) : this.#parser.data;
+    return this.#isShared ? lentCopy(this.#parser.data) : this.#parser.data;
   }
 
   /**

@@ -178,6 +178,10 @@ class SocketTransport implements Transport {
     return hasRoom;
   }
 
+  get isFlushed(): boolean {
+    return this.#socket.writableLength === 0 && this.#direct?.isQueued !== true;
+  }
+
   pause(): void {
     this.#socket.pause();
   }

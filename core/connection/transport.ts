@@ -9,6 +9,8 @@ export interface Transport extends Origin {
   write(octets: string | Uint8Array): boolean;
   /** Several parts as one write. */
   writeAll(parts: readonly (string | Uint8Array)[]): boolean;
+  /** Whether the system has every octet that was written, so that their memory may be used again. */
+  readonly isFlushed?: boolean;
   pause(): void;
   resume(): void;
   /** Ends this direction behind what was written. */

@@ -1,5 +1,7 @@
 /** The body of a response on its way from its connection to a reader, with back-pressure. */
+import { giveBack } from '../connection/lent-octets.js';
 import type { JackfieldError } from '../errors.js';
+import { LENDS } from '../exchange/answer-source.js';
 
 /** What a body asks of its connection. */
 export interface BodyOrigin {
@@ -93,6 +95,10 @@ export class UpstreamBody implements AsyncIterableIterator<Uint8Array> {
   return(): Promise<typeof DONE> {
     this.destroy();
     return Promise.resolve(DONE);
+  }
+
+  [LENDS](octets: Uint8Array): void {
+    giveBack(octets);
   }
 
   /** Nobody reads the rest: its connection is closed. */

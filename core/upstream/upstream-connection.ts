@@ -8,10 +8,12 @@
  */
 import { connect as connectTcp, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
+import { giveBack, lentCopy } from '../connection/lent-octets.js';
 import { Outbox } from '../connection/outbox.js';
 import { attachOutgoing, sharedReads } from '../connection/socket-transport.js';
 import type { Transport, TransportEvents } from '../connection/transport.js';
 import { JackfieldError } from '../errors.js';
+import { RequestBody } from '../exchange/request-body.js';
 import type { ReceivedHead } from '../http/received-head.js';
 import { type HeadMemo, ResponseParser } from '../http/response-parser.js';
 import { Deadline } from './deadline.js';
@@ -220,10 +222,13 @@ export class UpstreamConnection implements TransportEvents {
         outbox.octets(part);
         if (isChunked) outbox.text('\r\n');
         outbox.flush();
-        if (!outbox.isBlocked) continue;
-        mustAnswer(true);
-        await outbox.room();
-        mustAnswer(false);
+        if (outbox.isBlocked) {
+          mustAnswer(true);
+          await outbox.room();
+          mustAnswer(false);
+        }
+        // Nobody else has the parts of a body that the core has read.
+        if (body instanceof RequestBody && outbox.isFlushed) giveBack(part);
         if (this.#exchange !== exchange) return;
       }
       if (isChunked) outbox.text(`0\r\n${trailers?.().text ?? ''}\r\n`);
@@ -251,7 +256,7 @@ export class UpstreamConnection implements TransportEvents {
           this.#headReceived(exchange, parser.head!);
           break;
         case 'data':
-          this.#dataReceived(exchange, isShared ? Buffer.from(parser.data) : parser.data);
+          this.#dataReceived(exchange, isShared ? lentCopy(parser.data) : parser.data);
           break;
         case 'complete':
           if (this.#head?.status === 101) this.#switched(exchange, this.#head);
