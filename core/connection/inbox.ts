@@ -2,10 +2,11 @@
  * What a connection has received and not worked on yet: what its parser holds, and behind that what came while it could
  * not be read. The counterpart of the outbox.
  */
+
+import { lentCopy } from '../exchange/lent-octets.js';
 import type { RequestBody } from '../exchange/request-body.js';
 import type { ParserEvent } from '../http/message-parser.js';
 import type { RequestParser } from '../http/parser.js';
-import { lentCopy } from './lent-octets.js';
 
 const NO_OCTETS = Buffer.alloc(0);
 

@@ -1,7 +1,8 @@
 /** The body of a response on its way from its connection to a reader, with back-pressure. */
-import { giveBack } from '../connection/lent-octets.js';
+
 import type { JackfieldError } from '../errors.js';
 import { LENDS } from '../exchange/answer-source.js';
+import { giveBack } from '../exchange/lent-octets.js';
 
 /** What a body asks of its connection. */
 export interface BodyOrigin {

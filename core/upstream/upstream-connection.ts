@@ -8,11 +8,11 @@
  */
 import { connect as connectTcp, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
-import { giveBack, lentCopy } from '../connection/lent-octets.js';
 import { Outbox } from '../connection/outbox.js';
 import { attachOutgoing, sharedReads } from '../connection/socket-transport.js';
 import type { Transport, TransportEvents } from '../connection/transport.js';
 import { JackfieldError } from '../errors.js';
+import { giveBack, lentCopy } from '../exchange/lent-octets.js';
 import { RequestBody } from '../exchange/request-body.js';
 import type { ReceivedHead } from '../http/received-head.js';
 import { type HeadMemo, ResponseParser } from '../http/response-parser.js';

@@ -9,7 +9,7 @@
 /** As large as a read. */
 const LENT_OCTETS = 65_536;
 /** Smaller pieces would hold much more memory than they need, if they are kept. */
-const LEAST_OCTETS = 49_152;
+const LEAST_OCTETS = 16_384;
 /** 4 MiB. */
 const MOST_FREE = 64;
 
@@ -24,6 +24,14 @@ export function lentCopy(octets: Buffer): Buffer {
   lent.set(whole.buffer, whole);
   octets.copy(whole);
   return whole.subarray(0, octets.length);
+}
+
+/** For whoever keeps them: in memory of their own size. */
+export function ownMemory(octets: Buffer): Buffer {
+  if (!lent.has(octets.buffer) || octets.length > LENT_OCTETS / 2) return octets;
+  const own = Buffer.from(octets);
+  giveBack(octets);
+  return own;
 }
 
 /** Nobody reads these octets any more. Does nothing if they were not lent. */
