@@ -26,6 +26,9 @@ const SEND_OCTETS = 65_536;
 /** Fields are bounded by their octets. */
 const MAX_FIELDS = 65_536;
 
+/** Nobody reads it: the address would have to be asked for. */
+const UPSTREAM_ORIGIN = { remoteAddress: '', protocol: 'http' } as const;
+
 export interface ConnectionSettings {
   readonly host: string;
   readonly port: number;
@@ -56,6 +59,8 @@ export class UpstreamConnection implements TransportEvents {
   readonly #parser: ResponseParser;
   readonly #deadline: Deadline;
   readonly #socket: Socket;
+  /** The TCP socket, once it is connected. */
+  #carrier: Socket | undefined;
   #transport: Transport | undefined;
   #outbox: Outbox | undefined;
   #exchange: UpstreamExchange | undefined;
@@ -101,8 +106,8 @@ export class UpstreamConnection implements TransportEvents {
 
   #connected(socket: Socket, carrier: Socket): void {
     if (this.#isOver) return;
-    const origin = { remoteAddress: carrier.remoteAddress ?? '', protocol: 'http' } as const;
-    const transport = attachOutgoing(socket, origin, this, carrier);
+    this.#carrier = carrier;
+    const transport = attachOutgoing(socket, UPSTREAM_ORIGIN, this, carrier);
     this.#transport = transport;
     this.#outbox = new Outbox(transport, SEND_OCTETS);
     if (this.#exchange !== undefined) this.begin(this.#exchange);
@@ -171,9 +176,18 @@ export class UpstreamConnection implements TransportEvents {
     if (this.#tunnel !== undefined) this.#tunnel.ended();
     else if (!this.#isOver) {
       const exchange = this.#exchange;
-      if (exchange !== undefined && this.#head !== undefined && this.#parser.end()) this.#complete(exchange);
+      const hasEnded = exchange !== undefined && this.#head !== undefined && !this.#wasReset;
+      if (hasEnded && this.#parser.end()) this.#complete(exchange);
       this.#close();
     }
+  }
+
+  /**
+   * libuv reports the end of the stream in place of a reset that came together with the last octets. After a reset the
+   * system does not know the address of the peer any more; it is not asked before, because Node remembers it.
+   */
+  get #wasReset(): boolean {
+    return this.#carrier?.remoteAddress === undefined;
   }
 
   drained(): void {

@@ -41,7 +41,8 @@ export function queryOf(target: string): string {
  */
 export function staysInPlace(path: string): boolean {
   // Most paths have no segment that begins with a dot, and nothing that could hide one.
-  if (!path.includes('/.') && !path.includes('%') && !path.includes('\\') && path.startsWith('/')) return true;
+  if (!path.includes('/.') && !path.includes('%') && !path.includes('\\') && path.startsWith('/'))
+    return true;
   return !path.split(/[/\\]|%2F|%5C/i).some(isDots) && !path.includes('\\');
 }
 
