@@ -20,7 +20,6 @@ import { ReceivedHead } from './received-head.js';
 const MAX_STATUS_LINE_OCTETS = 4_096;
 /** `HTTP/1.1 200` */
 const STATUS_END = 12;
-const ZERO = 0x30;
 
 /**
  * The last head that parsers with this memo have read. A server repeats its heads octet for octet until its clock
@@ -106,14 +105,14 @@ export class ResponseParser extends MessageParser {
     if (p - start > MAX_STATUS_LINE_OCTETS) return this.fail('STATUS_LINE_INVALID');
     if (text.charCodeAt(p) !== CR || text.charCodeAt(p + 1) !== LF)
       return this.failLine(start, 'STATUS_LINE_INVALID');
-    const minor = given.charCodeAt(7) - ZERO;
-    const status = /^HTTP\/1\.[01] [1-5][0-9][0-9]$/.test(given) ? Number(given.slice(9)) : 0;
+    const status = /^HTTP\/1\.[0-9] [1-5][0-9][0-9]$/.test(given) ? Number(given.slice(9)) : 0;
     const hasReason = p > start + STATUS_END;
     if (status === 0 || (hasReason && text.charCodeAt(start + STATUS_END) !== SP))
       return this.failLine(start, 'STATUS_LINE_INVALID');
     this.#status = status;
     this.#reason = hasReason ? text.slice(start + STATUS_END + 1, p) : '';
-    this.#minorVersion = minor === 0 ? 0 : 1;
+    // A later minor version is read as HTTP/1.1 (RFC 9110 §2.5).
+    this.#minorVersion = given[7] === '0' ? 0 : 1;
     this.p = p + 2;
     this.#headStart = start;
     this.beginHeaderSection();
