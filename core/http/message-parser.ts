@@ -2,10 +2,10 @@
  * What the parsers of requests and responses share: octets in, events out, RFC 9112. It knows no socket, no timer and
  * no handler. `parser.ts` adds the request line, `response-parser.ts` the status line.
  *
- * Laws of this file:
- * - No octet is looked at more than a constant number of times, however the octets were split.
- * - The verdict never depends on how they were split: a line is judged when it is complete (or too long), and its
- *   length is judged before its syntax.
+ * Rules of this file:
+ * - Each octet is read at most a constant number of times, however the octets were split.
+ * - The result never depends on the split: a line is judged when it is complete (or too long), and its length is judged
+ *   before its syntax.
  * - Lines end in CR LF, unless the parser of requests allows an exception.
  * - Header text is latin1, one character an octet, so a position in the text is a position in the octets.
  */
@@ -20,7 +20,7 @@ export interface SectionLimits {
 }
 
 /**
- * - `need-data`: everything given was read; feed more.
+ * - `need-data`: all octets were read; feed more.
  * - `head`: `parser.head` is a message; its body follows.
  * - `data`: `parser.data` is a run of body octets, a view of what was fed.
  * - `complete`: the message is whole. Comes again until `proceed`.
@@ -39,7 +39,7 @@ type ParserState =
   | 'complete' // waits until answered, §9.3.2
   | 'failed';
 
-/** A step has an event to tell, or went on to the next state. */
+/** The event to report; undefined if the next state must run first. */
 export type Step = ParserEvent | undefined;
 
 const MAX_CHUNK_EXTENSION_OCTETS = 16_384;
@@ -57,15 +57,15 @@ export abstract class MessageParser {
   #end = 0;
   protected text = '';
   protected p = 0;
-  /** Position in the octets = position in the text + #shift; the text may begin with a carried line. */
+  /** Position in the octets = position in the text + #shift. The text may begin with a carried line. */
   #shift = 0;
-  /** The incomplete line that earlier octets ended in. A rope: it is only flattened when its line is complete. */
+  /** An incomplete line from earlier octets. A rope string: flattened only when the line is complete. */
   protected carry = '';
 
   // The message under way
   protected fields: string[] | undefined;
   protected sectionOctets = 0;
-  /** Where the section begins in the text; -1 where it began in an earlier one. */
+  /** Where the section begins in the text; -1 if it began in an earlier text. */
   protected sectionStart = -1;
   /** A line of the header section ended in a bare LF. */
   protected hasBareLf = false;
@@ -92,15 +92,15 @@ export abstract class MessageParser {
     return this.#position() < this.#end;
   }
 
-  /** Octets of the body that are still to come, as far as known: Infinity for chunked. */
+  /** Octets of the body that are still to come: Infinity for chunked. */
   get bodyLeft(): number {
     if (this.state === 'body-by-length') return this.#bodyLeft;
     return this.state === 'chunked-body' || this.state === 'trailer-section' ? Number.POSITIVE_INFINITY : 0;
   }
 
   /**
-   * Hands over octets; only after `need-data`. They must stay unchanged until the next `need-data` or `keep`.
-   * @param length How many of them count.
+   * Passes octets to the parser; only after `need-data`. They must not change until the next `need-data` or `keep`.
+   * @param length How many of them are valid.
    */
   feed(octets: Buffer, length = octets.length): void {
     this.#octets = octets;
@@ -112,12 +112,12 @@ export abstract class MessageParser {
     this.sectionStart = -1;
   }
 
-  /** Copies what is unread, so that the memory that was fed may be used again. */
+  /** Copies the unread octets, so that the caller may reuse its buffer. */
   keep(): void {
     this.feed(Buffer.from(this.unread));
   }
 
-  /** What was fed and not read; valid as long as what was fed is. */
+  /** The unread octets; valid as long as the buffer that was fed. */
   get unread(): Buffer {
     return this.#octets.subarray(this.#position(), this.#end);
   }
@@ -176,11 +176,11 @@ export abstract class MessageParser {
     return this.text === '' ? this.#at : this.p + this.#shift;
   }
 
-  /** Makes text of the unread octets, once per feed; an event where there is no line to read. */
+  /** Makes text of the unread octets, once per feed. Returns an event if there is nothing to read. */
   #loadText(): Step {
     if (this.text !== '') {
       if (this.p < this.text.length) return undefined;
-      // An idle connection must not keep what it has read.
+      // An idle connection must not keep octets that it has read.
       this.feed(NO_OCTETS);
       return 'need-data';
     }
@@ -190,20 +190,20 @@ export abstract class MessageParser {
     this.text = this.carry === '' ? fresh : this.carry + fresh;
     this.p = 0;
     if (this.carry !== '') {
-      // The carried line has no LF in it, so only what is new is searched; without one the rope just grows.
+      // The carried line has no LF, so only the new text is searched. Without an LF the rope just grows.
       if (!fresh.includes('\n')) return this.carryOver(0);
       this.carry = '';
     }
     return undefined;
   }
 
-  /** Leaves the text for the octets behind position p. */
+  /** Leaves the text; the octets continue at position p. */
   #leaveText(): void {
     this.#at = this.#position();
     this.text = '';
   }
 
-  /** The line from `start` on is not complete: keep it for the next octets, unless it is too long already. */
+  /** The line from `start` on is incomplete: keep it for the next octets, unless it is already too long. */
   protected carryOver(start: number): Step {
     this.carry = start === 0 ? this.text : this.text.slice(start);
     this.#at = this.#end;
@@ -212,21 +212,21 @@ export abstract class MessageParser {
     return tooLong === undefined ? 'need-data' : this.fail(tooLong);
   }
 
-  /** @param length Octets of the line that are there, its end not counted where it is complete. */
+  /** @param length Octets of the line received so far, without its line end. */
   #lineTooLong(line: string, length: number): ErrorCode | undefined {
-    // A CR that has not met its LF yet may belong to the end of the line.
+    // A CR at the end may belong to the line end; its LF may still come.
     if (this.state === 'start-line') return this.startLineTooLong(line, length);
     if (this.sectionOctets + length <= this.#limits.maxHeaderSectionOctets) return undefined;
     return this.state === 'trailer-section' ? 'TRAILER_SECTION_TOO_LARGE' : 'HEADER_SECTION_TOO_LARGE';
   }
 
-  /** Something in the line from `start` on is wrong; it only counts when the line is complete and not too long. */
+  /** The line from `start` on has a fault; it counts only when the line is complete and not too long. */
   protected failLine(start: number, code: ErrorCode): Step {
     const end = this.text.indexOf('\n', start);
     if (end === -1) return this.carryOver(start);
     const tooLong = this.#lineTooLong(this.text.slice(start, end), end - start);
     if (tooLong !== undefined) return this.fail(tooLong);
-    // A misplaced CR or LF is named as such, whatever else it broke.
+    // A misplaced CR or LF is reported as such, whatever else it broke.
     const content = this.text.slice(start, this.text[end - 1] === '\r' && end > start ? end - 1 : end);
     const properEnd = (end > start && this.text[end - 1] === '\r') || this.mayEndInLf();
     return this.fail(!properEnd || content.includes('\r') ? 'LINE_END_INVALID' : code);
@@ -248,7 +248,7 @@ export abstract class MessageParser {
     this.state = 'header-section';
   }
 
-  /** Reads field lines into `fields` up to the empty line; `end` when it was read. */
+  /** Reads field lines into `fields` up to the empty line; returns `end` when it was read. */
   protected fieldLines(fields: string[]): Step | 'end' {
     const text = this.text;
     const { maxHeaderSectionOctets: limit, maxHeaderFields: most } = this.#limits;
@@ -288,7 +288,7 @@ export abstract class MessageParser {
         next = p + 1;
       }
       this.sectionOctets += next - start;
-      // The empty line has its place within the limit, so that it is never too long when it comes by itself.
+      // The empty line counts towards the limit, so it is never too long when it arrives alone.
       if (this.sectionOctets + 2 > limit) {
         return this.fail(isHeader ? 'HEADER_SECTION_TOO_LARGE' : 'TRAILER_SECTION_TOO_LARGE');
       }
@@ -379,7 +379,7 @@ export abstract class MessageParser {
     }
   }
 
-  /** §7.1.2: trailers are read as fields, bounded, and never merged into the header section. */
+  /** §7.1.2: trailers are parsed like fields, limited, and never merged into the header section. */
   #trailerSection(): Step {
     this.#trailers ??= [];
     const step = this.fieldLines(this.#trailers);
@@ -389,7 +389,7 @@ export abstract class MessageParser {
   }
 }
 
-/** `toString('latin1')` without the two calls in front of it; the types do not know it. */
+/** `toString('latin1')` without its two wrapper calls; missing in the type definitions. */
 const { latin1Slice } = Buffer.prototype as unknown as { latin1Slice?: unknown };
 const latin1: (octets: Buffer, start: number, end: number) => string =
   typeof latin1Slice === 'function'

@@ -26,40 +26,42 @@ import { SectionMemo } from './section-memo.js';
 export interface ParserOptions extends SectionLimits {
   readonly maxTargetOctets: number;
   readonly maxBodyOctets: number;
-  /** Asked before a body begins: another limit for this request, in octets. */
+  /** Called before a body begins. Returns a different limit for this request, in octets. */
   readonly bodyLimit?: ((head: RequestHead) => number | undefined) | undefined;
-  /** Asked about a head whose only fault is its Host field. */
+  /** Called with a head whose only fault is its Host field. */
   readonly claim?: (head: RefusedHead, hasBareLf: boolean) => ClaimedHead | undefined;
-  /** Asked at a bare LF after a Host field that the standard refuses: whether the lines of this head may end so. */
+  /**
+   * Called at a bare LF after a Host field that the standard refuses: whether lines of this head may end in a bare LF.
+   */
   readonly allowsBareLf?: (host: string) => boolean;
 }
 
-/** §2.2 asks for at least one; a client that sends more than a few is not one. */
+/** §2.2 asks for at least one; a client that sends more than a few is not an HTTP client. */
 const MAX_EMPTY_LINES = 4;
-/** What a request line holds beside its target: the longest method, two spaces, the version. */
+/** The parts of a request line besides its target: the longest method, two spaces, the version. */
 const REQUEST_LINE_REST = MAX_METHOD_OCTETS + 2 + 'HTTP/1.1'.length;
-/** Of a request line that is kept for the log. Enough to recognise the client; a longer one would only fill the log. */
-const MAX_TOLD_LINE_OCTETS = 256;
+/** How much of a request line is kept for the log. Enough to recognise the client; more would only fill the log. */
+const MAX_LOGGED_LINE_OCTETS = 256;
 
-/** Of a parser that is between two requests: nothing is ever read into it. */
+/** Used between two requests; the parser never writes to it. */
 const NO_LINE = new RequestLine();
 
 export class RequestParser extends MessageParser {
   readonly #options: ParserOptions;
 
-  // The request under way
+  // The current request
   #emptyLines = 0;
   #line = NO_LINE;
   #memo: SectionMemo | undefined;
-  /** The first request of a connection may be its only one: a section is worth remembering from the second on. */
+  /** Many connections carry only one request, so a section is remembered from the second request on. */
   #isFirstRequest = true;
 
   /** Valid from `head` until `proceed`. */
   head: RequestHead | undefined;
-  /** Valid after `error`: the head that was refused, if it was read to its end. Its framing cannot be trusted. */
+  /** Valid after `error`: the refused head, if it was read to its end. Its framing cannot be trusted. */
   refusedHead: RequestHead | undefined;
   #failedLine = '';
-  /** Valid after `error`: what the connection began with in place of HTTP, if that is known. */
+  /** Valid after `error`: the protocol at the start of the connection, if it is a known one other than HTTP. */
   otherProtocol: OtherProtocol | undefined;
 
   constructor(options: ParserOptions) {
@@ -67,45 +69,45 @@ export class RequestParser extends MessageParser {
     this.#options = options;
   }
 
-  /** Whether a request has begun and is not complete; empty lines before it, or half of one, do not begin it. */
+  /** Whether a request has begun and is not complete. Empty lines before it, or half of one, do not count. */
   get midRequest(): boolean {
     if (this.state === 'start-line') return this.carry !== '' && this.carry !== '\r';
     return this.state !== 'complete';
   }
 
-  /** Whether the request under way, or the one that failed, says HEAD: even its refusal has no body (RFC 9110 §9.3.2). */
+  /** Whether this request, or the one that failed, is HEAD: even a refusal then has no body (RFC 9110 §9.3.2). */
   get isHead(): boolean {
     return this.requestLine.startsWith('HEAD ');
   }
 
   /**
-   * What was received of the request line under way, or of the one that failed: latin1, without its end, at most 256
-   * octets. It may hold anything that a client can send.
+   * The received part of the current or failed request line: latin1, without its line end, at most 256 octets. It may
+   * contain anything that a client can send.
    */
   get requestLine(): string {
     if (this.state === 'failed') return this.#failedLine;
     const { method, target, minorVersion } = this.#line;
     if (this.state !== 'start-line')
-      return `${method} ${target} HTTP/1.${minorVersion}`.slice(0, MAX_TOLD_LINE_OCTETS);
+      return `${method} ${target} HTTP/1.${minorVersion}`.slice(0, MAX_LOGGED_LINE_OCTETS);
     const start = this.text === '' ? 0 : this.p;
-    const text = (this.text === '' ? this.carry : this.text).slice(start, start + MAX_TOLD_LINE_OCTETS);
+    const text = (this.text === '' ? this.carry : this.text).slice(start, start + MAX_LOGGED_LINE_OCTETS);
     const end = text.indexOf('\n');
     return end === -1 ? text : text.slice(0, text[end - 1] === '\r' ? end - 1 : end);
   }
 
-  /** Goes on to the next request; only after `complete`. */
+  /** Starts the next request; only after `complete`. */
   proceed(): void {
     if (this.state !== 'complete') throw new TypeError(`proceed() in state ${this.state}`);
     this.#emptyLines = 0;
-    // Most of the memory of an idle connection would be its last request.
+    // Otherwise the last request would take most of the memory of an idle connection.
     this.head = undefined;
     this.forget();
-    // A client that has sent one request often sends no other for long.
+    // After its first request a client is often idle for long.
     if (this.#isFirstRequest) this.#line = NO_LINE;
     this.#isFirstRequest = false;
   }
 
-  /** Releases memory that only saves time; for connections that are idle. */
+  /** Releases memory that only saves time; for idle connections. */
   rest(): void {
     this.#memo = undefined;
     if (this.state === 'start-line') this.#line = NO_LINE;
@@ -119,11 +121,12 @@ export class RequestParser extends MessageParser {
     return space === -1 || space > MAX_METHOD_OCTETS ? 'METHOD_TOO_LONG' : 'TARGET_TOO_LONG';
   }
 
-  /** @param head Of the request, if it was read to its end. */
+  /** @param head The head of the request, if it was read to its end. */
   protected override fail(code: ErrorCode, head?: RequestHead): ParserEvent {
     this.#failedLine = this.requestLine;
     this.refusedHead = head;
-    // All of these begin their connection. A line that is too long has left the text for the carry.
+    // Other protocols are recognised only at the start of a connection. A line that is too long is in #carry, not
+    // #text.
     if (this.#isFirstRequest && this.state === 'start-line') {
       const [text, start] = this.text === '' ? [this.carry, 0] : [this.text, this.p];
       this.otherProtocol = otherProtocolIn(text, start, this.#emptyLines);
@@ -138,7 +141,7 @@ export class RequestParser extends MessageParser {
     const start = this.p;
     const first = text.charCodeAt(start);
     if (first === CR) return this.#emptyLine();
-    // Told at once, not at the end of a line that may never come: a TLS handshake begins with 0x16.
+    // Refuse now, not at the end of a line that may never come: a TLS handshake begins with 0x16.
     if (IS_TOKEN[first] !== 1) return this.fail(firstOctetFault(first));
     if (this.#line === NO_LINE) this.#line = new RequestLine();
     const line = this.#line;
@@ -155,7 +158,7 @@ export class RequestParser extends MessageParser {
     return undefined;
   }
 
-  /** §2.2: an empty line before the request line is ignored; some old clients send one behind a body. */
+  /** §2.2: an empty line before the request line is ignored; some old clients send one after a body. */
   #emptyLine(): Step {
     const start = this.p;
     if (start + 1 >= this.text.length) return this.carryOver(start);
@@ -173,7 +176,7 @@ export class RequestParser extends MessageParser {
     const step = this.fieldLines(this.fields);
     if (step !== 'end') return step;
     const section = new HeaderSection(this.fields, this.#line.minorVersion);
-    // Its judgement includes the question to the dialects, so a section with a bare LF is read again each time.
+    // A memo would skip the question to the dialects, so a section with a bare LF is parsed again each time.
     if (this.sectionStart !== -1 && !this.#isFirstRequest && !this.hasBareLf) {
       this.#memo ??= new SectionMemo();
       this.#memo.keep(text.slice(this.sectionStart, this.p), section, this.#line.minorVersion);
@@ -182,8 +185,8 @@ export class RequestParser extends MessageParser {
   }
 
   /**
-   * Whether the line under way may end in a bare LF. Clients of 2022 send one, so a dialect may allow it, but only after
-   * the one Host field line, and only where the standard refuses the value of that field: a standard request that was
+   * Whether the current line may end in a bare LF. Some clients from 2022 send one, so a dialect may allow it.
+   * Only after the only Host field line, and only if the standard refuses the value of that field: a standard request
    * read by two line end rules could be two requests to two servers. The Host line itself ends in CR LF.
    */
   protected override mayEndInLf(): boolean {
@@ -205,7 +208,7 @@ export class RequestParser extends MessageParser {
     const fault = section.hostFault;
     if (fault !== undefined) {
       const hasBareLf = this.hasBareLf;
-      // A second Host field may have come after the LF that the first one allowed.
+      // A second Host field may have followed the LF that the first one allowed.
       if (hasBareLf && fault !== 'HOST_INVALID') return this.fail('LINE_END_INVALID');
       const { method, target } = this.#line;
       claim = this.#options.claim?.({ method, target, rawHeaders: section.raw, fault }, hasBareLf);
