@@ -655,7 +655,7 @@ test('a client that does not read pauses the upstream', async (t) => {
 
 test('an upstream that does not read pauses the client', async (t) => {
   const total = 200_000_000;
-  const { ask } = await proxied(t, { maxBodyOctets: total });
+  const { ask } = await proxied(t, { maxBodyOctets: total, responseTimeoutMs: 60_000 });
   const { client, connection } = await ask(request('POST /', [`Content-Length: ${total}`]));
   connection.socket.pause();
   let sent = 0;
