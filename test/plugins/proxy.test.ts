@@ -635,7 +635,7 @@ test('if the client leaves, the request to the upstream is broken off', async (t
   t.false(sending.connection.received.includes('0\r\n\r\n'));
 });
 
-test('a client that does not read pauses the upstream', async (t) => {
+test.serial('a client that does not read pauses the upstream', async (t) => {
   const { ask } = await proxied(t);
   const { client, connection } = await ask(request('GET /'));
   client.stopReading();
@@ -653,9 +653,13 @@ test('a client that does not read pauses the upstream', async (t) => {
   t.true(written < total / 2, `${written}`);
 });
 
-test('an upstream that does not read pauses the client', async (t) => {
+test.serial('an upstream that does not read pauses the client', async (t) => {
   const total = 200_000_000;
-  const { ask } = await proxied(t, { maxBodyOctets: total, responseTimeoutMs: 60_000 });
+  const { ask } = await proxied(
+    t,
+    { maxBodyOctets: total, responseTimeoutMs: 60_000 },
+    { limits: { handlerTimeoutMs: 90_000 } },
+  );
   const { client, connection } = await ask(request('POST /', [`Content-Length: ${total}`]));
   connection.socket.pause();
   let sent = 0;
@@ -1092,7 +1096,7 @@ test('a tunnel without data is closed on both sides', async (t) => {
   t.pass();
 });
 
-test('a tunnel holds the faster side up, and loses nothing', async (t) => {
+test.serial('a tunnel holds the faster side up, and loses nothing', async (t) => {
   const { ask } = await proxied(t, { upgrade: ['x'] });
   const { client, connection } = await ask(request('GET /', ['Connection: Upgrade', 'Upgrade: x']));
   connection.send('HTTP/1.1 101 Switching Protocols', 'Connection: upgrade', 'Upgrade: x', '', '');
@@ -1212,26 +1216,29 @@ for (const [framing, octets, leastOctets] of [
   ],
 ] as const) {
   for (const how of ['ends', 'resets'] as const) {
-    test(`an upstream that ${how} at every octet of an answer framed by ${framing} never looks complete`, async (t) => {
-      const { ask } = await proxied(t);
-      for (let at = 0; at < octets.length; at++) {
-        const { client, connection } = await ask(request('GET /', ['Connection: close']));
-        const { socket } = connection;
-        await new Promise<void>((resolve) => socket.write(octets.slice(0, at), 'latin1', () => resolve()));
-        if (how === 'ends') socket.end();
-        else socket.resetAndDestroy();
-        const text = await client.closed();
-        const isFailure = text.startsWith('HTTP/1.1 502 ');
-        const isWhole =
-          text.endsWith('\r\n0\r\n\r\n') || /content-length: 5\r\n[\s\S]*\r\n\r\nhello$/i.test(text);
-        if (how === 'ends' && at >= leastOctets) t.true(isWhole, `${at}: ${text}`);
-        else t.true(isFailure || !isWhole, `${at}: ${text}`);
-      }
-    });
+    test.serial(
+      `an upstream that ${how} at every octet of an answer framed by ${framing} never looks complete`,
+      async (t) => {
+        const { ask } = await proxied(t);
+        for (let at = 0; at < octets.length; at++) {
+          const { client, connection } = await ask(request('GET /', ['Connection: close']));
+          const { socket } = connection;
+          await new Promise<void>((resolve) => socket.write(octets.slice(0, at), 'latin1', () => resolve()));
+          if (how === 'ends') socket.end();
+          else socket.resetAndDestroy();
+          const text = await client.closed();
+          const isFailure = text.startsWith('HTTP/1.1 502 ');
+          const isWhole =
+            text.endsWith('\r\n0\r\n\r\n') || /content-length: 5\r\n[\s\S]*\r\n\r\nhello$/i.test(text);
+          if (how === 'ends' && at >= leastOctets) t.true(isWhole, `${at}: ${text}`);
+          else t.true(isFailure || !isWhole, `${at}: ${text}`);
+        }
+      },
+    );
   }
 }
 
-test('large bodies pass unchanged in both directions at once, whoever is slow', async (t) => {
+test.serial('large bodies pass unchanged in both directions at once, whoever is slow', async (t) => {
   const all = await before(
     t,
     (incoming, response) => {
