@@ -543,6 +543,17 @@ test('RFC 9112 §8: a body that ends with its connection is cut for the client t
   t.false(rest.endsWith('0\r\n\r\n'));
 });
 
+test('RFC 9112 §8: a reset together with the last octets does not end a body either', async (t) => {
+  const { ask } = await proxied(t);
+  for (const body of ['', 'abc']) {
+    const { client, connection } = await ask(request('GET /', ['Connection: close']));
+    // Both are in the kernel before the proxy reads again.
+    connection.socket.write(`HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n${body}`);
+    connection.socket.resetAndDestroy();
+    t.false((await client.closed()).endsWith('0\r\n\r\n'), body);
+  }
+});
+
 test('a body that ends with its connection is cut for the client too if the upstream falls silent', async (t) => {
   const { ask } = await proxied(t, { idleTimeoutMs: 50 });
   const { client, connection } = await ask(request('GET /'));
