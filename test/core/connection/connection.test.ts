@@ -10,7 +10,7 @@ import type { Limits } from '../../../core/config/limits.js';
 import type { Connections } from '../../../core/connection/connections.js';
 import { LINGER_MS } from '../../../core/connection/deadlines.js';
 import { loaded } from './loaded-transport.js';
-import { turns } from './wire.js';
+import { turns } from './serving.js';
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
