@@ -158,6 +158,14 @@ export const ERRORS = {
   UPSTREAM_UNREACHABLE: row(502, 'The upstream server cannot be reached (RFC 9110 §15.6.3).'),
   UPSTREAM_INVALID: row(502, 'The upstream server did not give a valid answer (RFC 9110 §15.6.3).'),
   UPSTREAM_TIMEOUT: row(504, 'The upstream server did not answer in time (RFC 9110 §15.6.5).'),
+  UPSTREAM_BUSY: row(
+    503,
+    'Too many requests wait for the upstream server; try again later (RFC 9110 §15.6.4).',
+  ),
+  STATUS_LINE_INVALID: row(
+    502,
+    'The status line of a response is not "HTTP/1.1 SP status SP reason" (RFC 9112 §4).',
+  ),
 
   // Storage
   STORAGE_KEY_INVALID: row(400, 'A key must be a non-empty, well-formed string within the size limit: …'),

@@ -26,6 +26,7 @@ export { lazyOptions } from './config/lazy-options.js';
 export type { StandardSchema } from './config/standard-schema.js';
 export { JackfieldError } from './errors.js';
 export { HOLDS_HEAD } from './exchange/answer-source.js';
+export { type AbortListener, type AbortNotice, abortNotice } from './exchange/exchange-request.js';
 export { logFields, type RequestState, requestState } from './exchange/request-state.js';
 export { precondition } from './handlers/conditional.js';
 export { file } from './handlers/file.js';
@@ -39,9 +40,11 @@ export type {
   DialectWrite,
   RefusedHead,
 } from './http/dialect.js';
+export { FieldLines } from './http/field-lines.js';
 export { isSameOrigin } from './http/origin-field.js';
-export { requestedProtocols } from './http/protocols.js';
+export { protocolsOf, requestedProtocols } from './http/protocols.js';
 export { reasonPhrase } from './http/reason-phrases.js';
+export type { ReceivedHead } from './http/received-head.js';
 export type { Log } from './log.js';
 export type { MaybePromise } from './maybe-promise.js';
 export { Handle, Hook } from './plugin-host/marks.js';
@@ -57,3 +60,7 @@ export type {
   WatchedChange,
 } from './storage/contract.js';
 export { fromClient } from './storage/contract.js';
+export type { Tunnel } from './upstream/tunnel.js';
+export type { UpstreamBody } from './upstream/upstream-body.js';
+export { UpstreamPool, type UpstreamPoolOptions } from './upstream/upstream-pool.js';
+export type { UpstreamRequest, UpstreamResponse } from './upstream/upstream-request.js';

@@ -62,8 +62,8 @@ export default definePlugin({
       const answer: Handler = (request) => {
         const env = { request, storage, log, signal };
         const response = application(toWebRequest(request, hidden), env);
-        if (!(response instanceof Promise)) return whileWanted(response, request);
-        return response.then((late) => whileWanted(late, request));
+        if (!(response instanceof Promise)) return whileWanted(response, request, signal);
+        return response.then((late) => whileWanted(late, request, signal));
       };
       for (const pattern of patterns)
         handle('*', pattern, answer, maxBodyOctets === undefined ? {} : { maxBodyOctets });
@@ -71,12 +71,12 @@ export default definePlugin({
   },
 });
 
-/** Cancels the stream of an application as soon as its client is gone, not with the next event. */
-function whileWanted(response: Response, { clientEnded }: Incoming): ResponseValue {
+/** Cancels an event stream as soon as its client is gone or the server stops, not with the next event. */
+function whileWanted(response: Response, { clientEnded }: Incoming, stopping: AbortSignal): ResponseValue {
   if (!(response instanceof Response) || response.body === null) return response;
   const { status, headers, body } = response;
   if (!isEventStream(headers.get('content-type'))) return response;
-  return { status, headers, body: new EventsWhileWanted(body, clientEnded) };
+  return { status, headers, body: new EventsWhileWanted(body, clientEnded, stopping) };
 }
 
 function applicationIn(exported: unknown, module: string): FetchApplication {

@@ -13,6 +13,7 @@ export default definePlugin({
       if (method !== 'OPTIONS' || dialect !== '') return undefined;
       const methods = target === '*' ? allowedMethods() : allowedMethods(path);
       // If a handler here accepts OPTIONS, by name or with all other methods, it answers.
+      if (target === '*' && allowedMethods(path).includes('*')) return undefined;
       if (target !== '*' && (methods.includes('OPTIONS') || methods.includes('*'))) return undefined;
       if (methods.length === 0) throw new JackfieldError('NOT_FOUND');
       return { status: 204, headers: { Allow: withOptions(methods) } };

@@ -1,5 +1,6 @@
 /** What handlers and hooks may return. */
 import type { Duplex } from 'node:stream';
+import type { FieldLines } from '../http/field-lines.js';
 import type { MaybePromise } from '../maybe-promise.js';
 
 export type ResponseBody = string | Uint8Array | AsyncIterable<string | Uint8Array>;
@@ -23,8 +24,11 @@ export type TakeOver = (stream: Duplex) => MaybePromise<void>;
 export interface ResponseParts {
   /** 200 to 599. Default: 200, or 204 without a body and a status. 101 is allowed only with `takeOver`. */
   readonly status?: number;
-  /** Names in any case; a list becomes several field lines. Only the core sets framing fields. */
-  readonly headers?: Readonly<Record<string, string | readonly string[]>> | Headers;
+  /**
+   * Names in any case; a list becomes several field lines. Only the core sets framing fields. With `FieldLines` the
+   * fields of another server are sent as they are, and no Content-Type is added.
+   */
+  readonly headers?: Readonly<Record<string, string | readonly string[]>> | Headers | FieldLines;
   readonly body?: ResponseBody;
   /** Instead of `body`: the value as JSON, with its content type. */
   readonly json?: unknown;

@@ -59,7 +59,13 @@ export class WireConnection {
       this.#wake();
     };
     // Data received before a reset still counts.
-    socket.on('end', end).on('close', end);
+    socket.on('close', end);
+    socket.on('end', () => {
+      // libuv reports an end in place of a reset that came with the last data. After a reset the system has no address
+      // for the peer; Node remembers an address, so it must not be read before.
+      if (socket.remoteAddress === undefined) this.#broken = true;
+      end();
+    });
     socket.on('error', () => {
       if (!this.#ended) this.#broken = true;
       end();

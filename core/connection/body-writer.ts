@@ -14,6 +14,9 @@ export interface BodySink {
   /** Writes delimiters of the content; latin1. */
   text(text: string): void;
   flushSoon(): void;
+  flush(): void;
+  /** Whether the system has every octet. */
+  readonly isFlushed: boolean;
   /** True while the peer must accept something before more may be sent. */
   readonly isBlocked: boolean;
   /** Resolves when there is room. */
@@ -97,6 +100,10 @@ export class BodyWriter {
         if (!sink.isBlocked) continue;
         await sink.room();
         if (this.#isCancelled) return;
+      }
+      if (source.giveBack !== undefined) {
+        sink.flush();
+        if (sink.isFlushed) source.giveBack(octets);
       }
       if (chunked) sink.text('\r\n');
       sink.flushSoon();

@@ -48,6 +48,11 @@ export class DirectWriter {
     this.#drained = drained;
   }
 
+  /** The system has not taken all that this writer was given. */
+  get isQueued(): boolean {
+    return this.#isQueued;
+  }
+
   /** @returns undefined if this handle does not support it. */
   static over(handle: object, socket: Socket, drained: (socket: Socket) => void): DirectWriter | undefined {
     if (!isWritable(handle)) return undefined;

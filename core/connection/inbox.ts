@@ -2,8 +2,11 @@
  * Received octets that were not processed yet: those in the parser, and after them those that arrived while it could
  * not read. The counterpart of the outbox.
  */
+
+import { lentCopy } from '../exchange/lent-octets.js';
 import type { RequestBody } from '../exchange/request-body.js';
-import type { ParserEvent, RequestParser } from '../http/parser.js';
+import type { ParserEvent } from '../http/message-parser.js';
+import type { RequestParser } from '../http/parser.js';
 
 const NO_OCTETS = Buffer.alloc(0);
 
@@ -79,7 +82,7 @@ export class Inbox {
 
   /** The parser's current run of body octets, safe to keep. */
   get data(): Buffer {
-    return this.#isShared ? Buffer.from(this.#parser.data) : this.#parser.data;
+    return this.#isShared ? lentCopy(this.#parser.data) : this.#parser.data;
   }
 
   /**

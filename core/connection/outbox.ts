@@ -35,6 +35,11 @@ export class Outbox {
     return this.#blocked;
   }
 
+  /** Whether the system has every octet, so that their memory may be used again. */
+  get isFlushed(): boolean {
+    return this.#parts === undefined && this.#text === '' && this.#transport.isFlushed === true;
+  }
+
   /** @param text Latin1, one octet per character. */
   text(text: string): void {
     this.#text += text;

@@ -33,6 +33,14 @@ export class PeerSink implements BodySink {
     this.#outbox.flushSoon();
   }
 
+  flush(): void {
+    this.#outbox.flush();
+  }
+
+  get isFlushed(): boolean {
+    return this.#outbox.isFlushed;
+  }
+
   get isBlocked(): boolean {
     return this.#outbox.isBlocked;
   }
@@ -49,6 +57,8 @@ export class PeerSink implements BodySink {
 /** Collects a body that must be complete before its head can be written. */
 export class Collector implements BodySink {
   readonly isBlocked = false;
+  /** It keeps the parts. */
+  readonly isFlushed = false;
   readonly #exchange: Exchange;
   readonly #parts: Uint8Array[] = [];
 
@@ -69,6 +79,8 @@ export class Collector implements BodySink {
   text(): void {}
 
   flushSoon(): void {}
+
+  flush(): void {}
 
   async room(): Promise<void> {}
 

@@ -9,12 +9,14 @@
  *
  * Socket options such as no delay belong to the handle and survive the move.
  */
-import { Socket } from 'node:net';
+import { type OnReadOpts, Socket } from 'node:net';
 import type { Origin } from '../exchange/origin.js';
 import type { Connections } from './connections.js';
 import { DirectWriter } from './direct-write.js';
 import type { Transport, TransportEvents } from './transport.js';
 
+/** Silence after which the system asks whether the peer is still there, in milliseconds. */
+const KEEP_ALIVE_DELAY_MS = 60_000;
 /** The size of Node's own reads. */
 const READ_OCTETS = 65_536;
 
@@ -85,6 +87,31 @@ function attachShared(accepted: Socket, origin: Origin, connections: Connections
   return true;
 }
 
+/** Options of a TCP socket that this process connects, for reads into the shared buffer. */
+export function sharedReads(): { readonly onread: OnReadOpts } {
+  readBuffer ??= Buffer.allocUnsafeSlow(READ_OCTETS);
+  // Node calls it as a method of the socket, and with this very buffer; the types do not know it.
+  return { onread: { buffer: readBuffer, callback: onSharedRead as OnReadOpts['callback'] } };
+}
+
+/**
+ * The transport of a socket that this process has connected.
+ * @param carrier The TCP socket with `sharedReads` that carries an encrypted one.
+ */
+export function attachOutgoing(
+  socket: Socket,
+  origin: Origin,
+  events: TransportEvents,
+  carrier: Socket = socket,
+): Transport {
+  const { _handle: handle } = socket as unknown as HandleOwner;
+  const isPlain = socket === carrier && typeof handle === 'object' && handle !== null;
+  const direct = isPlain ? DirectWriter.over(handle, socket, onTaken) : undefined;
+  listen(socket, events);
+  if (socket !== carrier) socket.on('data', onData);
+  return new SocketTransport(socket, origin, carrier, direct);
+}
+
 function listen(socket: Socket & Attached, events: TransportEvents): void {
   socket[EVENTS] = events;
   socket.on('end', onEnd);
@@ -151,6 +178,10 @@ class SocketTransport implements Transport {
     return hasRoom;
   }
 
+  get isFlushed(): boolean {
+    return this.#socket.writableLength === 0 && this.#direct?.isQueued !== true;
+  }
+
   pause(): void {
     this.#socket.pause();
   }
@@ -179,6 +210,10 @@ class SocketTransport implements Transport {
     const isEnding = writableEnded && !writableFinished && writableLength === 0;
     if (!isEnding && this.#carrier.remoteAddress !== undefined) this.#carrier.resetAndDestroy();
     this.#socket.destroy();
+  }
+
+  keepAlive(): void {
+    this.#carrier.setKeepAlive(true, KEEP_ALIVE_DELAY_MS);
   }
 
   /** If an end waits in the handle after octets, it cannot be turned into a reset any more. */

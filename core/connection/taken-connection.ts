@@ -21,12 +21,14 @@ export interface TakenEvents {
 }
 
 export class TakenConnection {
+  readonly #transport: Transport;
   readonly #stream: TakenStream;
   readonly #takeOver: TakeOver;
   readonly #events: TakenEvents;
   #hasBegun = false;
 
   constructor(transport: Transport, outbox: Outbox, takeOver: TakeOver, events: TakenEvents) {
+    this.#transport = transport;
     this.#stream = new TakenStream(transport, outbox, (error) => this.#failed(error));
     // An `error` event without a listener would end the process.
     this.#stream.on('error', () => {});
@@ -42,6 +44,8 @@ export class TakenConnection {
   begin(early: readonly Buffer[], hasEnded: boolean, isPaused: boolean): void {
     if (this.#hasBegun) return;
     this.#hasBegun = true;
+    // The deadlines of HTTP do not apply any more: without this, a peer that has disappeared would stay for ever.
+    this.#transport.keepAlive?.();
     if (isPaused) this.#stream.holdsPeer = true;
     for (const octets of early) this.#stream.deliver(octets);
     if (hasEnded) this.#stream.deliverEnd();

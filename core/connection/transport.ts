@@ -9,6 +9,8 @@ export interface Transport extends Origin {
   write(octets: string | Uint8Array): boolean;
   /** Several parts as one write. */
   writeAll(parts: readonly (string | Uint8Array)[]): boolean;
+  /** Whether the system has every octet that was written, so that their memory may be used again. */
+  readonly isFlushed?: boolean;
   pause(): void;
   resume(): void;
   /** Ends our direction after all writes. */
@@ -22,6 +24,11 @@ export interface Transport extends Origin {
    * 9112 §8). A Unix socket has no reset: there the peer sees a normal end.
    */
   reset(): void;
+  /**
+   * From now on the system finds out when the peer has disappeared without a word; then the connection closes. Absent
+   * if no peer can.
+   */
+  keepAlive?(): void;
 }
 
 /** Events from a transport to its connection. */

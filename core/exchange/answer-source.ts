@@ -13,7 +13,15 @@ export type Streamed = Exclude<ResponseBody, string | Uint8Array>;
  */
 export const HOLDS_HEAD: unique symbol = Symbol.for('jackfield.holds-head');
 
+/**
+ * On a stream of the core whose parts nobody keeps: called with a part whose octets the system has, so that their memory
+ * may be used again.
+ */
+export const LENDS: unique symbol = Symbol('lends');
+
 export interface AnswerSource {
+  /** As `LENDS`, if the stream has it. */
+  readonly giveBack?: ((octets: Uint8Array) => void) | undefined;
   next(): PromiseLike<IteratorResult<unknown>> | IteratorResult<unknown>;
   /** Releases the source's resources. Rejects if the source fails while closing. */
   cancel(): Promise<unknown>;
@@ -27,6 +35,7 @@ export function openSource(body: Streamed | Iterable<unknown>): AnswerSource {
   }
   const parts = Symbol.asyncIterator in body ? body[Symbol.asyncIterator]() : body[Symbol.iterator]();
   const next: AnswerSource['next'] = () => parts.next();
+  if (isLender(body)) return { next, giveBack: body[LENDS], cancel: async () => body.destroy() };
   if (isDestroyable(body)) return { next, cancel: async () => body.destroy() };
   // A generator ends after its current `await`; the `signal` of the request reaches it earlier.
   return { next, cancel: async () => parts.return?.() };
@@ -77,6 +86,11 @@ export function isTaken(body: Streamed): boolean {
 /** Checked by shape: a stream may come from another copy of its library. */
 function isWebStream(body: object): body is ReadableStream<unknown> {
   return 'getReader' in body && typeof body.getReader === 'function';
+}
+
+/** @returns whether its parts are lent; such a stream can be destroyed. */
+function isLender(body: object): body is { destroy(): unknown; [LENDS](octets: Uint8Array): void } {
+  return LENDS in body;
 }
 
 /** A Node stream. */

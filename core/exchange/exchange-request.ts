@@ -131,6 +131,11 @@ export class ExchangeRequest implements Request {
     return this.#aborts.gone.signal;
   }
 
+  get abortNotice(): AbortNotice {
+    this.#aborts ??= new Aborts();
+    return this.#aborts.gone;
+  }
+
   get clientEnded(): AbortSignal {
     this.#aborts ??= new Aborts();
     return this.#aborts.ended.signal;
@@ -146,7 +151,7 @@ export class ExchangeRequest implements Request {
   }
 
   get isAborted(): boolean {
-    return this.#aborts?.gone.isAborted === true;
+    return this.#aborts?.gone.aborted === true;
   }
 
   /** Nothing more comes from the client, which may still read. */
@@ -232,10 +237,28 @@ class Aborts {
   readonly ended = new LazyAbort();
 }
 
+/** What a program needs of an AbortSignal to break off its work. */
+export interface AbortNotice {
+  readonly aborted: boolean;
+  readonly reason: unknown;
+  addEventListener(type: 'abort', listener: AbortListener): void;
+  removeEventListener(type: 'abort', listener: AbortListener): void;
+}
+
+export interface AbortListener {
+  handleEvent(): void;
+}
+
+/** The same as `request.signal`, for one listener, without the signal. */
+export function abortNotice(request: Request): AbortNotice {
+  return request instanceof ExchangeRequest ? request.abortNotice : request.signal;
+}
+
 /** An AbortController costs more than most requests, so it is created when a handler uses its signal. */
-class LazyAbort {
+class LazyAbort implements AbortNotice {
   #controller: AbortController | undefined;
   #reason: { readonly value: unknown } | undefined;
+  #listener: AbortListener | undefined;
 
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
@@ -245,12 +268,28 @@ class LazyAbort {
     return this.#controller.signal;
   }
 
-  get isAborted(): boolean {
+  get aborted(): boolean {
     return this.#reason !== undefined;
   }
 
+  get reason(): unknown {
+    return this.#reason?.value;
+  }
+
+  addEventListener(_type: 'abort', listener: AbortListener): void {
+    this.#listener = listener;
+  }
+
+  removeEventListener(_type: 'abort', listener: AbortListener): void {
+    if (this.#listener === listener) this.#listener = undefined;
+  }
+
   abort(reason: unknown): void {
-    this.#reason ??= { value: reason };
+    if (this.#reason !== undefined) return;
+    this.#reason = { value: reason };
     this.#controller?.abort(reason);
+    const listener = this.#listener;
+    this.#listener = undefined;
+    listener?.handleEvent();
   }
 }

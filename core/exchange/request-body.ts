@@ -4,6 +4,7 @@
  */
 import { JackfieldError } from '../errors.js';
 import { fieldRecord } from '../http/header-section.js';
+import { ownMemory } from './lent-octets.js';
 
 /** Calls from the body to its connection. */
 export interface BodySource {
@@ -20,6 +21,8 @@ export class RequestBody implements AsyncIterable<Uint8Array> {
   readonly #highWaterMark: number;
   #chunks: Buffer[] = [];
   #buffered = 0;
+  /** Of these, what a reader that waits takes before anything else happens: to stop the peer for them would be in vain. */
+  #promised = 0;
   #claimed = false;
   #whole = false;
   #complete = false;
@@ -41,12 +44,13 @@ export class RequestBody implements AsyncIterable<Uint8Array> {
     if (this.#discarding) return;
     this.#chunks.push(octets);
     this.#buffered += octets.length;
+    if (this.#waiter !== undefined) this.#promised = octets.length;
     if (!this.#whole) this.#wake();
   }
 
   /** Whether the connection must stop reading for now. A body that is read as a whole has its own limit. */
   get isFull(): boolean {
-    return !this.#whole && this.#buffered >= this.#highWaterMark;
+    return !this.#whole && this.#buffered - this.#promised >= this.#highWaterMark;
   }
 
   /** Whether a reader waits for more of it. */
@@ -113,7 +117,8 @@ export class RequestBody implements AsyncIterable<Uint8Array> {
 
   #takeAll(): Buffer {
     const [first] = this.#chunks;
-    const bytes = this.#chunks.length === 1 && first !== undefined ? first : Buffer.concat(this.#chunks);
+    const bytes =
+      this.#chunks.length === 1 && first !== undefined ? ownMemory(first) : Buffer.concat(this.#chunks);
     this.#chunks = [];
     this.#buffered = 0;
     return bytes;
@@ -126,6 +131,7 @@ export class RequestBody implements AsyncIterable<Uint8Array> {
       if (chunk !== undefined) {
         const wasFull = this.isFull;
         this.#buffered -= chunk.length;
+        this.#promised = 0;
         if (wasFull && !this.isFull) this.#source.bodyDrained();
         yield chunk;
       } else if (this.#complete) return;

@@ -6,6 +6,7 @@
 import { inspect } from 'node:util';
 import type { ResponseParts } from '../api/answer.js';
 import { isEntityTag } from '../http/entity-tag.js';
+import { FieldLines } from '../http/field-lines.js';
 import { parseHttpDate } from '../http/http-date.js';
 import { isToken } from '../http/octets.js';
 import type { Validators } from '../http/preconditions.js';
@@ -48,7 +49,8 @@ export function checkedFields(
   const fresh = checkFields(headers, type, before);
   if (headers === undefined) BARE.set(type, fresh);
   // If there was an answer before, this check may have accepted a validator that is refused elsewhere.
-  else if (before === undefined && isDeeplyFrozen(headers)) FROZEN.set(headers, fresh);
+  else if (before === undefined && (headers instanceof FieldLines || isDeeplyFrozen(headers)))
+    FROZEN.set(headers, fresh);
   return fresh;
 }
 
@@ -100,8 +102,12 @@ function checkFields(
   const validators =
     etag === undefined && modified === undefined
       ? undefined
-      : // A Headers object often comes from another server, whose mistakes are not the plugin's.
-        toValidators(etag, modified, headers instanceof Headers ? 'lenient' : before);
+      : // Headers and FieldLines often come from another server, whose mistakes are not the plugin's.
+        toValidators(
+          etag,
+          modified,
+          headers instanceof Headers || headers instanceof FieldLines ? 'lenient' : before,
+        );
   return {
     raw,
     text: new FieldText(formatFields(raw), hasDate, upgrades),

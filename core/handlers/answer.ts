@@ -6,6 +6,7 @@
 import type { ResponseBody, ResponseParts, ResponseValue, ShownResponse } from '../api/answer.js';
 import { ERRORS, type ErrorCode, JackfieldError } from '../errors.js';
 import { abandon, expectErrors, isTaken } from '../exchange/answer-source.js';
+import { FieldLines } from '../http/field-lines.js';
 import { strangeSentence } from '../known-members.js';
 import { type AnswerFields, checkedFields, deriveFields, onlyType } from './answer-fields.js';
 import { type AnswerTrailers, toTrailers } from './answer-trailers.js';
@@ -152,7 +153,8 @@ function isTypeless({ body, fields: { raw } }: Answer, kept: unknown): boolean {
   );
 }
 
-function defaultType({ body, json }: ResponseParts): string | undefined {
+function defaultType({ body, json, headers }: ResponseParts): string | undefined {
+  if (headers instanceof FieldLines) return undefined;
   if (json !== undefined) return 'application/json';
   if (body === undefined) return undefined;
   return typeof body === 'string' ? 'text/plain; charset=utf-8' : 'application/octet-stream';

@@ -1,4 +1,4 @@
-/** Where a request's body ends, RFC 9112 §6.3. Decided only here, before any handler runs. */
+/** Where a body ends, RFC 9112 §6.3. Decided only here, before any handler runs. */
 import type { ErrorCode } from '../errors.js';
 import { trimBlanks } from './octets.js';
 
@@ -11,9 +11,13 @@ export type Framing =
       readonly isOdd: boolean;
     };
 
+/** Of a response: also by the end of the connection. */
+export type ResponseBodyFraming = Framing | { readonly kind: 'to-end' };
+
 const NONE: Framing = { kind: 'none' };
 const CHUNKED: Framing = { kind: 'chunked', isOdd: false };
 const ODDLY_CHUNKED: Framing = { kind: 'chunked', isOdd: true };
+const TO_END: ResponseBodyFraming = { kind: 'to-end' };
 
 /** "A reasonable number" of empty elements (RFC 9110 §5.6.1): no sender makes more by mistake. */
 const MAX_EMPTY_CODINGS = 4;
@@ -32,7 +36,7 @@ export function decideFraming({
   contentLength,
   transferEncoding,
 }: FramingFields): Framing | ErrorCode {
-  // Items 1 and 2 of the list are about responses.
+  // Items 1, 2 and 8 of the list are about responses.
   if (transferEncoding.length > 0) {
     // Item 3: having both fields is a sign of request smuggling. The RFC lets a server refuse; we always do.
     if (contentLength.length > 0) return 'FRAMING_CONFLICT';
@@ -46,6 +50,22 @@ export function decideFraming({
   const octets = others.length === 0 && /^[0-9]+$/.test(length) ? Number(length) : Number.NaN;
   if (!Number.isSafeInteger(octets)) return 'CONTENT_LENGTH_INVALID';
   return octets === 0 ? NONE : { kind: 'length', octets };
+}
+
+/**
+ * The framing of a response, for every request but HEAD and CONNECT. Fields that contradict each other are refused also
+ * where the status rules a body out: they would be forwarded.
+ */
+export function decideResponseFraming(
+  status: number,
+  fields: FramingFields,
+): ResponseBodyFraming | ErrorCode {
+  const framing = decideFraming(fields);
+  if (typeof framing === 'string') return framing;
+  if (status < 200 || status === 204 || status === 304) return NONE; // Item 1
+  const { contentLength, transferEncoding } = fields;
+  // Item 8
+  return contentLength.length === 0 && transferEncoding.length === 0 ? TO_END : framing;
 }
 
 /**

@@ -102,13 +102,13 @@ export class HeaderSection {
 }
 
 /** The non-empty elements of a list of tokens, in lower case (RFC 9110 §5.6.1). */
-function listElements(list: string): string[] {
+export function listElements(list: string): string[] {
   const elements = list.toLowerCase().split(',');
   return elements.map(trimBlanks).filter((element) => element !== '');
 }
 
 /** RFC 9112 §9.3. Options are case-insensitive and may be anywhere in the list. */
-function isPersistent(connection: string, minorVersion: 0 | 1): boolean {
+export function isPersistent(connection: string, minorVersion: 0 | 1): boolean {
   const options = listElements(connection);
   if (options.includes('close')) return false;
   return minorVersion === 1 || options.includes('keep-alive');

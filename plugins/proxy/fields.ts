@@ -3,11 +3,11 @@
  *
  * Rule: nothing about one connection, including its framing, is forwarded to the other (RFC 9110 §7.6.1).
  */
-import type { Request } from '../../core/plugin-api.js';
-import type { Mount } from './mount.js';
+import { FieldLines, protocolsOf, type ReceivedHead, type Request } from '../../core/plugin-api.js';
+import { type Mount, PROTOCOL } from './mount.js';
 
 /** Fields about one connection, whether `Connection` names them or not. */
-const OF_ONE_HOP: readonly string[] = [
+const OF_ONE_HOP: ReadonlySet<string> = new Set([
   'connection',
   'keep-alive',
   'proxy-connection',
@@ -16,50 +16,53 @@ const OF_ONE_HOP: readonly string[] = [
   'trailer',
   'transfer-encoding',
   'upgrade',
-];
+  'http2-settings',
+]);
 
-/** Fields about the client are written again; a client could have forged them. */
-const ABOUT_CLIENT = /^(?:forwarded|x-forwarded-.*|x-real-ip)$/;
+/** Written again by this proxy or by the core; the client and this server have settled whether to send a body. */
+const REWRITTEN: ReadonlySet<string> = new Set(['host', 'via', 'content-length', 'expect']);
 
-/**
- * @param hidden The part of the path that the upstream does not see; `''` for none.
- * @param upgrade The protocols that the client asks to switch to, as it wrote them.
- */
+export interface RequestFieldOptions extends Pick<Mount, 'via' | 'forwarded' | 'appendForwarded'> {
+  /** The part of the path that the upstream does not see; `''` for none. */
+  readonly hidden: string;
+}
+
+/** @param changed Fields with another value than the client's, by lower-case name. */
 export function requestFields(
   request: Request,
-  { via, forwarded, appendForwarded }: Mount,
-  hidden: string,
+  { via, forwarded, appendForwarded, hidden }: RequestFieldOptions,
   host: string,
-  upgrade: string | undefined,
-): Record<string, string> {
+  changed: Readonly<Record<string, string>> = {},
+): FieldLines {
   const { headers, httpVersion } = request;
-  const dropped = hopsOf(headers.connection);
-  const fields: Record<string, string> = Object.create(null);
+  const named = hopsNamed(headers.connection);
+  const fields = ['host', host];
   for (const name in headers) {
     const value = headers[name];
-    if (value === undefined || dropped.has(name) || ABOUT_CLIENT.test(name)) continue;
-    // The client and this server have already settled whether to send a body.
-    if (name !== 'host' && name !== 'content-length' && name !== 'expect') fields[name] = value;
+    if (value === undefined || OF_ONE_HOP.has(name) || REWRITTEN.has(name)) continue;
+    if (named?.has(name) === true || isAboutClient(name)) continue;
+    fields.push(name, changed[name] ?? value);
   }
-  fields.host = host;
-  fields.via = [headers.via ?? [], `${httpVersion} ${via}`].flat().join(', ');
+  fields.push('via', [headers.via ?? [], `${httpVersion} ${via}`].flat().join(', '));
   const hops = appendForwarded ? hopsBefore(request) : undefined;
   if (forwarded === 'x-forwarded' || forwarded === 'both') {
-    fields['x-forwarded-for'] = [hops?.addresses ?? [], hops?.peer ?? nameOf(request.remoteAddress)]
-      .flat()
-      .join(', ');
-    fields['x-forwarded-proto'] = request.protocol;
-    if (request.host !== '') fields['x-forwarded-host'] = request.host;
-    if (hidden !== '') fields['x-forwarded-prefix'] = hidden;
+    const peer = hops?.peer ?? nameOf(request.remoteAddress);
+    fields.push('x-forwarded-for', [hops?.addresses ?? [], peer].flat().join(', '));
+    fields.push('x-forwarded-proto', request.protocol);
+    if (request.host !== '') fields.push('x-forwarded-host', request.host);
+    if (hidden !== '') fields.push('x-forwarded-prefix', hidden);
   }
   if (forwarded === 'forwarded' || forwarded === 'both')
-    fields.forwarded =
-      hops === undefined ? forwardedElement(request) : `${hops.elements}, for=${quotedNode(hops.peer)}`;
-  // The framing of the body follows what the core has read, not what the client wrote.
-  if (headers['transfer-encoding'] !== undefined) fields['transfer-encoding'] = 'chunked';
-  else if (headers['content-length'] !== undefined) fields['content-length'] = headers['content-length'];
-  if (upgrade !== undefined) Object.assign(fields, { connection: 'upgrade', upgrade });
-  return fields;
+    fields.push(
+      'forwarded',
+      hops === undefined ? forwardedElement(request) : `${hops.elements}, for=${quotedNode(hops.peer)}`,
+    );
+  return new FieldLines(fields);
+}
+
+/** Fields about the client are written again; a client could have forged them. */
+function isAboutClient(name: string): boolean {
+  return name === 'forwarded' || name === 'x-real-ip' || name.startsWith('x-forwarded-');
 }
 
 /** The clients that a trusted proxy named, in both families of fields, and that proxy itself. */
@@ -109,59 +112,83 @@ function quoted(text: string): string {
 }
 
 /**
- * @param raw Names and values in turn, as received.
- * @throws TypeError if one is not a valid field.
+ * @param locate Rewrites a Location.
+ * @returns undefined if a 426 response does not name a protocol.
  */
 export function responseFields(
-  raw: readonly string[],
-  status: number,
+  head: ReceivedHead,
   via: string,
   locate: (location: string) => string,
-): Headers {
-  const pairs = pairsOf(raw);
-  const dropped = hopsOf(
-    pairs
-      .filter(([name]) => name === 'connection')
-      .map(([, value]) => value)
-      .join(','),
-  );
+): FieldLines | undefined {
+  const { raw, status, minorVersion } = head;
+  const named = hopsNamed(fieldIn(raw, 'connection'));
   // In these two answers `Upgrade` is about switching protocols now (RFC 9110 §15.2.2, §15.5.22).
-  if (status === 101 || status === 426) dropped.delete('upgrade');
-  const headers = new Headers();
-  for (const [name, value] of pairs)
-    if (!dropped.has(name)) headers.append(name, name === 'location' ? locate(value) : value);
-  headers.append('via', `1.1 ${via}`);
-  return headers;
+  const upgrades = status === 101 || status === 426;
+  const isEmpty = status === 101 || status === 204 || status === 205;
+  const fields: string[] = [];
+  for (let at = 0; at < raw.length; at += 2) {
+    const name = raw[at]!;
+    const lower = name.toLowerCase();
+    const value = raw[at + 1]!;
+    if (lower === 'upgrade' ? !upgrades : OF_ONE_HOP.has(lower) || named?.has(lower) === true) continue;
+    if (isEmpty && lower === 'content-length') continue;
+    fields.push(name, lower === 'location' ? locate(value) : value);
+  }
+  if (status === 426 && !isProtocolList(fieldIn(raw, 'upgrade'))) return undefined;
+  fields.push('via', `1.${minorVersion} ${via}`);
+  return new FieldLines(fields);
 }
 
 /** For an interim response: it has no body, and nothing in it is about the connection. */
-export function interimFields(raw: readonly string[]): Headers {
-  const headers = new Headers();
-  for (const [name, value] of pairsOf(raw))
-    if (!OF_ONE_HOP.includes(name) && !name.startsWith('content-')) headers.append(name, value);
-  return headers;
+export function interimFields({ raw, minorVersion }: ReceivedHead, via: string): FieldLines {
+  const named = hopsNamed(fieldIn(raw, 'connection'));
+  const fields: string[] = [];
+  for (let at = 0; at < raw.length; at += 2) {
+    const lower = raw[at]!.toLowerCase();
+    if (OF_ONE_HOP.has(lower) || named?.has(lower) === true || lower.startsWith('content-')) continue;
+    fields.push(raw[at]!, raw[at + 1]!);
+  }
+  fields.push('via', `1.${minorVersion} ${via}`);
+  return new FieldLines(fields);
 }
 
-/** Fields that may follow a body; a proxy may drop the others (RFC 9110 §6.5.1). */
-export function trailerFields(raw: readonly string[]): Record<string, string> {
-  const trailers: Record<string, string> = Object.create(null);
-  for (const [name, value] of pairsOf(raw)) {
+/**
+ * Fields that may follow a body, by lower-case name; a proxy may drop the others (RFC 9110 §6.5.1).
+ * @param raw Names and values in turn.
+ */
+export function trailerFields(raw: readonly (string | undefined)[]): FieldLines {
+  const trailers = new Map<string, string>();
+  for (let at = 0; at < raw.length; at += 2) {
+    const name = raw[at]!.toLowerCase();
+    const value = raw[at + 1] ?? '';
     if (NO_TRAILERS.test(name)) continue;
-    trailers[name] = name in trailers ? `${trailers[name]}, ${value}` : value;
+    const before = trailers.get(name);
+    trailers.set(name, before === undefined ? value : `${before}, ${value}`);
   }
-  return trailers;
+  return new FieldLines([...trailers].flat());
 }
 
 const NO_TRAILERS =
   /^(?:content-(?!digest)|if-|transfer-|proxy-|www-)|^(?:connection|keep-alive|te|trailer|upgrade|via|host|cache-control|expect|max-forwards|pragma|range|age|date|expires|location|retry-after|vary|warning|allow|authorization|cookie|set-cookie)$/;
 
-function hopsOf(connection = ''): Set<string> {
-  const named = connection.toLowerCase().split(',');
-  return new Set([...OF_ONE_HOP, ...named.map((name) => name.trim())]);
+/** All lines of a field joined, by lower-case name. @param raw Names and values in turn. */
+export function fieldIn(raw: readonly string[], name: string): string | undefined {
+  let joined: string | undefined;
+  for (let at = 0; at < raw.length; at += 2) {
+    if (raw[at]!.length !== name.length || raw[at]!.toLowerCase() !== name) continue;
+    joined = joined === undefined ? raw[at + 1]! : `${joined}, ${raw[at + 1]!}`;
+  }
+  return joined;
 }
 
-function pairsOf(raw: readonly string[]): (readonly [name: string, value: string])[] {
-  const pairs: (readonly [string, string])[] = [];
-  for (let at = 0; at + 1 < raw.length; at += 2) pairs.push([raw[at]!.toLowerCase(), raw[at + 1]!]);
-  return pairs;
+/** The fields that `Connection` names; undefined if it names none that is not about one hop in any case. */
+function hopsNamed(connection: string | undefined): ReadonlySet<string> | undefined {
+  if (connection === undefined || connection === 'keep-alive' || connection === 'close') return undefined;
+  // The elements of any list of tokens.
+  return new Set(protocolsOf(connection));
+}
+
+function isProtocolList(upgrade: string | undefined): boolean {
+  const protocols = protocolsOf(upgrade ?? '');
+  return protocols.length > 0 && protocols.every((name) => PROTOCOL.test(name));
 }

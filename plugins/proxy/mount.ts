@@ -3,6 +3,9 @@ import { z } from 'zod';
 import { prefixSchema } from '../shared/mount.js';
 import { TOKEN } from '../shared/rules.js';
 
+/** RFC 9110 §7.8: a name, and maybe a version. */
+export const PROTOCOL = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+(?:\/[!#$%&'*+\-.^_`|~0-9A-Za-z]+)?$/;
+
 const milliseconds = z.int().min(1).max(86_400_000);
 
 const mountSchema = z.strictObject({
@@ -47,9 +50,22 @@ const mountSchema = z.strictObject({
     .default('jackfield')
     .describe('The name of the proxy in Via (RFC 9110 §7.6.3).'),
   upgrade: z
+    .union([
+      z.boolean(),
+      z
+        .array(z.string().regex(PROTOCOL, { error: 'expected the name of a protocol, such as "websocket"' }))
+        .min(1),
+    ])
+    .default(['websocket'])
+    .describe(
+      'The protocols that clients may switch to through the proxy. `true` means `["websocket"]`; `false` means none. What goes through such a connection is not seen by other plugins.',
+    ),
+  interim: z
     .boolean()
     .default(true)
-    .describe('Whether clients may switch to another protocol through the proxy, such as WebSocket.'),
+    .describe(
+      'Whether interim responses such as 103 are forwarded. Some clients, such as `http.client` of Python, take them for the answer.',
+    ),
   connectTimeoutMs: milliseconds
     .default(3_000)
     .describe('Milliseconds to connect, including TLS and the wait for one of `maxConnections`; then 504.'),
@@ -61,14 +77,27 @@ const mountSchema = z.strictObject({
   idleTimeoutMs: milliseconds
     .default(60_000)
     .describe(
-      'Milliseconds for which the upstream may send nothing during an answer; then the connection is closed.',
+      'Milliseconds for which the upstream may send nothing during an answer; then the connection is closed. An idle connection is kept for as long, or for less if the upstream says so in Keep-Alive.',
     ),
+  tunnelIdleTimeoutMs: milliseconds
+    .default(3_600_000)
+    .describe(
+      'Milliseconds without data in either direction after which a connection that has switched protocols is closed.',
+    ),
+  maxHeaderSectionOctets: z
+    .int()
+    .min(1_024)
+    .max(16_777_216)
+    .default(65_536)
+    .describe('The largest header section of an answer in octets; then 502.'),
   maxConnections: z
     .int()
     .min(1)
     .max(65_536)
     .default(256)
-    .describe('The most connections to the upstream at a time; further requests wait for one.'),
+    .describe(
+      'The most connections to the upstream at a time; four times as many requests may wait for one, then 503. Connections that have switched protocols do not count.',
+    ),
   maxBodyOctets: z
     .int()
     .min(0)

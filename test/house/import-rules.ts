@@ -34,11 +34,6 @@ const ROOMS: readonly Room[] = [
     holds: within('core'),
     allows: (target) => !within('plugins', 'storage-adapters', 'test')(target),
   },
-  // A proxy is an HTTP client, and a client needs sockets. They are not those of the server.
-  {
-    holds: (file) => file === 'plugins/proxy/upstream.ts',
-    allows: (target, file) => mayPlugin(target, file) || /^node:https?$/.test(target),
-  },
   {
     holds: within('plugins'),
     allows: mayPlugin,

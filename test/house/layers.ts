@@ -30,7 +30,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['core/storage/', 'core/exchange/'],
   ['core/handlers/'],
   ['core/connection/'],
-  ['core/listening/', 'core/plugin-host/'],
+  ['core/listening/', 'core/plugin-host/', 'core/upstream/'],
   // The exported modules, and the server, which uses all layers.
   ['core/'],
   ['core/client/', 'core/testing/'],

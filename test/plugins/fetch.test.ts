@@ -209,6 +209,22 @@ test('an event stream is cancelled when its client ends its direction; with inje
   t.is((await server.inject({ target: '/finite' })).text, 'data: 1\n\n');
 });
 
+test('an event stream of an application ends when the server stops', async (t) => {
+  const { connect, server } = await mounted(
+    t,
+    `export default () => new Response(new ReadableStream({
+      start(controller) { controller.enqueue(new TextEncoder().encode('data: 1\\n\\n')); },
+    }), { headers: { 'Content-Type': 'text/event-stream' } });`,
+    {},
+    { shutdownTimeoutMs: 60_000 },
+  );
+  const client = await connect();
+  client.send(request('GET /'));
+  await client.receive('data: 1');
+  await server.close();
+  t.true((await client.closed()).endsWith('0\r\n\r\n'));
+});
+
 test('a mount may allow bodies above the limit of the server', async (t) => {
   const { connect } = await mounted(t, TELL, { maxBodyOctets: 20 }, { maxBodyOctets: 10 });
   const client = await connect();

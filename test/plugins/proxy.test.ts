@@ -393,21 +393,24 @@ test('no path leaves its prefix, and none that the upstream could read as anothe
   t.is(upstream.sockets.length, 0);
 });
 
-test('any method is forwarded, except one with lower-case letters, which would become another', async (t) => {
-  const { ask, connect, upstream } = await proxied(t);
-  for (const method of ['PURGE', 'FROBNICATE', 'M-SEARCH', 'QUERY', 'DELETE', 'TRACE', 'OPTIONS']) {
+test('any method is forwarded, in its case', async (t) => {
+  const { ask } = await proxied(t);
+  for (const method of [
+    'PURGE',
+    'FROBNICATE',
+    'M-SEARCH',
+    'QUERY',
+    'DELETE',
+    'TRACE',
+    'OPTIONS',
+    'get',
+    'Purge',
+  ]) {
     const { client, connection, lines } = await ask(request(`${method} /`));
     t.is(lines[0], `${method} / HTTP/1.1`);
     connection.answer('x', ['Connection: close']);
     t.is((await client.response()).body, 'x');
   }
-  const before = upstream.sockets.length;
-  for (const method of ['get', 'Purge']) {
-    const client = await connect();
-    client.send(request(`${method} /`));
-    t.is((await client.response()).status, 501);
-  }
-  t.is(upstream.sockets.length, before);
 });
 
 test('a body keeps its framing, whatever the method', async (t) => {
@@ -540,6 +543,17 @@ test('RFC 9112 §8: a body that ends with its connection is cut for the client t
   t.false(rest.endsWith('0\r\n\r\n'));
 });
 
+test('RFC 9112 §8: a reset together with the last octets does not end a body either', async (t) => {
+  const { ask } = await proxied(t);
+  for (const body of ['', 'abc']) {
+    const { client, connection } = await ask(request('GET /', ['Connection: close']));
+    // Both are in the kernel before the proxy reads again.
+    connection.socket.write(`HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n${body}`);
+    connection.socket.resetAndDestroy();
+    t.false((await client.closed()).endsWith('0\r\n\r\n'), body);
+  }
+});
+
 test('a body that ends with its connection is cut for the client too if the upstream falls silent', async (t) => {
   const { ask } = await proxied(t, { idleTimeoutMs: 50 });
   const { client, connection } = await ask(request('GET /'));
@@ -632,7 +646,7 @@ test('if the client leaves, the request to the upstream is broken off', async (t
   t.false(sending.connection.received.includes('0\r\n\r\n'));
 });
 
-test('a client that does not read pauses the upstream', async (t) => {
+test.serial('a client that does not read pauses the upstream', async (t) => {
   const { ask } = await proxied(t);
   const { client, connection } = await ask(request('GET /'));
   client.stopReading();
@@ -650,9 +664,13 @@ test('a client that does not read pauses the upstream', async (t) => {
   t.true(written < total / 2, `${written}`);
 });
 
-test('an upstream that does not read pauses the client', async (t) => {
+test.serial('an upstream that does not read pauses the client', async (t) => {
   const total = 200_000_000;
-  const { ask } = await proxied(t, { maxBodyOctets: total });
+  const { ask } = await proxied(
+    t,
+    { maxBodyOctets: total, responseTimeoutMs: 60_000 },
+    { limits: { handlerTimeoutMs: 90_000 } },
+  );
   const { client, connection } = await ask(request('POST /', [`Content-Length: ${total}`]));
   connection.socket.pause();
   let sent = 0;
@@ -833,7 +851,7 @@ test('a WebSocket works through the proxy, and each end sees the close of the ot
 
 test('a switched connection is broken off on both sides if one side breaks it off or the server stops', async (t) => {
   const asks = request('GET /', ['Connection: Upgrade', 'Upgrade: x']);
-  const { ask, server } = await proxied(t);
+  const { ask, server } = await proxied(t, { upgrade: ['x'] });
   const open = async (): Promise<{ client: RawClient; connection: Connection }> => {
     const { client, connection, lines } = await ask(asks);
     t.true(lines.some((line) => /^connection: upgrade$/i.test(line)));
@@ -861,7 +879,7 @@ test('a switched connection is broken off on both sides if one side breaks it of
 
 test('an upstream that switches to another protocol than requested is 502; without upgrade no request switches', async (t) => {
   const asks = request('GET /', ['Connection: Upgrade', 'Upgrade: x']);
-  const { ask } = await proxied(t);
+  const { ask } = await proxied(t, { upgrade: ['x'] });
   const { client, connection } = await ask(asks);
   connection.send('HTTP/1.1 101 Switching Protocols', 'Connection: upgrade', 'Upgrade: y', '', '');
   t.is((await client.response()).status, 502);
@@ -951,6 +969,307 @@ test('with an invalid file of authorities the server does not start, and the err
   }
 });
 
+test('only named protocols are forwarded, websocket by default: the rules of other plugins see no HTTP/2', async (t) => {
+  const h2c = request('GET /', [
+    'Connection: Upgrade, HTTP2-Settings',
+    'Upgrade: h2c',
+    'HTTP2-Settings: AAMAAABkAAQAAP__',
+  ]);
+  for (const options of [{}, { upgrade: true }, { upgrade: ['websocket', 'x/1'] }]) {
+    const { ask } = await proxied(t, options);
+    const { client, connection, lines } = await ask(h2c);
+    t.false(
+      lines.some((line) => /upgrade|http2-settings/i.test(line)),
+      JSON.stringify(options),
+    );
+    connection.answer('no', ['Connection: close']);
+    t.is((await client.response()).body, 'no');
+    const mixed = await ask(request('GET /', ['Connection: Upgrade', 'Upgrade: h2c, WebSocket, y']));
+    t.true(mixed.lines.includes('Upgrade: websocket'));
+  }
+});
+
+test('trailers pass without a Content-Type, and none is added', async (t) => {
+  const { ask } = await proxied(t);
+  const { client, connection } = await ask(request('GET /'));
+  connection.send(
+    'HTTP/1.1 200 OK',
+    'Connection: close',
+    'Transfer-Encoding: chunked',
+    '',
+    '1',
+    'x',
+    '0',
+    'X-Sum: 1',
+    '',
+    '',
+  );
+  await client.receive('0\r\nx-sum: 1\r\n\r\n');
+  t.false(/content-type/i.test(client.unread));
+  const empty = await ask(request('GET /'));
+  empty.connection.send('HTTP/1.1 200 OK', 'Transfer-Encoding: chunked', '', '0', 'X-Sum: 0', '', '');
+  await empty.client.receive('0\r\nx-sum: 0\r\n\r\n');
+});
+
+test('a large header section of the upstream passes up to maxHeaderSectionOctets', async (t) => {
+  for (const [options, octets, status] of [
+    [{}, 60_000, 200],
+    [{}, 70_000, 502],
+    [{ maxHeaderSectionOctets: 200_000 }, 190_000, 200],
+  ] as const) {
+    const { ask } = await proxied(t, options);
+    const { client, connection } = await ask(request('GET /'));
+    connection.answer('x', [`X-Large: ${'x'.repeat(octets)}`]);
+    t.is((await client.response()).status, status, `${octets}`);
+  }
+});
+
+test('RFC 9110 §7.6.2: Max-Forwards counts down for OPTIONS and TRACE, and at 0 the proxy answers', async (t) => {
+  const { ask, connect, upstream } = await proxied(t);
+  for (const [method, value, expected] of [
+    ['OPTIONS', '5', '4'],
+    ['TRACE', '1', '0'],
+    ['GET', '0', '0'],
+  ] as const) {
+    const { client, connection, lines } = await ask(request(`${method} /`, [`Max-Forwards: ${value}`]));
+    t.true(lines.includes(`max-forwards: ${expected}`), method);
+    connection.answer('x', ['Connection: close']);
+    await client.response();
+  }
+  const before = upstream.sockets.length;
+  const client = await connect();
+  client.send(request('TRACE /a?b', ['Max-Forwards: 0', 'Cookie: secret', 'X-A: 1']));
+  const traced = await client.response();
+  t.is(field(traced, 'content-type'), 'message/http');
+  t.regex(traced.body, /^TRACE \/a\?b HTTP\/1\.1\r\n[\s\S]*x-a: 1\r\n/);
+  t.false(traced.body.includes('secret'));
+  client.send(request('OPTIONS /', ['Max-Forwards: 0']));
+  t.is((await client.response()).status, 204);
+  t.is(upstream.sockets.length, before);
+});
+
+test('RFC 9110 §7.6.3: Via names the version of the sender, in interim responses too', async (t) => {
+  const { ask } = await proxied(t);
+  const { client, connection } = await ask(request('GET /'));
+  connection.send('HTTP/1.0 103 Early Hints', 'Link: </a>', 'Via: 1.1 inner', '', '');
+  const hint = await client.response();
+  t.deepEqual(hint.fields.get('via'), ['1.1 inner', '1.0 jackfield']);
+  connection.send('HTTP/1.0 200 OK', 'Content-Length: 1', '', 'x');
+  t.is(field(await client.response(), 'via'), '1.0 jackfield');
+});
+
+test('several lines of one name stay several, and values that are not valid pass as they are', async (t) => {
+  const { ask } = await proxied(t);
+  const { client, connection } = await ask(request('GET /'));
+  connection.answer(
+    'no',
+    [
+      'WWW-Authenticate: Negotiate',
+      'WWW-Authenticate: Basic realm="a"',
+      'ETag: not one',
+      'Last-Modified: yesterday',
+    ],
+    '401 Unauthorized',
+  );
+  const answer = await client.response();
+  t.deepEqual(answer.fields.get('www-authenticate'), ['Negotiate', 'Basic realm="a"']);
+  t.is(field(answer, 'etag'), 'not one');
+  t.is(field(answer, 'last-modified'), 'yesterday');
+});
+
+test('OPTIONS * goes to the upstream of /', async (t) => {
+  for (const plugins of [[], ['options']]) {
+    const { ask } = await proxied(t, {}, { plugins });
+    const { client, connection, lines } = await ask(request('OPTIONS *'));
+    t.is(lines[0], 'OPTIONS * HTTP/1.1');
+    connection.answer('', ['Allow: GET, PURGE']);
+    t.is(field(await client.response(), 'allow'), 'GET, PURGE');
+  }
+  const below = await proxied(t, { prefix: '/api' });
+  const client = await below.connect();
+  client.send(request('OPTIONS *'));
+  t.is((await client.response()).status, 404);
+});
+
+test('interim responses are dropped if the mount says so', async (t) => {
+  const { ask } = await proxied(t, { interim: false });
+  const { client, connection } = await ask(request('GET /'));
+  connection.send('HTTP/1.1 103 Early Hints', 'Link: </a>', '', '');
+  connection.answer('x');
+  t.is((await client.response()).status, 200);
+});
+
+test('a tunnel without data is closed on both sides', async (t) => {
+  const { ask } = await proxied(t, { upgrade: ['x'], tunnelIdleTimeoutMs: 50 });
+  const { client, connection } = await ask(request('GET /', ['Connection: Upgrade', 'Upgrade: x']));
+  connection.send('HTTP/1.1 101 Switching Protocols', 'Connection: upgrade', 'Upgrade: x', '', 'early');
+  await Promise.all([client.closed(), connection.closed()]);
+  t.pass();
+});
+
+test.serial('a tunnel holds the faster side up, and loses nothing', async (t) => {
+  const { ask } = await proxied(t, { upgrade: ['x'] });
+  const { client, connection } = await ask(request('GET /', ['Connection: Upgrade', 'Upgrade: x']));
+  connection.send('HTTP/1.1 101 Switching Protocols', 'Connection: upgrade', 'Upgrade: x', '', '');
+  t.is((await client.response()).status, 101);
+  const text = Array.from({ length: 300_000 }, (_, at) => `${at} `).join('');
+  client.readSlowly(1);
+  connection.socket.write(text);
+  client.send(text);
+  client.end();
+  await connection.until(' 299999 ');
+  t.is(connection.received, text);
+  connection.socket.end();
+  t.is(await client.closed(), text);
+});
+
+test('an event stream ends when the server stops', async (t) => {
+  const { ask, server } = await proxied(t, {}, { limits: { shutdownTimeoutMs: 60_000 } });
+  const { client, connection } = await ask(request('GET /'));
+  connection.send('HTTP/1.1 200 OK', 'Content-Type: text/event-stream', '', 'data: 1\n\n');
+  await client.receive('data: 1');
+  await server.close();
+  t.true((await client.closed()).endsWith('0\r\n\r\n'));
+  await connection.closed();
+});
+
+test('more requests than may wait for a connection are 503', async (t) => {
+  const { connect, upstream } = await proxied(t, { maxConnections: 1 });
+  const clients = await Promise.all(Array.from({ length: 6 }, () => connect()));
+  for (const client of clients) client.send(request('GET /'));
+  const refused = await Promise.any(clients.map((client) => client.response()));
+  t.is(refused.status, 503);
+  t.regex(refused.body, /Too many requests wait for the upstream server/);
+  t.is(upstream.sockets.length, 1);
+});
+
+test('an idle connection is closed before the upstream would, as its Keep-Alive says', async (t) => {
+  const { ask, connect, upstream } = await proxied(t);
+  const { client, connection } = await ask(request('GET /1'));
+  connection.answer('1', ['Keep-Alive: timeout=1']);
+  await client.response();
+  await connection.closed();
+  const other = await connect();
+  other.send(request('GET /2'));
+  const second = await upstream.connection();
+  await second.request();
+  second.answer('2', ['Keep-Alive: timeout=2, max=5']);
+  t.is((await other.response()).body, '2');
+  await second.closed();
+});
+
+test('octets that nobody asked for close a kept connection, and are no answer to the next request', async (t) => {
+  const { ask, upstream, connect } = await proxied(t);
+  const { client, connection } = await ask(request('GET /1'));
+  connection.answer('1HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil'.slice(0, 1));
+  await client.response();
+  connection.send('HTTP/1.1 200 OK', 'Content-Length: 4', '', 'evil');
+  await connection.closed();
+  const other = await connect();
+  other.send(request('GET /2'));
+  const second = await upstream.connection();
+  await second.request();
+  second.send(
+    'HTTP/1.1 200 OK',
+    'Content-Length: 1',
+    '',
+    '2HTTP/1.1 200 OK',
+    'Content-Length: 4',
+    '',
+    'evil',
+  );
+  t.is((await other.response()).body, '2');
+  await second.closed();
+});
+
+test('RFC 9110 §9.2.2: idempotent methods are sent again after a kept connection was closed, also in order', async (t) => {
+  for (const method of ['PUT', 'DELETE', 'HEAD', 'OPTIONS']) {
+    const { ask, upstream, connect } = await proxied(t);
+    const { client, connection } = await ask(request('GET /1'));
+    connection.answer('1');
+    await client.response();
+    const other = await connect();
+    other.send(request(`${method} /2`));
+    await connection.request();
+    connection.socket.end();
+    const fresh = await upstream.connection();
+    t.is((await fresh.request())[0], `${method} /2 HTTP/1.1`);
+    fresh.socket.end();
+    t.is((await other.response(method)).status, 502, 'once');
+    t.is(upstream.sockets.length, 2);
+  }
+});
+
+test('an answer that has begun is not asked for again', async (t) => {
+  const { ask, upstream, connect } = await proxied(t);
+  const { client, connection } = await ask(request('GET /1'));
+  connection.answer('1');
+  await client.response();
+  const other = await connect();
+  other.send(request('GET /2'));
+  await connection.request();
+  connection.socket.write('H', () => connection.socket.resetAndDestroy());
+  t.is((await other.response()).status, 502);
+  t.is(upstream.sockets.length, 1);
+});
+
+for (const [framing, octets, leastOctets] of [
+  ['a length', 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello', Number.POSITIVE_INFINITY],
+  [
+    'chunks',
+    'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX: y\r\n\r\n',
+    Number.POSITIVE_INFINITY,
+  ],
+  [
+    'the end of the connection',
+    'HTTP/1.0 200 OK\r\nX: y\r\n\r\nhello',
+    'HTTP/1.0 200 OK\r\nX: y\r\n\r\n'.length,
+  ],
+] as const) {
+  for (const how of ['ends', 'resets'] as const) {
+    test.serial(
+      `an upstream that ${how} at every octet of an answer framed by ${framing} never looks complete`,
+      async (t) => {
+        const { ask } = await proxied(t);
+        for (let at = 0; at < octets.length; at++) {
+          const { client, connection } = await ask(request('GET /', ['Connection: close']));
+          const { socket } = connection;
+          await new Promise<void>((resolve) => socket.write(octets.slice(0, at), 'latin1', () => resolve()));
+          if (how === 'ends') socket.end();
+          else socket.resetAndDestroy();
+          const text = await client.closed();
+          const isFailure = text.startsWith('HTTP/1.1 502 ');
+          const isWhole =
+            text.endsWith('\r\n0\r\n\r\n') || /content-length: 5\r\n[\s\S]*\r\n\r\nhello$/i.test(text);
+          if (how === 'ends' && at >= leastOctets) t.true(isWhole, `${at}: ${text}`);
+          else t.true(isFailure || !isWhole, `${at}: ${text}`);
+        }
+      },
+    );
+  }
+}
+
+test.serial('large bodies pass unchanged in both directions at once, whoever is slow', async (t) => {
+  const all = await before(
+    t,
+    (incoming, response) => {
+      response.writeHead(200, { 'Content-Length': incoming.headers['content-length'] });
+      incoming.pipe(response);
+    },
+    { maxBodyOctets: 10_000_000 },
+  );
+  await Promise.all(
+    Array.from({ length: 6 }, async (_, which) => {
+      const client = await all.connect();
+      const body = Array.from({ length: 250_000 }, (_, at) => `${which}-${at};`).join('');
+      if (which % 2 === 0) client.readSlowly(1);
+      client.send(request('POST /', [`Content-Length: ${body.length}`, 'Connection: close'], body));
+      const text = await client.closed();
+      t.true(text.slice(text.indexOf('\r\n\r\n') + 4) === body, `${which}`);
+    }),
+  );
+});
+
 test('invalid options are refused', async (t) => {
   for (const mount of [
     {},
@@ -961,6 +1280,10 @@ test('invalid options are refused', async (t) => {
     { target: 'http://a.example', via: 'a b' },
     { target: 'http://a.example', prefix: 'api' },
     { target: 'http://a.example', timeout: 1 },
+    { target: 'http://a.example', upgrade: [] },
+    { target: 'http://a.example', upgrade: ['a b'] },
+    { target: 'http://a.example', maxHeaderSectionOctets: 10 },
+    { target: 'http://a.example', interim: 1 },
     { target: 'http://a.example', ca: 'a.pem' },
     { target: 'https://a.example', ca: [] },
     { target: 'https://a.example', ca: '' },

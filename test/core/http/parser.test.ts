@@ -1,5 +1,6 @@
 import test from 'ava';
-import { type ParserEvent, RequestParser } from '../../../core/http/parser.js';
+import type { ParserEvent } from '../../../core/http/message-parser.js';
+import { RequestParser } from '../../../core/http/parser.js';
 import { LIMITS } from './judge.js';
 
 const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
