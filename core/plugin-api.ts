@@ -27,6 +27,7 @@ export type { StandardSchema } from './config/standard-schema.js';
 export { JackfieldError } from './errors.js';
 export { HOLDS_HEAD } from './exchange/answer-source.js';
 export { logFields, type RequestState, requestState } from './exchange/request-state.js';
+export { headersFault } from './handlers/answer-fields.js';
 export { precondition } from './handlers/conditional.js';
 export { file } from './handlers/file.js';
 export { HttpError } from './handlers/http-error.js';
