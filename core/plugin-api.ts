@@ -28,6 +28,7 @@ export { JackfieldError } from './errors.js';
 export { HOLDS_HEAD } from './exchange/answer-source.js';
 export { type AbortListener, type AbortNotice, abortNotice } from './exchange/exchange-request.js';
 export { logFields, type RequestState, requestState } from './exchange/request-state.js';
+export { headersFault } from './handlers/answer-fields.js';
 export { precondition } from './handlers/conditional.js';
 export { file } from './handlers/file.js';
 export { HttpError } from './handlers/http-error.js';

@@ -1,15 +1,22 @@
 /**
- * Compresses answers for clients that accept it: brotli, gzip, deflate.
- * Source: RFC 9110 §8.4 (Content-Encoding), §12.5.3 (Accept-Encoding). Errors: none.
+ * Compresses answers for clients that accept it: brotli, zstd, gzip, deflate.
+ * Source: RFC 9110 §8.4 (Content-Encoding), §12.5.3 (Accept-Encoding), RFC 8878 (zstd). Errors: none.
  *
- * It does not change answers that are encoded already, parts (206), answers with trailers, those of dialects, and those
- * that forbid it by `Cache-Control: no-transform` or by a digest of their octets.
+ * It does not change small answers, answers that are encoded already, parts (206), those of dialects, and those that
+ * forbid it by `Cache-Control: no-transform` or by a digest of their octets.
  */
 import { z } from 'zod';
-import { definePlugin, type Request, type ResponseBody, type ResponseParts } from '../core/plugin-api.js';
-import { CODINGS, type Coding, compressWhole, EncodedStream, type Levels } from './compress/codings.js';
+import {
+  definePlugin,
+  type MaybePromise,
+  type Request,
+  type ResponseParts,
+  type ShownResponse,
+} from '../core/plugin-api.js';
+import { CODINGS, type Coding, Encoder, isAvailable } from './compress/codings.js';
+import { EncodedStream } from './compress/encoded-stream.js';
 import { typeMatcher } from './compress/types.js';
-import { preferredCoding, refusesIdentity } from './shared/negotiation.js';
+import { codingOrder, refusesIdentity } from './shared/negotiation.js';
 import { vary } from './shared/vary.js';
 
 type Fields = Readonly<Record<string, string | readonly string[]>>;
@@ -19,15 +26,19 @@ export default definePlugin({
   options: z.strictObject({
     codings: z
       .array(z.enum(CODINGS))
-      .min(1)
-      .default(['br', 'gzip', 'deflate'])
-      .describe('The offered codings; among those that a client prefers equally, the first is used.'),
+      .refine((codings) => codings.some(isAvailable), {
+        error: 'expected a coding that this version of Node.js has (zstd: from 22.15 and 23.8)',
+      })
+      .default(['br', 'zstd', 'gzip', 'deflate'])
+      .describe(
+        'The offered codings; among those that a client prefers equally, the first is used. zstd needs Node.js 22.15 or 23.8; before, it is left out.',
+      ),
     thresholdOctets: z
       .int()
       .min(0)
       .default(1024)
       .describe(
-        'Answers with fewer octets are not compressed, because below about one packet it saves nothing. Streams of unknown length are always compressed.',
+        'Answers with fewer octets are left as they are, because below about one packet compression saves nothing. Streams of unknown length are always compressed.',
       ),
     types: z
       .array(
@@ -42,8 +53,15 @@ export default definePlugin({
         'application/javascript',
         'application/xml',
         'application/wasm',
+        'application/yaml',
+        'application/node',
+        'application/toml',
+        'application/vnd.apple.mpegurl',
+        'font/otf',
+        'font/ttf',
         '*/*+json',
         '*/*+xml',
+        '*/*+yaml',
       ])
       .describe(
         'Content types that become smaller: a type, all of one kind (`text/`…), or all of one suffix (`+json`), see the default.',
@@ -59,46 +77,57 @@ export default definePlugin({
   setup({ hook, options }) {
     const { codings, thresholdOctets } = options;
     const isCompressible = typeMatcher(options.types);
-    const levels: Levels = { quality: options.brotliQuality, level: options.level };
+    const codingFor = codingOrder(codings.filter(isAvailable));
+    const encoder = new Encoder({ quality: options.brotliQuality, level: options.level });
 
     hook('response', (request, response) => {
       if (request.dialect !== '' || request.method === 'CONNECT') return undefined;
-      const { headers } = response;
-      const accept = request.headers['accept-encoding'];
-      const coding = preferredCoding(accept, codings);
-      if (response.status === 304) return notModified(response, headers, coding);
       const { body, status = 200, trailers } = response;
-      if (body === undefined || body === '' || trailers !== undefined) return undefined;
-      if (!isCompressible(textOf(headers['content-type'])) || mustStay(headers)) return undefined;
-      const isSmall = (sizeOf(body) ?? Number.POSITIVE_INFINITY) < thresholdOctets;
+      if (status === 304) return notModified(request, response, codingFor);
+      const isHead = request.method === 'HEAD';
+      // HEAD is answered as GET would be, also by a handler that has no content for it.
+      if (status === 204 || status === 205 || (body === undefined && !isHead)) return undefined;
+      const accept = request.headers['accept-encoding'];
+      const octets = lengthOf(response);
+      // A small answer is the same for every client, so it has no Vary either.
+      if (octets === 0 || (octets !== undefined && octets < thresholdOctets && !refusesIdentity(accept)))
+        return undefined;
+      const { headers } = response;
+      if (!isCompressible(textOf(headers['content-type'])) || mustStay(headers, trailers)) return undefined;
       // A cache must not give one client an answer that only another can read, whichever of the two came first.
-      const varied = { ...headers, vary: vary(headers.vary, 'Accept-Encoding') };
+      const varied = { ...response, headers: { ...headers, vary: vary(headers.vary, 'Accept-Encoding') } };
+      const coding = codingFor(accept)[0];
       // A part has the Vary field that the whole would have (RFC 9110 §15.3.7).
-      if (status === 206 || headers['content-range'] !== undefined) return { ...response, headers: varied };
-      if (coding === undefined || (isSmall && !refusesIdentity(accept)))
-        return { ...response, headers: varied };
-      const encoded = encodedFields(varied, coding);
-      return send(request, { ...response, headers: encoded }, body, coding, levels);
+      if (coding === undefined || status === 206 || headers['content-range'] !== undefined) return varied;
+      const encoded = {
+        ...varied,
+        headers: encodedFields(varied.headers, coding),
+        ...(typeof trailers === 'function' ? { trailers: withoutDigests(trailers) } : {}),
+      };
+      const isWhole = typeof body === 'string' || body instanceof Uint8Array;
+      // HEAD gets the fields of GET except the length, which is unknown until the body is compressed.
+      if (isHead || !isWhole) {
+        const source = isWhole || body === undefined ? nothing() : body;
+        return { ...encoded, body: new EncodedStream(source, coding, encoder, response.contentLength) };
+      }
+      const sent = (coded: Uint8Array): ResponseParts =>
+        coded.length < (octets ?? 0) || refusesIdentity(accept) ? { ...encoded, body: coded } : varied;
+      const coded = encoder.whole(body, coding, () => request.signal.aborted);
+      return coded instanceof Promise ? coded.then(sent) : sent(coded);
     });
   },
 });
 
-/** HEAD gets the fields of GET except the length, which is unknown until the body is compressed. */
-function send(
-  { method }: Request,
-  response: ResponseParts,
-  body: ResponseBody,
-  coding: Coding,
-  levels: Levels,
-): ResponseParts | Promise<ResponseParts> {
-  const isWhole = typeof body === 'string' || body instanceof Uint8Array;
-  if (!isWhole || method === 'HEAD')
-    return { ...response, body: new EncodedStream(isWhole ? only(body) : body, coding, levels) };
-  return compressWhole(body, coding, levels).then((octets) => ({ ...response, body: octets }));
-}
+async function* nothing(): AsyncGenerator<never, void, undefined> {}
 
-async function* only(body: string | Uint8Array): AsyncGenerator<string | Uint8Array, void, undefined> {
-  yield body;
+/** Of the whole content, in octets; undefined if it is unknown. */
+function lengthOf({ status, headers, body, contentLength }: ShownResponse): number | undefined {
+  if (status === 206) {
+    const [, total] = /\/([0-9]+)$/.exec(textOf(headers['content-range'])) ?? [];
+    return total === undefined ? undefined : Number(total);
+  }
+  if (typeof body === 'string') return Buffer.byteLength(body);
+  return body instanceof Uint8Array ? body.length : contentLength;
 }
 
 function encodedFields(headers: Fields, coding: Coding): Fields {
@@ -106,16 +135,22 @@ function encodedFields(headers: Fields, coding: Coding): Fields {
   return { ...kept, ...(etag === undefined ? {} : { etag: weak(etag) }), 'content-encoding': coding };
 }
 
-/** A cache finds its stored answer by the tag, and it stored the compressed answer. */
+/**
+ * The type and length of the content are unknown here, so whether it would be compressed is seen from the tag that the
+ * client has. A cache finds its stored answer by that tag.
+ */
 function notModified(
-  response: ResponseParts,
-  headers: Fields,
-  coding: Coding | undefined,
-): ResponseParts | undefined {
-  const { etag } = headers;
-  if (etag === undefined) return undefined;
-  const tag = coding === undefined ? etag : weak(etag);
-  return { ...response, headers: { ...headers, etag: tag, vary: vary(headers.vary, 'Accept-Encoding') } };
+  { headers: asked }: Request,
+  response: ShownResponse,
+  codingFor: (accept: string | undefined) => readonly Coding[],
+): ResponseParts {
+  const { etag, ...headers } = response.headers;
+  const varied: Fields = { ...headers, vary: vary(headers.vary, 'Accept-Encoding') };
+  if (etag === undefined) return { ...response, headers: varied };
+  const isEncoded =
+    codingFor(asked['accept-encoding']).length > 0 &&
+    asked['if-none-match']?.includes(`W/${textOf(etag)}`) === true;
+  return { ...response, headers: { ...varied, etag: isEncoded ? weak(etag) : etag } };
 }
 
 /**
@@ -136,16 +171,21 @@ const BOUND: readonly string[] = [
   'content-md5',
 ];
 
-function mustStay(headers: Fields): boolean {
+function mustStay(headers: Fields, trailers: ResponseParts['trailers']): boolean {
   if (BOUND.some((name) => headers[name] !== undefined)) return true;
+  if (typeof trailers === 'object' && Object.keys(trailers).some(isBound)) return true;
   return /(?:^|,)[ \t]*no-transform[ \t]*(?:,|$)/i.test(textOf(headers['cache-control']));
 }
 
-/** Undefined if the size is unknown. Files report it, other streams do not. */
-function sizeOf(body: ResponseBody): number | undefined {
-  if (typeof body === 'string') return Buffer.byteLength(body);
-  if (body instanceof Uint8Array) return body.length;
-  return 'size' in body && typeof body.size === 'number' ? body.size : undefined;
+function isBound(name: string): boolean {
+  return BOUND.includes(name.toLowerCase());
+}
+
+/** Trailers that are known only after the body, as those of a proxied response. A digest in them would be wrong. */
+function withoutDigests(
+  trailers: () => MaybePromise<Readonly<Record<string, string>>>,
+): () => Promise<Record<string, string>> {
+  return async () => Object.fromEntries(Object.entries(await trailers()).filter(([name]) => !isBound(name)));
 }
 
 function textOf(value: string | readonly string[] | undefined): string {

@@ -14,10 +14,10 @@ export default definePlugin({
   options: z.strictObject({
     mounts: z.array(mountSchema).min(1).describe('The folders with their paths.'),
   }),
-  async setup({ handle, folder, prefix, options }) {
+  async setup({ handle, folder, prefix, log, options }) {
     for (const mount of options.mounts) {
       const { base, patterns } = mountPlace(prefix, mount.prefix);
-      const site = await openSite(folder, mount, base);
+      const site = await openSite(folder, mount, base, log);
       for (const pattern of patterns) {
         handle('GET', pattern, site);
         // Do not rely on the plugin `head`, which may be absent.

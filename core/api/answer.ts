@@ -53,6 +53,11 @@ export interface ResponseParts {
 export interface ShownResponse extends Omit<ResponseParts, 'headers' | 'json'> {
   /** Names in lower case; a list for several field lines. The hook's own copy. */
   readonly headers: Readonly<Record<string, string | readonly string[]>>;
+  /**
+   * The octets that the handler promised for a stream, or for an answer to HEAD without content. In what a hook returns
+   * it is ignored: the promise holds as long as the body is the same.
+   */
+  readonly contentLength?: number;
 }
 
 /**

@@ -5,6 +5,7 @@
 
 import { inspect } from 'node:util';
 import type { ResponseParts } from '../api/answer.js';
+import { ERRORS, JackfieldError } from '../errors.js';
 import { isEntityTag } from '../http/entity-tag.js';
 import { FieldLines } from '../http/field-lines.js';
 import { parseHttpDate } from '../http/http-date.js';
@@ -27,6 +28,50 @@ export interface AnswerFields {
   readonly defaultType: string | undefined;
   /** Set if the headers have ETag or Last-Modified: such an answer is conditional. */
   readonly validators: Validators | undefined;
+  /** Made by `shownFields` at its first call. */
+  shown: ShownFields | undefined;
+}
+
+/**
+ * Fields by their names in lower case. It inherits nothing, so that a name is there only if the answer has it. V8 makes
+ * every object of `Object.create(null)` a slow hash table; those of a class are as fast as other objects.
+ */
+class ShownFields {
+  [name: string]: string | string[];
+}
+Object.setPrototypeOf(ShownFields.prototype, null);
+Reflect.deleteProperty(ShownFields.prototype, 'constructor');
+
+/** @returns whether it is an object of names and values. */
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  const isPlain = prototype === Object.prototype || prototype === null || prototype === ShownFields.prototype;
+  return isPlain && !(Symbol.iterator in value);
+}
+
+/** What a hook is shown: its own copy. */
+export function shownFields(fields: AnswerFields): ShownFields {
+  const { shown } = fields;
+  if (shown !== undefined) return Object.assign(new ShownFields(), shown);
+  const { raw } = fields;
+  const copy = new ShownFields();
+  let hasLists = false;
+  for (let at = 0; at < raw.length; at += 2) {
+    const name = raw[at]!.toLowerCase();
+    const value = raw[at + 1]!;
+    const before = copy[name];
+    hasLists ||= before !== undefined;
+    copy[name] = before === undefined ? value : [before, value].flat();
+  }
+  // The copies of a list would share it.
+  if (!hasLists) fields.shown = Object.assign(new ShownFields(), copy);
+  return copy;
+}
+
+/** The same from what a hook returned. */
+export function emptyFields(): Record<string, string | readonly string[]> {
+  return new ShownFields() as Record<string, string | readonly string[]>;
 }
 
 /** Frozen headers are checked once: they cannot change afterwards. Plugins freeze headers that they send often. */
@@ -115,7 +160,23 @@ function checkFields(
     close,
     defaultType,
     validators,
+    shown: undefined,
   };
+}
+
+/**
+ * For headers from a configuration, so that a fault is found at the start and not with each request.
+ * @returns what is wrong, as a sentence; undefined if a handler may return them.
+ */
+export function headersFault(headers: Readonly<Record<string, string>>): string | undefined {
+  try {
+    const { contentLength } = checkedFields(headers, undefined);
+    return contentLength === undefined ? undefined : 'Content-Length is set by the server.';
+  } catch (error) {
+    if (!(error instanceof JackfieldError)) throw error;
+    // Behind the sentence of the error stands what is wrong.
+    return error.message.slice(ERRORS.HANDLER_ANSWER_INVALID.sentence.length + 1).replace(/^Its /, '');
+  }
 }
 
 /** One name in two spellings is one field; the last one wins, as with equal spellings. */
@@ -181,6 +242,7 @@ export function deriveFields(
     raw,
     text: new FieldText(formatFields(raw), hasDate, upgrades),
     contentLength: undefined,
+    shown: undefined,
   };
 }
 

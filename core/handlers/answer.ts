@@ -8,7 +8,7 @@ import { ERRORS, type ErrorCode, JackfieldError } from '../errors.js';
 import { abandon, expectErrors, isTaken } from '../exchange/answer-source.js';
 import { FieldLines } from '../http/field-lines.js';
 import { strangeSentence } from '../known-members.js';
-import { type AnswerFields, checkedFields, deriveFields, onlyType } from './answer-fields.js';
+import { type AnswerFields, checkedFields, deriveFields, onlyType, shownFields } from './answer-fields.js';
 import { type AnswerTrailers, toTrailers } from './answer-trailers.js';
 import { type HandOver, toHandOver } from './hand-over.js';
 import { HttpError } from './http-error.js';
@@ -85,6 +85,8 @@ function fromParts(parts: ResponseParts, before: Answer | undefined): Answer {
       if (parts.json !== undefined) continue;
       throw invalid('Its json is undefined. For no content return { status: 204 }, for null { json: null }.');
     }
+    // Hooks return what they were shown with it.
+    if (name === 'contentLength' && before !== undefined) continue;
     if (name !== 'trailers' && name !== 'takeOver') throw strangeAnswer(parts, name);
     isPlain = false;
   }
@@ -293,19 +295,25 @@ export function replaceAnswer(before: Answer, by: Answer): Answer {
 }
 
 /** The parts of an answer that a response hook gets. */
-export function toParts({ status, fields: { raw }, body, handOver, trailers }: Answer): ShownResponse {
-  const headers: Record<string, string | string[]> = Object.create(null);
-  for (let at = 0; at < raw.length; at += 2) {
-    const name = raw[at]!.toLowerCase();
-    const value = raw[at + 1]!;
-    const before = headers[name];
-    headers[name] = before === undefined ? value : [before, value].flat();
-  }
+export function toParts(answer: Answer): ShownResponse {
+  const { status, fields, handOver, trailers } = answer;
+  const headers = shownFields(fields);
   if (handOver !== undefined) {
     const { takeOver, writesHead } = handOver;
     // Hooks expect `headers`, even if they are not sent.
     return writesHead ? { status, headers, takeOver } : { headers, takeOver };
   }
-  const parts = body === undefined ? { status, headers } : { status, headers, body };
+  const parts = shownParts(status, headers, answer);
   return trailers === undefined ? parts : { ...parts, trailers: trailers.source };
+}
+
+/** @param answer Whose body and promised length they have. */
+export function shownParts(
+  status: number,
+  headers: ShownResponse['headers'],
+  { body, contentLength }: Pick<Answer, 'body' | 'contentLength'>,
+): ShownResponse {
+  if (contentLength !== undefined && (body === undefined || isStream(body)))
+    return body === undefined ? { status, headers, contentLength } : { status, headers, body, contentLength };
+  return body === undefined ? { status, headers } : { status, headers, body };
 }

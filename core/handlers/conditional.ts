@@ -12,7 +12,7 @@ import { isEntityTag } from '../http/entity-tag.js';
 import { evaluatePreconditions, mayBePartial, type Validators } from '../http/preconditions.js';
 import { mustKnow } from '../known-members.js';
 import { type Answer, errorAnswer } from './answer.js';
-import { deriveFields } from './answer-fields.js';
+import { type AnswerFields, deriveFields } from './answer-fields.js';
 import { FileBody } from './file.js';
 
 /** The answer of a handler to GET or HEAD, after the conditions of the request are applied. */
@@ -48,23 +48,35 @@ function notModified({ fields, close }: Answer): Answer {
   return { status: 304, fields: kept, body: undefined, contentLength: undefined, close };
 }
 
-/** Only a file can be read in part. For other bodies Range is ignored, which §14.2 allows. */
+/**
+ * Parts of files, and of bytes in memory whose answer says `Accept-Ranges: bytes`. Ranges of anything else are ignored,
+ * which §14.2 allows.
+ */
 function partial(headers: Request['headers'], answer: Answer, validators: Validators): Answer {
   const { status, body, fields, close } = answer;
   const asked = headers.range;
-  if (asked === undefined || status !== 200 || !(body instanceof FileBody)) return answer;
+  if (asked === undefined || status !== 200 || !hasParts(body, fields)) return answer;
   if (!mayBePartial(headers['if-range'], validators)) return answer;
-  const range = chooseRange(asked, body.size);
+  const size = body instanceof FileBody ? body.size : body.length;
+  const range = chooseRange(asked, size);
   if (range === undefined) return answer;
-  if (range === 'unsatisfiable') return unsatisfiable(body.size, close);
+  if (range === 'unsatisfiable') return unsatisfiable(size, close);
   const { first, last } = range;
   return {
     status: 206,
-    fields: deriveFields(fields, () => true, ['Content-Range', `bytes ${first}-${last}/${body.size}`]),
-    body: body.slice(first, last + 1),
+    fields: deriveFields(fields, () => true, ['Content-Range', `bytes ${first}-${last}/${size}`]),
+    body: body instanceof FileBody ? body.slice(first, last + 1) : body.subarray(first, last + 1),
     contentLength: last + 1 - first,
     close,
   };
+}
+
+function hasParts(body: Answer['body'], { raw }: AnswerFields): body is FileBody | Uint8Array {
+  if (body instanceof FileBody) return true;
+  if (!(body instanceof Uint8Array)) return false;
+  return raw.some(
+    (name, at) => at % 2 === 0 && name.toLowerCase() === 'accept-ranges' && raw[at + 1] === 'bytes',
+  );
 }
 
 function unsatisfiable(size: number, close: boolean): Answer {

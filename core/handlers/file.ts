@@ -3,7 +3,9 @@
  *
  * The file is opened only when its octets are needed: not for HEAD, 304, 412 or 416.
  */
-import { type FileHandle, open, stat } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { constants, type Stats } from 'node:fs';
+import { access, type FileHandle, open, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { sameInAllCopies } from '../across-copies.js';
 import type { FileOptions, ResponseParts } from '../api/answer.js';
@@ -16,10 +18,13 @@ import { mediaTypeOf } from './media-types.js';
 const PIECE_OCTETS = 65_536;
 
 /** One state of a file. */
-interface Version {
-  readonly size: bigint;
-  readonly mtimeNs: bigint;
-}
+type Version = Pick<Stats, 'dev' | 'ino' | 'size' | 'mtimeMs' | 'ctimeMs'>;
+
+/**
+ * Files older than the web have a date that a build tool wrote (Nix: 1970, zip: 1980, npm: 1985). It says nothing about
+ * changes, and a cache would take the file for fresh for years (RFC 9111 §4.2.2).
+ */
+const FIRST_DATE = Date.UTC(1990);
 
 /**
  * @param name Its path; relative to `options.root` if that is set.
@@ -30,21 +35,21 @@ export async function file(name: string, options: FileOptions = {}): Promise<Res
   mustKnow(options, ['root', 'type', 'headers'], 'file');
   const place = placeOf(name, options.root);
   const version = await versionOf(place);
-  const modified = Number(version.mtimeNs / 1_000_000n);
+  const { size, mtimeMs } = version;
   const headers: Record<string, string | readonly string[]> = {
     'Content-Type': options.type ?? mediaTypeOf(place),
-    'Content-Length': String(version.size),
-    // A date in the future is not allowed (RFC 9110 §8.8.2.1).
-    'Last-Modified': new Date(Math.min(modified, Date.now())).toUTCString(),
-    ETag: `"${version.size.toString(36)}-${version.mtimeNs.toString(36)}"`,
+    'Content-Length': String(size),
+    ETag: tagOf(version),
     'Accept-Ranges': 'bytes',
   };
+  // Not in the future (RFC 9110 §8.8.2.1).
+  if (mtimeMs >= FIRST_DATE) headers['Last-Modified'] = new Date(Math.min(mtimeMs, Date.now())).toUTCString();
   for (const [field, value] of Object.entries(options.headers ?? {})) {
     for (const own of Object.keys(headers))
       if (own.toLowerCase() === field.toLowerCase()) delete headers[own];
     headers[field] = value;
   }
-  return { status: 200, headers, body: new FileBody(place, version, 0, Number(version.size)) };
+  return { status: 200, headers, body: new FileBody(place, version, 0, size) };
 }
 
 function placeOf(name: string, root: string | undefined): string {
@@ -62,10 +67,22 @@ function placeOf(name: string, root: string | undefined): string {
 const ABSENT: readonly unknown[] = ['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP', 'EISDIR'];
 
 async function versionOf(place: string): Promise<Version> {
-  const stats = await stat(place, { bigint: true }).catch(absent);
+  const stats = await stat(place).catch(absent);
   // Folders, devices and pipes are not served.
   if (!stats.isFile()) throw new JackfieldError('FILE_NOT_FOUND');
+  // HEAD has to fail where GET does, and it opens nothing.
+  await access(place, constants.R_OK).catch(absent);
   return stats;
+}
+
+/**
+ * Size and date can be equal for two contents, because dates can be set. The time of the last change of state (`ctime`)
+ * cannot be set, and the number of the file differs where a link leads to another file. A digest, since both are nobody
+ * else's business.
+ */
+function tagOf({ dev, ino, size, mtimeMs, ctimeMs }: Version): string {
+  const state = [dev, ino, size, mtimeMs, ctimeMs].join();
+  return `"${createHash('sha256').update(state).digest('base64url').slice(0, 22)}"`;
 }
 
 function absent(cause: NodeJS.ErrnoException): never {
@@ -90,7 +107,7 @@ export class FileBody implements AsyncIterable<Uint8Array> {
 
   /** Size of the whole file, in octets. */
   get size(): number {
-    return Number(this.#version.size);
+    return this.#version.size;
   }
 
   slice(start: number, end: number): FileBody {
@@ -115,9 +132,15 @@ export class FileBody implements AsyncIterable<Uint8Array> {
 
   /** The headers describe the file that was checked; the file that was opened may be a different one. */
   async #expectSame(handle: FileHandle): Promise<void> {
-    const { size, mtimeNs } = await handle.stat({ bigint: true });
-    if (size !== this.#version.size || mtimeNs !== this.#version.mtimeNs)
-      throw new JackfieldError('FILE_CHANGED');
+    const now = await handle.stat();
+    const { dev, ino, size, mtimeMs, ctimeMs } = this.#version;
+    const isSame =
+      now.dev === dev &&
+      now.ino === ino &&
+      now.size === size &&
+      now.mtimeMs === mtimeMs &&
+      now.ctimeMs === ctimeMs;
+    if (!isSame) throw new JackfieldError('FILE_CHANGED');
   }
 }
 

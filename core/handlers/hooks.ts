@@ -86,7 +86,7 @@ export class HookRunner {
     for (let place = at; place < hooks.length; place++) {
       mustGoOn(request);
       const { plugin, fn } = hooks[place]!;
-      const answer = this.#run(plugin, request, () => fn(request));
+      const answer = this.#run(plugin, request, fn);
       if (answer instanceof Promise)
         return answer.then((late) => late ?? this.before(stage, request, place + 1));
       if (answer !== undefined) return answer;
@@ -114,7 +114,7 @@ export class HookRunner {
         const { plugin, fn } = hooks[request.responseHooks++]!;
         const shown = draft.show();
         request.unsent = draft.checked.body;
-        const value = this.#call(plugin, request, () => fn(request, shown));
+        const value = this.#call(plugin, request, fn, shown);
         if (value instanceof Promise) return this.#respondLater(request, draft, plugin, value);
         if (value !== undefined) draft.replace(plugin, value);
       }
@@ -260,8 +260,12 @@ export class HookRunner {
   // One hook
 
   /** Calls a hook and checks the answer that it returns. Errors: a `Blamed`. */
-  #run(plugin: string, request: ExchangeRequest, run: () => unknown): MaybePromise<Answer | undefined> {
-    const value = this.#call(plugin, request, run);
+  #run(
+    plugin: string,
+    request: ExchangeRequest,
+    run: (request: ExchangeRequest) => unknown,
+  ): MaybePromise<Answer | undefined> {
+    const value = this.#call(plugin, request, run, undefined);
     return value instanceof Promise
       ? value.then((late) => answerOf(plugin, request, late))
       : answerOf(plugin, request, value);
@@ -272,15 +276,16 @@ export class HookRunner {
    * `Blamed`.
    * @returns the result of the hook, unchecked.
    */
-  #call(
+  #call<Shown>(
     plugin: string,
     request: ExchangeRequest,
-    run: () => unknown,
+    run: (request: ExchangeRequest, shown: Shown) => unknown,
+    shown: Shown,
   ): MaybePromise<ResponseValue | undefined> {
     const before = request.handledBy;
     request.handledBy = plugin;
     try {
-      const value = run();
+      const value = run(request, shown);
       if (isPromise(value)) return this.#callLater(plugin, request, before, value);
       if (value === undefined) request.handledBy = before;
       // It may be anything; it is checked before use.

@@ -8,8 +8,8 @@
  */
 import type { ResponseValue, ShownResponse } from '../api/answer.js';
 import type { ExchangeRequest } from '../exchange/exchange-request.js';
-import { type Answer, toParts } from './answer.js';
-import { lowerName } from './answer-fields.js';
+import { type Answer, shownParts, toParts } from './answer.js';
+import { emptyFields, isRecord, lowerName } from './answer-fields.js';
 import { type Blamed, blamed } from './blamed.js';
 import { answerTo, withoutLoss } from './checked-answer.js';
 import { withoutLostFields } from './hand-over.js';
@@ -26,7 +26,7 @@ export class ResponseDraft {
   /**
    * Results of hooks since `#answer` was checked. Only the last one counts; the others help to find the faulty hook.
    */
-  #unchecked: Returned[] = [];
+  #unchecked: Returned[] | undefined;
 
   constructor(request: ExchangeRequest, answer: Answer) {
     this.#request = request;
@@ -40,23 +40,24 @@ export class ResponseDraft {
 
   /** The next hook's own copy of the answer. Errors: a `Blamed` with HANDLER_ANSWER_INVALID. */
   show(): ShownResponse {
-    const last = this.#unchecked.at(-1);
+    const last = this.#unchecked?.at(-1);
     if (last === undefined) return toParts(this.#answer);
     return shownAsIs(this.#answer, last.value) ?? toParts(this.check());
   }
 
   replace(plugin: string, value: ResponseValue): void {
+    this.#unchecked ??= [];
     this.#unchecked.push({ plugin, value });
   }
 
   /** Checks the result of the last hook. Errors: a `Blamed` with HANDLER_ANSWER_INVALID. */
   check(): Answer {
-    const last = this.#unchecked.at(-1);
+    const last = this.#unchecked?.at(-1);
     if (last === undefined) return this.#answer;
     try {
       const before = this.#answer;
       this.#answer = withoutLoss(before, this.#checked(last));
-      this.#unchecked = [];
+      this.#unchecked = undefined;
       return this.#answer;
     } catch (error) {
       throw blamed(last.plugin, error);
@@ -65,7 +66,7 @@ export class ResponseDraft {
 
   /** The first hook with an invalid result: a later hook may have passed it on, or failed because of it. */
   culprit(): Blamed | undefined {
-    for (const returned of this.#unchecked) {
+    for (const returned of this.#unchecked ?? []) {
       try {
         this.#checked(returned);
       } catch (error) {
@@ -91,11 +92,12 @@ function shownAsIs(answer: Answer, value: ResponseValue): ShownResponse | undefi
   try {
     if (!isRecord(value)) return undefined;
     for (const name in value)
-      if (name !== 'status' && name !== 'headers' && name !== 'body') return undefined;
+      if (name !== 'status' && name !== 'headers' && name !== 'body' && name !== 'contentLength')
+        return undefined;
     if (value.status !== status || value.body !== body) return undefined;
     const headers = copyOfFields(value.headers, fields.raw);
     if (headers === undefined) return undefined;
-    return body === undefined ? { status, headers } : { status, headers, body };
+    return shownParts(status, headers, answer);
   } catch {
     // The name is not a token, or a proxy object throws: the check reports it.
     return undefined;
@@ -109,7 +111,7 @@ function shownAsIs(answer: Answer, value: ResponseValue): ShownResponse | undefi
  */
 function copyOfFields(fields: unknown, before: readonly string[]): ShownResponse['headers'] | undefined {
   if (!isRecord(fields)) return undefined;
-  const copy: Record<string, string | readonly string[]> = Object.create(null);
+  const copy = emptyFields();
   for (const name in fields) {
     const lower = lowerName(name);
     const value = fields[name];
@@ -121,12 +123,6 @@ function copyOfFields(fields: unknown, before: readonly string[]): ShownResponse
   }
   const losesType = copy['content-type'] === undefined && fieldOf(before, 'content-type') !== undefined;
   return losesType ? undefined : copy;
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  if (typeof value !== 'object' || value === null) return false;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return (prototype === Object.prototype || prototype === null) && !(Symbol.iterator in value);
 }
 
 /** At least two lines. A list of one line must become a string, so it is checked first. */

@@ -47,26 +47,41 @@ export function namesType(accept: string | undefined, type: string): boolean {
   return accept !== undefined && negotiatorOf('accept', accept.toLowerCase()).mediaTypes().includes(type);
 }
 
+/** Clients send few different values. Longer ones are not kept. */
+const MAX_KEPT = 100;
+const MAX_KEPT_CHARACTERS = 200;
+
 /**
- * @param accept The field value; undefined if there is none.
- * @returns The offer with the highest weight, of equal ones the first. Undefined if the content should be sent as it
- *   is: the client names no coding, none of these, or prefers `identity`.
+ * @param offers The first is preferred among those of equal weight.
+ * @returns A function from the field value (undefined if there is none) to the offers that the client prefers to content
+ *   without a coding, best first.
  */
-export function preferredCoding<Coding extends string>(
-  accept: string | undefined,
+export function codingOrder<Coding extends string>(
   offers: readonly Coding[],
-): Coding | undefined {
-  if (accept === undefined) return undefined;
-  // The older name of the same coding (RFC 9110 §8.4.1.3).
-  const codings = accept.replace(/\bx-gzip\b/gi, 'gzip');
-  const found = negotiatorOf('accept-encoding', codings).encodings([...offers, 'identity'], {
-    preferred: offers,
-  });
-  return offers.find((offer) => offer === found[0]);
+): (accept: string | undefined) => readonly Coding[] {
+  const kept = new Map<string, readonly Coding[]>();
+  return (accept) => {
+    if (accept === undefined) return [];
+    const known = kept.get(accept);
+    if (known !== undefined) return known;
+    // The older name of the same coding (RFC 9110 §8.4.1.3).
+    const codings = accept.replace(/\bx-gzip\b/gi, 'gzip');
+    const found = negotiatorOf('accept-encoding', codings).encodings([...offers, 'identity'], {
+      preferred: offers,
+    });
+    const end = found.indexOf('identity');
+    const order = (end === -1 ? found : found.slice(0, end)) as Coding[]; // of what was offered
+    if (accept.length <= MAX_KEPT_CHARACTERS) {
+      if (kept.size >= MAX_KEPT) kept.clear();
+      kept.set(accept, order);
+    }
+    return order;
+  };
 }
 
 /** Whether the client refuses content that has no coding. */
 export function refusesIdentity(accept: string | undefined): boolean {
-  if (accept === undefined) return false;
+  // Only a weight of 0 refuses anything. Asked first, as nearly no client sends one.
+  if (accept === undefined || !/q=0/i.test(accept)) return false;
   return negotiatorOf('accept-encoding', accept).encodings(['identity']).length === 0;
 }

@@ -1,5 +1,6 @@
 /** The options of one folder and its paths. */
 import { z } from 'zod';
+import { headersFault } from '../../core/plugin-api.js';
 import { prefixSchema } from '../shared/mount.js';
 import { TOKEN } from '../shared/rules.js';
 
@@ -40,6 +41,13 @@ export const mountSchema = z.strictObject({
     .describe(
       'Compressed copies next to the file, in order of preference: `br` (`app.js.br`), `zstd` (`.zst`), `gzip` (`.gz`). Each costs one disk access.',
     ),
+  cacheOctets: z
+    .int()
+    .min(0)
+    .default(67_108_864)
+    .describe(
+      'How many octets of files up to 1 MiB are kept in memory. Each request looks at the file with `stat`, so a change is noticed at once. 0: nothing is kept, and `stat` runs in another thread, for network file systems.',
+    ),
   cacheControl: fieldValue
     .optional()
     .describe(
@@ -48,7 +56,11 @@ export const mountSchema = z.strictObject({
   headers: z
     .record(z.string().regex(TOKEN, { error: 'expected the name of a field' }), fieldValue)
     .default({})
-    .describe('Additional fields for each answer.'),
+    .check(({ value, issues }) => {
+      const fault = headersFault(value);
+      if (fault !== undefined) issues.push({ code: 'custom', input: value, message: fault });
+    })
+    .describe('Additional fields for each answer. They replace fields of the file with the same name.'),
   fallback: z
     .string()
     .min(1)

@@ -7,50 +7,80 @@
 import type { Dirent, Stats } from 'node:fs';
 import { readdir, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { file, JackfieldError, type Request, type ResponseParts } from '../../core/plugin-api.js';
+import {
+  JackfieldError,
+  type Log,
+  type MaybePromise,
+  type Request,
+  type ResponseParts,
+} from '../../core/plugin-api.js';
 import { behind, queryOf } from '../shared/mount.js';
-import { preferredCoding } from '../shared/negotiation.js';
+import { codingOrder } from '../shared/negotiation.js';
 import { vary } from '../shared/vary.js';
+import { FileCache } from './file-cache.js';
 import { listingPage } from './listing.js';
 import type { Mount } from './mount.js';
 
 const SUFFIXES = { br: '.br', zstd: '.zst', gzip: '.gz' } as const;
+type Coding = keyof typeof SUFFIXES;
 
-export type Site = (request: Request) => Promise<ResponseParts>;
+export type Site = (request: Request) => MaybePromise<ResponseParts>;
+
+interface Found {
+  /** Links not followed. */
+  readonly name: string;
+  /** Links followed. */
+  readonly place: string;
+  readonly stats: Stats;
+}
 
 /**
  * @param base The part of each path before the file names, as `MountPlace.base`.
  * @throws Error if the folder does not exist, or does not contain the fallback.
  */
-export async function openSite(configFolder: string, mount: Mount, base: string): Promise<Site> {
+export async function openSite(configFolder: string, mount: Mount, base: string, log: Log): Promise<Site> {
   const root = path.resolve(configFolder, mount.root);
   const found = await stat(root).catch(() => undefined);
   if (found?.isDirectory() !== true)
     throw new Error(`There is no folder ${root}. Create it, or correct "root".`);
-  const files = new SiteFiles(await realpath(root), mount, base);
+  const files = new SiteFiles(root, mount, base, log);
   await files.expectFallback();
   return (request) => files.answer(request);
 }
 
 class SiteFiles {
+  /** May be a link, which may be switched at any time: its target is looked up for each file that is not in the cache. */
   readonly #root: string;
   readonly #mount: Mount;
   readonly #base: string;
+  readonly #log: Log;
+  readonly #cache: FileCache;
   readonly #headers: Readonly<Record<string, string>>;
   /**
    * Fields of redirects and listings. They have no validator, so a cache that guesses a lifetime would show an old
    * folder; files have one.
    */
   readonly #ofFolder: Readonly<Record<string, string>>;
+  readonly #codings: (accept: string | undefined) => readonly Coding[];
 
-  constructor(root: string, mount: Mount, base: string) {
+  constructor(root: string, mount: Mount, base: string, log: Log) {
     this.#root = root;
     this.#mount = mount;
     this.#base = base;
-    const { cacheControl, headers } = mount;
-    this.#headers = { ...headers, ...(cacheControl === undefined ? {} : { 'Cache-Control': cacheControl }) };
-    const says = nameIn(this.#headers, 'cache-control') in this.#headers;
-    this.#ofFolder = says ? this.#headers : { ...this.#headers, 'Cache-Control': 'no-cache' };
+    this.#log = log;
+    const { cacheControl, headers, precompressed } = mount;
+    this.#cache = new FileCache(mount.cacheOctets);
+    this.#codings = codingOrder(precompressed);
+    const own: Readonly<Record<string, string>> = {
+      ...headers,
+      ...(cacheControl === undefined ? {} : { 'Cache-Control': cacheControl }),
+    };
+    const says = nameIn(own, 'cache-control') in own;
+    this.#ofFolder = says ? own : { ...own, 'Cache-Control': 'no-cache' };
+    this.#headers =
+      precompressed.length === 0
+        ? own
+        : { ...without(own, 'vary'), Vary: vary(own[nameIn(own, 'vary')], 'Accept-Encoding') };
   }
 
   async expectFallback(): Promise<void> {
@@ -63,22 +93,31 @@ class SiteFiles {
       );
   }
 
-  async answer(request: Request): Promise<ResponseParts> {
-    const { path: requested, target } = request;
-    const rest = behind(this.#base, requested);
+  /** Without a promise if the file is in the cache. */
+  answer(request: Request): MaybePromise<ResponseParts> {
+    const rest = behind(this.#base, request.path);
+    return this.#fromCache(rest, request) ?? this.#fromDisk(rest, request);
+  }
+
+  #fromCache(key: string, { headers }: Request): ResponseParts | undefined {
+    if (this.#mount.precompressed.length > 0)
+      for (const coding of this.#codings(headers['accept-encoding'])) {
+        const coded = this.#cache.get(codedKey(key, coding));
+        if (coded !== undefined) return coded;
+        if (!this.#cache.hasNoCopy(key, SUFFIXES[coding])) return undefined;
+      }
+    return this.#cache.get(key);
+  }
+
+  async #fromDisk(rest: string, request: Request): Promise<ResponseParts> {
     const segments = rest === '' ? [] : this.#segmentsOf(rest);
     const isFolderPath = segments?.at(-1) === '';
-    const found = segments && (await this.#find(isFolderPath ? segments.slice(0, -1) : segments));
-    if (found?.stats.isFile() === true && !isFolderPath) return this.#send(found.place, request);
-    if (found?.stats.isDirectory() === true) {
-      const ofFolder = await this.#sendFolder(found.place, isFolderPath, request);
-      if (ofFolder === undefined) return this.#sendFallback(requested, request);
-      // No segment is empty, so this cannot be read as the name of another host (`//example.com`).
-      if (ofFolder === 'slash')
-        return { status: 308, headers: { ...this.#ofFolder, Location: `${requested}/${queryOf(target)}` } };
-      return ofFolder;
-    }
-    return this.#sendFallback(requested, request);
+    const names = isFolderPath ? segments?.slice(0, -1) : segments;
+    const found = names && (await this.#find(names));
+    if (found?.stats.isFile() === true && !isFolderPath) return this.#send(found, rest, request);
+    if (found?.stats.isDirectory() !== true) return this.#sendFallback(request);
+    const ofFolder = await this.#sendFolder(found, names ?? [], rest, isFolderPath, request);
+    return ofFolder ?? this.#sendFallback(request);
   }
 
   /**
@@ -100,33 +139,42 @@ class SiteFiles {
   }
 
   /** The target of a name, if it may be sent. */
-  async #find(names: readonly string[]): Promise<{ place: string; stats: Stats } | undefined> {
-    try {
-      const place = await realpath(path.join(this.#root, ...names));
-      if (this.#mount.links === 'inside' && !isWithin(this.#root, place)) return undefined;
-      return { place, stats: await stat(place) };
-    } catch (error) {
-      if (isAbsence(error)) return undefined;
-      throw error;
+  async #find(names: readonly string[]): Promise<Found | undefined> {
+    const name = path.join(this.#root, ...names);
+    for (;;) {
+      const root = await realpath(this.#root).catch(ifAbsent);
+      if (root === undefined) return undefined;
+      const place = await realpath(name).catch(ifAbsent);
+      if (place !== undefined && (this.#mount.links === 'anywhere' || isWithin(root, place))) {
+        const stats = await stat(place).catch(ifAbsent);
+        if (stats !== undefined) return { name, place, stats };
+      }
+      // If the link of the root was switched meanwhile, the file was looked for in two folders.
+      if ((await realpath(this.#root).catch(ifAbsent)) === root) return undefined;
     }
   }
 
-  /** `slash`: redirect the client to the path with a slash at the end, so that relative links in the page work. */
+  /** @returns undefined if the folder has no page. */
   async #sendFolder(
-    place: string,
+    { place }: Found,
+    names: readonly string[],
+    rest: string,
     isFolderPath: boolean,
     request: Request,
-  ): Promise<ResponseParts | 'slash' | undefined> {
+  ): Promise<ResponseParts | undefined> {
     const { index, listing } = this.#mount;
-    const names = path.relative(this.#root, place);
-    const indexFile = index === false ? undefined : await this.#find([names, index]);
+    const indexFile = index === false ? undefined : await this.#find([...names, index]);
     const hasIndex = indexFile?.stats.isFile() === true;
     if (!hasIndex && !listing) return undefined;
-    if (!isFolderPath) return 'slash';
-    if (hasIndex) return this.#send(indexFile.place, request);
-    const depth = names === '' ? 0 : names.split(path.sep).length;
+    if (!isFolderPath) {
+      // With the slash, relative links in the page work. No segment is empty, so this cannot be read as the name of
+      // another host (`//example.com`).
+      const Location = `${request.path}/${queryOf(request.target)}`;
+      return { status: 308, headers: { ...this.#ofFolder, Location } };
+    }
+    if (hasIndex) return this.#send(indexFile, rest, request);
     const entries = (await readdir(place, { withFileTypes: true })).filter((entry: Dirent) =>
-      this.#isOpen(entry.name, depth),
+      this.#isOpen(entry.name, names.length),
     );
     return {
       headers: {
@@ -139,34 +187,48 @@ class SiteFiles {
     };
   }
 
-  async #sendFallback(requested: string, request: Request): Promise<ResponseParts> {
+  async #sendFallback(request: Request): Promise<ResponseParts> {
     const { fallback } = this.#mount;
-    const last = requested.slice(requested.lastIndexOf('/') + 1);
+    const last = request.path.slice(request.path.lastIndexOf('/') + 1);
     if (fallback === undefined || last.includes('.')) throw new JackfieldError('FILE_NOT_FOUND');
     const found = await this.#find(fallback.split('/'));
-    if (found === undefined) throw new JackfieldError('FILE_NOT_FOUND');
-    return this.#send(found.place, request);
+    if (found?.stats.isFile() !== true) throw new JackfieldError('FILE_NOT_FOUND');
+    // No path can be this key, as every path begins with a slash.
+    const key = 'fallback';
+    return this.#fromCache(key, request) ?? this.#send(found, key, request);
   }
 
-  async #send(place: string, { headers }: Request): Promise<ResponseParts> {
-    const plain = await file(place, { headers: this.#headers });
-    const { precompressed } = this.#mount;
-    if (precompressed.length === 0) return plain;
-    // `file` returns headers as a plain object.
-    const own = plain.headers as Readonly<Record<string, string>>;
-    const field = vary(own[nameIn(own, 'vary')], 'Accept-Encoding');
-    for (let left = [...precompressed]; ; ) {
-      const coding = preferredCoding(headers['accept-encoding'], left);
-      if (coding === undefined) return { ...plain, headers: { ...without(own, 'vary'), Vary: field } };
-      const variant = await this.#find([path.relative(this.#root, place) + SUFFIXES[coding]]);
-      if (variant?.stats.isFile() === true)
-        return file(variant.place, {
-          type: own[nameIn(own, 'content-type')] ?? 'application/octet-stream',
-          headers: { ...without(this.#headers, 'vary'), 'Content-Encoding': coding, Vary: field },
-        });
-      left = left.filter((other) => other !== coding);
+  async #send({ name, place }: Found, key: string, { headers }: Request): Promise<ResponseParts> {
+    const plain = await this.#load(key, name, place, { headers: this.#headers });
+    for (const coding of this.#codings(headers['accept-encoding'])) {
+      const suffix = SUFFIXES[coding];
+      const copy = await this.#find([path.relative(this.#root, name) + suffix]);
+      if (copy?.stats.isFile() !== true) continue;
+      // `file` returns headers as a plain object.
+      const own = plain.headers as Readonly<Record<string, string>>;
+      return this.#load(codedKey(key, coding), copy.name, copy.place, {
+        type: own[nameIn(own, 'content-type')] ?? 'application/octet-stream',
+        headers: { ...this.#headers, 'Content-Encoding': coding },
+      });
+    }
+    return plain;
+  }
+
+  async #load(...[key, name, place, options]: Parameters<FileCache['load']>): Promise<ResponseParts> {
+    try {
+      return await this.#cache.load(key, name, place, options);
+    } catch (error) {
+      if (!isAbsence(error)) throw error;
+      if (error.code === 'EACCES' || error.code === 'EPERM')
+        this.#log.warn({ err: error }, 'A file must not be read. It is answered as if it were absent (404).');
+      throw new JackfieldError('FILE_NOT_FOUND', '', { cause: error });
     }
   }
+}
+
+/** A path has no NUL. */
+function codedKey(key: string, coding: Coding): string {
+  return `${key}\0${coding}`;
 }
 
 /** Whether every file system reads this as exactly one name. */
@@ -190,8 +252,12 @@ const ABSENT: readonly unknown[] = [
   'EINVAL',
 ];
 
-function isAbsence(error: unknown): boolean {
+function isAbsence(error: unknown): error is Error & { readonly code: unknown } {
   return error instanceof Error && 'code' in error && ABSENT.includes(error.code);
+}
+
+function ifAbsent(error: unknown): undefined {
+  if (!isAbsence(error)) throw error;
 }
 
 /** The spelling of a field name in a record. */

@@ -21,6 +21,7 @@ const MAY: Readonly<Record<string, string>> = {
   'core/log.ts': STAMP,
   'plugins/access-log.ts': STAMP,
   'plugins/keys.ts': EXPIRY,
+  'plugins/static-files/file-cache.ts': 'files that changed a moment ago are not kept',
   'core/cli/store/export-file.ts': STAMP,
   'storage-adapters/json-file/store-files.ts': STAMP,
   'storage-adapters/json-file/keep.ts': STAMP,

@@ -173,7 +173,9 @@ test('caches revalidate folders each time; files have validators and the rule of
 
 test('compress and cors add the fields that they read to Vary', async (t) => {
   const cors = { use: 'cors', options: { origins: ['https://a.example'] } };
-  await every(t, { plugins: ['get', 'keys', 'compress', cors] }, [
+  // Small answers are the same for every client.
+  const compress = { use: 'compress', options: { thresholdOctets: 0 } };
+  await every(t, { plugins: ['get', 'keys', compress, cors] }, [
     { ask: 'GET /', status: 200, caches: 'no-cache', vary: 'Accept, Accept-Encoding, Origin' },
     { ask: 'GET /keys/none', status: 404, caches: 'no-store', vary: 'Accept-Encoding, Origin' },
   ]);

@@ -120,7 +120,11 @@ test('names of inherited object properties are ordinary fields', (t) => {
   const answer = toAnswer({ headers, body: '' });
   t.regex(fieldsOf(answer), /__proto__: 1\r\nconstructor: 2\r\n/);
   const parts = toParts(answer);
-  t.is(Object.getPrototypeOf(parts.headers), null);
+  t.is(Object.getOwnPropertyDescriptor(parts.headers, '__proto__')?.value, '1');
+  t.is(parts.headers.constructor as unknown, '2');
+  // The same at a later look, and nothing is inherited.
+  t.deepEqual(toParts(answer), parts);
+  t.false('toString' in toParts(toAnswer('x')).headers);
 });
 
 test('the parts for a hook have lower-case names, and lists for several lines', (t) => {
