@@ -1,8 +1,8 @@
 /**
  * Allows web pages of other origins to use this server: answers the preflight requests of browsers and adds the fields
  * that allow a page to read an answer.
- * Source: the Fetch Standard (https://fetch.spec.whatwg.org/#http-cors-protocol) and Private Network Access. Errors:
- * none; a page that is not allowed gets an answer without these fields, and its browser hides it from the page.
+ * Source: the Fetch Standard (https://fetch.spec.whatwg.org/#http-cors-protocol). Errors: none; a page
+ * that is not allowed gets an answer without these fields, and its browser hides it from the page.
  */
 import { z } from 'zod';
 import { definePlugin, type Request, type ResponseParts } from '../core/plugin-api.js';
@@ -56,10 +56,6 @@ export default definePlugin({
         .describe(
           'Seconds for which a browser keeps the answer to a preflight. Chrome keeps it for at most 7,200.',
         ),
-      privateNetwork: z
-        .boolean()
-        .default(false)
-        .describe('Whether public pages may reach this server if it is in a private network.'),
     })
     .refine(({ origins, credentials }) => origins !== '*' || !credentials, {
       path: ['credentials'],
@@ -105,12 +101,10 @@ export default definePlugin({
       const methods = options.methods ?? methodsAt(path, asked);
       const wanted = headers['access-control-request-headers'] ?? '';
       const fields = options.headers === 'any' ? wanted : options.headers.join(', ');
-      const isNear = options.privateNetwork && headers['access-control-request-private-network'] === 'true';
       return {
         ...(methods.length === 0 ? {} : { 'access-control-allow-methods': methods.join(', ') }),
         ...(isListOfNames(fields) ? { 'access-control-allow-headers': fields } : {}),
         'access-control-max-age': String(options.maxAgeSeconds),
-        ...(isNear ? { 'access-control-allow-private-network': 'true' } : {}),
       };
     }
 

@@ -52,9 +52,15 @@ export interface HandleOptions {
   readonly state?: (request: Request) => MaybePromise<CurrentState | undefined>;
   /**
    * `allow`: pages of other sites may use this handler, whatever `crossSite` of the configuration says. For a handler
-   * that checks them itself, by `Origin` or by a token in the body: a WebSocket, or a form on another site.
+   * that checks them itself, by `Origin` or by a token in the body: a WebSocket, or a form on another site. `refuse`:
+   * none may, whatever the configuration and `crossSite` hooks say. For a handler that no page should ever use.
    */
-  readonly crossSite?: 'allow';
+  readonly crossSite?: 'allow' | 'refuse';
+  /**
+   * Whether requests may name any host, not only those of `allowedHosts`, as health probes do. A page that uses DNS
+   * rebinding can then read the answer, so it must have no secrets and change nothing.
+   */
+  readonly anyHost?: boolean;
   /**
    * Called with every error answer to a request of this handler before it is sent: an error of the handler, a hook,
    * the overload limit, a deadline. `refusal` has a status of 400 or more and header names in lower case. A returned

@@ -284,8 +284,9 @@ export function replaceAnswer(before: Answer, by: Answer): Answer {
   const contentLength = by.contentLength ?? (by.body === before.body ? before.contentLength : undefined);
   const close = by.close || before.close;
   const { code } = before;
+  const isSolved = by.status < 400 && before.status >= 400;
   // Built once: copies of an answer are what a hook costs most.
-  return code === undefined || by.status < 400
+  return code === undefined || isSolved
     ? { ...by, contentLength, close }
     : { ...by, contentLength, close, code };
 }

@@ -166,7 +166,10 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
     if (route?.options.refused === undefined) return answer;
     try {
       const value = route.options.refused(request, toParts(answer));
-      return value === undefined ? answer : withoutLoss(answer, toAnswer(value));
+      if (value === undefined) return answer;
+      // It still reports the error, whatever its status is.
+      const told = withoutLoss(answer, toAnswer(value));
+      return answer.code === undefined ? told : { ...told, code: answer.code };
     } catch (error) {
       logFault(this.log, route.plugin, error, request);
       return answer;
@@ -234,10 +237,12 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
     // The host of a claimed head is checked by its dialect.
     if (claim === undefined && (section.allowedBy !== this.#allowedHosts || host !== section.host)) {
       if (host !== undefined && !this.#allowedHosts.allows(host)) {
-        throw new JackfieldError('HOST_NOT_ALLOWED', host);
+        if (this.#contributions.registry.optionsAt(request.method, request.path).anyHost !== true)
+          throw new JackfieldError('HOST_NOT_ALLOWED', host);
+      } else if (host === section.host) {
+        // An absolute target names another host than the section's (RFC 9112 §3.2.2), and a trusted proxy may too.
+        section.allowedBy = this.#allowedHosts;
       }
-      // An absolute target names another host than the section's (RFC 9112 §3.2.2), and a trusted proxy may too.
-      if (host === section.host) section.allowedBy = this.#allowedHosts;
     }
     // Asked here first, so that requests of programs pay for one comparison.
     if (section.fromBrowser) this.#refuseCrossSite(request);
@@ -246,12 +251,11 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
 
   /** Errors: CROSS_SITE_REFUSED. */
   #refuseCrossSite(request: ExchangeRequest): void {
-    if (this.#crossSite === 'allow') return;
     const sign = crossSiteSign(request);
     if (sign === undefined) return;
-    const { registry } = this.#contributions;
-    if (registry.allowsCrossSite(request.method, request.path)) return;
-    if (this.#hooks.letIn(request)) return;
+    const { crossSite } = this.#contributions.registry.optionsAt(request.method, request.path);
+    const isAllowed = crossSite === 'allow' || this.#crossSite === 'allow' || this.#hooks.letIn(request);
+    if (isAllowed && crossSite !== 'refuse') return;
     throw new JackfieldError('CROSS_SITE_REFUSED', sign);
   }
 

@@ -14,10 +14,10 @@ export interface LogSinkOptions {
 type Destination = ReturnType<typeof pino.destination>;
 
 /** One listener for all logs of a process: Node warns after ten. */
-const reopeners = new Set<() => void>();
+const files = new Set<LogSink>();
 
 function reopenAll(): void {
-  for (const reopen of reopeners) reopen();
+  for (const sink of files) sink.reopen();
 }
 
 export class LogSink {
@@ -28,7 +28,9 @@ export class LogSink {
   #dropped = 0;
   /** The reader of the pipe has closed it. */
   #isBroken = false;
-  readonly #reopen = (): void => this.#stream?.reopen();
+  #file = '';
+  /** One at a time. A signal during one asks for another: the file may have been renamed again. */
+  #reopening: Promise<void> = Promise.resolve();
 
   constructor(options: LogSinkOptions) {
     this.#options = options;
@@ -36,21 +38,44 @@ export class LogSink {
 
   /** @param to An absolute path, or one of the two streams. @throws the system's error for a file. */
   async open(to: string): Promise<void> {
-    const { maxBufferedOctets: maxLength, mode } = this.#options;
     const isFile = to !== 'stdout' && to !== 'stderr';
+    this.#stream = await this.#opened(isFile ? to : to === 'stdout' ? 1 : 2);
+    // Files only: for streams, the signal keeps its meaning that the terminal is gone.
+    if (!isFile) return;
+    this.#file = to;
+    if (files.size === 0) process.on('SIGHUP', reopenAll);
+    files.add(this);
+  }
+
+  /** Opens the file again under its name, as after a rotation. If that fails, the lines still go to the old file. */
+  reopen(): void {
+    this.#reopening = this.#reopening.then(async () => {
+      try {
+        const fresh = await this.#opened(this.#file);
+        const old = this.#stream;
+        this.#stream = fresh;
+        this.#isBroken = false;
+        old?.end();
+      } catch (error) {
+        this.#options.log.error(
+          { err: error },
+          'The access log cannot be opened again; its lines still go to the old file. Fix the cause and send SIGHUP again.',
+        );
+      }
+    });
+  }
+
+  /** @param dest An absolute path, or a file descriptor. */
+  async #opened(dest: string | number): Promise<Destination> {
+    const { maxBufferedOctets: maxLength, mode } = this.#options;
     // Open the file first: the library throws an uncaught exception if it cannot open one.
-    if (isFile) await (await open(to, 'a', mode)).close();
-    const dest = isFile ? to : to === 'stdout' ? 1 : 2;
+    if (typeof dest === 'string') await (await open(dest, 'a', mode)).close();
     const stream = pino.destination({ dest, sync: false, append: true, mode, maxLength });
     await once(stream, 'ready');
-    this.#stream = stream;
     stream.on('error', (error) => this.#failed(error));
     stream.on('drop', () => this.#drop());
     stream.on('drain', () => this.#recovered());
-    // Files only: for streams, the signal keeps its meaning that the terminal is gone.
-    if (!isFile) return;
-    if (reopeners.size === 0) process.on('SIGHUP', reopenAll);
-    reopeners.add(this.#reopen);
+    return stream;
   }
 
   /** @param line With its line end. */
@@ -60,8 +85,9 @@ export class LogSink {
 
   /** Resolves when every line is written. */
   async close(): Promise<void> {
-    reopeners.delete(this.#reopen);
-    if (reopeners.size === 0) process.off('SIGHUP', reopenAll);
+    files.delete(this);
+    if (files.size === 0) process.off('SIGHUP', reopenAll);
+    await this.#reopening;
     const stream = this.#stream;
     this.#stream = undefined;
     if (stream === undefined || this.#isBroken) return;

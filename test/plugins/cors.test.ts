@@ -109,34 +109,25 @@ test('a preflight of another origin is answered without a word about what is all
   t.deepEqual(fieldsOf(answer), {});
 });
 
-test('methods, headers, age, credentials and the private network are as the options say', async (t) => {
+test('methods, headers, age and credentials are as the options say', async (t) => {
   const server = await withOptions(t, {
     origins: [ORIGIN],
     credentials: true,
     methods: ['GET', 'FROBNICATE'],
     headers: ['X-A', 'Authorization'],
     maxAgeSeconds: 5,
-    privateNetwork: true,
   });
-  t.deepEqual(fieldsOf(await preflight(server, { 'Access-Control-Request-Private-Network': 'true' })), {
+  t.deepEqual(fieldsOf(await preflight(server)), {
     'allow-origin': ORIGIN,
     'allow-credentials': 'true',
     'allow-methods': 'GET, FROBNICATE',
     'allow-headers': 'X-A, Authorization',
     'max-age': '5',
-    'allow-private-network': 'true',
   });
-  t.is(fieldsOf(await preflight(server))['allow-private-network'], undefined);
   t.deepEqual(fieldsOf(await server.inject({ headers: { Origin: ORIGIN } })), {
     'allow-origin': ORIGIN,
     'allow-credentials': 'true',
   });
-});
-
-test('without privateNetwork nobody is let into it', async (t) => {
-  const server = await withOptions(t, { origins: [ORIGIN] });
-  const answer = await preflight(server, { 'Access-Control-Request-Private-Network': 'true' });
-  t.is(fieldsOf(answer)['allow-private-network'], undefined);
 });
 
 test('headers any allows what is asked for, if it is a list of names', async (t) => {

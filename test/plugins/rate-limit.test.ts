@@ -97,7 +97,7 @@ test('clients are told apart by a header where that is asked for, and by address
   t.deepEqual(await statuses(server, 4), [200, 200, 200, 429]);
 });
 
-test('an IPv6 client is its /64, an IPv4 client its address', (t) => {
+test('an IPv6 client is its /64, an IPv4 client its address, also through a translator', (t) => {
   for (const [address, key] of [
     ['192.0.2.1', '192.0.2.1'],
     ['::ffff:192.0.2.1', '192.0.2.1'],
@@ -108,7 +108,17 @@ test('an IPv6 client is its /64, an IPv4 client its address', (t) => {
     ['::1', '0:0:0:0::/64'],
     ['::', '0:0:0:0::/64'],
     ['1::', '1:0:0:0::/64'],
-    ['64:ff9b::192.0.2.1', '64:ff9b:0:0::/64'],
+    // The translators and tunnels of IPv4 clients: RFC 6052 §2.1, RFC 8215 §3, RFC 2765 §2.1, RFC 3056 §2, RFC 4380 §4.
+    ['::ffff:c000:201', '192.0.2.1'],
+    ['64:ff9b::192.0.2.1', '192.0.2.1'],
+    ['64:ff9b::c000:201', '192.0.2.1'],
+    ['64:FF9B:0:0:0:0:C000:201', '192.0.2.1'],
+    ['64:ff9b:1:fffe::c000:201', '64:ff9b:1:fffe:0:0:c000:201'],
+    ['64:ff9b:2::c000:201', '64:ff9b:2:0::/64'],
+    ['64:ff9b::1:c000:201', '64:ff9b:0:0::/64'],
+    ['::ffff:0:192.0.2.1', '192.0.2.1'],
+    ['2002:c000:201:7::1', '192.0.2.1'],
+    ['2001:0:4136:e378:8000:63bf:3fff:fdfe', '192.0.2.1'],
     ['1:2:3::192.0.2.1', '1:2:3:0::/64'],
     ['fe80::1%eth0', 'fe80:0:0:0::/64'],
     ['', 'unix'],
