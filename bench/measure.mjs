@@ -46,6 +46,14 @@ export function load(port, path, script, connections, seconds) {
   });
 }
 
+/** Runs a program of ours as the load. @returns the number that it prints: how much was answered. */
+export function loadWith(program, ...args) {
+  const command = ['-c', '1', process.execPath, program, ...args.map(String)];
+  const count = Number(execFileSync('taskset', command, { encoding: 'utf8' }));
+  if (!(count > 0)) throw new Error(`${program} counted nothing`);
+  return count;
+}
+
 /** CPU time of the server per request, in microseconds, after a second of warming up. */
 export async function costOf(server, { path, wrk = [] }, connections, seconds) {
   const { child, port } = await start(server);

@@ -42,10 +42,12 @@ function embedded(groups: readonly number[]): string | undefined {
 
 /** The eight groups of an IPv6 address, without its zone. */
 function groupsOf(address: string): number[] {
-  const plain = address.replace(/%.*$/, '').replace(/(\d+)\.(\d+)\.(\d+)\.(\d+)$/, (_, ...octets: string[]) => {
-    const [a = 0, b = 0, c = 0, d = 0] = octets.slice(0, 4).map(Number);
-    return `${hex(a * 256 + b)}:${hex(c * 256 + d)}`;
-  });
+  const plain = address
+    .replace(/%.*$/, '')
+    .replace(/(\d+)\.(\d+)\.(\d+)\.(\d+)$/, (_, ...octets: string[]) => {
+      const [a = 0, b = 0, c = 0, d = 0] = octets.slice(0, 4).map(Number);
+      return `${hex(a * 256 + b)}:${hex(c * 256 + d)}`;
+    });
   const [left = [], right = []] = plain
     .split('::')
     .map((part) => (part === '' ? [] : part.split(':').map((group) => Number.parseInt(group, 16))));
