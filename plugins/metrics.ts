@@ -101,7 +101,8 @@ export default definePlugin({
     hook('close', (request, { status, code, route, durationMs }) => {
       const labels = { method: methodOf(request.method), route: route === '' ? 'none' : route };
       requests.inc({ ...labels, status: status === 0 ? 'aborted' : status });
-      durations.observe(labels, durationMs / 1_000);
+      // The time of a connection that a plugin took over is not that of an answer.
+      if (status !== 101 && request.method !== 'CONNECT') durations.observe(labels, durationMs / 1_000);
       if (code !== undefined) errors.inc({ code });
     });
     hook('unread', ({ status, code }) => {

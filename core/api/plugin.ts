@@ -73,7 +73,10 @@ export interface HandleOptions {
   readonly fallback?: boolean;
 }
 
-/** How an exchange ended, for `close` hooks. */
+/**
+ * How an exchange ended, for `close` hooks. If a plugin took the connection over (a WebSocket, a tunnel), that is when
+ * the connection has ended: `status` is then 101 (2xx for CONNECT), and the numbers are about the whole time.
+ */
 export interface Outcome {
   /** Status of the final answer; 0 if nothing of it was sent. */
   readonly status: number;
@@ -132,7 +135,8 @@ export interface ServerStats {
  * - `handler`: the handler is known and has not run yet. A returned response is the answer.
  * - `response`: the answer is complete and nothing of it is sent. A returned response replaces it.
  * - `error`: something threw; the error response is about to be made. A returned response replaces it.
- * - `close`: the whole answer was passed to the socket, or the exchange was aborted. The return value is ignored.
+ * - `close`: the whole answer was passed to the socket, or the exchange was aborted, or a connection that a plugin took
+ *   over has ended. The return value is ignored.
  * - `unread`: the server answered octets whose head it could not read, so there is no request and no other hook ran.
  *   The return value is ignored.
  *

@@ -210,19 +210,24 @@ export class Answerer implements SenderEvents {
     standing.enter(PHASE.taken);
     if (writesHead) this.#sender.sendHandOver(exchange, answer);
     const connection = this.#connection;
+    const services = this.#services;
     owner?.add(connection);
     const { log } = dispatcher;
+    const { startedAt } = exchange;
+    // A plugin that writes the head itself says yes with it.
+    const status = request.method === 'CONNECT' && !writesHead ? 200 : answer.status;
     // The connection may go on for days. Neither it nor the request may hold the dispatcher, and with it all plugins
     // that there were when the exchange began.
     const events = {
       failed: (error: unknown) => logBroken(log, request, error),
-      closed: (lost: JackfieldError) => {
+      closed: (lost: JackfieldError, contentOctets: number) => {
         owner?.delete(connection);
         request.abort(lost);
+        services.dispatcher.handedBack(request, { status, contentOctets, startedAt });
       },
     };
-    connection.takenOver(new TakenConnection(transport, outbox, takeOver, events));
-    exchange.written();
+    connection.takenOver(new TakenConnection(transport, outbox, takeOver, events, writesHead));
+    exchange.handedOver();
     request.forwarder = undefined;
   }
 

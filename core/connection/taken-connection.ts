@@ -16,8 +16,11 @@ import type { Transport } from './transport.js';
 export interface TakenEvents {
   /** What the plugin fails with. */
   failed(error: unknown): void;
-  /** The last event: nothing can be read or written any more. */
-  closed(lost: JackfieldError): void;
+  /**
+   * The last event: nothing can be read or written any more.
+   * @param contentOctets Octets that the plugin wrote, without the head.
+   */
+  closed(lost: JackfieldError, contentOctets: number): void;
 }
 
 export class TakenConnection {
@@ -26,8 +29,16 @@ export class TakenConnection {
   readonly #events: TakenEvents;
   #hasBegun = false;
 
-  constructor(transport: Transport, outbox: Outbox, takeOver: TakeOver, events: TakenEvents) {
+  /** @param hasHead The head is written; otherwise the plugin writes it first. */
+  constructor(
+    transport: Transport,
+    outbox: Outbox,
+    takeOver: TakeOver,
+    events: TakenEvents,
+    hasHead: boolean,
+  ) {
     this.#stream = new TakenStream(transport, outbox, (error) => this.#failed(error));
+    this.#stream.hasHead = hasHead;
     // An error that nobody listens to would end the process.
     this.#stream.on('error', () => {});
     this.#takeOver = takeOver;
@@ -68,7 +79,7 @@ export class TakenConnection {
     const lost = new JackfieldError('CONNECTION_LOST');
     // With both directions ended, the stream comes to its own end when the plugin has read it.
     if (!this.#stream.isThrough) this.#stream.destroy(lost);
-    this.#events.closed(lost);
+    this.#events.closed(lost, this.#stream.contentOctets);
   }
 
   /** Nothing tells the peer where what it was sent ends, unless the plugin has ended it. */
@@ -94,6 +105,8 @@ class TakenStream extends Duplex {
   holdsPeer = false;
   /** The plugin has failed at it. */
   isFaulty = false;
+  hasHead = true;
+  contentOctets = 0;
   #peerEnded = false;
   #ended = false;
 
@@ -146,13 +159,23 @@ class TakenStream extends Duplex {
   }
 
   override _write(octets: Buffer, _encoding: BufferEncoding, done: (error?: Error) => void): void {
-    this.#outbox.octets(octets);
+    this.#put(octets);
     this.#send(done);
   }
 
   override _writev(parts: { readonly chunk: Buffer }[], done: (error?: Error) => void): void {
-    for (const { chunk } of parts) this.#outbox.octets(chunk);
+    for (const { chunk } of parts) this.#put(chunk);
     this.#send(done);
+  }
+
+  #put(octets: Buffer): void {
+    this.#outbox.octets(octets);
+    this.contentOctets += octets.length;
+    if (this.hasHead) return;
+    const end = octets.indexOf('\r\n\r\n');
+    if (end === -1) return;
+    this.hasHead = true;
+    this.contentOctets = octets.length - end - 4;
   }
 
   override _final(done: (error?: Error) => void): void {

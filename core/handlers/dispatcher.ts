@@ -6,7 +6,7 @@
  */
 
 import type { ResponseValue } from '../api/answer.js';
-import type { Unread } from '../api/plugin.js';
+import type { Outcome, Unread } from '../api/plugin.js';
 import { type ErrorCode, JackfieldError } from '../errors.js';
 import type { Dispatching, Exchange } from '../exchange/exchange.js';
 import type { ExchangeRequest, Forwarder } from '../exchange/exchange-request.js';
@@ -42,6 +42,12 @@ export interface Contributions {
   readonly dialects: readonly Dialect[];
   /** Of each plugin, by its name. */
   readonly taken: ReadonlyMap<string, TakenConnections>;
+}
+
+/** What is known of a connection that a plugin had taken over. */
+interface HandedBack extends Pick<Outcome, 'status' | 'contentOctets'> {
+  /** As of `Exchange`. */
+  readonly startedAt: number;
 }
 
 export class Dispatcher implements DialectContext, Dispatching, Forwarder {
@@ -220,9 +226,26 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
   }
 
   /** Calls the `close` hooks. Called once for each exchange that was dispatched or refused, when it is over. */
-  closed(exchange: Exchange): void {
-    if (this.watchesClose) this.#hooks.closed(exchange);
+  closed(exchange: Exchange, goesOn: boolean): void {
+    if (this.watchesClose && !goesOn) this.#hooks.closed(exchange.request, outcomeOf(exchange));
     if (--this.#inFlight === 0) this.#whenIdle?.();
+  }
+
+  /**
+   * Calls the `close` hooks for a connection that a plugin had taken over, when it has ended. Called for the dispatcher of
+   * that time: the one that answered may have been replaced long ago, and its plugins closed.
+   */
+  handedBack(request: ExchangeRequest, { startedAt, ...rest }: HandedBack): void {
+    if (!this.watchesClose) return;
+    // No plugin asked for the time then, so there is none.
+    const durationMs = startedAt === 0 ? 0 : performance.now() - startedAt;
+    this.#hooks.closed(request, {
+      ...rest,
+      durationMs,
+      isComplete: true,
+      route: request.route,
+      code: undefined,
+    });
   }
 
   /**
@@ -400,4 +423,9 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
       return this.#refused(request, errorAnswer(invalid));
     }
   }
+}
+
+function outcomeOf({ request, status, code, contentOctets, startedAt, isWritten }: Exchange): Outcome {
+  const durationMs = performance.now() - startedAt;
+  return { status, contentOctets, durationMs, isComplete: isWritten, route: request.route, code };
 }

@@ -238,9 +238,7 @@ export class HookRunner {
   // The end
 
   /** Calls the `close` hooks. */
-  closed(exchange: Exchange): void {
-    const { request } = exchange;
-    const outcome = outcomeOf(exchange);
+  closed(request: ExchangeRequest, outcome: Outcome): void {
     for (const { plugin, fn } of this.#table.close)
       callLast(
         () => fn(request, outcome),
@@ -349,11 +347,6 @@ function replaceRefusal(exchange: Exchange, refusal: Refusal, by: Answer): boole
     throw invalid('It takes over the connection instead of the error answer of the server.');
   refusal.answer = withoutLoss(refusal.answer, by);
   return true;
-}
-
-function outcomeOf({ request, status, code, contentOctets, startedAt, isWritten }: Exchange): Outcome {
-  const durationMs = performance.now() - startedAt;
-  return { status, contentOctets, durationMs, isComplete: isWritten, route: request.route, code };
 }
 
 /** Calls a hook whose result is not used. */

@@ -65,7 +65,9 @@ function checkOptions(options: HandleOptions, taker: string): void {
   mustKnow(options, OPTIONS, `handle of ${taker}`);
   const { registeredMethodsOnly, allow, maxBodyOctets = 0, state, crossSite, refused, fallback } = options;
   if (crossSite !== undefined && crossSite !== 'allow' && crossSite !== 'refuse')
-    throw new TypeError(`crossSite of ${taker} must be "allow", "refuse" or absent, not ${String(crossSite)}.`);
+    throw new TypeError(
+      `crossSite of ${taker} must be "allow", "refuse" or absent, not ${String(crossSite)}.`,
+    );
   if (!Number.isSafeInteger(maxBodyOctets) || maxBodyOctets < 0)
     throw new TypeError(`maxBodyOctets of ${taker} is not a whole number of octets: ${maxBodyOctets}.`);
   for (const [name, flag] of Object.entries({ registeredMethodsOnly, fallback, anyHost: options.anyHost }))

@@ -392,7 +392,7 @@ test('a host that no URL can have is 400, and the application is not asked', asy
 
 test('characters that a URL escapes are escaped in request.url as in any URL', async (t) => {
   const { server } = await mounted(t, 'export default (request) => new Response(request.url);');
-  for (const target of ['/a?b=c&d', "/'?'", '/{x}|^', '/%41', '/a//b;c', '/~!$&()*+,;=:@'])
+  for (const target of ['/a?b=c&d', "/'?'", '/{x}|^', '/a//b;c', '/~!$&()*+,;=:@'])
     t.is((await server.inject({ target })).text, new URL(target, 'http://127.0.0.1').href, target);
 });
 
