@@ -41,9 +41,25 @@ console.log(`Node ${process.version}; ${cpus().length} × ${cpus()[0].model}`);
 let hasFailed = false;
 for (const name of values.case.split(',')) {
   const { default: battery } = await import(`./cases/${name}.mjs`);
-  await measure(name, battery);
+  await (battery.figure === undefined ? measure : measureFresh)(name, battery);
 }
 process.exitCode = hasFailed ? 1 : 0;
+
+/** Starts each server anew for each of its figures. */
+async function measureFresh(caseName, { title, servers, targets = {}, figure, unit }) {
+  const names = values.only?.split(',') ?? Object.keys(servers);
+  const running = new Map(names.map((name) => [name, { costs: [] }]));
+  for (let round = 0; round < Math.min(3, Number(values.rounds)); round++)
+    for (const name of names) {
+      const server = await start({ ...servers[name], cwd: HERE });
+      try {
+        running.get(name).costs.push(await figure(server));
+      } finally {
+        server.child.kill('SIGKILL');
+      }
+    }
+  report(caseName, title, running, targets, unit);
+}
 
 async function measure(caseName, { title, path, wrk = [], load: program, servers, targets = {}, prepare }) {
   const prepared = await prepare?.();
@@ -73,11 +89,9 @@ async function measure(caseName, { title, path, wrk = [], load: program, servers
   report(caseName, title, running, targets);
 }
 
-function report(caseName, title, running, targets) {
+function report(caseName, title, running, targets, unit = 'µs CPU per request') {
   console.log(`\n### ${caseName}: ${title}\n`);
-  console.log(
-    '| server | µs CPU per request, median | min | jackfield is | at most |\n|---|---|---|---|---|',
-  );
+  console.log(`| server | ${unit}, median | min | jackfield is | at most |\n|---|---|---|---|---|`);
   const own = running.get('jackfield')?.costs;
   for (const [name, { costs }] of running) {
     const target = targets[name];

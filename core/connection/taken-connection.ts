@@ -142,7 +142,13 @@ class TakenStream extends Duplex {
   }
 
   deliver(octets: Buffer): void {
-    if (octets.length === 0 || this.destroyed || this.push(octets) || this.holdsPeer) return;
+    if (octets.length === 0 || this.destroyed) return;
+    // What the stream would do, without a tick per read.
+    if (this.readableFlowing === true && this.readableLength === 0 && this.listenerCount('data') > 0) {
+      this.emit('data', octets);
+      return;
+    }
+    if (this.push(octets) || this.holdsPeer) return;
     this.holdsPeer = true;
     this.#transport.pause();
   }
@@ -158,6 +164,28 @@ class TakenStream extends Duplex {
     this.#transport.resume();
   }
 
+  /** Octets go to the outbox at once where nothing waits before them: the queue of the stream would cost a tick. */
+  override write(data: unknown, ...rest: unknown[]): boolean {
+    const isFree = this.writable && this.writableLength === 0 && !this.#outbox.isBlocked;
+    if (!isFree || !(data instanceof Uint8Array) || rest.some((one) => one !== undefined))
+      return Reflect.apply(super.write, this, [data, ...rest]);
+    this.#put(data);
+    return this.writableCorked > 0 || this.#flush();
+  }
+
+  override uncork(): void {
+    super.uncork();
+    if (this.writableCorked === 0 && this.writable && !this.#outbox.isBlocked) this.#flush();
+  }
+
+  /** @returns whether there is room for more; if not, `drain` follows. */
+  #flush(): boolean {
+    this.#outbox.flush();
+    if (!this.#outbox.isBlocked) return true;
+    void this.#outbox.room().then(() => this.destroyed || this.emit('drain'));
+    return false;
+  }
+
   override _write(octets: Buffer, _encoding: BufferEncoding, done: (error?: Error) => void): void {
     this.#put(octets);
     this.#send(done);
@@ -168,11 +196,11 @@ class TakenStream extends Duplex {
     this.#send(done);
   }
 
-  #put(octets: Buffer): void {
+  #put(octets: Uint8Array): void {
     this.#outbox.octets(octets);
     this.contentOctets += octets.length;
     if (this.hasHead) return;
-    const end = octets.indexOf('\r\n\r\n');
+    const end = Buffer.from(octets).indexOf('\r\n\r\n');
     if (end === -1) return;
     this.hasHead = true;
     this.contentOctets = octets.length - end - 4;
