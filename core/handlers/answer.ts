@@ -291,9 +291,17 @@ export function replaceAnswer(before: Answer, by: Answer): Answer {
     : { ...by, contentLength, close, code };
 }
 
+/**
+ * An object of names and values without inherited ones. V8 reads and copies it faster than one of `Object.create(null)`,
+ * which it keeps as a hash table.
+ */
+function NoFields(): void {}
+NoFields.prototype = Object.freeze(Object.create(null));
+export const Fields = NoFields as unknown as new () => Record<string, string | readonly string[]>;
+
 /** What a response hook is shown. */
 export function toParts({ status, fields: { raw }, body, handOver, trailers }: Answer): ShownResponse {
-  const headers: Record<string, string | string[]> = Object.create(null);
+  const headers = new Fields();
   for (let at = 0; at < raw.length; at += 2) {
     const name = raw[at]!.toLowerCase();
     const value = raw[at + 1]!;

@@ -90,10 +90,12 @@ export class HookRunner {
     for (let place = at; place < hooks.length; place++) {
       mustGoOn(request);
       const { plugin, fn } = hooks[place]!;
-      const answer = this.#run(plugin, request, () => fn(request));
-      if (answer instanceof Promise)
-        return answer.then((late) => late ?? this.before(stage, request, place + 1));
-      if (answer !== undefined) return answer;
+      const value = this.#call(plugin, request, fn, undefined);
+      if (value === undefined) continue;
+      if (!(value instanceof Promise)) return answerOf(plugin, request, value);
+      return value
+        .then((late) => answerOf(plugin, request, late))
+        .then((late) => late ?? this.before(stage, request, place + 1));
     }
     mustGoOn(request);
     return undefined;
@@ -118,7 +120,7 @@ export class HookRunner {
         const { plugin, fn } = hooks[request.responseHooks++]!;
         const shown = draft.show();
         request.unsent = draft.checked.body;
-        const value = this.#call(plugin, request, () => fn(request, shown));
+        const value = this.#call(plugin, request, fn, shown);
         if (value instanceof Promise) return this.#respondLater(request, draft, plugin, value);
         if (value !== undefined) draft.replace(plugin, value);
       }
@@ -263,7 +265,7 @@ export class HookRunner {
 
   /** Calls a hook and checks the answer that it returns. Errors: a `Blamed`. */
   #run(plugin: string, request: ExchangeRequest, run: () => unknown): MaybePromise<Answer | undefined> {
-    const value = this.#call(plugin, request, run);
+    const value = this.#call(plugin, request, run, undefined);
     return value instanceof Promise
       ? value.then((late) => answerOf(plugin, request, late))
       : answerOf(plugin, request, value);
@@ -273,15 +275,16 @@ export class HookRunner {
    * Calls a hook. While it works, and afterwards if it returns an answer, `handledBy` names its plugin. Errors: a `Blamed`.
    * @returns what the hook returned, unchecked.
    */
-  #call(
+  #call<Given>(
     plugin: string,
     request: ExchangeRequest,
-    run: () => unknown,
+    fn: (request: ExchangeRequest, given: Given) => unknown,
+    given: Given,
   ): MaybePromise<ResponseValue | undefined> {
     const before = request.handledBy;
     request.handledBy = plugin;
     try {
-      const value = run();
+      const value = fn(request, given);
       if (isPromise(value)) return this.#callLater(plugin, request, before, value);
       if (value === undefined) request.handledBy = before;
       // Whatever it is, it is checked before it is used.

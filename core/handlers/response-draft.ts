@@ -8,7 +8,7 @@
  */
 import type { ResponseValue, ShownResponse } from '../api/answer.js';
 import type { ExchangeRequest } from '../exchange/exchange-request.js';
-import { type Answer, toParts } from './answer.js';
+import { type Answer, Fields, toParts } from './answer.js';
 import { lowerName } from './answer-fields.js';
 import { type Blamed, blamed } from './blamed.js';
 import { answerTo, withoutLoss } from './checked-answer.js';
@@ -107,7 +107,7 @@ function shownAsIs(answer: Answer, value: ResponseValue): ShownResponse | undefi
  */
 function copyOfFields(fields: unknown, before: readonly string[]): ShownResponse['headers'] | undefined {
   if (!isRecord(fields)) return undefined;
-  const copy: Record<string, string | readonly string[]> = Object.create(null);
+  const copy = new Fields();
   for (const name in fields) {
     const lower = lowerName(name);
     const value = fields[name];
@@ -124,7 +124,8 @@ function copyOfFields(fields: unknown, before: readonly string[]): ShownResponse
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   if (typeof value !== 'object' || value === null) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
-  return (prototype === Object.prototype || prototype === null) && !(Symbol.iterator in value);
+  const isPlain = prototype === Object.prototype || prototype === null || prototype === Fields.prototype;
+  return isPlain && !(Symbol.iterator in value);
 }
 
 /** Two lines or more. A list of one line is shown as a text, so it is checked first. */

@@ -1,6 +1,7 @@
 /** The output of log lines: written in the background and in order, with a bounded number of octets waiting. */
 import { once } from 'node:events';
-import { open } from 'node:fs/promises';
+import { open } from 'node:fs';
+import { promisify } from 'node:util';
 import pino from 'pino';
 import type { Log } from '../../core/plugin-api.js';
 
@@ -10,6 +11,12 @@ export interface LogSinkOptions {
   readonly mode: number;
   readonly log: Log;
 }
+
+/** A plain descriptor, which the stream closes; a `FileHandle` would close itself. */
+const openFile = promisify(open);
+
+/** Characters of lines that are written together. */
+const MOST_TOGETHER = 16_384;
 
 type Destination = ReturnType<typeof pino.destination>;
 
@@ -26,6 +33,8 @@ export class LogSink {
   /** The code of the last reported fault; reported once until a write succeeds. */
   #fault: unknown;
   #dropped = 0;
+  /** Not yet given to the stream. */
+  #lines = '';
   /** The reader of the pipe has closed it. */
   #isBroken = false;
   #file = '';
@@ -53,6 +62,7 @@ export class LogSink {
       try {
         const fresh = await this.#opened(this.#file);
         const old = this.#stream;
+        this.#flush();
         this.#stream = fresh;
         this.#isBroken = false;
         old?.end();
@@ -68,26 +78,36 @@ export class LogSink {
   /** @param dest An absolute path, or a file descriptor. */
   async #opened(dest: string | number): Promise<Destination> {
     const { maxBufferedOctets: maxLength, mode } = this.#options;
-    // Open the file first: the library throws an uncaught exception if it cannot open one.
-    if (typeof dest === 'string') await (await open(dest, 'a', mode)).close();
-    const stream = pino.destination({ dest, sync: false, append: true, mode, maxLength });
+    // Not opened by the library, which throws an uncaught exception if it cannot.
+    const fd = typeof dest === 'string' ? await openFile(dest, 'a', mode) : dest;
+    const stream = pino.destination({ dest: fd, sync: false, maxLength });
     await once(stream, 'ready');
     stream.on('error', (error) => this.#failed(error));
-    stream.on('drop', () => this.#drop());
+    stream.on('drop', (lines: string) => this.#drop(lines));
     stream.on('drain', () => this.#recovered());
     return stream;
   }
 
-  /** @param line With its line end. */
+  /** @param line With its line end. The lines of one turn of the event loop are written together. */
   write(line: string): void {
-    if (!this.#isBroken) this.#stream?.write(line);
+    if (this.#lines === '') setImmediate(this.#flush);
+    this.#lines += line;
+    // The stream drops what is too much as a whole.
+    if (this.#lines.length > Math.min(MOST_TOGETHER, this.#options.maxBufferedOctets / 4)) this.#flush();
   }
+
+  readonly #flush = (): void => {
+    const lines = this.#lines;
+    this.#lines = '';
+    if (!this.#isBroken && lines !== '') this.#stream?.write(lines);
+  };
 
   /** Resolves when every line is written. */
   async close(): Promise<void> {
     files.delete(this);
     if (files.size === 0) process.off('SIGHUP', reopenAll);
     await this.#reopening;
+    this.#flush();
     const stream = this.#stream;
     this.#stream = undefined;
     if (stream === undefined || this.#isBroken) return;
@@ -104,8 +124,10 @@ export class LogSink {
     this.#options.log.error({ err: error }, 'The access log cannot be written to.');
   }
 
-  #drop(): void {
-    if (this.#dropped++ === 0) this.#options.log.warn('Lines of the access log are being dropped.');
+  #drop(lines: string): void {
+    const before = this.#dropped;
+    this.#dropped += lines.split('\n').length - 1;
+    if (before === 0) this.#options.log.warn('Lines of the access log are being dropped.');
   }
 
   #recovered(): void {
