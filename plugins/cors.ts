@@ -5,10 +5,9 @@
  * that is not allowed gets an answer without these fields, and its browser hides it from the page.
  */
 import { z } from 'zod';
-import { definePlugin, type Request, type ResponseParts } from '../core/plugin-api.js';
+import { definePlugin, type Request } from '../core/plugin-api.js';
 import { isOrigin, originMatcher } from './cors/origins.js';
 import { methodSchema, TOKEN } from './shared/rules.js';
-import { vary } from './shared/vary.js';
 
 const fieldName = z.string().regex(TOKEN, { error: 'expected the name of a field' });
 
@@ -66,12 +65,6 @@ export default definePlugin({
     const isAllowed = origins === '*' ? () => true : originMatcher(origins);
     const exposed = exposedHeaders.join(', ');
 
-    /** The fields in every answer to an allowed origin. */
-    const allowing = (origin = '*'): Record<string, string> => ({
-      'access-control-allow-origin': origins === '*' ? '*' : origin,
-      ...(credentials ? { 'access-control-allow-credentials': 'true' } : {}),
-    });
-
     // A request that a preflight would allow may also come without one, as from a form.
     hook('crossSite', ({ method, headers }) => {
       const { origin, cookie, authorization } = headers;
@@ -93,7 +86,7 @@ export default definePlugin({
       if (request.method !== 'OPTIONS' || request.dialect !== '') return undefined;
       if (origin === undefined || method === undefined) return undefined;
       // Answered here before any credentials are checked, and on paths without OPTIONS too: preflights have no
-      // credentials (Fetch §3.3.5). The hook `response` adds its fields to this answer too.
+      // credentials (Fetch §3.3.5). The hook `fields` adds its fields to this answer too.
       return { status: 204, headers: isAllowed(origin) ? preflight(request, method) : {} };
     });
 
@@ -114,25 +107,18 @@ export default definePlugin({
       return TOKEN.test(asked) ? [asked] : [];
     }
 
-    hook('response', (request, response): ResponseParts | undefined => {
-      if (request.dialect !== '') return undefined;
-      const { origin } = request.headers;
+    hook('fields', ({ method, headers }) => {
+      const { origin } = headers;
       // With `*` the answer is the same for every origin, so that a cache can give it to all.
       const isAllowedOne = origins === '*' || (origin !== undefined && isAllowed(origin));
-      const isPreflight = request.method === 'OPTIONS' && 'access-control-request-method' in request.headers;
-      const before = response.headers;
-      return {
-        ...response,
-        headers: {
-          ...before,
-          ...(isAllowedOne ? allowing(origin) : {}),
-          ...(isAllowedOne && !isPreflight && exposed !== ''
-            ? { 'access-control-expose-headers': exposed }
-            : {}),
-          // A cache must not give one origin the answer of another origin, or of a request without one.
-          ...(origins === '*' ? {} : { vary: vary(before.vary, 'Origin') }),
-        },
-      };
+      // A cache must not give one origin the answer of another origin, or of a request without one.
+      const fields: Record<string, string> = origins === '*' ? {} : { vary: 'Origin' };
+      if (!isAllowedOne) return fields;
+      fields['access-control-allow-origin'] = origins === '*' ? '*' : (origin ?? '*');
+      if (credentials) fields['access-control-allow-credentials'] = 'true';
+      const isPreflight = method === 'OPTIONS' && 'access-control-request-method' in headers;
+      if (!isPreflight && exposed !== '') fields['access-control-expose-headers'] = exposed;
+      return fields;
     });
   },
 });

@@ -129,10 +129,7 @@ export default definePlugin({
       return takeShared(inStore, bucket, limit).then(judge);
     });
 
-    hook('response', (request, response) => {
-      const fields = told.get(request);
-      return fields && { ...response, headers: { ...response.headers, ...fields } };
-    });
+    hook('fields', (request) => told.get(request));
   },
 });
 

@@ -134,6 +134,9 @@ export interface ServerStats {
  * - `request`: before the handler is looked up. A returned response is the answer.
  * - `handler`: the handler is known and has not run yet. A returned response is the answer.
  * - `response`: the answer is complete and nothing of it is sent. A returned response replaces it.
+ * - `fields`: the last `response` hook has run, and the answer is about to be sent. The returned fields replace those of
+ *   the answer with the same names; `Vary` is added to its own. It costs much less than a `response` hook. It must
+ *   return at once. Fields about the content, such as `Content-Type` or `ETag`, are not possible.
  * - `error`: something threw; the error response is about to be made. A returned response replaces it.
  * - `close`: the whole answer was passed to the socket, or the exchange was aborted, or a connection that a plugin took
  *   over has ended. The return value is ignored.
@@ -149,6 +152,7 @@ export interface Hooks {
   request(request: Request): MaybePromise<ResponseValue | undefined | void>;
   handler(request: Request): MaybePromise<ResponseValue | undefined | void>;
   response(request: Request, response: ShownResponse): MaybePromise<ResponseValue | undefined | void>;
+  fields(request: Request, status: number): Readonly<Record<string, string>> | undefined | void;
   error(request: Request, error: unknown): MaybePromise<ResponseValue | undefined | void>;
   close(request: Request, outcome: Outcome): MaybePromise<void>;
   unread(unread: Unread): MaybePromise<void>;

@@ -172,12 +172,13 @@ export class Answerer implements SenderEvents {
 
   // Sending
 
-  #answer(exchange: Exchange, answer: Answer): void {
+  #answer(exchange: Exchange, chosen: Answer): void {
     const { standing, keepAlive } = this.#parts;
     if (standing.phase === PHASE.closed) {
-      abandon(answer.body);
+      abandon(chosen.body);
       return;
     }
+    const answer = exchange.dispatcher.withFields(exchange.request, chosen);
     if (answer.handOver !== undefined) {
       this.#handOver(exchange, answer, answer.handOver);
       return;

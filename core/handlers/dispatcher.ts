@@ -220,6 +220,12 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
     return this.#hooks.respondToRefusal(exchange, refusal);
   }
 
+  /** What is sent in place of a chosen answer: the same with the fields of plugins, unless nobody reads or writes its head. */
+  withFields(request: ExchangeRequest, answer: Answer): Answer {
+    const hasHead = request.dialect === '' && answer.handOver?.writesHead !== false;
+    return this.#hooks.addsFields && hasHead ? this.#hooks.withFields(request, answer) : answer;
+  }
+
   /** Calls the `unread` hooks. */
   unread(unread: Unread): void {
     this.#hooks.unread(unread);

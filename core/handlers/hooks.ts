@@ -14,6 +14,7 @@ import type { ExchangeRequest } from '../exchange/exchange-request.js';
 import type { Log } from '../log.js';
 import { isPromise, type MaybePromise } from '../maybe-promise.js';
 import { type Answer, dropStream, type Refusal, toParts } from './answer.js';
+import { addFields } from './answer-fields.js';
 import { blamed, logFault } from './blamed.js';
 import { answerTo, withoutLoss } from './checked-answer.js';
 import { invalid } from './invalid-answer.js';
@@ -34,6 +35,7 @@ export const NO_HOOKS: HookTable = {
   request: [],
   handler: [],
   response: [],
+  fields: [],
   error: [],
   close: [],
   unread: [],
@@ -48,12 +50,15 @@ export class HookRunner {
   readonly areOnTheWay: boolean;
   /** Whether a plugin wants to know how exchanges end. */
   readonly watchClose: boolean;
+  /** Whether a plugin adds fields to answers. */
+  readonly addsFields: boolean;
 
   constructor(table: HookTable, log: Log) {
     this.#table = table;
     this.#log = log;
     this.areOnTheWay = table.request.length + table.handler.length + table.response.length > 0;
     this.watchClose = table.close.length > 0;
+    this.addsFields = table.fields.length > 0;
   }
 
   // Before an answer
@@ -145,6 +150,20 @@ export class HookRunner {
       return spoiled(request, draft, error);
     }
     return this.#respond(request, draft);
+  }
+
+  /** The answer with the fields of all `fields` hooks. A hook that fails is logged, and the answer goes without its part. */
+  withFields(request: ExchangeRequest, answer: Answer): Answer {
+    let { fields } = answer;
+    for (const { plugin, fn } of this.#table.fields) {
+      try {
+        const added = fn(request, answer.status);
+        if (added !== undefined) fields = addFields(fields, added);
+      } catch (error) {
+        logFault(this.#log, plugin, error, request);
+      }
+    }
+    return fields === answer.fields ? answer : { ...answer, fields };
   }
 
   // Errors

@@ -31,6 +31,11 @@ export class FieldText {
     this.#hasDate = hasDate;
   }
 
+  /** The same with other field lines after these. */
+  with(lines: string): FieldText {
+    return new FieldText(this.text + lines, this.#hasDate, this.upgrades);
+  }
+
   /**
    * Status line, Date and these lines. Fields that are sent again and again with one status are put together once per
    * change of the date.

@@ -209,6 +209,7 @@ function contributionsOf(units: readonly PluginUnit[]): Contributions {
     hooks.request.push(...own.request);
     hooks.handler.push(...own.handler);
     hooks.response.push(...own.response);
+    hooks.fields.push(...own.fields);
     hooks.error.push(...own.error);
     hooks.close.push(...own.close);
     hooks.unread.push(...own.unread);

@@ -72,7 +72,16 @@ function mustBeDialect(dialect: Dialect): void {
 type MutableHooks = { [Stage in keyof HookTable]: HookTable[Stage][number][] };
 
 export function noHooks(): MutableHooks {
-  return { crossSite: [], request: [], handler: [], response: [], error: [], close: [], unread: [] };
+  return {
+    crossSite: [],
+    request: [],
+    handler: [],
+    response: [],
+    fields: [],
+    error: [],
+    close: [],
+    unread: [],
+  };
 }
 
 export class PluginUnit {
