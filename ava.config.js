@@ -1,13 +1,16 @@
 /**
  * Which tests run: `JACKFIELD_TESTS` is `quick` (the default, `npm test`), `slow` (`npm run test:slow`) or `all`.
- * The quick ones run in the process of the tests. One file of either: `npx ava dist/test/core/errors.test.js`.
+ * Quick tests run in the process of the tests. To run one file of either: `npx ava dist/test/core/errors.test.js`.
  */
 
-/** Tests of processes, and of what needs a server, a browser or minutes. */
+/**
+ * Tests that start processes, servers or browsers, that load native stores, or that try every crash state and so take
+ * minutes.
+ */
 const SLOW = [
   'browsers/**/*',
-  'contracts/{lmdb,postgres,redis,same-answers-servers}',
-  'core/cli/store/{attacked,interrupted}',
+  'contracts/{lmdb,postgres,redis,same-answers-lmdb,same-answers-servers}',
+  'core/cli/store/{attacked,interrupted,transfer}',
   'core/connection/many',
   'docs/pages',
   'examples/**/*',
@@ -16,7 +19,7 @@ const SLOW = [
   'plugins/watch-restarts',
   'service/**/*',
   'soak/**/*',
-  'storage-adapters/json-file/{kill,real-disk}',
+  'storage-adapters/json-file/{decision-power-failure,faults,file-lock,kill,power-failure,prove-durable,real-disk}',
   'storage-adapters/{lmdb,postgres,redis}/**/*',
 ].map((name) => `dist/test/${name}.test.js`);
 
@@ -26,7 +29,7 @@ const tier = process.env.JACKFIELD_TESTS ?? 'quick';
 
 export default {
   files: TIERS[tier],
-  // Quick tests wait for sockets and timers more than they compute, so more files than cores run at a time.
+  // Quick tests mostly wait for sockets and timers, so more files than cores run at the same time.
   ...(tier === 'quick' ? { concurrency: 4 } : {}),
   timeout: '120s',
 };

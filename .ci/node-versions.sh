@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Runs the compiled suite with other versions of Node than the one that is installed: .ci/node-versions.sh [VERSION…]
-# (22, 24 and 26 where none is named). Their binaries come as npm packages into a temporary folder, and go again.
+# Runs the compiled suite with other versions of Node than the installed one: .ci/node-versions.sh [VERSION…]
+# (default: 22, 24 and 26). Their binaries are installed as npm packages in a temporary folder, which is removed at the end.
 #
-# Of the suite it runs what a version can change: rules of the RFCs, sockets, TLS, processes and native modules. Over the
-# portable read path it runs what goes through sockets, with the oldest and the newest of them. Tests of pure functions,
-# of the contract kit itself, of adapters beside each other (each is held against the contract), of faults injected into
-# an adapter, of the documentation and of the house are left to the installed version: they would double the time and
-# see nothing new.
+# It runs the tests that depend on the version: rules of the RFCs, sockets, TLS, processes and native modules. Tests over
+# sockets run over the portable read path too, with the oldest and the newest version. Tests of pure functions, of the
+# contract kit itself, of adapters compared with each other (each is tested against the contract), of faults injected
+# into an adapter, of the documentation and of the house rules run only with the installed version: they would double the
+# time and find nothing new.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
@@ -25,7 +25,7 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 status=0
 
-# AVA expands the patterns itself, and may find nothing behind one of them.
+# AVA expands the patterns itself; a pattern may match nothing.
 set -f
 for version in "${@:-22 24 26}"; do
   for version in $version; do

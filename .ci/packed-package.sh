@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
-# Packs the package, installs it in an empty project and uses it there as its users do: from TypeScript, from
-# JavaScript, by its command, with the examples, and with packages of others. Prints what it did; the first failure
-# ends it.
+# Packs the package, installs it in an empty project and uses it there like a user: from TypeScript, from JavaScript,
+# with its command, with the examples, and with packages of other authors. Prints each step; stops at the first failure.
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -18,7 +17,7 @@ install() { npm install --silent --no-audit --no-fund --prefer-offline "$@"; }
 
 cd "$project"
 echo '{ "name": "user", "private": true, "type": "module" }' >package.json
-# Types of Node are a development dependency of every TypeScript project; zod is what plugins describe options with.
+# Every TypeScript project has the types of Node as a development dependency; plugins describe their options with zod.
 version_of() { node -p "require('$root/node_modules/$1/package.json').version"; }
 install "$tarball" "zod@$(version_of zod)" "@types/node@$(version_of @types/node)"
 
@@ -37,7 +36,7 @@ tsc() { node "$root/node_modules/typescript/bin/tsc" "$@"; }
 tsc -p .
 node compiled/use.js
 node compiled/use.cjs
-# The settings of others: for Node's older resolution, and for bundlers, where types have to be marked as such.
+# Other common settings: Node's older resolution, and bundlers, where type imports have to be marked.
 for settings in node16 bundler; do tsc -p "tsconfig.$settings.json"; done
 
 echo '# JavaScript'
@@ -48,14 +47,14 @@ PATH="$project/node_modules/.bin:$PATH"
 [ "$(jackfield --version)" = "$(node -p "require('$root/package.json').version")" ]
 cp -R "$root/examples" .
 for config in examples/*/jackfield.config.json; do
-  # These need a driver that is not installed here, two of them a server of its own too; the tests run them with both.
+  # These need a driver that is not installed here, and two of them a server too. The tests of the repository run them.
   case $config in */lmdb/* | */postgres/* | */redis/*) continue ;; esac
   jackfield check --config "$config"
 done
-# What the driver's absence is called, and what to do about it.
+# The error for a missing driver names the code and the command that installs it.
 { jackfield check --config examples/redis/jackfield.config.json || true; } 2>&1 |
   grep 'npm install redis.*STORAGE_DRIVER_MISSING'
-# What is wrong where a project says CommonJS, as those of "npm init" do.
+# The error in a CommonJS project, as "npm init" writes it.
 mkdir commonjs
 echo '{ "type": "commonjs" }' >commonjs/package.json
 cp examples/guide/hello.* commonjs
@@ -66,7 +65,7 @@ echo '# the examples'
 node examples/programmatic/main.js
 node --test --test-reporter=tap examples/custom-adapter/journal.test.js | grep -E '^# (pass|fail)'
 
-# In a folder of its own, so that each finds jackfield only by what it names itself: here the very file packed above.
+# Each in its own folder, so that it finds jackfield only through its own package.json, which names the file packed above.
 echo '# new: each kind in each language, installed and tested'
 cd "$made"
 for kind in plugin adapter server; do
@@ -83,7 +82,7 @@ jackfield new plugin links --js
 cp "$root"/examples/guide/plugin*.js jackfield-plugin-links
 (cd jackfield-plugin-links && install && npm test --silent | grep -E ' (pass|fail) [0-9]+$')
 
-# As strangers publish them: packed, and installed from what was packed.
+# As other authors publish them: packed, and installed from the packed file.
 echo '# packages of others, found by name and by keyword'
 jackfield new plugin @me/steep --js | head -1
 for folder in plugin-ts adapter-js jackfield-plugin-links jackfield-plugin-steep; do
@@ -95,7 +94,7 @@ install "$packed"/{jackfield-plugin-{tea,links},me-jackfield-plugin-steep,jackfi
 jackfield plugins --installed >installed.txt
 for name in tea links @me/steep parrot-for-jackfield; do grep -E "^$name +package " installed.txt; done
 jackfield check --config others.config.json
-# One of them with a copy of jackfield of its own, as npm gives it where the versions do not fit.
+# One of them has its own copy of jackfield, as npm installs it if the version ranges do not fit.
 mkdir -p node_modules/parrot-for-jackfield/node_modules
 cp -R node_modules/jackfield node_modules/parrot-for-jackfield/node_modules/
 jackfield plugins --config others.config.json

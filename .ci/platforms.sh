@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Installs the packed package with pnpm, Bun and Yarn (Plug'n'Play), starts it there on Node, and what Bun installed on
-# Bun and Deno too. Each server stores an entry and is started again over the same file: the entry must be there. Then
-# "jackfield new" must name the packed file as the source of the new project. The tools come as npm packages into a
-# temporary folder. Prints what it did; the first failure ends it.
+# Installs the packed package with pnpm, Bun and Yarn (Plug'n'Play) and starts each installation on Node, that of Bun on
+# Bun and Deno too. Each server stores an entry and is restarted over the same file: the entry must still be there. Then
+# "jackfield new" must name the packed file as the source of the new project. The tools are installed as npm packages in
+# a temporary folder. Prints each step; stops at the first failure.
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -23,14 +23,14 @@ echo '{ "private": true }' >"$folder/tools/package.json"
 npm install --silent --no-audit --no-fund --prefer-offline --prefix "$folder/tools" pnpm@12 @yarnpkg/cli-dist@4 bun@1 deno@2
 PATH="$folder/tools/node_modules/.bin:$PATH"
 
-# All package managers ask the registry that npm is set to, and keep what they fetch in the temporary folder.
+# All package managers use npm's registry setting, and keep their caches in the temporary folder.
 registry=$(npm config get registry)
 export npm_config_registry=$registry BUN_CONFIG_REGISTRY=$registry YARN_NPM_REGISTRY_SERVER=$registry
 export YARN_ENABLE_TELEMETRY=0 YARN_GLOBAL_FOLDER="$folder/yarn-cache" YARN_ENABLE_IMMUTABLE_INSTALLS=0
 export BUN_INSTALL_CACHE_DIR="$folder/bun-cache" npm_config_store_dir="$folder/pnpm-store" DENO_NO_UPDATE_CHECK=1
 case $registry in http:*) export YARN_UNSAFE_HTTP_WHITELIST='*' ;; esac
 
-# An empty project in a folder of this name, which becomes the working folder.
+# Creates an empty project in a folder of this name and makes it the working folder.
 project() {
   mkdir "$folder/$1"
   cd "$folder/$1"
@@ -38,7 +38,7 @@ project() {
   echo '{ "listen": { "port": 0 } }' >jackfield.config.json
 }
 
-# Starts the command line that follows with "serve", and sets `url`.
+# Starts the given command line with "serve", and sets `url`.
 start() {
   "$@" serve >out.txt 2>&1 &
   server=$!
@@ -52,7 +52,7 @@ start() {
   return 1
 }
 
-# What is stored is there after a restart.
+# A stored entry is still there after a restart.
 serves() {
   local name=$1
   shift
@@ -66,7 +66,7 @@ serves() {
   echo "ok $name"
 }
 
-# The project that the command line writes has the packed file as its source.
+# "jackfield new" writes a project that depends on the packed file.
 writes() {
   "$@" new server written --js >/dev/null
   source=$(node -p 'require("./written/package.json").dependencies.jackfield')

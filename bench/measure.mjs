@@ -1,10 +1,10 @@
-/** Starting a server on core 0, loading it from core 1, reading what it cost. */
+/** Starts a server on core 0, loads it from core 1, and reads its CPU time. */
 import { execFileSync, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
 const TICK_US = 1_000_000 / Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
 
-/** The server's program prints its port. */
+/** The program of the server prints its port. */
 export async function start({ command, cwd, env = {} }) {
   const child = spawn('taskset', ['-c', '0', ...command], {
     cwd,
@@ -18,7 +18,7 @@ export async function start({ command, cwd, env = {} }) {
   return { child, port };
 }
 
-/** utime and stime of all threads, also of those that have ended, in microseconds. */
+/** User and system time of all threads, ended ones included, in microseconds. */
 export function cpuMicroseconds(pid) {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
@@ -28,7 +28,7 @@ export function cpuMicroseconds(pid) {
 export const residentOctets = (pid) =>
   Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) * 1024;
 
-/** @returns how many requests were answered. */
+/** @returns the number of answered requests. */
 export function load(port, path, script, connections, seconds) {
   const url = `http://127.0.0.1:${port}${path}`;
   const args = ['-c', '1', 'wrk', '-t1', `-c${connections}`, `-d${seconds}`, ...script, url];
@@ -54,7 +54,7 @@ export function loadWith(program, ...args) {
   return count;
 }
 
-/** CPU time of the server per request, in microseconds, after a second of warming up. */
+/** CPU time of the server per request, in microseconds, after a second of warm-up. */
 export async function costOf(server, { path, wrk = [] }, connections, seconds) {
   const { child, port } = await start(server);
   try {

@@ -1,11 +1,11 @@
 /**
- * Two copies of jackfield in one process: a plugin that was installed with one of its own, in another version perhaps.
- * What such a plugin throws or returns has to be understood, so `instanceof` asks for a mark here, not for the class.
+ * For two copies of jackfield in one process: a plugin may bring its own copy, perhaps in another version. The core
+ * must understand what such a plugin throws or returns, so `instanceof` checks a mark here, not the class.
  */
 
 /**
  * Makes `instanceof` true for objects of this class from every copy. Subclasses keep the usual meaning.
- * @param name The same in every copy and every version.
+ * @param name The same in every copy and version.
  */
 export function sameInAllCopies(made: abstract new (...args: never) => object, name: string): void {
   const mark = Symbol.for(`jackfield.${name}`);

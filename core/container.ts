@@ -22,7 +22,7 @@ interface InjectOptions {
   readonly isOptional?: boolean;
 }
 
-/** Stands above a constructor's parameter, or is called with the class, `undefined` and the parameter's index. */
+/** Used above a constructor's parameter, or called with the class, `undefined` and the parameter's index. */
 export type ParameterMark = (target: object, key: string | symbol | undefined, at: number) => void;
 
 interface Note {
@@ -32,9 +32,9 @@ interface Note {
 }
 
 /**
- * Names the token of a constructor's parameter: `constructor(@inject(TOKENS.storage) storage: Storage)`. It only takes
- * a note; tsyringe gets it when the first class is made. Most servers have none, and loading tsyringe is a fifth of a
- * start.
+ * Names the token of a constructor's parameter: `constructor(@inject(TOKENS.storage) storage: Storage)`. It only
+ * records the token; tsyringe gets it when the first class is made. Most servers have none, and loading tsyringe takes
+ * a fifth of a start.
  */
 export function inject(token: InjectionToken<unknown>, options?: InjectOptions): ParameterMark {
   return (target, _key, at) => {
@@ -43,7 +43,7 @@ export function inject(token: InjectionToken<unknown>, options?: InjectOptions):
   };
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: the container decides what the constructor is given.
+// biome-ignore lint/suspicious/noExplicitAny: the container decides about the constructor's arguments.
 type Class = new (...args: any[]) => object;
 
 export class ServerContainer {
@@ -60,7 +60,7 @@ export class ServerContainer {
   }
 
   /**
-   * @param own What only this instance is given, by token.
+   * @param own Services for this instance only, by token.
    * Errors: TypeError if a parameter names no token; those of the constructor.
    */
   make(made: Class, own: ReadonlyMap<InjectionToken<unknown>, unknown>): object {
@@ -69,9 +69,9 @@ export class ServerContainer {
     const child = this.#open(tsyringe.container).createChildContainer();
     for (const [token, value] of own) child.register(token, { useValue: value });
     for (const { at, token, options } of notesOn(made)) tsyringe.inject(token, options)(made, undefined, at);
-    // Done here, so that users do not have to write `@injectable()`: tokens alone say what a constructor wants.
+    // Done here, so that users do not have to write `@injectable()`: the tokens are enough.
     tsyringe.injectable()(made);
-    // Registered in the child: what a decorator registered (`@singleton()`) would be shared by all servers.
+    // Registered in the child: all servers would share what a decorator registers (`@singleton()`).
     child.register(made, { useClass: made });
     return child.resolve<object>(made);
   }
@@ -86,7 +86,7 @@ export class ServerContainer {
 
 function notesOn(made: object): readonly Note[] {
   const notes: unknown = Object.getOwnPropertyDescriptor(made, NOTES)?.value;
-  // Written only by `inject`, of this copy or another.
+  // Only `inject` writes it, in this copy or another.
   return (notes ?? []) as readonly Note[];
 }
 

@@ -1,6 +1,6 @@
 /**
- * The candidate that a mistyped name most likely stood for: a third of its characters may differ, case does not
- * count, and two neighbours that changed places count once (Damerau-Levenshtein, optimal string alignment).
+ * The candidate that a mistyped name most likely meant. A third of the characters may differ, case does not count, and
+ * two swapped neighbours count once (Damerau-Levenshtein distance, optimal string alignment).
  */
 export function didYouMean(name: string, candidates: Iterable<string>): string | undefined {
   let best: { candidate: string; distance: number } | undefined;

@@ -1,4 +1,4 @@
-/** The door `jackfield`: servers for programs, and everything that plugins and adapters are written with. */
+/** The module `jackfield`: servers for programs, and everything for authors of plugins and adapters. */
 export { type LoadedConfig, readConfig } from './config/config-file.js';
 export type { ConfigSource } from './config/config-source.js';
 export type { Limits } from './config/limits.js';

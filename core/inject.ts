@@ -1,4 +1,4 @@
-/** A request made of parts, and a response taken apart: what `inject` speaks. */
+/** Builds a request from parts, and parses a response into parts, for `inject`. */
 import { JackfieldError } from './errors.js';
 import { isToken } from './http/octets.js';
 import { strangeSentence } from './known-members.js';
@@ -8,7 +8,7 @@ export interface InjectRequest {
   readonly method?: string;
   /** Default `/`. */
   readonly target?: string;
-  /** `Host: 127.0.0.1` and the length of a body that is given, an empty one too, are added where they are not named. */
+  /** `Host: 127.0.0.1` and the length of a given body, even an empty one, are added unless they are named. */
   readonly headers?: Readonly<Record<string, string | readonly string[]>>;
   readonly body?: string | Uint8Array;
 }
@@ -26,7 +26,7 @@ export interface InjectResponse {
 
 const PARTS = ['method', 'target', 'headers', 'body'];
 
-/** @throws TypeError where the parts make no request. Nothing else is checked: a test may send what is wrong. */
+/** @throws TypeError if the parts cannot be a request. Nothing else is checked: a test may send invalid requests. */
 export function requestOctets(request: InjectRequest): Buffer {
   const unknown = Object.keys(request).find((part) => !PARTS.includes(part));
   const sentence = unknown === undefined ? '' : strangeSentence(unknown, PARTS, 'inject');
@@ -51,7 +51,7 @@ export function requestOctets(request: InjectRequest): Buffer {
       lines.push(`${name}: ${one}`);
     }
   }
-  // An empty body that is given is a body; none that is given is none.
+  // An empty body gets a length; a missing one does not.
   if (request.body !== undefined && !names.has('content-length') && !names.has('transfer-encoding')) {
     lines.push(`Content-Length: ${content.length}`);
   }
@@ -59,7 +59,7 @@ export function requestOctets(request: InjectRequest): Buffer {
 }
 
 /**
- * Takes the last of the responses in these octets apart; interim ones (RFC 9110 §15.2) are read past.
+ * Parses the last response in these octets; interim responses (RFC 9110 §15.2) are skipped.
  * Errors: RESPONSE_INCOMPLETE, so that a test never takes a part of a response for all of it (RFC 9112 §8).
  */
 export function readResponse(octets: Buffer, method = 'GET'): InjectResponse {
@@ -76,7 +76,7 @@ export function readResponse(octets: Buffer, method = 'GET'): InjectResponse {
     const value = line.slice(colon + 1).trim();
     headers[name] = headers[name] === undefined ? value : `${headers[name]}, ${value}`;
   }
-  // A final 100 exists only in the classic dialect, and has a Date. Behind 101 everything is another protocol's.
+  // A final 100 exists only in the classic dialect, and has a Date. Octets after 101 belong to another protocol.
   const isFinal =
     status >= 200 || status < 100 || status === 101 || (status === 100 && headers.date !== undefined);
   if (!isFinal) return readResponse(rest, method);
@@ -97,7 +97,7 @@ function response(
   return { status, reason, headers, body, text, json: () => JSON.parse(text) };
 }
 
-/** Our own writer's chunks, which have no extensions; trailers are read past. */
+/** Chunks of our own writer, which have no extensions; trailers are skipped. */
 function unchunk(octets: Buffer): Buffer {
   const parts: Buffer[] = [];
   for (let at = 0; at < octets.length; ) {

@@ -1,9 +1,9 @@
-/** Objects that a plugin, an adapter or a program hands over: a misspelt member would be ignored silently. */
+/** Checks objects that a plugin, an adapter or a program passes: a misspelt member would be ignored silently. */
 import { didYouMean } from './did-you-mean.js';
 
 /**
- * The first member that nobody reads, as a sentence with a suggestion; undefined if there is none. Inherited members
- * count, because they are read as well.
+ * The first unknown member, as a sentence with a suggestion; undefined if there is none. Inherited members count,
+ * because they are read as well.
  * @param taker The subject of the sentence, such as `commit`.
  */
 export function strangeMember(given: object, known: readonly string[], taker: string): string | undefined {
@@ -25,7 +25,7 @@ export function mustKnow(given: object, known: readonly string[], taker: string)
 }
 
 /**
- * For objects that may have members of their own: the first member that is almost one that is missing, as the end of a
+ * For objects that may have other members: the first member whose name is close to a missing one, as the end of a
  * sentence.
  */
 export function misspeltMember(given: object, known: readonly string[]): string | undefined {

@@ -1,6 +1,6 @@
 /**
- * The log that the core writes to and plugins are given. It has pino's shape (`log.info('text')` or
- * `log.info({ key }, 'text')`), so any pino logger fits in its place.
+ * The log of the core and of plugins. It has pino's shape (`log.info('text')` or `log.info({ key }, 'text')`), so any
+ * pino logger can replace it.
  */
 
 import { reasonOf } from './errors.js';
@@ -26,9 +26,9 @@ export interface Log {
 const LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
 
 /**
- * One JSON object a line: `level`, `time` (ISO 8601, UTC), `message`, then the fields. Errors are written with
- * code, message, stack and cause.
- * @param write Takes one line with its end.
+ * Writes one JSON object a line: `level`, `time` (ISO 8601, UTC), `message`, then the fields. Errors have code,
+ * message, stack and cause.
+ * @param write Writes one line, which contains its line end.
  */
 export function createLog(
   write: (line: string) => void,
@@ -77,5 +77,5 @@ function readable(_key: string, value: unknown): unknown {
   return typeof value === 'bigint' ? value.toString() : value;
 }
 
-/** Says nothing; what programs and tests get unless they pass a log. */
+/** Writes nothing; the default for programs and tests. */
 export const silentLog: Log = createLog(() => {});

@@ -1,4 +1,4 @@
-/** A value that may be there at once. Synchronous code is the fast path: it costs no promise. */
+/** A value or a promise of it. Synchronous code is the fast path: it allocates no promise. */
 export type MaybePromise<T> = T | Promise<T>;
 
 /** Also true for the thenables of other libraries: pass one through `Promise.resolve` before you call its methods. */

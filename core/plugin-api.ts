@@ -1,4 +1,4 @@
-/** The one door for plugins: everything a plugin may import from the core, and nothing else. It only re-exports. */
+/** Everything that a plugin may import from the core, and nothing else. It only re-exports. */
 export type {
   CurrentState,
   FileOptions,

@@ -1,17 +1,17 @@
 /**
- * What a class plugin or class adapter can name in its constructor: `constructor(@inject(TOKENS.storage) storage: Storage)`.
- * `Symbol.for`, so that two copies of jackfield in one process mean the same.
+ * The tokens for constructors of class plugins and class adapters: `constructor(@inject(TOKENS.storage) storage:
+ * Storage)`. `Symbol.for`, so that they are the same in two copies of jackfield in one process.
  */
 const token = (name: string): symbol => Symbol.for(`jackfield.${name}`);
 
 export const TOKENS = {
-  // Of the server
+  // Services of the server
   /** `ResolvedConfig` */
   config: token('config'),
   /** `ConfigSource` */
   source: token('source'),
 
-  // Of one plugin, each as in `PluginContext`; a class adapter has the first three
+  // Services of one plugin, as in `PluginContext`; a class adapter has the first three
   /** The whole `PluginContext`, or the `AdapterContext`. */
   context: token('context'),
   /** `Log`, with the name of the plugin or adapter on every line. */

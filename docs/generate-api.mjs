@@ -1,10 +1,10 @@
 /**
- * Writes docs/api.md from the comments in the compiled declarations of the three doors. Run it behind a build:
+ * Writes docs/api.md from the comments in the compiled declarations of the three exported modules. Run it after a build:
  *
  *   npm run docs                            writes the page
- *   node docs/generate-api.mjs --check      says whether it is up to date
+ *   node docs/generate-api.mjs --check      reports whether it is up to date
  *
- * It reads declarations as the compiler prints them, one form for each kind, and fails at whatever it does not know.
+ * It reads declarations as the compiler prints them, one form for each kind, and fails at any other form.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
@@ -17,7 +17,7 @@ const DOORS = [
   { door: 'jackfield/testing', file: 'dist/core/testing/index.d.ts' },
   { door: 'jackfield/client', file: 'dist/core/client/index.d.ts' },
 ];
-/** A value with more lines than this is a table, which is told elsewhere. */
+/** A value with more lines is a table, which is documented elsewhere. */
 const MAX_VALUE_LINES = 60;
 
 /** Every name that a module exports, with the file that defines it. */
@@ -82,7 +82,7 @@ function commentAbove(lines, at) {
   return lines.slice(first, at).join('\n');
 }
 
-/** A declaration ends where its brackets are closed, with `;` or `}`; brackets in comments do not count. */
+/** A declaration ends with the `;` or `}` that closes its brackets; brackets in comments do not count. */
 function endOf(lines, first) {
   let depth = 0;
   let inComment = false;
@@ -118,13 +118,13 @@ function prose(comment) {
     .replace(/^\/\*\*\s?/, '')
     .replace(/\s*\*\/$/, '')
     .replaceAll(/^ ?\* ?/gm, '')
-    // What a line of a list goes on with is set in.
+    // Remove the indentation of continued list items.
     .replaceAll(/^ {2,3}(?=\S)/gm, '')
     .replaceAll(/^@param (\w+) /gm, '\n- `$1`: ')
     .replaceAll(/^@returns /gm, '\nReturns: ')
     .replaceAll(/^Errors: /gm, '\nErrors: ')
     .trim();
-  // Lines of one paragraph become one line, but for what stands in a fence.
+  // The lines of a paragraph become one line, except in a fenced block.
   return text
     .split(/(^```[\s\S]*?^```$)/m)
     .map((part) =>
@@ -152,7 +152,7 @@ function section({ door, file }) {
 export function apiPage() {
   const head = [
     '# API reference',
-    'Made from the comments in the code by `npm run docs`; do not edit it here. What a plugin does with these is told in [plugins.md](plugins.md), of adapters in [adapters.md](adapters.md). Beside these doors `jackfield/plugins/NAME` and `jackfield/storage-adapters/NAME` have what is built in, each as its default export.',
+    'Generated from the comments in the code by `npm run docs`; do not edit it here. [plugins.md](plugins.md) and [adapters.md](adapters.md) explain how to use it. Besides these modules, `jackfield/plugins/NAME` and `jackfield/storage-adapters/NAME` have the built-in plugins and adapters, each as its default export.',
   ];
   return `${[...head, ...DOORS.map(section)].join('\n\n')}\n`;
 }

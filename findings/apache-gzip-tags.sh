@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Apache 2.4 with mod_deflate in front of another server appends -gzip to its entity tags. A client that sends the tag
-# back gets 304 for GET, as Apache takes the suffix off for itself; in If-Match of a PUT the server sees a tag that it
-# never made. "DeflateAlterETag NoChange" prevents it.
+# back gets 304 for GET, because Apache removes the suffix itself; but in If-Match of a PUT the server gets a tag that it
+# never sent. "DeflateAlterETag NoChange" prevents it.
 . "$(dirname "$0")/lib/begin.sh"
 expect 'Apache/2.4.' apache2 -v
 

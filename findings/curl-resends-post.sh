@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# curl sends a POST again by itself if the connection that it had kept closes without an answer, although nothing says
-# that the server has not carried it out. Over a new connection it reports the failure.
+# curl sends a POST again by itself if a kept connection closes without an answer, although the server may have carried
+# it out. Over a new connection it reports the failure.
 . "$(dirname "$0")/lib/begin.sh"
 expect 'curl 7.88.' curl --version
 

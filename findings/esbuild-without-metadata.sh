@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib/begin.sh"
 packages esbuild@0.28.2 tsyringe@4.10.0 reflect-metadata@0.2.2 typescript@5.9.3
 echo '{ "compilerOptions": { "target": "es2022", "module": "nodenext", "experimentalDecorators": true, "emitDecoratorMetadata": true, "skipLibCheck": true, "types": [] } }' >tsconfig.json
-# program NAME DECORATOR: a class with one dependency, resolved.
+# program NAME DECORATOR: resolves a class with one dependency.
 program() {
   cat >"$1.ts" <<TS
 import 'reflect-metadata';

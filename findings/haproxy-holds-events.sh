@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # HAProxy 2.6 holds each small piece of a streamed response back for about 200 ms, unless "option http-no-delay" is set.
-# Without it HAProxy leaves joining small writes to the kernel, and says there what it expects to come.
+# Without it HAProxy tells the kernel that more data follows, and the kernel waits to join small writes.
 . "$(dirname "$0")/lib/begin.sh"
 expect 'version 2.6.' haproxy -v
 

@@ -64,7 +64,7 @@ JAVA
 
 javac Old.java New.java
 
-# reads COMMAND...: the most of 0, 1, 2, 8 and 9 interim responses after which it still reads the 200.
+# reads COMMAND...: prints the highest of 0, 1, 2, 8 and 9 interim responses after which the client still reads the 200.
 reads() {
   local most=none count
   for count in 0 1 2 8 9; do

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Methods are case-sensitive (RFC 9110 §9.1), and clients change them: axios and got write each in capitals, so that a
-# server never sees a method of its own in other letters. fetch does so for six methods and not for "patch", as the Fetch
-# Standard asks; undici's request changes none.
+# Methods are case-sensitive (RFC 9110 §9.1), but clients change them: axios and got write every method in capitals, so
+# a server never sees its own lower-case method. fetch does so for six methods but not for "patch", as the Fetch Standard
+# says; undici's request changes none.
 . "$(dirname "$0")/lib/begin.sh"
 packages axios@1.21.1 undici@7.16.0 got@14.6.0
 expect 'v20.' node --version

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# nginx 1.22 with one server and "keepalive" sends a request with an unknown method twice, if the connection that it had
-# kept closes without an answer. RFC 9110 §9.2.2 has a proxy not retry a method that it does not know to be idempotent.
-# "proxy_next_upstream off" prevents it; its own list of methods that are not idempotent is POST, LOCK and PATCH.
+# nginx 1.22 with one server and "keepalive" sends a request with an unknown method twice if a kept connection closes
+# without an answer. RFC 9110 §9.2.2: a proxy must not retry a method unless it knows that the method is idempotent.
+# "proxy_next_upstream off" prevents it; nginx counts only POST, LOCK and PATCH as not idempotent.
 . "$(dirname "$0")/lib/begin.sh"
 expect 'nginx/1.22.' nginx -v
 
@@ -30,7 +30,7 @@ http {
 CONF
 background nginx -p "$work" -c "$work/nginx.conf" -e "$work/error"
 until_listening "$port"
-# count METHOD PATH: how often the server got the request, after another one over the same connection.
+# count METHOD PATH: prints how often the server got the request, after another one over the same connection.
 count() {
   curl -s -o /dev/null "http://127.0.0.1:$port/"
   : >requests

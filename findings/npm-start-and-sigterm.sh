@@ -18,7 +18,7 @@ process.on('SIGTERM', () => {
 setInterval(() => {}, 1000);
 appendFileSync('log', `ready\n${process.pid}\n`);
 JS
-# stopped SCRIPT: whether the server got the SIGTERM that npm got.
+# stopped SCRIPT: prints whether a SIGTERM to npm reached the server.
 stopped() {
   : >log
   npm run --silent "$1" &
@@ -28,7 +28,7 @@ stopped() {
   kill -TERM "$npm"
   wait "$npm" || true
   if kill -0 "$server" 2>/dev/null && ! grep -q SIGTERM log; then
-    # Its shell is gone, so nobody passes a signal on any more.
+    # The shell is gone, so nothing passes a signal on any more.
     kill -KILL "$server"
     result='still runs'
   else

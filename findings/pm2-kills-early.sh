@@ -19,7 +19,7 @@ process.on('SIGINT', () => {
 setInterval(() => {}, 1000);
 appendFileSync('log', `${name} ready\n`);
 JS
-# stopped NAME OPTION...: what the server has written by the end of "pm2 stop".
+# stopped NAME OPTION...: prints the output of the server up to the end of "pm2 stop".
 stopped() {
   local name=$1
   shift

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What follows a PUT with a body that is redirected. RFC 9110 §15.4.4 has a client retrieve the target of a 303 by GET.
+# What clients send after a redirect of a PUT with a body. RFC 9110 §15.4.4: the client gets the target of a 303 by GET.
 # "curl -X PUT -L" sends PUT again at every status, and without its body at 301, 302 and 303. Python's requests turns
 # PUT into GET at 302, where fetch and "curl -T" keep it, and sends PUT without the body at 301.
 . "$(dirname "$0")/lib/begin.sh"

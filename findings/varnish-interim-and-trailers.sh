@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Varnish 7.1 answers 503 if the server sends an interim response such as 103 Early Hints, and if a chunked response has
-# a trailer section. RFC 9110 §15.2 has a proxy forward interim responses or discard them; RFC 9112 §7.1.2 lets it
-# discard trailers.
+# a trailer section. RFC 9110 §15.2: a proxy forwards or discards interim responses. RFC 9112 §7.1.2: it may discard
+# trailers.
 . "$(dirname "$0")/lib/begin.sh"
 expect 'varnish-7.1.' varnishd -V
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Varnish 7.1 asks the server for gzip although its client does not accept it, and unpacks the response for that client.
-# It does not pass on what a flush of the compressor has ended: an event stream arrives when the response ends.
+# It does not forward the data of each flush of the compressor: an event stream arrives only when the response ends.
 . "$(dirname "$0")/lib/begin.sh"
 expect 'varnish-7.1.' varnishd -V
 
@@ -26,7 +26,7 @@ backend one { .host = "127.0.0.1"; .port = "$origin"; }
 VCL
 background varnishd -F -j none -n "$work/varnish" -T none -s malloc,16m -a "127.0.0.1:$port" -f "$work/site.vcl" 2>/dev/null
 until_listening "$port"
-# How many events the first piece of the body has, without and with gzip.
+# Prints how many events the first piece of the body has, without and with gzip.
 pieces=$(node --input-type=module -e '
   import http from "node:http";
   import { constants, createGunzip } from "node:zlib";

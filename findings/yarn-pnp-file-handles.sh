@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Under Yarn 4 Plug'n'Play, node:fs/promises returns file handles of Yarn, whose sync and datasync are not implemented:
-# a program that writes safely elsewhere fails, though it does not touch an archive. fs.fsync of the same file works.
+# a program that syncs its files fails there, although it does not touch an archive. fs.fsync of the same file works.
 . "$(dirname "$0")/lib/begin.sh"
 packages @yarnpkg/cli-dist@4.18.1
 yarn="$work/node_modules/@yarnpkg/cli-dist/bin/yarn.js"

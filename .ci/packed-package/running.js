@@ -1,10 +1,10 @@
-/** The installed command as a process, for what runs in the user's project. */
+/** Runs the installed command as a process, for the scripts that run in the user's project. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 
-/** Serves a configuration while `use` runs, which is given the address; then stops it and asks that it ended cleanly. */
+/** Serves a configuration while `use(url)` runs; then stops the server and checks that it ended cleanly. */
 export async function whileServing(config, use) {
   const child = spawn('jackfield', ['serve', '--config', config, '--port', '0'], {
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -21,7 +21,7 @@ export async function whileServing(config, use) {
   assert.deepEqual(await closed, [0, null]);
 }
 
-/** Status and body of an answer; `fetch` takes any method. */
+/** Returns status and body of an answer. `fetch` sends any method. */
 export async function ask(url, method = 'GET', body = undefined) {
   const response = await fetch(url, { method, body });
   return [response.status, await response.text()];

@@ -1,4 +1,4 @@
-/** Starts the installed command with the configuration given, speaks to it, stops it. Run in the user's project. */
+/** Starts the installed command with the given configuration, sends a request, stops it. Runs in the user's project. */
 import assert from 'node:assert/strict';
 import { ask, whileServing } from './running.js';
 

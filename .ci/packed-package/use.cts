@@ -1,4 +1,4 @@
-// CommonJS takes the same door: Node 20.19 and later let require load ES modules.
+// CommonJS uses the same module: Node 20.19 and later can load ES modules with require.
 import jackfield = require('jackfield');
 
 const server: jackfield.Server = jackfield.createServer({ storage: 'memory', plugins: ['get'] });

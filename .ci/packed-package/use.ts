@@ -1,4 +1,4 @@
-/** Every door of the package, used with types as a project of users does. It is compiled, then run. */
+/** Uses every exported module of the package with types, like a user's project. It is compiled, then run. */
 import {
   createServer,
   defineAdapter,
@@ -38,14 +38,14 @@ const keys = definePlugin({
       const names: string[] = entries.map(({ key }: Entry) => (options.upper ? key.toUpperCase() : key));
       return { json: names };
     });
-    // @ts-expect-error the pattern has no such name
+    // @ts-expect-error the pattern does not have this name
     handle('BREW', '/pots/:pot', ({ params: { cup } }) => cup);
     handle('BREW', '/coffee', teapot);
     hook('response', (request, response) => ({ ...response, headers: { 'X-Method': request.method } }));
   },
 }) satisfies Plugin<{ upper: boolean }>;
 
-/** A class, its parameters filled in by tokens, its methods marked. */
+/** A class whose constructor parameters name tokens and whose methods are marked. */
 class Shelf {
   constructor(@inject(TOKENS.storage) private readonly storage: Storage) {}
 
@@ -54,14 +54,14 @@ class Shelf {
     return (await this.storage.get(key))?.value ?? 'empty';
   }
 
-  // @ts-expect-error a number is no answer
+  // @ts-expect-error a number is not an answer
   @Handle('COUNT', '/shelf')
   count(): number {
     return 1;
   }
 }
 
-/** The built-in adapter behind one that counts commits. */
+/** Wraps the built-in adapter and counts commits. */
 const counting = defineAdapter({
   name: 'counting',
   create(_options, context): StorageAdapter {

@@ -1,6 +1,6 @@
 /**
  * Compares HTTP servers in one run: the server on core 0, the load on core 1, the servers in turn, round after round.
- * The figure is CPU time of the server per request, in microseconds, of all its threads: it swings far less than a rate.
+ * The figure is the CPU time of all threads of the server per request, in microseconds: it varies far less than a rate.
  *
  *   node bench/http/run.mjs [--rounds 5] [--seconds 3] [--only jackfield,fastify] [--scenario get,pipelined]
  *
@@ -58,7 +58,7 @@ const servers = Object.keys(SERVERS).filter((name) =>
 );
 const scenarios = values.scenario.split(',');
 
-/** Octets of resident memory per connection that has had one exchange and then rests. */
+/** Octets of resident memory per idle connection after one exchange. */
 async function idleCost(name) {
   const { child, port } = await start({ cwd: HERE, ...SERVERS[name] });
   const sockets = [];

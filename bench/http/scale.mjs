@@ -1,5 +1,5 @@
 /**
- * Whether the cost of a request stays flat: from 1 to 1,000 routes, and from 1 to 10,000 connections.
+ * Measures the cost of a request with 1 to 1,000 routes, and with 1 to 10,000 connections.
  *
  *   node bench/http/scale.mjs [--rounds 3] [--seconds 3]
  *
@@ -38,7 +38,7 @@ const CONNECTIONS = [1, 10, 100, 1_000, 10_000];
 await table('connections', CONNECTIONS, (connections) =>
   costOf(server(0), { path: '/' }, connections, seconds),
 );
-// What the event loop and the kernel take of it: the same without parsing anything.
+// The cost of the event loop and the kernel: the same load without any parsing.
 const canned = { command: [process.execPath, 'servers/canned-net.mjs'], cwd: import.meta.dirname };
 await table('connections, canned net', CONNECTIONS, (connections) =>
   costOf(canned, { path: '/' }, connections, seconds),

@@ -1,6 +1,6 @@
 /**
- * What jackfield takes while it does little: memory of an idle connection, memory without clients, CPU time of a start,
- * and CPU time of a GET. With --base it is compared with another build of jackfield, in the same run, in turn.
+ * Measures memory per idle connection, memory without clients, CPU time of a start, and CPU time of a GET. With --base
+ * it compares another build of jackfield, alternating within the same run.
  *
  *   node bench/rest/run.mjs [--base FOLDER] [--only idle,resident,start,get,pipelined] [--rounds 20]
  *     [--programs jackfield,base]
@@ -18,10 +18,10 @@ import { setTimeout as rest } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { load, median, residentOctets } from '../measure.mjs';
 
-/** Connections that are open before the measurement begins: the heap has grown to its working size by then. */
+/** Connections opened before the measurement begins, so that the heap has its working size. */
 const WARM_UP = 2_000;
 const COUNTED = 6_000;
-/** Opened at the same time. */
+/** Connections that are being opened at the same time. */
 const AT_ONCE = 100;
 /** jackfield returns memory of a connection that has been idle for 5 seconds. */
 const IDLE_MS = 8_000;
@@ -50,7 +50,7 @@ const portable = (programs) =>
 const libraries = eachBuild((at) => [program('jackfield.mjs'), at]);
 const commands = eachBuild((at) => [join(at, 'dist/core/cli/main.js'), 'serve', '--port', '0']);
 
-/** Milliseconds of CPU time of every thread. */
+/** CPU time of all threads, in milliseconds. */
 function cpuOf(pid) {
   const threads = readdirSync(`/proc/${pid}/task`);
   return threads.reduce((sum, id) => {
@@ -88,7 +88,7 @@ function openIdle(port, sockets) {
   });
 }
 
-/** Octets of resident memory per connection that has had one exchange and is idle. */
+/** Octets of resident memory per idle connection after one exchange. */
 async function idleOctets(pid, port) {
   const sockets = new Set();
   const open = async (count) => {
@@ -135,7 +135,7 @@ function report(title, figures, digits) {
 
 const isWanted = (name) => values.programs === '' || values.programs.split(',').includes(name);
 
-/** All servers run at once; only the one that is loaded takes CPU time. */
+/** All servers run at once; only the one under load takes CPU time. */
 async function costs(all, script) {
   const programs = Object.fromEntries(Object.entries(all).filter(([name]) => isWanted(name)));
   const servers = new Map();

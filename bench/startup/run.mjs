@@ -1,7 +1,8 @@
 /**
- * How long a process takes from its start until it listens, with the default plugins of jackfield against as many of
- * Fastify, which are modules too and do about the same. Processes are started one at a time and in turn, in another order each round, so that what else the machine
- * does meets all of them; the figures are medians. CPU time is that of all threads until the process says that it listens.
+ * Measures the time from the start of a process until it listens: jackfield with its default plugins, and Fastify with as
+ * many plugins, which are modules too and do about the same. Processes run one at a time, in a different order each round,
+ * so that other load of the machine affects all of them; the figures are medians. CPU time is that of all threads until
+ * the process reports that it listens.
  *
  *   node bench/startup/run.mjs [--rounds 30] [--only jackfield,fastify]
  *
@@ -22,7 +23,7 @@ const STARTS = {
   'fastify, 8 plugins': { argv: program('fastify.mjs') },
   'jackfield, 8 default plugins': { argv: program('jackfield.mjs') },
   'fastify, with log and schema': { argv: program('fastify-as-it-comes.mjs') },
-  // With all that the command has on top: its configuration, its log, the durable store and the watchdog.
+  // With everything that the command adds: configuration, log, durable store and watchdog.
   'jackfield serve, as it comes': { argv: [command, 'serve', '--port', '0'] },
 };
 
@@ -36,7 +37,7 @@ const rounds = Number(values.rounds);
 const wanted = values.only.split(/[;,] ?/);
 const names = Object.keys(STARTS).filter((name) => wanted.some((one) => name.startsWith(one)));
 
-/** Milliseconds of CPU time of every thread of a process. */
+/** CPU time of all threads of a process, in milliseconds. */
 function cpuOf(pid) {
   const threads = readdirSync(`/proc/${pid}/task`);
   const nanoseconds = threads.map((id) =>
@@ -70,7 +71,7 @@ function quantile(numbers, part) {
 }
 
 const runs = new Map(names.map((name) => [name, []]));
-// The first start of each reads its files into the page cache.
+// The first start of each program reads its files into the page cache.
 for (const name of names) await startOnce(STARTS[name]);
 for (let round = 0; round < rounds; round += 1) {
   for (const at of names.keys()) {

@@ -1,13 +1,13 @@
 /**
- * Compares stores behind HTTP in one run: acknowledged durable writes, then reads, 64 clients, 10,000 keys, every value
- * a new one. The server on core 0, the load on core 1, the servers in turn, round after round.
+ * Compares stores over HTTP in one run: confirmed durable writes, then reads, 64 clients, 10,000 keys, a new value for
+ * each write. The server on core 0, the load on core 1, the servers in turn, round after round.
  *
  *   node bench/storage/run.mjs [--rounds 3] [--seconds 4] [--only json-file,redis] [--clients 64]
  *
- * Two figures each: CPU time of the server per request, in microseconds, and requests answered per second, which
- * depends on how long this disk takes to sync. Redis is asked by redis-benchmark in its own protocol: what it does
- * without HTTP is the measure, not a peer. Needs wrk, taskset, redis-server and `npm install` in bench/; the data is
- * written below this folder, because /tmp may be memory.
+ * Two figures each: CPU time of the server per request, in microseconds, and answered requests per second, which
+ * depend on how fast this disk syncs. redis-benchmark asks Redis in its own protocol, without HTTP: it is a reference, not
+ * a competitor. Needs wrk, taskset, redis-server and `npm install` in bench/. The data is written below this folder,
+ * because /tmp may be in memory.
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -50,7 +50,7 @@ const wanted = values.only.split(/[;,]/).map((name) => name.trim());
 const names = Object.keys(SERVERS).filter((name) => wanted.some((start) => name.startsWith(start)));
 
 async function startRedis({ DATA }) {
-  // Redis takes no port 0, so a free one is found for it.
+  // Redis does not accept port 0, so find a free one.
   const probe = createServer().listen(0, '127.0.0.1');
   await once(probe, 'listening');
   const { port } = probe.address();
@@ -82,11 +82,11 @@ async function connected(port) {
   }
 }
 
-/** Its keys are numbers of twelve digits in place of `__rand_int__`, and so are the values, which makes most of them new. */
+/** redis-benchmark replaces `__rand_int__` by twelve digits, in keys and in values, so most values are new. */
 function redisLoad(command) {
   return async (port, seconds) => {
     const value = command === 'SET' ? [`__rand_int__${'x'.repeat(78)}`] : [];
-    // It takes a number of requests, not a time: the first thousands tell how many fill it.
+    // redis-benchmark takes a number of requests, not a time: the first thousands show how many fill the time.
     const run = (count) => {
       const args = [
         '-c',

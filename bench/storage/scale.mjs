@@ -1,7 +1,7 @@
 /**
- * What json-file costs by the number of entries: opening, a page of a listing, one write, a checkpoint beside writes,
- * and memory. `node bench/storage/scale.mjs [entries …]`, after `npm run build`; without arguments 1 thousand, 100
- * thousand and 1 million. Each number of entries has a process of its own.
+ * Measures the cost of json-file for a number of entries: opening, a page of a listing, one write, a checkpoint during
+ * writes, and memory. `node bench/storage/scale.mjs [entries …]`, after `npm run build`; the default is 1 thousand, 100
+ * thousand and 1 million. Each number of entries has its own process.
  *
  * Wall and CPU time (user and system, all threads) of this process; the median of several.
  */
@@ -37,7 +37,7 @@ async function measure(entries) {
   try {
     const path = join(folder, 'data.json');
     await writeData(path, entries);
-    // Once, so that the base is there and what follows is an ordinary start.
+    // Open once, so that the base exists and the next start is an ordinary one.
     const first = new JsonFileAdapter({ path, checkpoints: NEVER });
     await first.open();
     await first.commit({ puts: [{ key: 'first', value: 'x' }] });
@@ -59,7 +59,7 @@ async function measure(entries) {
         ],
       };
     };
-    // What the collector of garbage still has to do after the opening is not the writes' share.
+    // Warm up: otherwise the first writes pay for collecting the garbage of the opening.
     for (let warm = 0; warm < 500; warm += 1) await adapter.commit(change());
     const write = await median(1_000, () => adapter.commit(change()));
     const lag = monitorEventLoopDelay({ resolution: 1 });
@@ -119,7 +119,7 @@ async function writeData(path, entries) {
   await new Promise((resolve) => stream.end(`${text}\n}\n`, resolve));
 }
 
-/** Ninety octets, each another. */
+/** Ninety octets, different each time. */
 function valueFor(number) {
   return `value ${number} `.padEnd(90, 'x');
 }
@@ -133,7 +133,7 @@ async function timed(act) {
   return { wall, cpu: (user + system) / 1_000 };
 }
 
-/** Of the wall times of all; of the CPU times, whose clock is coarse, of ten rounds. */
+/** Wall time: median of all calls. CPU time: median of ten rounds of calls, because its clock is coarse. */
 async function median(times, act) {
   const walls = [];
   const rounds = [];

@@ -1,5 +1,5 @@
--- PUT /update of one of 10,000 keys, each time with a value that was never sent before, 90 octets long.
--- The request is put together here, because wrk.format takes longer than a server needs to answer.
+-- PUT /update of one of 10,000 keys, each time with a new value of 90 octets.
+-- The request is built here, because wrk.format takes longer than a server needs to answer.
 local sent, start, head = 0, os.time(), ""
 local fill = string.rep("x", 90)
 function init()

@@ -45,7 +45,7 @@ export interface ResponseParts {
   readonly takeOver?: TakeOver;
 }
 
-/** A response as hooks are shown it. A hook that changes only a part returns the others with it. */
+/** A response as hooks get it. A hook that changes only a part must return the other parts too. */
 export interface ShownResponse extends Omit<ResponseParts, 'headers' | 'json'> {
   /** Names in lower case; a list for several field lines. The hook's own copy. */
   readonly headers: Readonly<Record<string, string | readonly string[]>>;

@@ -38,11 +38,11 @@ export const check: Command = {
   },
 };
 
-/** What an operator may not expect of a store. */
+/** Properties of a store that an operator may not expect. */
 function caveats(supports: Supports | undefined): string {
-  const told = [
+  const notes = [
     ...(supports?.durable === false ? ['not durable'] : []),
     ...(supports?.bounded === true ? ['evicts entries when full'] : []),
   ];
-  return told.length === 0 ? '' : ` (${told.join(', ')})`;
+  return notes.length === 0 ? '' : ` (${notes.join(', ')})`;
 }

@@ -72,10 +72,10 @@ function print({ title, request, response, problems }: ExchangeResult, stdout: O
 }
 
 function asJson(results: readonly ExchangeResult[], passed: number, failed: number): string {
-  const shown = results.map(({ request, response, ...result }) => ({
+  const printable = results.map(({ request, response, ...result }) => ({
     ...result,
     request: request.toString(),
     response: response.toString(),
   }));
-  return `${JSON.stringify({ passed, failed, results: shown }, null, 2)}\n`;
+  return `${JSON.stringify({ passed, failed, results: printable }, null, 2)}\n`;
 }

@@ -1,4 +1,4 @@
-/** Reads the command line. What is not understood is refused with a suggestion, before anything is done. */
+/** Reads the command line. Reports mistakes with a suggestion before any command runs. */
 import { parseArgs } from 'node:util';
 import { isListenHost } from '../config/value-forms.js';
 import { didYouMean } from '../did-you-mean.js';
@@ -8,20 +8,20 @@ import { BARE_LF, COMMON_FLAGS, FLAGS, type FlagName, type FlagValues } from './
 
 export interface CommandLine extends Call {
   readonly command: Command;
-  /** The command was named, not taken by default. */
+  /** The command was named on the command line; false for the default command. */
   readonly named: boolean;
 }
 
 /**
- * @param argv Without node and script.
- * @param commands Those that there are; the first is the one that is meant where none is named.
+ * @param argv Without the paths of node and the script.
+ * @param commands The available commands; the first is the default.
  * Errors: USAGE.
  */
 export function readCommandLine(
   argv: readonly string[],
   commands: readonly [Command, ...Command[]],
 ): CommandLine {
-  // Not strict, so that each mistake gets a sentence of ours: the tokens tell everything that strictness checks.
+  // Not strict, so that each mistake gets our own sentence: the tokens contain everything that a strict parser checks.
   const { tokens, values, positionals } = parseArgs({
     args: [...argv],
     options: FLAGS,
@@ -31,17 +31,17 @@ export function readCommandLine(
   });
   const [name, ...rest] = positionals;
   const flagTokens = tokens.filter((token) => token.kind === 'option');
-  // First, because what follows an unknown flag may be its value and no command at all.
+  // First, because the word after an unknown flag may be its value and not a command.
   for (const token of flagTokens) checkKnown(token, positionals, commands);
   const { command, given } = chosen(name === undefined ? commands[0] : commandNamed(name, commands), rest);
   for (const token of flagTokens) checkFlag(token, command);
   const flags = checkValues(values);
-  // Help and version are answered whatever else is missing.
+  // `--help` and `--version` work even if arguments are missing.
   if (flags.help !== true && flags.version !== true) checkGiven(command, given);
   return { command, named: name !== undefined, flags, given };
 }
 
-/** A command of a group has its name in the next word. */
+/** The second word is the command of a group. */
 function chosen(command: Command, given: readonly string[]): { command: Command; given: readonly string[] } {
   const [word, ...rest] = given;
   if (command.commands === undefined || word === undefined) return { command, given };
@@ -88,14 +88,14 @@ function checkKnown(
 }
 
 function checkFlag({ name, rawName, value, inlineValue }: FlagToken, command: Command): void {
-  // Known by now; asked again so that the compiler knows it too.
+  // `checkKnown` has refused all others, but the compiler does not know that.
   if (!isFlag(name)) return;
   const taken: readonly FlagName[] = [...command.flags, ...COMMON_FLAGS];
   if (!taken.includes(name)) throw usage(`"jackfield ${command.name}" has no flag ${rawName}.`, command);
   if (FLAGS[name].type === 'boolean') {
     if (value !== undefined) throw usage(`The flag ${rawName} takes no value.`, command);
   } else if (value === undefined || value === '' || (inlineValue !== true && value.startsWith('-'))) {
-    // `--port --verbose` is a forgotten value; one that does begin with "-" is written `--config=-x`.
+    // `--port --verbose` is a forgotten value; a value that begins with "-" is written `--config=-x`.
     throw usage(`The flag ${rawName} needs a value.`, command);
   }
 }
@@ -105,7 +105,7 @@ function isFlag(name: string): name is FlagName {
 }
 
 function checkValues({ port, ...values }: Readonly<Record<string, unknown>>): FlagValues {
-  // Each has been checked against its type in the table, token by token.
+  // Each value has been checked against its type in the table.
   const flags = values as FlagValues;
   if (flags.host !== undefined && !isListenHost(flags.host)) {
     throw usage(`--host takes an address or name without port, not ${JSON.stringify(flags.host)}.`);

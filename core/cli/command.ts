@@ -1,4 +1,4 @@
-/** What a command is, and what it may use of the world around it. */
+/** The interface of a command and of its surroundings. */
 import type { ServerConfig } from '../config/server-config.js';
 import type { Server, ServerOptions } from '../server.js';
 import type { FlagName, FlagValues } from './flags.js';
@@ -8,23 +8,23 @@ export interface Command {
   readonly name: string;
   /** One line for the list of commands. */
   readonly summary: string;
-  /** What it takes beside flags, by name; each has to be given. */
+  /** The names of its arguments; each one is required. */
   readonly takes: readonly string[];
-  /** Beside the common ones. */
+  /** In addition to the common flags. */
   readonly flags: readonly FlagName[];
-  /** Where a flag of this command needs other words than the table has. */
+  /** Help texts for flags that mean something special in this command. */
   readonly flagHelp?: Readonly<Partial<Record<FlagName, string>>>;
   readonly examples: readonly string[];
-  /** A group: its commands have two words, the first of which is this name. */
+  /** A group: its commands have two words, and the first is this name. */
   readonly commands?: readonly Command[];
   /** @returns The exit code. */
   run(call: Call, around: Surroundings): Promise<number>;
 }
 
-/** A command line that was understood. */
+/** A parsed command line. */
 export interface Call {
   readonly flags: FlagValues;
-  /** As many as the command takes. */
+  /** The arguments, as many as the command takes. */
   readonly given: readonly string[];
 }
 
@@ -37,24 +37,24 @@ export interface Surroundings {
   readonly stderr: Output;
   /** Absolute. */
   readonly cwd: string;
-  /** The server is loaded by the commands that need one, so the others start at once. */
+  /** Loaded only by the commands that need a server, so the others start at once. */
   loadServer(): Promise<{ createServer(config: ServerConfig, options: ServerOptions): CommandServer }>;
-  /** Where signals arrive: the process. */
+  /** The process: it emits signals. */
   readonly signals: {
     on(signal: StopSignal | 'SIGHUP', listener: () => void): unknown;
     off(signal: StopSignal | 'SIGHUP', listener: () => void): unknown;
   };
-  /** Where what nobody caught arrives: the process. */
+  /** The process: it emits errors that nobody caught. */
   readonly faults: { on(fault: Fault, listener: (error: unknown) => void): unknown };
-  /** Names the plugin that holds up the event loop of the process. */
+  /** Names the plugin that blocks the event loop. */
   readonly watchdog: { watch(watched: WatchedServer): void; stop(): void };
-  /** Called when the server listens: from here on a plugin may end the process. */
+  /** Called when the server listens: from then on a plugin may end the process. */
   started(): void;
-  /** Ends the process at once, whatever is under way. */
+  /** Ends the process at once, without waiting for work in progress. */
   exit(code: number): void;
 }
 
-/** What commands use of a server. */
+/** The part of a server that commands use. */
 export type CommandServer = Pick<
   Server,
   'listen' | 'addresses' | 'reload' | 'ready' | 'close' | 'closed' | 'plugins' | 'hasClients' | 'storage'

@@ -1,4 +1,4 @@
-/** The commands, in the order of the help. The first is what `jackfield` alone does. */
+/** The commands, in the order of the help. `jackfield` alone runs the first. */
 import { check } from './check.js';
 import { client } from './client.js';
 import type { Command } from './command.js';

@@ -1,12 +1,14 @@
-/** `serve --verbose`: every request as received and every answer as sent, the way the original server printed them. */
+/**
+ * `serve --verbose`: prints every request as received and every answer as sent, in the format of the original server.
+ */
 import type { Tap } from '../connection/transport.js';
 import { TerminalDecoder } from './terminal-text.js';
 
 type Direction = 'Receiving Request...' | 'Sending Response...';
 
 /**
- * Octets that follow each other on one connection in one direction stand under one heading, however many reads
- * or writes brought them. Only what is printed last is remembered, so no number of connections fills memory.
+ * Consecutive octets of one connection in one direction have one heading, however many reads or writes brought them.
+ * Only the last heading is remembered, so the number of connections costs no memory.
  */
 export class ConsoleTap implements Tap {
   readonly #print: (text: string) => void;
@@ -15,7 +17,7 @@ export class ConsoleTap implements Tap {
   #decoder = new TerminalDecoder();
   #atLineStart = true;
 
-  /** @param print Takes text of any length; line ends are in it. */
+  /** @param print Prints text of any length, which contains its line ends. */
   constructor(print: (text: string) => void) {
     this.#print = print;
   }
@@ -28,7 +30,7 @@ export class ConsoleTap implements Tap {
     this.#write(connection, 'Sending Response...', octets);
   }
 
-  /** Nothing more comes: what was held back is printed, and the last line ends. */
+  /** Prints what was held back, and ends the last line. */
   end(): void {
     const text = this.#decoder.end();
     if (!this.#endsLine(text)) this.#print(`${text}\n`);

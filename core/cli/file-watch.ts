@@ -1,12 +1,12 @@
 /**
- * Notices when something else stands behind the name of a file than before, however that came about. It looks, instead
- * of waiting for events of the folder: those miss the change of a link on the way to the file (a mounted ConfigMap, a
- * `current` that is switched), and come over no network.
+ * Notices when the name of a file leads to other content than before, for whatever reason. It polls instead of waiting
+ * for events of the folder: those miss a changed link on the way to the file (a mounted ConfigMap, a `current` link
+ * that is switched), and do not work over a network.
  */
 import { statSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 
-/** A look is one call of the system. */
+/** A check is one system call. */
 const LOOK_EVERY_MS = 100;
 
 interface Identity {
@@ -19,19 +19,19 @@ interface Identity {
 
 export class FileWatch {
   readonly #file: string;
-  /** As it was told last, and as it was at the last look. */
-  #told: string;
+  /** The state that was last reported, and the state at the last check. */
+  #reported: string;
   #seen: string;
   #looking: NodeJS.Timeout | undefined;
 
-  /** @param file Absolute. What it is now is where changes are counted from. */
+  /** @param file Absolute. Changes are counted from its current state. */
   constructor(file: string) {
     this.#file = file;
-    this.#told = now(file);
-    this.#seen = this.#told;
+    this.#reported = now(file);
+    this.#seen = this.#reported;
   }
 
-  /** Alone it keeps no process alive. */
+  /** The timer does not keep the process alive. */
   start(changed: () => void): void {
     let isLooking = false;
     const look = async (): Promise<void> => {
@@ -39,11 +39,11 @@ export class FileWatch {
       isLooking = true;
       const seen = await later(this.#file);
       isLooking = false;
-      // An editor writes in several steps: what is not as it was at the last look may still be on its way.
+      // An editor writes in several steps: if the file differs from the last check, it may still be incomplete.
       const isSettled = seen === this.#seen;
       this.#seen = seen;
-      if (!isSettled || seen === this.#told || this.#looking === undefined) return;
-      this.#told = seen;
+      if (!isSettled || seen === this.#reported || this.#looking === undefined) return;
+      this.#reported = seen;
       changed();
     };
     this.#looking = setInterval(() => void look(), LOOK_EVERY_MS).unref();
@@ -57,17 +57,17 @@ export class FileWatch {
 
 function now(file: string): string {
   try {
-    return told(statSync(file, { bigint: true }));
+    return identityOf(statSync(file, { bigint: true }));
   } catch {
     return '';
   }
 }
 
-/** `''` where there is none. */
+/** `''` if there is no file. */
 async function later(file: string): Promise<string> {
-  return stat(file, { bigint: true }).then(told, () => '');
+  return stat(file, { bigint: true }).then(identityOf, () => '');
 }
 
-function told({ dev, ino, size, mtimeNs, ctimeNs }: Identity): string {
+function identityOf({ dev, ino, size, mtimeNs, ctimeNs }: Identity): string {
   return [dev, ino, size, mtimeNs, ctimeNs].join(' ');
 }

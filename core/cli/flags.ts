@@ -1,13 +1,13 @@
-/** Every flag of the command line. One name means the same in every command that takes it. */
+/** Every flag of the command line. A flag means the same in every command. */
 import type { BareLf } from '../client/classic-client.js';
 
-/** What `--bare-lf` takes. Here and not beside the client, which no other command loads. */
+/** The values of `--bare-lf`. They are here and not in the client, because no other command loads the client. */
 export const BARE_LF = ['connection', 'content-length', 'empty-line'] as const satisfies readonly BareLf[];
 
 export interface Flag {
   readonly type: 'string' | 'boolean';
   readonly short?: string;
-  /** How the value is called in the help. */
+  /** The name of the value in the help. */
   readonly value?: string;
   readonly help: string;
 }
@@ -67,10 +67,10 @@ export const FLAGS = {
 
 export type FlagName = keyof typeof FLAGS;
 
-/** Taken with every command. */
+/** Flags of every command. */
 export const COMMON_FLAGS = ['debug', 'help', 'version'] as const satisfies readonly FlagName[];
 
-/** Flags as given, values checked. */
+/** The given flags; their values are checked. */
 export interface FlagValues {
   readonly config?: string;
   readonly host?: string;

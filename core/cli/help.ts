@@ -2,7 +2,7 @@
 import type { Command } from './command.js';
 import { COMMON_FLAGS, FLAGS, type Flag, type FlagName } from './flags.js';
 
-/** @param commands The first is the one that is meant where none is named. */
+/** @param commands The first is the default command. */
 export function generalHelp(commands: readonly Command[]): string {
   return text([
     'Usage: jackfield [COMMAND] [FLAGS]',

@@ -4,8 +4,8 @@ import process from 'node:process';
 import { run } from './run.js';
 import { Watchdog } from './watchdog.js';
 
-// A reader that has gone (`jackfield plugins | head -1`) is no reason to crash, least of all for a server.
-// A disk that is full is one: what was to be told stands nowhere.
+// A reader that has closed the pipe (`jackfield plugins | head -1`) is no reason to crash, least of all for a server. A
+// full disk is a failure: the output is lost.
 let outOfRoom: string | undefined;
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error) => {
@@ -13,7 +13,7 @@ for (const stream of [process.stdout, process.stderr]) {
   });
 }
 
-/** What Node itself ends with when a module waits for something that nothing in the process can bring about. */
+/** Node's own exit code for a module that waits for a promise that nothing in the process can settle. */
 const NOTHING_LEFT = 13;
 const nothingLeft = (): void => {
   writeSync(
@@ -25,7 +25,7 @@ const nothingLeft = (): void => {
 };
 process.on('beforeExit', nothingLeft);
 
-/** Code of the configuration, of a plugin or of an adapter may call `process.exit`, and says nothing then. */
+/** Code of the configuration, a plugin or an adapter may call `process.exit` without any message. */
 let mayEnd = false;
 process.on('exit', (code) => {
   if (mayEnd) return;
@@ -33,11 +33,11 @@ process.on('exit', (code) => {
     process.stderr.fd,
     `jackfield: the process exited with code ${code} before the command was finished: the configuration, a plugin or an adapter called process.exit, or threw outside of any call\n`,
   );
-  // A supervisor must not take it for a clean end.
+  // A supervisor must not see this as a clean exit.
   if (code === 0) process.exitCode = 1;
 });
 
-// Not awaited here: then Node 22 and later would tell of the module that waits, in words of their own.
+// Not awaited here: otherwise Node 22 and later print their own warning about a module that waits.
 const running = run(process.argv.slice(2), {
   stdout: process.stdout,
   stderr: process.stderr,
@@ -58,12 +58,12 @@ const running = run(process.argv.slice(2), {
 running.then((code) => {
   mayEnd = true;
   process.off('beforeExit', nothingLeft);
-  // Everything is closed by now; a timer that some plugin forgot must not keep the process. What was written goes
-  // out first, since writes to a pipe may be under way.
+  // Everything is closed now, and a timer that a plugin forgot must not keep the process alive. Flush the output first:
+  // writes to a pipe may be in progress.
   process.stdout.write('', () => setImmediate(ended, code));
 });
 
-/** An error is told behind the write that failed, hence the moment before. */
+/** Node emits the error after the callback of the failed write, so this waits one turn of the event loop. */
 function ended(code: number): void {
   const lost = code === 0 ? outOfRoom : undefined;
   if (lost !== undefined)

@@ -1,7 +1,7 @@
 /**
- * Writes a project from its template, a folder of `examples/templates/`. There every file is what it will be, checked and
- * linted as such, but for two things: names stand as `__name__`, `__package__` and `__reference__`, and npm would take
- * `package.json`, `tsconfig.json` and `.gitignore` for files of jackfield, so they are called otherwise.
+ * Writes a project from its template, a folder of `examples/templates/`. Its files are checked and linted as they are,
+ * with two exceptions: names are `__name__`, `__package__` and `__reference__`, and `package.json`, `tsconfig.json` and
+ * `.gitignore` have other file names, because npm would take them for files of jackfield.
  */
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -19,12 +19,12 @@ export function isKind(text: string): text is Kind {
 export interface Project {
   readonly kind: Kind;
   readonly language: Language;
-  /** What it calls itself. */
+  /** The name of the plugin, adapter or server itself. */
   readonly name: string;
-  /** As a configuration names it: the same, behind the scope if the package has one. */
+  /** The name in a configuration: the same, after the scope of the package if it has one. */
   readonly reference: string;
   readonly packageName: string;
-  /** Relative to the working folder. Default: the name of the package without its scope. */
+  /** Relative to the working folder. Default: the package name without its scope. */
   readonly folder?: string;
 }
 
@@ -34,21 +34,21 @@ export interface WrittenProject {
   readonly packageName: string;
 }
 
-/** What a repository just begun has in it. */
+/** Files of a new repository: a folder with only these counts as empty. */
 const NO_OBSTACLE = ['.git'];
 
-const CALLED_OTHERWISE: Readonly<Record<string, string>> = {
+const RENAMED: Readonly<Record<string, string>> = {
   'package.template.json': 'package.json',
   'tsconfig.template.json': 'tsconfig.json',
   gitignore: '.gitignore',
 };
 
-/** Errors: PROJECT_NOT_WRITTEN; then nothing that was there has changed. */
+/** Errors: PROJECT_NOT_WRITTEN; then existing files are unchanged. */
 export async function writeProject(project: Project, cwd: string): Promise<WrittenProject> {
   const { kind, language, packageName } = project;
   const { folder = packageName.replace(/^@.*\//, '') } = project;
   const target = path.resolve(cwd, folder);
-  const shown = path.relative(cwd, target) || '.';
+  const shortPath = path.relative(cwd, target) || '.';
   const own = await ownPackage();
   const template = path.join(own.folder, 'examples/templates', kind, language);
   const files = await readTemplate(template);
@@ -58,7 +58,7 @@ export async function writeProject(project: Project, cwd: string): Promise<Writt
     if (found.length > 0) {
       throw new JackfieldError(
         'PROJECT_NOT_WRITTEN',
-        `the folder ${shown} is not empty, it has ${found[0]}. Empty it, or choose another with --folder.`,
+        `the folder ${shortPath} is not empty, it has ${found[0]}. Empty it, or choose another with --folder.`,
       );
     }
     const source = await sourceOf(own, target);
@@ -69,7 +69,7 @@ export async function writeProject(project: Project, cwd: string): Promise<Writt
         .replaceAll('__reference__', project.reference);
       const place = path.join(target, file);
       await mkdir(path.dirname(place), { recursive: true });
-      // Never over a file that somebody else put there meanwhile.
+      // Never overwrite a file that appeared in the meantime.
       await writeFile(place, file === 'package.json' ? withVersions(named, own, source) : named, {
         flag: 'wx',
       });
@@ -79,19 +79,19 @@ export async function writeProject(project: Project, cwd: string): Promise<Writt
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new JackfieldError('PROJECT_NOT_WRITTEN', reason, { cause });
   }
-  return { folder: shown, packageName };
+  return { folder: shortPath, packageName };
 }
 
-/** From the name that a file will have, relative to the project, to its text. */
+/** Maps the path of each file in the project, relative to it, to its text. */
 async function readTemplate(template: string): Promise<Map<string, string>> {
   const files = new Map<string, string>();
   const readFolder = async (folder: string): Promise<void> => {
-    // Folder by folder: from the archives of Yarn's Plug'n'Play a recursive listing gives no paths.
+    // Folder by folder: in the archives of Yarn's Plug'n'Play a recursive listing returns no paths.
     for (const found of await readdir(path.join(template, folder), { withFileTypes: true })) {
       const place = path.join(folder, found.name);
       if (found.isDirectory()) await readFolder(place);
       if (!found.isFile()) continue;
-      const name = path.join(folder, CALLED_OTHERWISE[found.name] ?? found.name);
+      const name = path.join(folder, RENAMED[found.name] ?? found.name);
       files.set(name, await readFile(path.join(template, place), 'utf8'));
     }
   };
@@ -99,7 +99,7 @@ async function readTemplate(template: string): Promise<Map<string, string>> {
   return files;
 }
 
-/** A template names packages with `*`: what jackfield itself is made with is what the project is tried with. */
+/** A template names packages with `*`: the project gets the versions that jackfield itself was tested with. */
 function withVersions(text: string, own: OwnPackage, source: string): string {
   const manifest: Record<string, Record<string, string>> = JSON.parse(text);
   const versions: Readonly<Record<string, string>> = {
@@ -112,7 +112,7 @@ function withVersions(text: string, own: OwnPackage, source: string): string {
       const ownRange = group === 'peerDependencies' ? `^${own.version}` : source;
       const range = name === 'jackfield' ? ownRange : versions[name];
       if (range === undefined) throw new TypeError(`The version of ${name} is unknown.`);
-      // The group is there, for the name came from it.
+      // The group exists: the name came from it.
       manifest[group]![name] = range;
     }
   }

@@ -1,10 +1,10 @@
-/** `jackfield new`: a small project of a plugin, an adapter or a server that passes its own tests at once. */
+/** `jackfield new`: creates a small project for a plugin, an adapter or a server, whose own tests pass at once. */
 import { didYouMean } from '../did-you-mean.js';
 import { JackfieldError } from '../errors.js';
 import type { Command } from './command.js';
 import { isKind, KINDS, type Kind, type Project, writeProject } from './new-project.js';
 
-/** npm takes no longer name. */
+/** The maximum of npm. */
 const MAX_NAME_CHARACTERS = 214;
 
 export const newProject: Command = {
@@ -50,7 +50,7 @@ function unknownKind(kind: string): JackfieldError {
   );
 }
 
-/** `tea`, `@me/tea`, or the whole name of the package, `@me/jackfield-plugin-tea`. Errors: USAGE. */
+/** From `tea`, `@me/tea`, or the whole package name, `@me/jackfield-plugin-tea`. Errors: USAGE. */
 function namesOf(kind: Kind, given: string): Pick<Project, 'name' | 'reference' | 'packageName'> {
   const [, scope = '', rest = ''] = /^(@[^/]*\/)?(.*)$/s.exec(given) ?? [];
   const prefix = kind === 'server' ? '' : `jackfield-${kind}-`;
@@ -72,7 +72,7 @@ function namesOf(kind: Kind, given: string): Pick<Project, 'name' | 'reference' 
   throw new JackfieldError('USAGE', `${sentence.replace(/(?<![.?])$/, '.')} See "jackfield new --help".`);
 }
 
-/** npm installs nothing into a project of the same name. */
+/** npm does not install a package into a project of the same name. */
 function isTaken(kind: Kind, name: string): boolean {
   return kind === 'server' && ['jackfield', 'zod', 'typescript', 'node_modules'].includes(name);
 }

@@ -1,4 +1,4 @@
-/** The package that runs, and where another project can have it from. */
+/** The running package, and where another project can install it from. */
 import { access, readFile, realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,16 +13,16 @@ export interface OwnPackage {
 }
 
 export async function ownPackage(): Promise<OwnPackage> {
-  // From dist/core/cli, where this file runs.
+  // Relative to dist/core/cli, where this file runs.
   const folder = fileURLToPath(new URL('../../../', import.meta.url));
-  // Our own file, whose form we know.
+  // Our own file, so its shape is known.
   const manifest = JSON.parse(await readFile(path.join(folder, 'package.json'), 'utf8')) as OwnPackage;
   return { ...manifest, folder };
 }
 
 /**
- * What the project at `target` names as its dependency to get the package that runs here: a range of versions where it
- * was installed from a registry; else the same file, folder or address, since no registry may have this version.
+ * The dependency that makes the project at `target` install the package that runs here: a version range if it came from
+ * a registry; otherwise the same file, folder or address, because no registry may have this version.
  */
 export async function sourceOf({ folder, version }: OwnPackage, target: string): Promise<string> {
   const project = await realpath(target);
@@ -40,10 +40,10 @@ export async function sourceOf({ folder, version }: OwnPackage, target: string):
   return absolute === undefined ? `^${version}` : fileSource(absolute, project);
 }
 
-/** An archive or a repository on some server. */
+/** An archive or a repository on a server. */
 const ADDRESS = /^(?:https?|ssh|git(?:\+\w+)?):|^(?:github|gitlab|bitbucket):/;
 
-/** The file or folder that a dependency names: npm, pnpm and Yarn put a word before it, Bun does not. */
+/** The file or folder that a dependency names. npm, pnpm and Yarn put a prefix before it, Bun does not. */
 function fileIn(source: string): string | undefined {
   const [, marked] = /^(?:file|link|portal):(.+)$/.exec(source) ?? [];
   const isPath = /^(?:\.{0,2}\/|[A-Za-z]:[\\/])/.test(source) || /^[^:]+\.tgz$/.test(source);
@@ -54,7 +54,10 @@ function fileSource(file: string, project: string): string {
   return `file:${path.relative(project, file).replaceAll(path.sep, '/')}`;
 }
 
-/** The file that npm installed it from, if it was one and is still there. Only npm notes it for global packages. */
+/**
+ * The file that npm installed the package from, if there was one and it still exists. Only npm records it for global
+ * packages.
+ */
 async function installedByNpm(modules: string): Promise<string | undefined> {
   const { packages } = await jsonOrNone<{ packages?: Record<string, { resolved?: string }> }>(
     path.join(modules, '.package-lock.json'),
@@ -67,7 +70,7 @@ type Manifest = Readonly<Partial<Record<(typeof DEPENDENCIES)[number], Readonly<
 
 const DEPENDENCIES = ['dependencies', 'devDependencies', 'optionalDependencies'] as const;
 
-/** What the nearest package.json with jackfield among its dependencies says it is. */
+/** The dependency on jackfield in the nearest package.json that has one. */
 async function declaredAbove(folder: string): Promise<{ source: string; from: string } | undefined> {
   for (let from = folder; ; from = path.dirname(from)) {
     const manifest = await jsonOrNone<Manifest>(path.join(from, 'package.json'));
@@ -80,7 +83,7 @@ async function declaredAbove(folder: string): Promise<{ source: string; from: st
 async function jsonOrNone<T extends object>(file: string): Promise<Partial<T>> {
   const text = await readFile(file, 'utf8').catch(() => '{}');
   try {
-    // Files of package managers, whose form they document.
+    // Files of package managers, which document their shape.
     return JSON.parse(text) as T;
   } catch {
     return {};

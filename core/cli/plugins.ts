@@ -1,4 +1,4 @@
-/** `jackfield plugins`: what is plugged in where, or what could be. */
+/** `jackfield plugins`: shows which plugins run and what they claim, or which are available. */
 import { readConfig } from '../config/config-file.js';
 import { listBuiltIn } from '../extensions/find-extension.js';
 import { type InstalledPackage, installedPackages } from '../extensions/installed-packages.js';
@@ -49,7 +49,7 @@ function table(reports: CommandServer['plugins']): string {
   return columns([HEADINGS, ...rows]);
 }
 
-/** What a configuration in this folder could name: nothing is imported, so nothing can fail. */
+/** The plugins that a configuration in this folder could name. Nothing is imported, so no plugin can fail. */
 async function listInstalled({ flags }: Call, { cwd, stdout }: Surroundings): Promise<number> {
   const { source } = await readConfig(flags.config, cwd);
   const builtIn = (await listBuiltIn(PLUGINS)).map((reference) => ({ reference, origin: 'built-in' }));

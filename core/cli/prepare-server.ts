@@ -1,4 +1,4 @@
-/** What all commands that have a server do first: read the configuration, let flags override it, make the server. */
+/** The first step of all commands that have a server: reads the configuration, applies flags, creates the server. */
 import { type LoadedConfig, readConfig } from '../config/config-file.js';
 import type { ServerConfig } from '../config/server-config.js';
 import type { Tap } from '../connection/transport.js';
@@ -13,19 +13,19 @@ import { watchFaults } from './watch-faults.js';
 
 export interface PreparedServer {
   server: CommandServer;
-  /** What the server runs with: as it was read first, or as the last reload has read it. */
+  /** The current configuration: from the start, or from the last reload. */
   readonly loaded: LoadedConfig;
   readonly log: Log;
-  /** Those that run, then those that ran before a reload: what they have left behind may still fail. */
+  /** The running plugins, then those that a reload removed: their timers and promises may still fail. */
   readonly plugins: () => readonly PluginReport[];
-  /** Makes the server anew, over another store. */
+  /** Creates the server again, over another store. */
   standIn(adapter: StorageAdapter): void;
-  /** Reads the configuration anew, as it was read first, and has the server go over to it. */
+  /** Reads the configuration again in the same way and reloads the server with it. */
   reload(): Promise<ReloadReport>;
 }
 
 /**
- * @param level What is logged without `--debug`.
+ * @param level The log level without `--debug`.
  * Errors: CONFIG_UNREADABLE, CONFIG_SYNTAX, CONFIG_INVALID, USAGE.
  */
 export async function prepareServer(
@@ -73,7 +73,7 @@ function overridden(config: ServerConfig, { host, port }: FlagValues): ServerCon
       `--host and --port replace the address of one listener; the configuration has ${others.length + 1}.`,
     );
   }
-  // A Unix socket gives way to the port that was asked for.
+  // `--port` replaces a Unix socket.
   const { socket: _, socketMode: __, ...rest } = only;
   const listen = {
     ...rest,

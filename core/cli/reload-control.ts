@@ -1,13 +1,13 @@
 /**
- * How `jackfield reload` reaches a server: a Unix socket that `serve --control FILE` listens on, open to its own user
- * alone. A connection asks with one line of JSON and is answered with one; a signal could not say how it went.
+ * How `jackfield reload` reaches a server: `serve --control FILE` listens on a Unix socket that only its own user can
+ * open. A client sends one line of JSON and gets one back; a signal could not return the outcome.
  */
 import { connect, createServer, type Server } from 'node:net';
 import { JackfieldError } from '../errors.js';
 import { socketError } from '../listening/listen-error.js';
 import { checkLength, removeStale, setMode } from '../listening/unix-socket.js';
 
-/** What is answered: how it went, in the lines that a start would print. */
+/** The outcome of the reload, in the lines that a start would print. */
 export interface ControlAnswer {
   readonly ok: boolean;
   readonly lines: readonly string[];
@@ -24,7 +24,7 @@ export class ReloadControl {
   }
 
   /**
-   * @param path Absolute. A socket that a killed server left behind is taken away.
+   * @param path Absolute. A socket file that a killed server left is removed.
    * Errors: SOCKET_IN_USE, SOCKET_UNAVAILABLE.
    */
   static async listen(path: string, reload: () => Promise<ControlAnswer>): Promise<ReloadControl> {
@@ -48,16 +48,16 @@ export class ReloadControl {
     return new ReloadControl(server);
   }
 
-  /** Node takes the socket file away with it. */
+  /** Node removes the socket file as well. */
   stop(): void {
     this.#server.close();
   }
 }
 
 /**
- * Asks the server behind this socket to reload.
+ * Asks the server on this socket to reload.
  * @param path Absolute.
- * @param named How the user wrote it.
+ * @param named The path as the user wrote it.
  * Errors: SERVER_UNREACHABLE.
  */
 export function askToReload(path: string, named: string): Promise<ControlAnswer> {

@@ -1,6 +1,6 @@
 /**
- * What has a serving command reload: SIGHUP, the control socket of `jackfield reload`, and with `--watch` a change of
- * the configuration file. Whoever asked, one reload runs at a time and its outcome is in the log.
+ * The triggers of a reload of `jackfield serve`: SIGHUP, the control socket of `jackfield reload`, and with `--watch` a
+ * change of the configuration file. One reload runs at a time, and its outcome is logged.
  */
 import { closeSync, openSync } from 'node:fs';
 import type { Log } from '../log.js';
@@ -17,13 +17,13 @@ export class ReloadOnDemand {
   readonly #onSignal: () => void;
   #control: ReloadControl | undefined;
   #watch: FileWatch | undefined;
-  /** The last that was asked for, and the one that has not begun. */
+  /** The last requested reload; and the one that has not begun. */
   #running: Promise<unknown> = Promise.resolve();
   #next: Promise<ControlAnswer> | undefined;
 
   /**
-   * @param reload Reads the configuration and hands it to the server.
-   * @param hangUp What SIGHUP means where the terminal of the command is gone.
+   * @param reload Reads the configuration and reloads the server.
+   * @param hangUp Called on SIGHUP if the terminal of the command is closed.
    */
   constructor(
     reload: () => Promise<ReloadReport>,
@@ -35,7 +35,7 @@ export class ReloadOnDemand {
     this.#log = log;
     this.#signals = signals;
     const hadTerminal = hasTerminal();
-    // The system sends the same signal to those whose terminal is closed, and they are to end.
+    // The system also sends SIGHUP when the terminal closes; then the process should end.
     this.#onSignal = () => (hadTerminal && !hasTerminal() ? hangUp() : void this.now());
   }
 
@@ -54,13 +54,13 @@ export class ReloadOnDemand {
   }
 
   /**
-   * One at a time, reading the file included: otherwise what was read earlier could be applied later. Who asks while one
-   * runs is answered by the next, however many ask. Never rejects.
+   * One reload at a time, including reading the file: otherwise an older configuration could be applied after a newer
+   * one. All requests during a reload share the next one. Never rejects.
    */
   now(): Promise<ControlAnswer> {
     if (this.#next !== undefined) return this.#next;
     const next = this.#running.then(() => {
-      // From here on the file is being read, and who asks now may have changed it since.
+      // The file is read from here on: a later request may follow a later change, so it needs another reload.
       this.#next = undefined;
       return this.#once();
     });
@@ -95,7 +95,7 @@ function counted(names: readonly string[], what: string): string {
   return names.length === 0 ? `none ${what}` : `${names.length} ${what} (${names.join(', ')})`;
 }
 
-/** Whether this process belongs to a terminal that is still there. */
+/** Whether this process has a terminal that is still open. */
 function hasTerminal(): boolean {
   try {
     closeSync(openSync('/dev/tty', 'r'));

@@ -1,4 +1,4 @@
-/** `jackfield reload`: has a running server go over to what its configuration file says now. */
+/** `jackfield reload`: makes a running server reload its configuration file. */
 import path from 'node:path';
 import { JackfieldError } from '../errors.js';
 import type { Command } from './command.js';

@@ -1,10 +1,10 @@
-/** Tells an error to the operator: a line per fault on stderr, and where it arose only when asked. */
+/** Prints an error for the operator: one line per fault on stderr; the stack only with `--debug`. */
 import { inspect } from 'node:util';
 import { type ErrorCode, JackfieldError, JackfieldErrors } from '../errors.js';
 import type { Output } from './command.js';
 import { terminalText } from './terminal-text.js';
 
-/** Errors that tell several faults at once, one a line. */
+/** Errors whose message has several faults, one a line. */
 const LISTS: readonly ErrorCode[] = [
   'CONFIG_INVALID',
   'CONFIG_ENV_MISSING',
@@ -13,15 +13,15 @@ const LISTS: readonly ErrorCode[] = [
   'CASES_INVALID',
 ];
 
-/** @returns The exit code: 2 for a command line that was not understood, 1 for everything else. */
+/** @returns The exit code: 2 for a wrong command line, 1 for everything else. */
 export function reportError(error: unknown, stderr: Output, debug: boolean): number {
   for (const line of linesOf(error, debug)) stderr.write(`jackfield: ${terminalText(line)}\n`);
-  // With stack and cause, as Node itself shows errors.
+  // With stack and cause, as Node prints errors.
   if (debug) stderr.write(`${terminalText(inspect(error))}\n`);
   return error instanceof JackfieldError && error.code === 'USAGE' ? 2 : 1;
 }
 
-/** A line for each fault, its code in brackets at the end. */
+/** One line for each fault, with its code in brackets at the end. */
 export function linesOf(error: unknown, debug: boolean): string[] {
   if (error instanceof JackfieldErrors) return error.errors.flatMap((one) => linesOf(one, debug));
   if (error instanceof JackfieldError) {

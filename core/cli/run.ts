@@ -1,4 +1,4 @@
-/** The command line from its arguments to its exit code; `main.ts` only adds the process. */
+/** Runs the command line, from its arguments to the exit code; `main.ts` only adds the process. */
 import { readFile } from 'node:fs/promises';
 import type { Surroundings } from './command.js';
 import { type CommandLine, readCommandLine } from './command-line.js';
@@ -6,8 +6,8 @@ import { reportError } from './report-error.js';
 import { serve } from './serve.js';
 
 /**
- * @param argv Without node and script.
- * @returns The exit code: 0 done, 1 failed, 2 not understood.
+ * @param argv Without the paths of node and the script.
+ * @returns The exit code: 0 success, 1 failure, 2 wrong command line.
  */
 export async function run(argv: readonly string[], around: Surroundings): Promise<number> {
   try {
@@ -31,8 +31,8 @@ export async function run(argv: readonly string[], around: Surroundings): Promis
 }
 
 /**
- * Read as if there were no command but `serve`, and where that gives no sense with all of them: most processes serve,
- * and need not load what the others are made of. Errors: USAGE.
+ * Parsed first as if `serve` were the only command, and again with all commands if that fails: most processes serve,
+ * and need not load the other commands. Errors: USAGE.
  */
 async function understood(argv: readonly string[]): Promise<CommandLine> {
   try {
@@ -43,7 +43,7 @@ async function understood(argv: readonly string[]): Promise<CommandLine> {
 }
 
 async function version(): Promise<string> {
-  // From dist/core/cli, where this file runs.
+  // Relative to dist/core/cli, where this file runs.
   const text = await readFile(new URL('../../../package.json', import.meta.url), 'utf8');
   return (JSON.parse(text) as { version: string }).version;
 }

@@ -1,4 +1,4 @@
-/** `jackfield schema`: what an editor needs to complete and check a configuration file. */
+/** `jackfield schema`: writes the JSON Schema with which an editor completes and checks a configuration file. */
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { nameOf, readConfig } from '../config/config-file.js';
@@ -57,7 +57,7 @@ function pluginOptions(exported: unknown, reference: string): unknown {
   return recognise(exported, reference, '').told.options;
 }
 
-/** What is given itself, by a program, has no name that a file could hold. */
+/** A plugin or adapter that a program passes as an object has no name that a file could use. */
 function namesAmong(references: readonly unknown[]): string[] {
   return references.filter((reference) => typeof reference === 'string');
 }

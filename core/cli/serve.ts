@@ -1,4 +1,4 @@
-/** `jackfield serve`: from the configuration to the last connection. */
+/** `jackfield serve`: runs a server, from the configuration to the last connection. */
 import path from 'node:path';
 import { withDefaults } from '../config/resolved-config.js';
 import { JackfieldError } from '../errors.js';
@@ -22,7 +22,7 @@ export const serve: Command = {
     const prepared = await prepareServer(call, around, 'info', tap);
     const { server, loaded, log } = prepared;
     const { control, watch } = call.flags;
-    // Made before the set-up, which takes its time: what changes meanwhile is not lost.
+    // Created before the set-up, which may take long, so that changes during it are not lost.
     const watched =
       watch === true && loaded.file !== undefined
         ? new FileWatch(path.resolve(around.cwd, loaded.file))
@@ -51,7 +51,7 @@ export const serve: Command = {
     const stop = new StopOnSignal(server, around);
     const reloads = new ReloadOnDemand(reload, log, around.signals, () => stop.now());
     try {
-      // From here on, since SIGHUP ends a process that does not listen to it. A reload waits for the start.
+      // From here on, because SIGHUP ends a process without a listener. A reload waits for the start.
       reloads.onSignal();
       await server.listen();
       if (control !== undefined) await reloads.onRequest(path.resolve(around.cwd, control));
@@ -61,13 +61,13 @@ export const serve: Command = {
       }
       around.started();
       for (const { url } of server.addresses) around.stdout.write(`jackfield listening on ${url}\n`);
-      tellPromise(server, log);
+      logNotDurable(server, log);
       watchLoop();
       await Promise.race([server.closed, stop.failed]);
     } catch (error) {
-      // Where it listens already, something beside it could not be opened.
+      // If it listens already, the control socket could not be opened.
       await server.close().catch(() => {});
-      // A server told to stop while it starts does not come up; that is what was asked for, by a signal or a plugin.
+      // A server that is told to stop during its start does not start; a signal or a plugin asked for that.
       if (!stop.asked && !isStop(error)) throw error;
     } finally {
       stop.dispose();
@@ -80,8 +80,11 @@ export const serve: Command = {
   },
 };
 
-/** What an operator may not expect. Adapters over a server of their own tell what that server promises. */
-function tellPromise({ storage }: CommandServer, log: Log): void {
+/**
+ * Reports what an operator may not expect. Adapters for database servers report the promises of their server
+ * themselves.
+ */
+function logNotDurable({ storage }: CommandServer, log: Log): void {
   if (storage === undefined || storage.supports.durable || storage.supports.shared !== 'process') return;
   const { name } = storage;
   log.info(
@@ -103,7 +106,7 @@ class StopOnSignal {
   readonly #onSignal: () => void;
   readonly #fail: (error: unknown) => void;
   #closing: Promise<void> | undefined;
-  /** Rejects when the clean stop fails, for then the server may never say that it is closed. */
+  /** Rejects when the clean stop fails: then `closed` may never settle. */
   readonly failed: Promise<never>;
 
   constructor(server: CommandServer, around: Surroundings) {

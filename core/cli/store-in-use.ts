@@ -1,6 +1,6 @@
 /**
- * For commands that set everything up and serve nothing, beside a server that has the store for itself: an empty store
- * in memory stands in for it.
+ * For commands that set everything up but do not serve. If a running server has locked the store, an empty store in
+ * memory replaces it.
  */
 
 import { withDefaults } from '../config/resolved-config.js';
@@ -13,11 +13,11 @@ import { linesOf } from './report-error.js';
 import { terminalText } from './terminal-text.js';
 
 export interface ReadyServer extends PreparedServer {
-  /** The store could not be opened, since another process has it. */
+  /** The store could not be opened because another process has locked it. */
   readonly isStoreInUse: boolean;
 }
 
-/** A server with all plugins set up, that listens nowhere. Errors: those of a start, but for STORAGE_LOCKED. */
+/** A server with all plugins set up that does not listen. Errors: those of a start, except STORAGE_LOCKED. */
 export async function readyServer(call: Call, around: Surroundings): Promise<ReadyServer> {
   const prepared = await prepareServer(call, around, 'warn');
   try {
@@ -37,7 +37,7 @@ export async function readyServer(call: Call, around: Surroundings): Promise<Rea
   }
 }
 
-/** Says of itself what the other says, so that plugins see what they would see. */
+/** Declares the same name and properties as the locked store, so that plugins see no difference. */
 class StandIn extends TableStore implements StorageAdapter {
   readonly name: string;
   readonly supports: StorageAdapter['supports'];

@@ -1,13 +1,13 @@
 /**
- * Octets from the network as text for a terminal. What came from outside must not drive it: every control
- * character but TAB and line ends is written as an escape such as `\x1b`, and so are octets that are not UTF-8.
+ * Text for a terminal from octets of the network. Outside text must not control the terminal: every control character
+ * except TAB and line ends is escaped, such as `\x1b`, and so are octets that are not UTF-8.
  */
 import { isUtf8 } from 'node:buffer';
 
-// C0, DEL and C1 controls, and the characters that reorder or break lines though they look like nothing.
+// C0, DEL and C1 controls, and invisible characters that reorder text or break lines.
 const UNSAFE = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;
 
-/** CR LF becomes a plain line end; a CR alone would write over its line, so it is an escape. */
+/** CR LF becomes a plain line end. A CR alone would overwrite its line, so it is escaped. */
 export function terminalText(text: string): string {
   return text
     .replace(/\r\n/g, '\n')
@@ -15,22 +15,22 @@ export function terminalText(text: string): string {
     .replace(UNSAFE, (character) => escapeOf(character.charCodeAt(0)));
 }
 
-/** One piece after the other, where a character or a CR LF may be cut in two. */
+/** Decodes piece by piece; a piece may end inside a character or a CR LF. */
 export class TerminalDecoder {
-  #held = Buffer.alloc(0);
+  #incomplete = Buffer.alloc(0);
 
-  /** The text that is whole by now. */
+  /** The complete text so far. */
   write(octets: Uint8Array): string {
-    const all = Buffer.concat([this.#held, octets]);
-    const whole = all.length - heldBack(all);
-    this.#held = all.subarray(whole);
+    const all = Buffer.concat([this.#incomplete, octets]);
+    const whole = all.length - incompleteOctets(all);
+    this.#incomplete = all.subarray(whole);
     return textOf(all.subarray(0, whole));
   }
 
-  /** What was held back though nothing more comes. */
+  /** The octets that were held back, when there are no more. */
   end(): string {
-    const rest = this.#held;
-    this.#held = Buffer.alloc(0);
+    const rest = this.#incomplete;
+    this.#incomplete = Buffer.alloc(0);
     return textOf(rest);
   }
 }
@@ -39,13 +39,13 @@ export function terminalTextOf(octets: Uint8Array): string {
   return textOf(Buffer.from(octets));
 }
 
-/** How many octets at the end may be the beginning of something: a CR, or a character of up to four octets. */
-function heldBack(octets: Buffer): number {
+/** How many octets at the end may be incomplete: a CR, or a character of up to four octets. */
+function incompleteOctets(octets: Buffer): number {
   if (octets.at(-1) === 0x0d) return 1;
   for (let back = 1; back <= Math.min(3, octets.length); back++) {
     const octet = octets[octets.length - back]!;
     if (octet < 0x80) return 0;
-    // A leading octet says how many octets its character has.
+    // The leading octet says how many octets its character has.
     if (octet >= 0xc0) return lengthOf(octet) > back ? back : 0;
   }
   return 0;

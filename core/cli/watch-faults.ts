@@ -1,8 +1,8 @@
 /**
- * Faults that reach nobody: what a plugin throws in a timer or an event, or a promise of it that nobody waits for. Node
- * would end the process and with it every exchange under way; here they are a line in the log, and the service goes on.
+ * Logs errors that no caller sees: a plugin throws in a timer or an event, or nobody awaits its promise. Node would end
+ * the process and with it every exchange in progress; here the error is logged and the server continues.
  *
- * Only the command does this. A program that makes servers decides for itself what becomes of its process.
+ * Only the command does this. A program that creates servers decides itself what happens to its process.
  */
 import { dirname, parse, sep } from 'node:path';
 import { stackPlaces } from '../extensions/stack-places.js';
@@ -11,8 +11,8 @@ import type { PluginReport } from '../plugin-host/plugin-unit.js';
 import type { Surroundings } from './command.js';
 
 /**
- * From now on to the end of the process.
- * @param plugins Asked at each fault, to name the one it came from.
+ * Works until the end of the process.
+ * @param plugins Called at each error, to name the plugin that caused it.
  */
 export function watchFaults(
   faults: Surroundings['faults'],
@@ -28,7 +28,7 @@ export function watchFaults(
   faults.on('unhandledRejection', tell);
 }
 
-/** The plugin in whose files the error arose; undefined where its stack does not tell. */
+/** The plugin in whose files the error arose; undefined if its stack does not show it. */
 export function pluginOf(error: unknown, plugins: readonly PluginReport[]): string | undefined {
   return ownerOf(
     stackPlaces(error).map(({ file }) => file),
@@ -36,7 +36,7 @@ export function pluginOf(error: unknown, plugins: readonly PluginReport[]): stri
   );
 }
 
-/** The plugin that the first of these files belongs to which belongs to any. */
+/** The plugin that owns the first of these files that belongs to any plugin. */
 export function ownerOf(
   files: readonly string[],
   plugins: readonly Pick<PluginReport, 'name' | 'file'>[],
@@ -48,7 +48,7 @@ export function ownerOf(
   return undefined;
 }
 
-/** Whether a file is a plugin's own: its one file, what stands in the folder named like it, or its package. */
+/** Whether a file belongs to a plugin: its own file, a file in the folder of the same name, or one of its package. */
 function belongs(file: string, plugin: string): boolean {
   if (file === plugin) return true;
   const { dir, name } = parse(plugin);

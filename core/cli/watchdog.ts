@@ -1,9 +1,9 @@
 /**
- * Names the plugin that holds up the event loop, while it does: a thread of its own notices that the main one shows no
- * sign of life, and asks the debugger of Node where that one stands. So an endless loop is named too, and exchanges pay
- * nothing for it: there is one timer a few times a second.
+ * Names the plugin that blocks the event loop, while it blocks it. A separate thread notices that the main thread shows
+ * no sign of life, and reads its stack through Node's debugger. So an endless loop is named too. Exchanges pay nothing
+ * for it: the main thread has one timer that runs a few times a second.
  *
- * Only the serving command has one; a program that makes servers decides for itself what threads its process has.
+ * Only `jackfield serve` has one; a program that creates servers decides itself which threads its process has.
  *
  * The thread takes 10 MiB, a seventh of a server without clients. If all plugins are built in, it starts with the first
  * client: until then nothing calls them.
@@ -12,9 +12,9 @@ import type { Worker } from 'node:worker_threads';
 import { reasonOf } from '../errors.js';
 import type { PluginReport } from '../plugin-host/plugin-unit.js';
 
-/** What the thread is told: at first, and whenever a reload changes it. */
+/** The message to the thread: at the start, and after a reload changes it. */
 export interface Watched {
-  /** How long the main thread may be silent, in milliseconds; 0 for ever. */
+  /** How long the main thread may show no sign of life, in milliseconds; 0 for no limit. */
   readonly limitMs: number;
   readonly plugins: readonly Pick<PluginReport, 'name' | 'file' | 'origin'>[];
 }
@@ -22,11 +22,11 @@ export interface Watched {
 export interface WatchedServer extends Watched {
   /** Whether a client is connected. */
   readonly hasClients: () => boolean;
-  /** Called with the reason if the loop cannot be watched here. The server works without. */
+  /** Called with the reason if the loop cannot be watched here. The server works without a watchdog. */
   readonly unwatched: (reason: string) => void;
 }
 
-/** How often in one limit a sign of life is given, and looked for. */
+/** How many signs of life the main thread gives in one limit, and how often the thread checks. */
 export const SIGNS_PER_LIMIT = 4;
 export const LEAST_PERIOD_MS = 5;
 
@@ -35,7 +35,7 @@ export class Watchdog {
   #thread: Worker | undefined;
   #living: NodeJS.Timeout | undefined;
 
-  /** From now on; again with what a reload has changed. */
+  /** Starts watching; again after each reload. */
   watch({ limitMs, plugins, hasClients, unwatched }: WatchedServer): void {
     clearInterval(this.#living);
     // A debugger stops the loop on purpose.
@@ -43,7 +43,7 @@ export class Watchdog {
       this.stop();
       return;
     }
-    const told: Watched = {
+    const message: Watched = {
       limitMs,
       plugins: plugins.map(({ name, file, origin }) =>
         file === undefined ? { name, origin } : { name, file, origin },
@@ -52,7 +52,7 @@ export class Watchdog {
     const start = (): void => {
       try {
         this.#thread ??= this.#start();
-        this.#thread.postMessage(told);
+        this.#thread.postMessage(message);
       } catch (error) {
         clearInterval(this.#living);
         unwatched(reasonOf(error));
@@ -70,16 +70,16 @@ export class Watchdog {
     if (isNeeded) start();
   }
 
-  /** Errors: those of a process that may not have threads, as with Node's permission model. */
+  /** Errors: those of a process without permission to create threads, as in Node's permission model. */
   #start(): Worker {
     const file = new URL('./watchdog-thread.js', import.meta.url);
-    // No flags of ours: a loader or a profiler is meant for the main thread.
+    // Without the flags of the process: a loader or a profiler is for the main thread.
     const thread = new (process.getBuiltinModule('node:worker_threads').Worker)(file, {
       workerData: this.#signs,
       execArgv: [],
     });
     thread.unref();
-    // Without it the server is none the worse.
+    // The server works without a watchdog.
     thread.on('error', () => this.stop());
     return thread;
   }
@@ -91,7 +91,7 @@ export class Watchdog {
   }
 }
 
-/** Not imported: a Node that was built without a debugger refuses the import. */
+/** Not imported: if Node was built without a debugger, the import fails. */
 function isDebugged(): boolean {
   try {
     return process.getBuiltinModule('node:inspector').url() !== undefined;

@@ -1,4 +1,4 @@
-/** A file of classic exchanges, each with the answer that is expected: the form of `examples/classic/cases.json`. */
+/** A file of classic exchanges, each with its expected answer. The format is that of `examples/classic/cases.json`. */
 import path from 'node:path';
 import { z } from 'zod';
 import { nameOf } from '../config/config-file.js';
@@ -12,7 +12,7 @@ export interface ClassicCase {
   readonly case: number;
   readonly title: string;
   readonly request: ClassicRequest;
-  /** `null`: the connection closes and no octet comes. */
+  /** `null`: the connection closes without an answer. */
   readonly response: ExpectedResponse | null;
 }
 
@@ -24,7 +24,7 @@ export interface ExpectedResponse {
   readonly body: string;
 }
 
-/** Text of one line: a line end in it would make another request of the case than the one that is shown. */
+/** Text of one line: a line end in it would change the structure of the request. */
 const lineError = 'expected a string without control characters';
 const line = z.string({ error: lineError }).regex(/^[^\x00-\x1f\x7f]*$/, { error: lineError });
 const tokenError = 'expected a method (RFC 9110 §9.1)';
@@ -66,7 +66,7 @@ export async function readCases(file: string, cwd: string = process.cwd()): Prom
   return parseCases(await readText(absolute, name, 'CASES_INVALID'), name);
 }
 
-/** @param name How the file is called in errors. Errors: CASES_INVALID. */
+/** @param name The name of the file in errors. Errors: CASES_INVALID. */
 export function parseCases(text: string, name: string): ClassicCase[] {
   const document = parseJson(text, name, { syntax: 'CASES_INVALID', repeated: 'CASES_INVALID' });
   const { data, error } = casesSchema.safeParse(document.value);

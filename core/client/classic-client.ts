@@ -1,22 +1,22 @@
-/** The client of the classic protocol: the request line always names `/`, the address travels in the Host field. */
+/** A client of the classic protocol: the request target is always `/`, and the address is in the Host field. */
 import { type ConnectOptions, type Outcome, WireConnection } from './wire-connection.js';
 
 export interface ClassicRequest {
   readonly method: string;
   readonly host: string;
-  /** Without the slash that parts it from the host. */
+  /** Without the slash between host and path. */
   readonly path: string;
   readonly body: string;
 }
 
 /**
- * The line of a request that an original client may have ended in a bare LF. Its published capture shows each request one
- * octet shorter than CR LF everywhere makes it, and CR LF after the first three lines; so it is one of the others.
+ * The line of a request that an original client may have ended with a bare LF. In its published capture each request is
+ * one octet shorter than with CR LF everywhere, and the first three lines end in CR LF; so it is one of the others.
  */
 export type BareLf = 'connection' | 'content-length' | 'empty-line';
 
 /**
- * The octets of a request as the original client made them, except that Content-Length counts octets.
+ * A request as the original client wrote it, except that Content-Length counts octets.
  * @param bareLf The line that ends in LF alone. Default: every line ends in CR LF.
  */
 export function classicRequestOctets({ method, host, path, body }: ClassicRequest, bareLf?: BareLf): Buffer {
@@ -31,7 +31,7 @@ export function classicRequestOctets({ method, host, path, body }: ClassicReques
   );
 }
 
-/** One connection to a server that speaks the classic protocol. */
+/** One connection to a server of the classic protocol. */
 export class ClassicClient {
   readonly #connection: WireConnection;
 
@@ -44,7 +44,10 @@ export class ClassicClient {
     return new ClassicClient(await WireConnection.open(options));
   }
 
-  /** One exchange after the other; a request that is answered by a close has the outcome `closed`. */
+  /**
+   * Exchanges run one after the other. If the server closes the connection instead of answering, the outcome is
+   * `closed`.
+   */
   exchange(request: ClassicRequest, bareLf?: BareLf): Promise<Outcome> {
     const manner = { method: request.method, wire: 'classic' } as const;
     return this.#connection.exchange(classicRequestOctets(request, bareLf), manner);

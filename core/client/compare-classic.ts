@@ -1,11 +1,11 @@
-/** Holds an answer of the classic protocol against the one expected, octet for octet. */
+/** Compares an answer of the classic protocol with the expected one, octet by octet. */
 import type { ExpectedResponse } from './case-file.js';
 import type { Outcome } from './wire-connection.js';
 import { fieldValue, type WireResponse } from './wire-response.js';
 
 const FIELD_NAMES = ['Host', 'Content-Type', 'Connection', 'Content-Length', 'Date'];
 
-/** What differs, a sentence each; empty where nothing does. */
+/** The differences, one sentence each; empty if there are none. */
 export function compareClassic(expected: ExpectedResponse | null, outcome: Outcome): string[] {
   if (expected === null) {
     if (outcome.kind === 'closed' && outcome.octets.length === 0) return [];
@@ -33,7 +33,7 @@ export function compareClassic(expected: ExpectedResponse | null, outcome: Outco
   ];
 }
 
-/** An outcome in words, for sentences that expected another. */
+/** An outcome in words, for sentences that expected another one. */
 export function nameOutcome(outcome: Outcome): string {
   switch (outcome.kind) {
     case 'response':
@@ -52,7 +52,7 @@ export function nameOutcome(outcome: Outcome): string {
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 const DAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];
 
-/** `Tue, 03 May 2022 12:11:44 KST`, a date that exists on a weekday that is right. */
+/** The form `Tue, 03 May 2022 12:11:44 KST`: the date must exist, and the weekday must be right. */
 function dateProblems(response: WireResponse): string[] {
   const value = fieldValue(response, 'date');
   const [, weekday, day, month, year, hour, minute, second] =

@@ -1,6 +1,6 @@
 /**
- * `.http` files, as the REST clients of editors know them: requests parted by `###`, each with comments, request
- * line, header lines, an empty line and the body. The subset that has no variables and no scripts.
+ * `.http` files, as the REST clients of editors use them: requests separated by `###`, each with comments, request
+ * line, header lines, an empty line and the body. Only the subset without variables and scripts.
  *
  *     ### A title, if you like
  *     # A comment; the next one is checked:
@@ -10,7 +10,7 @@
  *
  *     { "key": "value" }
  *
- * A URL is absolute (`http://…`) or begins with `/`. `Host` and `Content-Length` are added where they are missing.
+ * A URL is absolute (`http://…`) or begins with `/`. `Host` and `Content-Length` are added if they are missing.
  */
 import path from 'node:path';
 import { nameOf } from '../config/config-file.js';
@@ -22,10 +22,10 @@ import { authority, DEFAULT_HOST, DEFAULT_PORT, type Outcome } from './wire-conn
 import { fieldValue } from './wire-response.js';
 
 export interface HttpFileRequest {
-  /** What stands behind `###`, else method and URL. */
+  /** The text after `###`; without one, method and URL. */
   readonly title: string;
   readonly method: string;
-  /** Absent for a relative URL: the server that the run is told. */
+  /** Absent for a relative URL: the server is then an option of the run. */
   readonly to?: { readonly host: string; readonly port: number };
   /** The request target as it is sent. */
   readonly target: string;
@@ -46,7 +46,7 @@ export async function readHttpFile(file: string, cwd: string = process.cwd()): P
   return parseHttpFile(await readText(absolute, name, 'CASES_INVALID'), name);
 }
 
-/** @param name How the file is called in errors. Errors: CASES_INVALID, with `file:line:column`. */
+/** @param name The name of the file in errors. Errors: CASES_INVALID, with `file:line:column`. */
 export function parseHttpFile(text: string, name: string): HttpFileRequest[] {
   const requests: HttpFileRequest[] = [];
   let block: Block = { title: '', firstLine: 1, lines: [] };
@@ -80,7 +80,7 @@ const TOKEN = "[!#$%&'*+.^_`|~\\w-]+";
 const REQUEST_LINE = new RegExp(`^(?:(${TOKEN})[ \\t]+)?(\\S+)(?:[ \\t]+HTTP/(1\\.[01]))?[ \\t]*$`);
 const HEADER_LINE = new RegExp(`^(${TOKEN})[ \\t]*:[ \\t]*(.*?)[ \\t]*$`);
 
-/** A block of comments and empty lines alone is none. */
+/** Undefined for a block of comments and empty lines only. */
 function requestOf(block: Block, name: string): HttpFileRequest | undefined {
   const { lines, firstLine } = block;
   const refuse = (index: number, sentence: string): JackfieldError =>
@@ -116,7 +116,7 @@ function requestOf(block: Block, name: string): HttpFileRequest | undefined {
     title: block.title || `${requestLine.method} ${requestLine.target}`,
     ...requestLine,
     headers,
-    // The empty lines before the next ### are layout.
+    // The empty lines before the next ### are not part of the body.
     body: body.join('\n').replace(/\n+$/, ''),
     ...(expectedStatus === undefined ? {} : { expectedStatus }),
   };
@@ -130,7 +130,7 @@ function readRequestLine(
   const [, method = 'GET', url, version = '1.1'] = REQUEST_LINE.exec(line) ?? [];
   if (url === undefined) throw refuse('a request line is "METHOD URL" or "METHOD URL HTTP/1.1"');
   if (/^https:/i.test(url)) throw refuse('https is not supported, only http');
-  // The fragment is the client's own (RFC 9110 §4.2.5); what is not ASCII travels percent-encoded.
+  // The fragment is not sent (RFC 9110 §4.2.5); characters outside of ASCII are percent-encoded.
   const sent = url.replace(/#.*$/, '').replace(/[^\x21-\x7e]+/g, encodeURIComponent);
   const known = { method, version: version as '1.0' | '1.1' };
   if (sent.startsWith('/') || sent === '*') return { ...known, target: sent };
@@ -146,14 +146,14 @@ function originForm(target: string): string {
   return target.startsWith('/') ? target : `/${target}`;
 }
 
-/** @param server The authority for a request that names none itself. */
+/** @param server The authority for requests with a relative URL. */
 export function httpRequestOctets(request: HttpFileRequest, server: string): Buffer {
   const { method, target, version, headers, body, to } = request;
   const has = (name: string): boolean => headers.some(([written]) => written.toLowerCase() === name);
   const lines = [`${method} ${target} HTTP/${version}`];
   if (!has('host')) lines.push(`Host: ${to === undefined ? server : authority(to.host, to.port)}`);
   lines.push(...headers.map(([name, value]) => `${name}: ${value}`));
-  // RFC 9110 §8.6: methods that anticipate a body say so when there is none.
+  // RFC 9110 §8.6: a method that anticipates a body sends Content-Length even without one.
   const says = body !== '' || ['POST', 'PUT', 'PATCH'].includes(method);
   if (says && !has('content-length') && !has('transfer-encoding')) {
     lines.push(`Content-Length: ${Buffer.byteLength(body)}`);
@@ -162,7 +162,7 @@ export function httpRequestOctets(request: HttpFileRequest, server: string): Buf
 }
 
 /**
- * Each result as soon as it is there. A request without an expected status passes with any response.
+ * Yields each result as soon as it is known. A request without an expected status passes with any response.
  * Errors: SERVER_UNREACHABLE, which ends the run.
  */
 export function runHttpFile(
@@ -194,7 +194,7 @@ function judge({ expectedStatus }: HttpFileRequest, outcome: Outcome): string[] 
   ];
 }
 
-/** RFC 9112 §9.3, and a body without length ends with its connection. */
+/** RFC 9112 §9.3; and a body without a length ends with its connection. */
 function announcesEnd(method: string, outcome: Outcome): boolean {
   if (outcome.kind !== 'response') return true;
   const { version, status, fields } = outcome.response;

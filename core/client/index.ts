@@ -1,4 +1,4 @@
-/** The door `jackfield/client`: clients of both protocols, and files of exchanges to run against a server. */
+/** The module `jackfield/client`: clients of both protocols, and files of exchanges to run against a server. */
 export { JackfieldError } from '../errors.js';
 export { type ClassicCase, type ExpectedResponse, parseCases, readCases } from './case-file.js';
 export { type BareLf, ClassicClient, type ClassicRequest, classicRequestOctets } from './classic-client.js';

@@ -1,15 +1,15 @@
-/** Runs the cases of a case file against a server that speaks the classic protocol. */
+/** Runs the cases of a case file against a server of the classic protocol. */
 import type { ClassicCase } from './case-file.js';
 import { type BareLf, classicRequestOctets } from './classic-client.js';
 import { compareClassic } from './compare-classic.js';
 import { type ExchangeResult, type RunOptions, runExchanges } from './run-exchanges.js';
 
 export interface CaseOptions extends RunOptions {
-  /** The line of every request that ends in LF alone, as one did in the original client. Default: none. */
+  /** The line of every request that ends in LF alone, as in the original client. Default: none. */
   readonly bareLf?: BareLf;
 }
 
-/** Each result as soon as it is there. Errors: SERVER_UNREACHABLE, which ends the run. */
+/** Yields each result as soon as it is known. Errors: SERVER_UNREACHABLE, which ends the run. */
 export function runCases(
   cases: readonly ClassicCase[],
   options: CaseOptions = {},

@@ -1,4 +1,4 @@
-/** Runs exchanges one after the other and judges each, whatever protocol they speak. */
+/** Runs exchanges of any protocol one after the other, and checks each outcome. */
 import { type ConnectOptions, type Outcome, WireConnection } from './wire-connection.js';
 import type { ReadingManner } from './wire-response.js';
 
@@ -6,31 +6,31 @@ export interface Exchange {
   readonly title: string;
   readonly request: Buffer;
   readonly manner: Omit<ReadingManner, 'ended'>;
-  /** Where to, if not where the options say. */
+  /** Overrides host and port of the options. */
   readonly to?: { readonly host: string; readonly port: number };
-  /** What is wrong with the outcome; empty where nothing is. */
+  /** The problems of the outcome; empty if there are none. */
   judge(outcome: Outcome): string[];
-  /** The connection is over behind this exchange, because it should be or because the server has said so. */
+  /** Whether the connection ends after this exchange, as the protocol or the server demands. */
   ends(outcome: Outcome): boolean;
 }
 
 export interface RunOptions extends ConnectOptions {
-  /** All exchanges over one connection instead of a connection each. Default false. */
+  /** Use one connection for all exchanges instead of one each. Default false. */
   readonly oneConnection?: boolean;
 }
 
 export interface ExchangeResult {
   readonly title: string;
   readonly passed: boolean;
-  /** What is wrong, a sentence each. */
+  /** One sentence each; empty if there are none. */
   readonly problems: readonly string[];
   /** As sent. */
   readonly request: Buffer;
-  /** As received; empty where nothing came. */
+  /** As received; empty if nothing came. */
   readonly response: Buffer;
 }
 
-/** Each result as soon as it is there. Errors: SERVER_UNREACHABLE, which ends the run. */
+/** Yields each result as soon as it is known. Errors: SERVER_UNREACHABLE, which ends the run. */
 export async function* runExchanges(
   exchanges: Iterable<Exchange>,
   options: RunOptions = {},
@@ -49,7 +49,7 @@ export async function* runExchanges(
       kept = { connection, host, port };
       const outcome = await connection.exchange(exchange.request, exchange.manner);
       problems.push(...exchange.judge(outcome));
-      // After a deadline or an answer that was not understood, the next answer could be the rest of this one.
+      // After a timeout or a malformed answer, the next answer could be the rest of this one.
       const reusable = outcome.kind === 'response' && !exchange.ends(outcome);
       if (options.oneConnection !== true || !reusable) {
         connection.close();
@@ -63,7 +63,7 @@ export async function* runExchanges(
   }
 }
 
-/** A connection that the next exchange may use if it goes to the same place. */
+/** A connection that the next exchange may use if it goes to the same server. */
 interface Kept {
   readonly connection: WireConnection;
   readonly host: string | undefined;

@@ -1,18 +1,18 @@
-/** One connection of a client: octets out, one response in, any number of times. */
+/** One connection of a client: sends requests and reads their responses, one at a time. */
 import net from 'node:net';
 import { JackfieldError } from '../errors.js';
 import { type ReadingManner, readResponse, type WireResponse } from './wire-response.js';
 
-/** What became of one exchange. `octets`: what was received of it. */
+/** The outcome of one exchange. `octets`: the octets received for it. */
 export type Outcome =
   | {
       readonly kind: 'response';
       readonly response: WireResponse;
-      /** Octets that came behind the response though nothing had asked for them. */
+      /** Octets after the response that no request asked for. */
       readonly surplusOctets: number;
       readonly octets: Buffer;
     }
-  /** The server closed the connection before a response was complete; mostly before it began. */
+  /** The server closed the connection before the response was complete; usually before it began. */
   | { readonly kind: 'closed'; readonly octets: Buffer }
   | { readonly kind: 'timeout'; readonly afterMs: number; readonly octets: Buffer }
   | { readonly kind: 'malformed'; readonly why: string; readonly octets: Buffer };
@@ -24,7 +24,7 @@ export interface ConnectOptions {
   readonly port?: number;
   /** For connecting, and for each exchange. Default 10,000. */
   readonly timeoutMs?: number;
-  /** Breaks off what is under way; it rejects with the signal's reason. */
+  /** Cancels the work in progress, which rejects with the signal's reason. */
   readonly signal?: AbortSignal;
 }
 
@@ -39,9 +39,9 @@ export class WireConnection {
   #pieces: Buffer[] = [];
   #receivedOctets = 0;
   #ended = false;
-  /** Ended by an error: a body that has no length is not complete then (RFC 9112 §8). */
+  /** The connection ended with an error: a body without a length is then incomplete (RFC 9112 §8). */
   #broken = false;
-  /** Called when octets or the end have come while an exchange waits. */
+  /** Called while an exchange waits, when octets arrive or the connection ends. */
   #wake: () => void = () => {};
 
   private constructor(socket: net.Socket, options: ConnectOptions) {
@@ -57,7 +57,7 @@ export class WireConnection {
       this.#ended = true;
       this.#wake();
     };
-    // What came before a reset still counts.
+    // Data received before a reset still counts.
     socket.on('end', end).on('close', end);
     socket.on('error', () => {
       if (!this.#ended) this.#broken = true;
@@ -129,7 +129,7 @@ export class WireConnection {
     return this.#pieces[0] ?? Buffer.alloc(0);
   }
 
-  /** At once; nothing more is of interest. */
+  /** Closes at once, without reading the rest. */
   close(): void {
     this.#socket.destroy();
   }

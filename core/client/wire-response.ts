@@ -1,6 +1,6 @@
 /**
- * Reads one response out of the octets received so far. It is asked again whenever more have come, so a response
- * may arrive in pieces of any size. Source: RFC 9112 §4, §6.3 and §7.1, from the side of the client.
+ * Parses one response from the octets received so far. Call it again when more have arrived, so a response may come in
+ * pieces of any size. Source: RFC 9112 §4, §6.3 and §7.1, from the side of the client.
  */
 
 export interface WireResponse {
@@ -17,7 +17,7 @@ export interface WireResponse {
 }
 
 export type Reading =
-  /** `needs`: asking again is of no use before that many octets are there. */
+  /** `needs`: call again only when there are this many octets. */
   | { readonly is: 'incomplete'; readonly needs: number }
   | { readonly is: 'complete'; readonly response: WireResponse; readonly rest: Buffer }
   | { readonly is: 'malformed'; readonly why: string };
@@ -26,15 +26,15 @@ export interface ReadingManner {
   /** The method of the request: an answer to HEAD has no body. */
   readonly method: string;
   /**
-   * `standard`: 1xx is followed by the final response, and the status may rule a body out. `classic`: every
-   * response is final, 100 too, and Content-Length alone frames the body.
+   * `standard`: a final response follows 1xx, and some statuses have no body. `classic`: every response is final, also
+   * 100, and only Content-Length frames the body.
    */
   readonly wire: 'standard' | 'classic';
-  /** The server has closed its side; a body without length is complete now. */
+  /** The server has closed its side; a body without a length is then complete. */
   readonly ended: boolean;
 }
 
-/** A header section beyond this is no answer of any server we talk to; the client would only fill its memory. */
+/** No server that we talk to sends a longer header section; without a limit it would only fill the client's memory. */
 const MAX_HEADER_SECTION_OCTETS = 1_048_576;
 
 export function readResponse(octets: Buffer, manner: ReadingManner): Reading {
@@ -57,7 +57,7 @@ export function readResponse(octets: Buffer, manner: ReadingManner): Reading {
 
 type Head = Pick<WireResponse, 'version' | 'status' | 'reason' | 'fields'>;
 
-/** The head, or what is wrong with it. */
+/** The head, or its fault. */
 function readHead(text: string): Head | string {
   const [statusLine = '', ...fieldLines] = text.split('\r\n');
   const [, version, status, reason] = /^(HTTP\/\d\.\d) (\d{3})(?: (.*))?$/.exec(statusLine) ?? [];
@@ -136,7 +136,7 @@ export function fieldValue(head: Pick<WireResponse, 'fields'>, name: string): st
   return head.fields.find(([written]) => written.toLowerCase() === name)?.[1];
 }
 
-/** Another protocol is told at once: it may never send the empty line that would be waited for. */
+/** Another protocol is reported at once: it may never send the empty line that ends a head. */
 function malformedStart(octets: Buffer): Reading | undefined {
   const begin = octets.toString('latin1', 0, 5);
   return 'HTTP/'.startsWith(begin) ? undefined : malformed(`it begins with ${JSON.stringify(begin)}`);

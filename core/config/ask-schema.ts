@@ -20,8 +20,8 @@ export async function askSchema<Output>(
   if (issues === undefined) return answer as StandardResult<Output>;
   if (!Array.isArray(issues)) throw new TypeError('it returned issues that are not a list');
   // A loop, because `map` would keep holes.
-  const told = Array.from<unknown, StandardIssue>(issues, cleaned);
-  return { issues: told.length > 0 ? told : [{ message: NO_WORDS }] };
+  const cleanIssues = Array.from<unknown, StandardIssue>(issues, cleaned);
+  return { issues: cleanIssues.length > 0 ? cleanIssues : [{ message: NO_WORDS }] };
 }
 
 function cleaned(issue: unknown): StandardIssue {

@@ -1,7 +1,4 @@
-/**
- * Finds and reads the one configuration file of a server. What it says is checked here too, so whoever holds a
- * `LoadedConfig` holds a valid one.
- */
+/** Finds and reads the one configuration file of a server, and validates it: a `LoadedConfig` is always valid. */
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { JackfieldError, reasonOf } from '../errors.js';
@@ -15,7 +12,7 @@ import { DEFAULT_CONFIG, type ServerConfig } from './server-config.js';
 import { readText } from './text-file.js';
 import { faultsOf, validateConfig } from './validate-config.js';
 
-/** Looked for in this order where no file is named. */
+/** The names to try in this order if no file is named. */
 export const CONFIG_FILE_NAMES = [
   'jackfield.config.json',
   'jackfield.config.js',
@@ -26,18 +23,18 @@ export const CONFIG_FILE_NAMES = [
 export interface LoadedConfig {
   readonly config: ServerConfig;
   readonly source: ConfigSource;
-  /** As the user would write it; absent where there is no file and the built-in configuration holds. */
+  /** The path as the user would write it; absent for the built-in configuration. */
   readonly file?: string;
 }
 
 /**
- * Reads a configuration as `jackfield serve` does: comments, `${env:NAME}`, modules. Give `createServer` both parts:
- * `const { config, source } = await readConfig(); createServer(config, { source })`. Relative paths then start at the
- * folder of the file, and errors name its lines.
- * @param given The file, absolute or relative to `cwd`. Default: the usual names are tried in `cwd`, and where there is
- *   none the built-in configuration is returned.
+ * Reads a configuration like `jackfield serve`: with comments, `${env:NAME}` and modules. Give `createServer` both
+ * parts: `const { config, source } = await readConfig(); createServer(config, { source })`. Then relative paths start
+ * at the folder of the file, and errors name its lines.
+ * @param given The file, absolute or relative to `cwd`. Default: the usual names are tried in `cwd`; if no file exists,
+ * the built-in configuration is returned.
  * @param cwd Absolute. Default: the working directory.
- * @param timeoutMs How long the file may take to give its configuration, in milliseconds.
+ * @param timeoutMs The time for the file to return its configuration, in milliseconds.
  * Errors: CONFIG_UNREADABLE, CONFIG_SYNTAX, CONFIG_INVALID, CONFIG_ENV_MISSING; a TypeError if `given` is not a string.
  */
 export async function readConfig(
@@ -70,7 +67,7 @@ function validated(value: unknown, source: ConfigSource, file: string): ServerCo
   }
 }
 
-/** The source of a configuration that has no lines to point at: an object, or what a module exports. */
+/** The source of a configuration without lines: an object, or the export of a module. */
 export function plainSource(folder: string, name = ''): ConfigSource {
   return { folder, locate: () => name };
 }
@@ -81,7 +78,7 @@ const TYPESCRIPT_NAME = /\.[cm]?ts$/;
 async function findConfig(cwd: string): Promise<string | undefined> {
   for (const name of CONFIG_FILE_NAMES) {
     const candidate = path.join(cwd, name);
-    // A folder of that name is left to be refused with its own sentence; only what is absent is passed over.
+    // Skip only a missing file: a folder of this name gets its own error.
     const found = await stat(candidate).then(
       () => true,
       (error: unknown) => !isCode(error, 'ENOENT'),
@@ -96,7 +93,7 @@ async function parseConfig(
   file: string,
 ): Promise<{ value: unknown; source: ConfigSource }> {
   const text = await readText(absolute, file, 'CONFIG_UNREADABLE');
-  // Imported here, since programs and the built-in configuration have no text to parse.
+  // Imported here: programs and the built-in configuration have no text to parse.
   const { parseJson } = await import('./json-document.js');
   const document = parseJson(text, file, { syntax: 'CONFIG_SYNTAX', repeated: 'CONFIG_INVALID' });
   const { value, environment } = resolveEnvironment(document.value, process.env, document.locate);
@@ -110,7 +107,7 @@ async function parseConfig(
   return { value, source };
 }
 
-/** A module may wait for what never comes, a named pipe for who writes to it, and every reload behind it would too. */
+/** A module may wait forever, and so may reading a named pipe; every later reload would wait too. */
 function tooLate(file: string, timeoutMs: number): JackfieldError {
   return new JackfieldError(
     'CONFIG_UNREADABLE',
@@ -119,7 +116,7 @@ function tooLate(file: string, timeoutMs: number): JackfieldError {
 }
 
 async function readModule(absolute: string, file: string): Promise<{ value: unknown; source: ConfigSource }> {
-  // Asked first, since an import that fails does not say whether this file is missing or one that it imports.
+  // Read first: an import error does not say whether this file is missing or one that it imports.
   await readText(absolute, file, 'CONFIG_UNREADABLE');
   const module = await importModule(absolute, file);
   const exported: unknown = await settled(Reflect.get(module, 'default'), file);
@@ -157,7 +154,7 @@ async function whyUnimportable(absolute: string, file: string, cause: unknown): 
   return `${file}${place.slice(absolute.length)}: ${reasonOf(cause)}`;
 }
 
-/** A module may export a promise of its configuration, as it may export an async function. */
+/** A module may export a promise of its configuration, like an async function. */
 async function settled(exported: unknown, file: string): Promise<unknown> {
   if (!(exported instanceof Promise)) return exported;
   try {
@@ -174,7 +171,7 @@ async function settled(exported: unknown, file: string): Promise<unknown> {
 
 async function callConfig(exported: unknown, file: string): Promise<unknown> {
   try {
-    // Called without arguments; what it returns is validated like any other value.
+    // The result of the exported function is validated like any other value.
     return await (exported as () => unknown)();
   } catch (cause) {
     throw new JackfieldError(
@@ -185,7 +182,7 @@ async function callConfig(exported: unknown, file: string): Promise<unknown> {
   }
 }
 
-/** The way a user standing in `cwd` would write it. */
+/** The path as a user in `cwd` would write it. */
 export function nameOf(absolute: string, cwd: string): string {
   const relative = path.relative(cwd, absolute);
   const outside = relative === '..' || relative.startsWith(`..${path.sep}`) || path.isAbsolute(relative);

@@ -1,7 +1,7 @@
 /**
- * What a configuration may say, key by key. The descriptions are the manual that an editor shows, since the JSON
- * Schema is made from this file; the messages say what was expected, the place and what was found are put around
- * them by `explainIssues`.
+ * The schema of a configuration. Its descriptions are the manual that an editor shows, because the JSON Schema is
+ * generated from this file. Its messages say what was expected; `explainIssues` adds the place and the value that was
+ * found.
  *
  * Loaded only for a configuration that is not plainly valid (`plainly-valid.ts`), and for the JSON Schema.
  */
@@ -22,7 +22,7 @@ function whole(min: number, max: number, unit: string): types.ZodInt {
   return z.int({ error }).min(min, { error }).max(max, { error });
 }
 
-/** Least, most, unit and manual of one limit. */
+/** The range, unit and description of one limit. */
 const limit = (name: keyof Limits, min: number, max: number, unit: string, description: string) =>
   whole(min, max, ` of ${unit}`).meta({ description, default: DEFAULT_LIMITS[name] }).optional();
 
@@ -338,7 +338,7 @@ function schemaFor(
 
 type PluginObject = types.ZodType;
 
-/** A configuration file in JSON: things are named. */
+/** For a configuration file in JSON: plugins and adapters are names. */
 export const configSchema = schemaFor(nameOf(pluginError), nameOf(adapterError), (entry) =>
   z.union([nameOf(pluginError), entry], { error: pluginError }),
 );
@@ -358,7 +358,7 @@ const adapterReference = z.union([nameOf(adapterError), z.custom(isAdapter)], {
   error: 'expected a storage adapter: a name, a path, or the adapter itself',
 });
 
-/** A configuration in a program, or one that a module exports: things may also be given themselves. */
+/** For a configuration in a program or from a module: plugins and adapters may also be objects. */
 export const programSchema = schemaFor(pluginReference, adapterReference, (entry) =>
   z.union([nameOf(pluginError), z.custom(isPlugin), entry], { error: pluginError }),
 );

@@ -1,17 +1,18 @@
-/** All plugins and adapters that a configuration could name, with what they say of their options. */
+/** All plugins and adapters that a configuration can name, with the schemas of their options. */
 import { type ExtensionKind, findExtension, listBuiltIn } from '../extensions/find-extension.js';
 import { installedPackages } from '../extensions/installed-packages.js';
 import type { Described } from './json-schema.js';
 
 export interface DescribedExtensions {
   readonly described: readonly Described[];
-  /** Those that cannot be loaded, so nothing is known of their options, with the reason. */
+  /** Extensions that failed to load, with the reason: their options are not known. */
   readonly unloadable: readonly { readonly reference: string; readonly error: unknown }[];
 }
 
 /**
- * Built in, installed as packages, and those that the configuration names.
- * @param optionsOf The schema of the options in what a module exports; it throws where that is none of the kind.
+ * Built-in extensions, installed packages, and those that the configuration names.
+ * @param optionsOf Gets the schema of the options from the export of a module; throws if the export is not of this
+ * kind.
  */
 export async function describeExtensions(
   kind: ExtensionKind,
@@ -21,7 +22,7 @@ export async function describeExtensions(
 ): Promise<DescribedExtensions> {
   const builtIn = await listBuiltIn(kind);
   const packages = await installedPackages(kind, folder);
-  // A package may be named with and without the prefix of its kind, except where something built in has the short name.
+  // A package may be named with or without the prefix of its kind, unless a built-in extension has the short name.
   const groups = new Map<string, string[]>(builtIn.map((name) => [name, [name]]));
   for (const { reference, packageName } of packages) {
     const names = [...new Set([reference, packageName])].filter((name) => !groups.has(name));
@@ -38,7 +39,7 @@ export async function describeExtensions(
       described.push({ references, options: optionsOf(exported, reference) });
     } catch (error) {
       unloadable.push({ reference, error });
-      // It may still be named; what its options are is not known.
+      // A configuration may still name it; its options are not known.
       described.push({ references, options: null });
     }
   }

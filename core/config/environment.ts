@@ -1,29 +1,30 @@
 /**
- * `${env:NAME}` in the strings of a configuration file, so that secrets stay out of it. `${env:NAME:-default}` has a
- * default for a variable that is not set or empty; `$${env:` stands for itself. Keys are taken as they are written.
+ * `${env:NAME}` in the strings of a configuration file, so that secrets stay out of the file. `${env:NAME:-default}`
+ * gives a default for a variable that is empty or not set; `$${env:` is a literal `${env:`. Variables in keys are not
+ * replaced.
  *
- * What came from the environment is never shown: errors say which variable it was. A string that is one variable and
- * nothing else becomes a number or a boolean where the configuration is valid only so.
+ * Errors never show a value from the environment; they name the variable. A string that is only one variable becomes a
+ * number or a boolean if the configuration is valid only then.
  */
 import { JackfieldError } from '../errors.js';
 import type { MaybePromise } from '../maybe-promise.js';
 
 export type Variables = Readonly<Record<string, string | undefined>>;
 
-/** A string that came from the environment, whole or in part. */
+/** A string that came from the environment, in whole or in part. */
 interface EnvironmentString {
   readonly path: readonly PropertyKey[];
-  /** As it is told in errors: `${env:NAME}`, or the text around it. */
+  /** The text that errors show: `${env:NAME}` and the text around it. */
   readonly written: string;
-  /** What no error may show. */
+  /** The values that no error may show. */
   readonly secrets: readonly string[];
-  /** Nothing but one variable. */
+  /** The string is only one variable. */
   readonly whole: boolean;
 }
 
 const REFERENCE = /\$?\$\{env:([^}]*)\}?/g;
 const INSIDE = /^([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?$/s;
-/** Shorter ones stand in any text, and hiding them would only make it unreadable. */
+/** Shorter secrets occur in ordinary words, so hiding them would make a message unreadable. */
 const SHORTEST_SECRET = 4;
 
 export class Environment {
@@ -33,12 +34,12 @@ export class Environment {
     this.#strings.set(keyOf(string.path), string);
   }
 
-  /** How the string at this path is told; undefined where it did not come from the environment. */
+  /** The original text of the string at this path; undefined if it did not come from the environment. */
   writtenAt(path: readonly PropertyKey[]): string | undefined {
     return this.#strings.get(keyOf(path))?.written;
   }
 
-  /** A text without anything that came from the environment. */
+  /** Replaces all values from the environment by their variables. */
   redact(text: string): string {
     let redacted = text;
     for (const { secrets, written } of this.#strings.values()) {
@@ -50,10 +51,10 @@ export class Environment {
   }
 
   /**
-   * A string that is one variable and nothing else becomes a number or a boolean, in place, if that leaves fewer faults.
-   * @param base Where the value is in the configuration.
-   * @param validate Judges the value as it is now.
-   * @returns The judgement of what the value has become.
+   * Converts strings that are only one variable to a number or a boolean, in place, if that leaves fewer faults.
+   * @param base The path of the value in the configuration.
+   * @param validate Validates the current value.
+   * @returns The result of `validate` for the final value.
    */
   async settle<Judgement>(
     value: unknown,
@@ -91,9 +92,9 @@ function asPlain(text: string): number | boolean | undefined {
 }
 
 /**
- * Puts the values of variables into a value that was just parsed, in place.
- * @param locate `file:line:column` of what stands at a path.
- * Errors: CONFIG_ENV_MISSING, one line for each variable; CONFIG_INVALID where a reference is not well written.
+ * Replaces variables by their values in a parsed document, in place.
+ * @param locate Gives `file:line:column` of the value at a path.
+ * Errors: CONFIG_ENV_MISSING, one line for each variable; CONFIG_INVALID if a reference is malformed.
  */
 export function resolveEnvironment(
   value: unknown,
@@ -118,7 +119,7 @@ export function resolveEnvironment(
         broken.push(`${locate(path)}: the default of ${name} cannot be a variable itself`);
         return found;
       }
-      // What every object inherits is no variable.
+      // Own properties only: an inherited one is not a variable.
       const set = Object.hasOwn(variables, name) ? variables[name] : undefined;
       if (set !== undefined && (set !== '' || fallback === undefined)) {
         secrets.push(set);
@@ -157,7 +158,7 @@ function replaceStrings(
 ): unknown {
   if (typeof value === 'string') return value.includes('${env:') ? resolve(value, path) : value;
   if (typeof value !== 'object' || value === null) return value;
-  // An own `__proto__` of a parsed file is redefined, never assigned.
+  // Defined, not assigned: the file may have a key `__proto__`.
   for (const key of Object.keys(value)) {
     const at = Array.isArray(value) ? Number(key) : key;
     const inner: unknown = Object.getOwnPropertyDescriptor(value, key)?.value;

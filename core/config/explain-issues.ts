@@ -3,7 +3,7 @@ import { didYouMean } from '../did-you-mean.js';
 import type { ConfigSource } from './config-source.js';
 import type { StandardIssue } from './standard-schema.js';
 
-/** A longer list would hide the first errors, which are fixed first. */
+/** A longer list would hide the first errors, which users fix first. */
 const MOST_FAULTS = 50;
 
 /** One sentence per line. */
@@ -13,7 +13,7 @@ export function linesOfFaults(faults: readonly string[]): string {
   return [...faults.slice(0, MOST_FAULTS), `and ${more} more`].join('\n');
 }
 
-/** The place of the validated value in the configuration, and what is known about it. */
+/** The place of the validated value in the configuration, and the schema and value if known. */
 export interface ExplainedPlace {
   readonly source: ConfigSource;
   /** From the root of the configuration to the validated value. */
@@ -32,11 +32,11 @@ export interface ExplainedPlace {
  */
 export function explainIssues(issues: readonly StandardIssue[], at: ExplainedPlace): string[] {
   const faults = issues.flatMap((issue) => faultsOfIssue(issue as ZodLikeIssue, [], at));
-  const told = inFileOrder(faults).map(({ location, sentence }) =>
+  const lines = inFileOrder(faults).map(({ location, sentence }) =>
     location === '' ? sentence : `${location}: ${sentence}`,
   );
   // A number can be too large in two ways, which become one sentence.
-  return [...new Set(told)];
+  return [...new Set(lines)];
 }
 
 /** The members that zod adds to a Standard Schema issue, as far as they are used here. */
@@ -80,7 +80,7 @@ function unknownKey(key: string, owner: readonly PropertyKey[], at: ExplainedPla
   };
 }
 
-/** Of the allowed forms of a value, the one that its author meant: the only one with the same basic type. */
+/** The errors of the form that the author meant: the only form with the same basic type as the value. */
 function branchMeant(branches: readonly (readonly ZodLikeIssue[])[]): readonly ZodLikeIssue[] | undefined {
   const fitting = branches.filter(
     (branch) =>

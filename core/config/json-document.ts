@@ -1,12 +1,12 @@
 /**
- * A JSON file as people write it by hand: comments and trailing commas are taken, a key that stands twice is
- * not, and every value and key can say where it stands.
+ * A JSON file that people write by hand. Comments and trailing commas are allowed; repeated keys are an error. The
+ * document knows the position of every value and key.
  */
 import { createRequire } from 'node:module';
 import type { Node, ParseError } from 'jsonc-parser';
 import { type ErrorCode, JackfieldError } from '../errors.js';
 
-// Not imported: what Node does before it imports its first CommonJS module takes longer than to load this one.
+// `require`, because Node's preparation for the first import of a CommonJS module takes longer than loading this one.
 const { createScanner, parseTree, printParseErrorCode } = createRequire(import.meta.url)(
   'jsonc-parser',
 ) as typeof import('jsonc-parser');
@@ -14,15 +14,15 @@ const { createScanner, parseTree, printParseErrorCode } = createRequire(import.m
 export interface JsonDocument {
   readonly value: unknown;
   /**
-   * `file:line:column`, both from 1, of the value at this path or of its key; of the nearest enclosing value where
-   * there is none. Columns count UTF-16 units, as editors do.
+   * `file:line:column`, both from 1, of the value at this path or of its key. If there is no such value: of the nearest
+   * enclosing value. Columns count UTF-16 units, as editors do.
    */
   locate(path: readonly PropertyKey[], part?: 'key' | 'value'): string;
 }
 
 /**
- * @param file How the file is called in locations.
- * @param codes Which errors a broken text and a repeated key are reported as.
+ * @param file The name of the file in error messages.
+ * @param codes The error codes for invalid syntax and for a repeated key.
  */
 export function parseJson(
   text: string,
@@ -38,7 +38,7 @@ export function parseJson(
     throw new JackfieldError(codes.syntax, `${at(tooDeep)}: ${sentence}.`);
   }
   const root = parseTree(text, errors, { allowTrailingComma: true });
-  // What follows the first error is mostly its echo.
+  // The errors after the first are mostly consequences of it.
   const [first] = errors;
   if (first !== undefined || root === undefined) {
     const offset = first?.offset ?? 0;
@@ -59,9 +59,9 @@ export function parseJson(
   };
 }
 
-/** What people write is not ten deep. Parser, reader and whoever looks at the value later are recursive. */
+/** Files that people write are not ten levels deep. The parser and all readers of the value are recursive. */
 const MAX_DEPTH = 100;
-/** jsonc-parser's names for them are an enumeration that exists for its compiler alone. */
+/** jsonc-parser names these values in a `const enum`, which exists only for the compiler. */
 const OPENS = [1, 3];
 const CLOSES = [2, 4];
 const END = 17;
@@ -92,7 +92,7 @@ function readValue(node: Node, report: ReportRepeated): unknown {
     const earlier = keys.get(name);
     if (earlier === undefined) keys.set(name, key);
     else report(key, earlier);
-    // Defined rather than assigned: an assigned `__proto__` would vanish into the prototype, unseen by validation.
+    // Defined, not assigned: assigning `__proto__` would change the prototype, and validation would not see the key.
     Object.defineProperty(object, name, {
       value: readValue(value, report),
       enumerable: true,
@@ -114,7 +114,7 @@ function nodeAt(root: Node, path: readonly PropertyKey[], part: 'key' | 'value')
   return node;
 }
 
-/** Key and value of a property, or no key and the value of an array's element. */
+/** The key and value nodes of a property; only a value node for an element of an array. */
 function childrenAt(node: Node, segment: PropertyKey): readonly [key?: Node | undefined, value?: Node] {
   const children = node.children ?? [];
   if (node.type === 'array') {
@@ -127,7 +127,7 @@ function childrenAt(node: Node, segment: PropertyKey): readonly [key?: Node | un
   return key === undefined || value === undefined ? [] : [key, value];
 }
 
-/** Offsets at which lines begin; a line ends in LF, CR LF or CR. */
+/** The offsets of line starts; a line ends in LF, CR LF or CR. */
 function lineStartsOf(text: string): number[] {
   return [0, ...Array.from(text.matchAll(/\r\n|\n|\r/g), (end) => end.index + end[0].length)];
 }
@@ -181,7 +181,7 @@ function sentenceOf(text: string, error: ParseError | undefined): string {
   }
 }
 
-/** A word or sign that JSON has not: mostly a habit from another language. */
+/** Words and signs that JSON does not have; most are habits from another language. */
 function sentenceOfSymbol(found: string, rest: string): string {
   if (/^['`\u2018-\u201f\u00ab]/.test(found)) return 'strings need double quotes';
   if (found.startsWith('#')) return 'a comment begins with "//"';
@@ -189,7 +189,7 @@ function sentenceOfSymbol(found: string, rest: string): string {
   return `${visible(found)} is not a JSON value`;
 }
 
-/** In quotes, with escapes for what nobody can see, such as a space that does not break. */
+/** In quotes, with escapes for invisible characters, such as a no-break space. */
 function visible(text: string): string {
   return JSON.stringify(text).replaceAll(
     /[^\P{Z} ]|\p{C}/gu,

@@ -1,17 +1,17 @@
 /**
- * The JSON Schema of a whole configuration file, with the options of the plugins and adapters that are there, so that
- * an editor completes and checks them. It is made from `config-schema.ts` and from the schemas of the options: one made
- * with zod, or any Standard Schema that gives a JSON Schema of itself; of others the options are left open.
+ * The JSON Schema of a whole configuration file with the options of the available plugins and adapters, so that an
+ * editor completes and checks them. Generated from `config-schema.ts` and the schemas of the options: those of zod, and
+ * any Standard Schema that provides a JSON Schema. The options of other schemas are not checked.
  */
 import type { z as types } from 'zod';
 import { configSchema } from './config-schema.js';
 import { zod } from './zod.js';
 
-/** A plugin or an adapter, as far as it is configured. */
+/** A plugin or an adapter, and its options. */
 export interface Described {
-  /** What may stand in `use` or `adapter` for it. */
+  /** The names for it in `use` or `adapter`. */
   readonly references: readonly string[];
-  /** Of its options; undefined where it takes none. */
+  /** The schema of its options; undefined if it has no options. */
   readonly options: unknown;
 }
 
@@ -20,11 +20,11 @@ export interface JsonSchema {
 }
 
 const TARGET = 'draft-07';
-/** What `${env:NAME}` may look like, anywhere in a string. */
+/** The form of `${env:NAME}`, anywhere in a string. */
 const ENVIRONMENT = '\\$\\{env:[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\\}';
 const PATH = '^(\\.{1,2})?/';
 
-/** @param plugins Those that an editor is to know, `adapters` likewise; any path may be named beside them. */
+/** @param plugins The plugins that an editor suggests, `adapters` likewise. Any path is allowed too. */
 export function jsonSchemaOf(plugins: readonly Described[], adapters: readonly Described[]): JsonSchema {
   const definitions: Record<string, unknown> = {
     environment: {
@@ -49,13 +49,13 @@ export function jsonSchemaOf(plugins: readonly Described[], adapters: readonly D
         ...list,
         items: choice(entryOf(items), 'use', 'plugin', plugins, definitions),
       },
-      storage: { ...kept(storage), ...choice(entryOf(storage), 'adapter', 'adapter', adapters, definitions) },
+      storage: { ...bare(storage), ...choice(entryOf(storage), 'adapter', 'adapter', adapters, definitions) },
     },
   };
 }
 
-/** What a union says beside its forms. */
-function kept({ anyOf: _, ...rest }: JsonSchema): JsonSchema {
+/** A union without its forms: its description, for example. */
+function bare({ anyOf: _, ...rest }: JsonSchema): JsonSchema {
   return rest;
 }
 
@@ -65,7 +65,7 @@ function objectForm(schema: unknown): JsonSchema | undefined {
   return forms.find(({ type }) => type === 'object');
 }
 
-/** A name alone, or an object whose options are those of what it names. */
+/** A name alone, or an object with the options of the named extension. */
 function choice(
   entry: JsonSchema,
   key: 'use' | 'adapter',
@@ -79,7 +79,7 @@ function choice(
     const name = `${kind} ${references[0]}`;
     const schema =
       options === undefined ? { type: 'object', maxProperties: 0 } : optionsSchema(options, name);
-    // Nothing is known of them, so anything may stand there.
+    // Its options are not known, so any are allowed.
     if (schema === undefined) continue;
     definitions[name] = schema;
     const required = (schema as JsonSchema).required;
@@ -114,7 +114,7 @@ function choice(
   };
 }
 
-/** undefined where the schema does not say what it takes. */
+/** undefined if the schema does not describe its input. */
 function optionsSchema(options: unknown, name: string): JsonSchema | undefined {
   const schema = ofStandard(options) ?? ofZod(options);
   if (schema === undefined) return undefined;
@@ -137,7 +137,7 @@ function ofStandard(options: unknown): JsonSchema | undefined {
     const schema: unknown = make({ target: TARGET });
     return typeof schema === 'object' && schema !== null ? (schema as JsonSchema) : undefined;
   } catch {
-    // Something in it has no JSON Schema, or not of this version.
+    // Part of it has no JSON Schema, or not in this version.
     return undefined;
   }
 }
@@ -145,7 +145,7 @@ function ofStandard(options: unknown): JsonSchema | undefined {
 function ofZod(options: unknown): JsonSchema | undefined {
   if (typeof options !== 'object' || options === null || !('_zod' in options)) return undefined;
   try {
-    // A schema of zod, of this copy or another one of the same major version.
+    // A schema of zod, from this copy or another one of the same major version.
     const schema = zod().toJSONSchema(options as types.ZodType, {
       target: 'draft-7',
       io: 'input',
@@ -157,7 +157,10 @@ function ofZod(options: unknown): JsonSchema | undefined {
   }
 }
 
-/** Those of the draft. zod tells others beside the pattern that says the same, and strict validators refuse them. */
+/**
+ * The formats of this draft. zod adds others next to an equivalent pattern, and strict validators refuse unknown
+ * formats.
+ */
 const FORMATS = [
   'date-time',
   'date',
@@ -176,7 +179,7 @@ const FORMATS = [
 ];
 const NARROWING = ['enum', 'const', 'pattern', 'format', 'minLength', 'maxLength'];
 
-/** The same schema, in which every value may also be a string that names an environment variable. */
+/** The same schema, except that every value may also be a string that names an environment variable. */
 function acceptingEnvironment(schema: JsonSchema): JsonSchema {
   const inner = Object.fromEntries(
     Object.entries(schema)
@@ -193,7 +196,7 @@ function acceptingEnvironment(schema: JsonSchema): JsonSchema {
   };
 }
 
-/** Whether a string with the name of a variable in it could be refused although its value would not be. */
+/** Whether the schema could refuse a string with a variable in it although it accepts the value of the variable. */
 function isNarrow({ type, ...schema }: JsonSchema): boolean {
   if (type === 'number' || type === 'integer' || type === 'boolean') return true;
   if (type !== undefined && type !== 'string') return false;

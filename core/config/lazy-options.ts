@@ -1,14 +1,14 @@
 /**
- * A schema of options that is made when something asks it: for a plugin or an adapter that most servers name without
- * options, whose start then does not pay for zod.
+ * A schema of options that is created on first use. For plugins and adapters that most servers use without options:
+ * their start then does not load zod.
  */
 import type { StandardResult, StandardSchema } from './standard-schema.js';
 import { type Zod, zod } from './zod.js';
 
 /**
- * @param make The schema, made once; it is handed the `z` of zod 4.
- * @param known What the schema makes of options that need no looking at, above all of `{}`; undefined for all others.
- * It must never give what the schema would not.
+ * @param make Creates the schema, once; its argument is the `z` of zod 4.
+ * @param known The output of the schema for options that it need not check, above all `{}`; undefined for all others.
+ * It must never differ from the output of the schema.
  */
 export function lazyOptions<Output>(
   make: (z: Zod) => StandardSchema<unknown, Output>,
@@ -20,7 +20,7 @@ export function lazyOptions<Output>(
 class LazyOptions<Output> implements StandardSchema<unknown, Output> {
   readonly #make: (z: Zod) => StandardSchema<unknown, Output>;
   readonly #known: (given: Readonly<Record<string, unknown>>) => NoInfer<Output> | undefined;
-  #made: StandardSchema<unknown, Output> | undefined;
+  #schema: StandardSchema<unknown, Output> | undefined;
   readonly '~standard': StandardSchema<unknown, Output>['~standard'];
 
   constructor(
@@ -34,7 +34,7 @@ class LazyOptions<Output> implements StandardSchema<unknown, Output> {
       version: 1,
       vendor: 'zod',
       validate: (value) => this.#validate(value),
-      // What else the schema offers about itself, a JSON Schema of it for example.
+      // Other members of the schema, for example its JSON Schema.
       get jsonSchema(): unknown {
         return Reflect.get(schema()['~standard'], 'jsonSchema');
       },
@@ -42,11 +42,11 @@ class LazyOptions<Output> implements StandardSchema<unknown, Output> {
   }
 
   get schema(): StandardSchema<unknown, Output> {
-    this.#made ??= this.#make(zod());
-    return this.#made;
+    this.#schema ??= this.#make(zod());
+    return this.#schema;
   }
 
-  /** Those who ask a schema of zod by its shape are answered by the one that was made. */
+  /** Code that recognises a zod schema by its shape gets the members of the real one. */
   get _zod(): unknown {
     return Reflect.get(this.schema, '_zod');
   }

@@ -22,7 +22,7 @@ export interface Limits {
    * closes.
    */
   readonly idleTimeoutMs: number;
-  /** The time in which a peer reads nothing of its answer. 30,000: the connection closes. */
+  /** The longest time for which a peer may read none of its answer. 30,000: the connection closes. */
   readonly writeTimeoutMs: number;
   /** The time until a handler answers. 10,000: `HANDLER_TIMEOUT`. */
   readonly handlerTimeoutMs: number;

@@ -112,7 +112,7 @@ export interface PluginFunction {
  * definition is in `static plugin`, not on the instance, so the instance may use any field names. Without `setup` the
  * class needs methods marked with `@Handle` or `@Hook`.
  */
-// biome-ignore lint/suspicious/noExplicitAny: the container decides what the constructor is given.
+// biome-ignore lint/suspicious/noExplicitAny: the container decides about the constructor's arguments.
 export type PluginClass = new (...args: any[]) => object;
 
 /** Owner and group: a proxy in front usually runs as another user, which gets access through the group. */

@@ -1,6 +1,6 @@
 /**
- * The part of the Standard Schema interface that jackfield calls, so that options may be described with zod,
- * Valibot, ArkType or anything else that implements it. Source: https://standardschema.dev, version 1.
+ * The part of the Standard Schema interface that jackfield uses, so that options may be described with zod, Valibot,
+ * ArkType or any other library that implements it. Source: https://standardschema.dev, version 1.
  */
 export interface StandardSchema<Input = unknown, Output = Input> {
   readonly '~standard': {

@@ -1,12 +1,12 @@
-/** Text files of the user. */
+/** Reads text files of the user. */
 import { isUtf8 } from 'node:buffer';
 import { readFile } from 'node:fs/promises';
 import { JackfieldError } from '../errors.js';
 
 /**
  * A whole text file in UTF-8, with or without byte order mark.
- * @param file How the file is called in the error.
- * @param code The error that a file which cannot be read is reported as.
+ * @param file The name of the file in the error.
+ * @param code The error code for a file that cannot be read.
  */
 export async function readText(
   absolute: string,
@@ -21,13 +21,13 @@ export async function readText(
   return new TextDecoder().decode(octets);
 }
 
-/** By its byte order mark, or by the zero that is half of its first character. */
+/** Recognised by the byte order mark, or by the zero byte that is half of the first character. */
 function isUtf16(octets: Buffer): boolean {
   const mark = octets.toString('latin1', 0, 2);
   return mark === '\xff\xfe' || mark === '\xfe\xff' || mark.includes('\0');
 }
 
-/** Where a text stops being UTF-8. */
+/** The position at which a text stops being UTF-8. */
 function notUtf8(octets: Buffer, file: string): string | undefined {
   if (isUtf8(octets)) return undefined;
   // A line feed is never part of a longer character.
@@ -37,12 +37,12 @@ function notUtf8(octets: Buffer, file: string): string | undefined {
   return `${file}:${at + 1}:${column}: this is not UTF-8 text`;
 }
 
-/** A text as far as it is UTF-8. */
+/** The longest part from the start that is UTF-8. */
 function validPart(octets: Buffer): string {
   let valid = 0;
   for (let broken = octets.length; broken - valid > 1; ) {
     const middle = (valid + broken) >> 1;
-    // A character that is cut off is not yet a mistake.
+    // A character that is cut off is not an error yet.
     if (isBeginningOfUtf8(octets.subarray(0, middle))) valid = middle;
     else broken = middle;
   }
@@ -58,7 +58,7 @@ function isBeginningOfUtf8(octets: Uint8Array): boolean {
   }
 }
 
-/** Why a file cannot be read, in a sentence. `file` is how it is called there. */
+/** The sentence that says why a file cannot be read. `file` is its name in the sentence. */
 export function unreadableBecause(error: unknown, file: string): string {
   if (isCode(error, 'ENOENT', 'ENOTDIR')) return `there is no file ${file}.`;
   if (isCode(error, 'EISDIR')) return `${file} is a folder, not a file.`;

@@ -58,7 +58,7 @@ function classesIn(config: unknown): StandardIssue[] {
   });
 }
 
-/** Keys that only a port has, or only a Unix socket. */
+/** Keys that do not fit the kind of the listener: a port or a Unix socket. */
 function socketsAtOdds(config: unknown): StandardIssue[] {
   const listen = valueAt(config, ['listen']);
   const places = Array.isArray(listen) ? listen.map((_, at) => ['listen', at]) : [['listen']];

@@ -17,8 +17,8 @@ export interface OptionsOwner {
 
 /**
  * @param given `undefined` counts as `{}`.
- * @param path Where the options are in the configuration.
- * @returns What the schema made of them; `{}` if there is no schema.
+ * @param path The path of the options in the configuration.
+ * @returns The output of the schema; `{}` if there is no schema.
  * Errors: `invalid` and `broken` of the owner.
  */
 export async function validateOptions(

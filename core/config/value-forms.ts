@@ -1,24 +1,24 @@
-/** How the values of a configuration are written: names, addresses, prefixes. */
+/** The forms of values in a configuration: names, addresses, prefixes. */
 import { isIP } from 'node:net';
 import { normalisePath } from '../http/request-target.js';
 
-/** A name or address as it stands in a Host field, without its port. */
+/** A name or address as in a Host field, without its port. */
 export function isHostName(text: string): boolean {
   const bracketed = /^\[(.*)\]$/.exec(text)?.[1];
   return bracketed === undefined ? /^[\w.-]+$/.test(text) : isIP(bracketed) === 6;
 }
 
-/** What a socket can be bound to: addresses stand without brackets here. */
+/** A name or address for a listening socket; IPv6 addresses have no brackets here. */
 export function isListenHost(text: string): boolean {
   return isIP(text) !== 0 || /^[\w.-]+$/.test(text);
 }
 
-/** The beginning of a path, without anything that a pattern would read otherwise. */
+/** The beginning of a path, without characters that are special in a pattern. */
 export function isPrefix(text: string): boolean {
   return /^(?:\/[^/?#\s:*][^/?#\s]*)+$/.test(text) && normalisePath(text) !== undefined;
 }
 
-/** An address, or the first of a range with the number of bits that all of the range share. */
+/** An address, or the first address of a range and the number of bits that all addresses of the range share. */
 export function isAddressRange(text: string): boolean {
   const [address = '', bits, ...more] = text.split('/');
   const family = isIP(address);

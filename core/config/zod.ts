@@ -1,6 +1,6 @@
 /**
- * zod, loaded when the first schema is asked for something: that is a fifth of the start of a server, and most
- * configurations are recognised without it. As CommonJS, since only that can be loaded in the middle of a function.
+ * zod, loaded on first use of a schema: loading it takes a fifth of the start of a server, and most configurations are
+ * recognised without it. As CommonJS, because only `require` is synchronous.
  */
 import { createRequire } from 'node:module';
 import type { z } from 'zod';

@@ -1,9 +1,9 @@
-/** Addresses as people and other programs read them. */
+/** Formats of addresses for people and other programs. */
 import { isIPv4, isIPv6, SocketAddress } from 'node:net';
 
-/** Where a server listens. */
+/** An address on which a server listens. */
 export interface Address {
-  /** As an IP address; `''` for a Unix socket. */
+  /** The IP address; `''` for a Unix socket. */
   readonly host: string;
   /** 0 for a Unix socket. */
   readonly port: number;
@@ -13,16 +13,16 @@ export interface Address {
   readonly socket?: string;
 }
 
-/** An IPv4 peer of an IPv6 socket is an IPv4 peer: `::ffff:127.0.0.1` → `127.0.0.1`. Anything else stays. */
+/** An IPv4 peer of an IPv6 socket counts as IPv4: `::ffff:127.0.0.1` → `127.0.0.1`. Other addresses are unchanged. */
 export function plainAddress(address: string): string {
   const mapped = address.startsWith('::ffff:') ? address.slice(7) : '';
   return isIPv4(mapped) ? mapped : address;
 }
 
-/** The one spelling that sockets use too; undefined where the text is no address. */
+/** The canonical spelling, which sockets use too; undefined if the text is not an address. */
 export function canonicalAddress(text: string): string | undefined {
   if (isIPv4(text)) return text;
-  // A zone means something on the machine that wrote it, and nothing here.
+  // A zone is meaningful only on the machine that wrote it.
   if (!isIPv6(text) || text.includes('%')) return undefined;
   return plainAddress(new SocketAddress({ address: text, family: 'ipv6' }).address);
 }

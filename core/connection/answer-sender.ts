@@ -1,6 +1,6 @@
 /**
- * Puts answers into the outbox: whole, as a stream, or in a dialect's own form. Which fields frame a body is decided
- * here (RFC 9112 §6).
+ * Puts answers into the outbox: whole, as a stream, or in a dialect's own form. This file chooses the fields that frame
+ * a body (RFC 9112 §6).
  */
 import { Buffer } from 'node:buffer';
 import type { Limits } from '../config/limits.js';
@@ -17,20 +17,23 @@ import type { KeepAlive } from './keep-alive.js';
 import type { Outbox } from './outbox.js';
 import { Collector, PeerSink } from './sinks.js';
 
-/** What all senders of a server share. */
+/** Shared by all senders of a server. */
 export interface SenderServices {
   readonly limits: Limits;
   readonly clock: HttpClock;
-  /** The field line that says how long a connection stays open; empty if there is nothing to say. */
+  /** The Keep-Alive field line; empty if there is none. */
   readonly keepAliveLine: string;
 }
 
 export interface SenderEvents {
-  /** The answer is in the outbox whole, within the call of `send`. */
+  /** The whole answer is in the outbox; called inside `send`. */
   sent(exchange: Exchange): void;
-  /** The same, after the call of `send` returned. */
+  /** The same, after `send` returned. */
   sentLater(exchange: Exchange): void;
-  /** The answer cannot be completed: the connection must be broken off, or the client takes what it has for whole. */
+  /**
+   * The answer cannot be completed: the connection must be reset, or the client treats the part that it has as
+   * complete.
+   */
   broken(): void;
 }
 
@@ -39,7 +42,7 @@ export class AnswerSender {
   readonly #keepAlive: KeepAlive;
   readonly #services: SenderServices;
   readonly #events: SenderEvents;
-  /** The stream on its way; cancelled when the peer is gone. */
+  /** The stream in progress; cancelled when the peer is gone. */
   #underWay: { cancel(): void } | undefined;
 
   constructor(outbox: Outbox, keepAlive: KeepAlive, services: SenderServices, events: SenderEvents) {
@@ -62,7 +65,7 @@ export class AnswerSender {
   }
 
   /**
-   * Answers what never became an exchange; the last answer of its connection.
+   * Answers octets that never became an exchange. It is the last answer of its connection.
    * @returns the octets of its content.
    */
   sendError(error: JackfieldError, isHead: boolean): number {
@@ -74,7 +77,7 @@ export class AnswerSender {
     return isHead ? 0 : text.length;
   }
 
-  /** The head after which the connection leaves HTTP: it says nothing of a body or of staying open. */
+  /** Sends a head after which the connection leaves HTTP: it has no fields about a body or keep-alive. */
   sendHandOver(exchange: Exchange, { status, code, fields }: Answer): void {
     // RFC 9110 §7.8: a client that asked for both gets 100 before 101.
     if (exchange.request.head.section.expectsContinue && !exchange.sentContinue)
@@ -84,7 +87,7 @@ export class AnswerSender {
     this.#outbox.text(text.opening(status, this.#services.clock.date) + text.ending('none', ''));
   }
 
-  /** The peer is gone: a stream that is on its way is closed. */
+  /** The peer is gone: a stream in progress is closed. */
   gone(): void {
     this.#underWay?.cancel();
     this.#underWay = undefined;
@@ -105,7 +108,7 @@ export class AnswerSender {
     return opening + text.ending(framing, keepsAlive, keepAliveLine);
   }
 
-  /** @returns whether all of it is in the outbox; if not, it goes on as a stream. */
+  /** @returns whether the whole answer is in the outbox; if not, it continues as a stream. */
   #sendWhole(exchange: Exchange, answer: Answer): boolean {
     const { body, status } = answer;
     if (isBodyless(exchange, answer)) {
@@ -127,7 +130,7 @@ export class AnswerSender {
     }
     const head = this.#head(exchange, answer, octets);
     exchange.wrote(octets);
-    // As many octets as characters: it is ASCII and the same in latin1.
+    // If there are as many octets as characters, the text is ASCII, which is the same in latin1.
     if (typeof body === 'string') this.#outbox.text(head + (octets === body.length ? body : toLatin1(body)));
     else {
       this.#outbox.text(head);
@@ -153,14 +156,14 @@ export class AnswerSender {
       ended: () => this.#events.sentLater(exchange),
       failed: (error) => {
         if (writer.hasBegun || !isExpected(error)) exchange.blame(error);
-        // Without its end the message is incomplete and cannot be taken for whole (RFC 9112 §8).
+        // Without its end the message is incomplete and clients do not treat it as complete (RFC 9112 §8).
         if (writer.hasBegun) this.#events.broken();
         else this.#replace(exchange, errorAnswer(error));
       },
     });
   }
 
-  /** Calls one of the two when the writer is done; none if the peer is gone before. */
+  /** Calls one of the two functions when the writer is done, and neither if the peer is gone first. */
   #run(
     exchange: Exchange,
     writer: BodyWriter,
@@ -184,13 +187,13 @@ export class AnswerSender {
       });
   }
 
-  /** Sends this in place of an answer of which nothing was sent. */
+  /** Sends this answer instead of another of which nothing was sent. */
   #replace(exchange: Exchange, answer: Answer): void {
     this.#keepAlive.also(answer.close);
     if (this.#sendWhole(exchange, answer)) this.#events.sentLater(exchange);
   }
 
-  /** A dialect's answers have their length in front, so a stream is collected first. */
+  /** A dialect writes the length before the body, so a stream is collected first. */
   #sendInDialect(exchange: Exchange, answer: Answer): void {
     const { body, contentLength } = answer;
     if (isWhole(body)) {
@@ -236,18 +239,18 @@ function isWhole(body: Answer['body']): body is string | Uint8Array | undefined 
   return body === undefined || typeof body === 'string' || body instanceof Uint8Array;
 }
 
-/** No body follows the head, whatever the answer has (RFC 9112 §6.3). */
+/** Whether the head has no body after it, whatever the answer contains (RFC 9112 §6.3). */
 function isBodyless({ request }: Exchange, { status }: Answer): boolean {
   return request.head.method === 'HEAD' || status === 204 || status === 304;
 }
 
-/** Trailers need chunks: after a body with Content-Length there is no place for them (RFC 9112 §7.1.2). */
+/** Trailers need chunks: a body with Content-Length has no place for them (RFC 9112 §7.1.2). */
 function streamFraming({ contentLength, trailers }: Answer, minorVersion: 0 | 1): ResponseFraming {
   if (minorVersion === 1 && trailers !== undefined) return 'chunked';
   return contentLength ?? (minorVersion === 1 ? 'chunked' : 'close');
 }
 
-/** RFC 9110 §6.6.2: names that are known are announced. */
+/** RFC 9110 §6.6.2: names that are known before the body are announced. */
 function withTrailerField(answer: Answer, { names }: AnswerTrailers): Answer {
   if (names.length === 0) return answer;
   return { ...answer, fields: deriveFields(answer.fields, () => true, ['Trailer', names.join(', ')]) };

@@ -1,9 +1,8 @@
 /**
- * Gives each exchange of a connection its one answer: of the dispatcher, or a refusal by the server itself, or the
- * connection goes over to a plugin.
+ * Gives each exchange of a connection its one answer: from the dispatcher, or a refusal by the server itself, or a
+ * plugin takes the connection over.
  *
- * Law of this file: an exchange is answered once. What a handler does after that (a late answer, a late error) is logged
- * at most.
+ * Rule of this file: an exchange is answered once. If a handler answers or fails after that, it is only logged.
  */
 import { JackfieldError } from '../errors.js';
 import { abandon } from '../exchange/answer-source.js';
@@ -23,29 +22,29 @@ import type { Standing } from './standing.js';
 import { TakenConnection } from './taken-connection.js';
 import type { Transport } from './transport.js';
 
-/** An exchange as a connection has it. */
+/** An exchange, with the type of its dispatcher. */
 export type Exchange = AnyExchange<Dispatcher>;
 
 export interface AnswererServices extends SenderServices {
   readonly dispatcher: Dispatcher;
-  /** Every answer is the last of its connection. */
+  /** While true, every answer is the last of its connection. */
   readonly isStopping: boolean;
 }
 
-/** What answering needs of the connection. */
+/** The functions of the connection that answering needs. */
 export interface AnsweredConnection extends BreakableConnection {
-  /** Works on what was received; does nothing if that is under way. */
+  /** Processes the received octets; does nothing if that is already in progress. */
   pump(): void;
-  /** Sends what is in the outbox, unless the pump will. */
+  /** Sends the content of the outbox, unless `pump` will. */
   flush(): void;
   close(): void;
-  /** Breaks the connection off because of a mistake of the server or of a dialect. */
+  /** Resets the connection because of a fault of the server or of a dialect. */
   fault(error: unknown): void;
   broken(): void;
   takenOver(by: TakenConnection): void;
 }
 
-/** The parts of the connection that answering works with. */
+/** The parts of the connection that answering uses. */
 export interface AnsweredParts {
   readonly transport: Transport;
   readonly inbox: Inbox;
@@ -60,7 +59,7 @@ export class Answerer implements SenderEvents {
   readonly #parts: AnsweredParts;
   readonly #services: AnswererServices;
   readonly #sender: AnswerSender;
-  /** Of the exchange under way. */
+  /** The refusal of the current exchange. */
   #refusal: Refusal | undefined;
 
   constructor(connection: AnsweredConnection, parts: AnsweredParts, services: AnswererServices) {
@@ -99,16 +98,16 @@ export class Answerer implements SenderEvents {
 
   // Refusals
 
-  /** The server has too much to do. */
+  /** Refuses a request because of overload. */
   turnAway(exchange: Exchange, overload: Overload): void {
-    // A body that is on its way would be read for nothing.
+    // Do not read a body that nobody needs.
     exchange.body?.fail(new JackfieldError('OVERLOADED'));
     exchange.body?.discard();
     const isWhole = exchange.isReceived || this.#parts.inbox.readBody(exchange.body) === 'complete';
     this.#refuse(exchange, overload.refuse(!isWhole));
   }
 
-  /** Answers octets that are not a request, so there is no exchange; then the connection closes. */
+  /** Answers octets that are not a request, so there is no exchange. Then the connection closes. */
   refuseUnread(error: JackfieldError): void {
     const { parser, transport } = this.#parts;
     const { code, status } = error;
@@ -119,21 +118,21 @@ export class Answerer implements SenderEvents {
     this.#services.dispatcher.unread({ status, code, remoteAddress, requestLine, contentOctets });
   }
 
-  /** Ends an exchange with an error; then the connection closes. */
+  /** Ends an exchange with an error. Then the connection closes. */
   refuse(exchange: Exchange, error: JackfieldError): void {
     exchange.body?.fail(error);
     this.#parts.keepAlive.refused();
     if (exchange.isAnswered) {
-      // The answer is on its way and cannot be taken back; it is the last.
+      // The answer is already being sent and cannot be withdrawn; it is the last.
       if (exchange.isWritten) this.#connection.close();
       return;
     }
-    // Nobody reads what still comes of it.
+    // Nobody reads the rest of the body.
     exchange.body?.discard();
     this.#refuse(exchange, { ...errorAnswer(error), close: true }, error);
   }
 
-  /** The hooks that work on a refusal have had their time: it is sent as it is. */
+  /** The time of the hooks for a refusal is over: it is sent as it is. */
   refuseWithoutHooks(exchange: Exchange): void {
     const refusal = this.#refusal;
     if (refusal === undefined || !exchange.isRefused) return;
@@ -143,7 +142,7 @@ export class Answerer implements SenderEvents {
     this.#connection.pump();
   }
 
-  /** Sends an answer of the server's own, at once or when the hooks have worked on it. @param error For `error` hooks. */
+  /** Sends an answer from the server itself, at once or after hooks worked on it. @param error For `error` hooks. */
   #refuse(exchange: Exchange, answer: Answer, error?: JackfieldError): void {
     const refusal: Refusal = { plain: answer, answer };
     this.#refusal = refusal;
@@ -194,13 +193,13 @@ export class Answerer implements SenderEvents {
     }
   }
 
-  /** The answer after which the connection belongs to a plugin, or an error if it cannot be handed over. */
+  /** Sends the answer after which the connection belongs to a plugin, or an error if it cannot be handed over. */
   #handOver(exchange: Exchange, answer: Answer, { takeOver, writesHead, plugin }: HandOver): void {
     const { transport, inbox, outbox, standing } = this.#parts;
-    // Only of a request that is here whole it is known where the body ends and the other protocol begins.
+    // Only when the request is complete do we know where its body ends and the other protocol begins.
     const isWhole = exchange.isReceived || inbox.readBody(exchange.body) === 'complete';
     const { request, dispatcher } = exchange;
-    // A hook may have had the answer last.
+    // A hook may have handled the answer last.
     request.handledBy = plugin;
     const owner = dispatcher.takenBy(plugin);
     if (!isWhole || this.#services.isStopping || owner?.isOver === true) {
@@ -217,8 +216,8 @@ export class Answerer implements SenderEvents {
     const { startedAt } = exchange;
     // A plugin that writes the head itself says yes with it.
     const status = request.method === 'CONNECT' && !writesHead ? 200 : answer.status;
-    // The connection may go on for days. Neither it nor the request may hold the dispatcher, and with it all plugins
-    // that there were when the exchange began.
+    // The connection may stay open for days. Neither it nor the request may keep the dispatcher in memory, and with it
+    // all plugins from the time when the exchange began.
     const events = {
       failed: (error: unknown) => logBroken(log, request, error),
       closed: (lost: JackfieldError, contentOctets: number) => {
@@ -242,7 +241,7 @@ export class Answerer implements SenderEvents {
     return error;
   }
 
-  /** The peer is gone: a stream that is on its way is closed. */
+  /** The peer is gone: a stream in progress is closed. */
   gone(): void {
     this.#sender.gone();
   }
@@ -251,7 +250,7 @@ export class Answerer implements SenderEvents {
 
   sent(exchange: AnyExchange): void {
     exchange.written();
-    // If it stays open, the pump reads past the rest of a body.
+    // If the connection stays open, the pump skips the rest of a body.
     if (this.#parts.keepAlive.closesAfterAnswer(exchange)) this.#connection.close();
   }
 
@@ -265,7 +264,7 @@ export class Answerer implements SenderEvents {
   }
 }
 
-/** As Apache escapes its logs: what a client sent may hold line ends and codes that a terminal obeys. */
+/** Escaped as in Apache's logs: a client may send line ends and terminal control codes. */
 function escaped(latin1: string): string {
   return latin1.replaceAll(/["\\]|[^\x20-\x7e]/g, (character) =>
     character === '"' || character === '\\'

@@ -1,20 +1,20 @@
 /**
- * Sends a body that does not go out in one piece: a stream, or more octets than may be buffered. The source is asked
- * for more only when the peer has taken what was sent.
+ * Sends a body in several parts: a stream, or more octets than may be buffered. Reads more from the source only when
+ * the peer has accepted the parts before.
  */
 import { JackfieldError } from '../errors.js';
 import { type AnswerSource, HOLDS_HEAD, openSource, type Streamed } from '../exchange/answer-source.js';
 import { type AnswerTrailers, trailerText } from '../handlers/answer-trailers.js';
 
-/** Where an answer goes. */
+/** The destination of an answer. */
 export interface BodySink {
-  /** Takes the head of the answer; once, before the first octet of the body, unless the source fails at once. */
+  /** Writes the head of the answer. Called once before the first octet of the body, unless the source fails at once. */
   begin(): void;
   content(octets: Uint8Array): void;
-  /** What delimits the content, in latin1. */
+  /** Writes delimiters of the content; latin1. */
   text(text: string): void;
   flushSoon(): void;
-  /** The peer has to take something before more may be sent. */
+  /** True while the peer must accept something before more may be sent. */
   readonly isBlocked: boolean;
   /** Resolves when there is room. */
   room(): Promise<void>;
@@ -25,18 +25,18 @@ export interface BodySink {
 export interface BodyWriting {
   readonly body: Streamed | Uint8Array;
   readonly chunked: boolean;
-  /** What Content-Length promised. */
+  /** The value of Content-Length. */
   readonly contentLength: number | undefined;
   /** The fields after a chunked body. */
   readonly trailers: AnswerTrailers | undefined;
-  /** Octets of one write. */
+  /** Octets per write. */
   readonly pieceOctets: number;
 }
 
 export class BodyWriter {
   readonly #sink: BodySink;
   readonly #writing: BodyWriting;
-  /** Until it ends by itself, or is cancelled. */
+  /** Set until it ends or is cancelled. */
   #source: AnswerSource | undefined;
   #hasBegun = false;
   #isCancelled = false;
@@ -53,10 +53,10 @@ export class BodyWriter {
 
   /**
    * Resolves when everything is in the sink, or soon after `cancel`.
-   * @throws what the source throws, or HANDLER_ANSWER_INVALID if it has more or less than it promised.
+   * @throws the error of the source, or HANDLER_ANSWER_INVALID if its length differs from Content-Length.
    */
   async run(): Promise<void> {
-    // A source that fails at once can still be answered 500; one that is slow to begin does not hold the head back.
+    // A source that fails at once can still be answered with 500; a source that starts slowly does not delay the head.
     const { body, pieceOctets } = this.#writing;
     const soon = HOLDS_HEAD in body ? undefined : setImmediate(() => this.#begin());
     try {
@@ -91,7 +91,7 @@ export class BodyWriter {
       if (octets.length === 0) continue; // an empty chunk would end the body
       this.#begin();
       if (chunked) sink.text(`${octets.length.toString(16)}\r\n`);
-      // In pieces, so that the write deadline sees that a slow peer takes a large part.
+      // In pieces, so that the write deadline sees that a slow peer accepts a large part.
       for (let at = 0; at < octets.length; at += pieceOctets) {
         sink.content(octets.length <= pieceOctets ? octets : octets.subarray(at, at + pieceOctets));
         if (!sink.isBlocked) continue;
@@ -132,7 +132,7 @@ export class BodyWriter {
   #closeSource(): void {
     const source = this.#source;
     this.#source = undefined;
-    // Not waited for: a generator that hangs would keep the connection.
+    // Not awaited: a generator that hangs would keep the connection open.
     source?.cancel().catch((error: unknown) => this.#sink.blame(error));
   }
 }

@@ -1,9 +1,9 @@
 /**
  * One connection's life: octets in, exchanges in order, octets out.
  *
- * Laws of this file:
- * - One exchange at a time. What is pipelined after it waits unparsed, within `maxBufferedOctets`.
- * - After a framing error nothing that follows on the connection is served (RFC 9112 §6.3).
+ * Rules of this file:
+ * - One exchange at a time. Pipelined requests wait unparsed, within `maxBufferedOctets`.
+ * - After a framing error, nothing later on the connection is served (RFC 9112 §6.3).
  *
  * `answerer.ts` answers the exchanges, `keep-alive.ts` decides whether the connection stays open, `phases.ts` has the
  * table of phases.
@@ -32,7 +32,7 @@ import type { TakenConnection } from './taken-connection.js';
 import type { Tap, Transport, TransportEvents } from './transport.js';
 import type { TrustedProxies } from './trusted-proxies.js';
 
-/** What all connections of a server share. A reload changes `dispatcher`, which holds for the next exchange. */
+/** Shared by all connections of a server. A reload changes `dispatcher`; it applies from the next exchange on. */
 export interface ConnectionServices extends AnswererServices {
   readonly parserOptions: ParserOptions;
   readonly log: Log;
@@ -56,7 +56,7 @@ export class Connection implements TransportEvents, AnsweredConnection, BodySour
   /** Present if the peer is a trusted proxy. */
   readonly #proxies: TrustedProxies | undefined;
   #exchange: Exchange<Dispatcher> | undefined;
-  /** Present once a plugin has taken the connection over: what comes from then on is the plugin's. */
+  /** Present after a plugin has taken the connection over: it gets all octets from then on. */
   #taken: TakenConnection | undefined;
   #pumping = false;
   #paused = false;
@@ -81,7 +81,7 @@ export class Connection implements TransportEvents, AnsweredConnection, BodySour
     this.#answerer = new Answerer(this, parts, services);
   }
 
-  /** An exchange is under way. */
+  /** Whether an exchange is in progress. */
   get isBusy(): boolean {
     return this.#exchange !== undefined && !this.#exchange.isWritten;
   }
@@ -118,7 +118,7 @@ export class Connection implements TransportEvents, AnsweredConnection, BodySour
     this.#inbox.end();
     this.#peerMayBeGone = !isReading;
     if (this.#standing.phase === PHASE.draining) {
-      // What is left of the last answer is still sent: a client that has ended its direction may read on.
+      // The rest of the last answer is still sent: a client that has ended its sending side may still read.
       this.#transport.destroySoon();
       return;
     }
@@ -127,7 +127,7 @@ export class Connection implements TransportEvents, AnsweredConnection, BodySour
       return;
     }
     if (this.#peerMayBeGone) this.#exchange?.request.endClient();
-    // With octets left to work on, the pump handles the end after the last of them.
+    // If octets are left, the pump handles the end after the last of them.
     if (this.#inbox.isAtEnd) this.#endOfInput();
   }
 
@@ -153,15 +153,17 @@ export class Connection implements TransportEvents, AnsweredConnection, BodySour
 
   // Commands
 
-  /** No exchange begins any more; one that is under way is finished. */
+  /** No exchange begins any more; the current one is finished. */
   stop(): void {
     const { phase } = this.#standing;
     const idle = phase === PHASE.idle || (phase === PHASE.reading && !this.midRequest);
-    // Nothing is on its way to the peer, so there is nothing to linger for.
+    // Nothing is being sent to the peer, so there is no reason to linger.
     if (idle && this.#exchange === undefined) this.#transport.destroySoon();
   }
 
-  /** At once, whatever is under way; with an error for the peer if it could take what it has for whole. */
+  /**
+   * Closes at once, whatever is in progress. The peer gets an error if it could treat an incomplete answer as complete.
+   */
   destroy(): void {
     if (this.#endLooksWhole) this.#transport.reset();
     else this.#transport.destroy();
@@ -169,7 +171,7 @@ export class Connection implements TransportEvents, AnsweredConnection, BodySour
   }
 
   get #endLooksWhole(): boolean {
-    // Octets that the system has not taken are thrown away, wherever that cuts: a head too.
+    // Octets that the system has not accepted are dropped, at any point: even inside a head.
     if (this.isBlocked) return true;
     return (this.#taken ?? this.#exchange)?.endLooksWhole === true;
   }
@@ -177,7 +179,7 @@ export class Connection implements TransportEvents, AnsweredConnection, BodySour
   /**
    * Compares the deadlines with the clock; called once per tick. Times in milliseconds.
    * @param now Everything that had arrived by then has been read.
-   * @param latest The time of the call: whatever is not dated yet began before it.
+   * @param latest The current time: a start that has no date yet was before it.
    */
   check(now: number, latest = now): void {
     if (this.#standing.phase === PHASE.taken) return;
@@ -208,11 +210,11 @@ export class Connection implements TransportEvents, AnsweredConnection, BodySour
 
   // Reading
 
-  /** Works on what was received until it is used up or something has to be waited for. */
+  /** Processes the received octets until none are left or it must wait. */
   pump(): void {
     if (this.#pumping) return;
     this.#pumping = true;
-    // Not left to the tick: after a pause of the process, this can run before it.
+    // Do not rely on the timer: after a pause of the process, this can run before it.
     this.#services.clock.tick();
     try {
       while (isServing(this.#standing.phase) && this.#step());
@@ -222,7 +224,7 @@ export class Connection implements TransportEvents, AnsweredConnection, BodySour
     this.#pumping = false;
     this.#outbox.flush();
     if (this.#standing.phase === PHASE.taken) {
-      // With everything that came after the request.
+      // Including the octets that came after the request.
       this.#taken?.begin(this.#inbox.takeAll(), this.#inbox.peerEnded, this.#paused);
       return;
     }
@@ -231,18 +233,18 @@ export class Connection implements TransportEvents, AnsweredConnection, BodySour
     if (this.#inbox.isAtEnd) this.#endOfInput();
   }
 
-  /** Everything that the peer has sent was worked on. What was received whole is still answered. */
+  /** Everything from the peer was processed. Complete requests are still answered. */
   #endOfInput(): void {
     const exchange = this.#exchange;
     if (exchange === undefined || (exchange.isWritten && !exchange.isReceived)) this.close();
     else if (!exchange.isReceived) this.#refuse(new JackfieldError('BODY_INCOMPLETE'));
   }
 
-  /** @returns whether there may be more to do at once. */
+  /** @returns whether there may be more to do now. */
   #step(): boolean {
     const exchange = this.#exchange;
-    // A full body holds back octets, not the end of the request: if nothing is left to read, the parser only says
-    // whether the request is complete. Without that, an end of input would make a complete body look incomplete.
+    // A full body stops octets, not the end of the request: if nothing is left to read, the parser only says whether
+    // the request is complete. Without that, an end of input would make a complete body look incomplete.
     if (exchange?.body?.isFull === true && this.#inbox.hasMore) return false;
     if (exchange === undefined && this.isBlocked) return false;
     switch (this.#parser.next()) {
@@ -296,11 +298,11 @@ export class Connection implements TransportEvents, AnsweredConnection, BodySour
 
   #bodyReceived(exchange: Exchange<Dispatcher>): void {
     exchange.received(this.#parser.trailers);
-    // From here on the handler is waited for.
+    // From here on we wait for the handler.
     this.#standing.restartPhase();
   }
 
-  /** @param isRefused The parser has refused the head: nothing of a body is read. */
+  /** @param isRefused The parser has refused the head: no body is read. */
   #open(head: RequestHead, overload: Overload | undefined, isRefused: boolean): Exchange<Dispatcher> {
     const { dispatcher, limits } = this.#services;
     const hasBody = isRefused || head.section.framing.kind !== 'none';
@@ -325,13 +327,13 @@ export class Connection implements TransportEvents, AnsweredConnection, BodySour
     }
     overload?.begin();
     const { body } = exchange;
-    // If the body is complete already, its handler need not wait for it.
+    // If the body is already complete, its handler need not wait for it.
     if (body !== undefined && this.#parser.hasUnread && this.#inbox.readBody(body) === 'complete')
       this.#bodyReceived(exchange);
     this.#answerer.dispatch(exchange);
   }
 
-  /** Ends the exchange under way, or the connection's reading, with an error; then closes. */
+  /** Ends the current exchange, or the connection's reading, with an error; then closes. */
   #refuse(error: JackfieldError): void {
     const { refusedHead } = this.#parser;
     const exchange = this.#exchange;
@@ -344,7 +346,7 @@ export class Connection implements TransportEvents, AnsweredConnection, BodySour
     }
   }
 
-  // Requests of the body and of handlers
+  // Calls from the body and from handlers
 
   bodyWanted(): void {
     const exchange = this.#exchange;
@@ -356,7 +358,7 @@ export class Connection implements TransportEvents, AnsweredConnection, BodySour
   }
 
   bodyDrained(): void {
-    // Not at once: the caller is in the middle of its own work.
+    // Not now: the caller is in the middle of its own work.
     if (!this.#pumping && (this.#paused || this.#parser.hasUnread)) queueMicrotask(() => this.pump());
   }
 
@@ -365,7 +367,7 @@ export class Connection implements TransportEvents, AnsweredConnection, BodySour
     const exchange = this.#exchange;
     if (exchange === undefined || exchange.request.head !== head || !isServing(this.#standing.phase))
       return false;
-    // HTTP/1.0 and dialects would take it for the answer (RFC 9110 §15.2).
+    // HTTP/1.0 clients and dialects would treat it as the answer (RFC 9110 §15.2).
     if (exchange.hasBegun || head.minorVersion === 0 || head.claim !== undefined) return false;
     if (this.isBlocked) return false;
     exchange.informed();
@@ -374,7 +376,7 @@ export class Connection implements TransportEvents, AnsweredConnection, BodySour
     return true;
   }
 
-  // Requests of the answerer
+  // Calls from the answerer
 
   flush(): void {
     if (!this.#pumping) this.#outbox.flush();
@@ -385,7 +387,7 @@ export class Connection implements TransportEvents, AnsweredConnection, BodySour
     this.#exchange = undefined;
   }
 
-  /** Breaks off this connection, and no other, because of a mistake of the server or of a dialect. */
+  /** Resets this connection only, because of a fault of the server or of a dialect. */
   fault(error: unknown): void {
     const { handledBy, dialect } = this.#exchange?.request ?? {};
     this.#services.log.error(
@@ -396,12 +398,12 @@ export class Connection implements TransportEvents, AnsweredConnection, BodySour
   }
 
   broken(): void {
-    // A client that has seen nothing of an answer may send the same request again by itself (RFC 9112 §9.3.1).
+    // A client that has received nothing of an answer may repeat its request by itself (RFC 9112 §9.3.1).
     this.#outbox.flush();
     this.destroy();
   }
 
-  /** Ends our direction and still reads for a while, so that the last answer is not lost (RFC 9112 §9.6). */
+  /** Ends our direction and keeps reading for a while, so that the last answer is not lost (RFC 9112 §9.6). */
   close(): void {
     const { phase } = this.#standing;
     if (phase === PHASE.closed || phase === PHASE.draining) return;

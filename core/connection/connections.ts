@@ -1,4 +1,4 @@
-/** All connections of a server: their common clock, their number, their common end. */
+/** All connections of a server: their clock, their count, their shutdown. */
 import { isDeepStrictEqual } from 'node:util';
 import type { ServerStats } from '../api/plugin.js';
 import type { Limits } from '../config/limits.js';
@@ -15,30 +15,30 @@ import type { Tap, Transport } from './transport.js';
 import type { TrustedProxies } from './trusted-proxies.js';
 
 /**
- * A deadline ends up to two ticks late: one until its start is dated, one until its end is seen. Two ticks are at most a
- * second, and less where a limit is shorter than four seconds.
+ * A deadline ends up to two ticks late: one until its start is dated, one until its end is noticed. Two ticks are at
+ * most a second, and less if a limit is shorter than four seconds.
  */
 const MAX_TICK_MS = 500;
 const MIN_TICK_MS = 10;
 const TICKS_PER_LIMIT = 8;
 
 /**
- * More than this between two looks at the clock is a pause: the process was stopped, the machine slept, or something
- * blocked the event loop. Neither peers nor handlers could do anything about it, so the rest of it does not count.
+ * A longer time between two readings of the clock is a pause: the process was stopped, the machine slept, or the event
+ * loop was blocked. Peers and handlers could do nothing meanwhile, so the time beyond this does not count.
  */
 const LONGEST_STEP_MS = 1_000;
 
-/** What a server has only where its configuration asks for it. */
+/** Parts that a server has only if its configuration asks for them. */
 export interface ConnectionsOptions {
   readonly overload?: Overload | undefined;
   readonly proxies?: TrustedProxies | undefined;
-  /** Milliseconds of a clock that is never set. Default: `performance.now`. */
+  /** A monotonic clock in milliseconds. Default: `performance.now`. */
   readonly time?: () => number;
 }
 
 export class Connections implements ConnectionServices {
   limits: Limits;
-  /** Of connections that open from now on. */
+  /** For connections that open from now on. */
   parserOptions: ParserOptions;
   readonly clock = new HttpClock();
   readonly log: Log;
@@ -47,7 +47,7 @@ export class Connections implements ConnectionServices {
   dispatcher: Dispatcher;
   keepAliveLine: string;
   isStopping = false;
-  /** Connections whose TLS handshake is under way; they count among the open ones. */
+  /** Connections whose TLS handshake is in progress; they count as open. */
   handshakes = 0;
   refusals: CountedWarning;
   readonly acceptFailures: CountedWarning;
@@ -58,7 +58,7 @@ export class Connections implements ConnectionServices {
   #accepted = 0;
   #ticking: NodeJS.Timeout | undefined;
   readonly #time: () => number;
-  /** When `#time` was read last. */
+  /** When `#time` was last read. */
   #readAt: number;
   /** The time of `#time` without pauses of the process. */
   #now: number;
@@ -82,8 +82,8 @@ export class Connections implements ConnectionServices {
   }
 
   /**
-   * What a reload changes, at once: the next exchange of every connection begins with the new dispatcher. Deadlines
-   * hold for open connections too; limits of the parser, and whom to believe as a proxy, for those to come.
+   * Applies a reload at once: the next exchange of every connection uses the new dispatcher. Deadlines apply to open
+   * connections too; limits of the parser and trusted proxies only to new connections.
    */
   reconfigure(limits: Limits, dispatcher: Dispatcher, { overload, proxies }: ConnectionsOptions): void {
     this.dispatcher = dispatcher;
@@ -125,7 +125,7 @@ export class Connections implements ConnectionServices {
     return this.#open.size + this.handshakes >= this.limits.maxConnections;
   }
 
-  /** The exchanges are counted when somebody asks, so that none of them pays for it. */
+  /** Counts the exchanges when called, so that no exchange pays for it. */
   get stats(): ServerStats {
     let exchanges = 0;
     for (const connection of this.#open) if (connection.isBusy) exchanges++;
@@ -154,8 +154,8 @@ export class Connections implements ConnectionServices {
   }
 
   /**
-   * Lets every exchange under way finish, then closes; by force after `shutdownTimeoutMs`.
-   * @returns how many connections had to be broken off.
+   * Finishes all exchanges in progress, then closes; after `shutdownTimeoutMs` by force.
+   * @returns how many connections were closed by force.
    */
   async drain(): Promise<number> {
     this.isStopping = true;
@@ -170,7 +170,7 @@ export class Connections implements ConnectionServices {
       broken = this.#open.size;
       for (const connection of this.#open) connection.destroy();
     };
-    // After the next poll: what is in the sockets already may end the exchanges.
+    // After the next poll: octets that are already in the sockets may end the exchanges.
     const force = setTimeout(() => setImmediate(breakOff), this.limits.shutdownTimeoutMs);
     await new Promise<void>((resolve) => this.#whenEmpty.push(resolve));
     clearTimeout(force);
@@ -193,18 +193,18 @@ export class Connections implements ConnectionServices {
     this.#ticking = setInterval(() => this.tick(), tickMs);
   }
 
-  /** What the timer does: looks at the clock, reads what has arrived, then judges the deadlines. */
+  /** The timer's function: updates the clock, reads what has arrived, then checks the deadlines. */
   tick(): void {
     const now = this.#read();
     this.clock.tick();
-    // After the next poll. What came while the process was paused is in the sockets, and would be judged late unread.
+    // After the next poll: octets that arrived during a pause of the process are still in the sockets.
     setImmediate(() => {
       const latest = this.#read();
       for (const connection of this.#open) connection.check(now, latest);
     });
   }
 
-  /** @returns whole milliseconds, which V8 keeps without an object per connection and deadline. */
+  /** @returns whole milliseconds: V8 stores them without an object per connection and deadline. */
   #read(): number {
     const time = this.#time();
     this.#now += Math.min(time - this.#readAt, LONGEST_STEP_MS);

@@ -1,6 +1,6 @@
 /**
- * Warns of what may happen thousands of times a second: the first is told at once, the rest is counted and told with
- * one line a second, so that the log does not become the next trouble.
+ * Warns of events that may happen thousands of times a second: the first is logged at once, later ones are counted and
+ * logged in one line per second, so that the log does not become a problem too.
  */
 import type { Log } from '../log.js';
 
@@ -19,12 +19,12 @@ export class CountedWarning {
     this.#message = message;
   }
 
-  /** Since the start. */
+  /** Number since the start. */
   get total(): number {
     return this.#total;
   }
 
-  /** @param fields Of the latest, for the line. */
+  /** @param fields Fields of the latest event, for the line. */
   count(fields: Readonly<Record<string, unknown>> = {}): void {
     this.#count++;
     this.#total++;
@@ -37,7 +37,7 @@ export class CountedWarning {
     }, EVERY_MS).unref();
   }
 
-  /** Tells what was not told yet. */
+  /** Logs the events that were not logged yet. */
   stop(): void {
     clearInterval(this.#waiting);
     this.#waiting = undefined;

@@ -1,22 +1,22 @@
-/** Which deadline of a connection is over, by where it stands. */
+/** Which deadline of a connection is over, by its phase. */
 import type { Limits } from '../config/limits.js';
 import type { Exchange } from '../exchange/exchange.js';
 import { PHASE } from './phases.js';
 import type { Standing } from './standing.js';
 
-/** What deadlines depend on beside the phase. */
+/** The facts besides the phase that deadlines depend on. */
 export interface UnderWay {
   readonly exchange: Exchange | undefined;
-  /** Octets of a request were received, and more of it must come. */
+  /** A request has begun to arrive and is not complete. */
   readonly midRequest: boolean;
-  /** The peer has not taken all that was sent. */
+  /** The peer has not accepted everything that was sent. */
   readonly isBlocked: boolean;
 }
 
 /**
- * - `rest`: give back the memory that only serves speed.
- * - `close`, `break-off`: with and without the peer's time to read what was sent.
- * - `send-refusal`: the hooks that work on a refusal have had their time.
+ * - `rest`: release the memory that only saves time.
+ * - `close`, `break-off`: with and without time for the peer to read what was sent.
+ * - `send-refusal`: the time of the hooks for a refusal is over.
  * - a code: refuse with it.
  */
 export type Due = 'rest' | 'close' | 'break-off' | 'send-refusal' | 'REQUEST_TIMEOUT' | 'HANDLER_TIMEOUT';
@@ -24,15 +24,15 @@ export type Due = 'rest' | 'close' | 'break-off' | 'send-refusal' | 'REQUEST_TIM
 const REST_AFTER_MS = 5_000;
 
 /**
- * For all hooks of one refusal together, milliseconds. They add a few fields; a client that is refused, or a server
- * with too much to do, must not wait for more.
+ * For all hooks of one refusal together, milliseconds. They only add a few fields; a refused client, or an overloaded
+ * server, must not wait longer.
  */
 const REFUSAL_HOOKS_MS = 1_000;
 
 /** How long a closing connection still reads, so that the last answer is not lost to a reset (RFC 9112 §9.6). */
 export const LINGER_MS = 2_000;
 
-/** @param now Milliseconds, on the clock of `standing`. */
+/** @param now Milliseconds, by the clock of `standing`. */
 export function dueNow(limits: Limits, standing: Standing, under: UnderWay, now: number): Due | undefined {
   const inPhase = standing.inPhase(now);
   if (standing.blocked(now) > limits.writeTimeoutMs) return 'break-off';
@@ -48,7 +48,7 @@ export function dueNow(limits: Limits, standing: Standing, under: UnderWay, now:
     case PHASE.writing:
       return under.exchange && dueOfBody(limits, under.exchange, standing.inRequest(now));
     case PHASE.draining:
-      // While the last answer is on its way, the write deadline counts.
+      // While the last answer is being sent, the write deadline applies.
       return inPhase > LINGER_MS && !under.isBlocked ? 'break-off' : undefined;
     default:
       return undefined;
@@ -62,13 +62,13 @@ function dueOfHandler(
   inRequest: number,
 ): Due | undefined {
   if (exchange.isRefused) return inPhase > REFUSAL_HOOKS_MS ? 'send-refusal' : undefined;
-  // While the body is on its way, its sender is waited for and not the handler, unless the handler holds it up.
+  // While the body arrives, we wait for its sender and not for the handler, unless the handler does not read.
   if (!exchange.isReceived && exchange.body?.isFull !== true)
     return inRequest > limits.requestTimeoutMs ? 'REQUEST_TIMEOUT' : undefined;
   return inPhase > limits.handlerTimeoutMs ? 'HANDLER_TIMEOUT' : undefined;
 }
 
-/** The answer is chosen, and the rest of the request does not come. */
+/** The answer is chosen, and the rest of the request does not arrive. */
 function dueOfBody(limits: Limits, exchange: Exchange, inRequest: number): Due | undefined {
   if (exchange.isReceived || inRequest <= limits.requestTimeoutMs) return undefined;
   if (exchange.isWritten) return 'close';

@@ -1,16 +1,16 @@
 /**
- * Writes text straight to the handle of a socket, past the stream in front of it, which costs an object, three calls
- * and a tick per write: about a tenth of the CPU time of a small exchange. What the system does not take at once is
- * queued by the handle itself, in order with whatever the stream writes later.
+ * Writes text straight to the handle of a socket and bypasses its stream, which costs an object, three calls and a tick
+ * per write: about a tenth of the CPU time of a small exchange. If the system does not accept all of it at once, the
+ * handle queues the rest, in order with later writes of the stream.
  *
- * The handle is Node's own and undocumented. What is needed of it is looked at before it is used, and where it is not
- * as expected, and for everything but short text, the stream writes.
+ * The handle is internal to Node and undocumented. Its members are checked before use. If they are not as expected, and
+ * for everything but short text, the stream writes.
  */
 import type { Socket } from 'node:net';
 
-/** A write as the handle knows it. Node keeps the class to itself, so it is taken from a write of Node's own. */
+/** A write request of the handle. Node does not export the class, so it is copied from one of Node's own writes. */
 interface WriteRequest {
-  /** @param status Negative where the system took less than all of it. */
+  /** @param status Negative if the system did not accept all of it. */
   oncomplete?: (status: number) => void;
 }
 
@@ -18,17 +18,20 @@ type WriteText = (request: WriteRequest, text: string, ...more: unknown[]) => nu
 
 interface WritableHandle {
   writeLatin1String: WriteText;
-  /** Octets that the system has not taken. */
+  /** Octets that the system has not accepted. */
   readonly writeQueueSize: number;
 }
 
-/** Up to here the handle tries to write without a copy on the heap. */
+/** Up to this size the handle tries to write without a copy on the heap. */
 const MAX_DIRECT_OCTETS = 16_384;
 
 let Request: (new () => WriteRequest) | undefined;
-/** Node 26 makes requests only for what the system does not take at once: there is nothing to learn from, nor to save. */
+/**
+ * Node 26 creates requests only for octets that the system does not accept at once: there is no request to copy, and
+ * nothing to gain.
+ */
 let isUnknowable = false;
-/** A request that the system took at once is as good as new. */
+/** A request whose octets the system accepted at once can be used again. */
 let spare: WriteRequest | undefined;
 
 export class DirectWriter {
@@ -38,14 +41,14 @@ export class DirectWriter {
   #isQueued = false;
   #whenTaken: (() => void) | undefined;
 
-  /** @param drained Called when the system has taken what was queued, or the socket is gone. */
+  /** @param drained Called when the system has accepted the queue, or the socket is gone. */
   private constructor(handle: WritableHandle, socket: Socket, drained: (socket: Socket) => void) {
     this.#handle = handle;
     this.#socket = socket;
     this.#drained = drained;
   }
 
-  /** @returns undefined where this handle is not one that can be written to. */
+  /** @returns undefined if this handle does not support it. */
   static over(handle: object, socket: Socket, drained: (socket: Socket) => void): DirectWriter | undefined {
     if (!isWritable(handle)) return undefined;
     if (isUnknowable) return undefined;
@@ -55,12 +58,12 @@ export class DirectWriter {
 
   /**
    * @param text Latin1.
-   * @returns whether there is room for more; undefined where the stream has to write it.
+   * @returns whether there is room for more; undefined if the stream must write the text.
    */
   write(text: string): boolean | undefined {
     const socket = this.#socket;
     if (Request === undefined || this.#isQueued || text.length > MAX_DIRECT_OCTETS) return undefined;
-    // What the stream still holds goes first; a socket that has ended or is gone refuses in its own way.
+    // Octets in the stream go first. A socket that has ended or is gone reports that itself.
     if (socket.writableLength > 0 || socket.writableEnded || socket.destroyed) return undefined;
     const request = spare ?? new Request();
     spare = undefined;
@@ -78,7 +81,7 @@ export class DirectWriter {
       this.#isQueued = false;
       const then = this.#whenTaken;
       this.#whenTaken = undefined;
-      // Some of it is lost, so nothing may follow: the client would take what comes next for the rest.
+      // A part is lost, so nothing may follow: the client would treat later octets as the missing part.
       if (status < 0) socket.destroy();
       else then?.();
       this.#drained(socket);
@@ -86,7 +89,7 @@ export class DirectWriter {
     return false;
   }
 
-  /** @param then Called once the system has taken what this writer was given; the last one that is given counts. */
+  /** @param then Called once when the system has accepted all octets of this writer; a later call replaces it. */
   whenTaken(then: () => void): void {
     if (this.#isQueued) this.#whenTaken = then;
     else then();
@@ -102,7 +105,7 @@ function isWritable(handle: object): handle is WritableHandle {
   );
 }
 
-/** The next write of the stream over this handle shows what a request is; then the handle is as it was. */
+/** Copies the request class from the next write of the stream over this handle, then restores the handle. */
 function learnRequest(handle: WritableHandle): void {
   if (Object.hasOwn(handle, 'writeLatin1String')) return;
   const write = handle.writeLatin1String;

@@ -1,6 +1,6 @@
 /**
- * What a connection has received and not worked on yet: what its parser holds, and behind that what came while it could
- * not be read. The counterpart of the outbox.
+ * Received octets that were not processed yet: those in the parser, and after them those that arrived while it could
+ * not read. The counterpart of the outbox.
  */
 import type { RequestBody } from '../exchange/request-body.js';
 import type { ParserEvent, RequestParser } from '../http/parser.js';
@@ -9,10 +9,10 @@ const NO_OCTETS = Buffer.alloc(0);
 
 export class Inbox {
   readonly #parser: RequestParser;
-  /** Made when it is needed: most connections never have one, and an idle one should take little memory. */
+  /** Created when needed: most connections never have one, and an idle connection should use little memory. */
   #backlog: Buffer[] | undefined;
   #backlogOctets = 0;
-  /** What the parser reads is overwritten by the next read of any connection. */
+  /** The parser's octets are in the shared buffer; the next read of any connection overwrites them. */
   #isShared = false;
   #peerEnded = false;
 
@@ -20,12 +20,12 @@ export class Inbox {
     this.#parser = parser;
   }
 
-  /** Whether something was received that was not worked on yet. */
+  /** Whether there are octets that were not processed yet. */
   get hasMore(): boolean {
     return this.#backlog !== undefined || this.#parser.hasUnread;
   }
 
-  /** The peer has ended its direction; what it sent before may still have to be worked on. */
+  /** The peer has ended its sending side; earlier octets may still have to be processed. */
   end(): void {
     this.#peerEnded = true;
   }
@@ -34,19 +34,19 @@ export class Inbox {
     return this.#peerEnded;
   }
 
-  /** The peer has ended its direction, and everything that it sent was worked on. */
+  /** The peer has ended its sending side, and all its octets were processed. */
   get isAtEnd(): boolean {
     return this.#peerEnded && !this.hasMore;
   }
 
-  /** Octets that wait behind what the parser holds. */
+  /** Octets that wait after those in the parser. */
   get waiting(): number {
     return this.#backlogOctets;
   }
 
   /**
-   * @param isShared The octets are only valid until `release`.
-   * @param mustWait Somebody is in the middle of reading.
+   * @param isShared The octets are valid only until `release`.
+   * @param mustWait The pump is already reading.
    * @returns whether the parser has them; otherwise they wait.
    */
   receive(octets: Buffer, length: number, isShared: boolean, mustWait: boolean): boolean {
@@ -61,13 +61,13 @@ export class Inbox {
     return true;
   }
 
-  /** What waits for an answer has to outlive the buffer it came in. */
+  /** Copies octets that must wait for an answer out of the shared buffer. */
   release(): void {
     if (this.#isShared && this.#parser.hasUnread) this.#parser.keep();
     this.#isShared = false;
   }
 
-  /** Gives the parser what came next. @returns whether there was something. */
+  /** Passes the next octets to the parser. @returns whether there were any. */
   feedNext(): boolean {
     const octets = this.#backlog?.shift();
     if (octets === undefined) return false;
@@ -77,14 +77,14 @@ export class Inbox {
     return true;
   }
 
-  /** The run of body octets that the parser tells of, to be kept. */
+  /** The parser's current run of body octets, safe to keep. */
   get data(): Buffer {
     return this.#isShared ? Buffer.from(this.#parser.data) : this.#parser.data;
   }
 
   /**
-   * Reads what is here of a body, at most as much as may wait. What is not wanted any more is dropped.
-   * @returns `data` if there is more than may wait, otherwise the first event that is not `data`.
+   * Reads the part of a body that is here, up to the buffer limit. Drops octets that nobody wants.
+   * @returns `data` if there is more than the limit, otherwise the first event that is not `data`.
    */
   readBody(body: RequestBody | undefined): ParserEvent {
     for (;;) {
@@ -95,7 +95,7 @@ export class Inbox {
     }
   }
 
-  /** Everything that was not read, which is nobody else's from now on. */
+  /** Removes and returns all unread octets. */
   takeAll(): readonly Buffer[] {
     const all = [Buffer.from(this.#parser.unread), ...(this.#backlog ?? [])];
     this.#parser.feed(NO_OCTETS);
@@ -103,7 +103,7 @@ export class Inbox {
     return all;
   }
 
-  /** Forgets what waits. */
+  /** Drops the waiting octets. */
   drop(): void {
     this.#backlog = undefined;
     this.#backlogOctets = 0;

@@ -1,4 +1,4 @@
-/** One exchange without a socket: the same parser, connection and writer, over memory. */
+/** One exchange without a socket: the same parser, connection and writer, in memory. */
 
 import type { Connection } from './connection.js';
 import type { Connections } from './connections.js';
@@ -38,21 +38,21 @@ class MemoryTransport implements Transport {
     this.destroy();
   }
 
-  /** Where a socket would be reset the octets show that they are cut: `inject` speaks HTTP/1.1. */
+  /** Instead of the reset of a socket, the octets show that they are incomplete: `inject` uses HTTP/1.1. */
   reset(): void {
     this.destroy();
   }
 
   destroy(): void {
     this.#ended(Buffer.concat(this.#parts));
-    // As with a socket, `closed` comes behind the call that brought it about.
+    // As with a socket, `closed` is called after the call that caused it has returned.
     queueMicrotask(() => this.connection?.closed());
   }
 }
 
 /**
- * Sends octets as a client would that ends its direction behind them.
- * @returns every octet that came back until the server closed.
+ * Sends octets like a client that then ends its sending side.
+ * @returns all octets of the server until it closed.
  */
 export function exchangeOctets(connections: Connections, octets: Buffer): Promise<Buffer> {
   return new Promise((resolve) => {

@@ -1,8 +1,8 @@
 /**
- * Whether a connection stays open for another request (RFC 9112 §9.3). Every such decision is made in this file; the
- * connection only carries it out.
+ * Whether a connection stays open for another request (RFC 9112 §9.3). Only this file decides; the connection acts on
+ * the decision.
  *
- * Law of this file: once an answer is the last one, it stays the last one.
+ * Rule of this file: once an answer is the last one, it stays the last one.
  */
 import type { Limits } from '../config/limits.js';
 import type { Exchange } from '../exchange/exchange.js';
@@ -29,22 +29,22 @@ export class KeepAlive {
     this.#inbox = inbox;
   }
 
-  /** The connection closes after the answer under way, and a head that is written now says so. */
+  /** The connection closes after the current answer, and a head that is written now says so. */
   get isLast(): boolean {
     return this.#isLast;
   }
 
-  /** The server refuses the request under way: nothing that follows on the connection is served. */
+  /** The server refuses the current request: nothing later on the connection is served. */
   refused(): void {
     this.#isLast = true;
   }
 
-  /** An answer is about to be sent. Reads past what is left of the request, as far as it is here. */
+  /** An answer is about to be sent. Skips the rest of the request, as far as it is here. */
   answering(exchange: Exchange, answer: Answer): void {
     this.#isLast ||= this.#endsWith(exchange, answer);
   }
 
-  /** The head of an answer is about to be written. The connection's end delimits a body without other framing. */
+  /** The head of an answer is about to be written. If no field frames the body, the connection's end delimits it. */
   writing(framing: ResponseFraming): void {
     this.#isLast ||= framing === 'close';
   }
@@ -54,20 +54,20 @@ export class KeepAlive {
     this.#isLast ||= closes;
   }
 
-  /** Whether the connection closes now that the answer is written, whatever is left of the request. */
+  /** Whether the connection closes when the answer is written, even if part of the request is missing. */
   closesAfterAnswer(exchange: Exchange): boolean {
     return this.#isLast && !exchange.isReceived;
   }
 
-  /** Whether the connection closes now that an exchange is done. */
+  /** Whether the connection closes when an exchange is done. */
   get closesAfterExchange(): boolean {
-    // An answer that was begun before the stop could not say that it is the last; one to a pipelined request will.
+    // An answer from before the stop could not say that it is the last; the answer to a pipelined request will.
     return this.#isLast || (this.#services.isStopping && !this.#inbox.hasMore);
   }
 
   /** Whether the connection closes between two requests. */
   get closesIdle(): boolean {
-    // Its last answer may have begun before the stop, and so not have said that it is the last.
+    // Its last answer may be from before the stop, and so not have said that it is the last.
     return this.#services.isStopping && !this.#parser.midRequest;
   }
 
@@ -77,9 +77,9 @@ export class KeepAlive {
     if (exchange.isReceived) return false;
     const event = this.#inbox.readBody(exchange.body);
     if (event === 'complete') return false;
-    // A client that waits for 100 may send its body or the next request: the two cannot be told apart.
+    // A client that waits for 100 may send its body or the next request; we could not tell which.
     if (exchange.mayAwaitContinue) return true;
-    // A stream may be made of the request's body while that arrives: whether it reads all of it is not known yet.
+    // A stream may be made from the request's body while it arrives: we do not know yet whether it reads all of it.
     if (event !== 'need-data' || isStream(answer.body)) return true;
     return this.#parser.bodyLeft > this.#services.limits.maxBufferedOctets;
   }

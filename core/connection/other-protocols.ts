@@ -1,12 +1,16 @@
-/** Warns of peers that speak another protocol than the address expects: mostly a setting of a balancer or a client. */
+/**
+ * Warns of peers that use another protocol than the address expects: usually a wrong setting of a balancer or a client.
+ */
 import type { OtherProtocol } from '../http/other-protocol.js';
 import type { Log } from '../log.js';
 import { CountedWarning } from './counted-warning.js';
 
-/** The first two are seen by TLS: it names plain HTTP, and knows of everything else only that it is not TLS. */
+/** TLS finds the first two: it recognises plain HTTP, and knows of others only that they are not TLS. */
 type Seen = 'http-on-tls' | 'not-tls' | OtherProtocol;
 
-/** What happened and what to change. Each connection was answered 400 or 505, or closed by TLS, as without this line. */
+/**
+ * What happened and what to change. Only the log has these sentences; the connection gets 400 or 505, or TLS closes it.
+ */
 const SENTENCES: Readonly<Record<Seen, string>> = {
   'proxy-protocol':
     'A peer sent a PROXY protocol header and was refused: jackfield does not read the PROXY protocol yet. ' +
@@ -34,7 +38,7 @@ export class OtherProtocols {
     this.#log = log;
   }
 
-  /** @param remoteAddress Of the peer; `''` for a Unix socket. */
+  /** @param remoteAddress Address of the peer; `''` for a Unix socket. */
   count(seen: Seen, remoteAddress: string): void {
     let warning = this.#warnings.get(seen);
     if (warning === undefined) {

@@ -1,10 +1,10 @@
 /**
- * What a connection has to send. Everything that is said while one read is worked on leaves in one write, and a peer
- * that is behind stops its own connection and nothing else.
+ * The octets that a connection has to send. All output from processing one read leaves in one write. A slow peer stops
+ * only its own connection.
  */
 import type { Transport } from './transport.js';
 
-/** Bytes up to here are joined with the text before them; more are cheaper to pass on as they are. */
+/** Bytes up to this size are joined with the text before them; larger ones are cheaper to pass on unchanged. */
 const MAX_JOINED_OCTETS = 1_024;
 
 export class Outbox {
@@ -22,7 +22,7 @@ export class Outbox {
 
   /**
    * @param flushAt Octets that are sent without waiting for more.
-   * @param sent Sees every octet, where somebody looks.
+   * @param sent Called with every octet, if there is a tap.
    */
   constructor(transport: Transport, flushAt: number, sent?: (octets: Uint8Array) => void) {
     this.#transport = transport;
@@ -30,18 +30,18 @@ export class Outbox {
     this.#sent = sent;
   }
 
-  /** Whether the peer has to take something before more may be sent. */
+  /** Whether the peer must accept something before more may be sent. */
   get isBlocked(): boolean {
     return this.#blocked;
   }
 
-  /** @param text Latin1, one octet a character. */
+  /** @param text Latin1, one octet per character. */
   text(text: string): void {
     this.#text += text;
     if (this.#text.length + this.#partOctets >= this.#flushAt) this.flush();
   }
 
-  /** @param octets Not to be changed afterwards. */
+  /** @param octets Must not change afterwards. */
   octets(octets: Uint8Array): void {
     if (octets.length <= MAX_JOINED_OCTETS) {
       this.text(Buffer.from(octets.buffer, octets.byteOffset, octets.length).toString('latin1'));
@@ -75,14 +75,14 @@ export class Outbox {
     }
   }
 
-  /** Ends our direction behind what was said; blocked until the peer has room for all of it. */
+  /** Ends our direction after the octets so far; blocked until the peer has room for all of them. */
   end(): void {
     this.flush();
     this.#blocked = true;
     this.#transport.end();
   }
 
-  /** Flushes when this turn of the event loop is over: what a stream gives until then leaves together. */
+  /** Flushes at the end of this turn of the event loop, so that all output of a stream until then leaves together. */
   flushSoon(): void {
     this.#flushing ??= setImmediate(() => {
       this.#flushing = undefined;
@@ -90,7 +90,7 @@ export class Outbox {
     });
   }
 
-  /** The peer took what was sent, or is gone: whoever waits goes on and looks. */
+  /** The peer accepted the octets, or is gone: wakes waiting writers, which check again. */
   drained(): void {
     this.#blocked = false;
     const waiters = this.#waiters;

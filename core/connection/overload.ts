@@ -1,6 +1,6 @@
 /**
- * Turns requests away while there is more to do than can be done in time: those that are let in are answered, and the
- * others know at once that they are not (RFC 9110 §15.6.4). A server without such limits has none of this.
+ * Refuses requests while the server cannot answer all of them in time: accepted requests are answered, and the others
+ * are refused at once (RFC 9110 §15.6.4). A server without such limits has no object of this class.
  */
 import type { OverloadLimits } from '../config/resolved-config.js';
 import { ERRORS } from '../errors.js';
@@ -9,7 +9,7 @@ import { HttpError } from '../handlers/http-error.js';
 import type { Log } from '../log.js';
 import { CountedWarning } from './counted-warning.js';
 
-/** Often enough to notice in time; twenty timers a second cost nothing. */
+/** Short enough to notice an overload in time; twenty timer calls a second cost nothing. */
 const SAMPLE_MS = 50;
 
 export class Overload {
@@ -19,12 +19,12 @@ export class Overload {
   readonly #refusals: CountedWarning;
   readonly #sampling: NodeJS.Timeout | undefined;
   #inFlight = 0;
-  /** When the timer should come next. */
+  /** When the timer is due. */
   #due: number;
-  /** How late it came, half of it forgotten with every time it comes. */
+  /** How late the timer was; each time, half of the old value is kept. */
   #delayMs = 0;
 
-  /** @param clock Milliseconds. */
+  /** @param clock Returns milliseconds. */
   constructor(limits: OverloadLimits, log: Log, clock: () => number = () => performance.now()) {
     this.#limits = limits;
     this.#clock = clock;
@@ -37,7 +37,7 @@ export class Overload {
       this.#sampling = setInterval(() => this.sample(), SAMPLE_MS).unref();
   }
 
-  /** @returns undefined where nothing is limited. */
+  /** @returns undefined if there is no limit. */
   static of(limits: OverloadLimits, log: Log): Overload | undefined {
     const { maxInFlight, maxLoopDelayMs } = limits;
     return Number.isFinite(maxInFlight) || Number.isFinite(maxLoopDelayMs)
@@ -45,12 +45,12 @@ export class Overload {
       : undefined;
   }
 
-  /** Requests that were turned away. */
+  /** Number of refused requests. */
   get refused(): number {
     return this.#refusals.total;
   }
 
-  /** Asked at the head of every request. */
+  /** Checked at the head of every request. */
   get isOver(): boolean {
     return this.#inFlight >= this.#limits.maxInFlight || this.#loopDelayMs > this.#limits.maxLoopDelayMs;
   }
@@ -64,13 +64,13 @@ export class Overload {
     this.#inFlight--;
   }
 
-  /** @param close The connection closes behind it. */
+  /** @param close The connection closes after it. */
   refuse(close: boolean): Answer {
     this.#refusals.count({ inFlight: this.#inFlight, loopDelayMs: Math.round(this.#loopDelayMs) });
     return close ? { ...this.#answer, close } : this.#answer;
   }
 
-  /** What the timer does. */
+  /** The timer's function. */
   sample(): void {
     const now = this.#clock();
     this.#delayMs = Math.max(now - this.#due, this.#delayMs / 2);
@@ -84,7 +84,7 @@ export class Overload {
 
   get #loopDelayMs(): number {
     if (this.#sampling === undefined) return 0;
-    // A turn that takes long right now counts before the timer can tell.
+    // If the current turn is long, this notices it before the timer can.
     return Math.max(this.#delayMs, this.#clock() - this.#due);
   }
 }

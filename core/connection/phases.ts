@@ -1,19 +1,19 @@
 /**
- * Where a connection stands, and where it may go from there. Each phase is a bit, so that a transition is checked with
- * one operation: it happens several times per request.
+ * The phases of a connection, and the transitions between them. Each phase is a bit, so that one operation checks a
+ * transition: there are several per request.
  */
 import { followers, type Transitions } from '../exchange/states.js';
 
 export const PHASE = {
   /** Between requests, nothing received. */
   idle: 1,
-  /** A request's head is on its way. */
+  /** A request's head is arriving. */
   reading: 2,
-  /** A handler has the request; its body may still be on its way. */
+  /** A handler has the request; its body may still be arriving. */
   handling: 4,
-  /** An answer is chosen and being sent. */
+  /** An answer was chosen and is being sent. */
   writing: 8,
-  /** Our direction is ended; what still comes is thrown away (RFC 9112 §9.6). */
+  /** Our direction has ended; octets that still arrive are dropped (RFC 9112 §9.6). */
   draining: 16,
   closed: 32,
   /** A plugin has the connection; nothing on it is HTTP any more (RFC 9110 §7.8). */
@@ -23,7 +23,7 @@ export const PHASE = {
 export type PhaseName = keyof typeof PHASE;
 export type Phase = (typeof PHASE)[PhaseName];
 
-/** From each phase to those that may follow it. */
+/** From each phase to the phases that may follow it. */
 export const TRANSITIONS: Transitions<PhaseName> = {
   idle: ['reading', 'handling', 'draining', 'closed'],
   reading: ['idle', 'handling', 'draining', 'closed'],

@@ -1,9 +1,9 @@
-/** Where the bodies of answers go: to the peer, or into memory until all of it is there. */
+/** The destinations of bodies of answers: the peer, or memory until the body is complete. */
 import type { Exchange } from '../exchange/exchange.js';
 import type { BodySink } from './body-writer.js';
 import type { Outbox } from './outbox.js';
 
-/** To the peer. Counts the content of the exchange. */
+/** Sends to the peer. Counts the content of the exchange. */
 export class PeerSink implements BodySink {
   readonly #outbox: Outbox;
   readonly #exchange: Exchange;
@@ -46,7 +46,7 @@ export class PeerSink implements BodySink {
   }
 }
 
-/** Gathers a body that has to be there whole before the first octet of its head can be written. */
+/** Collects a body that must be complete before its head can be written. */
 export class Collector implements BodySink {
   readonly isBlocked = false;
   readonly #exchange: Exchange;

@@ -1,13 +1,13 @@
 /**
  * Carries a connection's octets over a socket of `node:net` or `node:tls`, on one of two read paths.
  *
- * Portable: `data` events, a fresh buffer per read. Shared: every read of every connection goes into one static buffer
- * and is worked on before the next read, which saves an allocation and a stream per read. Node documents the static
- * buffer (`onread`) for outgoing sockets only; an accepted socket has no public way to it, so its handle is given to a
- * new socket that has one. Where the handle is not as expected (another kind of socket, a later Node) the portable
- * path is taken.
+ * Portable: `data` events, a new buffer per read. Shared: every read of every connection goes into one static buffer
+ * and is processed before the next read, which saves an allocation and a stream per read. Node documents the static
+ * buffer (`onread`) only for outgoing sockets. An accepted socket has no public access to it, so its handle moves to a
+ * new socket that has one. If the handle is not as expected (another kind of socket, a later Node), the portable path
+ * is used.
  *
- * What the accepted socket was told of (no delay, say) the system remembers with the handle, so it is not told again.
+ * Socket options such as no delay belong to the handle and survive the move.
  */
 import { Socket } from 'node:net';
 import type { Origin } from '../exchange/origin.js';
@@ -15,15 +15,15 @@ import type { Connections } from './connections.js';
 import { DirectWriter } from './direct-write.js';
 import type { Transport, TransportEvents } from './transport.js';
 
-/** As large as Node's own reads. */
+/** The size of Node's own reads. */
 const READ_OCTETS = 65_536;
 
-/** One for all: a read is worked on, or copied, before another can begin. */
+/** One buffer for all connections: octets are processed or copied before the next read. */
 let readBuffer: Buffer | undefined;
 
 /**
- * Where a socket has its connection. Listeners of every socket are the same functions, which find the connection here: a
- * function for each event of each socket would be a tenth of the memory of an idle connection.
+ * The property of a socket that has its connection. All sockets share the same listener functions, which find the
+ * connection here: separate functions per socket would take a tenth of the memory of an idle connection.
  */
 const EVENTS = Symbol('events');
 
@@ -33,7 +33,7 @@ interface Attached {
 
 const eventsOf = (socket: object): TransportEvents | undefined => (socket as Attached)[EVENTS];
 
-/** Connects a freshly accepted, paused socket with a new connection. */
+/** Attaches a new connection to a freshly accepted, paused socket. */
 export function attachSocket(
   accepted: Socket,
   origin: Origin,
@@ -45,7 +45,7 @@ export function attachSocket(
 }
 
 /**
- * Likewise, with a fresh buffer per read.
+ * Does the same on the portable path, with a new buffer per read.
  * @param carrier The TCP socket that carries an encrypted one.
  */
 export function attachPortable(
@@ -59,7 +59,7 @@ export function attachPortable(
   socket.resume();
 }
 
-/** The handle is Node's own, undocumented: taken as `unknown` and looked at before it is used. */
+/** The handle is internal to Node and undocumented: it is `unknown`, and checked before use. */
 interface HandleOwner {
   _handle: unknown;
 }
@@ -75,10 +75,10 @@ function attachShared(accepted: Socket, origin: Origin, connections: Connections
     highWaterMark: connections.limits.maxBufferedOctets,
     onread: { buffer: readBuffer, callback: onSharedRead },
   };
-  // The types do not know `handle`, nor `onread` here.
+  // The type definitions lack `handle`, and `onread` for this use.
   const socket = new Socket(options as unknown as ConstructorParameters<typeof Socket>[0]);
   owner._handle = null;
-  // Gives its place among the listening socket's connections back; the handle is no longer its own.
+  // Removes it from the listening socket's count; the handle no longer belongs to it.
   accepted.destroy();
   const direct = DirectWriter.over(handle, socket, onTaken);
   listen(socket, connections.open(new SocketTransport(socket, origin, socket, direct)));
@@ -120,7 +120,7 @@ function onClose(this: Socket): void {
   eventsOf(this)?.closed();
 }
 
-/** A reset is an ordinary end here: `close` follows it. */
+/** A reset is a normal end: `close` follows it. */
 function ignore(): void {}
 
 class SocketTransport implements Transport {
@@ -173,7 +173,7 @@ class SocketTransport implements Transport {
 
   reset(): void {
     if (this.#socket.destroyed) return;
-    // Where the end is on its way the system has taken every octet, and libuv refuses to reset then. Only a TCP socket
+    // Once the end is being sent, the system has accepted every octet, and libuv refuses to reset. Only a TCP socket
     // that is still connected has an address.
     const { writableEnded, writableFinished, writableLength } = this.#socket;
     const isEnding = writableEnded && !writableFinished && writableLength === 0;
@@ -181,7 +181,7 @@ class SocketTransport implements Transport {
     this.#socket.destroy();
   }
 
-  /** An end that waits in the handle behind octets could not be turned into a reset any more. */
+  /** If an end waits in the handle after octets, it cannot be turned into a reset any more. */
   #whenTaken(then: () => void): void {
     if (this.#direct === undefined) then();
     else this.#direct.whenTaken(then);

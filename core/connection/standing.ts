@@ -1,18 +1,18 @@
-/** Where a connection stands, and since when. Times in milliseconds. */
+/** The phase of a connection, and since when. Times in milliseconds. */
 import { mayFollow, PHASE, type Phase, phaseName } from './phases.js';
 
 /**
- * A moment that no tick has dated yet. Reading a clock for each phase of each request would cost more than parsing it,
- * so the next tick dates what began before it: never too early, so that no deadline is over before its time.
+ * A start that no tick has dated yet. Reading a clock for each phase of each request would cost more than parsing it.
+ * So the next tick dates earlier starts: never too early, so that no deadline is over before its time.
  */
 const UNDATED = 0;
 
 export class Standing {
   #phase: Phase = PHASE.idle;
   #phaseSince = UNDATED;
-  /** When the first octet of the request under way came. */
+  /** When the first octet of the current request arrived. */
   #requestSince = UNDATED;
-  /** Since when the peer has taken nothing; `UNDATED` while it keeps up. */
+  /** Since when the peer accepts nothing; `UNDATED` while it keeps up. */
   #blockedSince = UNDATED;
 
   get phase(): Phase {
@@ -38,12 +38,12 @@ export class Standing {
     this.#requestSince = UNDATED;
   }
 
-  /** The peer has taken what was sent. */
+  /** The peer has accepted the octets. */
   peerKeepsUp(): void {
     this.#blockedSince = UNDATED;
   }
 
-  /** @param latest The present time: whatever is not dated yet began before it. */
+  /** @param latest The current time: a start that has no date yet was before it. */
   date(latest: number, isBlocked: boolean): void {
     if (this.#phaseSince === UNDATED) this.#phaseSince = latest;
     if (this.#requestSince === UNDATED) this.#requestSince = latest;
@@ -55,12 +55,12 @@ export class Standing {
     return now - this.#phaseSince;
   }
 
-  /** Since the first octet of the request under way came. */
+  /** Time since the first octet of the current request. */
   inRequest(now: number): number {
     return now - this.#requestSince;
   }
 
-  /** Since the peer has taken nothing; 0 while it keeps up. */
+  /** Time since the peer stopped accepting octets; 0 while it keeps up. */
   blocked(now: number): number {
     return this.#blockedSince === UNDATED ? 0 : now - this.#blockedSince;
   }

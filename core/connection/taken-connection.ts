@@ -1,9 +1,9 @@
 /**
- * A connection that has left HTTP, as the stream that a plugin is given: what the peer sends can be read from it, what
- * is written to it goes to the peer, with back-pressure both ways.
+ * A connection that has left HTTP, as the stream for a plugin: it reads octets from the peer and writes octets to the
+ * peer, with back-pressure both ways.
  *
- * Law of this file: whatever the plugin does with its stream, it harms no other connection. Its listeners are called by
- * the stream, many of them on a later tick with nobody above them, so what they throw or reject with is caught there.
+ * Rule of this file: whatever the plugin does with its stream, it harms no other connection. The stream calls the
+ * plugin's listeners, often on a later tick without any caller above, so their errors and rejections are caught there.
  */
 import { captureRejectionSymbol } from 'node:events';
 import { Duplex } from 'node:stream';
@@ -12,9 +12,9 @@ import { JackfieldError } from '../errors.js';
 import type { Outbox } from './outbox.js';
 import type { Transport } from './transport.js';
 
-/** Who is told of its end. */
+/** Receives the events at the end of the connection. */
 export interface TakenEvents {
-  /** What the plugin fails with. */
+  /** The plugin has failed with this error. */
   failed(error: unknown): void;
   /**
    * The last event: nothing can be read or written any more.
@@ -39,16 +39,16 @@ export class TakenConnection {
   ) {
     this.#stream = new TakenStream(transport, outbox, (error) => this.#failed(error));
     this.#stream.hasHead = hasHead;
-    // An error that nobody listens to would end the process.
+    // An `error` event without a listener would end the process.
     this.#stream.on('error', () => {});
     this.#takeOver = takeOver;
     this.#events = events;
   }
 
   /**
-   * Hands the stream to the plugin; once, however often it is called.
-   * @param early What came before.
-   * @param isPaused Whether the transport was told to wait.
+   * Passes the stream to the plugin; only the first call has an effect.
+   * @param early Octets that arrived before.
+   * @param isPaused Whether the transport is paused.
    */
   begin(early: readonly Buffer[], hasEnded: boolean, isPaused: boolean): void {
     if (this.#hasBegun) return;
@@ -64,12 +64,12 @@ export class TakenConnection {
     }
   }
 
-  /** @param isShared The octets are only valid during the call. */
+  /** @param isShared The octets are valid only during the call. */
   received(octets: Buffer, isShared: boolean): void {
     this.#stream.deliver(isShared ? Buffer.from(octets) : octets);
   }
 
-  /** The peer has ended its direction; ours stays open. */
+  /** The peer has ended its sending side; ours stays open. */
   ended(): void {
     this.#stream.deliverEnd();
   }
@@ -77,12 +77,12 @@ export class TakenConnection {
   /** Nothing can be read or written any more. */
   closed(): void {
     const lost = new JackfieldError('CONNECTION_LOST');
-    // With both directions ended, the stream comes to its own end when the plugin has read it.
+    // If both directions have ended, the stream ends by itself when the plugin has read everything.
     if (!this.#stream.isThrough) this.#stream.destroy(lost);
     this.#events.closed(lost, this.#stream.contentOctets);
   }
 
-  /** Nothing tells the peer where what it was sent ends, unless the plugin has ended it. */
+  /** The peer cannot see where its data ends, unless the plugin has ended the stream. */
   get endLooksWhole(): boolean {
     return !this.#stream.hasEnded;
   }
@@ -94,16 +94,16 @@ export class TakenConnection {
   }
 }
 
-/** What an async listener rejects with is told to the stream and not to the process; the types do not know it. */
+/** Rejections of async listeners go to the stream and not to the process; the type definitions lack this option. */
 const STREAM_OPTIONS = { allowHalfOpen: true, captureRejections: true };
 
 class TakenStream extends Duplex {
   readonly #transport: Transport;
   readonly #outbox: Outbox;
   readonly #listenerFailed: (error: unknown) => void;
-  /** The transport was told to wait until somebody reads. */
+  /** The transport is paused until the plugin reads. */
   holdsPeer = false;
-  /** The plugin has failed at it. */
+  /** The plugin has failed. */
   isFaulty = false;
   hasHead = true;
   contentOctets = 0;
@@ -117,7 +117,7 @@ class TakenStream extends Duplex {
     this.#listenerFailed = listenerFailed;
   }
 
-  /** Every listener is called from here, whatever it listens to and whenever that happens. */
+  /** All listeners are called from here, for every event and at any time. */
   override emit(event: string | symbol, ...args: unknown[]): boolean {
     try {
       return super.emit(event, ...args);
@@ -136,7 +136,7 @@ class TakenStream extends Duplex {
     return this.#ended;
   }
 
-  /** Whether both directions have ended and everything was handed over. */
+  /** Whether both directions have ended and all octets were passed on. */
   get isThrough(): boolean {
     return this.#peerEnded && this.#ended && !this.#outbox.isBlocked;
   }
@@ -213,7 +213,7 @@ class TakenStream extends Duplex {
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
-    // `destroy()` without an error closes in good order, as it does on a socket, unless that throws octets away.
+    // As on a socket, `destroy()` without an error closes normally, unless that drops octets.
     const isCut = this.#outbox.isBlocked || (!this.#ended && (this.isFaulty || error !== null));
     if (isCut) this.#transport.reset();
     else this.#transport.destroy();

@@ -1,48 +1,48 @@
 import type { Origin } from '../exchange/origin.js';
 
-/** What a connection needs of whatever carries its octets: a socket, or memory for `inject`. */
+/** What carries a connection's octets: a socket, or memory for `inject`. */
 export interface Transport extends Origin {
   /**
-   * @param octets A string is latin1, one octet a character.
-   * @returns false when the peer is behind: wait for `drained` before more.
+   * @param octets A string is latin1, one octet per character.
+   * @returns false if the peer is slow: wait for `drained` before the next write.
    */
   write(octets: string | Uint8Array): boolean;
   /** Several parts as one write. */
   writeAll(parts: readonly (string | Uint8Array)[]): boolean;
   pause(): void;
   resume(): void;
-  /** Ends this direction behind what was written. */
+  /** Ends our direction after all writes. */
   end(): void;
-  /** Both directions, behind what was written. */
+  /** Closes both directions after all writes. */
   destroySoon(): void;
-  /** Both directions, at once. */
+  /** Closes both directions at once. */
   destroy(): void;
   /**
-   * Likewise, so that the peer gets an error and not an end, which could pass for the end of a response (RFC 9112 §8).
-   * A Unix socket has nothing of the kind: there the peer sees an end.
+   * Closes both directions at once, with an error for the peer: a normal end could look like the end of a response (RFC
+   * 9112 §8). A Unix socket has no reset: there the peer sees a normal end.
    */
   reset(): void;
 }
 
-/** What a transport tells its connection. */
+/** Events from a transport to its connection. */
 export interface TransportEvents {
   /**
    * @param length How many of the octets were received.
-   * @param isShared The octets are only valid during the call; otherwise they stay unchanged.
+   * @param isShared The octets are valid only during the call; otherwise they never change.
    */
   received(octets: Buffer, length?: number, isShared?: boolean): void;
   /**
-   * The peer has ended its direction.
-   * @param isReading It is known to want what comes, as `inject` is; of a socket nobody can tell.
+   * The peer has ended its sending side.
+   * @param isReading Whether the peer certainly still reads, as with `inject`. For a socket, nobody can tell.
    */
   ended(isReading?: boolean): void;
-  /** There is room for more after a `write` that answered false; after `end`, everything was handed over. */
+  /** There is room again after a `write` that returned false; after `end`: everything was sent. */
   drained(): void;
   /** The last event: nothing can be read or written any more. */
   closed(): void;
 }
 
-/** Sees every octet that a server receives and sends. Costs nothing where there is none. */
+/** Sees every octet that a server receives and sends. No cost without a tap. */
 export interface Tap {
   /** @param connection Counts from 1. */
   received(connection: number, octets: Uint8Array): void;

@@ -1,11 +1,11 @@
 /**
- * Which proxies are believed, and what they say about where a request comes from.
+ * Which proxies are trusted, and what they report about the source of a request.
  *
- * Laws of this file:
- * - A proxy writes what it saw at the end of the fields, so they are read from the end, and only as far as the proxies
- *   that wrote are trusted. What stands before that may be the invention of a client.
- * - A client that the proxy does not name, or not in a way that can be read, is `unknown`. It is never the proxy itself:
- *   that may run on this machine, and so be allowed more than any client.
+ * Rules of this file:
+ * - A proxy appends its information to the fields, so they are read from the end, and only as far as the proxies that
+ *   wrote them are trusted. A client may have invented anything before that.
+ * - If the proxy does not name its client, or not in a valid form, the client is `unknown`. It is never the proxy
+ *   itself: the proxy may run on this machine, and so have more rights than any client.
  */
 import { BlockList, isIP } from 'node:net';
 import type { Origin } from '../exchange/origin.js';
@@ -15,9 +15,9 @@ import { parseHost } from '../http/host.js';
 import { type Log, silentLog } from '../log.js';
 import { canonicalAddress } from './address.js';
 
-/** What one family of fields says. */
+/** The information of one family of fields. */
 interface Claim {
-  /** Undefined where it says nothing about it. */
+  /** Undefined if the fields do not name it. */
   readonly client: string | undefined;
   readonly protocol: Origin['protocol'] | undefined;
   readonly host: string | undefined;
@@ -27,12 +27,12 @@ const UNKNOWN = 'unknown';
 
 export class TrustedProxies {
   readonly #addresses = new Set<string>();
-  /** Asked only where there are ranges: it takes a few microseconds. */
+  /** Checked only if there are ranges: it takes a few microseconds. */
   readonly #ranges: BlockList | undefined;
   readonly #log: Log;
   #hasWarned = false;
 
-  /** @param entries Valid, as in `trustedProxies` of the configuration. */
+  /** @param entries Valid entries of `trustedProxies` in the configuration. */
   constructor(entries: readonly string[], log: Log = silentLog) {
     this.#log = log;
     for (const entry of entries) {
@@ -46,7 +46,7 @@ export class TrustedProxies {
     }
   }
 
-  /** @returns undefined where nobody is trusted. */
+  /** @returns undefined if no proxy is trusted. */
   static of(entries: readonly string[], log?: Log): TrustedProxies | undefined {
     return entries.length === 0 ? undefined : new TrustedProxies(entries, log);
   }
@@ -59,10 +59,10 @@ export class TrustedProxies {
   }
 
   /**
-   * Where a request that came from a trusted peer really comes from.
+   * The real source of a request that came from a trusted peer.
    *
-   * Forwarded (RFC 7239) and the older X-Forwarded fields are both read. A proxy that writes one of them passes the
-   * other on as its client sent it, so where they contradict each other neither is believed.
+   * Reads both Forwarded (RFC 7239) and the older X-Forwarded fields. A proxy that writes one of them passes the other
+   * on from its client, so if they contradict each other, neither is trusted.
    */
   originOf(peer: Origin, { record }: HeaderSection): Origin {
     const { forwarded } = record;
@@ -78,7 +78,7 @@ export class TrustedProxies {
     };
   }
 
-  /** Once: a proxy that names nobody does it for every request, and one line says what to do. */
+  /** Logged once: a proxy that names nobody does so for every request, and one line says what to do. */
   #warn(address: string): void {
     if (this.#hasWarned) return;
     this.#hasWarned = true;
@@ -90,7 +90,7 @@ export class TrustedProxies {
   }
 
   #claimOf(elements: readonly ForwardedElement[] | undefined): Claim {
-    // What cannot be read might have said anything.
+    // An invalid field may have contained anything.
     if (elements === undefined) return UNREADABLE;
     if (elements.length === 0) return NO_CLAIM;
     const { client, at } = this.#walk(elements.map((element) => element.for));
@@ -100,7 +100,7 @@ export class TrustedProxies {
   #olderClaim(record: HeaderSection['record']): Claim {
     const hops = parseList(record['x-forwarded-for'] ?? '');
     const { client, at } = hops.length === 0 ? { client: undefined, at: -1 } : this.#walk(hops);
-    // Some proxies add to these as to the list of addresses, others write them once.
+    // Some proxies append to these fields as to the list of addresses, others write them once.
     const beside = (name: string): string | undefined => {
       const values = parseList(record[name] ?? '');
       const back = hops.length === 0 ? 1 : hops.length - at;
@@ -113,7 +113,7 @@ export class TrustedProxies {
     };
   }
 
-  /** From the end past every hop that is trusted; the first that is not is the client, and so is the very first. */
+  /** From the end past every trusted hop. The first one that is not trusted is the client; so is the very first. */
   #walk(hops: readonly (string | undefined)[]): { client: string; at: number } {
     for (let at = hops.length - 1; ; at--) {
       const client = nodeOf(hops[at]);
@@ -130,12 +130,12 @@ function agreed<T>(one: T | undefined, other: T | undefined, atOdds: T | undefin
   return one === other ? one : atOdds;
 }
 
-/** An address, with or without port; brackets around IPv6 may be missing where there is no port. */
+/** An address, with or without port. Brackets around IPv6 may be missing if there is no port. */
 const NODE = /^(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+))(?::(?:[0-9]{1,5}|_[\w.-]+))?$/;
 
 /**
- * The node of RFC 7239 §6: an address in canonical form, or an identifier that hides it (`unknown`, `_name`) as it is.
- * What is none of these is `unknown`.
+ * The node of RFC 7239 §6: an address in canonical form, or an unchanged identifier that hides it (`unknown`, `_name`).
+ * Anything else is `unknown`.
  */
 function nodeOf(text: string | undefined): string {
   if (text === undefined) return UNKNOWN;

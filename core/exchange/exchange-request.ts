@@ -1,4 +1,4 @@
-/** The request that handlers see: views of the head, made when they are first asked for. */
+/** The request that handlers get: views of the head, created on first use. */
 import { isUtf8 } from 'node:buffer';
 import { TextDecoder } from 'node:util';
 import { sameInAllCopies } from '../across-copies.js';
@@ -18,7 +18,7 @@ const NO_PARAMS: Params = Object.freeze(Object.create(null));
 const NO_OCTETS = Buffer.alloc(0);
 const NO_FIELDS: Readonly<Record<string, undefined>> = Object.freeze(Object.create(null));
 
-/** Sends what comes ahead of an answer. */
+/** Sends interim responses. */
 export interface Informer {
   /** @returns whether it was sent. Errors: HANDLER_ANSWER_INVALID. */
   inform(head: RequestHead, interim: InterimResponse): boolean;
@@ -31,33 +31,33 @@ export interface Forwarder {
 
 export class ExchangeRequest implements Request {
   readonly head: RequestHead;
-  /** The plugin that is at work, for the log: the one whose handler was found, or whose hook runs. */
+  /** The plugin that runs now, for the log: the one with the handler, or with the current hook. */
   handledBy = '';
   /** The pattern of that handler. */
   route = '';
-  /** The dispatcher that answers it. A reload may have put another in its place meanwhile. */
+  /** The dispatcher that answers this request, even if a reload has replaced it meanwhile. */
   forwarder: Forwarder | undefined = undefined;
-  /** The body of an answer that hooks still work on. */
+  /** The body of an answer that hooks are still working on. */
   unsent: ResponseBody | undefined = undefined;
-  /** Whether `error` hooks have been called: a refusal calls none again. */
+  /** Whether `error` hooks have run: a refusal does not run them again. */
   errorHooks = false;
-  /** How many `response` hooks have been called: each is called once, for the answer or for a refusal. */
+  /** How many `response` hooks have run: each runs once, for the answer or for a refusal. */
   responseHooks = 0;
-  /** Filled in when the registry has found a handler. */
+  /** Set when the registry has found a handler. */
   params: Params = NO_PARAMS;
   readonly #origin: Origin;
-  /** In place of the head's, if the request was forwarded under another method. */
+  /** Replaces the head's method if the request was forwarded under another method. */
   #method: string | undefined;
   readonly #body: RequestBody | undefined;
   readonly #informer: Informer | undefined;
   #aborts: Aborts | undefined;
   #query: URLSearchParams | undefined;
-  /** Where they differ from the section's. */
+  /** Set if they differ from those of the section. */
   #headers: Readonly<Record<string, string | undefined>> | undefined;
 
   /**
    * @param body Absent if the request has none.
-   * @param informer Absent if nothing can be sent ahead of an answer.
+   * @param informer Absent if interim responses are impossible.
    */
   constructor(head: RequestHead, origin: Origin, body?: RequestBody, informer?: Informer) {
     this.head = head;
@@ -82,7 +82,7 @@ export class ExchangeRequest implements Request {
     return this.#origin.protocol;
   }
 
-  /** What `allowedHosts` is asked about; undefined where an HTTP/1.0 request names none. */
+  /** The host to check against `allowedHosts`; undefined if an HTTP/1.0 request has none. */
   get effectiveHost(): string | undefined {
     return this.#origin.host ?? this.head.host;
   }
@@ -116,8 +116,8 @@ export class ExchangeRequest implements Request {
     const { record } = this.head.section;
     if (this.#method === undefined || this.head.method !== 'HEAD' || record.upgrade === undefined)
       return record;
-    // HEAD has no connection to give away: who answers as to GET does not see the offer, which may always be ignored
-    // (RFC 9110 §7.8).
+    // HEAD cannot give its connection away, so a handler for GET does not see the Upgrade field. A server may always
+    // ignore it (RFC 9110 §7.8).
     this.#headers ??= withoutUpgrade(record);
     return this.#headers;
   }
@@ -136,7 +136,7 @@ export class ExchangeRequest implements Request {
     return this.#aborts.ended.signal;
   }
 
-  /** There will be no answer any more, or another one. */
+  /** The answer is cancelled, or another one replaces it. */
   abort(reason: unknown): void {
     this.#aborts ??= new Aborts();
     this.#aborts.gone.abort(reason);
@@ -155,7 +155,7 @@ export class ExchangeRequest implements Request {
     this.#aborts.ended.abort(new JackfieldError('CONNECTION_LOST'));
   }
 
-  /** The same request under another method. Both have one body, which can be read once. */
+  /** The same request under another method. Both share one body, which can be read once. */
   withMethod(method: string): ExchangeRequest {
     this.#aborts ??= new Aborts();
     const other = new ExchangeRequest(this.head, this.#origin, this.#body, this.#informer);
@@ -174,7 +174,7 @@ export class ExchangeRequest implements Request {
   }
 
   async text(): Promise<string> {
-    // Every promise on the way costs; most bodies are there.
+    // Every promise costs time, and most bodies are already here.
     const octets = this.#body?.bytesNow() ?? (await this.bytes());
     return textOf(octets, parseContentType(this.headers['content-type']).charset);
   }
@@ -226,13 +226,13 @@ function decode(octets: Uint8Array, charset: string): string {
   }
 }
 
-/** What all views of one request share. */
+/** The state that all views of one request share. */
 class Aborts {
   readonly gone = new LazyAbort();
   readonly ended = new LazyAbort();
 }
 
-/** An AbortController costs more than most requests; it is made when a handler asks for its signal. */
+/** An AbortController costs more than most requests, so it is created when a handler uses its signal. */
 class LazyAbort {
   #controller: AbortController | undefined;
   #reason: { readonly value: unknown } | undefined;

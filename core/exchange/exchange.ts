@@ -1,10 +1,10 @@
 /**
  * One request and its answer, from the head to the end.
  *
- * Laws of this file:
- * - The request arrives (`isReceived`) independently of its answer, whose states are the table below.
- * - An exchange is over once: when its answer is written, or when it is lost. Its dispatcher and the overload limit are
- *   told then, and only then.
+ * Rules of this file:
+ * - The request arrives (`isReceived`) independently of its answer, whose states are in the table below.
+ * - An exchange is over once: when its answer is written, or when it is lost. Only then are its dispatcher and the
+ *   overload limit notified.
  */
 import type { ErrorCode, JackfieldError } from '../errors.js';
 import { ERRORS } from '../errors.js';
@@ -14,17 +14,17 @@ import type { RequestBody } from './request-body.js';
 import { logFields } from './request-state.js';
 import { followers, type Transitions } from './states.js';
 
-/** Where an answer stands. */
+/** The states of an answer. */
 export const ANSWER = {
-  /** A handler or hooks have the request. */
+  /** The request is with a handler or hooks. */
   open: 1,
-  /** The server refuses the request by itself: no answer of a handler is sent any more. Hooks may work on the refusal. */
+  /** The server itself refuses the request: a handler's answer is no longer sent. Hooks may work on the refusal. */
   refused: 2,
-  /** An answer was chosen; no other takes its place, except an error while nothing of it was sent. */
+  /** An answer was chosen; only an error may replace it, and only while nothing of it was sent. */
   answered: 4,
-  /** The head of the final answer is in the outbox: no interim one may follow. */
+  /** The head of the final answer is in the outbox: no interim response may follow. */
   begun: 8,
-  /** The answer is in the outbox whole, or a plugin has taken the connection over. */
+  /** The whole answer is in the outbox, or a plugin has taken the connection over. */
   written: 16,
   /** The connection ended before that. */
   lost: 32,
@@ -32,7 +32,7 @@ export const ANSWER = {
 
 export type AnswerState = keyof typeof ANSWER;
 
-/** From each state to those that may follow it. */
+/** From each state to the states that may follow it. */
 export const ANSWER_TRANSITIONS: Transitions<AnswerState> = {
   open: ['refused', 'answered', 'lost'],
   refused: ['answered', 'lost'],
@@ -46,10 +46,10 @@ const FOLLOWING = followers(ANSWER, ANSWER_TRANSITIONS);
 const IS_ANSWERED = ANSWER.answered | ANSWER.begun | ANSWER.written | ANSWER.lost;
 const HAS_BEGUN = ANSWER.begun | ANSWER.written | ANSWER.lost;
 
-/** What an exchange needs of the dispatcher that answers it. */
+/** The part of the dispatcher that an exchange needs. */
 export interface Dispatching {
   readonly log: Log;
-  /** Whether a plugin wants to know how exchanges end. */
+  /** Whether a plugin has a `close` hook. */
   readonly watchesClose: boolean;
   /**
    * Called once for each exchange, when it is over.
@@ -58,18 +58,18 @@ export interface Dispatching {
   closed(exchange: Exchange, goesOn: boolean): void;
 }
 
-/** Counts exchanges under way. */
+/** Counts the exchanges in progress. */
 export interface Counting {
   end(): void;
 }
 
 export class Exchange<D extends Dispatching = Dispatching> {
   readonly request: ExchangeRequest;
-  /** The dispatcher that began it also ends it, even if a reload has replaced it. */
+  /** The dispatcher that began this exchange also ends it, even if a reload has replaced it. */
   readonly dispatcher: D;
   /** Absent if the request has none. */
   readonly body: RequestBody | undefined;
-  /** When it began, by `performance.now()`; 0 if no plugin asks. */
+  /** When the exchange began, by `performance.now()`; 0 if no plugin uses it. */
   readonly startedAt: number;
   readonly #counting: Counting | undefined;
   #state: number = ANSWER.open;
@@ -82,8 +82,8 @@ export class Exchange<D extends Dispatching = Dispatching> {
   #endLooksWhole = false;
 
   /**
-   * @param counting What counts it, if anything does; a reload may have replaced it when the exchange is over.
-   * @param bodyBegun Octets of the body are here already.
+   * @param counting Counter of the server, if there is one; a reload may have replaced it when the exchange ends.
+   * @param bodyBegun Whether octets of the body are here already.
    */
   constructor(
     request: ExchangeRequest,
@@ -103,7 +103,7 @@ export class Exchange<D extends Dispatching = Dispatching> {
 
   // The request
 
-  /** The request has arrived whole. */
+  /** The whole request has arrived. */
   get isReceived(): boolean {
     return this.#isReceived;
   }
@@ -114,7 +114,7 @@ export class Exchange<D extends Dispatching = Dispatching> {
     this.body?.complete(trailers);
   }
 
-  /** Octets after the head have come. */
+  /** Octets after the head have arrived. */
   bodyBegins(): void {
     this.#bodyBegun = true;
   }
@@ -151,7 +151,7 @@ export class Exchange<D extends Dispatching = Dispatching> {
     return (this.#state & IS_ANSWERED) !== 0;
   }
 
-  /** The final answer has begun on the wire, or none is needed any more. */
+  /** The head of the final answer was sent, or no answer is needed any more. */
   get hasBegun(): boolean {
     return (this.#state & HAS_BEGUN) !== 0;
   }
@@ -165,12 +165,12 @@ export class Exchange<D extends Dispatching = Dispatching> {
     return this.#isReceived && this.#state === ANSWER.written;
   }
 
-  /** Of the final answer; 0 until its head is written. */
+  /** Status of the final answer; 0 until its head is written. */
   get status(): number {
     return this.#status;
   }
 
-  /** Of the error that the final answer reports. */
+  /** Code of the error that the final answer reports. */
   get code(): ErrorCode | undefined {
     return this.#code;
   }
@@ -181,8 +181,8 @@ export class Exchange<D extends Dispatching = Dispatching> {
   }
 
   /**
-   * The end of the connection could pass for the end of a response: it delimits the body of the final one, or an interim
-   * response was sent and no final one, which Chromium takes for an empty 200.
+   * Whether the end of the connection could look like the end of a response. Either it delimits the final body, or only
+   * an interim response was sent, which Chromium treats as an empty 200.
    */
   get endLooksWhole(): boolean {
     return this.#endLooksWhole && this.#state !== ANSWER.written;
@@ -196,7 +196,7 @@ export class Exchange<D extends Dispatching = Dispatching> {
     this.#enter(ANSWER.answered);
   }
 
-  /** @param endsWithConnection The end of the connection delimits the body. */
+  /** @param endsWithConnection Whether the end of the connection delimits the body. */
   beginHead(status: number, code: ErrorCode | undefined, endsWithConnection: boolean): void {
     this.#enter(ANSWER.begun);
     this.#status = status;
@@ -204,7 +204,7 @@ export class Exchange<D extends Dispatching = Dispatching> {
     this.#endLooksWhole = endsWithConnection;
   }
 
-  /** @param octets Of content that went into the outbox. */
+  /** @param octets Octets of content that went into the outbox. */
   wrote(octets: number): void {
     this.#contentOctets += octets;
   }
@@ -223,7 +223,7 @@ export class Exchange<D extends Dispatching = Dispatching> {
   /** The connection is gone. */
   lose(lost: JackfieldError): void {
     const isOver = this.#state === ANSWER.written;
-    // First, so that hooks that still work on an answer find that nothing is sent any more.
+    // Do this first: hooks that are still working on an answer then see that nothing is sent any more.
     if (!isOver) this.#enter(ANSWER.lost);
     this.request.abort(lost);
     this.body?.fail(lost);
@@ -244,9 +244,9 @@ export class Exchange<D extends Dispatching = Dispatching> {
 
   // The log
 
-  /** Logs a fault that the client is not told. */
+  /** Logs a fault that the client does not see. */
   blame(error: unknown): void {
-    // If the client broke off the body that the answer is made of, the plugin has done nothing wrong.
+    // If the client aborted the body that the answer is made from, it is not the plugin's fault.
     const isClients = this.body?.failure !== undefined && error === this.body.failure;
     logBroken(this.dispatcher.log, this.request, error, isClients ? 'debug' : 'error');
   }
@@ -259,7 +259,7 @@ export class Exchange<D extends Dispatching = Dispatching> {
     );
   }
 
-  /** The log names the plugin; the client gets its refusal. */
+  /** The log names the plugin; the client gets the refusal. */
   hooksTimedOut(): void {
     const { handledBy, method, path } = this.request;
     this.dispatcher.log.error(
@@ -269,7 +269,7 @@ export class Exchange<D extends Dispatching = Dispatching> {
   }
 }
 
-/** Logs that an answer, or what a plugin does with a connection that it took over, has failed. */
+/** Logs the failure of an answer, or of a plugin that took the connection over. */
 export function logBroken(
   log: Log,
   request: ExchangeRequest,

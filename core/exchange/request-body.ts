@@ -5,11 +5,11 @@
 import { JackfieldError } from '../errors.js';
 import { fieldRecord } from '../http/header-section.js';
 
-/** What a body asks of its connection. */
+/** Calls from the body to its connection. */
 export interface BodySource {
-  /** Somebody wants octets: a client that waits for `100 Continue` may send them. */
+  /** A reader waits for octets: a client that waits for `100 Continue` may send them. */
   bodyWanted(): void;
-  /** There is room again. */
+  /** There is room in the buffer again. */
   bodyDrained(): void;
 }
 
@@ -36,7 +36,7 @@ export class RequestBody implements AsyncIterable<Uint8Array> {
 
   // The connection's side
 
-  /** @param octets Kept as they are: they must not change afterwards. */
+  /** @param octets Kept without a copy: they must not change afterwards. */
   push(octets: Buffer): void {
     if (this.#discarding) return;
     this.#chunks.push(octets);
@@ -44,19 +44,19 @@ export class RequestBody implements AsyncIterable<Uint8Array> {
     if (!this.#whole) this.#wake();
   }
 
-  /** Whether the connection has to wait before it reads on. A body that is wanted whole is bounded by its limit. */
+  /** Whether the connection must stop reading for now. A body that is read as a whole has its own limit. */
   get isFull(): boolean {
     return !this.#whole && this.#buffered >= this.#highWaterMark;
   }
 
-  /** Whether somebody waits for more of it. */
+  /** Whether a reader waits for more of it. */
   get isAwaited(): boolean {
     return this.#waiter !== undefined;
   }
 
   /** @param trailers Names and values in turn. */
   complete(trailers: readonly string[]): void {
-    // Of a body that was refused nobody gets what came of it.
+    // A refused body has already failed, and its octets reach no reader.
     if (this.#error !== undefined) return;
     this.#rawTrailers = trailers;
     this.#trailers = undefined;
@@ -72,12 +72,12 @@ export class RequestBody implements AsyncIterable<Uint8Array> {
     this.#wake();
   }
 
-  /** What the connection failed it with. */
+  /** The error with which the connection failed the body. */
   get failure(): JackfieldError | undefined {
     return this.#error;
   }
 
-  /** The exchange is over: what still comes is thrown away. */
+  /** The exchange is over: octets that still arrive are dropped. */
   discard(): void {
     this.#discarding = true;
     this.#chunks = [];
@@ -92,7 +92,7 @@ export class RequestBody implements AsyncIterable<Uint8Array> {
     return this.#trailers;
   }
 
-  /** Errors: BODY_ALREADY_READ, and what the connection failed with. */
+  /** Errors: BODY_ALREADY_READ, and the connection's error. */
   async bytes(): Promise<Buffer> {
     const whole = this.bytesNow();
     if (whole !== undefined) return whole;
@@ -103,7 +103,7 @@ export class RequestBody implements AsyncIterable<Uint8Array> {
     return this.#takeAll();
   }
 
-  /** The same where the body is there already, which most are when their handler asks; otherwise undefined. */
+  /** The body if it is already complete, as most are when their handler reads them; otherwise undefined. */
   bytesNow(): Buffer | undefined {
     if (!this.#complete) return undefined;
     this.#claim();

@@ -1,9 +1,9 @@
 /**
- * The connections that one plugin has taken over. The exchanges that they came of are over, so nobody else would know
- * that a plugin which leaves still has them.
+ * The connections that one plugin has taken over. Their exchanges are over, so nothing else shows that a plugin which a
+ * reload removes still has them.
  */
 export interface BreakableConnection {
-  /** At once, whatever is under way. */
+  /** Closes the connection at once, whatever is in progress. */
   destroy(): void;
 }
 
@@ -12,7 +12,7 @@ export class TakenConnections {
   #isOver = false;
   #whenNone: (() => void)[] = [];
 
-  /** Nothing more is taken over. */
+  /** True after `end`: no connection may be taken over any more. */
   get isOver(): boolean {
     return this.#isOver;
   }
@@ -27,13 +27,13 @@ export class TakenConnections {
     this.#whenNone = [];
   }
 
-  /** Resolves when none is open. */
+  /** Resolves when no connection is open. */
   none(): Promise<void> {
     if (this.#open.size === 0) return Promise.resolve();
     return new Promise((resolve) => this.#whenNone.push(resolve));
   }
 
-  /** From now on there are none. @returns how many had to be broken off. */
+  /** Forbids further take-overs and destroys the open connections. @returns how many were destroyed. */
   end(): number {
     this.#isOver = true;
     const open = [...this.#open];

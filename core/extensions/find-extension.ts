@@ -1,6 +1,6 @@
 /**
- * From a name in a configuration to the module of a plugin or an adapter: built in (found by file name, so the core
- * names none), a file beside the configuration, or an npm package.
+ * Finds the module of a plugin or an adapter by its name in a configuration: built in (by file name, so the core lists
+ * none), a file relative to the configuration, or an npm package.
  */
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, extname, isAbsolute, join, resolve } from 'node:path';
@@ -11,13 +11,13 @@ import { noteImport } from './loaded-code.js';
 import { codeOf, packageEntry, packageJson } from './package-entry.js';
 import { syntaxPlace, thrownAt } from './stack-places.js';
 
-/** What is looked for. */
+/** The kind of extension to find. */
 export interface ExtensionKind {
-  /** The folder of those built in, beside `core`. */
+  /** The folder of the built-in ones, next to `core`. */
   readonly folder: 'plugins' | 'storage-adapters';
-  /** How packages of this kind are called; in a configuration the prefix may be left out. */
+  /** Prefix of the package names of this kind; a configuration may leave it out. */
   readonly packagePrefix: string;
-  /** What packages of this kind have among the keywords of their package.json. */
+  /** Keyword in the package.json of packages of this kind. */
   readonly keyword: string;
   readonly unknown: ErrorCode;
   readonly unloadable: ErrorCode;
@@ -26,22 +26,22 @@ export interface ExtensionKind {
 export interface Extension {
   readonly origin: 'built-in' | 'file' | 'package';
   readonly file: string;
-  /** Of the package it came in; absent for a file. */
+  /** Version of its package; absent for a file. */
   readonly version?: string;
   /** The module's default export. */
   readonly exported: unknown;
 }
 
-/** npm takes no longer one. */
+/** The longest name that npm accepts. */
 const LONGEST_NAME = 214;
-/** What may be looked up at all; anything else never reaches the file system. */
+/** The names that may be looked up; no other name reaches the file system. */
 const NAME = /^[a-z0-9@][a-z0-9._/@-]*$/i;
 
 /**
  * @param reference A built-in name, a path that begins with `./`, `../` or `/`, or a package.
- * @param folder Where relative paths and packages are looked for. Absolute.
+ * @param folder Base of relative paths, and where packages are looked up. Absolute.
  * @param location `file:line:column` of the reference, for errors; may be `''`.
- * @param onFound Told the file before it is imported.
+ * @param onFound Called with the file before it is imported.
  * Errors: those of the kind.
  */
 export async function findExtension(
@@ -59,12 +59,12 @@ export async function findExtension(
   return { ...found, exported: await importedFrom(kind, found.file, named) };
 }
 
-/** The names of those that come with jackfield, sorted. */
+/** The names of the built-in extensions, sorted. */
 export async function listBuiltIn(kind: ExtensionKind): Promise<string[]> {
   return [...(await builtInFiles(kind)).keys()].sort();
 }
 
-/** What is built in does not change while it runs, and every plugin of a configuration asks. */
+/** The built-in extensions never change while the process runs, and every plugin of a configuration needs them. */
 const builtIn = new Map<ExtensionKind['folder'], Promise<ReadonlyMap<string, string>>>();
 
 function builtInFiles({ folder }: ExtensionKind): Promise<ReadonlyMap<string, string>> {
@@ -73,7 +73,7 @@ function builtInFiles({ folder }: ExtensionKind): Promise<ReadonlyMap<string, st
   return known;
 }
 
-/** `NAME.js`, or `NAME/NAME.js` where it is a folder. */
+/** `NAME.js`, or `NAME/NAME.js` for a folder. */
 async function readBuiltIn(folder: ExtensionKind['folder']): Promise<ReadonlyMap<string, string>> {
   const home = fileURLToPath(new URL(`../../${folder}/`, import.meta.url));
   const files = new Map<string, string>();
@@ -126,10 +126,10 @@ async function whyNoFile(reference: string, file: string): Promise<string> {
   return `${await fileMeant(reference, file)} There is no file ${file}.`;
 }
 
-/** A file beside the one that is missing, with a name that is almost the same. */
+/** Suggests an existing file whose name is almost the same as that of the missing file. */
 async function fileMeant(reference: string, file: string): Promise<string> {
   const beside = await readdir(dirname(file)).catch(() => []);
-  // Without its extension a name is more than a letter off.
+  // Compare without extension: a missing extension is more than one letter of difference.
   const plain = basename(file, extname(file));
   const meant =
     didYouMean(basename(file), beside) ?? beside.find((name) => basename(name, extname(name)) === plain);
@@ -154,7 +154,7 @@ async function whyUnknown(
 }
 
 let told: Promise<{ version?: string }> | undefined;
-/** What is built in has the version of jackfield, which does not change while it runs. */
+/** Built-in extensions have the version of jackfield. */
 function ownVersion(): Promise<{ version?: string }> {
   told ??= versionOf(fileURLToPath(import.meta.url));
   return told;
@@ -204,20 +204,19 @@ async function whyUnloadable(file: string, named: string, cause: unknown): Promi
   return `${named}${thrownAt(cause, file) || `, imported from ${file}`}: ${reason}`;
 }
 
-/** What Node says where `import` and `export` stand in what it takes for CommonJS. */
+/** Node's messages about `import` and `export` in a file that it treats as CommonJS. */
 const MODULE_SYNTAX =
   /^(?:Cannot use (?:import statement|'import\.meta') outside a module|Unexpected token 'export')/;
 
-/** A CommonJS module compiled from `export default` arrives with its exports as the default. */
+/** A CommonJS module compiled from `export default` has all its exports as its default export. */
 function unwrapped(exported: unknown): unknown {
   if (typeof exported !== 'object' || exported === null || !('__esModule' in exported)) return exported;
   return Reflect.get(exported, 'default');
 }
 
 /**
- * The package that an import inside the module did not find: drivers are optional and installed by whoever uses
- * them. Node and Yarn's Plug'n'Play name it only in
- * the message.
+ * The package that an import in the module did not find: drivers are optional, and users install them. Node and Yarn's
+ * Plug'n'Play name the package only in the message.
  */
 function missingPackage(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;

@@ -1,6 +1,6 @@
 /**
- * What could be configured: packages beside the configuration or above it that are called like a plugin or an adapter,
- * or say so among their keywords.
+ * Lists the packages that a configuration could use: those in its folder or above with the name prefix or the keyword
+ * of a plugin or an adapter.
  */
 import { readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -9,15 +9,15 @@ import { packageJson } from './package-entry.js';
 import { pnpOf, pnpPackages } from './plug-and-play.js';
 
 export interface InstalledPackage {
-  /** As a configuration names it: without the prefix of its kind, where it has that. */
+  /** The name for a configuration, without the prefix of its kind. */
   readonly reference: string;
-  /** As npm knows it. */
+  /** The name on npm. */
   readonly packageName: string;
   readonly version?: string;
   readonly description?: string;
 }
 
-/** Each once, the nearest of several, sorted by name. Nothing of them is imported. */
+/** Lists each package once (the nearest one), sorted by name. Imports none of them. */
 export async function installedPackages(
   { packagePrefix, keyword }: ExtensionKind,
   folder: string,
@@ -41,7 +41,7 @@ export async function installedPackages(
   return [...found.values()].sort((a, b) => (a.reference < b.reference ? -1 : 1));
 }
 
-/** Name and folder of each package, the nearest of a name first. */
+/** Name and folder of each package; the nearest package of a name first. */
 async function* packagesFrom(folder: string): AsyncGenerator<readonly [name: string, home: string], void> {
   const pnp = pnpOf(folder);
   if (pnp !== undefined) {
@@ -60,7 +60,7 @@ async function describe(home: string): Promise<Readonly<Record<string, unknown>>
   return text === undefined ? undefined : packageJson(text);
 }
 
-/** Of all packages in a `node_modules`, those with a scope as `@scope/name`. */
+/** The names of all packages in a `node_modules` folder; scoped ones as `@scope/name`. */
 async function namesIn(modules: string): Promise<string[]> {
   const names = (await readdir(modules).catch(() => [])).filter((name) => !name.startsWith('.'));
   const nested = await Promise.all(

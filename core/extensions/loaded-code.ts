@@ -1,9 +1,9 @@
 /**
- * Whether a module still is what was imported. Node keeps a module for as long as the process lives, and there is no
- * way to let go of one: to import changed code anew would leave the old one behind each time. So code is never
- * reloaded; whoever changes it is told that a restart is due.
+ * Detects whether a file changed after its module was imported. Node cannot unload a module: importing changed code
+ * again would leave the old module in memory each time. So code is never reloaded; the log says that a restart is
+ * needed.
  *
- * Kept for the whole process, as modules are.
+ * Kept per process, like the modules.
  */
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
@@ -12,23 +12,23 @@ import { pathToFileURL } from 'node:url';
 
 const asImported = new Map<string, string>();
 
-/** Called before a module is imported for the first time, with what it is then. */
+/** Called before a module is imported for the first time; records the content of its file. */
 export async function noteImport(file: string): Promise<void> {
   if (asImported.has(file)) return;
   const digest = await digestOf(file);
   if (digest !== undefined && !asImported.has(file)) asImported.set(file, digest);
 }
 
-/** Whether the file has another content than the module that was imported from it. */
+/** Whether the file differs from the module that was imported from it. */
 export async function hasChanged(file: string): Promise<boolean> {
   const then = asImported.get(file);
   return then !== undefined && then !== (await digestOf(file));
 }
 
 /**
- * What to import to get a configuration that is a module as the file has it now. Each content that the file ever had
- * stays in memory as a module of its own, so this is for configurations alone: they are small, and theirs is the
- * change that a reload is for. What they import stays as it was.
+ * Returns the URL that imports the current content of a configuration module. Each content stays in memory as its own
+ * module, so use it only for configurations: they are small, and a reload is about their changes. Modules that they
+ * import are not loaded again.
  */
 export async function freshUrl(file: string): Promise<string> {
   await noteImport(file);
@@ -36,7 +36,7 @@ export async function freshUrl(file: string): Promise<string> {
   const digest = await digestOf(file);
   if (digest === undefined || digest === asImported.get(file)) return url.href;
   url.searchParams.set('content', digest);
-  // A module in CommonJS is kept under its file name, whatever stands behind it.
+  // Node caches a CommonJS module by file name, even if the URL has a query.
   Reflect.deleteProperty(createRequire(file).cache, file);
   return url.href;
 }

@@ -1,22 +1,22 @@
 /**
- * Where a package begins, as seen from a folder. `import()` resolves from the file it stands in, which is ours;
- * a package named in a configuration is installed beside that configuration.
+ * Resolves the entry of a package from a given folder. `import()` resolves relative to the calling file, which is ours;
+ * a package in a configuration is installed next to that configuration.
  */
 import { readFile } from 'node:fs/promises';
 import { createRequire, isBuiltin } from 'node:module';
 import { dirname, join } from 'node:path';
 import { pnpEntry, pnpOf } from './plug-and-play.js';
 
-/** @returns The absolute path of the module to import; undefined where no such package is installed. */
+/** @returns the absolute path of the module to import; undefined if the package is not installed there. */
 export async function packageEntry(name: string, folder: string): Promise<string | undefined> {
   const pnp = pnpOf(folder);
   if (pnp !== undefined) return pnpEntry(pnp, name, folder, CONDITIONS);
   try {
-    // A slash behind the name of one of Node's own modules ("events") means the package.
+    // A slash after the name of a Node module ("events") makes it mean the package.
     return createRequire(join(folder, 'from-here.js')).resolve(isBuiltin(name) ? `${name}/` : name);
   } catch (error) {
-    // A package that can only be imported has no entry for `require`, so its `exports` are read by hand. Whatever
-    // else is wrong with a package, it gives nothing that could be loaded.
+    // A package for `import` only has no entry for `require`, so read its `exports` here. With any other error the
+    // package cannot be loaded.
     if (codeOf(error) !== 'ERR_PACKAGE_PATH_NOT_EXPORTED') return undefined;
   }
   for (let parent = folder; ; parent = dirname(parent)) {
@@ -27,7 +27,7 @@ export async function packageEntry(name: string, folder: string): Promise<string
   }
 }
 
-/** What `exports` of the package in this folder gives to `import`, relative to it. */
+/** The `import` entry in `exports` of the package in this folder, relative to it. */
 async function importEntry(home: string): Promise<string | undefined> {
   const text = await readFile(join(home, 'package.json'), 'utf8').catch(() => undefined);
   if (text === undefined) return undefined;
@@ -36,7 +36,7 @@ async function importEntry(home: string): Promise<string | undefined> {
   return target(root);
 }
 
-/** What stands in a package.json; undefined where it is none. */
+/** The content of a package.json; undefined if it is invalid. */
 export function packageJson(text: string): Readonly<Record<string, unknown>> | undefined {
   try {
     const value: unknown = JSON.parse(text);
@@ -48,7 +48,7 @@ export function packageJson(text: string): Readonly<Record<string, unknown>> | u
 
 const CONDITIONS = ['node', 'import', 'module-sync', 'default'];
 
-/** Conditions count in the order in which the package lists them. Source: Node's "Conditional exports". */
+/** The order of conditions is that of the package. Source: Node's "Conditional exports". */
 function target(exported: unknown): string | undefined {
   if (typeof exported === 'string') return exported;
   if (Array.isArray(exported)) return exported.map(target).find((entry) => entry !== undefined);

@@ -1,10 +1,10 @@
 /**
  * Yarn's Plug'n'Play: no `node_modules`, and packages stay in archives. Its hooks let Node load from them, and its API
- * says where each package is. Source: Yarn, "PnP API".
+ * returns the location of each package. Source: Yarn, "PnP API".
  */
 import nodeModule from 'node:module';
 
-/** Of the API, what is used here. */
+/** The parts of the API that we use. */
 interface PnpApi {
   resolveRequest(
     request: string,
@@ -22,18 +22,18 @@ interface Locator {
 
 interface PackageInformation {
   readonly packageLocation: string;
-  /** By name: a reference, another package under this name, or null for a peer dependency that is not there. */
+  /** By name: a reference, another package under this name, or null for a missing peer dependency. */
   readonly packageDependencies: ReadonlyMap<string, string | readonly [string, string] | null>;
 }
 
-/** The API of the project that a folder belongs to; undefined where it does not use Plug'n'Play. */
+/** The API of the project that contains a folder; undefined if it does not use Plug'n'Play. */
 export function pnpOf(folder: string): PnpApi | undefined {
-  // Added to Node's module by the hooks.
+  // The hooks add it to Node's module.
   const { findPnpApi } = nodeModule as { findPnpApi?: (location: string) => PnpApi | null };
   return findPnpApi?.(`${folder}/`) ?? undefined;
 }
 
-/** The file to import for a package; undefined where the project in this folder has no such package. */
+/** The file to import for a package; undefined if the project in this folder has no such package. */
 export function pnpEntry(
   api: PnpApi,
   name: string,
@@ -48,7 +48,7 @@ export function pnpEntry(
   }
 }
 
-/** The folder of each package that the project in this folder depends on, by the name that it has there. */
+/** The folder of each dependency of the project in this folder, by its name there. */
 export function pnpPackages(api: PnpApi, folder: string): ReadonlyMap<string, string> {
   const found = new Map<string, string>();
   const project = api.findPackageLocator(`${folder}/`);

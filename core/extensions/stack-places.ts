@@ -1,4 +1,4 @@
-/** Where an error arose, as far as its stack tells: for sentences that name a line, and to find out whose fault it is. */
+/** Finds out from a stack where an error was thrown: for messages that name a line, and to find the faulty code. */
 import { readFile } from 'node:fs/promises';
 import { dirname, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,21 +10,21 @@ export interface StackPlace {
   readonly text: string;
 }
 
-/** A frame names its file as URL (modules) or path (CommonJS), in parentheses behind the function where it has one. */
+/** A frame has its file as URL (modules) or path (CommonJS), in parentheses after the function name if there is one. */
 const FRAME = /^ *at (?:.*\()?((?:file:\/\/)?(?:\/|[A-Za-z]:[\\/]).*?):(\d+):(\d+)\)?$/;
 
-/** The frames that stand in files, the innermost first; behind those of an error come those of its cause. */
+/** The frames that have a file, the innermost first; the frames of the cause come last. */
 export function stackPlaces(error: unknown): StackPlace[] {
   try {
     return placesOf(error, 0);
   } catch {
-    // Even looking at what was thrown may throw.
+    // Reading a thrown value may throw too.
     return [];
   }
 }
 
 function placesOf(error: unknown, depth: number): StackPlace[] {
-  // A cause may lead in a circle.
+  // A cause may be circular.
   if (!(error instanceof Error) || depth > 8) return [];
   const own = String(error.stack)
     .split('\n')
@@ -36,7 +36,7 @@ function placesOf(error: unknown, depth: number): StackPlace[] {
   return [...own, ...placesOf(error.cause, depth + 1)];
 }
 
-/** Where the code of the core lies, as stacks spell it: source maps may have a say in that. */
+/** The folder of the core as stacks spell it: source maps may change it. */
 const CORE = `${dirname(dirname(stackPlaces(new Error())[0]?.file ?? fileURLToPath(import.meta.url)))}${sep}`;
 
 export function notOfCore({ file }: StackPlace): boolean {
@@ -44,8 +44,9 @@ export function notOfCore({ file }: StackPlace): boolean {
 }
 
 /**
- * `, thrown at file:line:column`; `''` where nobody can tell. What the core throws arose where the extension called it.
- * @param file Of the extension; `''` where it has none.
+ * `, thrown at file:line:column`; `''` if it is unknown. For an error from the core, the line in the extension that
+ * called it.
+ * @param file File of the extension; `''` if it has none.
  */
 export function thrownAt(error: unknown, file: string): string {
   const places = stackPlaces(error);
@@ -58,7 +59,7 @@ export function thrownAt(error: unknown, file: string): string {
 function pathOf(name: string): string | undefined {
   if (name === '') return undefined;
   try {
-    // Modules that are imported anew carry a query.
+    // Modules that are imported again have a query.
     return name.startsWith('file:') ? fileURLToPath(name.replace(/[?#].*$/, '')) : name;
   } catch {
     return undefined;
@@ -66,23 +67,23 @@ function pathOf(name: string): string | undefined {
 }
 
 /**
- * `file:line:column` of a mistake in the syntax of a module. Only the message of a Node that checks the file has it; the
- * error that is caught has not.
- * @returns undefined where the mistake is in another file, or nobody can tell.
+ * `file:line:column` of a syntax error in a module. The caught error has no position; only the message of `node
+ * --check` has one.
+ * @returns undefined if the error is in another file, or if the position is unknown.
  */
 export async function syntaxPlace(file: string, error: SyntaxError): Promise<string | undefined> {
   const source = await readFile(file).catch(() => undefined);
   if (source === undefined) return undefined;
   const type = file.endsWith('.cjs') ? 'commonjs' : 'module';
-  // Only a start that fails needs it.
+  // Loaded only for a start that fails.
   const { execFile } = await import('node:child_process');
-  const told = await new Promise<string>((resolve) => {
+  const output = await new Promise<string>((resolve) => {
     const check = ['--check', `--input-type=${type}`, '-'];
     const node = execFile(process.execPath, check, { timeout: 10_000 }, (_, __, stderr) => resolve(stderr));
-    // A Node that ends before it has read everything is no fault of ours.
+    // If Node ends before it has read everything, ignore it.
     node.stdin?.on('error', () => {}).end(source);
   });
-  if (!told.includes(`SyntaxError: ${error.message}`)) return undefined;
-  const [, line, mark] = /^\[stdin\]:(\d+)\n(?:.*\n( *)\^)?/m.exec(told) ?? [];
+  if (!output.includes(`SyntaxError: ${error.message}`)) return undefined;
+  const [, line, mark] = /^\[stdin\]:(\d+)\n(?:.*\n( *)\^)?/m.exec(output) ?? [];
   return line === undefined ? undefined : `${file}:${line}:${(mark ?? '').length + 1}`;
 }

@@ -1,6 +1,6 @@
 /**
- * Which hosts requests may be addressed to. It is also the defence against DNS rebinding: a page of another site that
- * reaches this address still names its own host.
+ * The hosts that requests may name. It is also the defence against DNS rebinding: a page of another site that reaches
+ * this address still names its own host.
  */
 import { parseHost } from '../http/host.js';
 
@@ -8,7 +8,7 @@ const MOST_REMEMBERED = 1_000;
 
 export class AllowedHosts {
   readonly #names: ReadonlySet<string> | undefined;
-  /** Field values that were allowed, so that the usual one is looked up and not taken apart. */
+  /** Field values that were allowed, so that the usual value is looked up and not parsed again. */
   readonly #remembered = new Set<string>();
 
   /** @param names Without port, any case; `"*"` allows all. */
@@ -26,7 +26,7 @@ export class AllowedHosts {
   }
 }
 
-/** Names are case-insensitive, may end in the root's dot, and an IPv6 address may be configured without brackets. */
+/** Names are case-insensitive and may end in the root's dot; an IPv6 address may be configured without brackets. */
 function normaliseName(name: string): string {
   const lower = name.toLowerCase();
   if (lower.includes(':') && !lower.startsWith('[')) return `[${lower}]`;

@@ -1,6 +1,6 @@
 /**
- * The headers of an answer, checked and as they go over the wire. Names and values cannot inject lines, framing fields
- * stay the core's own.
+ * The headers of an answer, checked and formatted for the wire. Names and values cannot inject lines, and only the core
+ * sets framing fields.
  */
 
 import { inspect } from 'node:util';
@@ -13,29 +13,29 @@ import { isProtocolList } from '../http/protocols.js';
 import { FieldText, formatFields } from '../http/response-head.js';
 import { invalid } from './invalid-answer.js';
 
-/** What a set of headers comes to, checked. Neither framing fields nor Connection are among them. */
+/** A set of headers after the check, without framing fields and Connection. */
 export interface AnswerFields {
-  /** Names and values in turn, in the spelling they were given in. */
+  /** Names and values in turn, in their original spelling. */
   readonly raw: readonly string[];
-  /** `raw` as it goes over the wire. */
+  /** `raw` as text for the wire. */
   readonly text: FieldText;
-  /** As given, where it was. */
+  /** The Content-Length of the headers, if they have one. */
   readonly contentLength: string | undefined;
   readonly close: boolean;
-  /** The Content-Type that was added because they named none. */
+  /** The Content-Type that was added because the headers have none. */
   readonly defaultType: string | undefined;
-  /** ETag and Last-Modified, where there is one of them: such an answer is conditional. */
+  /** Set if the headers have ETag or Last-Modified: such an answer is conditional. */
   readonly validators: Validators | undefined;
 }
 
-/** Frozen headers are checked once: they cannot change afterwards. Plugins freeze what they send every time. */
+/** Frozen headers are checked once: they cannot change afterwards. Plugins freeze headers that they send often. */
 const FROZEN = new WeakMap<object, AnswerFields>();
-/** Of answers without headers, by the type of their body: text, octets, JSON. */
+/** Fields of answers without headers, by the type of their body: text, octets, JSON. */
 const BARE = new Map<string | undefined, AnswerFields>();
 
 /**
- * @param type The Content-Type where they name none.
- * @param before Of the answer that a response hook was shown.
+ * @param type The Content-Type if the headers have none.
+ * @param before The answer that a response hook got.
  * @throws JackfieldError HANDLER_ANSWER_INVALID.
  */
 export function checkedFields(
@@ -47,13 +47,13 @@ export function checkedFields(
   if (known !== undefined && (known.defaultType === undefined || known.defaultType === type)) return known;
   const fresh = checkFields(headers, type, before);
   if (headers === undefined) BARE.set(type, fresh);
-  // With an answer before it, a validator may have passed that is refused elsewhere.
+  // If there was an answer before, this check may have accepted a validator that is refused elsewhere.
   else if (before === undefined && isDeeplyFrozen(headers)) FROZEN.set(headers, fresh);
   return fresh;
 }
 
 function isDeeplyFrozen(headers: object): boolean {
-  // Freezing a Headers or a Map keeps nobody from changing what it holds.
+  // The content of a Headers or a Map can change even if the object is frozen.
   if (Symbol.iterator in headers) return false;
   return Object.isFrozen(headers) && Object.values(headers).every((value) => Object.isFrozen(value));
 }
@@ -78,7 +78,7 @@ function checkFields(
     else raw.push(name, value);
     if (lower === 'content-type') hasType = true;
     else if (lower === 'date') hasDate = true;
-    // Two lines are a list, which neither of these fields can be (RFC 9110 §5.3).
+    // Two lines are a list, and neither of these fields allows a list (RFC 9110 §5.3).
     else if (lower === 'etag') etag = etag === undefined ? value : `${etag}, ${value}`;
     else if (lower === 'last-modified') modified = modified === undefined ? value : `${modified}, ${value}`;
     else if (lower === 'upgrade') upgrades = checkUpgrade(value);
@@ -88,7 +88,7 @@ function checkFields(
   for (const [name, value] of entriesOf(headers)) {
     const lower = lowerName(name);
     if (isRecord) {
-      // The list of names is short, so looking through it is faster than a set.
+      // The list of names is short, so searching it is faster than a set.
       if (names.includes(lower)) return checkFields(lastSpellings(headers), type, before);
       names.push(lower);
     }
@@ -100,7 +100,7 @@ function checkFields(
   const validators =
     etag === undefined && modified === undefined
       ? undefined
-      : // Those of a Headers object often come from another server, whose mistakes are not the plugin's.
+      : // A Headers object often comes from another server, whose mistakes are not the plugin's.
         toValidators(etag, modified, headers instanceof Headers ? 'lenient' : before);
   return {
     raw,
@@ -112,7 +112,7 @@ function checkFields(
   };
 }
 
-/** One name in two spellings is one field: the later one counts, as it would if both were spelt alike. */
+/** One name in two spellings is one field; the last one wins, as with equal spellings. */
 export function lastSpellings<Value>(fields: Readonly<Record<string, Value>>): Record<string, Value> {
   const last = new Map<string, [string, Value]>();
   for (const [name, value] of Object.entries(fields)) last.set(name.toLowerCase(), [name, value]);
@@ -120,9 +120,10 @@ export function lastSpellings<Value>(fields: Readonly<Record<string, Value>>): R
 }
 
 /**
- * A value that cannot be understood is passed on and not used for conditions if it came from elsewhere; if the plugin
- * wrote it, it is an error of the plugin.
- * @param from `lenient`: from elsewhere. Fields: of the answer that a hook was shown; what stood there was let through.
+ * An invalid value from elsewhere is passed on and not used for conditions; an invalid value from the plugin is an
+ * error of the plugin.
+ * @param from `lenient`: the value comes from elsewhere. Fields: those of the answer that a hook got; values that they
+ *   already had are accepted.
  */
 function toValidators(
   etag: string | undefined,
@@ -142,7 +143,7 @@ function toValidators(
   return isTag || lastModified !== undefined ? { etag: isTag ? etag : undefined, lastModified } : undefined;
 }
 
-/** Whether these fields have this value under this name, all lines of it joined. */
+/** Whether these fields have this value under this name, with all its lines joined. */
 function holds(fields: AnswerFields | undefined, name: string, value: string): boolean {
   if (fields === undefined) return false;
   const lines = fields.raw.filter((_, at) => at % 2 === 1 && fields.raw[at - 1]!.toLowerCase() === name);
@@ -150,9 +151,9 @@ function holds(fields: AnswerFields | undefined, name: string, value: string): b
 }
 
 /**
- * The same fields but for some of them.
- * @param keeps Given names in lower case.
- * @param more Names and values in turn.
+ * A copy with some fields removed and some added.
+ * @param keeps Called with names in lower case; returns whether to keep the field.
+ * @param more Added names and values, in turn.
  */
 export function deriveFields(
   fields: AnswerFields,
@@ -227,11 +228,11 @@ function entriesOf(headers: ResponseParts['headers']): Iterable<[string, unknown
   }
   return isRecordOf(headers)
     ? Object.entries(headers)
-    : // Whatever else can be iterated is taken for pairs, each of which is checked.
+    : // Treat any other iterable as pairs; each is checked.
       (headers as unknown as Iterable<[string, unknown]>);
 }
 
-/** An object of names and values, and neither a Headers nor another list of pairs. */
+/** Whether it is an object of names and values, not a Headers or another list of pairs. */
 function isRecordOf(
   headers: NonNullable<ResponseParts['headers']>,
 ): headers is Readonly<Record<string, string | readonly string[]>> {
@@ -241,9 +242,9 @@ function isRecordOf(
 /** HTAB, SP, visible ASCII and obs-text, without white space at either end (RFC 9110 §5.5). */
 const FIELD_VALUE = /^(?![ \t])[\t\x20-\x7e\x80-\xff]*(?<![ \t])$/;
 
-/** Names that are right, with what they are in lower case: answers have the same few again and again. */
+/** Valid names and their lower-case form: answers repeat the same few names. */
 const NAMES = new Map<string, string>();
-/** More than all plugins have; upstream servers and clients may send any. */
+/** More than all plugins use; upstream servers and clients may send any number of names. */
 const MAX_NAMES = 500;
 
 /** @returns the name in lower case. */
@@ -253,19 +254,19 @@ export function checkField(name: string, value: unknown): string {
   return lower;
 }
 
-/** Errors: HANDLER_ANSWER_INVALID, if it is not a token or belongs to the connection. */
+/** Errors: HANDLER_ANSWER_INVALID if it is not a token, or if only the core may set this field. */
 export function lowerName(name: string): string {
   return NAMES.get(name) ?? checkName(name);
 }
 
 function checkValue(name: string, value: unknown): asserts value is string {
   if (typeof value !== 'string' || !FIELD_VALUE.test(value)) {
-    throw invalid(`The value of its field ${name} is not one line of latin1 text: ${shown(value)}.`);
+    throw invalid(`The value of its field ${name} is not one line of latin1 text: ${describe(value)}.`);
   }
 }
 
-/** `JSON.stringify` throws for a BigInt, and gives nothing for a function. */
-function shown(value: unknown): string {
+/** `JSON.stringify` throws for a BigInt and returns undefined for a function. */
+function describe(value: unknown): string {
   return typeof value === 'string'
     ? JSON.stringify(value)
     : inspect(value, { depth: 0, breakLength: Infinity });
@@ -277,7 +278,7 @@ function checkName(name: string): string {
   if (lower === 'transfer-encoding' || lower === 'trailer' || lower === 'keep-alive') {
     throw invalid(`It sets ${name}, which only the server may set.`);
   }
-  // A copy, since a name that was cut from a message would keep all of it.
+  // A copy, because a slice of a message would keep the whole message in memory.
   if (NAMES.size < MAX_NAMES) NAMES.set(Buffer.from(name, 'latin1').toString('latin1'), lower);
   return lower;
 }
@@ -285,7 +286,7 @@ function checkName(name: string): string {
 function checkConnection(value: string): boolean {
   const option = value.trim().toLowerCase();
   if (option === 'close') return true;
-  // Said by the core wherever there is an Upgrade.
+  // The core adds these itself.
   if (option === 'keep-alive' || option === 'upgrade') return false;
   throw invalid(`Its Connection field says ${JSON.stringify(value)}; a handler may only ask for "close".`);
 }
@@ -298,7 +299,7 @@ function checkUpgrade(value: string): true {
   return true;
 }
 
-/** One Content-Type and nothing else: what most answers need. */
+/** One Content-Type and no other field: enough for most answers. */
 export function onlyType(type: string): AnswerFields {
   return checkFields(undefined, type);
 }

@@ -1,19 +1,22 @@
-/** Fields behind a body, RFC 9110 §6.5: which may be there, and their text when the body has ended. */
+/** Fields after a body, RFC 9110 §6.5: which are allowed, and their text when the body has ended. */
 
 import type { ResponseParts } from '../api/answer.js';
 import { formatFields } from '../http/response-head.js';
 import { checkField, lastSpellings } from './answer-fields.js';
 import { invalid } from './invalid-answer.js';
 
-type Given = NonNullable<ResponseParts['trailers']>;
+type Trailers = NonNullable<ResponseParts['trailers']>;
 
 export interface AnswerTrailers {
-  readonly given: Given;
-  /** Announced in the field Trailer (§6.6.2); empty where none is known beforehand. */
+  readonly source: Trailers;
+  /** Names to announce in the field Trailer (§6.6.2); empty if none is known before the body. */
   readonly names: readonly string[];
 }
 
-/** What has to be known before the body, or would be believed by who merges trailers into the header (§6.5.1). */
+/**
+ * Fields that must be known before the body, or that mislead a recipient which merges trailers into the header
+ * (§6.5.1).
+ */
 const FORBIDDEN = new Set([
   // Framing and the connection
   ...['content-length', 'transfer-encoding', 'connection', 'keep-alive', 'proxy-connection'],
@@ -31,33 +34,33 @@ const FORBIDDEN = new Set([
     'cookie',
     'set-cookie',
   ],
-  // How the content is to be taken
+  // Interpretation of the content
   ...['content-encoding', 'content-type', 'content-range', 'content-language', 'content-location'],
 ]);
 
-/** Errors: HANDLER_ANSWER_INVALID, for names at once, for values when they are asked for. */
-export function toTrailers(given: unknown): AnswerTrailers {
-  // The function is the plugin's own; what it gives is checked when it is called.
-  if (typeof given === 'function') return { given: given as Given, names: [] };
-  if (typeof given !== 'object' || given === null || Array.isArray(given))
+/** Errors: HANDLER_ANSWER_INVALID; thrown now for names, and later for values. */
+export function toTrailers(source: unknown): AnswerTrailers {
+  // The plugin's own function; its result is checked when it is called.
+  if (typeof source === 'function') return { source: source as Trailers, names: [] };
+  if (typeof source !== 'object' || source === null || Array.isArray(source))
     throw invalid('Its trailers are neither an object of names and values nor a function.');
-  const entries = Object.entries<unknown>(lastSpellings(given as Record<string, unknown>));
+  const entries = Object.entries<unknown>(lastSpellings(source as Record<string, unknown>));
   for (const [name, value] of entries) checkTrailer(name, typeof value === 'function' ? '' : value);
-  // Every value was looked at.
-  return { given: given as Given, names: entries.map(([name]) => name) };
+  // Every value was checked above.
+  return { source: source as Trailers, names: entries.map(([name]) => name) };
 }
 
-/** The field lines, when the body has ended. */
-export async function trailerText({ given }: AnswerTrailers): Promise<string> {
-  const record: unknown = typeof given === 'function' ? await given() : given;
+/** Returns the field lines; called when the body has ended. */
+export async function trailerText({ source }: AnswerTrailers): Promise<string> {
+  const record: unknown = typeof source === 'function' ? await source() : source;
   if (typeof record !== 'object' || record === null)
     throw invalid('Its trailers are not an object of names and values.');
   const raw: string[] = [];
   for (const [name, value] of Object.entries(lastSpellings(record as Record<string, unknown>))) {
-    const told: unknown = typeof value === 'function' ? await value() : value;
-    checkTrailer(name, told);
-    // Checked to be a text in the line before.
-    raw.push(name, told as string);
+    const text: unknown = typeof value === 'function' ? await value() : value;
+    checkTrailer(name, text);
+    // The line before checks that it is a string.
+    raw.push(name, text as string);
   }
   return formatFields(raw);
 }

@@ -1,6 +1,6 @@
 /**
- * What a handler returned, checked and in one form. Nothing a plugin returns reaches the wire unchecked: names and
- * values cannot inject lines, framing fields stay the core's own, a status is one.
+ * Checks the return value of a handler and brings it into one form. Nothing unchecked reaches the wire: names and
+ * values cannot inject lines, only the core sets framing fields, and the status is valid.
  */
 
 import type { ResponseBody, ResponseParts, ResponseValue, ShownResponse } from '../api/answer.js';
@@ -19,36 +19,36 @@ export interface Answer {
   readonly status: number;
   readonly fields: AnswerFields;
   readonly body: ResponseBody | undefined;
-  /** The length that the plugin promised for a body whose length cannot be seen (a stream, an answer to HEAD). */
+  /** The plugin's Content-Length for a body of unknown length (a stream, an answer to HEAD). */
   readonly contentLength: number | undefined;
-  /** The plugin or the error wants the connection closed behind this answer. */
+  /** The plugin or the error closes the connection after this answer. */
   readonly close: boolean;
-  /** The connection leaves HTTP behind this answer. Plain answers have no such key, nor the next. */
+  /** The connection leaves HTTP after this answer. Plain answers have neither this key nor `trailers`. */
   readonly handOver?: HandOver;
   readonly trailers?: AnswerTrailers;
-  /** Of the error that it reports, for logs and metrics. */
+  /** Code of the error in the answer, for logs and metrics. */
   readonly code?: ErrorCode;
 }
 
 const TEXT = 'text/plain; charset=utf-8';
 const TEXT_FIELDS = onlyType(TEXT);
 /**
- * A cache may keep a 404, 405, 410, 414 or 501 without being allowed to (RFC 9110 §15.1), and then the resource stays absent
- * there after it was made. So no error is stored, whatever its status.
+ * A cache may store a 404, 405, 410, 414 or 501 without an explicit lifetime (RFC 9110 §15.1); it would then go on
+ * sending the error after the resource was created. So no error is stored, whatever its status.
  */
 const NO_STORE = ['Cache-Control', 'no-store'] as const;
 const ERROR_FIELDS = deriveFields(TEXT_FIELDS, () => true, NO_STORE);
 const OCTET_FIELDS = onlyType('application/octet-stream');
 
-/** A refusal by the server itself while hooks work on it. */
+/** A refusal by the server itself, while hooks work on it. */
 export interface Refusal {
-  /** As the server made it. */
+  /** The refusal that the server made. */
   readonly plain: Answer;
-  /** As the last hook left it; sent as it is when the time of the hooks is over. */
+  /** The refusal after the last hook; sent as it is when the hooks' time is over. */
   answer: Answer;
 }
 
-/** Takes a stream of a hook out of a refusal: a hook that failed or hangs may have read a part of it. */
+/** Removes a hook's stream from a refusal: a hook that failed or hangs may have read a part of it. */
 export function dropStream(refusal: Refusal): void {
   if (!isStream(refusal.answer.body)) return;
   abandon(refusal.answer.body);
@@ -56,8 +56,8 @@ export function dropStream(refusal: Refusal): void {
 }
 
 /**
- * @param before For what a response hook returned: the answer that it was shown.
- * @throws JackfieldError HANDLER_ANSWER_INVALID, with what is wrong as its detail.
+ * @param before For the result of a response hook: the answer that the hook got.
+ * @throws JackfieldError HANDLER_ANSWER_INVALID; the detail says what is wrong.
  */
 export function toAnswer(value: ResponseValue, before?: Answer): Answer {
   if (typeof value === 'string')
@@ -87,7 +87,7 @@ function fromParts(parts: ResponseParts, before: Answer | undefined): Answer {
     if (name !== 'trailers' && name !== 'takeOver') throw strangeAnswer(parts, name);
     isPlain = false;
   }
-  // An error, a Map or a Date has no members that could be seen, and would pass for `{}`.
+  // An error, a Map or a Date has no own members and would look like `{}`.
   if ((isEmpty && !isLiteral(parts)) || parts instanceof Error) throw strangeAnswer(parts);
   return isPlain ? plain(parts, before) : special(parts, before);
 }
@@ -111,7 +111,7 @@ function isLiteral(parts: object): boolean {
   return prototype === Object.prototype || prototype === null;
 }
 
-/** What most answers are not: the connection is taken over behind it, or its body has trailers. */
+/** Handles rare answers: the connection is taken over, or the body has trailers. */
 function special({ takeOver, trailers, ...parts }: ResponseParts, before: Answer | undefined): Answer {
   if (takeOver !== undefined) {
     const handOver = toHandOver(takeOver, trailers === undefined ? parts : { ...parts, trailers });
@@ -121,7 +121,7 @@ function special({ takeOver, trailers, ...parts }: ResponseParts, before: Answer
   if (trailers === undefined) return answer;
   const checkedTrailers = toTrailers(trailers);
   const { body } = answer;
-  // Without content there is nothing that trailers could stand behind.
+  // Without a body there is no place for trailers.
   if (body === undefined) return answer;
   if (typeof body !== 'string' && !(body instanceof Uint8Array))
     return { ...answer, trailers: checkedTrailers };
@@ -129,7 +129,7 @@ function special({ takeOver, trailers, ...parts }: ResponseParts, before: Answer
   return { ...answer, body: only(octets), contentLength: octets.length, trailers: checkedTrailers };
 }
 
-/** A whole body as one that comes bit by bit: those are chunked. */
+/** Turns a whole body into a stream, so that it is chunked. */
 async function* only(octets: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
   yield octets;
 }
@@ -143,7 +143,7 @@ function plain(parts: ResponseParts, before: Answer | undefined): Answer {
   return checked(status, parts.headers, body, type, before?.fields);
 }
 
-/** An upstream may send a body without a type. A hook that keeps the body does not say that it is octets. */
+/** An upstream may send a body without a type. If a hook keeps that body, no default type is added. */
 function isTypeless({ body, fields: { raw } }: Answer, kept: unknown): boolean {
   return (
     body !== undefined &&
@@ -169,7 +169,7 @@ function isAsyncIterable(value: unknown): value is AsyncIterable<string | Uint8A
   return typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
 }
 
-/** Whether the body comes bit by bit. */
+/** Whether the body is a stream. */
 export function isStream(body: Answer['body']): boolean {
   return typeof body === 'object' && !(body instanceof Uint8Array);
 }
@@ -181,7 +181,7 @@ function checked(
   type: string | undefined,
   before?: AnswerFields,
 ): Answer {
-  // 1xx are never final; 101 is the core's own.
+  // 1xx are never final; only the core sends 101.
   if (!Number.isInteger(status) || status < 200 || status > 599) {
     throw invalid(`Its status is ${String(status)}; a final status is a whole number from 200 to 599.`);
   }
@@ -219,18 +219,18 @@ function checkLength(value: string, body: unknown): number {
   return length;
 }
 
-/** The answer that tells an error to the client: its sentence as text. */
+/** The answer that reports an error to the client: its message as text. */
 export function errorAnswer(error: unknown): Answer {
   const code = codeOf(error);
   if (error instanceof HttpError)
     return withCode(unstored(checked(error.status, error.headers, error.message, TEXT)), code);
-  const told = isOurs(error) ? error : new JackfieldError('HANDLER_FAILED');
-  const { status, closes: close } = told;
-  const body = sentenceFor(told);
+  const reported = isOurs(error) ? error : new JackfieldError('HANDLER_FAILED');
+  const { status, closes: close } = reported;
+  const body = sentenceFor(reported);
   return withCode({ status, fields: ERROR_FIELDS, body, contentLength: undefined, close }, code);
 }
 
-/** Undefined for an HttpError without one. Another copy may have codes that this one does not know. */
+/** Undefined for an HttpError without code. Another copy of jackfield may have codes that this one does not have. */
 export function codeOf(error: unknown): ErrorCode | undefined {
   const isHttpError = error instanceof HttpError;
   if (!isHttpError && !isOurs(error)) return 'HANDLER_FAILED';
@@ -239,12 +239,12 @@ export function codeOf(error: unknown): ErrorCode | undefined {
   return isHttpError ? undefined : 'HANDLER_FAILED';
 }
 
-/** A hook that makes a success of an error has dealt with it: its answer reports none. */
+/** If a hook turns an error into a success, the answer reports no error. */
 export function withCode(answer: Answer, code: ErrorCode | undefined): Answer {
   return code === undefined || answer.status < 400 ? answer : { ...answer, code };
 }
 
-/** The same answer, kept by no cache unless the plugin says otherwise. */
+/** The same answer with `no-store`, unless the plugin sets Cache-Control. */
 function unstored(answer: Answer): Answer {
   const { fields } = answer;
   const says = fields.raw.some((name, at) => at % 2 === 0 && name.toLowerCase() === 'cache-control');
@@ -252,8 +252,8 @@ function unstored(answer: Answer): Answer {
 }
 
 /**
- * What is wrong inside a plugin or with a store is for the log, not for the client: it tells paths of files and
- * addresses of servers.
+ * Faults inside a plugin or a store are only logged: their messages have file paths and server addresses, which clients
+ * must not see.
  */
 function sentenceFor(error: JackfieldError): string {
   const isInside =
@@ -261,13 +261,13 @@ function sentenceFor(error: JackfieldError): string {
   return isInside ? new JackfieldError(error.code).message.replace(/:$/, '.') : error.message;
 }
 
-/** Errors that are the client's, or an answer a plugin chose, are no fault of a plugin. */
+/** Errors of the client, and answers that a plugin chose, are not faults of a plugin. */
 export function isExpected(error: unknown): boolean {
   if (error instanceof HttpError) return error.status < 500;
   return isOurs(error) && error.status < 500;
 }
 
-/** Also of another copy, whose errors may be of any making: what of them would be sent is what ours have. */
+/** Errors of another copy count too, but it may be any version: so check the properties that we send. */
 function isOurs(error: unknown): error is JackfieldError {
   if (!(error instanceof JackfieldError)) return false;
   const { status, message }: { readonly status: unknown; readonly message: unknown } = error;
@@ -277,15 +277,15 @@ function isOurs(error: unknown): error is JackfieldError {
 }
 
 /**
- * What a response hook made of an answer. The parts it was shown have neither the promised length nor the wish to close,
- * so that it can replace a body without knowing of them; where it kept the body they still hold.
+ * The answer after a response hook replaced it. The hook does not get the promised length and the wish to close the
+ * connection, so it can replace a body without setting them; if it kept the body, they still apply.
  */
 export function replaceAnswer(before: Answer, by: Answer): Answer {
   const contentLength = by.contentLength ?? (by.body === before.body ? before.contentLength : undefined);
   const close = by.close || before.close;
   const { code } = before;
   const isSolved = by.status < 400 && before.status >= 400;
-  // Built once: copies of an answer are what a hook costs most.
+  // One literal for both cases: copying answers is the largest cost of a hook.
   return code === undefined || isSolved
     ? { ...by, contentLength, close }
     : { ...by, contentLength, close, code };
@@ -299,7 +299,7 @@ function NoFields(): void {}
 NoFields.prototype = Object.freeze(Object.create(null));
 export const Fields = NoFields as unknown as new () => Record<string, string | readonly string[]>;
 
-/** What a response hook is shown. */
+/** The parts of an answer that a response hook gets. */
 export function toParts({ status, fields: { raw }, body, handOver, trailers }: Answer): ShownResponse {
   const headers = new Fields();
   for (let at = 0; at < raw.length; at += 2) {
@@ -310,9 +310,9 @@ export function toParts({ status, fields: { raw }, body, handOver, trailers }: A
   }
   if (handOver !== undefined) {
     const { takeOver, writesHead } = handOver;
-    // Hooks count on headers, also where there are none that anybody would send.
+    // Hooks expect `headers`, even if they are not sent.
     return writesHead ? { status, headers, takeOver } : { headers, takeOver };
   }
   const parts = body === undefined ? { status, headers } : { status, headers, body };
-  return trailers === undefined ? parts : { ...parts, trailers: trailers.given };
+  return trailers === undefined ? parts : { ...parts, trailers: trailers.source };
 }

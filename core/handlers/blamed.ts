@@ -1,4 +1,4 @@
-/** An error with the plugin that it came from, until it is logged. */
+/** An error together with the plugin that caused it, until it is logged. */
 import type { Request } from '../api/request.js';
 import { logFields } from '../exchange/request-state.js';
 import type { Log } from '../log.js';
@@ -11,7 +11,7 @@ export class Blamed {
     readonly error: unknown,
   ) {}
 
-  /** Unlike `instanceof`, this runs no code of a proxy. */
+  /** Unlike `instanceof`, this runs no code of a proxy object. */
   static is(thrown: unknown): thrown is Blamed {
     return typeof thrown === 'object' && thrown !== null && #isOne in thrown;
   }

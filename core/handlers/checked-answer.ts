@@ -1,4 +1,4 @@
-/** From what a handler or a hook returned to an answer that fits the request. */
+/** Turns the return value of a handler or a hook into an answer that fits the request. */
 import type { ResponseValue } from '../api/answer.js';
 import { abandon, abandonFaulty } from '../exchange/answer-source.js';
 import type { ExchangeRequest } from '../exchange/exchange-request.js';
@@ -7,8 +7,8 @@ import { conditional } from './conditional.js';
 import { mustFit } from './hand-over.js';
 
 /**
- * Checks a returned value. If it carries a validator, the conditions of the request are applied to it.
- * @param shown The answer that a `response` hook was shown.
+ * Checks a returned value. If it has a validator, the conditions of the request are applied to it.
+ * @param shown The answer that a `response` hook got.
  * Errors: HANDLER_ANSWER_INVALID.
  */
 export function answerTo(request: ExchangeRequest, value: ResponseValue, shown?: Answer): Answer {
@@ -32,8 +32,8 @@ function checkedAnswer(request: ExchangeRequest, value: ResponseValue, shown?: A
 }
 
 /**
- * The answer after a hook replaced it. If the hook puts a whole body in place of a stream, nobody reads the stream, so it
- * is closed. Another stream may read from the first, so then it stays open.
+ * The answer after a hook replaced it. If the hook replaces a stream with a whole body, nobody reads the stream, so it
+ * is closed. If the hook returns another stream, that one may read the first, so the first stays open.
  */
 export function withoutLoss(before: Answer, by: Answer): Answer {
   if (isStream(before.body) && !isStream(by.body)) abandon(before.body);

@@ -1,6 +1,6 @@
 /**
- * Answers that carry a validator (ETag, Last-Modified) are conditional: where the client has what it asks for, or wants
- * only a part, it is told so, and what is not sent is not read either. RFC 9110 §13.2.2.
+ * Answers with a validator (ETag, Last-Modified) are conditional: the client may get 304 or a part. Content that is not
+ * sent is not read either. RFC 9110 §13.2.2.
  */
 
 import type { CurrentState } from '../api/answer.js';
@@ -15,11 +15,11 @@ import { type Answer, errorAnswer } from './answer.js';
 import { deriveFields } from './answer-fields.js';
 import { FileBody } from './file.js';
 
-/** The answer of a handler to GET or HEAD, or what the conditions of the request make of it. */
+/** The answer of a handler to GET or HEAD, after the conditions of the request are applied. */
 export function conditional(request: Request, answer: Answer, validators: Validators): Answer {
   const { method, headers } = request;
   const isRead = method === 'GET' || method === 'HEAD';
-  // Conditions are only about answers that would have been a success (§13.2.1); a dialect knows none.
+  // Conditions apply only to answers that would be a success (§13.2.1); dialects have no conditions.
   if (!isRead || answer.status >= 300 || request.dialect !== '') return answer;
   switch (evaluatePreconditions(headers, validators, isRead)) {
     case 'not-modified':
@@ -34,8 +34,8 @@ export function conditional(request: Request, answer: Answer, validators: Valida
 }
 
 /**
- * What is about the octets that are not sent: §15.4.5 asks for nothing of it, and a cache would overwrite what it has.
- * Everything else stays, also what the RFC does not ask for, as headers about security or cross-origin use.
+ * Fields that describe the omitted content: §15.4.5 does not ask for them, and a cache would overwrite its own. All
+ * other fields stay, also those that the RFC does not ask for, such as security and cross-origin headers.
  */
 const ABOUT_CONTENT = new Set(['content-type', 'content-encoding', 'content-language', 'content-range']);
 
@@ -48,7 +48,7 @@ function notModified({ fields, close }: Answer): Answer {
   return { status: 304, fields: kept, body: undefined, contentLength: undefined, close };
 }
 
-/** Only a file knows its parts; ranges of anything else are ignored, which §14.2 allows. */
+/** Only a file can be read in part. For other bodies Range is ignored, which §14.2 allows. */
 function partial(headers: Request['headers'], answer: Answer, validators: Validators): Answer {
   const { status, body, fields, close } = answer;
   const asked = headers.range;
@@ -74,9 +74,9 @@ function unsatisfiable(size: number, close: boolean): Answer {
 }
 
 /**
- * For handlers that change something, or that want to know before they work: evaluates the conditions of a request.
- * @param current What tells the present state of the resource; undefined where there is none.
- * @returns false only for GET and HEAD where the client has what it asks for: answer 304.
+ * Evaluates the conditions of a request, for handlers that change something or want to check before they work.
+ * @param current Validators of the resource; undefined if it does not exist.
+ * @returns false only for GET and HEAD if the client's copy is current: answer 304.
  * Errors: PRECONDITION_FAILED.
  */
 export function precondition(request: Request, current?: CurrentState): boolean {
@@ -88,7 +88,7 @@ export function precondition(request: Request, current?: CurrentState): boolean 
     throw new TypeError(`An entity tag needs quotes, as "1" or W/"1"; this one is ${etag}.`);
   const validators = current === undefined ? undefined : { etag, lastModified: lastModified?.getTime() };
   const isRead = request.method === 'GET' || request.method === 'HEAD';
-  // A dialect knows no conditions.
+  // Dialects have no conditions.
   if (request.dialect !== '') return true;
   const verdict = evaluatePreconditions(request.headers, validators, isRead);
   if (verdict === 'failed') throw new JackfieldError('PRECONDITION_FAILED');

@@ -1,8 +1,8 @@
 /**
- * From a request to its answer: host check → hooks → registry → handler → check of what it returned.
+ * From a request to its answer: host check → hooks → registry → handler → check of the result.
  *
- * Law of this file: `dispatch` never throws and never rejects. Whatever a plugin does, it still produces an
- * answer, and the log names the plugin that did something wrong. `hooks.ts` runs the hooks.
+ * Rule of this file: `dispatch` never throws and never rejects. Whatever a plugin does, it still produces an answer,
+ * and the log names the faulty plugin. `hooks.ts` runs the hooks.
  */
 
 import type { ResponseValue } from '../api/answer.js';
@@ -35,12 +35,12 @@ import type { Match, Registry } from './registry.js';
 
 const { then: promiseThen } = Promise.prototype;
 
-/** Everything the plugins of a server contribute; replaced as a whole. */
+/** All contributions of the plugins of a server; replaced as a whole. */
 export interface Contributions {
   readonly registry: Registry;
   readonly hooks: HookTable;
   readonly dialects: readonly Dialect[];
-  /** Of each plugin, by its name. */
+  /** By the name of the plugin. */
   readonly taken: ReadonlyMap<string, TakenConnections>;
 }
 
@@ -57,14 +57,14 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
   readonly #crossSite: 'refuse' | 'allow';
   readonly #hooks: HookRunner;
   readonly #hasHooks: boolean;
-  /** Whether a plugin wants to know how exchanges end. */
+  /** Whether a plugin has a `close` hook. */
   readonly watchesClose: boolean;
   /** Exchanges that began here and are not over. */
   #inFlight = 0;
   #idle: Promise<void> | undefined;
   #whenIdle: (() => void) | undefined;
 
-  /** @param crossSite As in the configuration. */
+  /** @param crossSite The setting of the configuration. */
   constructor(
     contributions: Contributions,
     allowedHosts: AllowedHosts,
@@ -80,7 +80,7 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
     this.#hasHooks = this.#hooks.areOnTheWay;
   }
 
-  // What dialects may ask
+  // Questions of dialects
 
   isAllowedHost(host: string): boolean {
     return this.#allowedHosts.allows(host);
@@ -102,7 +102,10 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
     return registry.takesAnyMethod(path) ? ['*', ...allowed] : allowed;
   }
 
-  /** Offers a refused head to the dialects in the order in which they were registered; with a bare LF to those that allow it. */
+  /**
+   * Offers a refused head to the dialects, in the order of their registration. With a bare LF, only to those that allow
+   * it.
+   */
   readonly claim = (head: RefusedHead, hasBareLf = false): ClaimedHead | undefined => {
     for (const dialect of this.#contributions.dialects) {
       if (hasBareLf && dialect.allowsBareLf === undefined) continue;
@@ -112,7 +115,7 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
     return undefined;
   };
 
-  /** Whether some dialect takes heads with this Host field that have a bare LF after it. */
+  /** Whether a dialect accepts a bare LF after this Host field. */
   allowsBareLf(host: string): boolean {
     return this.#contributions.dialects.some((dialect) => {
       try {
@@ -124,7 +127,7 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
     });
   }
 
-  /** The limit that the handler of this request has set, in octets. */
+  /** The body limit that the handler of this request has set, in octets. */
   bodyLimit({ method, path, claim }: RequestHead): number | undefined {
     const { registry } = this.#contributions;
     return registry.hasBodyLimits ? registry.bodyLimit(method, claim?.path ?? path) : undefined;
@@ -143,7 +146,7 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
     this.log.error({ dialect: dialect.name, err: error }, 'A dialect failed while it read a head.');
   }
 
-  /** Answers at once if nothing on the way returns a promise. */
+  /** Answers at once if no hook or handler returns a promise. */
   dispatch(request: ExchangeRequest): MaybePromise<Answer> {
     this.#inFlight++;
     request.forwarder = this;
@@ -155,7 +158,7 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
     }
   }
 
-  /** What the registry answers to this request under another method. */
+  /** Answers this request under another method. */
   forward(request: ExchangeRequest, method: string): MaybePromise<ResponseValue> {
     const forwarded = request.withMethod(method);
     const match = this.#find(forwarded, request.method);
@@ -164,7 +167,7 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
     return match.route.handler(forwarded);
   }
 
-  /** A refusal that is not the handler's own, in the form that the handler gives it (`HandleOptions.refused`). Never throws. */
+  /** Formats a refusal with the handler's `HandleOptions.refused`. Never throws. */
   #refused(request: ExchangeRequest, answer: Answer): Answer {
     const { registry } = this.#contributions;
     if (!registry.hasRefusals || answer.status < 400 || request.dialect !== '') return answer;
@@ -187,7 +190,10 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
     return this.#contributions.taken.get(plugin);
   }
 
-  /** Resolves when every exchange that began here is over. To be called when a reload has replaced it, so that none begins any more. */
+  /**
+   * Resolves when every exchange that began here is over. Call it after a reload has replaced this dispatcher, so that
+   * no exchange begins here any more.
+   */
   idle(): Promise<void> {
     this.#idle ??= new Promise((resolve) => {
       this.#whenIdle = resolve;
@@ -197,10 +203,10 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
   }
 
   /**
-   * Runs the hooks for a refusal by the server itself. They work on `refusal` until the exchange is answered; an answer
-   * of a plugin that is still on its way meets none of them.
-   * @param error For `error` hooks; without it, none is called.
-   * @returns a promise if a hook has to be waited for. Never throws nor rejects.
+   * Runs the hooks for a refusal by the server itself. They work on `refusal` until the exchange is answered. They
+   * never see a late answer of a plugin.
+   * @param error For `error` hooks; if absent, they do not run.
+   * @returns a promise if a hook returns one. Never throws or rejects.
    */
   refuse(exchange: Exchange, refusal: Refusal, error?: JackfieldError): MaybePromise<void> {
     const { request } = exchange;
@@ -255,7 +261,7 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
   }
 
   /**
-   * The answers that need no handler.
+   * Answers that need no handler.
    * Errors: TARGET_MISDIRECTED, HOST_NOT_ALLOWED, CROSS_SITE_REFUSED.
    */
   #preset(request: ExchangeRequest): Answer | undefined {
@@ -269,11 +275,11 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
         if (this.#contributions.registry.optionsAt(request.method, request.path).anyHost !== true)
           throw new JackfieldError('HOST_NOT_ALLOWED', host);
       } else if (host === section.host) {
-        // An absolute target names another host than the section's (RFC 9112 §3.2.2), and a trusted proxy may too.
+        // An absolute target may name another host than the section (RFC 9112 §3.2.2); so may a trusted proxy.
         section.allowedBy = this.#allowedHosts;
       }
     }
-    // Asked here first, so that requests of programs pay for one comparison.
+    // Checked first: requests of other programs then cost one comparison.
     if (section.fromBrowser) this.#refuseCrossSite(request);
     return undefined;
   }
@@ -289,7 +295,7 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
   }
 
   /**
-   * @param asked The method of the client, which the sentence names: that of HEAD if GET is looked for on its behalf.
+   * @param asked The client's method, for the message: HEAD if GET is looked up for a HEAD request.
    * Errors: METHOD_NOT_ALLOWED, NOT_FOUND.
    */
   #find(request: ExchangeRequest, asked = request.method): Match {
@@ -300,12 +306,12 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
     const allowed = registry.allowedMethods(path);
     if (registry.takesMethod(method) && allowed.length === 0) throw new JackfieldError('NOT_FOUND');
     const { message, status } = new JackfieldError('METHOD_NOT_ALLOWED', asked);
-    // Clients of a dialect compare octets; its own refusal has no method in it either.
+    // Clients of a dialect compare octets, and the dialect's own refusal does not name the method either.
     const sentence = request.dialect === '' ? message : 'Method not allowed';
     throw new HttpError(status, sentence, { Allow: allowed.join(', ') }, 'METHOD_NOT_ALLOWED');
   }
 
-  /** Never throws nor rejects, as `#failed` does not. */
+  /** Never throws or rejects, because `#failed` does not. */
   #call({ route, params }: Match, request: ExchangeRequest): MaybePromise<Answer> {
     request.params = params;
     request.handledBy = route.plugin;
@@ -318,10 +324,10 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
     }
   }
 
-  /** Each promise on the way costs time, so there is one. */
+  /** Each promise costs time, so there is only one. */
   #later(value: Promise<ResponseValue>, request: ExchangeRequest, plugin: string): Promise<Answer> {
     const failed = (error: unknown) => this.#failed(request, blamed(plugin, error));
-    // A thenable of another library becomes a promise here.
+    // Turns a thenable of another library into a promise.
     const promise: Promise<ResponseValue> = Promise.resolve(value);
     const answered = (late: ResponseValue): MaybePromise<Answer> => {
       try {
@@ -330,7 +336,7 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
         return failed(error);
       }
     };
-    // As `await` does, past a `then` that a promise was given: it may return anything.
+    // Like `await`, this ignores an own `then` of the promise, which could return anything.
     return promiseThen.call(promise, answered, failed) as Promise<Answer>;
   }
 
@@ -341,7 +347,7 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
       : this.#respond(request, answer);
   }
 
-  /** Never throws nor rejects. */
+  /** Never throws or rejects. */
   #answered(request: ExchangeRequest): MaybePromise<Answer> {
     try {
       const answer = this.#preset(request) ?? this.#before('request', request);
@@ -360,7 +366,7 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
     }
   }
 
-  /** Never throws nor rejects. */
+  /** Never throws or rejects. */
   #routed(request: ExchangeRequest): MaybePromise<Answer> {
     try {
       const match = this.#find(request);
@@ -385,7 +391,7 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
       : this.#refused(request, answer);
   }
 
-  /** Never throws nor rejects. */
+  /** Never throws or rejects. */
   #respond(request: ExchangeRequest, answer: Answer): MaybePromise<Answer> {
     try {
       const last = this.#hooks.respond(request, answer);
@@ -395,7 +401,7 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
     }
   }
 
-  /** The answer of an error hook, or one that reports the error. Never throws nor rejects. */
+  /** The answer of an `error` hook, or one that reports the error. Never throws or rejects. */
   #failed(request: ExchangeRequest, thrown: unknown): MaybePromise<Answer> {
     const { plugin, error } = Blamed.is(thrown) ? thrown : { plugin: 'jackfield', error: thrown };
     let expected: boolean;
@@ -404,24 +410,24 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
       expected = isExpected(error);
       code = codeOf(error);
     } catch {
-      // A proxy, for example, that throws on every access.
+      // For example, a proxy object that throws on every access.
       return this.#failed(
         request,
         new Blamed(plugin, new TypeError('It threw a value that cannot be read.')),
       );
     }
     if (!expected) logFault(this.log, plugin, error, request);
-    // An error of a request that was refused or lost meanwhile is answered to nobody.
+    // If the request was refused or lost meanwhile, nobody gets this answer.
     const answer = request.isAborted ? undefined : this.#hooks.failed(request, error);
-    if (answer === undefined) return this.#tell(request, plugin, error);
-    const told = (by: Answer) => this.#refused(request, withCode(by, code));
+    if (answer === undefined) return this.#report(request, plugin, error);
+    const finish = (by: Answer) => this.#refused(request, withCode(by, code));
     return answer instanceof Promise
-      ? answer.then((late) => (late === undefined ? this.#tell(request, plugin, error) : told(late)))
-      : told(answer);
+      ? answer.then((late) => (late === undefined ? this.#report(request, plugin, error) : finish(late)))
+      : finish(answer);
   }
 
-  /** An HttpError carries headers of a plugin, which may be as wrong as those of an answer. */
-  #tell(request: ExchangeRequest, plugin: string, error: unknown): Answer {
+  /** An HttpError has headers from a plugin, which may be as invalid as those of an answer. */
+  #report(request: ExchangeRequest, plugin: string, error: unknown): Answer {
     try {
       return this.#refused(request, errorAnswer(error));
     } catch (invalid) {

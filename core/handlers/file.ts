@@ -1,6 +1,7 @@
 /**
- * A file as an answer, with what caches and interrupted downloads need: type, length, date, entity tag, ranges.
- * Nothing of it is opened before its octets are wanted: not for HEAD, 304, 412 or 416.
+ * A file as an answer, with the fields for caches and interrupted downloads: type, length, date, entity tag, ranges.
+ *
+ * The file is opened only when its octets are needed: not for HEAD, 304, 412 or 416.
  */
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import path from 'node:path';
@@ -11,7 +12,7 @@ import { HOLDS_HEAD } from '../exchange/answer-source.js';
 import { mustKnow } from '../known-members.js';
 import { mediaTypeOf } from './media-types.js';
 
-/** Octets of one read. */
+/** Octets per read. */
 const PIECE_OCTETS = 65_536;
 
 /** One state of a file. */
@@ -21,7 +22,7 @@ interface Version {
 }
 
 /**
- * @param name Its path; within `options.root`, where that is given.
+ * @param name Its path; relative to `options.root` if that is set.
  * Errors: FILE_NOT_FOUND; FILE_CHANGED while it is being sent.
  */
 export async function file(name: string, options: FileOptions = {}): Promise<ResponseParts> {
@@ -33,7 +34,7 @@ export async function file(name: string, options: FileOptions = {}): Promise<Res
   const headers: Record<string, string | readonly string[]> = {
     'Content-Type': options.type ?? mediaTypeOf(place),
     'Content-Length': String(version.size),
-    // Not in the future (RFC 9110 §8.8.2.1).
+    // A date in the future is not allowed (RFC 9110 §8.8.2.1).
     'Last-Modified': new Date(Math.min(modified, Date.now())).toUTCString(),
     ETag: `"${version.size.toString(36)}-${version.mtimeNs.toString(36)}"`,
     'Accept-Ranges': 'bytes',
@@ -62,7 +63,7 @@ const ABSENT: readonly unknown[] = ['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP'
 
 async function versionOf(place: string): Promise<Version> {
   const stats = await stat(place, { bigint: true }).catch(absent);
-  // A folder, a device or a pipe is none.
+  // Folders, devices and pipes are not served.
   if (!stats.isFile()) throw new JackfieldError('FILE_NOT_FOUND');
   return stats;
 }
@@ -71,9 +72,9 @@ function absent(cause: NodeJS.ErrnoException): never {
   throw ABSENT.includes(cause.code) ? new JackfieldError('FILE_NOT_FOUND', '', { cause }) : cause;
 }
 
-/** Octets `#start` to `#end`, the latter not among them. */
+/** Octets from `#start` up to, but not including, `#end`. */
 export class FileBody implements AsyncIterable<Uint8Array> {
-  /** Opening may fail, and then another answer is due. */
+  /** Opening may fail, and then the answer is an error. */
   readonly [HOLDS_HEAD] = true;
   readonly #place: string;
   readonly #version: Version;
@@ -87,7 +88,7 @@ export class FileBody implements AsyncIterable<Uint8Array> {
     this.#end = end;
   }
 
-  /** Of the whole file, in octets. */
+  /** Size of the whole file, in octets. */
   get size(): number {
     return Number(this.#version.size);
   }
@@ -112,7 +113,7 @@ export class FileBody implements AsyncIterable<Uint8Array> {
     }
   }
 
-  /** What was promised of the file has to be true of the one that was opened, which may be another by now. */
+  /** The headers describe the file that was checked; the file that was opened may be a different one. */
   async #expectSame(handle: FileHandle): Promise<void> {
     const { size, mtimeNs } = await handle.stat({ bigint: true });
     if (size !== this.#version.size || mtimeNs !== this.#version.mtimeNs)

@@ -1,6 +1,6 @@
 /**
- * Claims that are valid, but hardly what was meant: methods in lower case, and patterns in the syntax of other routers.
- * They would never match, and nothing would say so.
+ * Claims that are valid but probably a mistake: methods in lower case, and patterns in the syntax of other routers.
+ * They would never match, and no error would say so.
  */
 
 /** RFC 9110 §9, RFC 5789, RFC 4918, RFC 10008. */
@@ -13,14 +13,14 @@ const KNOWN_METHODS = new Set(
 /** A parameter, a group or a wildcard of another router inside a literal segment. */
 const FOREIGN = /\{[^/]*\}|\[[^/]*\]|<[^/]*>|\([^/]*\)|\*|:[A-Za-z_]/;
 
-/** What is wrong with a method, as a sentence; undefined if nothing is. */
+/** Says what is probably wrong with a method; undefined if nothing is. */
 export function methodDoubt(method: string): string | undefined {
   const upper = method.toUpperCase();
   if (method === upper || !KNOWN_METHODS.has(upper)) return undefined;
   return `Methods are case-sensitive: a handler for "${method}" never gets a ${upper} request. Write "${upper}".`;
 }
 
-/** What is wrong with a pattern, as a sentence; undefined if nothing is. */
+/** Says what is probably wrong with a pattern; undefined if nothing is. */
 export function patternDoubt(pattern: string): string | undefined {
   if (pattern === '*') return undefined;
   const strange = pattern

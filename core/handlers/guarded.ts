@@ -1,9 +1,9 @@
-/** Handlers whose `state` is known: conditions are evaluated before they run, RFC 9110 §13.2. */
+/** Handlers with a `state` option: conditions are evaluated before they run, RFC 9110 §13.2. */
 import type { HandleOptions, Handler } from '../api/plugin.js';
 import type { Request } from '../api/request.js';
 import { precondition } from './conditional.js';
 
-/** Of GET and HEAD the answer tells the state; the others select or change nothing (§13.2.1). */
+/** For GET and HEAD the answer has the validators; the others select or change nothing (§13.2.1). */
 const UNCONDITIONAL = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'CONNECT']);
 
 export function whileConditionsHold(handler: Handler, state: NonNullable<HandleOptions['state']>): Handler {
@@ -21,7 +21,7 @@ export function whileConditionsHold(handler: Handler, state: NonNullable<HandleO
   };
 }
 
-/** If-Modified-Since concerns GET and HEAD alone (§13.1.3), If-Range only a Range (§13.1.5). */
+/** If-Modified-Since applies only to GET and HEAD (§13.1.3), If-Range only to Range (§13.1.5). */
 function hasCondition({ headers, dialect }: Request): boolean {
   if (dialect !== '') return false;
   return (

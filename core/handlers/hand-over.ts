@@ -1,6 +1,6 @@
 /**
- * Answers behind which the connection leaves HTTP: 101 to a client that asks for another protocol (RFC 9110 §7.8), 2xx
- * to CONNECT (§9.3.6). Everything that makes one invalid is found here, but for a body that has not come yet.
+ * Answers after which the connection leaves HTTP: 101 if the client asks for another protocol (RFC 9110 §7.8), 2xx for
+ * CONNECT (§9.3.6). All their checks are here, except the check for a body that has not arrived yet.
  */
 
 import type { ResponseParts, TakeOver } from '../api/answer.js';
@@ -11,20 +11,20 @@ import { invalid } from './invalid-answer.js';
 
 export interface HandOver {
   readonly takeOver: TakeOver;
-  /** Whether the core writes the head; otherwise whoever takes over does. */
+  /** Whether the core writes the head; otherwise the plugin does. */
   readonly writesHead: boolean;
-  /** Whose it is from then on. */
+  /** The plugin that owns the connection afterwards. */
   readonly plugin: string;
 }
 
-/** What of an answer this file looks at. */
+/** The parts of an answer that this file uses. */
 interface HandOverAnswer {
   readonly status: number;
   readonly fields: AnswerFields;
   readonly handOver?: HandOver;
 }
 
-/** @param parts The others of the answer. */
+/** @param parts The other parts of the answer. */
 export function toHandOver(
   takeOver: unknown,
   parts: Omit<ResponseParts, 'takeOver'>,
@@ -42,14 +42,14 @@ export function toHandOver(
       `A connection cannot be taken over after status ${status}; use 101, 2xx for CONNECT, or no status.`,
     );
   const fields = checkedFields(headers, undefined);
-  // The function is the plugin's own; that it takes a stream cannot be seen.
+  // The plugin's own function; its parameter cannot be checked.
   const handOver = { takeOver: takeOver as TakeOver, writesHead, plugin: '' };
   return { status: status ?? 101, fields, handOver };
 }
 
 /**
- * What a response hook made of an answer whose head is written by whoever takes over: fields that it adds have no place
- * to go, and are no fault of a hook that adds them to every answer.
+ * The result of a response hook for a takeover whose head the plugin writes itself. Fields from hooks cannot be sent
+ * then; they are dropped, because a hook may add fields to every answer.
  */
 export function withoutLostFields(before: HandOverAnswer, value: unknown): unknown {
   const { handOver } = before;
@@ -63,7 +63,7 @@ export function withoutLostFields(before: HandOverAnswer, value: unknown): unkno
 export function mustFit(request: Request, { status, fields, handOver }: HandOverAnswer): void {
   const isConnect = request.method === 'CONNECT';
   if (handOver === undefined) {
-    // To CONNECT success means that a tunnel is open, and has no body.
+    // For CONNECT, success means that a tunnel is open; such an answer has no body.
     if (isConnect && isSuccess(status))
       throw invalid('It accepted CONNECT without takeOver, so there is no tunnel (RFC 9110 §9.3.6).');
     return;

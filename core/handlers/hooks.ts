@@ -1,9 +1,9 @@
 /**
  * Runs the hooks of plugins around an exchange.
  *
- * Laws of this file:
- * - A hook that returns no promise costs no promise: a stage runs at once, up to the first hook that returns one.
- * - A fault of a hook carries the name of its plugin: it is thrown as `Blamed`, or logged where it changes no answer.
+ * Rules of this file:
+ * - A hook that returns no promise costs no promise: a stage runs synchronously up to the first hook that returns one.
+ * - A fault of a hook carries the name of its plugin: it is thrown as `Blamed`, or logged if it changes no answer.
  */
 import type { ResponseValue } from '../api/answer.js';
 import type { Hooks, Outcome, Unread } from '../api/plugin.js';
@@ -22,7 +22,7 @@ import { ResponseDraft } from './response-draft.js';
 
 export type Stage = keyof Hooks;
 
-/** A hook with the plugin that set it. */
+/** A hook and the plugin that registered it. */
 export interface Hook<S extends Stage = Stage> {
   readonly plugin: string;
   readonly fn: Hooks[S];
@@ -46,9 +46,9 @@ const { then: promiseThen } = Promise.prototype;
 export class HookRunner {
   readonly #table: HookTable;
   readonly #log: Log;
-  /** Whether a request that is answered in good order meets hooks. */
+  /** Whether there are hooks that run for a successful request. */
   readonly areOnTheWay: boolean;
-  /** Whether a plugin wants to know how exchanges end. */
+  /** Whether a plugin has a `close` hook. */
   readonly watchClose: boolean;
   /** Whether a plugin adds fields to answers. */
   readonly addsFields: boolean;
@@ -63,18 +63,18 @@ export class HookRunner {
 
   // Before an answer
 
-  /** Whether a `crossSite` hook lets this request in. */
+  /** Whether a `crossSite` hook allows this request. */
   letIn(request: ExchangeRequest): boolean {
-    return this.#table.crossSite.some((hook) => this.#letsIn(hook, request));
+    return this.#table.crossSite.some((hook) => this.#allows(hook, request));
   }
 
-  /** A hook that fails lets nobody in. */
-  #letsIn({ plugin, fn }: Hook<'crossSite'>, request: ExchangeRequest): boolean {
+  /** A hook that fails allows nothing. */
+  #allows({ plugin, fn }: Hook<'crossSite'>, request: ExchangeRequest): boolean {
     try {
       const allowed: MaybePromise<unknown> = fn(request);
       if (allowed === true) return true;
       if (allowed === false || allowed === undefined) return false;
-      // A promise would be true to every condition, and a rejected one would end the process.
+      // A promise counts as true in a condition, and an unhandled rejection would end the process.
       if (isPromise(allowed)) promiseThen.call(Promise.resolve(allowed), undefined, () => {});
       throw new TypeError(
         'A hook of the stage "crossSite" must return true or false at once, not a promise.',
@@ -87,7 +87,7 @@ export class HookRunner {
 
   /**
    * The answer of the first `request` or `handler` hook that returns one.
-   * @param at The hook to begin with.
+   * @param at Index of the first hook to run.
    * Errors: a `Blamed`; CONNECTION_LOST.
    */
   before(stage: 'request' | 'handler', request: ExchangeRequest, at = 0): MaybePromise<Answer | undefined> {
@@ -106,11 +106,11 @@ export class HookRunner {
     return undefined;
   }
 
-  // An answer is there
+  // The answer exists
 
   /**
-   * What the `response` hooks make of an answer. They end early if the server refuses the request meanwhile or the
-   * client is gone: then nobody sends the answer.
+   * The answer after the `response` hooks. They stop early if the server refuses the request meanwhile or the client is
+   * gone: then the answer is not sent.
    * Errors: a `Blamed`.
    */
   respond(request: ExchangeRequest, answer: Answer): MaybePromise<Answer> {
@@ -169,8 +169,8 @@ export class HookRunner {
   // Errors
 
   /**
-   * The answer of the first `error` hook that returns one. A hook that fails is logged: it must not start another round.
-   * @param at The hook to begin with.
+   * The answer of the first `error` hook that returns one. A failing hook is logged and does not start another round.
+   * @param at Index of the first hook to run.
    */
   failed(request: ExchangeRequest, error: unknown, at = 0): MaybePromise<Answer | undefined> {
     const hooks = this.#table.error;
@@ -216,7 +216,7 @@ export class HookRunner {
     return false;
   }
 
-  /** Runs the `response` hooks for a refusal that were not called for an answer which it replaces. */
+  /** Runs the `response` hooks for a refusal, except those that already ran for the answer that it replaces. */
   respondToRefusal(exchange: Exchange, refusal: Refusal): MaybePromise<void> {
     const { request } = exchange;
     const { response } = this.#table;
@@ -228,8 +228,8 @@ export class HookRunner {
   }
 
   /**
-   * Lets a hook work on a refusal. If it fails, that is logged and the refusal stays: its status must not depend on a
-   * mistake of a plugin. So what each hook returns is checked at once.
+   * Lets a hook work on a refusal. If the hook fails, that is logged and the refusal stays: its status must not depend
+   * on a mistake of a plugin. So the result of each hook is checked at once.
    * @returns whether the hook has replaced the answer.
    */
   #work(exchange: Exchange, refusal: Refusal, plugin: string, run: () => unknown): MaybePromise<boolean> {
@@ -291,8 +291,9 @@ export class HookRunner {
   }
 
   /**
-   * Calls a hook. While it works, and afterwards if it returns an answer, `handledBy` names its plugin. Errors: a `Blamed`.
-   * @returns what the hook returned, unchecked.
+   * Calls a hook. While it runs, and afterwards if it returns an answer, `handledBy` names its plugin. Errors: a
+   * `Blamed`.
+   * @returns the result of the hook, unchecked.
    */
   #call<Given>(
     plugin: string,
@@ -306,7 +307,7 @@ export class HookRunner {
       const value = fn(request, given);
       if (isPromise(value)) return this.#callLater(plugin, request, before, value);
       if (value === undefined) request.handledBy = before;
-      // Whatever it is, it is checked before it is used.
+      // It may be anything; it is checked before use.
       return value as ResponseValue | undefined;
     } catch (error) {
       throw blamed(plugin, error);
@@ -330,8 +331,8 @@ export class HookRunner {
 }
 
 /**
- * While a hook was waited for, the server may have refused the request, or the client may be gone: then nothing more is
- * done for it. Errors: CONNECTION_LOST, which is sent to nobody.
+ * While a hook ran, the server may have refused the request, or the client may be gone: then the request ends here.
+ * Errors: CONNECTION_LOST, which is not sent to anybody.
  */
 function mustGoOn(request: ExchangeRequest): void {
   if (request.isAborted) throw new JackfieldError('CONNECTION_LOST');
@@ -350,16 +351,16 @@ function answerOf(
   }
 }
 
-/** A `response` hook failed, or what it returned is invalid. Errors: a `Blamed`. */
+/** A `response` hook failed, or its result is invalid. Errors: a `Blamed`. */
 function spoiled(request: ExchangeRequest, draft: ResponseDraft, error: unknown): Answer {
   abandon(draft.checked.body);
   request.unsent = undefined;
-  // Nobody waits for this answer any more, and its stream may have been closed while the hook read it.
+  // This answer is not sent any more, and its stream may have been closed while the hook read it.
   if (request.isAborted) return draft.checked;
   throw draft.culprit() ?? error;
 }
 
-/** @returns whether the refusal was still there to be replaced. Errors: HANDLER_ANSWER_INVALID. */
+/** @returns false if the refusal was already sent. Errors: HANDLER_ANSWER_INVALID. */
 function replaceRefusal(exchange: Exchange, refusal: Refusal, by: Answer): boolean {
   if (exchange.isAnswered) {
     if (by.body !== refusal.answer.body) abandon(by.body);
@@ -371,7 +372,7 @@ function replaceRefusal(exchange: Exchange, refusal: Refusal, by: Answer): boole
   return true;
 }
 
-/** Calls a hook whose result is not used. */
+/** Calls a hook whose result is ignored. */
 function callLast(run: () => unknown, failed: (error: unknown) => void): void {
   try {
     const result = run();

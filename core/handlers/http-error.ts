@@ -8,7 +8,7 @@ export class HttpError extends Error {
   /**
    * @param status 400 to 599.
    * @param message The body of the answer, as text.
-   * @param code Of the table of errors, for logs and metrics: `Outcome.code`.
+   * @param code A code from the table of errors, for logs and metrics: `Outcome.code`.
    */
   constructor(
     readonly status: number,

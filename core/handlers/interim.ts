@@ -1,4 +1,4 @@
-/** Responses ahead of the answer, RFC 9110 §15.2: a head without a body. */
+/** Interim responses before the answer, RFC 9110 §15.2: a head without a body. */
 
 import type { InterimResponse } from '../api/request.js';
 import { reasonPhrase } from '../http/reason-phrases.js';
@@ -7,7 +7,7 @@ import { strangeMember } from '../known-members.js';
 import { checkedFields } from './answer-fields.js';
 import { invalid } from './invalid-answer.js';
 
-/** @returns it as it goes over the wire. Errors: HANDLER_ANSWER_INVALID. */
+/** @returns its text on the wire. Errors: HANDLER_ANSWER_INVALID. */
 export function interimText(interim: InterimResponse): string {
   if (typeof interim !== 'object' || interim === null) throw invalid('inform needs { status, headers }.');
   const strange = strangeMember(interim, ['status', 'headers'], 'An interim response');

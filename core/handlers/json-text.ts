@@ -1,8 +1,11 @@
-/** A value as JSON. `JSON.stringify` writes a Promise or a Map as `{}`, so a forgotten `await` would be a 200. */
+/**
+ * A value as JSON. `JSON.stringify` writes a Promise or a Map as `{}`, so without this check a forgotten `await` is a
+ * 200.
+ */
 import { reasonOf } from '../errors.js';
 import { invalid } from './invalid-answer.js';
 
-/** Errors: HANDLER_ANSWER_INVALID for a value, or a value within it, that JSON cannot hold. */
+/** Errors: HANDLER_ANSWER_INVALID if JSON cannot represent the value or a value inside it. */
 export function jsonText(value: unknown): string {
   if (isThenable(value)) throw invalid('Its json is a promise. Await it first.');
   let text: string | undefined;
@@ -15,17 +18,17 @@ export function jsonText(value: unknown): string {
     throw invalid(
       `Its json is ${value === undefined ? 'undefined' : `a ${typeof value}`}, which JSON cannot hold. For no content return { status: 204 }.`,
     );
-  // Everything that loses its content this way is written as `{}`. The search is a thousandth of the work of writing.
+  // Every value that loses its content is written as `{}`. This search costs a thousandth of writing.
   if (text.includes('{}')) mustKeepContent(value);
   return text;
 }
 
-/** With a list of what is left to do instead of recursion: JSON may be nested deeper than our stack. */
+/** A list instead of recursion: JSON may be nested deeper than the stack allows. */
 function mustKeepContent(whole: unknown): void {
   const left: { readonly value: unknown; readonly at: string }[] = [{ value: whole, at: '' }];
   for (let next = left.pop(); next !== undefined; next = left.pop()) {
     const { value, at } = next;
-    // What `toJSON` returns is the object's own choice.
+    // The object itself chooses the result of its `toJSON`.
     if (typeof value !== 'object' || value === null || 'toJSON' in value) continue;
     const lost = lostContent(value);
     if (lost !== undefined)
@@ -34,7 +37,7 @@ function mustKeepContent(whole: unknown): void {
   }
 }
 
-/** What an object is whose content JSON does not see; undefined for any other. */
+/** The kind of an object whose content JSON omits; undefined for other objects. */
 function lostContent(value: object): string | undefined {
   if (isThenable(value)) return 'a promise';
   if (Array.isArray(value) || ArrayBuffer.isView(value) || Object.keys(value).length > 0) return undefined;
@@ -42,7 +45,7 @@ function lostContent(value: object): string | undefined {
   return WRITTEN.has(tag) ? undefined : `a ${tag}`;
 }
 
-/** Plain objects and instances of classes without own fields, which are empty; boxed values, which JSON unpacks. */
+/** Plain objects and instances of classes without own fields, which are empty; boxed values, which JSON unboxes. */
 const WRITTEN = new Set(['Object', 'String', 'Number', 'Boolean']);
 
 function isThenable(value: unknown): boolean {

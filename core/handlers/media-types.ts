@@ -1,7 +1,7 @@
-/** The media type of a file, by the extension of its name: the table of `mime`, which follows the IANA registry. */
+/** The media type of a file, by its extension: the table of `mime`, which follows the IANA registry. */
 import { createRequire } from 'node:module';
 
-/** Loaded with the first file, so that a server without files starts without the table. */
+/** Loaded for the first file, so a server without files starts without the table. */
 let types: typeof import('mime').default | undefined;
 
 /** @param fileName With or without folders. @returns `application/octet-stream` if the extension is unknown. */

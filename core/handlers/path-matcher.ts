@@ -1,10 +1,10 @@
-/** A pattern on its own, for plugins whose options name paths: the rules of `handle`, without a registry. */
+/** A single pattern, for plugins whose options contain paths: the rules of `handle`, without a registry. */
 import { parsePattern, type Segment } from './pattern.js';
 
 /**
- * @param pattern As of `handle`: `/literal/:name/*`, or `*` for every target.
- * @returns whether a path, as of `request.path`, matches.
- * @throws TypeError where it is no pattern.
+ * @param pattern As for `handle`: `/literal/:name/*`, or `*` for every target.
+ * @returns a function that says whether a path (as in `request.path`) matches.
+ * @throws TypeError if the pattern is invalid.
  */
 export function pathMatcher(pattern: string): (path: string) => boolean {
   const { everything, segments } = parsePattern(pattern);

@@ -9,16 +9,16 @@ export type Segment =
 export interface Pattern {
   /** As written. */
   readonly text: string;
-  /** Empty for `*`, which matches every target, `OPTIONS *` and CONNECT's too. */
+  /** Empty for `*`, which matches every target, including `OPTIONS *` and CONNECT. */
   readonly segments: readonly Segment[];
   readonly everything: boolean;
-  /** Two patterns with one shape match the same paths, whatever their names. */
+  /** Two patterns with the same shape match the same paths, whatever their parameter names. */
   readonly shape: string;
-  /** The names of the parameters in their order; `*` for the rest. */
+  /** The names of the parameters in order; `*` for the rest. */
   readonly names: readonly string[];
 }
 
-/** @throws TypeError where the text is no pattern: a mistake of the program, told at set-up. */
+/** @throws TypeError if the text is not a pattern: a programming mistake, reported at set-up. */
 export function parsePattern(text: string): Pattern {
   if (text === '*') return { text, segments: [], everything: true, shape: '*', names: ['*'] };
   const normal = normalisePath(text);
@@ -62,7 +62,7 @@ function parseSegment(part: string, last: boolean, text: string): Segment {
   );
 }
 
-/** A literal can hold neither `:` first nor `*` alone, so these marks cannot be mistaken for one. */
+/** A literal cannot begin with `:` and cannot be `*`, so these marks are unambiguous. */
 function shapeOf(segment: Segment): string {
   if (segment.kind === 'literal') return segment.text;
   return segment.kind === 'name' ? ':' : '*';

@@ -1,10 +1,10 @@
 /**
- * Method + path → handler. Built once from what the plugins claimed, never changed afterwards, so that a new one can
- * take its place in one step.
+ * Method + path → handler. Built once from the claims of the plugins and never changed, so that a new registry can
+ * replace it in one step.
  *
- * Who gets a request: of the handlers that take its method, the one with the most specific pattern (literal before
- * `:name` before `*`, segment by segment); of two with one pattern, the one that names the method. Handlers marked
- * `fallback` are asked last.
+ * Of the handlers for the request's method, the one with the most specific pattern gets the request (literal before
+ * `:name` before `*`, segment by segment). Of two with the same pattern, the one that names the method. Handlers marked
+ * `fallback` come last.
  */
 
 import type { HandleOptions, Handler } from '../api/plugin.js';
@@ -18,7 +18,7 @@ export type Params = Readonly<Record<string, string>>;
 
 /** One call of `handle`. */
 export interface Route {
-  /** Who claimed it, for the log and for errors. */
+  /** The plugin that made the claim, for the log and for errors. */
   readonly plugin: string;
   /** A token, or `*`. */
   readonly method: string;
@@ -27,7 +27,7 @@ export interface Route {
   readonly options: HandleOptions;
 }
 
-/** @throws TypeError where method, pattern or handler is not one. */
+/** @throws TypeError if the method, the pattern or the handler is invalid. */
 export function makeRoute(
   plugin: string,
   method: string,
@@ -46,7 +46,7 @@ export function makeRoute(
   return { plugin, method, pattern: parsePattern(pattern), handler: guarded, options };
 }
 
-/** The compiler asks for every option that `handle` has. */
+/** The type makes sure that every option of `handle` is listed. */
 const OPTIONS = Object.keys({
   registeredMethodsOnly: true,
   allow: true,
@@ -58,7 +58,7 @@ const OPTIONS = Object.keys({
   fallback: true,
 } satisfies Record<keyof HandleOptions, true>);
 
-/** @throws TypeError for an option that `handle` does not have, or of another type. */
+/** @throws TypeError for an unknown option or a wrong type. */
 function checkOptions(options: HandleOptions, taker: string): void {
   if (typeof options !== 'object' || options === null)
     throw new TypeError(`The options of ${taker} are not an object.`);
@@ -93,13 +93,13 @@ interface Node {
   route?: Route;
 }
 
-/** What one method can reach. */
+/** The patterns for one method. */
 interface Table {
-  /** Patterns without parameters: most requests need nothing else. */
+  /** Patterns without parameters: enough for most requests. */
   readonly literal: Map<string, Match>;
   readonly root: Node;
   everything?: Route;
-  /** Patterns of `fallback` handlers, the most specific first. */
+  /** Patterns of `fallback` handlers; the most specific wins. */
   readonly fallbacks: Table | undefined;
 }
 
@@ -109,9 +109,9 @@ export class Registry {
   readonly routes: readonly Route[];
   readonly #tables = new Map<string, Table>();
   readonly #anyMethod: Table;
-  /** Whether some handler takes larger or smaller bodies than the others. */
+  /** Whether a handler sets its own body limit. */
   readonly hasBodyLimits: boolean;
-  /** Whether some handler has its own form of refusals. */
+  /** Whether a handler formats its own refusals. */
   readonly hasRefusals: boolean;
 
   /** Errors: HANDLER_REPEATED. */
@@ -132,7 +132,7 @@ export class Registry {
     );
   }
 
-  /** Methods that some plugin named. */
+  /** Methods that at least one plugin names. */
   get methods(): Iterable<string> {
     return this.#tables.keys();
   }
@@ -141,7 +141,7 @@ export class Registry {
     return this.#tables.has(method);
   }
 
-  /** Whether anything but 405 can come of this method. */
+  /** Whether this method can get any answer other than 405. */
   takesMethod(method: string): boolean {
     return (
       this.#tables.has(method) || this.routes.some((route) => !onlyRegistered(route) && route.method === '*')
@@ -157,13 +157,13 @@ export class Registry {
     return findIn(table, path) ?? (table.fallbacks === undefined ? undefined : findIn(table.fallbacks, path));
   }
 
-  /** As `find`, without its parameters: nothing is decoded, so nothing is refused. */
+  /** Like `find`, but without parameters: nothing is decoded, so nothing is refused. */
   routeAt(method: string, path: string): Route | undefined {
     const table = this.#tables.get(method) ?? this.#anyMethod;
     return reach(table, path) ?? (table.fallbacks && reach(table.fallbacks, path));
   }
 
-  /** The largest body that the handler of this request takes, in octets, if the handler sets one. */
+  /** The body limit that the handler of this request sets, in octets. */
   bodyLimit(method: string, path: string): number | undefined {
     return this.routeAt(method, path)?.options.maxBodyOctets;
   }
@@ -173,12 +173,12 @@ export class Registry {
     return this.routeAt(method, path)?.options ?? {};
   }
 
-  /** Whether a handler, but for fallbacks, takes methods here that nobody names. */
+  /** Whether a handler, other than a fallback, accepts methods here that no handler names. */
   takesAnyMethod(path: string): boolean {
     return reach(this.#anyMethod, path) !== undefined;
   }
 
-  /** The methods that have a handler of their own at this path, for the Allow field (RFC 9110 §10.2.1). */
+  /** The methods that have their own handler at this path, for the Allow field (RFC 9110 §10.2.1). */
   allowedMethods(path: string): string[] {
     const allowed = [...this.#tables]
       .filter(([method, table]) => {
@@ -186,7 +186,7 @@ export class Registry {
         return route !== undefined && (route.options.allow?.includes(method) ?? true);
       })
       .map(([method]) => method);
-    // Where GET is allowed the handler of HEAD, a fallback, answers with GET's.
+    // The fallback handler of HEAD answers with the result of GET, so HEAD is allowed where GET is.
     const head = this.#tables.get('HEAD')?.fallbacks;
     if (
       head !== undefined &&
@@ -237,7 +237,7 @@ function fill(
   routes: readonly Route[],
   table: Table = { literal: new Map(), root: { literals: new Map() }, fallbacks: undefined },
 ): Table {
-  // A handler that names the method is put last and so takes the place of one for any method.
+  // Handlers that name the method come last, so they replace those for any method.
   const ordered = [
     ...routes.filter(({ method }) => method === '*'),
     ...routes.filter(({ method }) => method !== '*'),
@@ -247,7 +247,7 @@ function fill(
     if (everything) table.everything = route;
     else if (names.length === 0) table.literal.set(route.pattern.shape, { route, params: NO_PARAMS });
     else plant(table.root, route);
-    // Literal patterns stand in the tree too: without them `/:name` could win over a literal prefix.
+    // Literal patterns are in the tree too: without them `/:name` could win over a literal prefix.
     if (!everything && names.length === 0 && segments.length > 0) plant(table.root, route);
   }
   return table;
@@ -282,13 +282,13 @@ function findIn(table: Table, path: string): Match | undefined {
   return table.everything && { route: table.everything, params: nameParams(table.everything, [path]) };
 }
 
-/** Who would get the path; nothing is decoded, so nothing can be refused. */
+/** The handler for a path; nothing is decoded, so nothing is refused. */
 function reach(table: Table, path: string): Route | undefined {
   const walked = path.startsWith('/') ? walk(table.root, path, 1, []) : undefined;
   return table.literal.get(path)?.route ?? walked ?? table.everything;
 }
 
-/** Literal before name before rest; what a branch took is given back when it leads nowhere. */
+/** Literal before name before rest. A branch that leads nowhere removes its values again. */
 function walk(node: Node, path: string, from: number, values: string[]): Route | undefined {
   if (from > path.length) return node.route;
   const slash = path.indexOf('/', from);
@@ -308,8 +308,8 @@ function walk(node: Node, path: string, from: number, values: string[]): Route |
 }
 
 /**
- * What parameters are made by: they inherit nothing, so that any name can be one, and V8 takes them for objects of one
- * kind, which it does not with `Object.create(null)`; that is slower by half a microsecond for each request.
+ * Constructor of parameters. They inherit nothing, so every name is allowed. V8 gives them one hidden class, which it
+ * does not do for `Object.create(null)`; that would cost half a microsecond per request.
  */
 function Params(): void {}
 Params.prototype = NO_PARAMS;

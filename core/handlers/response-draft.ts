@@ -1,10 +1,10 @@
 /**
  * An answer while `response` hooks work on it.
  *
- * Most hooks only change fields. What such a hook returns is shown to the next hook as it is, and the fields are checked
- * once, after the last hook: nothing unchecked is sent, and three hooks cost one check. Every other change is checked
- * before the next hook runs, because that hook must see its result: the text of `json`, a 304 for a validator that
- * matches, the default content type.
+ * Most hooks only change fields. The next hook gets such a result unchanged, and the fields are checked once, after the
+ * last hook: nothing unchecked is sent, and three hooks cost one check. Every other change is checked before the next
+ * hook runs, because that hook must see its effect: the text of `json`, a 304 for a validator that matches, the default
+ * content type.
  */
 import type { ResponseValue, ShownResponse } from '../api/answer.js';
 import type { ExchangeRequest } from '../exchange/exchange-request.js';
@@ -23,7 +23,9 @@ export class ResponseDraft {
   readonly #request: ExchangeRequest;
   /** Checked. */
   #answer: Answer;
-  /** What hooks returned since `#answer` was checked. Only the last one counts; the others help to find a culprit. */
+  /**
+   * Results of hooks since `#answer` was checked. Only the last one counts; the others help to find the faulty hook.
+   */
   #unchecked: Returned[] = [];
 
   constructor(request: ExchangeRequest, answer: Answer) {
@@ -31,12 +33,12 @@ export class ResponseDraft {
     this.#answer = answer;
   }
 
-  /** The answer as it was when it was last checked. */
+  /** The answer after its last check. */
   get checked(): Answer {
     return this.#answer;
   }
 
-  /** What the next hook is shown: its own copy. Errors: a `Blamed` with HANDLER_ANSWER_INVALID. */
+  /** The next hook's own copy of the answer. Errors: a `Blamed` with HANDLER_ANSWER_INVALID. */
   show(): ShownResponse {
     const last = this.#unchecked.at(-1);
     if (last === undefined) return toParts(this.#answer);
@@ -47,7 +49,7 @@ export class ResponseDraft {
     this.#unchecked.push({ plugin, value });
   }
 
-  /** Checks what the last hook returned. Errors: a `Blamed` with HANDLER_ANSWER_INVALID. */
+  /** Checks the result of the last hook. Errors: a `Blamed` with HANDLER_ANSWER_INVALID. */
   check(): Answer {
     const last = this.#unchecked.at(-1);
     if (last === undefined) return this.#answer;
@@ -61,7 +63,7 @@ export class ResponseDraft {
     }
   }
 
-  /** The first hook that returned something invalid: a later one may have passed it on, or failed because of it. */
+  /** The first hook with an invalid result: a later hook may have passed it on, or failed because of it. */
   culprit(): Blamed | undefined {
     for (const returned of this.#unchecked) {
       try {
@@ -75,13 +77,13 @@ export class ResponseDraft {
 
   #checked({ value }: Returned): Answer {
     const shown = this.#answer;
-    // Returned by a plugin, so its type is not known; `answerTo` checks it.
+    // The type of a plugin's result is unknown; `answerTo` checks it.
     const fitting = shown.handOver === undefined ? value : (withoutLostFields(shown, value) as ResponseValue);
     return answerTo(this.#request, fitting, shown);
   }
 }
 
-/** What a hook returned, for the next hook, if it changes nothing but fields; otherwise undefined. */
+/** The result of a hook for the next hook, if it changes only fields; otherwise undefined. */
 function shownAsIs(answer: Answer, value: ResponseValue): ShownResponse | undefined {
   const { status, body, fields, handOver, trailers } = answer;
   // A 426 needs an Upgrade field, which is checked with the status.
@@ -95,15 +97,15 @@ function shownAsIs(answer: Answer, value: ResponseValue): ShownResponse | undefi
     if (headers === undefined) return undefined;
     return body === undefined ? { status, headers } : { status, headers, body };
   } catch {
-    // A name that is not a token, or a proxy that throws: the check reports it.
+    // The name is not a token, or a proxy object throws: the check reports it.
     return undefined;
   }
 }
 
 /**
- * A copy with names in lower case. Undefined if a field has to be checked before the next hook runs, or a type is added
- * in place of one that was removed.
- * @param before Names and values in turn, of the answer that the hook was shown.
+ * A copy with names in lower case. Undefined if a field must be checked before the next hook runs, or if the default
+ * type must replace a removed one.
+ * @param before Names and values in turn, of the answer that the hook got.
  */
 function copyOfFields(fields: unknown, before: readonly string[]): ShownResponse['headers'] | undefined {
   if (!isRecord(fields)) return undefined;
@@ -128,7 +130,7 @@ function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return isPlain && !(Symbol.iterator in value);
 }
 
-/** Two lines or more. A list of one line is shown as a text, so it is checked first. */
+/** At least two lines. A list of one line must become a string, so it is checked first. */
 function isSeveral(value: unknown): value is readonly string[] {
   return Array.isArray(value) && value.length > 1 && value.every((line) => typeof line === 'string');
 }

@@ -1,6 +1,6 @@
 /**
- * A web `Response` as an answer. Many come from `fetch`, as they are or as `new Response(body, upstream)`, and carry
- * fields that were about the hop between this server and another.
+ * A web `Response` as an answer. Many come from `fetch`, directly or as `new Response(body, upstream)`, and have fields
+ * about the hop between this server and another.
  */
 
 /** RFC 9110 §7.6.1. */
@@ -13,26 +13,26 @@ const OF_ONE_HOP: readonly string[] = [
   'transfer-encoding',
   'upgrade',
 ];
-/** What `fetch` takes off a body without taking it off the fields. */
+/** Codings that `fetch` decodes without removing them from the fields. */
 const DECODED = new Set(['gzip', 'x-gzip', 'deflate', 'br']);
 
-/** By shape: a Response may come from another copy of the fetch implementation. */
+/** Checked by shape: a Response may come from another copy of the fetch implementation. */
 export function isWebResponse(value: object): value is Response {
   return 'bodyUsed' in value && 'headers' in value && 'status' in value;
 }
 
-/** Its fields without those of another hop; several Set-Cookie lines stay several. */
+/** Its fields without those of the other hop; several Set-Cookie lines stay separate. */
 export function endToEndHeaders({ headers, status, url }: Response): Headers {
-  // Only what fetch itself returned has a URL.
+  // Only a result of fetch itself has a URL.
   const isFetched = url !== '';
   if (!isFetched && !OF_ONE_HOP.some((name) => headers.has(name))) return headers;
   const kept = new Headers(headers);
   const connection = listOf(headers.get('connection'));
   for (const name of [...OF_ONE_HOP, ...connection]) {
-    // 426 is about this very connection (RFC 9110 §15.5.22).
+    // 426 is about this connection (RFC 9110 §15.5.22).
     if (headers.has(name) && !(name === 'upgrade' && status === 426)) kept.delete(name);
   }
-  // That the other server closes its connection does not concern ours.
+  // Our connection stays open even if the other server closes its own.
   if (!isFetched && connection.includes('close')) kept.set('connection', 'close');
   if (isFetched && listOf(headers.get('content-encoding')).some((coding) => DECODED.has(coding))) {
     kept.delete('content-encoding');

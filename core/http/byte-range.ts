@@ -1,4 +1,4 @@
-/** Range, RFC 9110 §14.1.2 and §14.2: which octets of a representation are asked for. */
+/** Range, RFC 9110 §14.1.2 and §14.2: which octets of a representation the client wants. */
 
 /** `last` is the position of the last octet, as in Content-Range. */
 export interface ByteRange {
@@ -7,10 +7,10 @@ export interface ByteRange {
 }
 
 /**
- * Ranges that overlap or touch are one. Of several that stay apart none is served: §14.2 lets a server ignore the
- * field, and an answer in many small parts costs the server more than the client (§17.15).
- * @param size Of the whole, in octets.
- * @returns undefined where the field is to be ignored and the whole sent; `unsatisfiable` is 416.
+ * Merges ranges that overlap or touch. Serves none of several separate ranges: §14.2 lets a server ignore the field,
+ * and an answer in many small parts costs the server more than the client (§17.15).
+ * @param size Size of the whole representation, in octets.
+ * @returns undefined if the field is ignored and the whole is sent; `unsatisfiable` leads to 416.
  */
 export function chooseRange(field: string, size: number): ByteRange | 'unsatisfiable' | undefined {
   const [, list] = /^bytes=(.*)$/i.exec(field) ?? [];
@@ -23,7 +23,7 @@ export function chooseRange(field: string, size: number): ByteRange | 'unsatisfi
     isEmpty = false;
     const range = readSpec(spec, size);
     if (range === undefined) return undefined;
-    // Nothing of an empty representation can be named by Content-Range.
+    // Content-Range cannot name any part of an empty representation.
     if (range.first < size && range.first <= range.last) ranges.push(range);
     else if (size === 0 && spec !== '-0' && spec.startsWith('-')) return undefined;
   }
@@ -31,7 +31,7 @@ export function chooseRange(field: string, size: number): ByteRange | 'unsatisfi
   return ranges.length === 0 ? 'unsatisfiable' : theOnly(ranges);
 }
 
-/** @returns undefined where it is not one; a range that begins behind the end cannot be satisfied. */
+/** @returns undefined if `spec` is not a range; a range that begins after the end is not satisfiable. */
 function readSpec(spec: string, size: number): ByteRange | undefined {
   const [whole, first = '', last = ''] = /^([0-9]*)-([0-9]*)$/.exec(spec) ?? [];
   if (whole === undefined || whole === '-') return undefined;

@@ -1,16 +1,16 @@
 /**
- * What may stand between a chunk's size and its CR LF, octet by octet:
+ * The text between a chunk's size and its CR LF, octet by octet:
  * chunk-ext = *( BWS ";" BWS name [ BWS "=" BWS ( token / quoted-string ) ] ), RFC 9112 §7.1.1.
- * Extensions are checked and then forgotten; none is understood here.
+ * The syntax of extensions is checked; their meaning is ignored.
  */
 import { HTAB, IS_FIELD_VALUE, IS_TOKEN, SP } from './octets.js';
 
 export type ExtensionState =
   | 'size' // nothing yet
-  | 'before-semicolon' // white space that a semicolon has to follow
+  | 'before-semicolon' // white space that a semicolon must follow
   | 'before-name'
   | 'name'
-  | 'after-name' // white space that a semicolon or an equals sign has to follow
+  | 'after-name' // white space that a semicolon or an equals sign must follow
   | 'before-value'
   | 'value'
   | 'quoted'
@@ -27,7 +27,7 @@ export function mayEnd(state: ExtensionState): boolean {
   return state === 'size' || state === 'name' || state === 'value' || state === 'after-quoted';
 }
 
-/** @returns the state behind this octet, or undefined where it may not stand. */
+/** @returns the state after this octet, or undefined if the octet is not allowed here. */
 export function extend(state: ExtensionState, octet: number): ExtensionState | undefined {
   const white = octet === SP || octet === HTAB;
   switch (state) {

@@ -1,6 +1,6 @@
 /**
- * The chunked transfer coding, RFC 9112 §7.1: octets in, chunk data out, until the last chunk. The trailer section
- * behind it is read by the parser, which knows field lines.
+ * The chunked transfer coding, RFC 9112 §7.1: octets in, chunk data out, until the last chunk. The parser reads the
+ * trailer section after it.
  */
 import type { ErrorCode } from '../errors.js';
 import { type ExtensionState, extend, mayEnd } from './chunk-extensions.js';
@@ -9,7 +9,7 @@ import { CR, HEX_VALUE, LF } from './octets.js';
 /** Where the reader stands within the coding. */
 type ChunkState =
   | 'size' // hexadecimal digits
-  | 'extension' // the rest of the line behind the digits
+  | 'extension' // the rest of the line after the digits
   | 'size-lf'
   | 'data'
   | 'data-cr'
@@ -25,12 +25,12 @@ const NEED_DATA: ChunkStep = { type: 'need-data' };
 const LAST_CHUNK: ChunkStep = { type: 'last-chunk' };
 const error = (code: ErrorCode): ChunkStep => ({ type: 'error', code });
 
-/** 2^48 has 13 digits; leading zeros are legal but an endless row of them is an attack. */
+/** 2^48 has 13 digits. Leading zeros are legal, but an endless row of them is an attack. */
 const MAX_SIZE_DIGITS = 16;
 
 export interface ChunkLimits {
   readonly maxBodyOctets: number;
-  /** All extensions of one body together. */
+  /** Limit for all extensions of one body together. */
   readonly maxExtensionOctets: number;
 }
 
@@ -42,7 +42,7 @@ export class ChunkedBody {
   #extension: ExtensionState = 'size';
   #extensionOctets = 0;
   #bodyOctets = 0;
-  /** Where the next octet stands in what was given last; valid after every step. */
+  /** Position of the next octet in the buffer that `next` got last; valid after every step. */
   at = 0;
 
   constructor(limits: ChunkLimits) {
@@ -93,7 +93,8 @@ export class ChunkedBody {
   #sizeDigit(value: number): ChunkStep | undefined {
     this.#digits++;
     if (this.#digits > MAX_SIZE_DIGITS) return error('CHUNK_INVALID');
-    // 16 digits overflow a double's integers, yet never to less than the limit: the sum below still refuses them.
+    // 16 digits exceed the exact integers of a double, but never fall below the limit: the sum below still refuses
+    // them.
     this.#size = this.#size * 16 + value;
     return this.#bodyOctets + this.#size > this.#limits.maxBodyOctets ? error('BODY_TOO_LARGE') : undefined;
   }

@@ -1,9 +1,9 @@
 /**
- * A wire dialect: almost-HTTP that a plugin may rescue where the standard refuses a head.
+ * A wire dialect: almost-HTTP that a plugin may accept when the standard refuses a head.
  *
- * The standard decides first. Only a header section that is well formed and well framed but whose Host field is
- * refused is offered to the dialects, so standard requests pay nothing and no dialect can weaken framing. A dialect can
- * also allow a bare LF, but only after such a Host field: the standard would have refused that head in any case.
+ * The standard decides first. Dialects see a header section only if it is well formed and well framed but its Host
+ * field is refused. So standard requests pay nothing, and no dialect can weaken framing. A dialect can also allow a
+ * bare LF, but only after such a Host field: the standard would have refused that head anyway.
  */
 import type { ErrorCode } from '../errors.js';
 
@@ -13,30 +13,30 @@ export interface RefusedHead {
   readonly target: string;
   /** Names and values in turn, as received. */
   readonly rawHeaders: readonly string[];
-  /** What the standard has against it. */
+  /** Why the standard refuses it. */
   readonly fault: ErrorCode;
 }
 
-/** What a dialect may ask about the server. */
+/** Questions that a dialect may ask about the server. */
 export interface DialectContext {
   isAllowedHost(host: string): boolean;
-  /** Whether some plugin registered this method by name. */
+  /** Whether a plugin registered this method by name. */
   hasMethod(method: string): boolean;
-  /** Whether some handler (fallbacks included) would get this method and path. */
+  /** Whether a handler (fallbacks included) would get this method and path. */
   hasHandler(method: string, path: string): boolean;
 }
 
-/** A head that a dialect takes as its own. */
+/** A head that a dialect accepts. */
 export interface ClaimedHead {
   /** The dialect's name. */
   readonly dialect: string;
-  /** The path that the registry is asked for, with a leading `/`. Unused where `answer` is given. */
+  /** The path to look up in the registry, with a leading `/`. Unused if `answer` is set. */
   readonly path: string;
-  /** Host and port that the client asked for, where the Host field says more than these. Compared with `Origin`. */
+  /** Host and port that the client wants, if the dialect finds them outside the Host field. Compared with `Origin`. */
   readonly host?: string;
-  /** Answered at once, after the body was read past; no handler runs. */
+  /** Sent after the body was skipped; no handler runs. */
   readonly answer?: { readonly status: number; readonly body: string };
-  /** The answer in the dialect's own form. */
+  /** Formats the answer for this dialect. */
   write(answer: DialectAnswer): DialectWrite;
 }
 
@@ -44,7 +44,7 @@ export interface DialectAnswer {
   readonly status: number;
   /** By lower-case name, without framing fields. */
   readonly headers: ReadonlyMap<string, readonly string[]>;
-  /** Octets of the body. */
+  /** Length of the body, in octets. */
   readonly contentLength: number;
   readonly date: Date;
 }
@@ -54,7 +54,7 @@ export interface DialectWrite {
   readonly head: string;
   /** Whether the body follows the head. */
   readonly withBody: boolean;
-  /** Whether the connection closes behind it. */
+  /** Whether the connection closes after this answer. */
   readonly close: boolean;
 }
 
@@ -62,10 +62,11 @@ export interface Dialect {
   readonly name: string;
   /**
    * Whether the field lines after this Host field, and the empty line, may end in LF instead of CR LF (RFC 9112 §2.2
-   * lets a recipient do that). Asked at the first bare LF, and only if the standard refuses the value of the one Host
-   * field. Without it a bare LF is refused with LINE_END_INVALID; so is a head that the dialect then does not claim.
+   * lets a recipient do that). Called at the first bare LF, and only if the standard refuses the value of the only Host
+   * field. Without this function, or if the dialect then does not claim the head, a bare LF is refused with
+   * LINE_END_INVALID.
    */
   allowsBareLf?(host: string): boolean;
-  /** `undefined` leaves the head to the next dialect, at last to the standard's refusal. */
+  /** `undefined` passes the head to the next dialect; after the last one, the standard refuses it. */
   claim(head: RefusedHead, context: DialectContext): ClaimedHead | undefined;
 }

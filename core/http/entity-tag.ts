@@ -1,7 +1,7 @@
 /** Entity tags and how they are compared, RFC 9110 §8.8.3. */
 
 const ENTITY_TAG = /^(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"$/;
-/** One member of a list, with what stands around it; a comma may stand inside the quotes. */
+/** One member of a list; a comma may be inside the quotes. */
 const MEMBER = /(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"/g;
 
 export function isEntityTag(text: string): boolean {

@@ -1,6 +1,6 @@
-/** The Forwarded field, RFC 7239 §4: one element per proxy, the nearest last. */
+/** The Forwarded field, RFC 7239 §4: one element per proxy, the nearest proxy last. */
 
-/** The parameters that are understood here; `by` and extensions are read past. */
+/** The parameters that we use; `by` and extensions are skipped. */
 export interface ForwardedElement {
   readonly for: string | undefined;
   readonly host: string | undefined;
@@ -8,15 +8,15 @@ export interface ForwardedElement {
 }
 
 /**
- * One pair, possibly empty, and what follows it. `:` and brackets in a value need quotes; many proxies leave them out.
- * Nothing in it can be matched in two ways, so the time it takes grows with the length alone.
+ * One pair, possibly empty, and its separator. `:` and brackets in a value need quotes; many proxies leave them out. No
+ * part can match in two ways, so the time is linear in the length.
  */
 const PAIR =
   /[\t ]*(?:([!#$%&'*+.^_`|~\w-]+)=(?:([!#$%&'*+.^_`|~\w:[\]-]+)|"((?:[\t !\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t -\x7e\x80-\xff])*)")[\t ]*)?([;,]|$)/y;
 
 const KNOWN = ['for', 'host', 'proto'];
 
-/** @returns undefined where the value is not a list of elements, or an element says one thing twice. */
+/** @returns undefined if the value is not a list of elements, or an element repeats a parameter. */
 export function parseForwarded(value: string): ForwardedElement[] | undefined {
   const elements: ForwardedElement[] = [];
   let pairs = new Map<string, string>();
@@ -31,7 +31,7 @@ export function parseForwarded(value: string): ForwardedElement[] | undefined {
       pairs.set(key, token ?? quoted.replace(/\\(.)/g, '$1'));
     }
     if (end === ';') continue;
-    // Empty elements of a list count for nothing (RFC 9110 §5.6.1.2).
+    // Empty elements of a list are ignored (RFC 9110 §5.6.1.2).
     if (pairs.size > 0) {
       const [node, host, proto] = KNOWN.map((key) => pairs.get(key));
       elements.push({ for: node, host, proto });
@@ -41,7 +41,7 @@ export function parseForwarded(value: string): ForwardedElement[] | undefined {
   }
 }
 
-/** The values of a list field that has no quoted strings, without empty ones. */
+/** The non-empty values of a list field that has no quoted strings. */
 export function parseList(value: string): string[] {
   return value
     .split(',')

@@ -1,4 +1,4 @@
-/** Where a request's body ends: RFC 9112 §6.3, decided here and nowhere else, before any handler runs. */
+/** Where a request's body ends, RFC 9112 §6.3. Decided only here, before any handler runs. */
 import type { ErrorCode } from '../errors.js';
 import { trimBlanks } from './octets.js';
 
@@ -7,7 +7,7 @@ export type Framing =
   | { readonly kind: 'length'; readonly octets: number }
   | {
       readonly kind: 'chunked';
-      /** Said in a way that not every reader of the same octets understands: nothing behind it can be trusted. */
+      /** Some readers of the same octets understand this framing differently, so nothing after it can be trusted. */
       readonly isOdd: boolean;
     };
 
@@ -15,7 +15,7 @@ const NONE: Framing = { kind: 'none' };
 const CHUNKED: Framing = { kind: 'chunked', isOdd: false };
 const ODDLY_CHUNKED: Framing = { kind: 'chunked', isOdd: true };
 
-/** "A reasonable number" of empty elements (RFC 9110 §5.6.1), more than which no sender makes by mistake. */
+/** "A reasonable number" of empty elements (RFC 9110 §5.6.1): no sender makes more by mistake. */
 const MAX_EMPTY_CODINGS = 4;
 
 export interface FramingFields {
@@ -26,7 +26,7 @@ export interface FramingFields {
   readonly transferEncoding: readonly string[];
 }
 
-/** @returns the framing, or the code of the error that makes what follows untrustworthy. */
+/** @returns the framing, or the code of the error that makes all later octets untrustworthy. */
 export function decideFraming({
   minorVersion,
   contentLength,
@@ -34,13 +34,13 @@ export function decideFraming({
 }: FramingFields): Framing | ErrorCode {
   // Items 1 and 2 of the list are about responses.
   if (transferEncoding.length > 0) {
-    // Item 3: both fields are the mark of request smuggling. The RFC lets a server refuse; we always do.
+    // Item 3: having both fields is a sign of request smuggling. The RFC lets a server refuse; we always do.
     if (contentLength.length > 0) return 'FRAMING_CONFLICT';
-    // §6.1: a transfer coding in an HTTP/1.0 message is to be treated as faulty framing.
+    // §6.1: a transfer coding in an HTTP/1.0 message counts as faulty framing.
     if (minorVersion === 0) return 'TRANSFER_ENCODING_INVALID';
     return decideTransferEncoding(transferEncoding);
   }
-  // Items 5 and 6. §8.6 of RFC 9110 lets a server refuse a list of equal lengths too, and so do we.
+  // Items 5 and 6. RFC 9110 §8.6 lets a server refuse a list of equal lengths too; we do.
   const [length, ...others] = contentLength;
   if (length === undefined) return NONE; // Item 7
   const octets = others.length === 0 && /^[0-9]+$/.test(length) ? Number(length) : Number.NaN;
@@ -49,10 +49,10 @@ export function decideFraming({
 }
 
 /**
- * Item 4: chunked has to be the last coding and stand once; of the others none is understood here.
+ * Item 4: chunked must be the last coding and appear once. We support no other coding.
  *
- * Empty elements are read past, as RFC 9110 §5.6.1 demands. A proxy in front that does not do so may see no chunked body
- * here but the next request, so the connection closes behind the answer: what was smuggled in would find nobody.
+ * Empty elements are ignored, as RFC 9110 §5.6.1 demands. A proxy in front that does not ignore them may take the
+ * chunked body for the next request. The connection closes after the answer, so a smuggled request reaches nobody.
  */
 function decideTransferEncoding(values: readonly string[]): Framing | ErrorCode {
   const elements = values

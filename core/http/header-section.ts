@@ -1,6 +1,6 @@
 /**
- * A header section that was read: its fields, and what the connection itself has to understand of them. It depends on
- * the section's octets and the minor version and on nothing else, so an equal section has an equal judgement.
+ * A parsed header section: its fields, and the facts in them that the connection needs. It depends only on the
+ * section's octets and the minor version, so equal sections give equal results.
  */
 import type { ErrorCode } from '../errors.js';
 import { decideFraming, type Framing } from './framing.js';
@@ -11,24 +11,24 @@ const NO_FRAMING: Framing = { kind: 'none' };
 const NO_ELEMENTS: readonly string[] = [];
 
 export class HeaderSection {
-  /** Names and values in turn, as received; values without the white space around them. */
+  /** Names and values in turn, as received; values without surrounding white space. */
   readonly raw: readonly string[];
-  /** Of the Host field; undefined where there is none. */
+  /** Value of the Host field; undefined if there is none. */
   readonly host: string | undefined;
   readonly framing: Framing;
-  /** Whether the connection stays open behind this exchange, as far as the request tells (RFC 9112 §9.3). */
+  /** Whether the request lets the connection stay open after this exchange (RFC 9112 §9.3). */
   readonly persistent: boolean;
   /** The client waits for `100 Continue` before it sends the body (RFC 9110 §10.1.1). */
   readonly expectsContinue: boolean;
-  /** It has an Origin or Sec-Fetch-Site field: a browser sends it for a page (Fetch §3.2). */
+  /** Has an Origin or Sec-Fetch-Site field: a browser sends it for a page (Fetch §3.2). */
   readonly fromBrowser: boolean;
-  /** It has an Upgrade field (RFC 9110 §7.8). */
+  /** Has an Upgrade field (RFC 9110 §7.8). */
   readonly upgrades: boolean;
-  /** What makes the request unanswerable, framing first (RFC 9112 §6.3). */
+  /** Why the request cannot be answered; framing faults first (RFC 9112 §6.3). */
   readonly fault: ErrorCode | undefined;
-  /** What is wrong with the Host field (RFC 9112 §3.2); a dialect may overlook it. */
+  /** The fault of the Host field (RFC 9112 §3.2); a dialect may ignore it. */
   readonly hostFault: ErrorCode | undefined;
-  /** The list of hosts that `host` was found in: looked up once per section, not once per request. */
+  /** The list of hosts in which `host` was found: searched once per section, not once per request. */
   allowedBy: object | undefined = undefined;
   #record: Readonly<Record<string, string | undefined>> | undefined;
 
@@ -45,7 +45,7 @@ export class HeaderSection {
     for (let at = 0; at < raw.length; at += 2) {
       const name = raw[at]!;
       const value = raw[at + 1]!;
-      // The length of the name decides first: most fields are none of these.
+      // Compare the length first: most field names are none of these.
       switch (name.length) {
         case 4:
           if (name.toLowerCase() !== 'host') break;
@@ -86,7 +86,7 @@ export class HeaderSection {
     this.framing = typeof framing === 'string' ? NO_FRAMING : framing;
     const wantsMore = connection === '' ? minorVersion === 1 : isPersistent(connection, minorVersion);
     this.persistent = wantsMore && !(this.framing.kind === 'chunked' && this.framing.isOdd);
-    // An HTTP/1.0 client does not know expectations; RFC 9110 §10.1.1 has its field ignored.
+    // RFC 9110 §10.1.1: the field is ignored in HTTP/1.0 requests.
     const expectations = expect === '' || minorVersion === 0 ? NO_ELEMENTS : listElements(expect);
     const unmet = expectations.some((expectation) => expectation !== '100-continue');
     this.expectsContinue = expectations.length > 0 && !unmet;
@@ -94,27 +94,27 @@ export class HeaderSection {
     this.hostFault = hostFault(hosts, host, minorVersion);
   }
 
-  /** Field values by lower-case name, without prototype and frozen; several lines of one name are one list. */
+  /** Field values by lower-case name, frozen and without prototype. Lines with the same name are joined to one list. */
   get record(): Readonly<Record<string, string | undefined>> {
     this.#record ??= fieldRecord(this.raw);
     return this.#record;
   }
 }
 
-/** The elements of a list of tokens in lower case, empty ones left out (RFC 9110 §5.6.1). */
+/** The non-empty elements of a list of tokens, in lower case (RFC 9110 §5.6.1). */
 function listElements(list: string): string[] {
   const elements = list.toLowerCase().split(',');
   return elements.map(trimBlanks).filter((element) => element !== '');
 }
 
-/** RFC 9112 §9.3; options are case-insensitive and may stand anywhere in the list. */
+/** RFC 9112 §9.3. Options are case-insensitive and may be anywhere in the list. */
 function isPersistent(connection: string, minorVersion: 0 | 1): boolean {
   const options = listElements(connection);
   if (options.includes('close')) return false;
   return minorVersion === 1 || options.includes('keep-alive');
 }
 
-/** RFC 9112 §3.2: one valid Host field, on HTTP/1.1 at least and at most; it is checked even where it is not used. */
+/** RFC 9112 §3.2: exactly one valid Host field in HTTP/1.1; checked even if it is not used. */
 function hostFault(hosts: number, host: string | undefined, minorVersion: 0 | 1): ErrorCode | undefined {
   if (hosts > 1) return 'HOST_REPEATED';
   if (host === undefined) return minorVersion === 0 ? undefined : 'HOST_MISSING';
@@ -126,7 +126,7 @@ export function fieldRecord(raw: readonly string[]): Readonly<Record<string, str
   return Object.freeze(joinFields(raw));
 }
 
-/** Several lines of one name are one list (RFC 9110 §5.3); of Cookie the separator is `; ` (RFC 9113 §8.2.3). */
+/** Joins lines with the same name to one list (RFC 9110 §5.3). The separator for Cookie is `; ` (RFC 9113 §8.2.3). */
 function joinFields(raw: readonly string[]): Record<string, string | undefined> {
   const headers: Record<string, string | undefined> = Object.create(null);
   for (let at = 0; at < raw.length; at += 2) {

@@ -10,7 +10,7 @@ export interface HostAndPort {
   readonly port: string;
 }
 
-/** @returns undefined where the text is not a host with an optional port (userinfo, bad port, bad IPv6, 8-bit). */
+/** @returns undefined if the text is not a host with an optional port (userinfo, bad port, bad IPv6, 8-bit). */
 export function parseHost(value: string): HostAndPort | undefined {
   const bracketed = value.startsWith('[');
   const colon = value.indexOf(':', bracketed ? value.indexOf(']') : 0);
@@ -22,6 +22,6 @@ export function parseHost(value: string): HostAndPort | undefined {
 }
 
 function isBracketedIPv6(host: string): boolean {
-  // The URL parser accepts what RFC 3986 calls IPv6address; the shape keeps everything else from reaching it.
+  // The URL parser accepts the IPv6address of RFC 3986; the pattern keeps other text away from it.
   return /^\[[0-9A-Fa-f:.]+\]$/.test(host) && URL.canParse(`http://${host}/`);
 }

@@ -1,17 +1,17 @@
 /**
- * The value of the Date field (IMF-fixdate, RFC 9110 §5.6.7), made once a second however many answers need it. It follows
- * the clock of the machine in both directions.
+ * The value of the Date field (IMF-fixdate, RFC 9110 §5.6.7), formatted once per second for all answers. It follows the
+ * system clock in both directions.
  */
 export class HttpClock {
   #second = -1;
   #date = '';
 
-  /** As `Tue, 03 May 2022 03:11:44 GMT`. */
+  /** For example `Tue, 03 May 2022 03:11:44 GMT`. */
   get date(): string {
     return this.#date;
   }
 
-  /** Looks at the time. */
+  /** Reads the system clock. */
   tick(): void {
     const second = Math.floor(Date.now() / 1000);
     if (second === this.#second) return;

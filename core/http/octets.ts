@@ -1,4 +1,4 @@
-/** Which octets may stand where, as tables of 256: one look-up per octet. */
+/** Which octets are allowed in which element, as tables of 256: one look-up per octet. */
 
 function table(allowed: (octet: number) => boolean): Uint8Array {
   return Uint8Array.from({ length: 256 }, (_, octet) => (allowed(octet) ? 1 : 0));
@@ -15,9 +15,9 @@ export const IS_TOKEN = table((octet) => isAlphanumeric(octet) || TOKEN_MARKS.ha
 export const IS_FIELD_VALUE = table((octet) => octet === 0x09 || (octet >= 0x20 && octet !== 0x7f));
 
 /**
- * What a request target may hold. RFC 3986 allows fewer, but browsers follow the WHATWG URL standard and send
- * ``[ ] ^ ` { | }`` unescaped. Never: white space, control characters, 8-bit octets, `"`, `<`, `>`, `\` and `#`
- * (a fragment is no part of a request target, RFC 9112 §3.2).
+ * The octets of a request target. RFC 3986 allows fewer, but browsers follow the WHATWG URL standard and send ``[ ] ^ `
+ * { | }`` unescaped. Never allowed: white space, control characters, 8-bit octets, `"`, `<`, `>`, `\` and `#` (a
+ * fragment is not part of a request target, RFC 9112 §3.2).
  */
 const TARGET_MARKS = codes("-._~:/?[]@!$&'()*+,;=%^`{|}");
 export const IS_TARGET = table((octet) => isAlphanumeric(octet) || TARGET_MARKS.has(octet));
@@ -37,7 +37,7 @@ export const SLASH = 0x2f;
 export const COLON = 0x3a;
 export const QUESTION_MARK = 0x3f;
 
-/** Whether the whole of a latin1 string is of one table, and there is something of it. */
+/** Whether a latin1 string is not empty and all its octets are in the table. */
 export function isAll(text: string, allowed: Uint8Array): boolean {
   for (let at = 0; at < text.length; at++) {
     if (allowed[text.charCodeAt(at)] !== 1) return false;
@@ -45,12 +45,12 @@ export function isAll(text: string, allowed: Uint8Array): boolean {
   return text.length > 0;
 }
 
-/** A token, RFC 9110 §5.6.2: what methods and field names are. */
+/** A token, RFC 9110 §5.6.2: the syntax of methods and field names. */
 export function isToken(text: string): boolean {
   return isAll(text, IS_TOKEN);
 }
 
-/** Without the optional white space (RFC 9110 §5.6.3) at its ends, in time that is linear in its length. */
+/** Removes optional white space (RFC 9110 §5.6.3) at both ends, in time linear in the length. */
 export function trimBlanks(text: string): string {
   let start = 0;
   let end = text.length;

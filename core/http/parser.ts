@@ -1,13 +1,13 @@
 /**
- * The request parser: octets in, events out, RFC 9112. It knows no socket, no timer and no handler.
+ * The request parser: octets in, events out, RFC 9112. It uses no socket, timer or handler.
  *
- * Laws of this file:
- * - No octet is looked at more than a constant number of times, however the octets were split.
- * - The verdict never depends on how they were split: a line is judged when it is complete (or too long), and its
- *   length is judged before its syntax.
+ * Rules of this file:
+ * - Each octet is read at most a constant number of times, however the octets were split.
+ * - The result never depends on the split: a line is judged when it is complete (or too long), and its length is judged
+ *   before its syntax.
  * - Lines end in CR LF. One exception: after a Host field that the standard refuses, field lines and the empty line may
- *   end in a bare LF if a dialect allows it. Such a head is only accepted if a dialect claims it.
- * - Header text is latin1, one character an octet, so a position in the text is a position in the octets.
+ *   end in a bare LF if a dialect allows it. Such a head is accepted only if a dialect claims it.
+ * - Header text is latin1, one character per octet, so a position in the text is a position in the octets.
  */
 import { type ErrorCode, JackfieldError } from '../errors.js';
 import { ChunkedBody } from './chunked-body.js';
@@ -26,24 +26,26 @@ export interface ParserOptions {
   readonly maxHeaderSectionOctets: number;
   readonly maxHeaderFields: number;
   readonly maxBodyOctets: number;
-  /** Asked before a body begins: another limit for this request, in octets. */
+  /** Called before a body begins. Returns a different limit for this request, in octets. */
   readonly bodyLimit?: ((head: RequestHead) => number | undefined) | undefined;
-  /** Asked about a head whose only fault is its Host field. */
+  /** Called with a head whose only fault is its Host field. */
   readonly claim?: (head: RefusedHead, hasBareLf: boolean) => ClaimedHead | undefined;
-  /** Asked at a bare LF after a Host field that the standard refuses: whether the lines of this head may end so. */
+  /**
+   * Called at a bare LF after a Host field that the standard refuses: whether lines of this head may end in a bare LF.
+   */
   readonly allowsBareLf?: (host: string) => boolean;
 }
 
 /**
- * - `need-data`: everything given was read; feed more.
+ * - `need-data`: all octets were read; feed more.
  * - `head`: `parser.head` is a request; its body follows.
- * - `data`: `parser.data` is a run of body octets, a view of what was fed.
- * - `complete`: the request is whole. Comes again until `proceed`.
+ * - `data`: `parser.data` is a part of the body, a view of the octets that were fed.
+ * - `complete`: the request is complete. Repeated until `proceed`.
  * - `error`: `parser.error` says why. Final: framing is lost.
  */
 export type ParserEvent = 'need-data' | 'head' | 'data' | 'complete' | 'error';
 
-/** Where the parser stands. What a state needs lives in fields: an object per state would cost one per request. */
+/** Where the parser is. The data of a state is in fields: an object per state would cost one object per request. */
 type ParserState =
   | 'request-line' // RFC 9112 §3, empty lines before it §2.2
   | 'header-section' // §5; then framing is decided, §6.3
@@ -53,35 +55,35 @@ type ParserState =
   | 'complete' // waits until answered, §9.3.2
   | 'failed';
 
-/** A step has an event to tell, or went on to the next state. */
+/** The event to report; undefined if the next state must run first. */
 type Step = ParserEvent | undefined;
 
-/** §2.2 asks for at least one; a client that sends more than a few is not one. */
+/** §2.2 asks for at least one; a client that sends more than a few is not an HTTP client. */
 const MAX_EMPTY_LINES = 4;
-/** What a request line holds beside its target: the longest method, two spaces, the version. */
+/** The parts of a request line besides its target: the longest method, two spaces, the version. */
 const REQUEST_LINE_REST = MAX_METHOD_OCTETS + 2 + 'HTTP/1.1'.length;
 const MAX_CHUNK_EXTENSION_OCTETS = 16_384;
-/** Of a request line that is kept for the log. Enough to recognise the client; a longer one would only fill the log. */
-const MAX_TOLD_LINE_OCTETS = 256;
+/** How much of a request line is kept for the log. Enough to recognise the client; more would only fill the log. */
+const MAX_LOGGED_LINE_OCTETS = 256;
 
 const NO_OCTETS = Buffer.alloc(0);
 const NO_TRAILERS: readonly string[] = [];
-/** Of a parser that is between two requests: nothing is ever read into it. */
+/** Used between two requests; the parser never writes to it. */
 const NO_LINE = new RequestLine();
 
 export class RequestParser {
   readonly #options: ParserOptions;
   #state: ParserState = 'request-line';
 
-  // What was fed: octets from #at on are unread. In the line states the same octets are #text, from #p on.
+  // The octets from feed(): those from #at on are unread. In the line states they are also #text, unread from #p on.
   #octets: Buffer = NO_OCTETS;
   #at = 0;
   #end = 0;
   #text = '';
   #p = 0;
-  /** Position in the octets = position in the text + #shift; the text may begin with a carried line. */
+  /** Position in the octets = position in the text + #shift. The text may begin with a carried line. */
   #shift = 0;
-  /** The incomplete line that earlier octets ended in. A rope: it is only flattened when its line is complete. */
+  /** An incomplete line from earlier octets. A rope string: flattened only when the line is complete. */
   #carry = '';
 
   // The request under way
@@ -89,12 +91,12 @@ export class RequestParser {
   #line = NO_LINE;
   #fields: string[] | undefined;
   #sectionOctets = 0;
-  /** Where the section begins in the text; -1 where it began in an earlier one. */
+  /** Where the section begins in the text; -1 if it began in an earlier text. */
   #sectionStart = -1;
-  /** A line of the header section ended in a bare LF. Only true after a Host field that the standard refuses. */
+  /** A line of the header section ended in a bare LF. True only after a Host field that the standard refuses. */
   #hasBareLf = false;
   #memo: SectionMemo | undefined;
-  /** The first request of a connection may be its only one: a section is worth remembering from the second on. */
+  /** Many connections carry only one request, so a section is remembered from the second request on. */
   #isFirstRequest = true;
   #bodyLeft = 0;
   #chunked: ChunkedBody | undefined;
@@ -106,43 +108,43 @@ export class RequestParser {
   data: Buffer = NO_OCTETS;
   /** Valid after `error`. */
   error: JackfieldError | undefined;
-  /** Valid after `error`: the head that was refused, if it was read to its end. Its framing cannot be trusted. */
+  /** Valid after `error`: the refused head, if it was read to its end. Its framing cannot be trusted. */
   refusedHead: RequestHead | undefined;
   #failedLine = '';
-  /** Valid after `error`: what the connection began with in place of HTTP, if that is known. */
+  /** Valid after `error`: the protocol at the start of the connection, if it is a known one other than HTTP. */
   otherProtocol: OtherProtocol | undefined;
 
   constructor(options: ParserOptions) {
     this.#options = options;
   }
 
-  /** Trailer fields of the last request, names and values in turn; valid from its `complete` until `proceed`. */
+  /** Trailer fields of the last request, names and values in turn; valid from `complete` until `proceed`. */
   get trailers(): readonly string[] {
     return this.#trailers ?? NO_TRAILERS;
   }
 
-  /** Whether a request has begun and is not complete; empty lines before it, or half of one, do not begin it. */
+  /** Whether a request has begun and is not complete. Empty lines before it, or half of one, do not count. */
   get midRequest(): boolean {
     if (this.#state === 'request-line') return this.#carry !== '' && this.#carry !== '\r';
     return this.#state !== 'complete';
   }
 
-  /** Whether the request under way, or the one that failed, says HEAD: even its refusal has no body (RFC 9110 §9.3.2). */
+  /** Whether this request, or the one that failed, is HEAD: even a refusal then has no body (RFC 9110 §9.3.2). */
   get isHead(): boolean {
     return this.requestLine.startsWith('HEAD ');
   }
 
   /**
-   * What was received of the request line under way, or of the one that failed: latin1, without its end, at most 256
-   * octets. It may hold anything that a client can send.
+   * The received part of the current or failed request line: latin1, without its line end, at most 256 octets. It may
+   * contain anything that a client can send.
    */
   get requestLine(): string {
     if (this.#state === 'failed') return this.#failedLine;
     const { method, target, minorVersion } = this.#line;
     if (this.#state !== 'request-line')
-      return `${method} ${target} HTTP/1.${minorVersion}`.slice(0, MAX_TOLD_LINE_OCTETS);
+      return `${method} ${target} HTTP/1.${minorVersion}`.slice(0, MAX_LOGGED_LINE_OCTETS);
     const start = this.#text === '' ? 0 : this.#p;
-    const text = (this.#text === '' ? this.#carry : this.#text).slice(start, start + MAX_TOLD_LINE_OCTETS);
+    const text = (this.#text === '' ? this.#carry : this.#text).slice(start, start + MAX_LOGGED_LINE_OCTETS);
     const end = text.indexOf('\n');
     return end === -1 ? text : text.slice(0, text[end - 1] === '\r' ? end - 1 : end);
   }
@@ -152,15 +154,15 @@ export class RequestParser {
     return this.#position() < this.#end;
   }
 
-  /** Octets of the body that are still to come, as far as known: Infinity for chunked. */
+  /** Octets of the body that are still to come: Infinity for chunked. */
   get bodyLeft(): number {
     if (this.#state === 'body-by-length') return this.#bodyLeft;
     return this.#state === 'chunked-body' || this.#state === 'trailer-section' ? Number.POSITIVE_INFINITY : 0;
   }
 
   /**
-   * Hands over octets; only after `need-data`. They must stay unchanged until the next `need-data` or `keep`.
-   * @param length How many of them count.
+   * Passes octets to the parser; only after `need-data`. They must not change until the next `need-data` or `keep`.
+   * @param length How many of them are valid.
    */
   feed(octets: Buffer, length = octets.length): void {
     this.#octets = octets;
@@ -172,32 +174,32 @@ export class RequestParser {
     this.#sectionStart = -1;
   }
 
-  /** Copies what is unread, so that the memory that was fed may be used again. */
+  /** Copies the unread octets, so that the caller may reuse its buffer. */
   keep(): void {
     this.feed(Buffer.from(this.unread));
   }
 
-  /** What was fed and not read; valid as long as what was fed is. */
+  /** The unread octets; valid as long as the buffer that was fed. */
   get unread(): Buffer {
     return this.#octets.subarray(this.#position(), this.#end);
   }
 
-  /** Goes on to the next request; only after `complete`. */
+  /** Starts the next request; only after `complete`. */
   proceed(): void {
     if (this.#state !== 'complete') throw new TypeError(`proceed() in state ${this.#state}`);
     this.#state = 'request-line';
     this.#emptyLines = 0;
-    // Most of the memory of an idle connection would be its last request.
+    // Otherwise the last request would take most of the memory of an idle connection.
     this.head = undefined;
     this.#fields = undefined;
     this.#trailers = undefined;
     this.data = NO_OCTETS;
-    // A client that has sent one request often sends no other for long.
+    // After its first request a client is often idle for long.
     if (this.#isFirstRequest) this.#line = NO_LINE;
     this.#isFirstRequest = false;
   }
 
-  /** Releases memory that only saves time; for connections that are idle. */
+  /** Releases memory that only saves time; for idle connections. */
   rest(): void {
     this.#memo = undefined;
     if (this.#state === 'request-line') this.#line = NO_LINE;
@@ -236,11 +238,11 @@ export class RequestParser {
     return this.#text === '' ? this.#at : this.#p + this.#shift;
   }
 
-  /** Makes text of the unread octets, once per feed; an event where there is no line to read. */
+  /** Makes text of the unread octets, once per feed. Returns an event if there is nothing to read. */
   #loadText(): Step {
     if (this.#text !== '') {
       if (this.#p < this.#text.length) return undefined;
-      // An idle connection must not keep what it has read.
+      // An idle connection must not keep octets that it has read.
       this.feed(NO_OCTETS);
       return 'need-data';
     }
@@ -250,20 +252,20 @@ export class RequestParser {
     this.#text = this.#carry === '' ? fresh : this.#carry + fresh;
     this.#p = 0;
     if (this.#carry !== '') {
-      // The carried line has no LF in it, so only what is new is searched; without one the rope just grows.
+      // The carried line has no LF, so only the new text is searched. Without an LF the rope just grows.
       if (!fresh.includes('\n')) return this.#carryOver(0);
       this.#carry = '';
     }
     return undefined;
   }
 
-  /** Leaves the text for the octets behind position p. */
+  /** Leaves the text; the octets continue at position p. */
   #leaveText(): void {
     this.#at = this.#position();
     this.#text = '';
   }
 
-  /** The line from `start` on is not complete: keep it for the next octets, unless it is too long already. */
+  /** The line from `start` on is incomplete: keep it for the next octets, unless it is already too long. */
   #carryOver(start: number): Step {
     this.#carry = start === 0 ? this.#text : this.#text.slice(start);
     this.#at = this.#end;
@@ -272,9 +274,9 @@ export class RequestParser {
     return tooLong === undefined ? 'need-data' : this.#fail(tooLong);
   }
 
-  /** @param length Octets of the line that are there, its end not counted where it is complete. */
+  /** @param length Octets of the line received so far, without its line end. */
   #lineTooLong(line: string, length: number): ErrorCode | undefined {
-    // A CR that has not met its LF yet may belong to the end of the line.
+    // A CR at the end may belong to the line end; its LF may still come.
     if (this.#state === 'request-line') {
       const most = this.#options.maxTargetOctets + REQUEST_LINE_REST;
       if (length <= most + 1) return undefined;
@@ -285,23 +287,24 @@ export class RequestParser {
     return this.#state === 'trailer-section' ? 'TRAILER_SECTION_TOO_LARGE' : 'HEADER_SECTION_TOO_LARGE';
   }
 
-  /** Something in the line from `start` on is wrong; it only counts when the line is complete and not too long. */
+  /** The line from `start` on has a fault; it counts only when the line is complete and not too long. */
   #failLine(start: number, code: ErrorCode): Step {
     const end = this.#text.indexOf('\n', start);
     if (end === -1) return this.#carryOver(start);
     const tooLong = this.#lineTooLong(this.#text.slice(start, end), end - start);
     if (tooLong !== undefined) return this.#fail(tooLong);
-    // A misplaced CR or LF is named as such, whatever else it broke.
+    // A misplaced CR or LF is reported as such, whatever else it broke.
     const content = this.#text.slice(start, this.#text[end - 1] === '\r' && end > start ? end - 1 : end);
     const properEnd = (end > start && this.#text[end - 1] === '\r') || this.#mayEndInLf();
     return this.#fail(!properEnd || content.includes('\r') ? 'LINE_END_INVALID' : code);
   }
 
-  /** @param head Of the request, if it was read to its end. */
+  /** @param head The head of the request, if it was read to its end. */
   #fail(code: ErrorCode, head?: RequestHead): ParserEvent {
     this.#failedLine = this.requestLine;
     this.refusedHead = head;
-    // All of these begin their connection. A line that is too long has left the text for the carry.
+    // Other protocols are recognised only at the start of a connection. A line that is too long is in #carry, not
+    // #text.
     if (this.#isFirstRequest && this.#state === 'request-line') {
       const [text, start] = this.#text === '' ? [this.#carry, 0] : [this.#text, this.#p];
       this.otherProtocol = otherProtocolIn(text, start, this.#emptyLines);
@@ -318,7 +321,7 @@ export class RequestParser {
     const start = this.#p;
     const first = text.charCodeAt(start);
     if (first === CR) return this.#emptyLine();
-    // Told at once, not at the end of a line that may never come: a TLS handshake begins with 0x16.
+    // Refuse now, not at the end of a line that may never come: a TLS handshake begins with 0x16.
     if (IS_TOKEN[first] !== 1) return this.#fail(firstOctetFault(first));
     if (this.#line === NO_LINE) this.#line = new RequestLine();
     const line = this.#line;
@@ -338,7 +341,7 @@ export class RequestParser {
     return undefined;
   }
 
-  /** §2.2: an empty line before the request line is ignored; some old clients send one behind a body. */
+  /** §2.2: an empty line before the request line is ignored; some old clients send one after a body. */
   #emptyLine(): Step {
     const start = this.#p;
     if (start + 1 >= this.#text.length) return this.#carryOver(start);
@@ -356,7 +359,7 @@ export class RequestParser {
     const step = this.#fieldLines(this.#fields, this.#options.maxHeaderFields);
     if (step !== 'end') return step;
     const section = new HeaderSection(this.#fields, this.#line.minorVersion);
-    // Its judgement includes the question to the dialects, so a section with a bare LF is read again each time.
+    // A memo would skip the question to the dialects, so a section with a bare LF is parsed again each time.
     if (this.#sectionStart !== -1 && !this.#isFirstRequest && !this.#hasBareLf) {
       this.#memo ??= new SectionMemo();
       this.#memo.keep(text.slice(this.#sectionStart, this.#p), section, this.#line.minorVersion);
@@ -364,7 +367,7 @@ export class RequestParser {
     return this.#endOfHeaderSection(section);
   }
 
-  /** Reads field lines into `fields` up to the empty line; `end` when it was read. */
+  /** Reads field lines into `fields` up to the empty line; returns `end` when it was read. */
   #fieldLines(fields: string[], most: number): Step | 'end' {
     const text = this.#text;
     const limit = this.#options.maxHeaderSectionOctets;
@@ -404,7 +407,7 @@ export class RequestParser {
         next = p + 1;
       }
       this.#sectionOctets += next - start;
-      // The empty line has its place within the limit, so that it is never too long when it comes by itself.
+      // The empty line counts towards the limit, so it is never too long when it arrives alone.
       if (this.#sectionOctets + 2 > limit) {
         return this.#fail(isHeader ? 'HEADER_SECTION_TOO_LARGE' : 'TRAILER_SECTION_TOO_LARGE');
       }
@@ -421,8 +424,8 @@ export class RequestParser {
   }
 
   /**
-   * Whether the line under way may end in a bare LF. Clients of 2022 send one, so a dialect may allow it, but only after
-   * the one Host field line, and only where the standard refuses the value of that field: a standard request that was
+   * Whether the current line may end in a bare LF. Some clients from 2022 send one, so a dialect may allow it.
+   * Only after the only Host field line, and only if the standard refuses the value of that field: a standard request
    * read by two line end rules could be two requests to two servers. The Host line itself ends in CR LF.
    */
   #mayEndInLf(): boolean {
@@ -444,7 +447,7 @@ export class RequestParser {
     const fault = section.hostFault;
     if (fault !== undefined) {
       const hasBareLf = this.#hasBareLf;
-      // A second Host field may have come after the LF that the first one allowed.
+      // A second Host field may have followed the LF that the first one allowed.
       if (hasBareLf && fault !== 'HOST_INVALID') return this.#fail('LINE_END_INVALID');
       const { method, target } = this.#line;
       claim = this.#options.claim?.({ method, target, rawHeaders: section.raw, fault }, hasBareLf);
@@ -520,7 +523,7 @@ export class RequestParser {
     }
   }
 
-  /** §7.1.2: trailers are read as fields, bounded, and never merged into the header section. */
+  /** §7.1.2: trailers are parsed like fields, limited, and never merged into the header section. */
   #trailerSection(): Step {
     this.#trailers ??= [];
     const step = this.#fieldLines(this.#trailers, this.#options.maxHeaderFields);
@@ -530,7 +533,7 @@ export class RequestParser {
   }
 }
 
-/** `toString('latin1')` without the two calls in front of it; the types do not know it. */
+/** `toString('latin1')` without its two wrapper calls; missing in the type definitions. */
 const { latin1Slice } = Buffer.prototype as unknown as { latin1Slice?: unknown };
 const latin1: (octets: Buffer, start: number, end: number) => string =
   typeof latin1Slice === 'function'

@@ -1,8 +1,8 @@
-/** Conditional requests, RFC 9110 §13: what a client asks for is only done while its condition holds. */
+/** Conditional requests, RFC 9110 §13: the method is performed only if the condition holds. */
 import { matchesStrongly, matchesWeakly } from './entity-tag.js';
 import { parseHttpDate } from './http-date.js';
 
-/** What tells one state of a resource from another, RFC 9110 §8.8. */
+/** The values that distinguish two states of a resource, RFC 9110 §8.8. */
 export interface Validators {
   /** With its quotes. */
   readonly etag: string | undefined;
@@ -12,7 +12,7 @@ export interface Validators {
 
 /**
  * - `perform`: the condition holds, or there is none.
- * - `not-modified`: 304, the client has what it asks for.
+ * - `not-modified`: 304, the client's copy is current.
  * - `failed`: 412.
  */
 export type Verdict = 'perform' | 'not-modified' | 'failed';
@@ -20,8 +20,8 @@ export type Verdict = 'perform' | 'not-modified' | 'failed';
 type Fields = Readonly<Record<string, string | undefined>>;
 
 /**
- * In the order of §13.2.2; If-Range stands with the ranges.
- * @param current Of the resource as it is; undefined where there is none.
+ * Evaluates the fields in the order of §13.2.2. If-Range is part of the range code.
+ * @param current Validators of the resource; undefined if it does not exist.
  * @param isRead Whether the method is GET or HEAD.
  */
 export function evaluatePreconditions(
@@ -41,7 +41,7 @@ export function evaluatePreconditions(
 }
 
 /**
- * If-Range, §13.1.5: whether the part that is asked for fits what the client has.
+ * If-Range, §13.1.5: whether the requested part belongs to the version that the client has.
  * @param now Milliseconds since 1970.
  */
 export function mayBePartial(ifRange: string | undefined, current: Validators, now = Date.now()): boolean {
@@ -50,7 +50,7 @@ export function mayBePartial(ifRange: string | undefined, current: Validators, n
   if (ifRange.includes('"')) return etag !== undefined && matchesStrongly(ifRange, etag);
   const date = parseHttpDate(ifRange);
   if (date === undefined || lastModified === undefined || date !== wholeSeconds(lastModified)) return false;
-  // A date is only strong when the second it names is over (§8.8.2.2): the file may change twice in one.
+  // A date is strong only when its second is over (§8.8.2.2): the file may change twice in one second.
   return now - date >= 1_000;
 }
 
@@ -63,14 +63,14 @@ function isMatch(
   return current?.etag !== undefined && matches(list, current.etag);
 }
 
-/** @returns undefined where one of the dates is not known or none: the condition is ignored (§13.1.3, §13.1.4). */
+/** @returns undefined if a date is missing or invalid: then the condition is ignored (§13.1.3, §13.1.4). */
 function isNewer(current: Validators | undefined, since: string | undefined): boolean | undefined {
   if (since === undefined || current?.lastModified === undefined) return undefined;
   const date = parseHttpDate(since);
   return date === undefined ? undefined : wholeSeconds(current.lastModified) > date;
 }
 
-/** An HTTP-date knows nothing smaller. */
+/** An HTTP-date has no unit smaller than a second. */
 function wholeSeconds(ms: number): number {
   return Math.floor(ms / 1_000) * 1_000;
 }

@@ -1,7 +1,7 @@
-/** The Upgrade field, RFC 9110 §7.8: a list of protocols, each a name and maybe a version. */
+/** The Upgrade field, RFC 9110 §7.8: a list of protocols, each a name with an optional version. */
 import { isToken, trimBlanks } from './octets.js';
 
-/** Whether a value lists protocols, one at least. */
+/** Whether a value lists at least one protocol. */
 export function isProtocolList(value: string): boolean {
   const protocols = protocolsOf(value);
   return protocols.length > 0 && protocols.every(isProtocol);
@@ -13,21 +13,21 @@ function isProtocol(protocol: string): boolean {
 }
 
 /**
- * The protocols that a request asks to switch to, most wanted first, in lower case; none where it does not. Only such
- * an answer may be given as names one of them. Of HTTP/1.0 the field is ignored (RFC 9110 §7.8).
+ * The protocols that a request wants to switch to, in lower case and in order of preference; empty if there are none.
+ * The answer may only name one of them. In HTTP/1.0 requests the field is ignored (RFC 9110 §7.8).
  */
 export function requestedProtocols({ headers, httpVersion }: UpgradeRequest): readonly string[] {
   if (httpVersion === '1.0' || headers.upgrade === undefined) return [];
   return protocolsOf(headers.connection ?? '').includes('upgrade') ? protocolsOf(headers.upgrade) : [];
 }
 
-/** What of a request tells. */
+/** The parts of a request that decide about an upgrade. */
 export interface UpgradeRequest {
   readonly headers: Readonly<Record<string, string | undefined>>;
   readonly httpVersion: '1.0' | '1.1';
 }
 
-/** The elements of a list in lower case, which is how they are compared; empty ones are left out (RFC 9110 §5.6.1). */
+/** The non-empty elements of a list, in lower case because they are compared that way (RFC 9110 §5.6.1). */
 export function protocolsOf(value: string): string[] {
   const elements = value.toLowerCase().split(',');
   return elements.map(trimBlanks).filter((element) => element !== '');

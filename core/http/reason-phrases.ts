@@ -62,7 +62,7 @@ const PHRASES: Readonly<Record<number, string>> = {
   511: 'Network Authentication Required',
 };
 
-/** The registered phrase of a status; empty for others, which RFC 9112 §4 allows. */
+/** The registered phrase of a status; empty for other statuses, which RFC 9112 §4 allows. */
 export function reasonPhrase(status: number): string {
   return PHRASES[status] ?? '';
 }

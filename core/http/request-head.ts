@@ -1,4 +1,4 @@
-/** What the parser knows of a request when its header section is complete. */
+/** The parser's result when the header section of a request is complete. */
 import type { ClaimedHead } from './dialect.js';
 import type { HeaderSection } from './header-section.js';
 
@@ -8,14 +8,14 @@ export interface RequestHead {
   readonly target: string;
   /** Normalised; see `request-target.ts`. */
   readonly path: string;
-  /** What follows the first `?` of the target, as sent. */
+  /** The text after the first `?` of the target, as sent. */
   readonly query: string;
-  /** The target is an https URI, which only a secured connection may answer (RFC 9110 §7.4). */
+  /** The target is an https URI, which only a TLS connection may answer (RFC 9110 §7.4). */
   readonly needsTls: boolean;
   readonly minorVersion: 0 | 1;
   readonly section: HeaderSection;
-  /** The effective host and port (RFC 9112 §3.3); undefined where an HTTP/1.0 request names none. */
+  /** The effective host and port (RFC 9112 §3.3); undefined if an HTTP/1.0 request has none. */
   readonly host: string | undefined;
-  /** Set where a dialect took a head that the standard refuses. */
+  /** Set if a dialect accepted a head that the standard refuses. */
   readonly claim: ClaimedHead | undefined;
 }

@@ -6,26 +6,26 @@ import { parseTarget } from './request-target.js';
 /** The longest registered method has 17 octets. */
 export const MAX_METHOD_OCTETS = 64;
 
-/** Read again and again into the same object: a request line costs no object of its own. */
+/** One object for all request lines of a connection, so a request line costs no allocation. */
 export class RequestLine {
   method = '';
   /** As sent. */
   target = '';
   /** Normalised; see `request-target.ts`. */
   path = '';
-  /** What follows the first `?`. */
+  /** The text after the first `?`. */
   query = '';
-  /** Of the absolute form. */
+  /** Set in the absolute form only. */
   authority: string | undefined;
   /** The target is an https URI. */
   needsTls = false;
   minorVersion: 0 | 1 = 1;
-  /** Where the line behind it begins. */
+  /** Where the next line begins. */
   end = 0;
 
   /**
    * @param text Latin1; the line begins at `start` with an octet of a token and may be incomplete.
-   * @returns what is wrong with the line, if it is complete; its fields are not to be read then.
+   * @returns the error, if the line is complete; the fields of this object are then invalid.
    */
   read(text: string, start: number, maxTargetOctets: number): ErrorCode | undefined {
     let p = start + 1;
@@ -53,7 +53,7 @@ export class RequestLine {
 
     this.method = methodOf(text, start, methodEnd);
     this.target = text.slice(targetStart, targetEnd);
-    // RFC 9110 §2.5: a later minor version is treated as the latest one that is known.
+    // RFC 9110 §2.5: a later minor version is treated as the latest known one.
     this.minorVersion = minor === 0 ? 0 : 1;
     this.end = version + 10;
     if (text.charCodeAt(targetStart) !== SLASH || escaped || this.method === 'CONNECT')
@@ -76,7 +76,7 @@ export class RequestLine {
   }
 }
 
-/** Which part of a refused request line is at fault, in the order of the line. */
+/** Finds the faulty part of a refused request line, in the order of the line. */
 function faultOf(text: string, start: number): ErrorCode {
   const end = text.indexOf('\r\n', start);
   const parts = text.slice(start, end === -1 ? undefined : end).split(' ');
@@ -87,7 +87,7 @@ function faultOf(text: string, start: number): ErrorCode {
   return /^HTTP\/[0-9]\.[0-9]$/.test(version) ? 'VERSION_UNSUPPORTED' : 'VERSION_INVALID';
 }
 
-/** Character by character: a call into the engine for so few of them costs more. */
+/** Compared one by one: an engine call for so few characters costs more. */
 function isHttp1(text: string, at: number): boolean {
   return (
     text.charCodeAt(at) === 0x48 &&
@@ -104,7 +104,7 @@ function isLineEnd(text: string, at: number): boolean {
   return text.charCodeAt(at) === CR && text.charCodeAt(at + 1) === LF;
 }
 
-/** The most frequent method as a constant, whose hash the registry need not compute again. */
+/** A constant for the most frequent method: the registry then does not hash it again. */
 function methodOf(text: string, start: number, end: number): string {
   const isGet = end - start === 3 && text.charCodeAt(start) === 0x47 && text.charCodeAt(start + 1) === 0x45;
   return isGet && text.charCodeAt(start + 2) === 0x54 ? 'GET' : text.slice(start, end);

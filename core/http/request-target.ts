@@ -1,15 +1,15 @@
-/** The four forms of a request target, RFC 9112 §3.2, and the path in its normal spelling. */
+/** The four forms of a request target, RFC 9112 §3.2, and the normal spelling of the path. */
 import { parseHost } from './host.js';
 import { HEX_VALUE } from './octets.js';
 
 export interface RequestTarget {
-  /** What the registry is asked for: normalised; `*` for `OPTIONS *`, the authority itself for CONNECT. */
+  /** The path to look up in the registry: normalised; `*` for `OPTIONS *`, the authority itself for CONNECT. */
   readonly path: string;
-  /** What follows the first `?`, as sent; `''` without one. */
+  /** The text after the first `?`, as sent; `''` without one. */
   readonly query: string;
   /** The authority of the absolute form, which replaces the Host field (§3.2.2). */
   readonly authority?: string;
-  /** The absolute form of an https URI, which only a secured connection may answer (RFC 9110 §7.4). */
+  /** The absolute form of an https URI, which only a TLS connection may answer (RFC 9110 §7.4). */
   readonly needsTls?: boolean;
 }
 
@@ -17,8 +17,8 @@ export interface RequestTarget {
 const ABSOLUTE = /^http(s?):\/\/([^/?]*)([^?]*)(?:\?(.*))?$/i;
 
 /**
- * Every form but the plain origin form without escapes, which the parser reads in passing.
- * @returns undefined where the target is none of the four forms or not one that this method may have.
+ * Parses every form except the plain origin form without escapes, which `RequestLine` reads itself.
+ * @returns undefined if the target is none of the four forms, or if its method does not allow this form.
  */
 export function parseTarget(method: string, target: string): RequestTarget | undefined {
   if (method === 'CONNECT') return authorityForm(target);
@@ -36,7 +36,7 @@ export function parseTarget(method: string, target: string): RequestTarget | und
 }
 
 function authorityForm(target: string): RequestTarget | undefined {
-  // The port is not optional here (RFC 9112 §3.2.3) and has to be one that can be reached (RFC 9110 §9.3.6).
+  // The port is required here (RFC 9112 §3.2.3), and it must be possible to connect to it (RFC 9110 §9.3.6).
   const parsed = isAuthority(target) ? parseHost(target) : undefined;
   return parsed === undefined || Number(parsed.port) === 0 ? undefined : { path: target, query: '' };
 }
@@ -49,10 +49,10 @@ function isAuthority(text: string): boolean {
 const UNRESERVED = /[0-9A-Za-z._~-]/;
 
 /**
- * One spelling per path (RFC 3986 §6.2.2): escapes of unreserved characters are resolved, others get upper-case
- * digits, so that a guard for `/admin` also stands before `/%61dmin`. Dot segments are left alone: no two
- * patterns can be confused by them, and `..` is a legal key.
- * @returns undefined where a `%` is not followed by two hexadecimal digits.
+ * Gives each path one spelling (RFC 3986 §6.2.2): escapes of unreserved characters are decoded, others get upper-case
+ * digits, so a guard for `/admin` also protects `/%61dmin`. Dot segments are left alone: they cannot confuse two
+ * patterns, and `..` is a legal key.
+ * @returns undefined if a `%` is not followed by two hexadecimal digits.
  */
 export function normalisePath(path: string): string | undefined {
   if (!path.includes('%')) return path;

@@ -6,14 +6,14 @@ import { reasonPhrase } from './reason-phrases.js';
  * - a number: Content-Length, in octets
  * - `chunked`: Transfer-Encoding
  * - `close`: by the end of the connection, for HTTP/1.0
- * - `none`: no field about it: 204, 304, and HEAD where the length is unknown
+ * - `none`: no framing field: 204, 304, and HEAD if the length is unknown
  */
 export type ResponseFraming = number | 'chunked' | 'close' | 'none';
 
-/** Field lines as they go over the wire; framing fields, Connection and Date are not among them. */
+/** Field lines as sent on the wire, without framing fields, Connection and (usually) Date. */
 export class FieldText {
   readonly text: string;
-  /** An Upgrade is among them: whoever sends it says so in Connection too (RFC 9110 §7.8). */
+  /** The lines include Upgrade: then Connection must name it too (RFC 9110 §7.8). */
   readonly upgrades: boolean;
   readonly #hasDate: boolean;
   #status = 0;
@@ -24,7 +24,7 @@ export class FieldText {
   #whole = '';
   #isFlat = false;
 
-  /** @param hasDate Whether a Date is among them. */
+  /** @param hasDate Whether the lines include Date. */
   constructor(text: string, hasDate: boolean, upgrades: boolean) {
     this.text = text;
     this.upgrades = upgrades;
@@ -37,8 +37,7 @@ export class FieldText {
   }
 
   /**
-   * Status line, Date and these lines. Fields that are sent again and again with one status are put together once per
-   * change of the date.
+   * Status line, Date and these lines. Cached for repeated answers with one status until the date changes.
    * @param date Value of the Date field; every final response carries one (RFC 9110 §6.6.1).
    */
   opening(status: number, date: string): string {
@@ -52,9 +51,9 @@ export class FieldText {
   }
 
   /**
-   * The whole head of a response on a connection that stays open, which is the same as long as bodies are as long.
-   * @param length Of the body, in octets.
-   * @param keepAlive The Keep-Alive line, of `keepAliveLine`.
+   * The whole head of a response on a connection that stays open. Cached while the length of the body is the same.
+   * @param length Length of the body, in octets.
+   * @param keepAlive The Keep-Alive line from `keepAliveLine`.
    */
   whole(status: number, date: string, length: number, keepAlive: string): string {
     if (
@@ -63,7 +62,7 @@ export class FieldText {
       date === this.#date &&
       keepAlive === this.#keepAlive
     ) {
-      // Worth it from the second time on: text put together from parts is taken apart again at every write.
+      // Worth it from the second use on: a string built from parts is flattened again at every write.
       if (!this.#isFlat) {
         this.#whole = Buffer.from(this.#whole, 'latin1').toString('latin1');
         this.#isFlat = true;
@@ -79,7 +78,7 @@ export class FieldText {
   }
 
   /**
-   * What follows `opening`; Connection is one line, whatever it has to say.
+   * The lines after `opening`. There is one Connection line, whatever its options.
    * @param keepAlive The Keep-Alive line; only with `keep-alive`, which names it (RFC 9110 §7.6.1).
    */
   ending(framing: ResponseFraming, connection: 'close' | 'keep-alive' | '', keepAlive = ''): string {
@@ -96,9 +95,9 @@ export function formatFields(fields: readonly string[]): string {
 }
 
 /**
- * What follows the field lines, up to and including the empty line.
- * @param connection `close` where the connection closes behind this response; `keep-alive` for HTTP/1.0 clients, which
- *   learn only from the field that it stays open (RFC 9112 §9.3); `''` where there is nothing to say of it.
+ * The lines after the field lines, up to and including the empty line.
+ * @param connection `close` if the connection closes after this response; `keep-alive` for HTTP/1.0 clients, which keep
+ *   the connection open only with this field (RFC 9112 §9.3); `''` for no Connection line.
  */
 export function headEnding(framing: ResponseFraming, connection: string, keepAlive = ''): string {
   const body =
@@ -110,12 +109,12 @@ export function headEnding(framing: ResponseFraming, connection: string, keepAli
   return `${body}${connection === '' ? '' : `Connection: ${connection}\r\n`}${keepAlive}\r\n`;
 }
 
-/** How much earlier than the server the client gives up: a request may be on its way for as long. */
+/** How much earlier than the server the client should close: a request may be on its way for that long. */
 const KEEP_ALIVE_MARGIN_MS = 1_000;
 
 /**
  * Tells a client how long its connection stays open between requests, in whole seconds (RFC 2068 §19.7.1), so that it
- * does not send into one that is being closed. Empty where less than a second is left.
+ * does not send a request while the server closes. Empty if less than a second is left.
  */
 export function keepAliveLine(idleTimeoutMs: number): string {
   const seconds = Math.floor((idleTimeoutMs - KEEP_ALIVE_MARGIN_MS) / 1_000);

@@ -1,15 +1,15 @@
 /**
- * The last header section of a connection. A client repeats its section on every request of a kept-alive connection,
- * octet for octet, and equal octets have an equal judgement: comparing them once costs less than reading them again.
- * Where it sends bodies, the length of the next body is often all that differs.
+ * The last header section of a connection. A client repeats its section octet for octet on every request of a
+ * kept-alive connection, and equal octets give equal results: one comparison costs less than parsing again. If the
+ * client sends bodies, often only the length of the body differs.
  */
 import { HeaderSection } from './header-section.js';
 
 /** Longer sections hold cookies and tokens, which are not worth their memory on every connection. */
 const MAX_OCTETS = 2_048;
-/** How often in a row a section may be remembered in vain before this connection gives it up. */
+/** How many sections in a row may be kept without a match before this connection stops remembering. */
 const TRIES = 4;
-/** Digits of a Content-Length that may differ; further than this no number is exact. */
+/** Digits of a Content-Length that may differ; numbers with more digits are not exact. */
 const MAX_DIGITS = 15;
 const LENGTH_FIELD = /(?:^|\n)content-length:[ \t]*(\d+)[ \t]*\r/i;
 
@@ -21,27 +21,27 @@ export class SectionMemo {
   #text = '';
   #minorVersion: 0 | 1 = 1;
   #section: HeaderSection | undefined;
-  /** Where the digits of Content-Length stand in the text, and where its value in the section's `raw`. */
+  /** Where the digits of Content-Length are in the text, and the index of its value in the section's `raw`. */
   #digits = NO_DIGITS;
   #triesLeft = TRIES;
 
-  /** Octets of the section that `find` found. */
+  /** Octets of the section that `find` returned. */
   get length(): number {
     return this.#text.length;
   }
 
-  /** @returns the section that begins at `start`, where it is the remembered one. */
+  /** @returns the section that begins at `start`, if it is the remembered one. */
   find(text: string, start: number, minorVersion: 0 | 1): HeaderSection | undefined {
     if (this.#section === undefined || minorVersion !== this.#minorVersion) return undefined;
-    // A slice is a pointer and equality compares memory; `startsWith` goes character by character, which is ten times
-    // slower for the section of a browser.
+    // A slice is a pointer, and equality compares memory; `startsWith` compares characters, which is ten times slower
+    // for the section of a browser.
     const isSame = text.slice(start, start + this.#text.length) === this.#text;
     const section = isSame ? this.#section : this.#withOtherLength(text, start, this.#section);
     if (section !== undefined) this.#triesLeft = TRIES;
     return section;
   }
 
-  /** As many digits as there were, so that every limit on octets is kept or broken as before. */
+  /** Accepts only the same number of digits, so every limit on octets gives the same result as before. */
   #withOtherLength(text: string, start: number, known: HeaderSection): HeaderSection | undefined {
     const { from, to, valueAt } = this.#digits;
     if (from === to) return undefined;
@@ -62,7 +62,7 @@ export class SectionMemo {
   keep(octets: string, section: HeaderSection, minorVersion: 0 | 1): void {
     if (octets.length > MAX_OCTETS || this.#triesLeft === 0) return;
     this.#triesLeft--;
-    // Slices keep the whole text of a read alive; what stays is copied.
+    // A slice keeps the whole text of a read in memory, so copy it.
     this.#text = ownCopy(octets);
     this.#minorVersion = minorVersion;
     this.#section = new HeaderSection(section.raw.map(ownCopy), minorVersion);

@@ -1,4 +1,4 @@
-/** What keeps a server from listening, told with what to do about it. */
+/** Why a server cannot listen, with the sentence that says what to do. */
 
 import { hostAndPort } from '../connection/address.js';
 import { JackfieldError } from '../errors.js';
@@ -48,7 +48,7 @@ export function socketError(cause: unknown, path: string): JackfieldError {
         `${path}. Stop the program that listens there, or choose another path with "listen.socket".`,
         { cause },
       );
-    // Node tells a folder that is missing as EACCES too.
+    // Node reports a missing folder as EACCES too.
     case 'EACCES':
     case 'EPERM':
     case 'EROFS':
@@ -67,11 +67,11 @@ export function socketError(cause: unknown, path: string): JackfieldError {
 }
 
 /**
- * Whether Node's permission model keeps this process from the network. `has` answers false for permissions that this
- * Node does not know, so the flag is looked up first.
+ * Whether Node's permission model denies the network to this process. `has` returns false for permissions that this
+ * version of Node does not have, so the flag is checked first.
  */
 export function isNetworkDenied(): boolean {
-  // Its type says that it is there; without --permission it is not.
+  // The type says that it always exists; without --permission it does not.
   const permission: typeof process.permission | undefined = process.permission;
   return (
     permission !== undefined &&
@@ -80,12 +80,12 @@ export function isNetworkDenied(): boolean {
   );
 }
 
-/** What Node throws where the network is denied, for `portError` and `socketError`. */
+/** The error that Node throws if the network is denied, for `portError` and `socketError`. */
 export function networkDenied(): Error {
   return Object.assign(new Error('Node refuses the network'), { code: DENIED });
 }
 
-/** The `code` of an error of the system. */
+/** The `code` of a system error. */
 export function codeOf(error: unknown): string {
   return error instanceof Error ? String(Reflect.get(error, 'code')) : '';
 }

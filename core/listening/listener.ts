@@ -1,4 +1,4 @@
-/** One listening socket: accepts connections and gives each to the connections of the server. */
+/** One listening socket: accepts connections and passes them to the connections of the server. */
 import { type AddressInfo, createServer, type ListenOptions, type Server, type Socket } from 'node:net';
 import type { SecureContextOptions } from 'node:tls';
 import { plainAddress } from '../connection/address.js';
@@ -7,15 +7,15 @@ import { attachPortable, attachSocket } from '../connection/socket-transport.js'
 import { isNetworkDenied, networkDenied } from './listen-error.js';
 import { TlsHandshakes } from './tls-handshakes.js';
 
-/** Connections that wait to be accepted; the system takes less where it allows less. */
+/** Connections that may wait for acceptance; the system may have a lower maximum. */
 const BACKLOG = 511;
 
 export interface ListenerOptions {
   /** A Unix socket: its peers have no address. */
   readonly isUnix: boolean;
-  /** Which read path is taken; see `socket-transport.ts`. TLS has only the portable one. */
+  /** The read path; see `socket-transport.ts`. TLS has only the portable one. */
   readonly sharedReadBuffer: boolean;
-  /** Present where the listener speaks TLS. */
+  /** Present if the listener uses TLS. */
   readonly tls: SecureContextOptions | undefined;
 }
 
@@ -39,8 +39,8 @@ export class Listener {
         ),
       );
     this.#server = createServer(
-      // A client may end its direction and still wait for the answer. Answers leave in one write each, so nothing is
-      // won by holding back small segments.
+      // A client may end its sending side and still wait for the answer. Each answer is one write, so Nagle's algorithm
+      // would save nothing.
       {
         allowHalfOpen: true,
         noDelay: true,
@@ -51,10 +51,10 @@ export class Listener {
     );
   }
 
-  /** @throws what the system says. */
+  /** @throws the system's error. */
   listen(where: Pick<ListenOptions, 'host' | 'port' | 'path'>): Promise<AddressInfo | string | null> {
     return new Promise((resolve, reject) => {
-      // Node would throw it after this call, where nobody could catch it.
+      // Node would throw it after this call, where nothing could catch it.
       if (isNetworkDenied()) throw networkDenied();
       this.#server.once('error', reject);
       this.#server.listen({ ...where, backlog: BACKLOG }, () => {
@@ -65,18 +65,18 @@ export class Listener {
     });
   }
 
-  /** Accepts no more; open connections go on, but for those whose handshake is under way. */
+  /** Accepts no more connections. Open connections continue; handshakes in progress are aborted. */
   stop(): void {
     this.#server.close();
     this.#handshakes?.stop();
   }
 
-  /** Accepts no more; what was accepted goes on. To be stopped still, until it is idle. */
+  /** Accepts no more connections. Open connections and handshakes continue; call `stop` later, until it is idle. */
   leave(): void {
     this.#server.close();
   }
 
-  /** No handshake is under way. */
+  /** Whether no handshake is in progress. */
   get isIdle(): boolean {
     return this.#handshakes?.isIdle ?? true;
   }
@@ -85,7 +85,7 @@ export class Listener {
     this.#handshakes?.renew(material);
   }
 
-  /** A fault here costs one connection: nobody else would catch it. */
+  /** A fault here costs one connection. Without this catch it would end the process. */
   #accept(socket: Socket): void {
     try {
       this.#take(socket);
@@ -102,8 +102,8 @@ export class Listener {
       return;
     }
     const remoteAddress = this.#options.isUnix ? '' : socket.remoteAddress;
-    // The peer has reset it already. What it sent before could still be read, and without an address it would pass for
-    // one of this machine.
+    // The peer has already reset it. Octets from before could still be read, and without an address the connection
+    // would count as one from this machine.
     if (remoteAddress === undefined) socket.destroy();
     else if (this.#handshakes !== undefined) this.#handshakes.begin(socket);
     else {

@@ -1,4 +1,4 @@
-/** All that a server listens on: every listener of its configuration, or none. */
+/** All listeners of a server: every listener of its configuration works, or none. */
 import { isIP } from 'node:net';
 import path from 'node:path';
 import type { SecureContextOptions } from 'node:tls';
@@ -12,101 +12,103 @@ import { Listener } from './listener.js';
 import { loadTls } from './tls-material.js';
 import { checkLength, removeStale, setMode } from './unix-socket.js';
 
-/** A port that is free on one address of a name may be taken on another; then any other will do. */
+/** A free port on one address of a name may be taken on another address; then try another port. */
 const FREE_PORT_ATTEMPTS = 5;
 
 type TcpConfig = Extract<ListenerConfig, { kind: 'tcp' }>;
 type UnixConfig = Extract<ListenerConfig, { kind: 'unix' }>;
 
-/** One entry of the configuration, with what it became. */
-interface Held {
+/** One entry of `listen` in the configuration, with its listeners. */
+interface ListenEntry {
   config: ListenerConfig;
-  /** Present where it speaks TLS. */
+  /** Present if it uses TLS. */
   material: SecureContextOptions | undefined;
   readonly listeners: Listener[];
   addresses: readonly Address[];
 }
 
-/** Other listeners than before; nothing has changed yet. */
+/** A change of the listeners; nothing has changed yet. */
 export interface ListenersChange {
-  /** Listens where nothing listened before, beside what there is. Errors: those of `listen`; then nothing has changed. */
+  /**
+   * Opens the new listeners while the old ones stay open. If it fails, nothing has changed. Errors: those of `listen`.
+   */
   open(): Promise<void>;
-  /** From now on these are the listeners of the server. Those that left accept no more; open connections go on. */
+  /** Makes these the listeners of the server. Removed listeners accept no more; open connections continue. */
   commit(): void;
-  /** Stops what was opened for it. */
+  /** Stops the listeners that `open` opened. */
   undo(): void;
 }
 
 export class Listeners {
   #folder: string;
-  #held: readonly Held[];
+  #entries: readonly ListenEntry[];
   #connections: Connections | undefined;
-  /** Left out by a reload; the handshakes of connections that they have accepted may be under way. */
+  /** Removed by a reload; handshakes of their connections may be in progress. */
   #leaving: readonly Listener[] = [];
 
-  private constructor(folder: string, held: readonly Held[]) {
+  private constructor(folder: string, entries: readonly ListenEntry[]) {
     this.#folder = folder;
-    this.#held = held;
+    this.#entries = entries;
   }
 
   /**
-   * Reads the certificates, so that a wrong one is told before anything is set up.
-   * @param folder Where relative paths start.
+   * Reads the certificates, so that a faulty one is reported before anything is set up.
+   * @param folder Base of relative paths.
    * Errors: TLS_UNREADABLE, TLS_INVALID.
    */
   static async prepare(configs: readonly ListenerConfig[], folder: string): Promise<Listeners> {
-    return new Listeners(folder, await Promise.all(configs.map((config) => heldFor(config, folder))));
+    return new Listeners(folder, await Promise.all(configs.map((config) => entryFor(config, folder))));
   }
 
   /** Empty until all of them listen. */
   get addresses(): readonly Address[] {
-    return this.#connections === undefined ? [] : this.#held.flatMap(({ addresses }) => addresses);
+    return this.#connections === undefined ? [] : this.#entries.flatMap(({ addresses }) => addresses);
   }
 
   /**
-   * Errors: PORT_IN_USE, ADDRESS_NOT_AVAILABLE, PORT_FORBIDDEN, SOCKET_IN_USE, SOCKET_UNAVAILABLE, LISTEN_FAILED; then
-   * nothing listens.
+   * On an error, nothing listens. Errors: PORT_IN_USE, ADDRESS_NOT_AVAILABLE, PORT_FORBIDDEN, SOCKET_IN_USE,
+   * SOCKET_UNAVAILABLE, LISTEN_FAILED.
    */
   async listen(connections: Connections): Promise<readonly Address[]> {
-    await this.#openAll(this.#held, connections);
+    await this.#openAll(this.#entries, connections);
     this.#connections = connections;
     return this.addresses;
   }
 
-  /** Accepts no more; open connections go on. */
+  /** Accepts no more connections; open connections continue. */
   stop(): void {
-    stopAll(this.#held);
+    stopAll(this.#entries);
     for (const listener of this.#leaving) listener.stop();
     this.#leaving = [];
   }
 
   /**
-   * Reads the files of all certificates again. New connections get the new ones; where one cannot be used, its
-   * listener keeps what it has.
-   * @returns what kept the others from being renewed: TLS_UNREADABLE, TLS_INVALID.
+   * Reads the files of all certificates again. New connections get the new ones. If a certificate cannot be used, its
+   * listener keeps the old one.
+   * @returns the errors of the certificates that were not renewed: TLS_UNREADABLE, TLS_INVALID.
    */
   async reloadCertificates(): Promise<unknown[]> {
     const outcomes = await Promise.allSettled(
-      this.#held.map(async (held) => renew(held, await materialFor(held.config, this.#folder))),
+      this.#entries.map(async (entry) => renew(entry, await materialFor(entry.config, this.#folder))),
     );
     return outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason as unknown] : []));
   }
 
   /**
-   * A listener whose address stays is kept, with new certificates where it speaks TLS.
-   * Errors: TLS_UNREADABLE, TLS_INVALID, RELOAD_NEEDS_RESTART where it would have to be another kind of listener.
+   * Keeps a listener whose address stays, with new certificates if it uses TLS. Errors: TLS_UNREADABLE, TLS_INVALID;
+   * RELOAD_NEEDS_RESTART if it would have to become another kind of listener.
    */
   async change(configs: readonly ListenerConfig[], folder: string): Promise<ListenersChange> {
-    const free = new Set(this.#held);
-    const opened: Held[] = [];
+    const free = new Set(this.#entries);
+    const opened: ListenEntry[] = [];
     const renewals: (() => void)[] = [];
-    const held: Held[] = [];
+    const entries: ListenEntry[] = [];
     for (const config of configs) {
       const same = [...free].find((one) => placeOf(one.config, this.#folder) === placeOf(config, folder));
       if (same === undefined) {
-        const fresh = await heldFor(config, folder);
+        const fresh = await entryFor(config, folder);
         opened.push(fresh);
-        held.push(fresh);
+        entries.push(fresh);
         continue;
       }
       refuseOtherKind(same.config, config);
@@ -116,7 +118,7 @@ export class Listeners {
         same.config = config;
         renew(same, material);
       });
-      held.push(same);
+      entries.push(same);
     }
     return {
       open: async () => {
@@ -127,20 +129,24 @@ export class Listeners {
         const leaving = [...free].flatMap(({ listeners }) => listeners);
         for (const listener of leaving) listener.leave();
         this.#leaving = [...this.#leaving, ...leaving].filter(({ isIdle }) => !isIdle);
-        this.#held = held;
+        this.#entries = entries;
         this.#folder = folder;
       },
       undo: () => stopAll(opened),
     };
   }
 
-  async #openAll(entries: readonly Held[], connections: Connections, folder = this.#folder): Promise<void> {
+  async #openAll(
+    entries: readonly ListenEntry[],
+    connections: Connections,
+    folder = this.#folder,
+  ): Promise<void> {
     try {
-      for (const held of entries) {
-        held.addresses =
-          held.config.kind === 'unix'
-            ? [await this.#listenAtPath(held, held.config, folder, connections)]
-            : await this.#listenAtHost(held, held.config, connections);
+      for (const entry of entries) {
+        entry.addresses =
+          entry.config.kind === 'unix'
+            ? [await this.#listenAtPath(entry, entry.config, folder, connections)]
+            : await this.#listenAtHost(entry, entry.config, connections);
       }
     } catch (error) {
       stopAll(entries);
@@ -149,7 +155,7 @@ export class Listeners {
   }
 
   async #listenAtPath(
-    held: Held,
+    entry: ListenEntry,
     config: UnixConfig,
     folder: string,
     connections: Connections,
@@ -169,18 +175,18 @@ export class Listeners {
         throw socketError(again, socket);
       });
     });
-    held.listeners.push(listener);
+    entry.listeners.push(listener);
     await setMode(socket, config.mode);
     return { host: '', port: 0, url: `unix:${socket}`, socket };
   }
 
-  async #listenAtHost(held: Held, config: TcpConfig, connections: Connections): Promise<Address[]> {
+  async #listenAtHost(entry: ListenEntry, config: TcpConfig, connections: Connections): Promise<Address[]> {
     const hosts = await addressesOf(config);
     for (let attempt = 1; ; attempt++) {
       const bound: Listener[] = [];
       try {
-        const addresses = await this.#bind(config, hosts, held.material, connections, bound);
-        held.listeners.push(...bound);
+        const addresses = await this.#bind(config, hosts, entry.material, connections, bound);
+        entry.listeners.push(...bound);
         return addresses;
       } catch (error) {
         for (const listener of bound) listener.stop();
@@ -191,9 +197,9 @@ export class Listeners {
   }
 
   /**
-   * Every address of a name, at one port. Those that this machine does not have are left out as long as there are
-   * others: `localhost` often names `::1` where IPv6 is switched off.
-   * @param bound Gets each listener as soon as it listens.
+   * Listens on every address of a name, at one port. Skips addresses that this machine does not have, if there are
+   * others: `localhost` often includes `::1` on machines without IPv6.
+   * @param bound Receives each listener as soon as it listens.
    */
   async #bind(
     { host: name, port: wanted, sharedReadBuffer }: TcpConfig,
@@ -232,7 +238,7 @@ export class Listeners {
   }
 }
 
-async function heldFor(config: ListenerConfig, folder: string): Promise<Held> {
+async function entryFor(config: ListenerConfig, folder: string): Promise<ListenEntry> {
   return { config, material: await materialFor(config, folder), listeners: [], addresses: [] };
 }
 
@@ -243,18 +249,18 @@ async function materialFor(
   return config.kind === 'tcp' && config.tls !== undefined ? loadTls(config.tls, folder) : undefined;
 }
 
-function renew(held: Held, material: SecureContextOptions | undefined): void {
-  // Otherwise clients could not resume the sessions that they have.
-  if (isDeepStrictEqual(held.material, material)) return;
-  held.material = material;
-  if (material !== undefined) for (const listener of held.listeners) listener.renewTls(material);
+function renew(entry: ListenEntry, material: SecureContextOptions | undefined): void {
+  // With the same certificate, keep the TLS context: clients can then resume their sessions.
+  if (isDeepStrictEqual(entry.material, material)) return;
+  entry.material = material;
+  if (material !== undefined) for (const listener of entry.listeners) listener.renewTls(material);
 }
 
-function stopAll(entries: readonly Held[]): void {
+function stopAll(entries: readonly ListenEntry[]): void {
   for (const { listeners } of entries) for (const listener of listeners.splice(0)) listener.stop();
 }
 
-/** Two configurations of one place cannot listen at the same time. */
+/** Identifies the address: two listeners cannot use it at the same time. */
 function placeOf(config: ListenerConfig, folder: string): string {
   return config.kind === 'unix' ? path.resolve(folder, config.path) : hostAndPort(config.host, config.port);
 }
@@ -273,7 +279,7 @@ function refuseOtherKind(one: ListenerConfig, other: ListenerConfig): void {
   );
 }
 
-/** What a name stands for, each address once. Errors: ADDRESS_NOT_AVAILABLE. */
+/** The addresses of a name, each once. Errors: ADDRESS_NOT_AVAILABLE. */
 async function addressesOf({ host, port }: TcpConfig): Promise<string[]> {
   if (isIP(host) !== 0) return [host];
   const { lookup } = await import('node:dns/promises');

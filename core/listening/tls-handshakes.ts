@@ -1,13 +1,13 @@
 /**
- * Makes TLS connections of accepted ones. The TLS server of Node listens nowhere here: it is given the sockets that a
- * listener has accepted, so that there is one place where connections are accepted, counted and refused.
+ * Turns accepted connections into TLS connections. Node's TLS server does not listen here: it gets the sockets that a
+ * listener has accepted, so connections are accepted, counted and refused in one place.
  */
 import type { Socket } from 'node:net';
 import type { SecureContextOptions, Server, TLSSocket } from 'node:tls';
 import { plainAddress } from '../connection/address.js';
 import type { Connections } from '../connection/connections.js';
 
-/** Codes of OpenSSL for a first record that is not one of TLS. It knows plain HTTP by GET, HEAD, POST and PUT. */
+/** OpenSSL's codes for a first record that is not TLS. It recognises plain HTTP by GET, HEAD, POST and PUT. */
 const NOT_TLS = new Map<string, 'http-on-tls' | 'not-tls'>([
   ['ERR_SSL_HTTP_REQUEST', 'http-on-tls'],
   ['ERR_SSL_HTTPS_PROXY_REQUEST', 'not-tls'],
@@ -18,10 +18,10 @@ export class TlsHandshakes {
   #server: Server;
   readonly #connections: Connections;
   readonly #done: (socket: TLSSocket, remoteAddress: string, accepted: Socket) => void;
-  /** By address and port of the peer, which the encrypted socket has in common with the accepted one. */
+  /** By address and port of the peer, which the encrypted socket and the accepted socket share. */
   readonly #underWay = new Map<string, Socket>();
 
-  /** @param done Gets every connection whose handshake is complete, and the accepted socket that carries it. */
+  /** @param done Called with every connection whose handshake is complete, and the accepted socket that carries it. */
   constructor(
     material: SecureContextOptions,
     connections: Connections,
@@ -37,8 +37,8 @@ export class TlsHandshakes {
     this.#underWay.set(peer, socket);
     this.#connections.handshakes++;
     socket.on('error', () => {});
-    // Who ends its direction before the handshake is complete waits for nothing: balancers look so whether somebody is
-    // there. The encrypted socket does as the accepted one does.
+    // A peer that ends its sending side during the handshake waits for nothing: balancers check this way whether the
+    // server is up. The encrypted socket behaves like the accepted one.
     socket.allowHalfOpen = false;
     socket.once('close', () => {
       if (this.#underWay.get(peer) === socket) this.#over(peer);
@@ -47,9 +47,9 @@ export class TlsHandshakes {
   }
 
   /**
-   * New connections get the new certificate; open ones keep theirs. A server of Node can be given another certificate,
-   * but not another answer to whether clients need one; and a session that the one before remembers must not be
-   * resumed without.
+   * New connections get the new certificate; open ones keep theirs. This makes a new server: Node can replace the
+   * certificate of a server, but not the setting whether clients need one. Sessions from a server without client
+   * certificates must not be resumed here.
    */
   renew(material: SecureContextOptions): void {
     this.#server = this.#serverWith(material);
@@ -59,18 +59,18 @@ export class TlsHandshakes {
     return this.#underWay.size === 0;
   }
 
-  /** Breaks off those under way: nothing was asked yet. */
+  /** Closes the sockets of handshakes in progress: none has sent a request. */
   stop(): void {
     for (const socket of this.#underWay.values()) socket.destroy();
   }
 
   #serverWith(material: SecureContextOptions): Server {
-    // Not imported: most servers never need it, and loading it is a part of every start that can be measured.
+    // Not imported: most servers never need it, and loading it makes every start measurably slower.
     const server = process.getBuiltinModule('node:tls').createServer({
       ...material,
       ...forClients(material),
       ALPNProtocols: ['http/1.1'],
-      // A handshake is what comes before the first header section, so it has as much time.
+      // The handshake precedes the first header section and gets the same time.
       handshakeTimeout: this.#connections.limits.headerTimeoutMs,
     });
     server.on('secureConnection', (socket) => {
@@ -78,13 +78,13 @@ export class TlsHandshakes {
       const accepted = this.#underWay.get(peerOf(socket));
       this.#over(peerOf(socket));
       socket.allowHalfOpen = true;
-      // Whoever comes behind the drain of a stop would stay for ever.
+      // A connection that is accepted after the drain of a stop would stay open for ever.
       if (remoteAddress === undefined || accepted === undefined || this.#connections.isStopping)
         socket.destroy();
       else this.#done(socket, remoteAddress, accepted);
     });
-    // No version in common, no certificate of the client: everyday things where strangers call. A peer that does not
-    // speak TLS at all is mostly one of the operator's own, set up wrongly.
+    // A missing common version or client certificate is normal on a public port. A peer that does not use TLS at all is
+    // usually one of the operator's own programs with a wrong setting.
     server.on('tlsClientError', (error, socket) => {
       this.#connections.log.debug({ err: error }, 'A TLS handshake failed.');
       const seen = NOT_TLS.get(String(Reflect.get(error, 'code')));

@@ -1,4 +1,4 @@
-/** The files of a TLS listener, read and checked one by one, so that an error names the one that is wrong. */
+/** Reads and checks the files of a TLS listener one by one, so that an error names the faulty file. */
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -10,17 +10,17 @@ import { codeOf } from './listen-error.js';
 
 /** One of the files. */
 interface Pem {
-  /** How it is called in errors. */
+  /** Its name in errors. */
   readonly name: string;
   readonly text: string;
 }
 
-/** A named pipe that nobody writes to would hold up a start, a reload and the stop behind it. */
+/** A named pipe without a writer would block a start or a reload, and the stop after it. */
 const READ_WITHIN_MS = 10_000;
 
 /**
- * @param folder Where relative paths start.
- * @param timeoutMs As long as a file may take to be read.
+ * @param folder Base of relative paths.
+ * @param timeoutMs Time limit for reading one file.
  * Errors: TLS_UNREADABLE, TLS_INVALID.
  */
 export async function loadTls(
@@ -28,14 +28,14 @@ export async function loadTls(
   folder: string,
   timeoutMs = READ_WITHIN_MS,
 ): Promise<SecureContextOptions> {
-  const read = (option: keyof TlsConfig, given: string): Promise<Pem> =>
+  const read = (option: keyof TlsConfig, value: string): Promise<Pem> =>
     inTime(
-      readPem(option, given, folder),
+      readPem(option, value, folder),
       timeoutMs,
       () =>
         new JackfieldError(
           'TLS_UNREADABLE',
-          `${given}, the "${option}": it took longer than ${timeoutMs} ms.`,
+          `${value}, the "${option}": it took longer than ${timeoutMs} ms.`,
         ),
     );
   const [cert, key, ca] = await Promise.all([
@@ -54,7 +54,7 @@ export async function loadTls(
     minVersion: config.minVersion ?? 'TLSv1.2',
   };
   try {
-    // A key that is too short for the system's policy shows only here.
+    // A key that is too short for the system's policy fails only here.
     process.getBuiltinModule('node:tls').createSecureContext(material);
   } catch (cause) {
     throw new JackfieldError('TLS_INVALID', `${cert.name}: ${messageOf(cause)}.`, { cause });
@@ -62,12 +62,12 @@ export async function loadTls(
   return material;
 }
 
-async function readPem(option: keyof TlsConfig, given: string, folder: string): Promise<Pem> {
-  if (given.includes('-----BEGIN ')) return { name: `the text of "${option}"`, text: given };
+async function readPem(option: keyof TlsConfig, value: string, folder: string): Promise<Pem> {
+  if (value.includes('-----BEGIN ')) return { name: `the text of "${option}"`, text: value };
   try {
-    return { name: given, text: await readFile(path.resolve(folder, given), 'latin1') };
+    return { name: value, text: await readFile(path.resolve(folder, value), 'latin1') };
   } catch (cause) {
-    throw new JackfieldError('TLS_UNREADABLE', `${given}, the "${option}": ${whyUnreadable(cause)}.`, {
+    throw new JackfieldError('TLS_UNREADABLE', `${value}, the "${option}": ${whyUnreadable(cause)}.`, {
       cause,
     });
   }

@@ -1,16 +1,16 @@
 /**
- * The file of a Unix socket. A process that was killed leaves it behind, and the next one could not listen: it is
- * taken away when nobody answers on it, and only then.
+ * The file of a Unix socket. A process that was killed leaves it behind, and then the next process cannot listen. So
+ * the file is deleted if nobody answers on it, and only then.
  */
 import { chmod, lstat, unlink } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { JackfieldError } from '../errors.js';
 import { codeOf, socketError } from './listen-error.js';
 
-/** What fits into `sockaddr_un` with the NUL behind it; macOS and the BSDs have less room than Linux. */
+/** Size of the path in `sockaddr_un` without its NUL; macOS and the BSDs have less room than Linux. */
 const MAX_PATH_OCTETS = process.platform === 'linux' ? 107 : 103;
 
-/** A longer path would be cut, and another file made. Errors: SOCKET_UNAVAILABLE. */
+/** The system would cut a longer path and create a different file. Errors: SOCKET_UNAVAILABLE. */
 export function checkLength(path: string): void {
   const octets = Buffer.byteLength(path);
   if (octets <= MAX_PATH_OCTETS) return;
@@ -20,12 +20,12 @@ export function checkLength(path: string): void {
   );
 }
 
-/** Takes a stale socket file away. Errors: SOCKET_IN_USE, SOCKET_UNAVAILABLE. */
+/** Deletes a stale socket file. Errors: SOCKET_IN_USE, SOCKET_UNAVAILABLE. */
 export async function removeStale(path: string): Promise<void> {
   const found = await inode(path);
   if (found === undefined) return;
   if (await isAnswered(path)) throw inUse(path);
-  // Another process may have come first meanwhile; the file is its own then.
+  // Another process may have listened meanwhile; the file is then its file.
   const now = await inode(path);
   if (now === undefined) return;
   if (now !== found) throw inUse(path);
@@ -45,7 +45,7 @@ function inUse(path: string): JackfieldError {
   return socketError(Object.assign(new Error('a program answers there'), { code: 'EADDRINUSE' }), path);
 }
 
-/** Tells one socket file from another; undefined where there is none. Errors: SOCKET_UNAVAILABLE. */
+/** Identifies a socket file; undefined if there is none. Errors: SOCKET_UNAVAILABLE. */
 async function inode(path: string): Promise<bigint | undefined> {
   try {
     const found = await lstat(path, { bigint: true });
@@ -64,7 +64,7 @@ function isAnswered(path: string): Promise<boolean> {
       socket.destroy();
       resolve(true);
     });
-    // Any other error (no permission, a full queue) is no proof that nobody is there.
+    // Any other error (no permission, a full queue) does not prove that nobody listens.
     socket.on('error', (error) => resolve(!['ECONNREFUSED', 'ENOENT'].includes(codeOf(error))));
   });
 }

@@ -42,7 +42,7 @@ export interface LoadedPlugin {
   /** The original export or object, to compare two plugins by identity. */
   readonly exported: unknown;
   readonly made: Plugin | PluginClass;
-  /** `file:line:column` in the configuration; `''` where there is none. */
+  /** `file:line:column` in the configuration; `''` if there is none. */
   readonly location: string;
 }
 
@@ -72,11 +72,11 @@ export async function loadPlugins(
   const failures = outcomes.flatMap((outcome) =>
     outcome.status === 'rejected' ? [outcome.reason as unknown] : [],
   );
-  const told = failures.filter((failure) => failure instanceof JackfieldError);
+  const known = failures.filter((failure) => failure instanceof JackfieldError);
   // Any other error is a bug of jackfield, so it is thrown first.
-  if (told.length < failures.length) throw failures.find((failure) => !(failure instanceof JackfieldError));
-  if (told.length > 1) throw new JackfieldErrors(told);
-  if (told[0] !== undefined) throw told[0];
+  if (known.length < failures.length) throw failures.find((failure) => !(failure instanceof JackfieldError));
+  if (known.length > 1) throw new JackfieldErrors(known);
+  if (known[0] !== undefined) throw known[0];
   const loaded = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
   refuseRepeated(loaded);
   return orderByNeeds(loaded);
@@ -97,7 +97,7 @@ export interface Waits {
   readonly places?: readonly string[];
 }
 
-/** @param plugin Its name in the error. */
+/** @param plugin The name of the plugin in the error. */
 export function tooLate(plugin: string, timeoutMs: number, { calls, places = [] }: Waits): JackfieldError {
   const what = calls.length === 0 ? '' : ` for ${calls.join(', ')}`;
   const where = places.length === 0 ? '' : `${what === '' ? '' : ','} at ${places.join(', ')}`;

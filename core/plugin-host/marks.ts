@@ -1,12 +1,13 @@
 /**
- * `@Handle` and `@Hook`: methods of a class plugin that are handlers and hooks, so that the class needs no `setup`.
- * The mark is a property of the method itself. So it needs no compiler's metadata, it is found before an instance is
- * made, and a decorator is a function that JavaScript can call: `Handle('PURGE', '/x')(Tally.prototype, 'purge')`.
+ * `@Handle` and `@Hook` make methods of a class plugin handlers and hooks, so that the class needs no `setup`. The mark
+ * is a property of the method itself. So it needs no metadata from a compiler and can be read before there is an
+ * instance. A decorator is a plain function that JavaScript can call: `Handle('PURGE', '/x')(Tally.prototype,
+ * 'purge')`.
  */
 import type { HandleOptions, Handler, Hooks, PluginContext } from '../api/plugin.js';
 import type { ParamsOf } from '../api/request.js';
 
-/** What a mark stands for: a call that `setup` would have made. */
+/** The call that `setup` would have made. */
 export type Mark =
   | {
       readonly kind: 'handle';
@@ -16,24 +17,24 @@ export type Mark =
     }
   | { readonly kind: 'hook'; readonly stage: keyof Hooks };
 
-/** `Symbol.for`, so that a plugin with a copy of jackfield of its own is understood too. */
+/** `Symbol.for`, so that marks from another copy of jackfield are found too. */
 const MARKS = Symbol.for('jackfield.marks');
 
-/** A decorator for methods, in both forms that compilers know, or called with a prototype and a name. */
+/** A decorator for methods, in both forms that compilers use, or called with a prototype and a name. */
 export interface MethodMark<Shape> {
-  /** `experimentalDecorators`, or called from JavaScript. */
+  /** The form of `experimentalDecorators`, also for calls from JavaScript. */
   <Method extends Shape>(
     prototype: object,
     name: string | symbol,
     descriptor?: TypedPropertyDescriptor<Method>,
   ): void;
-  /** The standard's. */
+  /** The form of the ECMAScript standard. */
   <Method extends Shape>(method: Method, context: ClassMethodDecoratorContext): void;
 }
 
 /**
- * Makes a method the handler of a method and a pattern, as `context.handle` does. Several on one method are several
- * handlers. Put it above decorators that replace the method.
+ * Makes a method the handler of a method and a pattern, as `context.handle` does. Several marks on one method make
+ * several handlers. Put it above decorators that replace the method.
  */
 export function Handle<const Pattern extends string>(
   method: string,
@@ -54,16 +55,16 @@ function marking(decorator: string, mark: Mark): (target: object, at: unknown) =
     if (typeof method !== 'function') {
       throw new TypeError(`${decorator} can only decorate a method that is neither private nor static.`);
     }
-    // Decorators run from the innermost outwards; in the list they stand as they are read.
+    // Decorators run from the innermost outwards; keep the order of the source.
     const marks = [mark, ...marksOn(method)];
     Object.defineProperty(method, MARKS, { value: marks, configurable: true });
   };
 }
 
-/** @param at The name of the method, or the standard's context. */
+/** @param at The name of the method, or the context object of the standard. */
 function methodOf(target: object, at: unknown): unknown {
   if (typeof at === 'string' || typeof at === 'symbol') {
-    // The prototype of a class; the class itself where the method is static.
+    // A prototype has instance methods; a class itself has static ones, which cannot be marked.
     return typeof target === 'function' ? undefined : Reflect.get(target, at);
   }
   const { kind, private: isPrivate, static: isStatic } = Object(at) as Partial<ClassMethodDecoratorContext>;
@@ -72,7 +73,7 @@ function methodOf(target: object, at: unknown): unknown {
 
 function marksOn(method: object): readonly Mark[] {
   const marks: unknown = Object.hasOwn(method, MARKS) ? Reflect.get(method, MARKS) : [];
-  // Written by `marking` alone, of this copy or another.
+  // Only `marking` writes it, in this copy or another.
   return marks as readonly Mark[];
 }
 
@@ -81,7 +82,7 @@ interface MarkedMethod {
   readonly marks: readonly Mark[];
 }
 
-/** The marked methods of a class, those of its base first, in the order in which they are written. */
+/** The marked methods of a class in source order, those of its base class first. */
 function markedMethods(prototype: unknown): MarkedMethod[] {
   const found = new Map<string | symbol, readonly Mark[]>();
   const chain: object[] = [];
@@ -93,7 +94,7 @@ function markedMethods(prototype: unknown): MarkedMethod[] {
     for (const name of Reflect.ownKeys(one)) {
       const value: unknown = Object.getOwnPropertyDescriptor(one, name)?.value;
       if (name === 'constructor' || typeof value !== 'function') continue;
-      // A method that a subclass writes anew is what that says, marked or not.
+      // A subclass replaces a method together with its marks, even if it has none.
       found.set(name, marksOn(value));
     }
   }
@@ -104,10 +105,10 @@ export function hasMarks(made: { readonly prototype?: unknown }): boolean {
   return markedMethods(made.prototype).length > 0;
 }
 
-/** Calls `handle` and `hook` for every marked method of an instance. */
+/** Registers every marked method of an instance with `handle` or `hook`. */
 export function plugMarked(instance: object, { handle, hook }: Pick<PluginContext, 'handle' | 'hook'>): void {
   for (const { name, marks } of markedMethods(Object.getPrototypeOf(instance))) {
-    // A decorator has seen that it is a method, and of which shape.
+    // The decorator has checked that it is a method, and TypeScript its type.
     const method = (Reflect.get(instance, name) as (...args: unknown[]) => never).bind(instance);
     for (const mark of marks) {
       if (mark.kind === 'handle') handle(mark.method, mark.pattern, method, mark.options);

@@ -1,6 +1,6 @@
 /**
- * The store as a plugin is given it, which knows what the plugin waits for while it is set up: where its set-up takes too
- * long, the innermost call that did not answer is named and not only the plugin.
+ * The store that a plugin gets. During the set-up it records the calls that the plugin waits for, so that the error of
+ * a set-up that takes too long names the call and not only the plugin.
  */
 
 import type { Storage } from '../api/plugin.js';
@@ -8,7 +8,7 @@ import type { Change } from '../storage/contract.js';
 
 export class PendingCalls {
   readonly storage: Storage;
-  /** Undefined when nobody asks any more; then a call costs nothing. */
+  /** Undefined when nobody needs the names any more; then a call costs nothing. */
   #pending: Set<{ readonly call: string }> | undefined = new Set();
 
   constructor(store: Storage) {
@@ -21,7 +21,7 @@ export class PendingCalls {
       },
       get: (key) => this.#note('storage.get', store.get(key)),
       list: (page) => this.#note('storage.list', store.list(page)),
-      // One signature of the two that `Storage` has; what is returned is what the store itself returned.
+      // `Storage` has two signatures; the answer is returned unchanged, so one implementation is enough for both.
       commit: ((change: Change) => this.#note('storage.commit', store.commit(change))) as Storage['commit'],
       ...(watch === undefined ? {} : { watch }),
       ...(revision === undefined ? {} : { revision }),
@@ -30,7 +30,7 @@ export class PendingCalls {
     };
   }
 
-  /** The calls that have not answered, each once, the oldest first. */
+  /** The calls without an answer, each name once, the oldest first. */
   get names(): readonly string[] {
     return [...new Set(Array.from(this.#pending ?? [], ({ call }) => call))];
   }

@@ -1,7 +1,7 @@
 /**
- * The second half of a plugin's life: set up in order, each with its own context, and closed in reverse order, also if
- * one of them fails. A reload sets up new plugins while the old ones run, and closes removed plugins when the last
- * exchange that began with them has ended.
+ * The second half of a plugin's life. Plugins are set up in order, each with its own context, and closed in reverse
+ * order, even if one of them fails. A reload sets up new plugins while the old ones run, and closes removed plugins
+ * when the last exchange that began with them has ended.
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { Storage } from '../api/plugin.js';
@@ -28,7 +28,7 @@ export interface PluginChange {
   readonly left: readonly PluginUnit[];
   /** Makes these the plugins of the server. The removed ones are closed later. */
   commit(): void;
-  /** Closes what was set up for it. */
+  /** Closes the plugins that were set up for the change. */
   undo(): Promise<void>;
 }
 
@@ -38,9 +38,9 @@ export class PluginHost {
   readonly #log: Log;
   #setupTimeoutMs: number;
   #isStopping = false;
-  /** In boot order; while the server starts, as far as it has come. */
+  /** In boot order; during the start, the plugins up to the current one. */
   #units: PluginUnit[] = [];
-  /** Set up by a reload that has not come to its end. */
+  /** Set up by a reload that is still in progress. */
   #pending: PluginUnit[] = [];
   #services: UnitServices | undefined;
   #trace: PromiseTrace | undefined;
@@ -59,7 +59,7 @@ export class PluginHost {
     return this.#units;
   }
 
-  /** In boot order; of a plugin that is being set up its claims are still to come. */
+  /** In boot order. The claims of a plugin are missing while it is being set up. */
   get reports(): readonly PluginReport[] {
     return this.#units.map(({ report }) => report);
   }
@@ -148,7 +148,7 @@ export class PluginHost {
     const contributions = contributionsOf(units);
     for (const unit of units) {
       const paths = pathsWithoutHead(unit, contributions.registry).join(', ');
-      // Once, and again if a reload changes what is missing.
+      // Warn once, and again if a reload changes the paths.
       if (paths !== '' && this.#warned.get(unit) !== paths)
         this.#log.warn(
           { plugin: unit.plugin.name, paths },
@@ -183,13 +183,13 @@ export class PluginHost {
     if (this.#isStopping) throw new JackfieldError('SERVER_CLOSING');
   }
 
-  /** Tells the plugins that the server begins to stop. */
+  /** Notifies the plugins that the server begins to stop. */
   announceStop(): void {
     this.#isStopping = true;
     for (const unit of [...this.#units, ...this.#pending]) unit.announceStop();
   }
 
-  /** Closes all that is up, the last first. */
+  /** Closes all running plugins, the last first. */
   async close(): Promise<void> {
     this.announceStop();
     await closeInTurn(this.#units);

@@ -14,19 +14,19 @@ export interface Ordered {
   readonly ownName: string;
   readonly version: string | undefined;
   readonly needs: readonly Need[];
-  /** `file:line:column`; `''` where there is none. */
+  /** `file:line:column`; `''` if there is none. */
   readonly location: string;
 }
 
-/** `'audit'`, `'audit@^1.2'`, `'@scope/audit@1'` or `{ name, range }`; undefined where it is none of these. */
-export function readNeed(told: unknown): Need | undefined {
-  if (typeof told === 'string') {
-    const at = told.lastIndexOf('@');
-    const need = at > 0 ? { name: told.slice(0, at), range: told.slice(at + 1) } : { name: told };
+/** `'audit'`, `'audit@^1.2'`, `'@scope/audit@1'` or `{ name, range }`; undefined for any other value. */
+export function readNeed(given: unknown): Need | undefined {
+  if (typeof given === 'string') {
+    const at = given.lastIndexOf('@');
+    const need = at > 0 ? { name: given.slice(0, at), range: given.slice(at + 1) } : { name: given };
     return need.name === '' || need.range === '' ? undefined : need;
   }
-  if (typeof told !== 'object' || told === null) return undefined;
-  const { name, range, ...more } = told as Readonly<Record<string, unknown>>;
+  if (typeof given !== 'object' || given === null) return undefined;
+  const { name, range, ...more } = given as Readonly<Record<string, unknown>>;
   if (typeof name !== 'string' || name === '' || Object.keys(more).length > 0) return undefined;
   if (range === undefined) return { name };
   return typeof range === 'string' && range.trim() !== '' ? { name, range } : undefined;

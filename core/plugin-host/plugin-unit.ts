@@ -30,7 +30,7 @@ export interface PluginReport {
   /** The module it came from, absolute; absent for an object given by a program. */
   readonly file?: string;
   readonly version?: string;
-  /** Of the configuration; absent where there is none. */
+  /** The path prefix from the configuration; absent if there is none. */
   readonly prefix?: string;
   readonly claims: readonly { readonly method: string; readonly pattern: string }[];
   /** The stages of its hooks, each once. */
@@ -121,7 +121,7 @@ export class PluginUnit {
     };
   }
 
-  /** Errors: PLUGIN_SETUP_FAILED, PLUGIN_SETUP_TIMEOUT. What was opened is to be closed by `close`, also then. */
+  /** Errors: PLUGIN_SETUP_FAILED, PLUGIN_SETUP_TIMEOUT. Call `close` also after an error: it closes what was opened. */
   async setUp(): Promise<void> {
     const started = performance.now();
     const { plugin } = this;
@@ -151,7 +151,10 @@ export class PluginUnit {
     this.#setupMs = performance.now() - started;
   }
 
-  /** Of a class, with its marked methods plugged in. Only `setup` is called on it; the class says everything else. */
+  /**
+   * An instance of a class, with its marked methods registered. Only its `setup` is called; the class has the rest of
+   * the definition.
+   */
   #make(made: PluginClass, context: PluginContext): Partial<Pick<Plugin, 'setup'>> {
     const own = new Map<symbol, unknown>([
       [TOKENS.context, context],

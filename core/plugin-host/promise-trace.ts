@@ -1,31 +1,31 @@
 /**
- * Where promises that nobody has settled were made: for whoever wants to know in which line a set-up waits. V8 tells of
- * every promise while a trace is on, and `await` costs the process some nanoseconds more ever after, so a trace is only
- * taken by those who look for a fault.
+ * Records where pending promises were created, to report the line in which a set-up waits. V8 reports every promise
+ * while a trace is active, and afterwards `await` stays some nanoseconds slower in this process. So a trace is only for
+ * debugging.
  */
 import { dirname, sep } from 'node:path';
 import type v8 from 'node:v8';
 import { notOfCore, type StackPlace, stackPlaces } from '../extensions/stack-places.js';
 
-/** Deep enough to come out of a driver and into the plugin. */
+/** Deep enough to reach from inside a driver to the plugin. */
 const FRAMES = 50;
-/** It is a guess which of them is the innermost, so some more are told. */
+/** Which of them is the innermost is a guess, so report several. */
 const MOST_PLACES = 3;
 
 export class PromiseTrace {
-  /** Formatted only when it is asked for, which is what costs. */
+  /** Stacks are formatted only on request, because formatting is the expensive part. */
   readonly #pending = new Map<Promise<unknown>, Error>();
   readonly #stop: () => void;
 
   constructor() {
     const pending = this.#pending;
-    // Not every runtime that runs modules for Node has them; Deno has not. Its type says that they are there.
+    // Some runtimes that run Node modules, such as Deno, do not have `promiseHooks`, although its type says so.
     const promiseHooks: typeof v8.promiseHooks | undefined = process.getBuiltinModule('node:v8').promiseHooks;
     if (promiseHooks === undefined) {
       this.#stop = () => {};
       return;
     }
-    // Unlike `createHook` they have types that say which promise it is.
+    // Unlike `createHook`, their types say which promise it is.
     const stopInit = promiseHooks.onInit((promise) => {
       const { stackTraceLimit } = Error;
       Error.stackTraceLimit = FRAMES;
@@ -40,20 +40,21 @@ export class PromiseTrace {
   }
 
   /**
-   * `file:line:column` of what is pending, the innermost first: the deeper in calls of the plugin it was made, and of
-   * two alike the later.
-   * @param file Of the plugin, absolute; `''` for one that has none, of which everything outside of the core is told.
+   * `file:line:column` of pending promises, the innermost first: those created deepest in calls of the plugin. Of two
+   * at the same depth, the later comes first.
+   * @param file The file of the plugin, absolute; `''` for a plugin without a file: then all code outside of the core
+   * counts.
    */
   places(file: string): readonly string[] {
-    const found = [...this.#pending.values()].reverse().flatMap((made) => {
-      const frames = stackPlaces(made).filter((frame) => isOf(file, frame));
+    const found = [...this.#pending.values()].reverse().flatMap((created) => {
+      const frames = stackPlaces(created).filter((frame) => isOf(file, frame));
       return frames[0] === undefined ? [] : [{ place: frames[0].text, depth: frames.length }];
     });
     const places = found.toSorted((one, other) => other.depth - one.depth).map(({ place }) => place);
     return [...new Set(places)].slice(0, MOST_PLACES);
   }
 
-  /** Errors: those of the work. @param on Without it there is no trace. */
+  /** Errors: those of the work. @param on False for no trace. */
   static async during<T>(on: boolean, work: (trace: PromiseTrace | undefined) => Promise<T>): Promise<T> {
     const trace = on ? new PromiseTrace() : undefined;
     try {
@@ -63,13 +64,13 @@ export class PromiseTrace {
     }
   }
 
-  /** Nothing more is noted. What was is kept until the trace is let go. */
+  /** Stops recording. The recorded promises stay until the trace is released. */
   end(): void {
     this.#stop();
   }
 }
 
-/** Whether code is the plugin's: its file, or what lies beside and below it but for packages. */
+/** Whether code belongs to the plugin: its file, or a file beside or below it that is not in a package. */
 function isOf(plugin: string, frame: StackPlace): boolean {
   if (plugin === '') return notOfCore(frame);
   const folder = dirname(plugin) + sep;

@@ -63,7 +63,7 @@ function recogniseFunction(
   if (fault === 'has no name')
     throw invalid(`is a ${kind} without a name. Give it a name, or a static property "plugin" with a name`);
   if (fault !== undefined) throw invalid(`${sentence(fault)} ${SHAPE}`);
-  // Checked by `faultIn`, part by part.
+  // `faultIn` has checked each part.
   const described = told as Omit<Plugin, 'setup'>;
   const needs = needsOf(described);
   if (!isClass) {
@@ -80,7 +80,7 @@ function hasSetup({ prototype }: { readonly prototype?: unknown }): boolean {
 }
 
 function looksLikeClass(exported: { readonly prototype?: unknown }): boolean {
-  // Compiled to old JavaScript, a class is a function, but it has methods.
+  // A class that was compiled to old JavaScript is a function, but it has methods.
   return (
     /^class\b/.test(Function.prototype.toString.call(exported)) || hasSetup(exported) || hasMarks(exported)
   );

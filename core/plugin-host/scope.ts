@@ -1,6 +1,7 @@
 /**
- * A plugin's claims under a path prefix of the configuration. Patterns are put behind it, hooks see only what is under
- * it. `*` becomes the prefix itself and all below; its `params['*']` is the path below, as without a prefix.
+ * A plugin's claims under a path prefix from the configuration. Patterns get the prefix, and hooks see only requests
+ * under it. `*` becomes the prefix itself and everything below; its `params['*']` is the path below, as without a
+ * prefix.
  */
 
 import type { Handler, Hooks } from '../api/plugin.js';
@@ -12,9 +13,9 @@ export interface ScopedClaim {
   readonly handler: Handler;
 }
 
-/** @param prefix `''` for none; else `/` and literal segments, no slash behind. */
+/** @param prefix `''` for none; otherwise `/` and literal segments, without a trailing slash. */
 export function scopedClaims(prefix: string, pattern: string, handler: Handler): readonly ScopedClaim[] {
-  // What is no pattern is told by whoever reads it.
+  // Whoever parses the pattern reports a malformed one.
   if (prefix === '' || (pattern !== '*' && !pattern.startsWith('/'))) return [{ pattern, handler }];
   if (pattern === '*') {
     const below: Handler = (request) => handler(withRest(request, `/${request.params['*'] ?? ''}`));
@@ -27,18 +28,18 @@ export function scopedClaims(prefix: string, pattern: string, handler: Handler):
 }
 
 function withRest(request: Request, rest: string): Request {
-  // `params` is written by whoever finds the handler, which here is done in two steps.
+  // The registry has already written `params`; here the handler is found in a second step.
   (request as { params: Request['params'] }).params = { ...request.params, '*': rest };
   return request;
 }
 
-/** A hook that runs for the requests under the prefix alone. */
+/** A hook that runs only for requests under the prefix. */
 export function scopedHook<Stage extends keyof Hooks>(prefix: string, fn: Hooks[Stage]): Hooks[Stage] {
   if (prefix === '') return fn;
   const isUnder = underPrefix(prefix);
   const scoped = (request: Request, ...more: unknown[]): unknown =>
     isUnder(request.path) ? (fn as (...args: unknown[]) => unknown)(request, ...more) : undefined;
-  // The same arguments and answers as the hook that it calls.
+  // It takes the same arguments and returns the same values as the hook.
   return scoped as Hooks[Stage];
 }
 

@@ -1,9 +1,8 @@
 /**
  * The last changes of a store and its readers: implements `watch` for adapters that see every change themselves.
  *
- * Readers have no queue of their own. Each reader knows the last revision that it read and takes the next change from
- * the shared history, so a slow reader costs no memory. A reader that falls behind the oldest kept change gets an
- * error.
+ * Readers have no queues. Each reader knows the last revision that it read and takes the next change from the shared
+ * history, so a slow reader costs no memory. A reader that falls behind the oldest kept change gets an error.
  */
 import { type Entry, StorageError, type WatchedChange } from './contract.js';
 import { DEFAULT_HISTORY, type HistoryBounds } from './history-options.js';

@@ -131,7 +131,7 @@ export interface StorageAdapter {
    * while it works. Health probes report it.
    */
   readonly fault?: StorageError | undefined;
-  /** Waits for calls under way. Later calls fail with STORAGE_CLOSED. */
+  /** Waits for calls in progress. Later calls fail with STORAGE_CLOSED. */
   close(): MaybePromise<void>;
 }
 
@@ -228,7 +228,7 @@ export interface AdapterDefinition<Options = unknown> {
  * `TOKENS.context` (the `AdapterContext`). The rest of the definition is in `static adapter`.
  */
 export interface AdapterClass {
-  // biome-ignore lint/suspicious/noExplicitAny: the container decides what the constructor is given.
+  // biome-ignore lint/suspicious/noExplicitAny: the container decides about the constructor's arguments.
   new (...args: any[]): StorageAdapter;
   // biome-ignore lint/suspicious/noExplicitAny: an adapter of any options; they are validated by its own schema.
   readonly adapter: Omit<AdapterDefinition<any>, 'create'>;

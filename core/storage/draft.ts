@@ -5,7 +5,7 @@ const NONE: readonly string[] = [];
 
 /** The state that a draft builds on, such as an `EntryTable`. It must not change while the draft is in use. */
 export interface DraftBase {
-  /** The highest `created` given so far. */
+  /** The highest `created` assigned so far. */
   readonly created: number;
   /** The revision of the last commit. */
   readonly revision: number;

@@ -26,7 +26,7 @@ export class EntryTable {
     return this.#entries.size;
   }
 
-  /** The highest `created` given so far. */
+  /** The highest `created` assigned so far. */
   get created(): number {
     return this.#created;
   }

@@ -31,7 +31,7 @@ export async function openStorage(
 ): Promise<StorageDoor> {
   const { door } = await makeStorage(config, source, log);
   const since = performance.now();
-  // Do not keep the process alive: if nothing else is under way, nothing can end the wait.
+  // Do not keep the process alive: if nothing else is in progress, the wait would never end.
   const timer = setInterval(() => {
     const waitedMs = Math.round(performance.now() - since);
     log.warn({ adapter: door.name, waitedMs }, 'The store is not open yet.');

@@ -177,7 +177,7 @@ export class StorageDoor {
     return guarded(() => this.#adapter.commit({ checks, puts: own, deletes }), this.#isCommitResult);
   }
 
-  /** Waits for calls under way. Later calls fail with STORAGE_CLOSED; a second `close` is not an error. */
+  /** Waits for calls in progress. Later calls fail with STORAGE_CLOSED; a second `close` is not an error. */
   close(): MaybePromise<void> {
     const before = this.#state;
     this.#state = 'closed';

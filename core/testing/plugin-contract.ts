@@ -1,6 +1,6 @@
 /**
- * What every plugin promises, as tests for any test runner: its options are checked, its set-up shares nothing, and its
- * end leaves nothing open. A whole test file with AVA:
+ * The promises of every plugin, as tests for any test runner: it checks its options, its set-up shares nothing, and
+ * closing it leaves nothing open. A whole test file with AVA:
  *
  * ```ts
  * pluginContract((title, body) => test(title, async (t) => { await body(); t.pass(); }), shout, {
@@ -38,14 +38,14 @@ export function pluginContract(
   const setUp = (more: TestPluginOptions = {}): Promise<TestedPlugin> =>
     testPlugin(plugin, { ...given, ...more });
 
-  suite('it is set up, has a name, and closes without an error in the log', async () => {
+  suite('it can be set up, has a name, and closes without an error in the log', async () => {
     const tested = await setUp();
     assert.match(tested.report.name, /\S/);
     await tested.close();
     noErrors(tested);
   });
 
-  suite('an option that it does not know is refused', async () => {
+  suite('it refuses an unknown option', async () => {
     await refuses(
       () => setUp({ options: { ...Object(given.options), [UNKNOWN_OPTION]: true } }),
       'PLUGIN_OPTIONS_INVALID',
@@ -53,16 +53,16 @@ export function pluginContract(
   });
 
   for (const [at, options] of wrong.entries()) {
-    suite(`the wrong options ${at + 1} are refused`, () =>
+    suite(`it refuses the wrong options ${at + 1}`, () =>
       refuses(() => setUp({ options }), 'PLUGIN_OPTIONS_INVALID'));
   }
 
-  suite('two servers have it at once, and the end of one is none for the other', async () => {
+  suite('two servers can use it at once, and closing one does not affect the other', async () => {
     const [one, other] = [await setUp(), await setUp()];
     await one.close();
     assert.deepEqual(one.report.claims, other.report.claims);
     for (const { method, pattern } of other.report.claims) {
-      // Any other status will do: the plugin answered, and nothing failed.
+      // Any other status is fine: the plugin answered, and nothing failed.
       const { status } = await other.inject({
         method: method === '*' ? 'GET' : method,
         target: pathOf(pattern),
@@ -73,14 +73,14 @@ export function pluginContract(
     noErrors(other);
   });
 
-  suite('it can be set up again when it was closed', async () => {
+  suite('it can be set up again after it was closed', async () => {
     await (await setUp()).close();
     const again = await setUp();
     await again.close();
     noErrors(again);
   });
 
-  suite('it is closed where another plugin fails behind it', async () => {
+  suite('it is closed if a plugin after it fails', async () => {
     const failing = definePlugin({
       name: 'failing',
       setup() {
@@ -93,7 +93,7 @@ export function pluginContract(
   });
 
   if (hasDialect) return;
-  suite('under a prefix it claims nothing outside, and answers there as it does without one', async () => {
+  suite('under a prefix it claims nothing outside, and answers as without a prefix', async () => {
     const prefix = '/under/a/prefix';
     const plain = await setUp();
     const asked = plain.report.claims.map(({ method, pattern }) => ({
@@ -109,11 +109,11 @@ export function pluginContract(
     for (const [at, { method, path }] of asked.entries()) {
       const target = path === '/' ? prefix : prefix + path;
       const { status, headers } = await moved.inject({ method, target });
-      // The plugins beside it are not moved, and its answers may depend on theirs.
+      // The other plugins have no prefix, and its answers may depend on theirs.
       if ((given.with ?? []).length === 0)
         assert.equal(status, expected[at], `${method} ${path} under ${prefix}`);
       const { location = '' } = headers;
-      // A path that the plugin builds without the `prefix` of its context leads out of the plugin.
+      // A path built without the `prefix` of the context leads out of the plugin.
       if (/^\/(?!\/)/.test(location))
         assert.match(location, /^\/under\/a\/prefix(?:[/?#]|$)/, `Location of ${target}`);
     }
@@ -130,7 +130,7 @@ async function refuses(start: () => Promise<TestedPlugin>, code: ErrorCode): Pro
     return;
   }
   await tested.close();
-  assert.fail(`It was taken, but is to be refused with ${code}.`);
+  assert.fail(`The plugin accepted the options, but must refuse them with ${code}.`);
 }
 
 function noErrors({ log }: TestedPlugin): void {

@@ -23,7 +23,7 @@ export interface TestPluginOptions {
   readonly storage?: ServerConfig['storage'];
   /** The path prefix of the plugin. Default: none. */
   readonly prefix?: string;
-  /** Plugins beside it, for example those it needs. */
+  /** Other plugins, for example those that it needs. */
   readonly with?: readonly PluginEntry[];
   /** The base folder for relative paths. Absolute. Default: the working folder. */
   readonly folder?: string;

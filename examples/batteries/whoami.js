@@ -1,4 +1,4 @@
-/** WHOAMI /: what `auth` and `request-id` have found out about a request. */
+/** WHOAMI /: returns the identity from `auth` and the ID from `request-id`. */
 import { definePlugin } from 'jackfield';
 import { identity } from 'jackfield/plugins/auth';
 import { requestId, requestLog } from 'jackfield/plugins/request-id';
@@ -8,7 +8,7 @@ export default definePlugin({
   needs: ['auth', 'request-id'],
   setup({ handle, log }) {
     handle('WHOAMI', '/', (request) => {
-      // The line carries the id of the request.
+      // The log line has the ID of the request.
       requestLog(request, log).info('asked who it is');
       const { name, roles } = identity(request) ?? { name: 'nobody', roles: [] };
       return { json: { name, roles, request: requestId(request) } };

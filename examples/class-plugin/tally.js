@@ -1,15 +1,15 @@
-/** GET /tally: how many requests of each method were answered. A plugin as a class, its needs given by a container. */
+/** GET /tally: counts the answered requests of each method. A class plugin: a container passes its arguments. */
 import { inject, TOKENS } from 'jackfield';
 import { z } from 'zod';
 
 /** @import { Log, PluginContext } from 'jackfield' */
 
 class Tally {
-  /** What a plugin that is an object has beside `setup`. */
+  /** The members of a plugin object, except `setup`. */
   static plugin = {
     name: 'tally',
     options: z.strictObject({
-      /** Where the tally is read. */
+      /** The path of the tally. */
       path: z.string().startsWith('/').default('/tally'),
     }),
   };

@@ -1,8 +1,8 @@
 /**
  * A storage adapter in one file: entries in memory, every commit appended to a file as one line of JSON.
  *
- * An answered commit survives the end of the process, be it by kill -9. It does not survive a power cut, since nothing
- * is synced, and nothing keeps a second process from the file: `supports` says so.
+ * A confirmed commit survives the end of the process, even by kill -9. It does not survive a power failure, because
+ * nothing is synced, and nothing keeps a second process from opening the file: `supports` says so.
  */
 import { closeSync, existsSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -12,7 +12,7 @@ import { z } from 'zod';
 /**
  * @import { Change, CommitResult, Entry, Listing, Page, StorageAdapter } from 'jackfield'
  *
- * One line of the file: what a commit changed, with the numbers that it gave.
+ * One line of the file: the changes of a commit, with their numbers.
  * @typedef {{ revision: number, puts: Entry[], deletes: readonly string[] }} Line
  */
 
@@ -21,10 +21,10 @@ export class JournalAdapter {
   name = 'journal';
   supports = /** @type {const} */ ({ durable: false, shared: 'process', bounded: false, watch: false });
   #path;
-  /** A descriptor while the store is open. */
+  /** The file descriptor while the store is open, otherwise -1. */
   #file = -1;
   #octets = 0;
-  /** In creation order, which is the order of a Map as long as no entry is put again. */
+  /** In creation order: a Map keeps the place of a key that is set again. */
   #entries = /** @type {Map<string, Entry>} */ (new Map());
   #revision = 0;
   #created = 0;
@@ -51,7 +51,7 @@ export class JournalAdapter {
   }
 
   /**
-   * Walks from the first entry for every page, which is good enough for some thousands.
+   * Reads from the first entry for every page, which is fast enough for some thousands.
    * @param {Page} page
    * @returns {Listing}
    */
@@ -96,7 +96,7 @@ export class JournalAdapter {
         ...(ttlMs === undefined ? {} : { expiresAt: Date.now() + ttlMs }),
       })),
     };
-    // First the file: what cannot be written has not happened.
+    // Write the file first: if that fails, nothing has changed.
     this.#append(`${JSON.stringify(line)}\n`);
     this.#apply(line);
     return { ok: true, revision, previous };
@@ -112,7 +112,7 @@ export class JournalAdapter {
   }
 
   /**
-   * An entry whose time is over is absent.
+   * An expired entry is absent.
    * @param {string} key
    */
   #standing(key) {
@@ -125,7 +125,7 @@ export class JournalAdapter {
     this.#revision = revision;
     for (const key of deletes) this.#entries.delete(key);
     for (const entry of puts) {
-      // A new entry goes to the end of the Map, also where one of its key has expired.
+      // A new entry goes to the end of the Map, also if an expired entry had its key.
       if (entry.created > this.#created) this.#entries.delete(entry.key);
       this.#entries.set(entry.key, entry);
       this.#created = Math.max(this.#created, entry.created);
@@ -136,7 +136,7 @@ export class JournalAdapter {
   #append(line) {
     const octets = Buffer.from(line);
     try {
-      // A disk that is almost full takes a part and says so only by the number.
+      // A disk that is almost full writes only a part, and only the returned number shows it.
       for (let at = 0; at < octets.length; ) at += writeSync(this.#file, octets, at);
     } catch (cause) {
       ftruncateSync(this.#file, this.#octets);
@@ -154,7 +154,7 @@ export class JournalAdapter {
     try {
       return JSON.parse(line);
     } catch (cause) {
-      throw new StorageError('STORAGE_CORRUPT', `${this.#path}:${number} is no line of a journal.`, {
+      throw new StorageError('STORAGE_CORRUPT', `${this.#path}:${number} is not a line of a journal.`, {
         cause,
       });
     }

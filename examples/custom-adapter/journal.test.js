@@ -1,4 +1,4 @@
-/** The contract of all adapters, then what this one promises beyond it. Run: node --test examples/custom-adapter/journal.test.js */
+/** The contract of all adapters, then a promise of this one. Run: node --test examples/custom-adapter/journal.test.js */
 import assert from 'node:assert/strict';
 import { appendFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,7 +9,7 @@ import { JournalAdapter } from './journal.js';
 
 const folder = () => mkdtempSync(join(tmpdir(), 'journal-'));
 
-// Any runner will do: the kit hands a title and a function to whatever registers a test.
+// The kit works with any runner: it passes a title and a function to the function that registers a test.
 storageContract(
   (title, body) => void test(title, body),
   () => {
@@ -21,7 +21,7 @@ storageContract(
   },
 );
 
-test('what was committed is there again, in the same order, and a commit cut off is not', (t) => {
+test('after reopening, all commits are there in order, except one that was cut off', (t) => {
   const home = folder();
   t.after(() => rmSync(home, { recursive: true }));
   const path = join(home, 'data.journal');

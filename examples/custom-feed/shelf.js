@@ -1,13 +1,13 @@
 /**
- * A storage adapter with a feed of changes: entries in memory, and `ChangeFeed` of jackfield for all that `watch` owes its
- * readers. What is left to do here is to tell it each commit once it is made, and what expires as soon as it does.
+ * A storage adapter with a feed of changes: entries in memory, and jackfield's `ChangeFeed` for everything that `watch`
+ * promises its readers. The adapter only passes it each commit after it was made, and each expiry as soon as it happens.
  */
 import { ChangeFeed, defineAdapter, historyOptions, StorageError } from 'jackfield';
 import { z } from 'zod';
 
 /** @import { Change, CommitResult, Entry, HistoryBounds, Listing, Page, StorageAdapter } from 'jackfield' */
 
-/** Entries expire by the clock of the machine, which may be set while a timer waits: look at it at least this often. */
+/** Entries expire by the clock of the machine, which may be set while a timer waits, so check it at least this often. */
 const LONGEST_WAIT_MS = 60_000;
 
 /** @implements {StorageAdapter} */
@@ -15,20 +15,20 @@ export class ShelfAdapter {
   name = 'shelf';
   supports = /** @type {const} */ ({ durable: false, shared: 'process', bounded: false, watch: true });
   #history;
-  /** In creation order, which is the order of a Map as long as no entry is put again. */
+  /** In creation order: a Map keeps the place of a key that is set again. */
   #entries = /** @type {Map<string, Entry>} */ (new Map());
   #created = 0;
-  /** It also counts the revisions. */
+  /** The feed also counts the revisions. */
   #feed = /** @type {ChangeFeed | undefined} */ (undefined);
   #timer = /** @type {NodeJS.Timeout | undefined} */ (undefined);
 
-  /** @param {HistoryBounds} history How much of its past the store keeps for those who watch. */
+  /** @param {HistoryBounds} history How many changes the store keeps for readers of the feed. */
   constructor(history = {}) {
     this.#history = history;
   }
 
   open() {
-    // What the store has reached; one that finds entries on a disk begins with the revision of the last.
+    // Starts at revision 0. An adapter that finds entries on a disk passes their last revision.
     this.#feed = new ChangeFeed(0, this.#history);
   }
 
@@ -77,7 +77,7 @@ export class ShelfAdapter {
     }));
     for (const key of deletes) this.#entries.delete(key);
     for (const entry of made) this.#entries.set(entry.key, entry);
-    // Only now: a reader that learns of the change must find it.
+    // Not before the change is made: a reader that gets it must find the entries.
     const gone = deletes.filter((key) => previous.has(key));
     feed.tell(made.length + gone.length === 0 ? [] : [{ revision, puts: made, deletes: gone }], revision);
     this.#expire();
@@ -106,7 +106,7 @@ export class ShelfAdapter {
     return this.#feed;
   }
 
-  /** Forgets what is over and tells it under a revision of its own; comes again by itself when the next is. */
+  /** Removes expired entries, reports them under their own revision, and sets a timer for the next expiry. */
   #expire() {
     const feed = this.#opened();
     const now = Date.now();

@@ -8,7 +8,7 @@ import { z } from 'zod';
 export default definePlugin({
   name: 'purge',
   options: z.strictObject({
-    /** Answer 204 even where nothing was stored. */
+    /** Answer 204 even if the entry did not exist. */
     quiet: z.boolean().default(false),
   }),
   setup({ handle, storage, options }) {

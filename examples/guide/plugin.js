@@ -1,5 +1,5 @@
 /**
- * Short links: LINK /NAME keeps the address in the body, GET /NAME leads there, UNLINK /NAME forgets it.
+ * Short links: LINK /NAME stores the address in the body, GET /NAME redirects to it, UNLINK /NAME deletes it.
  * The names of the methods are those of RFC 2068 §19.6.1.
  */
 import { definePlugin, HttpError } from 'jackfield';
@@ -8,7 +8,7 @@ import { z } from 'zod';
 export default definePlugin({
   name: 'links',
   options: z.strictObject({
-    /** How addresses may begin. */
+    /** The schemes with which addresses may begin. */
     schemes: z.array(z.string().endsWith(':')).min(1).default(['https:']),
   }),
   setup({ handle, storage, options, log }) {
@@ -22,7 +22,7 @@ export default definePlugin({
     handle('LINK', '/:name', async (request) => {
       const { name } = request.params;
       const value = addressIn((await request.text()).trim());
-      // Revision 0 is a key that is not there: of two who want one name at the same time, one gets it.
+      // Revision 0 means that the key is absent. If two requests want a name at the same time, only one gets it.
       const result = await storage.commit({
         checks: [{ key: name, revision: 0 }],
         puts: [{ key: name, value }],

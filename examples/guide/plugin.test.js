@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { pluginContract, testPlugin } from 'jackfield/testing';
 import links from './plugin.js';
 
-test('a link leads to its address until it is forgotten', async (t) => {
+test('a link redirects to its address until it is deleted', async (t) => {
   const { inject, storage, close } = await testPlugin(links);
   t.after(close);
   const linked = await inject({ method: 'LINK', target: '/tea', body: 'https://example.com/tea' });
@@ -16,7 +16,7 @@ test('a link leads to its address until it is forgotten', async (t) => {
   assert.equal((await inject({ target: '/tea' })).status, 404);
 });
 
-test('a name is given once', async (t) => {
+test('a name can be used only once', async (t) => {
   const { inject, close } = await testPlugin(links);
   t.after(close);
   const both = ['https://example.com/1', 'https://example.com/2'].map((body) =>
@@ -26,7 +26,7 @@ test('a name is given once', async (t) => {
   assert.deepEqual(statuses, [201, 409]);
 });
 
-test('what is no address, or begins otherwise, is refused', async (t) => {
+test('an invalid address, and one with another scheme, is refused', async (t) => {
   const { inject, close } = await testPlugin(links, { options: { schemes: ['http:'] } });
   t.after(close);
   for (const body of ['tea', 'https://example.com/', '']) {

@@ -1,4 +1,4 @@
-/** Tells of every exchange which stages it went through: in the field X-Stages, and in the log when it is over. */
+/** Reports the stages of every exchange: in the field X-Stages, and in the log at its end. */
 import { definePlugin, requestState } from 'jackfield';
 
 /** @import { RequestState } from 'jackfield' */
@@ -6,7 +6,7 @@ import { definePlugin, requestState } from 'jackfield';
 export default definePlugin({
   name: 'stages',
   setup({ handle, hook, log }) {
-    /** What a hook has to remember of a request until the next one. */
+    /** The stages of each request so far. */
     const seen = /** @type {RequestState<string[]>} */ (requestState());
 
     hook('request', (request) => {

@@ -1,4 +1,4 @@
-/** Raises a counter that others raise too, and loses no step. Run: node examples/keys/counter.js URL */
+/** Increments a counter that others increment too, and loses no step. Run: node examples/keys/counter.js URL */
 const url = new URL('/keys/counter', process.argv[2] ?? 'http://127.0.0.1:10000');
 
 async function raise() {
@@ -9,11 +9,11 @@ async function raise() {
     const answer = await fetch(url, {
       method: 'PUT',
       body: String(count + 1),
-      // Only if it is still what was read, or still not there.
+      // Only if the entry has not changed since it was read, or still does not exist.
       headers: etag === null ? { 'If-None-Match': '*' } : { 'If-Match': etag },
     });
     if (answer.ok) return;
-    // 412: somebody was faster. Read again.
+    // 412: another client was faster. Read again.
     if (answer.status !== 412) throw new Error(`${answer.status}: ${await answer.text()}`);
   }
 }

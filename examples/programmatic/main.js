@@ -1,7 +1,7 @@
 /** A server inside a program. Run: node examples/programmatic/main.js */
 import { createLog, createServer, definePlugin } from 'jackfield';
 
-// A plugin given as an object, beside built-in ones given by name.
+// A plugin as an object; built-in plugins are named.
 const greet = definePlugin({
   name: 'greet',
   setup({ handle, log }) {
@@ -12,7 +12,7 @@ const greet = definePlugin({
   },
 });
 
-// What createServer is given is checked as a file is; port 0 takes any free one.
+// createServer checks its configuration like a file. Port 0 takes any free port.
 const server = createServer(
   { listen: { port: 0 }, storage: 'memory', plugins: ['head', 'get', 'post', 'create', greet] },
   { log: createLog((line) => process.stderr.write(line)) },

@@ -1,6 +1,6 @@
 /**
- * GET /lines with `Upgrade: lines/1`: from then on the connection counts the lines that it is sent. Errors: 426 without
- * the upgrade.
+ * GET /lines with `Upgrade: lines/1`: after the upgrade the server counts the lines that the client sends. Errors: 426
+ * without the upgrade.
  */
 import { createInterface } from 'node:readline';
 import { definePlugin, requestedProtocols } from 'jackfield';

@@ -1,5 +1,5 @@
 /**
- * Keeps a copy of all entries: lists them once, then follows the feed, and goes on where it was cut off.
+ * Keeps a copy of all entries: lists them once, then follows the feed. After a lost connection it continues where it was.
  * Prints a line for each change. Run: node examples/watch/mirror.js URL
  */
 const base = process.argv[2] ?? 'http://127.0.0.1:10000';
@@ -30,7 +30,7 @@ function apply({ puts, deletes }) {
 async function follow(lastEventId) {
   const headers = lastEventId === undefined ? {} : { 'Last-Event-ID': lastEventId };
   const answer = await fetch(`${base}/watch`, { headers: /** @type {Record<string, string>} */ (headers) });
-  // 410: changes were missed that are no longer kept. 400: another store. In both cases list again.
+  // 410: missed changes are no longer kept. 400: it is another store. In both cases list again.
   if (answer.status === 410 || answer.status === 400) return undefined;
   if (answer.body === null || !answer.ok) throw new Error(`${answer.status}: ${await answer.text()}`);
   if (lastEventId === undefined) await list();
@@ -49,7 +49,7 @@ async function follow(lastEventId) {
       }
     }
   } catch {
-    // Cut off. What was whole has been applied, and its ID says where to go on.
+    // The connection was lost. Whole events have been applied; the ID of the last one says where to continue.
   }
   return last;
 }
@@ -69,7 +69,7 @@ for (let last = /** @type {string | undefined} */ (undefined); ; ) {
   try {
     last = await follow(last);
   } catch {
-    // Not there: a server that restarts. A while later it is.
+    // The server is not there, perhaps because it restarts. Try again a moment later.
   }
   await new Promise((resolve) => setTimeout(resolve, 500));
 }

@@ -1,4 +1,4 @@
-/** An application for the web standard; one of Hono is exported just so. */
+/** An application for the web standard. An application of Hono is exported in the same way. */
 
 /** @type {import('jackfield/plugins/fetch').FetchApplication} */
 export default async (request, { storage }) => {

@@ -1,4 +1,4 @@
-/** Whoever is connected hears what anybody says. */
+/** Sends every message to all connected clients. */
 
 /** @type {import('jackfield/plugins/websocket').SocketModule} */
 export default (socket, request, { sockets, log }) => {

@@ -1,4 +1,4 @@
-# Sourced by each script: a fresh folder, an end to every process, and a few helpers.
+# Sourced by each script: creates a fresh folder, ends every process at exit, and defines a few helpers.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
@@ -11,7 +11,7 @@ finish() {
 }
 trap finish EXIT
 
-# expect WORDS COMMAND...: the version that the script was written for. Another one may behave otherwise: exit 2.
+# expect WORDS COMMAND...: checks the version. Another version may behave differently, so it is exit code 2.
 expect() {
   local words=$1 printed
   shift
@@ -25,13 +25,13 @@ expect() {
   esac
 }
 
-# packages NAME@VERSION...: pinned packages of npm, in the fresh folder, without their install scripts.
+# packages NAME@VERSION...: installs pinned npm packages in the fresh folder, without their install scripts.
 packages() {
   echo '{ "private": true, "type": "module" }' >package.json
   npm install --silent --no-audit --no-fund --ignore-scripts "$@" >/dev/null
 }
 
-# background COMMAND...: ended with the script.
+# background COMMAND...: runs the command until the script ends.
 background() {
   "$@" &
   pids+=("$!")
@@ -56,7 +56,7 @@ origin() {
   origin=$(cat port)
 }
 
-# seen TEXT EXPECTED: prints what was seen; exits 1 if it is not what the script describes.
+# seen TEXT EXPECTED: prints TEXT; exits with 1 if it is not EXPECTED.
 seen() {
   echo "seen: $1"
   [ "$1" = "$2" ] || {

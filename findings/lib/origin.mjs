@@ -1,7 +1,7 @@
 /**
- * A server that answers with octets as they are written: `node origin.mjs ANSWERS REQUESTS`. ANSWERS is a module whose
- * default export is called with each request ({ method, target, head }) and its socket. The request lines are appended
- * to REQUESTS, and the port is written to ./port.
+ * A server of raw answers: `node origin.mjs ANSWERS REQUESTS`. ANSWERS is a module whose default export is called with
+ * each request ({ method, target, head }) and its socket, to which it writes the answer. The server appends the request
+ * lines to REQUESTS and writes its port to ./port.
  */
 import { appendFileSync, renameSync, writeFileSync } from 'node:fs';
 import net from 'node:net';

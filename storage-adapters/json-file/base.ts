@@ -16,7 +16,7 @@ export interface BaseHeader {
   /** SHA-256 of the data file in hex; null if there was no file. */
   readonly data: string | null;
   readonly entries: number;
-  /** The highest `created` given. */
+  /** The highest `created` assigned. */
   readonly created: number;
   /** The revision of the last commit in the data. */
   readonly revision: number;

@@ -20,7 +20,7 @@ export interface JournalHeader {
   readonly salt: number;
   /** The sequence before the first frame. */
   readonly after: number;
-  /** The highest `created` given before the first frame. */
+  /** The highest `created` assigned before the first frame. */
   readonly created: number;
 }
 

@@ -196,7 +196,7 @@ export class Store {
     const expired = this.#expired.concat(table.forgetExpired(now));
     this.#expired = expired;
     const draft = new Draft(table, now);
-    // Expiry takes a revision of its own.
+    // Expiry takes its own revision.
     if (expired.length > 0) draft.commit({});
     const results = group.map((change) => (change === undefined ? NOTHING : draft.commit(change)));
     const changes =

@@ -35,7 +35,7 @@ export class ChangeBatch {
     return this.#counters.revision;
   }
 
-  /** Removes expired entries, each group as a change of its own. */
+  /** Removes expired entries, each group as its own change. */
   forgetExpired(): void {
     const until = numberKey(this.#now, Number.MAX_SAFE_INTEGER);
     const range = { start: FIRST, end: until, limit: EXPIRED_PER_BATCH };
@@ -50,7 +50,7 @@ export class ChangeBatch {
       if ((this.#standing(Buffer.from(key))?.revision ?? 0) !== revision) return { ok: false, conflict: key };
     }
     const previous = new Map<string, Entry>();
-    // Read all keys first: an expired entry among them is a change of its own before this one.
+    // Read all keys first: an expired entry among them is its own change before this one.
     const stand = (key: string) => {
       const octets = Buffer.from(key);
       const entry = this.#live(octets);

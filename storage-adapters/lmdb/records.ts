@@ -11,7 +11,7 @@ const CHECKSUM_OCTETS = 4;
 
 /** The counters of the store; one record, read and written by every transaction. */
 export interface Counters {
-  /** The highest `created` given so far. */
+  /** The highest `created` assigned so far. */
   readonly created: number;
   readonly revision: number;
   /** Changes up to this revision are no longer kept. */

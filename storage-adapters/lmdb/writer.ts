@@ -1,5 +1,5 @@
 /**
- * The adapter's side of the writer thread: commits gather while a batch is under way, and the next batch takes them
+ * The adapter's side of the writer thread: commits gather while a batch is in progress, and the next batch takes them
  * all, so that many writers share one sync of the disk.
  */
 import { Worker } from 'node:worker_threads';
@@ -41,7 +41,7 @@ export class Writer {
     });
     thread.on('error', (error) => this.#ended(error.message));
     thread.on('exit', () => this.#ended('it has ended'));
-    // Only work under way keeps the process alive.
+    // Only work in progress keeps the process alive.
     thread.unref();
   }
 

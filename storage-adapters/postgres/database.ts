@@ -118,7 +118,7 @@ export class Database {
     return new this.#driver.Client({ ...this.#configs[this.#at], query_timeout: 0 });
   }
 
-  /** Waits for calls under way. */
+  /** Waits for calls in progress. */
   async close(): Promise<void> {
     while (this.#underWay.size > 0) await Promise.all(this.#underWay);
     await Promise.all(this.#pools.map((pool) => pool.end()));

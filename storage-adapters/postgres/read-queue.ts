@@ -1,4 +1,4 @@
-/** Reads that arrive while others are under way share one statement. */
+/** Reads that arrive while others are in progress share one statement. */
 import { type Entry, StorageError } from '../../core/storage/contract.js';
 import type { Database } from './database.js';
 import { entryOf, NOW_MS, octets } from './rows.js';

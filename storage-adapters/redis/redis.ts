@@ -79,7 +79,7 @@ export class RedisAdapter implements StorageAdapter {
   readonly #load: () => Promise<unknown>;
   #isDurable: boolean;
   #opened: Opened | undefined;
-  /** Reads under way; `Commits` counts its own. */
+  /** Reads in progress; `Commits` counts its own. */
   readonly #underWay = new Set<Promise<unknown>>();
 
   /** @param load Imports the driver; for tests. */

@@ -1,4 +1,4 @@
-/** What real browsers send for pages of other sites, and what becomes of it. */
+/** Requests that real browsers send for pages of other sites, and the answers. */
 import { EventEmitter, once } from 'node:events';
 import test, { type ExecutionContext, type TestFn } from 'ava';
 import type { PluginEntry } from '../../core/config/server-config.js';
@@ -22,7 +22,7 @@ interface Stored {
   listing(): Promise<string>;
 }
 
-/** A server with entries, sockets at /ws, and pages of its own at /page. */
+/** A server with entries, sockets at /ws, and its own pages at /page. */
 async function storing(t: ExecutionContext, more: readonly PluginEntry[] = []): Promise<Stored> {
   const exchanges = new EventEmitter();
   const own = plugin('own', (context) => {
@@ -83,7 +83,7 @@ const openSocket = (url: string): string => `new Promise((resolve) => {
   socket.onerror = () => resolve('refused');
 })`;
 
-// One browser at a time. The type lacks only what `browserTest` does not use.
+// One browser at a time. The type lacks only members that `browserTest` does not use.
 const serial = test.serial as unknown as TestFn;
 
 for (const name of ['chromium', 'firefox'] as const) {
@@ -112,7 +112,7 @@ for (const name of ['chromium', 'firefox'] as const) {
     t.is(await server.listing(), 'No data in DB');
   });
 
-  browserTest(serial, name, 'pages of the server itself are let in', async (t, browser) => {
+  browserTest(serial, name, 'pages of the server itself are allowed', async (t, browser) => {
     const server = await storing(t);
     const own = `http://127.0.0.1:${server.port}`;
     for (const policy of ['', 'no-referrer', 'same-origin']) {
@@ -120,7 +120,7 @@ for (const name of ['chromium', 'firefox'] as const) {
       const posted = server.next('POST');
       await browser.evaluate(postForm(`${own}/create`, `key-${policy}`));
       const seen = await posted;
-      // Why `null` is let in with `same-origin`: both browsers send it for forms of such a page.
+      // `null` is allowed with `same-origin`, because both browsers send it for forms of such a page.
       t.is(seen.origin, policy === 'no-referrer' ? 'null' : own);
       t.like(seen, { path: '/create', status: 200, site: 'same-origin' }, JSON.stringify(seen));
       const fetched = `fetch('/create', { method: 'POST', body: 'fetch-${policy}: value' })`;

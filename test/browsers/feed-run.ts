@@ -20,7 +20,7 @@ export interface Seen {
 /** Opens the feed. @returns a function that gives everything seen so far. */
 export type OpenFeed = (t: ExecutionContext, origin: string) => Promise<() => Promise<readonly Seen[]>>;
 
-/** In the page and in the packages that have the interface of `EventSource`. */
+/** Runs in the page, and in the packages with the interface of `EventSource`. */
 export const NAMES = ['position', 'lost', 'change', 'failure'] as const;
 
 const page = (head: string, name: string) => `<!doctype html><title>feed</title>${head}<script>
@@ -31,7 +31,7 @@ for (const name of ${JSON.stringify(NAMES)})
 source.onerror = () => seen.push({ name: 'error', id: '', data: source.readyState });
 </script>`;
 
-/** The second is for the package that programs for browsers use in its place. */
+/** The second page uses the package that browser programs use instead of `EventSource`. */
 const POLYFILL = createRequire(import.meta.url).resolve('event-source-polyfill');
 const PAGES = {
   'pages/feed.html': page('', 'EventSource'),
@@ -44,7 +44,7 @@ function config(storage: 'json-file' | 'memory', heartbeatMs: number, maxInFligh
   const path = storage === 'json-file' ? { path: 'data.json' } : {};
   return JSON.stringify({
     storage: { adapter: storage, options: { historyChanges: HISTORY, ...path } },
-    // A busy machine takes long to import the plugins.
+    // On a busy machine it takes long to import the plugins.
     limits: { setupTimeoutMs: 60_000 },
     plugins: [
       'keys',
@@ -99,7 +99,7 @@ export class FeedRun {
     return this.#gate.open(Number(new URL(this.#url).port));
   }
 
-  /** Connections are broken off and new ones refused; the server goes on. */
+  /** Breaks off connections and refuses new ones; the server goes on. */
   close(): Promise<void> {
     return this.#gate.close();
   }
@@ -109,7 +109,7 @@ export class FeedRun {
     await this.#server?.ended;
   }
 
-  /** With other options for the plugin, which ends its streams. */
+  /** Reloads with other options for the plugin, which ends its streams. */
   async reload(): Promise<void> {
     this.#heartbeatMs += 1;
     await writeFile(
@@ -130,7 +130,7 @@ export class FeedRun {
     }
   }
 
-  /** Takes every place of the overload limit. @returns a function that gives them back. */
+  /** Fills the overload limit. @returns a function that ends those requests. */
   async fill(places: number): Promise<() => Promise<void>> {
     const streams = await Promise.all(Array.from({ length: places }, () => fetch(`${this.#url}/watch`)));
     this.#t.true(streams.every(({ ok }) => ok));
@@ -149,7 +149,7 @@ export class FeedRun {
     }
   }
 
-  /** The client has the last write; every change came once and in order, and what was missed was reported as lost. */
+  /** The client has the last write. Every change arrived once and in order, and missed changes were reported as lost. */
   async complete(): Promise<{ readonly losses: number }> {
     const { entries } = (await (await fetch(`${this.#url}/keys`)).json()) as {
       entries: { value: string; revision: number }[];
@@ -175,10 +175,10 @@ function revisionOf({ data }: Seen): number {
   return (data as { revision: number }).revision;
 }
 
-/** The whole run, over a store that survives its process. */
+/** The whole run, with a store that survives its process. */
 export async function survivesEverything(t: ExecutionContext, openFeed: OpenFeed): Promise<void> {
   const run = await FeedRun.start(t, openFeed);
-  // Cut off before the first change, which is all that the id of the first position is for.
+  // Cut the connection before the first change: the ID of the first position exists for this case.
   await run.close();
   await run.write(3);
   await run.open();
@@ -216,7 +216,7 @@ export async function survivesEverything(t: ExecutionContext, openFeed: OpenFeed
   t.is((await run.complete()).losses, 1);
 }
 
-/** A store in memory restarts its revisions: what the client knew is reported as lost, not taken for the same. */
+/** A store in memory restarts its revisions: the client's old position is reported as lost, not mistaken for a new one. */
 export async function noticesRestart(t: ExecutionContext, openFeed: OpenFeed): Promise<void> {
   const run = await FeedRun.start(t, openFeed, 'memory');
   await run.write(3);

@@ -1,4 +1,4 @@
-/** A port that stays the same for clients while servers come and go; a closed gate refuses connections. */
+/** A port that stays the same for clients while servers are restarted. A closed gate refuses connections. */
 import { once } from 'node:events';
 import net from 'node:net';
 import type { ExecutionContext } from 'ava';
@@ -15,7 +15,7 @@ export class Gate {
     server.on('connection', (client) => this.#join(client));
   }
 
-  /** Open, but without a server to lead to. */
+  /** Open, but without a server behind it. */
   static async make(t: ExecutionContext): Promise<Gate> {
     const server = net.createServer({ allowHalfOpen: true }).listen(0, '127.0.0.1');
     await once(server, 'listening');

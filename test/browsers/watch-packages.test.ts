@@ -1,4 +1,4 @@
-/** The clients of Server-Sent Events that programs use most, over everything that can happen to a server. */
+/** The most used packages for Server-Sent Events, with all restarts and failures of a server. */
 import { createRequire } from 'node:module';
 import test from 'ava';
 import { EventSource } from 'eventsource';
@@ -6,7 +6,7 @@ import { createEventSource } from 'eventsource-client';
 import { EventSource as EventSource3 } from 'eventsource3';
 import { NAMES, noticesRestart, type OpenFeed, type Seen, survivesEverything } from './feed-run.js';
 
-/** Without types of its own: the interface is that of the standard. */
+/** This package has no types; it has the interface of the standard. */
 const launchdarkly = createRequire(import.meta.url)('launchdarkly-eventsource') as {
   readonly EventSource: new (url: string) => Source;
 };
@@ -16,7 +16,7 @@ interface Message {
   readonly data: string;
 }
 
-/** What these have of the standard interface. */
+/** The part of the standard interface that these packages have. */
 interface Source {
   addEventListener(name: string, listener: (event: Message) => void): void;
   readonly readyState: number;
@@ -38,7 +38,7 @@ const standard =
   };
 
 const CLIENTS: Readonly<Record<string, OpenFeed>> = {
-  // That their events are messages is known by their names alone.
+  // The types do not say that these named events are messages.
   'eventsource 4': standard((url) => new EventSource(url) as unknown as Source),
   'eventsource 3': standard((url) => new EventSource3(url) as unknown as Source),
   'launchdarkly-eventsource': standard((url) => new launchdarkly.EventSource(url)),
@@ -55,11 +55,11 @@ const CLIENTS: Readonly<Record<string, OpenFeed>> = {
 };
 
 for (const [name, openFeed] of Object.entries(CLIENTS)) {
-  test(`${name} misses no change and sees none twice, whatever happens to the server`, (t) => {
+  test(`${name} misses no change and sees none twice, through all failures of the server`, (t) => {
     t.timeout(180_000);
     return survivesEverything(t, openFeed);
   });
-  test(`${name} learns that a store in memory has begun again`, (t) => {
+  test(`${name} gets lost history when a store in memory restarts`, (t) => {
     t.timeout(180_000);
     return noticesRestart(t, openFeed);
   });

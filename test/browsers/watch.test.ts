@@ -1,4 +1,4 @@
-/** `EventSource` of real browsers, over everything that can happen to a server. */
+/** `EventSource` of real browsers, with all restarts and failures of a server. */
 import test from 'ava';
 import { type Browser, browserTest } from '../support/browser.js';
 import { noticesRestart, type OpenFeed, type Seen, survivesEverything } from './feed-run.js';
@@ -7,7 +7,7 @@ const inPage =
   (browser: Browser, page = 'feed'): OpenFeed =>
   async (_t, origin) => {
     await browser.goto(`${origin}/pages/${page}.html`);
-    // The page pushes nothing else into it.
+    // The page pushes only such objects.
     return async () => (await browser.evaluate('seen')) as readonly Seen[];
   };
 
@@ -15,10 +15,10 @@ for (const name of ['chromium', 'firefox'] as const) {
   browserTest(
     test,
     name,
-    'EventSource misses no change and sees none twice, whatever happens to the server',
+    'EventSource misses no change and sees none twice, through all failures of the server',
     (t, browser) => survivesEverything(t, inPage(browser)),
   );
-  browserTest(test, name, 'EventSource learns that a store in memory has begun again', (t, browser) =>
+  browserTest(test, name, 'EventSource gets lost history when a store in memory restarts', (t, browser) =>
     noticesRestart(t, inPage(browser)),
   );
 }

@@ -1,4 +1,4 @@
-/** Adapters that break one promise each, for the kit to find. */
+/** Adapters that each break one promise, for the kit to find. */
 import type {
   CommitResult,
   Entry,
@@ -28,10 +28,10 @@ export function broken(change: (memory: MemoryAdapter) => Partial<StorageAdapter
   };
 }
 
-/** The feed of the memory adapter, every change passed through a function: undefined is left out. */
-function retold(
+/** The feed of the memory adapter with every change passed through a function; undefined omits it. */
+function feedOf(
   memory: MemoryAdapter,
-  tell: (change: WatchedChange) => WatchedChange | readonly WatchedChange[] | undefined,
+  transform: (change: WatchedChange) => WatchedChange | readonly WatchedChange[] | undefined,
 ): Partial<StorageAdapter> {
   return {
     watch: (after) => ({
@@ -45,7 +45,7 @@ function retold(
               if (value !== undefined) return { done: false, value };
               const result = await reader.next();
               if (result.done === true) return result;
-              left.push(...[tell(result.value) ?? []].flat());
+              left.push(...[transform(result.value) ?? []].flat());
             }
           },
           return: async () => (await reader.return?.()) ?? { done: true, value: undefined },
@@ -87,7 +87,7 @@ export const FAULTS: Readonly<Record<string, (memory: MemoryAdapter) => Partial<
         : { entries: rest };
     },
   }),
-  'takes the prefix for a pattern': (memory) => ({
+  'reads the prefix as a pattern': (memory) => ({
     list: ({ prefix = '', ...page }) => memory.list({ ...page, prefix: prefix.replaceAll('%', '') }),
   }),
   'forgets empty values': (memory) => ({
@@ -151,7 +151,7 @@ export const FAULTS: Readonly<Record<string, (memory: MemoryAdapter) => Partial<
       return { ok: true, revision: last.ok ? last.revision : 0, previous };
     },
   }),
-  'finds what was never put': (memory) => ({
+  'finds keys that were never put': (memory) => ({
     get: (key) => memory.get(key) ?? { key, value: '', created: 1, revision: 1 },
   }),
   'cuts values at a NUL': (memory) => ({
@@ -175,13 +175,13 @@ export const FAULTS: Readonly<Record<string, (memory: MemoryAdapter) => Partial<
       }),
   }),
   'does not delete': (memory) => ({ commit: ({ deletes: _, ...change }) => memory.commit(change) }),
-  'refuses a change of nothing': (memory) => ({
+  'refuses an empty change': (memory) => ({
     commit: (change) => {
       if ((change.puts ?? []).length + (change.deletes ?? []).length === 0) throw new Error('nothing to do');
       return memory.commit(change);
     },
   }),
-  'gives one `created` to each commit': (memory) => ({
+  'gives one `created` to all puts of a commit': (memory) => ({
     get: (key) => {
       const entry = memory.get(key);
       return entry && { ...entry, created: entry.revision };
@@ -202,7 +202,7 @@ export const FAULTS: Readonly<Record<string, (memory: MemoryAdapter) => Partial<
   'begins a page at its cursor': (memory) => ({
     list: (page) => memory.list({ ...page, after: Math.max(0, (page.after ?? 0) - 1) }),
   }),
-  'takes what does not match for a further page': (memory) => ({
+  'counts entries without the prefix as another page': (memory) => ({
     list: (page) => {
       const listing = memory.list(page);
       const last = listing.entries.at(-1)?.created;
@@ -210,7 +210,7 @@ export const FAULTS: Readonly<Record<string, (memory: MemoryAdapter) => Partial<
       return more ? { ...listing, next: last } : listing;
     },
   }),
-  'takes é for e': (memory) => {
+  'confuses é with e': (memory) => {
     const folded = (key: string) => key.normalize('NFD').replace(/\p{M}/gu, '');
     const names = new Map<string, string>();
     return {
@@ -223,7 +223,7 @@ export const FAULTS: Readonly<Record<string, (memory: MemoryAdapter) => Partial<
       },
     };
   },
-  'cuts values that are listed': (memory) => ({
+  'cuts values in listings': (memory) => ({
     list: (page) => {
       const { entries, ...rest } = memory.list(page);
       return {
@@ -232,7 +232,7 @@ export const FAULTS: Readonly<Record<string, (memory: MemoryAdapter) => Partial<
       };
     },
   }),
-  'takes no notice of the same value': (memory) => ({
+  'ignores a put of the same value': (memory) => ({
     commit: (change) => {
       const puts = (change.puts ?? []).filter(
         ({ key, value, ttlMs }) => ttlMs !== undefined || memory.get(key)?.value !== value,
@@ -240,14 +240,14 @@ export const FAULTS: Readonly<Record<string, (memory: MemoryAdapter) => Partial<
       return memory.commit({ ...change, puts });
     },
   }),
-  'makes a thousand puts at the most': (memory) => ({
+  'applies at most a thousand puts': (memory) => ({
     commit: (change) => memory.commit({ ...change, puts: (change.puts ?? []).slice(0, 1_000) }),
   }),
   'answers after it was closed': (memory) => ({ close: () => memory.get('x') as undefined }),
   'loses an entry': (memory) => ({ get: (key) => (key.endsWith('7') ? undefined : memory.get(key)) }),
   'claims to be durable': (memory) => ({ supports: { ...memory.supports, durable: true } }),
   'claims to be shared': (memory) => ({ supports: { ...memory.supports, shared: 'cluster' } }),
-  'answers reads from what stood there before': (memory) => {
+  'answers reads with older data': (memory) => {
     const cache = new Map<string, Entry | undefined>();
     return {
       get: async (key) => {
@@ -258,7 +258,7 @@ export const FAULTS: Readonly<Record<string, (memory: MemoryAdapter) => Partial<
       },
     };
   },
-  'refuses what nothing speaks against': (memory) => {
+  'refuses valid commits': (memory) => {
     let commits = 0;
     return {
       commit: (change) => {
@@ -270,7 +270,7 @@ export const FAULTS: Readonly<Record<string, (memory: MemoryAdapter) => Partial<
       },
     };
   },
-  'shows a commit before it is judged': (memory) => {
+  'shows a commit before it is decided': (memory) => {
     const early = new Map<string, Entry>();
     return {
       get: (key) => early.get(key) ?? memory.get(key),
@@ -291,38 +291,38 @@ export const FAULTS: Readonly<Record<string, (memory: MemoryAdapter) => Partial<
   },
   'hides that it can watch': (memory) => ({ supports: { ...memory.supports, watch: false } }),
   'claims to watch': () => ({ watch: undefined as never, revision: undefined as never }),
-  'watches without saying its revision': () => ({ revision: undefined as never }),
-  'tells a revision that lags behind': (memory) => ({ revision: () => Math.max(0, memory.revision() - 1) }),
-  'leaves out each fifth change': (memory) =>
-    retold(memory, (change) => (change.revision % 5 === 0 ? undefined : change)),
-  'tells changes twice': (memory) => retold(memory, (change) => [change, change]),
-  'tells a commit in parts': (memory) =>
-    retold(memory, ({ revision, puts, deletes }) => [
+  'watches without `revision`': () => ({ revision: undefined as never }),
+  'returns an old revision': (memory) => ({ revision: () => Math.max(0, memory.revision() - 1) }),
+  'omits every fifth change': (memory) =>
+    feedOf(memory, (change) => (change.revision % 5 === 0 ? undefined : change)),
+  'reports changes twice': (memory) => feedOf(memory, (change) => [change, change]),
+  'reports a commit in parts': (memory) =>
+    feedOf(memory, ({ revision, puts, deletes }) => [
       ...puts.map((entry) => ({ revision, puts: [entry], deletes: [] })),
       ...(deletes.length > 0 ? [{ revision, puts: [], deletes }] : []),
     ]),
-  'tells no deletes': (memory) => retold(memory, (change) => ({ ...change, deletes: [] })),
-  'tells puts in another order': (memory) =>
-    retold(memory, (change) => ({ ...change, puts: change.puts.toReversed() })),
-  'tells deletes of what was not there': (memory) =>
-    retold(memory, (change) => ({ ...change, deletes: [...change.deletes, 'never there'] })),
-  'tells what stood there before': (memory) =>
-    retold(memory, (change) => ({ ...change, puts: change.puts.map((entry) => ({ ...entry, value: '' })) })),
-  'tells what expires only with the next commit': (memory) =>
-    retold(memory, (change) => (change.puts.length === 0 ? undefined : change)),
+  'reports no deletes': (memory) => feedOf(memory, (change) => ({ ...change, deletes: [] })),
+  'reports puts in another order': (memory) =>
+    feedOf(memory, (change) => ({ ...change, puts: change.puts.toReversed() })),
+  'reports deletes of absent keys': (memory) =>
+    feedOf(memory, (change) => ({ ...change, deletes: [...change.deletes, 'never there'] })),
+  'reports the values from before': (memory) =>
+    feedOf(memory, (change) => ({ ...change, puts: change.puts.map((entry) => ({ ...entry, value: '' })) })),
+  'reports expiry only with the next commit': (memory) =>
+    feedOf(memory, (change) => (change.puts.length === 0 ? undefined : change)),
   'gives every change the same mark': (memory) => ({
-    ...retold(memory, (change) => ({ ...change, mark: 'a' })),
+    ...feedOf(memory, (change) => ({ ...change, mark: 'a' })),
     position: () => {
       const revision = memory.revision();
       return revision === 0 ? { revision } : { revision, mark: 'a' };
     },
   }),
-  'watches from the beginning each time': (memory) => ({ watch: () => memory.watch(0) }),
-  'watches only what is still to come': (memory) => ({ watch: () => memory.watch(memory.revision()) }),
+  'always watches from the beginning': (memory) => ({ watch: () => memory.watch(0) }),
+  'reports only future changes': (memory) => ({ watch: () => memory.watch(memory.revision()) }),
   'waits for revisions that were never reached': (memory) => ({
     watch: (after) => (after > memory.revision() ? { [Symbol.asyncIterator]: nothing } : memory.watch(after)),
   }),
-  'does not let go of a reader that waits': (memory) => ({
+  'does not release a waiting reader': (memory) => ({
     watch: (after) => ({
       [Symbol.asyncIterator]: () => {
         const reader = memory.watch(after)[Symbol.asyncIterator]();
@@ -349,7 +349,7 @@ export const FAULTS: Readonly<Record<string, (memory: MemoryAdapter) => Partial<
       },
     }),
   }),
-  'shares one place between its readers': (memory) => {
+  'shares one position between its readers': (memory) => {
     let only: AsyncIterator<WatchedChange> | undefined;
     return {
       watch: (after) => ({

@@ -1,20 +1,20 @@
-/** Adapters that break one promise each about what expires, for the kit to find. */
+/** Adapters that each break one promise about expiry, for the kit to find. */
 import type { Entry, StorageAdapter } from '../../core/storage/contract.js';
 import type { MemoryAdapter } from '../../storage-adapters/memory.js';
 
-/** So long that no pause of the machine hides it. */
+/** Longer than any pause of the machine. */
 const LATE_MS = 60_000;
 
-/** An entry that says to expire before it does. */
+/** An entry that declares an earlier expiry than it has. */
 const early = (entry: Entry | undefined): Entry | undefined =>
   entry?.expiresAt === undefined ? entry : { ...entry, expiresAt: entry.expiresAt - LATE_MS };
 
 export const EXPIRY_FAULTS: Readonly<Record<string, (memory: MemoryAdapter) => Partial<StorageAdapter>>> = {
-  'keeps no expiry': (memory) => ({
+  'ignores times to live': (memory) => ({
     commit: (change) =>
       memory.commit({ ...change, puts: (change.puts ?? []).map(({ key, value }) => ({ key, value })) }),
   }),
-  'lists what expired': (memory) => {
+  'lists expired entries': (memory) => {
     const all = new Map<string, Entry>();
     return {
       commit: (change) => {
@@ -34,7 +34,7 @@ export const EXPIRY_FAULTS: Readonly<Record<string, (memory: MemoryAdapter) => P
       },
     };
   },
-  'is late with what expires': (memory) => ({
+  'expires entries too late': (memory) => ({
     commit: (change) =>
       memory.commit({
         ...change,
@@ -48,7 +48,7 @@ export const EXPIRY_FAULTS: Readonly<Record<string, (memory: MemoryAdapter) => P
       return { entries: entries.map((entry) => early(entry)!), ...rest };
     },
   }),
-  'counts times to live in seconds': (memory) => ({
+  'rounds times to live to seconds': (memory) => ({
     commit: (change) =>
       memory.commit({
         ...change,
@@ -59,7 +59,7 @@ export const EXPIRY_FAULTS: Readonly<Record<string, (memory: MemoryAdapter) => P
         ),
       }),
   }),
-  'waits with timers of 32 bits': (memory) => ({
+  'uses timers of 32 bits': (memory) => ({
     commit: (change) =>
       memory.commit({
         ...change,
@@ -68,8 +68,8 @@ export const EXPIRY_FAULTS: Readonly<Record<string, (memory: MemoryAdapter) => P
         ),
       }),
   }),
-  // As if the timer of the first put fired right behind the second.
-  'lets go of no timer': (memory) => {
+  // As if the timer of the first put fired right after the second put.
+  'keeps the timers of earlier puts': (memory) => {
     const timed = new Set<string>();
     const due = new Set<string>();
     return {

@@ -1,4 +1,4 @@
-/** The kit must find what it is there to find: each adapter here breaks one promise. */
+/** The kit must find every fault: each adapter here breaks one promise. */
 import test from 'ava';
 import { type Entry, type StorageAdapter, StorageError } from '../../core/storage/contract.js';
 import { EntryTable } from '../../core/storage/entry-table.js';
@@ -27,7 +27,7 @@ test('an adapter that keeps every promise fails no test', async (t) => {
   t.deepEqual(await failuresOf(() => new MemoryAdapter(), 10_000), []);
 });
 
-/** A store behind a connection that the kit may cut; what calls come to meanwhile is told by the function. */
+/** A store behind a connection that the kit may cut; `down` decides about calls meanwhile. */
 function breakable(
   down: (call: 'get' | 'list' | 'commit', memory: MemoryAdapter) => never | 'goes on',
 ): MakeAdapter {
@@ -45,7 +45,7 @@ function breakable(
       get: (key) => when('get', () => memory.get(key)),
       list: (page) => when('list', () => memory.list(page)),
       commit: async (change) => {
-        // On its way for a moment, so that an outage can meet it there.
+        // In progress for a moment, so that an outage can happen meanwhile.
         await new Promise((resolve) => setImmediate(resolve));
         return when('commit', () => memory.commit(change));
       },
@@ -63,7 +63,7 @@ function breakable(
   };
 }
 
-/** A durable store that one adapter at a time may open; `restore` is what it makes of the entries it finds. */
+/** A durable store that one adapter at a time may open; `restore` changes the entries that it reads back. */
 function persistent({
   restore = (entries) => entries,
   revision = (last) => last,
@@ -93,7 +93,7 @@ function persistent({
           if (isOpen && locks) throw new StorageError('STORAGE_LOCKED');
           isOpen = true;
           table = new EntryTable();
-          // The highest numbers given so far, as an entry that is gone again.
+          // Sets the highest numbers with an entry that is deleted again.
           const { created } = disk;
           table.set({ key: 'numbers', value: '', created, revision: revision(disk.revision, disk.entries) });
           table.delete('numbers');
@@ -122,10 +122,10 @@ test('a durable adapter that keeps every promise fails no test', async (t) => {
 });
 
 const RESTARTS: Readonly<Record<string, Parameters<typeof persistent>[0]>> = {
-  'numbers its entries anew': {
+  'numbers its entries again': {
     restore: (entries) => entries.map((entry, at) => ({ ...entry, created: at + 1, revision: 1 })),
   },
-  'gives numbers of deleted entries again': {
+  'reuses numbers of deleted entries': {
     revision: (_, entries) => Math.max(0, ...entries.map((entry) => entry.revision)),
   },
   'counts from the beginning': {
@@ -135,23 +135,23 @@ const RESTARTS: Readonly<Record<string, Parameters<typeof persistent>[0]>> = {
   'forgets when entries expire': {
     restore: (entries) => entries.map(({ expiresAt: _, ...entry }) => entry),
   },
-  'comes back in the order of keys': {
+  'lists its entries by key after reopening': {
     restore: (entries) =>
       entries
         .toSorted((one, other) => (one.key < other.key ? -1 : 1))
         .map((entry, at) => ({ ...entry, created: at + 1 })),
   },
   'loses the last entry': { restore: (entries) => entries.slice(0, -1) },
-  'lets two open its data at once': { locks: false },
+  'lets two adapters open its data at once': { locks: false },
 };
 
 for (const [fault, restart] of Object.entries(RESTARTS)) {
-  test(`a durable adapter that ${fault} is found out`, async (t) => {
+  test(`a durable adapter that ${fault} is detected`, async (t) => {
     t.true((await failuresOf(persistent(restart))).length > 0);
   });
 }
 
-test('an adapter that fails by its codes during an outage fails no test', async (t) => {
+test('an adapter that fails with its codes during an outage fails no test', async (t) => {
   const adapter = breakable((call) => {
     throw new StorageError(call === 'commit' ? 'STORAGE_OUTCOME_UNKNOWN' : 'STORAGE_UNAVAILABLE');
   });
@@ -159,15 +159,15 @@ test('an adapter that fails by its codes during an outage fails no test', async 
 });
 
 const OUTAGES: Readonly<Record<string, Parameters<typeof breakable>[0]>> = {
-  'goes on as if nothing were': () => 'goes on',
-  'refuses what it has answered': (call) => {
+  'continues as if nothing had happened': () => 'goes on',
+  'fails with a TypeError': (call) => {
     if (call === 'get') throw new TypeError('undefined');
     return 'goes on';
   },
-  'throws whatever its driver throws': () => {
+  'throws the errors of its driver': () => {
     throw new Error('ECONNREFUSED');
   },
-  'says that a read is of unknown outcome': () => {
+  'says that the outcome of a read is unknown': () => {
     throw new StorageError('STORAGE_OUTCOME_UNKNOWN');
   },
   'changes something and says that nothing was changed': (call, memory) => {
@@ -177,7 +177,7 @@ const OUTAGES: Readonly<Record<string, Parameters<typeof breakable>[0]>> = {
 };
 
 for (const [fault, down] of Object.entries(OUTAGES)) {
-  test(`an adapter that ${fault} during an outage is found out`, async (t) => {
+  test(`an adapter that ${fault} during an outage is detected`, async (t) => {
     const failures = await failuresOf(breakable(down));
     for (const title of failures) found.add(title);
     t.true(failures.some((title) => title.includes('outage')));
@@ -185,14 +185,14 @@ for (const [fault, down] of Object.entries(OUTAGES)) {
 }
 
 for (const [fault, change] of Object.entries({ ...FAULTS, ...EXPIRY_FAULTS })) {
-  test(`an adapter that ${fault} is found out`, async (t) => {
+  test(`an adapter that ${fault} is detected`, async (t) => {
     const failures = await failuresOf(broken(change));
     for (const title of failures) found.add(title);
     t.true(failures.length > 0);
   });
 }
 
-test.after('every test of the kit was failed by some adapter', (t) => {
+test.after('every test of the kit fails for some adapter', (t) => {
   const never: string[] = [];
   storageContract(
     (title) => {

@@ -1,4 +1,4 @@
-/** Interchangeable, tried at random: the same calls get the same answers from the stores that are servers. */
+/** Adapters are interchangeable: with random calls, stores on servers answer like memory. */
 import test from 'ava';
 import fc from 'fast-check';
 import { silentLog } from '../../core/log.js';
@@ -14,7 +14,7 @@ const make = {
 };
 
 withPostgres(test, (server) => {
-  test.serial('postgres answers as memory does', async (t) => {
+  test.serial('postgres answers like memory', async (t) => {
     await fc.assert(
       fc.asyncProperty(steps, async (all) => {
         t.deepEqual(
@@ -28,7 +28,7 @@ withPostgres(test, (server) => {
 });
 
 withRedis(test, (server) => {
-  test.serial('redis answers as memory does', async (t) => {
+  test.serial('redis answers like memory', async (t) => {
     await fc.assert(
       fc.asyncProperty(steps, async (all) => {
         t.deepEqual(

@@ -1,4 +1,4 @@
-/** Calls of a store at random, and what it answers to them: for telling whether two stores answer the same. */
+/** Random calls of a store and its answers, to check that two stores answer the same. */
 import fc from 'fast-check';
 import type { Change, Page, StorageAdapter } from '../../core/storage/contract.js';
 
@@ -7,7 +7,7 @@ export type Step =
   | { readonly do: 'get'; readonly key: string }
   | { readonly do: 'list'; readonly page: Page };
 
-/** Few, so that calls meet; among them what an object, a pattern, a C string or an index may take otherwise. */
+/** Few, so that calls meet. Some have a special meaning for objects, patterns, C strings or indexes. */
 export const key = fc.oneof(
   {
     weight: 8,
@@ -39,7 +39,7 @@ const list = fc
 
 export const steps = fc.array(fc.oneof({ weight: 3, arbitrary: commit }, get, list), { maxLength: 25 });
 
-/** Opens the store, makes the calls, then lists all and asks for the revision, and closes it. */
+/** Opens the store, makes the calls, then lists all entries, reads the revision and closes it. */
 export async function answersOf(adapter: StorageAdapter, all: readonly Step[]): Promise<unknown[]> {
   await adapter.open();
   const answers: unknown[] = [];

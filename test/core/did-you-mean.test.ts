@@ -3,7 +3,7 @@ import { didYouMean } from '../../core/did-you-mean.js';
 
 const keys = ['listen', 'allowedHosts', 'storage', 'plugins', 'limits'];
 
-test('a missing, a wrong, a surplus and a swapped character are seen through', (t) => {
+test('a missing, wrong, additional or swapped character is corrected', (t) => {
   t.is(didYouMean('plugin', keys), 'plugins');
   t.is(didYouMean('storaje', keys), 'storage');
   t.is(didYouMean('listenn', keys), 'listen');
@@ -19,7 +19,7 @@ test('the nearest candidate wins', (t) => {
   t.is(didYouMean('limit', ['list', 'limits']), 'limits');
 });
 
-test('what resembles nothing gets no suggestion', (t) => {
+test('a name that resembles nothing gets no suggestion', (t) => {
   t.is(didYouMean('colour', keys), undefined);
   t.is(didYouMean('x', ['y']), undefined);
   t.is(didYouMean('', keys), undefined);

@@ -3,18 +3,18 @@ import path from 'node:path';
 import test from 'ava';
 import { ERRORS, JackfieldError } from '../../core/errors.js';
 
-test('the detail stands in the place of the … of a sentence', (t) => {
+test('the detail replaces the … of a sentence', (t) => {
   t.is(new JackfieldError('HOST_NOT_ALLOWED', 'example.org').message, 'Not allowed host: example.org');
 });
 
-test('the detail follows a sentence that has no place for it', (t) => {
+test('the detail follows a sentence without a …', (t) => {
   const { message } = new JackfieldError('BODY_TOO_LARGE', 'At most 10 octets.');
   t.is(message, `${ERRORS.BODY_TOO_LARGE.sentence} At most 10 octets.`);
 });
 
-/** The parts of ERRORS.md by their heading. */
+/** The sections of ERRORS.md by heading. */
 async function page(): Promise<Map<string, string>> {
-  // From dist/test/core.
+  // Relative to dist/test/core.
   const text = await readFile(path.resolve(import.meta.dirname, '../../../core/ERRORS.md'), 'utf8');
   const parts = text.split(/^### /m).slice(1);
   return new Map(
@@ -25,11 +25,11 @@ async function page(): Promise<Map<string, string>> {
   );
 }
 
-test('every code has its part of ERRORS.md, in the order of the table, and no part has another', async (t) => {
+test('every code has a section in ERRORS.md, in the order of the table, and there are no others', async (t) => {
   t.deepEqual([...(await page()).keys()], Object.keys(ERRORS));
 });
 
-test('ERRORS.md says of every code its sentence, status, cause and cure', async (t) => {
+test('ERRORS.md has sentence, status, cause and cure of every code', async (t) => {
   const parts = await page();
   for (const [code, { sentence, status, closes }] of Object.entries(ERRORS)) {
     const part = parts.get(code) ?? '';

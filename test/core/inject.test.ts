@@ -24,7 +24,7 @@ test('a request without parts is GET / to the loopback host', async (t) => {
   t.deepEqual(response.json(), ['GET', '/', '127.0.0.1', '']);
 });
 
-test('every part is sent as it is given', async (t) => {
+test('every part is sent unchanged', async (t) => {
   const { headers, json } = await server.inject({
     method: 'FROBNICATE',
     target: '/a?b=c',
@@ -36,7 +36,7 @@ test('every part is sent as it is given', async (t) => {
   t.is(headers['set-cookie'], 'b=1, c=2');
 });
 
-test('an empty body that is given is a body, and none is none', async (t) => {
+test('an empty body gets a length, and a missing one does not', async (t) => {
   const framed = createServer({
     storage: 'memory',
     plugins: [
@@ -55,7 +55,7 @@ test('an empty body that is given is a body, and none is none', async (t) => {
   t.is((await framed.inject({ method: 'PUT', body: 'ab' })).text, '2');
 });
 
-test('a part that does not exist, or is of the wrong kind, is refused by name', async (t) => {
+test('an unknown part, or one of a wrong type, is refused by name', async (t) => {
   const refused = (request: object) =>
     t.throwsAsync(server.inject(request as never), { instanceOf: TypeError });
   t.is(
@@ -83,7 +83,7 @@ test('RFC 9112 §8: a response that is cut is an error, not a shorter response',
         setup({ handle }) {
           async function* failing() {
             yield 'begun';
-            // Behind the head: before it, the failure would still be answered.
+            // After the head: before it, the failure would still be answered.
             await new Promise((resolve) => setTimeout(resolve, 5));
             throw new Error('on purpose');
           }

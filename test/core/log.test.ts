@@ -15,7 +15,7 @@ test('a line is one JSON object with level, time, message and fields', (t) => {
   t.like(lines[1], { level: 'warn', message: 'only words' });
 });
 
-test('lines below the lowest level are left out', (t) => {
+test('lines below the lowest level are omitted', (t) => {
   const { lines, log } = logged('warn');
   log.debug('no');
   log.info('no');
@@ -26,13 +26,13 @@ test('lines below the lowest level are left out', (t) => {
   );
 });
 
-test('a child adds its fields to every line, its own children too', (t) => {
+test('a child adds its fields to every line, also in its own children', (t) => {
   const { lines, log } = logged();
   log.child({ plugin: 'a' }).child({ entry: 1 }).info('x');
   t.like(lines[0], { plugin: 'a', entry: 1 });
 });
 
-test('an error is told with code, message, stack and cause, under the name that pino knows', (t) => {
+test('an error has code, message, stack and cause, under the name that pino uses', (t) => {
   const { lines, log } = logged();
   const cause = new Error('disk');
   log.error({ err: Object.assign(new Error('no write', { cause }), { code: 'EIO' }) }, 'failed');
@@ -40,7 +40,7 @@ test('an error is told with code, message, stack and cause, under the name that 
   t.regex(String((lines[0]?.err as { stack?: string } | undefined)?.stack), /log\.test/);
 });
 
-test('what has no JSON does not turn a line into a second fault', (t) => {
+test('a field without JSON does not cause a second fault', (t) => {
   const { lines, log } = logged();
   const circle: Record<string, unknown> = {};
   circle.self = circle;

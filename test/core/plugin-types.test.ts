@@ -1,6 +1,6 @@
 /**
- * What the compiler says about plugins. The lines below are compiled and never run: a marked line that is no error is
- * itself one, so the build is the test.
+ * Compiler errors of plugins. The lines below are compiled and never run: a marked line without an error is itself an
+ * error, so the build is the test.
  */
 import test from 'ava';
 import { z } from 'zod';
@@ -34,7 +34,7 @@ export const wrong = definePlugin({
     handle('GET', '/keys/:key', ({ params }) => params.name);
     // @ts-expect-error: no rest in this pattern
     handle('GET', '/keys/:key', ({ params }) => params['*']);
-    // @ts-expect-error: a number is no answer
+    // @ts-expect-error: a number is not an answer
     handle('GET', '/number', () => 42);
     // @ts-expect-error: nor is a promise of one
     handle('GET', '/late', async () => 42);
@@ -70,7 +70,7 @@ export class Marked {
     return params.name;
   }
 
-  // @ts-expect-error: a number is no answer
+  // @ts-expect-error: a number is not an answer
   @Handle('GET', '/number')
   number(): number {
     return 42;

@@ -1,4 +1,4 @@
-/** What a reload makes of listeners and their certificates, and a reload that meets a start or a stop. */
+/** Reloads of listeners and their certificates, and reloads during a start or a stop. */
 import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
 import net from 'node:net';
@@ -13,7 +13,7 @@ import { deadPort } from './client/canned-server.js';
 import { gate, IN_MEMORY, lively, serverOf } from './reloadable.js';
 import { tempFolder } from './temp-folder.js';
 
-test('a new listener is opened and one that left is closed, its open connections go on', async (t) => {
+test('a new listener is opened and a removed one closed, and its open connections continue', async (t) => {
   const folder = await tempFolder(t);
   const source = plainSource(folder);
   const a = lively('a', []);
@@ -42,7 +42,7 @@ test('a new listener is opened and one that left is closed, its open connections
   t.is(error?.code, 'ECONNREFUSED');
 });
 
-test('certificates are those of the new configuration for connections to come; a wrong one changes nothing', async (t) => {
+test('new connections get the certificates of the new configuration; a wrong certificate changes nothing', async (t) => {
   const subjectOf = ({ socket }: Peer): string =>
     String((socket as tls.TLSSocket).getPeerCertificate().subject.CN);
   const config = (secrets: typeof ONE | typeof TWO | { cert: string; key: string }) => ({
@@ -65,7 +65,7 @@ test('certificates are those of the new configuration for connections to come; a
   t.is(subjectOf(open), 'jackfield test one');
 });
 
-test('an authority that is added or taken away holds for connections to come, also for sessions of before', async (t) => {
+test('adding or removing an authority applies to new connections, also with an old session', async (t) => {
   const config = (more: object) => ({
     ...IN_MEMORY,
     listen: { port: 0, tls: { ...ONE, ...more } },
@@ -80,7 +80,7 @@ test('an authority that is added or taken away holds for connections to come, al
     return (peer.socket as tls.TLSSocket).isSessionReused();
   };
   t.true(await resumed());
-  // What does not touch TLS leaves sessions as they are.
+  // A change that does not concern TLS keeps sessions.
   await server.reload({ ...config({}), allowedHosts: '*' });
   t.true(await resumed());
   await server.reload(config({ ca: TWO.cert }));
@@ -100,7 +100,7 @@ test('an authority that is added or taken away holds for connections to come, al
   t.deepEqual(await anybody.answers(1), ['200']);
 });
 
-test('a connection that a listener has accepted comes to its end where the listener leaves, in the middle of its handshake', async (t) => {
+test('connections that a removed listener has accepted can finish, even in the middle of their handshake', async (t) => {
   const counting = definePlugin({
     name: 'counting',
     setup: ({ handle, stats }) => handle('GET', '/count', () => String(stats().connections)),
@@ -117,7 +117,7 @@ test('a connection that a listener has accepted comes to its end where the liste
   const peer = await Peer.secure(t, { socket: first.socket });
   peer.send(GET_WHO);
   t.deepEqual(await peer.answers(1), ['200']);
-  // A stop does not wait for the other.
+  // A stop does not wait for the other connection.
   await server.close();
   await second.end();
 });
@@ -142,7 +142,7 @@ test('a listener that cannot be opened changes nothing', async (t) => {
   t.deepEqual(server.addresses, [first]);
 });
 
-test('a server that closes while it reloads closes everything, once', async (t) => {
+test('a server that closes during a reload closes everything once', async (t) => {
   const life: string[] = [];
   const hold = gate();
   const [a, slow] = [lively('a', life), lively('slow', life, () => hold.opened)];
@@ -161,7 +161,7 @@ test('a server that closes while it reloads closes everything, once', async (t) 
   await t.throwsAsync(server.reload(IN_MEMORY), { code: 'SERVER_CLOSING' });
 });
 
-test('a reload and a listen at once: it listens where the new configuration says, and nowhere else', async (t) => {
+test('a reload and a listen at once: it listens only on the addresses of the new configuration', async (t) => {
   const folder = await tempFolder(t);
   const source = plainSource(folder);
   const at = (name: string): ServerConfig => ({ storage: 'memory', listen: { socket: name } });
@@ -184,14 +184,14 @@ test('a reload and a listen at once: it listens where the new configuration says
   }
 });
 
-test('a client that came to a listener of a reload which a stop breaks off is let go of too', async (t) => {
+test('if a stop ends a reload, clients of its new listeners are disconnected too', async (t) => {
   const life: string[] = [];
   const { server } = serverOf(t, { plugins: [] });
   await server.listen();
   const port = await deadPort();
   const hold = gate();
   const [slow] = [lively('slow', life, () => hold.opened)];
-  // A name is looked up, which takes a turn of the loop; by then the listener before it is open.
+  // The lookup of a name takes a turn of the event loop; then the listener before it is open.
   const listen = [{ port: 0 }, { port }, { host: 'localhost', port: 0 }];
   const reloading = server.reload({ ...IN_MEMORY, listen, plugins: [slow] });
   while (!life.includes('slow0 up')) await new Promise(setImmediate);
@@ -210,7 +210,7 @@ test('a client that came to a listener of a reload which a stop breaks off is le
   t.pass();
 });
 
-test('a reload that is asked for while the server stops is refused', async (t) => {
+test('a reload during a stop is refused', async (t) => {
   const [begun, answer] = [gate(), gate()];
   const slow = lively('slow', [], ({ handle }) =>
     handle('GET', '/wait', async () => {

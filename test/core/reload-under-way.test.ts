@@ -1,6 +1,6 @@
 /**
- * A reload while all kinds of work are under way, whose plugin is kept, gets other options, or leaves: what stays
- * notices nothing, what goes comes to a proper end, and the reload waits for none of it.
+ * Reloads while all kinds of work are in progress, whose plugin is kept, gets other options, or is removed: a kept
+ * plugin does not notice, a removed one ends properly, and the reload waits for none of it.
  */
 
 import { once } from 'node:events';
@@ -30,40 +30,40 @@ import { keeping } from '../support/start-warnings.js';
 import { gate } from './reloadable.js';
 import { tempFolder } from './temp-folder.js';
 
-/** Long enough never to pass in a test, and short enough to be waited for. */
+/** Long enough never to pass in a test. */
 const LONG: Partial<Limits> = { shutdownTimeoutMs: 60_000 };
 const SHORT: Partial<Limits> = { shutdownTimeoutMs: 30 };
 
-/** What a case needs of its server. */
+/** The parts of the server that a case uses. */
 interface World {
   readonly folder: string;
   readonly port: number;
   connect(): Promise<RawClient>;
-  /** Of the plugin under test: what it was told and when it was closed. */
+  /** Of the plugin under test: its signals and its close. */
   readonly life: string[];
   readonly log: readonly Readonly<Record<string, unknown>>[];
-  /** Lets handlers go on that wait for it. */
+  /** Releases handlers that wait for it. */
   readonly go: ReturnType<typeof gate>;
 }
 
-/** Work that is under way when the reload comes. */
+/** Work that is in progress when the reload comes. */
 interface UnderWay {
   readonly limits?: Partial<Limits>;
-  /** The plugin under test. @param n Differs where its options change. */
+  /** The plugin under test. @param n Differs if its options change. */
   plugin(world: Pick<World, 'life' | 'go'>, n: number): PluginEntry;
-  begin(world: World, t: ExecutionContext): Promise<Begun>;
+  begin(world: World, t: ExecutionContext): Promise<Continuation>;
 }
 
-interface Begun {
-  /** The plugin was kept: what is under way goes on as if nothing had happened. */
+interface Continuation {
+  /** The plugin was kept: the work continues as if nothing had happened. */
   goesOn(): Promise<void>;
-  /** It was not: how what is under way ends. */
+  /** The plugin was not kept: how the work ends. */
   ends(): Promise<void>;
 }
 
 const HANDSHAKE = ['Connection: Upgrade', 'Upgrade: lines'];
 
-/** One plugin whose handlers are all that cases need of one of their own. */
+/** A plugin for cases that need their own handlers. */
 const own = (setup: (context: PluginContext<{ n?: number }>, world: Pick<World, 'life' | 'go'>) => void) => {
   const plugins = new WeakMap<object, ReturnType<typeof definePlugin<{ n?: number }>>>();
   return (world: Pick<World, 'life' | 'go'>, n: number): PluginEntry => {
@@ -118,7 +118,7 @@ async function echoes(client: RawClient): Promise<void> {
   await client.receive('behind');
 }
 
-/** The next request on the same connection is served, by the plugins that there are now. */
+/** The next request on the same connection is served, by the current plugins. */
 async function isServed(t: ExecutionContext, client: RawClient): Promise<void> {
   client.send(request('GET /stays'));
   t.is((await client.response()).body, 'stays');
@@ -158,7 +158,7 @@ const CASES: Readonly<Record<string, UnderWay>> = {
         goesOn: () => echoes(client),
         async ends() {
           await client.receive('goodbye');
-          // Both directions have to end; until then the plugin is not closed.
+          // Both directions must end; until then the plugin is not closed.
           t.false(world.life.includes('closed 0'));
           client.end();
           t.is(await client.closed(), 'goodbye');
@@ -236,7 +236,7 @@ const CASES: Readonly<Record<string, UnderWay>> = {
     plugin: own(({ handle, storage, log, options }) => {
       handle('POST', '/upload', async (incoming) => {
         const text = await incoming.text();
-        // What a plugin was given works for as long as its exchanges do.
+        // The services of a plugin work as long as its exchanges.
         await storage.commit({ puts: [{ key: 'upload', value: text }] });
         log.info('stored');
         return `${options.n} ${(await storage.get('upload'))?.value}`;
@@ -337,7 +337,7 @@ async function worldOf(t: ExecutionContext, { plugin, limits = {} }: UnderWay) {
 }
 
 for (const [what, underWay] of Object.entries(CASES)) {
-  test(`${what} goes on where its plugin is kept, also where the reload fails`, async (t) => {
+  test(`${what} continues if its plugin is kept, also if the reload fails`, async (t) => {
     const { world, reload, at } = await worldOf(t, underWay);
     const { goesOn } = await underWay.begin(world, t);
     const report = await reload([at(0)], { allowedHosts: '*' });
@@ -351,14 +351,14 @@ for (const [what, underWay] of Object.entries(CASES)) {
     await goesOn();
   });
 
-  for (const fate of ['gets other options', 'leaves'] as const) {
-    test(`${what} comes to its end where its plugin ${fate}, and the plugin is closed behind it`, async (t) => {
+  for (const fate of ['gets other options', 'is removed'] as const) {
+    test(`${what} ends if its plugin ${fate}, and then the plugin is closed`, async (t) => {
       const { world, reload, at } = await worldOf(t, underWay);
       const { ends } = await underWay.begin(world, t);
-      // Does not wait for what is under way, and neither does the next.
-      const { left, retired } = await reload(fate === 'leaves' ? [] : [at(1)]);
+      // This reload does not wait for the work in progress, and neither does the next.
+      const { left, retired } = await reload(fate === 'is removed' ? [] : [at(1)]);
       t.is(left.length, 1);
-      await reload(fate === 'leaves' ? [] : [at(1)], { allowedHosts: '*' });
+      await reload(fate === 'is removed' ? [] : [at(1)], { allowedHosts: '*' });
       const isOwn = left[0] === 'own';
       if (isOwn) t.is(world.life[0], 'told 0 PLUGIN_LEFT');
       await ends();
@@ -370,7 +370,7 @@ for (const [what, underWay] of Object.entries(CASES)) {
   }
 }
 
-/** Takes the connection over when it is let go on. */
+/** Takes the connection over when the test allows it. */
 const late: UnderWay = {
   plugin: own(({ handle }, { go }) => {
     handle('GET', '/take', async (incoming) => {
@@ -396,7 +396,7 @@ async function askLate(t: ExecutionContext, { connect }: World): Promise<RawClie
   return client;
 }
 
-test('what was asked before the change may still be taken over behind it, and is waited for', async (t) => {
+test('a request from before the change may still take the connection over, and the plugin waits for it', async (t) => {
   const { world, reload } = await worldOf(t, late);
   const client = await askLate(t, world);
   const { retired } = await reload([]);
@@ -409,7 +409,7 @@ test('what was asked before the change may still be taken over behind it, and is
   t.deepEqual(world.life, ['told 0 PLUGIN_LEFT', 'closed 0']);
 });
 
-test('a plugin that is closed takes nothing over any more: 503, and the connection goes on', async (t) => {
+test('a closed plugin takes no connection over any more: 503, and the connection continues', async (t) => {
   const { world, reload } = await worldOf(t, { ...late, limits: SHORT });
   const client = await askLate(t, world);
   await (await reload([])).retired;
@@ -421,7 +421,7 @@ test('a plugin that is closed takes nothing over any more: 503, and the connecti
   await isServed(t, client);
 });
 
-test('a stream without an end of a plugin that stays holds up only those that were there when it began', async (t) => {
+test('an endless stream of a kept plugin delays only the plugins that existed when it began', async (t) => {
   const endless = CASES['a long answer']!;
   const { world, reload, at } = await worldOf(t, endless);
   const begun = await endless.begin(world, t);
@@ -431,7 +431,7 @@ test('a stream without an end of a plugin that stays holds up only those that we
     setup: ({ onClose }) => onClose(() => void life.push('other closed')),
   });
   await reload([at(0), other]);
-  // Nobody is under way with it, so nothing is waited for.
+  // No exchange uses the plugin, so nothing is waited for.
   await (await reload([at(0)])).retired;
   t.deepEqual(life, ['other closed']);
   t.deepEqual(

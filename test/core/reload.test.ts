@@ -1,4 +1,7 @@
-/** Going over to another configuration while it serves: what is kept, started and closed, and what happens when it fails. */
+/**
+ * Changing to another configuration while the server runs: what is kept, started and closed, and what happens if it
+ * fails.
+ */
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setFlagsFromString } from 'node:v8';
@@ -73,7 +76,7 @@ const FAILURES: Readonly<
 };
 
 for (const [what, { plugin, code }] of Object.entries(FAILURES)) {
-  test(`${what}: the old configuration goes on, what was up for the new one is closed`, async (t) => {
+  test(`${what}: the old configuration stays in force, and new plugins that were set up are closed`, async (t) => {
     const life: string[] = [];
     const [a, b, bad] = [lively('a', life), lively('b', life), lively('bad', life, plugin)];
     const { server, get } = serverOf(t, { plugins: [a] });
@@ -96,12 +99,12 @@ for (const [what, { plugin, code }] of Object.entries(FAILURES)) {
       server.plugins.map(({ name }) => name),
       ['a'],
     );
-    // And a later one is none the worse for it.
+    // A later reload works.
     t.like(await server.reload({ ...IN_MEMORY, plugins: [a, b] }), { started: ['b'], kept: ['a'], left: [] });
   });
 }
 
-test('what is not valid, or no plugin, changes nothing', async (t) => {
+test('an invalid configuration, or an unknown plugin, changes nothing', async (t) => {
   const { server, get } = serverOf(t, { plugins: [lively('a', [])] });
   t.is(await get('/a'), 'a0 1');
   const wrong = { ...IN_MEMORY, plugins: 'none' } as unknown as ServerConfig;
@@ -112,7 +115,7 @@ test('what is not valid, or no plugin, changes nothing', async (t) => {
   t.is(await get('/a'), 'a0 2');
 });
 
-test('another store needs a restart, and so does another kind of listener at the same place', async (t) => {
+test('another store needs a restart, and so does another kind of listener on the same address', async (t) => {
   const life: string[] = [];
   const { server } = serverOf(t, { plugins: [lively('a', life)] });
   await server.listen();
@@ -129,7 +132,7 @@ test('another store needs a restart, and so does another kind of listener at the
   t.deepEqual(life, ['a0 up']);
 });
 
-test('a plugin that left is closed when the last exchange that began with it is over, and not before', async (t) => {
+test('a removed plugin is closed when the last exchange that began with it has ended, and not before', async (t) => {
   const life: string[] = [];
   const [begun, answer] = [gate(), gate()];
   const slow = lively('slow', life, ({ handle, hook }) => {
@@ -145,9 +148,9 @@ test('a plugin that left is closed when the last exchange that began with it is 
   await begun.opened;
   const { retired, left } = await server.reload({ ...IN_MEMORY, plugins: [] });
   t.deepEqual(left, ['slow']);
-  // Nobody else gets to it any more.
+  // New requests do not reach it.
   t.is((await server.inject({ target: '/wait' })).status, 405);
-  // And a second reload does not forget it.
+  // A second reload does not forget it.
   await server.reload({ ...IN_MEMORY, plugins: [lively('other', life)] });
   t.deepEqual(life, ['slow0 up', 'slow0 told', 'other0 up']);
   answer.open();
@@ -156,7 +159,7 @@ test('a plugin that left is closed when the last exchange that began with it is 
   t.deepEqual(life.slice(3), ['/wait over', 'slow0 closed']);
 });
 
-test('a plugin that left is closed after shutdownTimeoutMs although an exchange still uses it, which is told', async (t) => {
+test('a removed plugin that an exchange still uses is closed after shutdownTimeoutMs, with a warning', async (t) => {
   const life: string[] = [];
   const [begun, answer] = [gate(), gate()];
   const slow = lively('slow', life, ({ handle }) => {
@@ -180,7 +183,7 @@ test('a plugin that left is closed after shutdownTimeoutMs although an exchange 
   t.is(await waiting, 'still answered');
 });
 
-test('what hangs or fails as it is closed behind a reload is told, keeps no other and not the next reload', async (t) => {
+test('an onClose that hangs or fails after a reload is reported, and delays neither other plugins nor the next reload', async (t) => {
   const life: string[] = [];
   const bad = lively('bad', life, ({ onClose }) => {
     onClose(() => new Promise(() => {}));
@@ -262,7 +265,7 @@ test('allowed hosts, limits, overload and trusted proxies change at once', async
   t.like(await ask('anything.example', 'four'), { status: 200, text: '127.0.0.1 four' });
 });
 
-test('reloads asked for at once run one after the other; the last one holds', async (t) => {
+test('concurrent reloads run one after the other, and the last one applies', async (t) => {
   const life: string[] = [];
   const plugins = Array.from({ length: 5 }, (_, at) =>
     lively(`p${at}`, life, () => new Promise(setImmediate)),
@@ -283,7 +286,7 @@ test('reloads asked for at once run one after the other; the last one holds', as
   );
 });
 
-test('a class plugin that a reload starts is given the new configuration', async (t) => {
+test('a class plugin that a reload starts gets the new configuration', async (t) => {
   class LimitPlugin {
     constructor(
       @inject(TOKENS.config) readonly config: { readonly limits: { readonly maxBodyOctets: number } },
@@ -304,7 +307,7 @@ test('a class plugin that a reload starts is given the new configuration', async
   t.is(await get('/limit'), '2');
 });
 
-test('nothing keeps what left: instances, options and configurations are free to be collected', async (t) => {
+test('nothing keeps removed plugins alive: instances, options and configurations can be collected', async (t) => {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;
   const old: WeakRef<object>[] = [];
@@ -328,7 +331,7 @@ test('nothing keeps what left: instances, options and configurations are free to
     t.is(await get('/heavy'), 'here');
     await (await server.reload(config(n))).retired;
   }
-  // The first configuration belongs to the server for as long as it lives.
+  // The first configuration belongs to the server as long as it lives.
   const left = old.slice(3, -3);
   for (let turn = 0; turn < 20 && left.some((one) => one.deref() !== undefined); turn++) {
     await new Promise(setImmediate);
@@ -341,7 +344,7 @@ test('nothing keeps what left: instances, options and configurations are free to
   t.is(await get('/heavy'), 'here');
 });
 
-test('code is not reloaded: a plugin whose file has changed goes on as it was, and the log names the file', async (t) => {
+test('code is not reloaded: a plugin whose file has changed continues unchanged, and the log names the file', async (t) => {
   const code = (text: string) =>
     `export default { name: 'p', setup({ handle }) { handle('GET', '/', () => '${text}'); } };`;
   const folder = await tempFolder(t, { 'package.json': '{ "type": "module" }', 'p.js': code('old') });

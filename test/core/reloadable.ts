@@ -1,4 +1,4 @@
-/** What tests of reloads share. */
+/** Shared by the tests of reloads. */
 
 import type { ExecutionContext } from 'ava';
 import {
@@ -10,7 +10,7 @@ import {
 } from '../../core/index.js';
 import { keeping } from '../support/start-warnings.js';
 
-/** A plugin that writes down its life, with an instance that can be told from others. */
+/** A plugin that records its life, with distinguishable instances. */
 export function lively(
   name: string,
   life: string[],
@@ -44,7 +44,7 @@ export function serverOf(t: ExecutionContext, config: ServerConfig) {
   return { server, lines, get };
 }
 
-/** Something to wait for, and what ends the wait. */
+/** A promise, and the function that resolves it. */
 export function gate() {
   let open = (): void => {};
   const opened = new Promise<void>((resolve) => {

@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { ExecutionContext } from 'ava';
 
-/** A fresh folder with these files in it, gone when the test ends. */
+/** A new folder with these files, removed after the test. */
 export async function tempFolder(
   t: ExecutionContext,
   files: Readonly<Record<string, string | Uint8Array>> = {},
 ): Promise<string> {
-  // Resolved, since modules are imported by their real path and the temporary folder may be a link (macOS).
+  // The real path, because modules are imported by it and the temporary folder may be a link (macOS).
   const folder = await realpath(await mkdtemp(path.join(tmpdir(), 'jackfield-')));
   t.teardown(() => rm(folder, { recursive: true, force: true }));
   for (const [name, content] of Object.entries(files)) {

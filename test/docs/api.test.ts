@@ -1,11 +1,11 @@
-/** docs/api.md, held to the declarations that it is made from. */
+/** Compares docs/api.md with the declarations from which it is generated. */
 import path from 'node:path';
 import test from 'ava';
 import * as door from '../../core/index.js';
 import * as testing from '../../core/testing/index.js';
 import { ROOT, readText, runToEnd } from '../repository.js';
 
-test('the API reference is what the comments in the code say now; else "npm run docs" writes it anew', async (t) => {
+test('docs/api.md is up to date with the comments in the code; otherwise run "npm run docs"', async (t) => {
   const { code, stderr } = await runToEnd(process.execPath, [
     path.join(ROOT, 'docs/generate-api.mjs'),
     '--check',
@@ -13,7 +13,7 @@ test('the API reference is what the comments in the code say now; else "npm run 
   t.deepEqual([code, stderr], [0, '']);
 });
 
-test('everything that the doors export has its part, with a declaration', async (t) => {
+test('docs/api.md has every export of the package, with its declaration', async (t) => {
   const page = await readText('docs/api.md');
   for (const name of [...Object.keys(door), ...Object.keys(testing)]) {
     t.regex(page, new RegExp(`^### ${name}$`, 'm'));

@@ -1,4 +1,4 @@
-/** docs/plugins/NAME.md and docs/adapters/NAME.md, held to the options of the code. */
+/** Compares docs/plugins/NAME.md and docs/adapters/NAME.md with the options in the code. */
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
@@ -24,7 +24,7 @@ async function pagesIn(folder: string): Promise<string[]> {
 
 /** The options of a definition as a JSON Schema. */
 function schemaOf(options: unknown): JsonSchema {
-  // All built-in definitions use zod, which is more than the Standard Schema that the interface asks for.
+  // All built-in definitions use zod; the interface only requires a Standard Schema.
   const schema = (options ?? z.strictObject({})) as z.ZodType;
   return z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as JsonSchema;
 }
@@ -36,7 +36,7 @@ test('every built-in plugin and adapter has a page, and there is no other page',
   t.true(adapters.length >= 6);
 });
 
-test('the tables of options are what the code says; else "npm run docs" writes them again', async (t) => {
+test('the tables of options are up to date with the code; otherwise run "npm run docs"', async (t) => {
   const { code, stderr } = await runToEnd(process.execPath, [
     path.join(ROOT, 'docs/generate-pages.mjs'),
     '--check',

@@ -1,4 +1,4 @@
-/** docs/configuration.md and the default configuration file, held to the schema and to the defaults. */
+/** Compares docs/configuration.md and the default configuration file with the schema and the defaults. */
 import path from 'node:path';
 import test from 'ava';
 import { z } from 'zod';
@@ -34,7 +34,7 @@ test('the file that npm start serves is the default configuration', async (t) =>
   t.deepEqual(config, { ...DEFAULT_CONFIG, limits: DEFAULT_LIMITS });
 });
 
-test('the page tells every key and no other, with its default', async (t) => {
+test('the page lists every key and no other, with its default', async (t) => {
   const page = await readText(PAGE);
   const { listen, limits, overload, ...top } = schema.properties ?? {};
   // One listener, or a list of them.
@@ -63,7 +63,7 @@ test('the page tells every key and no other, with its default', async (t) => {
   );
 });
 
-test('the page tells least and most of every limit', async (t) => {
+test('the page lists the minimum and the maximum of every limit', async (t) => {
   const page = await readText(PAGE);
   for (const [name, { minimum, maximum }] of Object.entries(schema.properties?.limits?.properties ?? {})) {
     const [, , , from, to] = row(page, `limits.${name}`) ?? [];

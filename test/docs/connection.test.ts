@@ -1,4 +1,4 @@
-/** The drawing of a connection's life is made from the table that the server goes by. */
+/** Compares the drawing of the phases of a connection with the table that the server uses. */
 import test from 'ava';
 import { PHASE, TRANSITIONS } from '../../core/connection/phases.js';
 import { readText } from '../repository.js';
@@ -12,12 +12,12 @@ function drawing(): string {
   return ['stateDiagram-v2', '    [*] --> idle', ...arrows].join('\n');
 }
 
-test('the drawing in docs/connection.md shows the transitions of the table, all and no others', async (t) => {
+test('the drawing in docs/connection.md shows exactly the transitions of the table', async (t) => {
   const [, shown] = /```mermaid\n([^`]*)\n```/.exec(await readText('docs/connection.md')) ?? [];
   t.is(shown, drawing());
 });
 
-test('docs/connection.md tells of each phase, in the order of the table', async (t) => {
+test('docs/connection.md describes each phase, in the order of the table', async (t) => {
   const rows = (await readText('docs/connection.md')).matchAll(/^\| `(\w+)` \|/gm);
   t.deepEqual(
     Array.from(rows, ([, name]) => name),

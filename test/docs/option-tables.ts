@@ -1,4 +1,4 @@
-/** Tables of options in the documentation, and what they have to say. */
+/** Reads tables of options in the documentation, and builds the expected rows. */
 export interface JsonSchema {
   readonly properties?: Readonly<Record<string, JsonSchema>>;
   readonly required?: readonly string[];
@@ -6,7 +6,7 @@ export interface JsonSchema {
   readonly default?: unknown;
 }
 
-/** `name` → its cell of the column "Default"; options in lists of objects are `list[].name`. */
+/** Pairs of an option's name and its cell in the column "Default". Options in lists of objects are `list[].name`. */
 export function expectedRows(
   { properties = {}, required = [] }: JsonSchema,
   prefix = '',

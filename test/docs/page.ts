@@ -1,18 +1,18 @@
 /**
- * A page of documentation, taken apart into its fenced blocks. What stands behind the language tells what is promised:
+ * The fenced blocks of a page of documentation. The words after the opening fence say how the block is tested:
  *
- * - `console`: lines with `$ ` in front are commands, the others what they print; `…` stands for anything;
- * - `json save:NAME`: the reader saves this file, and the commands that follow see it;
+ * - `console`: lines that begin with `$ ` are commands, the others their output; `…` stands for any text;
+ * - `json save:NAME`: the reader saves this file, and the commands that follow can read it;
  * - `js examples/NAME`: a part, or all, of that file of the repository.
  */
 import { readText } from '../repository.js';
 
 export interface Block {
   readonly language: string;
-  /** What follows the language; `''` where nothing does. */
+  /** The word after the language, or `''`. */
   readonly about: string;
   readonly text: string;
-  /** Of its opening fence, counted from 1. */
+  /** The line of the opening fence, counted from 1. */
   readonly line: number;
 }
 
@@ -32,7 +32,7 @@ export interface Command {
   readonly prints: string;
 }
 
-/** A command may go on in the next line behind a `\`. */
+/** A command may continue in the next line after a `\`. */
 export function commandsOf({ text }: Block): Command[] {
   return text
     .replaceAll('\\\n', '')
@@ -44,15 +44,15 @@ export function commandsOf({ text }: Block): Command[] {
     });
 }
 
-/** What pages may have a shell run, beside `npx jackfield`. */
+/** The programs that commands of pages may run, besides `npx jackfield`. */
 const PROGRAMS: readonly string[] = ['cat', 'cp', 'curl', 'grep', 'ls', 'node', 'printf', 'sed'];
 
 /**
- * Why the tests do not run a command of a page; undefined where they do. A page is text that anybody may propose to
- * change, and looking at it should be enough to know what it does to the machine that checks it.
+ * The reason why the tests do not run a command of a page, or undefined if they run it. Anybody may propose a change of a
+ * page, so reading it should be enough to know what it does to the machine that tests it.
  */
 export function refusalOf(command: string): string | undefined {
-  // What stands in quotes is text, but for what a shell replaces in double ones.
+  // Text in quotes is harmless, except what a shell replaces in double quotes.
   const bare = command.replaceAll(/'[^']*'/g, "''").replaceAll(/"[^"$`\\]*"/g, '""');
   const strange = /[$`;<>&()\\"\n]/.exec(bare.replaceAll('""', ''))?.[0];
   if (strange !== undefined) return `It has ${strange} outside of quotes: ${command}`;
@@ -61,7 +61,7 @@ export function refusalOf(command: string): string | undefined {
   return unknown === undefined ? undefined : `It runs ${unknown || 'nothing'}: ${command}`;
 }
 
-/** Whether a page tells the truth: line by line, but for the width of white space. */
+/** Whether a page shows the real output. Compares line by line and ignores the width of white space. */
 export function isWhatWasPrinted(told: string, printed: string): boolean {
   const literal = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
   const pattern = tidy(told)
@@ -76,7 +76,7 @@ function tidy(text: string): string {
     text
       .replaceAll('\r', '')
       .replaceAll(/[ \t]+$/gm, '')
-      // Columns are as wide as what stands in them.
+      // The width of a column depends on its content.
       .replaceAll(/(?<=\S) {2,}/g, '  ')
       .replace(/\n+$/, '')
   );

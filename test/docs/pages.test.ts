@@ -1,4 +1,4 @@
-/** The pages for readers: what they quote is the file, what they show is what happens, what they link is there. */
+/** Tests the pages: quotes are the content of their files, output is real, link targets exist. */
 import { spawnSync } from 'node:child_process';
 import { access, constants, cp, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -19,7 +19,7 @@ const PAGES = [
 ];
 
 for (const page of PAGES) {
-  test(`${page}: every link inside the repository leads somewhere`, async (t) => {
+  test(`${page}: the target of every link inside the repository exists`, async (t) => {
     const text = (await readText(page)).replaceAll(/^```[\s\S]*?^```$/gm, '').replaceAll(/`[^`\n]*`/g, '');
     for (const [, target = ''] of text.matchAll(/\]\(([^)\s]+)\)/g)) {
       if (/^[a-z]+:/.test(target)) continue;
@@ -31,7 +31,7 @@ for (const page of PAGES) {
     t.pass();
   });
 
-  test(`${page}: what it quotes of a file stands in that file`, async (t) => {
+  test(`${page}: every quote of a file is a part of that file`, async (t) => {
     for (const { about, text, line } of await blocksOf(page)) {
       if (about === '' || about.startsWith('save:')) continue;
       t.true((await readText(about)).includes(text), `${page}:${line}`);
@@ -40,12 +40,12 @@ for (const page of PAGES) {
   });
 }
 
-/** What `files` in package.json takes along, as far as pages link to it. */
+/** The targets of links that `files` in package.json puts into the package. */
 const PACKED =
   /^(?:docs\/.*\.md|examples\/.*|findings\/.*|core\/ERRORS\.md|storage-adapters\/[\w-]+\/FORMAT\.md|README\.md|CHANGELOG\.md|jackfield\.config\.json)$/;
 
 for (const page of RUN) {
-  test(`${page}: every link leads to a file that is in the package too`, async (t) => {
+  test(`${page}: every link leads to a file that is also in the package`, async (t) => {
     const text = (await readText(page)).replaceAll(/^```[\s\S]*?^```$/gm, '').replaceAll(/`[^`\n]*`/g, '');
     for (const [, target = ''] of text.matchAll(/\]\(([^)\s]+)\)/g)) {
       const [file = ''] = target.split('#');
@@ -56,7 +56,7 @@ for (const page of RUN) {
   });
 }
 
-/** As GitHub makes them of headings. */
+/** Anchors of headings, as GitHub generates them. */
 function anchorsOf(text: string): string[] {
   return Array.from(text.matchAll(/^#+ (.*)$/gm), ([, heading = '']) =>
     heading
@@ -66,10 +66,10 @@ function anchorsOf(text: string): string[] {
   );
 }
 
-// On a machine without curl the rest of the page is still held to the files.
+// On a machine without curl the other tests of the page still run.
 const hasCurl = spawnSync('curl', ['--version']).status === 0;
 
-/** Pages whose servers run at a time: with more, a start on a busy machine exceeds its own deadline. */
+/** The number of pages that are run at the same time. With more, a start on a busy machine exceeds its deadline. */
 const AT_ONCE = 4;
 let running = 0;
 const waiting: (() => void)[] = [];
@@ -95,7 +95,7 @@ for (const page of RUN) {
         let printed = await reader.run(command);
         if (printed === undefined) continue;
         const told = prints.replace(/^(jackfield listening on .*):\d+$/m, '$1:PORT');
-        // A data file or a log of a running server is written a moment after the answer.
+        // A running server writes its data file or log a moment after the answer.
         for (let tries = 0; command.startsWith('cat ') && tries < 100; tries += 1) {
           if (isWhatWasPrinted(told, printed)) break;
           await new Promise((resolve) => setTimeout(resolve, 50));
@@ -108,7 +108,7 @@ for (const page of RUN) {
   });
 }
 
-/** Somebody who does what a page says, in a folder that looks like the root of the repository. */
+/** A reader who runs the commands of a page, in a folder that looks like the root of the repository. */
 class Reader {
   readonly #t: ExecutionContext;
   readonly #folder: string;
@@ -120,7 +120,7 @@ class Reader {
   }
 
   static async at(t: ExecutionContext): Promise<Reader> {
-    // Inside the repository, so that files saved there find the package.
+    // Inside the repository, so that saved files can import the package.
     const folder = await mkdtemp(path.join(ROOT, 'dist/page-'));
     t.teardown(() => rm(folder, { recursive: true }));
     await symlink(path.join(ROOT, 'examples'), path.join(folder, 'examples'));
@@ -132,7 +132,7 @@ class Reader {
     await writeFile(path.join(this.#folder, about.replace('save:', '')), text);
   }
 
-  /** What the command prints; undefined for one that this very test stands in for. */
+  /** The output of the command; undefined for a command that is not run, because other tests cover it. */
   async run(command: string): Promise<string | undefined> {
     const own = command
       .replace(/^npm install && /, '')
@@ -149,7 +149,7 @@ class Reader {
   async #serve(args: readonly string[]): Promise<string> {
     await this.#server?.stop();
     const given = args[0] === 'serve' ? args.slice(1) : args;
-    // The port of the page is taken by whoever reads it at this moment; any other will do.
+    // Another process may use the port of the page, so take any free one.
     const portAt = given.indexOf('--port');
     const rest = portAt === -1 ? given : given.toSpliced(portAt, 2);
     this.#server = await serve(this.#t, rest, { cwd: this.#folder });
@@ -175,7 +175,7 @@ class Reader {
   }
 }
 
-test('commands of pages that run anything but a few harmless programs are refused', (t) => {
+test('a command of a page that runs anything but a few harmless programs is refused', (t) => {
   for (const command of [
     "curl -X PUT http://127.0.0.1:10000/a -d 'a: $(b); c & d > e'",
     'curl -H "Accept: text/plain" http://127.0.0.1:10000/',
@@ -210,7 +210,7 @@ test('docs/index.md names every page under docs', async (t) => {
   }
 });
 
-test('findings/README.md names every script, and each may be run', async (t) => {
+test('findings/README.md names every script, and each script is executable', async (t) => {
   const index = await readText('findings/README.md');
   const scripts = (await readdir(path.join(ROOT, 'findings'))).filter((name) => name.endsWith('.sh'));
   t.true(scripts.length > 0);

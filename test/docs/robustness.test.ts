@@ -1,4 +1,4 @@
-/** The table of what holds names every limit that there is, and tests that exist. */
+/** Checks the names in docs/robustness.md. */
 import { access } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
@@ -6,7 +6,7 @@ import { DEFAULT_LIMITS } from '../../core/config/limits.js';
 import { ERRORS } from '../../core/errors.js';
 import { ROOT, readText } from '../repository.js';
 
-test('docs/robustness.md names every limit, codes of the table and tests that exist', async (t) => {
+test('docs/robustness.md names every limit, and only error codes and tests that exist', async (t) => {
   const page = await readText('docs/robustness.md');
   for (const limit of Object.keys(DEFAULT_LIMITS)) t.true(page.includes(`\`${limit}\``), limit);
   for (const [, code = ''] of page.matchAll(/`([A-Z]+_[A-Z_]+|OVERLOADED)`/g))

@@ -1,4 +1,4 @@
-/** Every example, run as its first lines say. */
+/** Runs every example as its first lines say. */
 
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -22,7 +22,7 @@ function example(t: ExecutionContext, name: string): Promise<RunningServer> {
   return serve(t, ['--config', inExamples(name, 'jackfield.config.json')]);
 }
 
-/** Status and body of the answer to a request; `fetch` takes any method. */
+/** Returns status and body of an answer. `fetch` sends any method. */
 async function ask(
   { url }: RunningServer,
   method: string,
@@ -33,7 +33,7 @@ async function ask(
   return [response.status, await response.text()];
 }
 
-test('there is a test of every example here', async (t) => {
+test('every example has a test in this file', async (t) => {
   const folders = (await readdir(inExamples(), { withFileTypes: true })).filter((found) =>
     found.isDirectory(),
   );
@@ -43,8 +43,8 @@ test('there is a test of every example here', async (t) => {
   for (const { name } of folders) t.true(tests.includes(`test('${name}: `), name);
 });
 
-// What comes of them is tested in test/service/new-project.test.ts.
-test('templates: there is one of each kind of project in both languages', async (t) => {
+// test/service/new-project.test.ts tests the projects that they become.
+test('templates: each kind of project has one in both languages', async (t) => {
   t.deepEqual((await readdir(inExamples('templates'))).sort(), [
     'adapter',
     'plugin',
@@ -56,7 +56,7 @@ test('templates: there is one of each kind of project in both languages', async 
   }
 });
 
-test('configuration-only: what the configuration leaves out is not there, and its limit holds', async (t) => {
+test('configuration-only: methods without a plugin are 405, and the limit for bodies applies', async (t) => {
   const server = await example(t, 'configuration-only');
   t.deepEqual(await ask(server, 'POST', '/create', 'a: 1'), [200, 'a:1\r\nPost Successfully OK']);
   t.deepEqual(await ask(server, 'GET', '/'), [200, 'The data in DB is as follows. \n\na:1']);
@@ -66,7 +66,7 @@ test('configuration-only: what the configuration leaves out is not there, and it
   t.is(status, 413);
 });
 
-test('custom-method: SHOUT answers as its options say, PURGE forgets an entry', async (t) => {
+test('custom-method: SHOUT answers according to its options, PURGE deletes an entry', async (t) => {
   const server = await example(t, 'custom-method');
   t.deepEqual(await ask(server, 'SHOUT', '/', 'good morning'), [200, 'GOOD MORNING?!']);
   t.deepEqual(await ask(server, 'POST', '/create', 'a: 1'), [200, 'a:1\r\nPost Successfully OK']);
@@ -75,7 +75,7 @@ test('custom-method: SHOUT answers as its options say, PURGE forgets an entry', 
   t.deepEqual(await ask(server, 'GET', '/'), [200, 'No data in DB']);
 });
 
-test('keys: counters that many raise lose no step', async (t) => {
+test('keys: a counter that many clients increment loses no step', async (t) => {
   const server = await example(t, 'keys');
   const script = inExamples('keys/counter.js');
   const runs = await Promise.all([1, 2].map(() => runToEnd(process.execPath, [script, server.url])));
@@ -83,7 +83,7 @@ test('keys: counters that many raise lose no step', async (t) => {
   t.deepEqual(await ask(server, 'GET', '/keys/counter'), [200, '20']);
 });
 
-test('watch: the mirror lists once, then follows', async (t) => {
+test('watch: the mirror lists once, then follows the feed', async (t) => {
   const server = await example(t, 'watch');
   await ask(server, 'PUT', '/keys/a', '1');
   const child = spawn(process.execPath, [inExamples('watch/mirror.js'), server.url]);
@@ -98,7 +98,7 @@ test('watch: the mirror lists once, then follows', async (t) => {
 });
 
 test('custom-adapter: entries are in the file when the server starts again', async (t) => {
-  // A copy, so that its data is not left among the examples; inside the repository, where the package finds itself.
+  // A copy, so that no data stays in the examples; inside the repository, so that it can import the package.
   const folder = await mkdtemp(path.join(ROOT, 'dist/example-'));
   t.teardown(() => rm(folder, { recursive: true }));
   await cp(inExamples('custom-adapter'), folder, { recursive: true });
@@ -120,7 +120,7 @@ test('custom-adapter: it keeps the contract of all adapters', async (t) => {
   t.true(Number(/^# pass (\d+)$/m.exec(stdout)?.[1]) > 40);
 });
 
-test('custom-feed: a mirror follows what is put, deleted and what expires', async (t) => {
+test('custom-feed: a mirror follows puts, deletes and expiries', async (t) => {
   const server = await example(t, 'custom-feed');
   const child = spawn(process.execPath, [inExamples('watch/mirror.js'), server.url]);
   t.teardown(() => child.kill('SIGKILL'));
@@ -144,7 +144,7 @@ test('custom-feed: it keeps the contract of all adapters', async (t) => {
   t.true(Number(/^# pass (\d+)$/m.exec(stdout)?.[1]) > 50);
 });
 
-test('lmdb: two servers share one store, and it is there when they start again', async (t) => {
+test('lmdb: two servers share one store, and its entries survive a restart', async (t) => {
   const folder = await mkdtemp(path.join(ROOT, 'dist/example-'));
   t.teardown(() => rm(folder, { recursive: true }));
   await cp(inExamples('lmdb/jackfield.config.json'), path.join(folder, 'jackfield.config.json'));
@@ -161,7 +161,7 @@ test('lmdb: two servers share one store, and it is there when they start again',
   t.is(await again.stop(), 0);
 });
 
-test('programmatic: the program prints what it was answered', async (t) => {
+test('programmatic: the program prints its answers', async (t) => {
   const { code, stdout, stderr } = await runToEnd(process.execPath, [inExamples('programmatic/main.js')]);
   t.is(code, 0, stderr);
   t.is(
@@ -181,7 +181,7 @@ test('programmatic: the program prints what it was answered', async (t) => {
   );
 });
 
-test('class-plugin: the class is given its options and counts by method', async (t) => {
+test('class-plugin: the class gets its options and counts by method', async (t) => {
   const server = await example(t, 'class-plugin');
   await ask(server, 'GET', '/');
   await ask(server, 'GET', '/');
@@ -190,7 +190,7 @@ test('class-plugin: the class is given its options and counts by method', async 
   t.deepEqual((await ask(server, 'GET', '/tally'))[0], 404);
 });
 
-test('batteries: who may do what, and how it is told', async (t) => {
+test('batteries: access rules apply, and logs and metrics show the requests', async (t) => {
   const { url } = await example(t, 'batteries');
   const ali = `Basic ${Buffer.from('ali:open sesame').toString('base64')}`;
   const monitor = 'Bearer example-token-of-the-documentation';
@@ -218,7 +218,7 @@ test('batteries: who may do what, and how it is told', async (t) => {
   t.is((await request('OPTIONS', '/create', { Authorization: ali })).headers.get('Allow'), 'OPTIONS, POST');
 });
 
-/** Two servers of one example, over a server of the test's own: what one stores the other has. */
+/** Two servers of one example, with the test's own database server: entries of one can be read through the other. */
 async function sharedExample(t: ExecutionContext, name: string, own: string): Promise<void> {
   const folder = await mkdtemp(path.join(ROOT, 'dist/example-'));
   t.teardown(() => rm(folder, { recursive: true }));
@@ -257,7 +257,7 @@ test('redis: two servers share their entries', async (t) => {
   await sharedExample(t, 'redis', server.url);
 });
 
-test('classic: the client finds every answer of the transcript', async (t) => {
+test('classic: the client gets every answer of the transcript', async (t) => {
   const server = await example(t, 'classic');
   const cases = inExamples('classic/cases.json');
   const { code, stdout } = await runToEnd(process.execPath, [MAIN, 'client', cases, '--port', server.port]);
@@ -267,7 +267,7 @@ test('classic: the client finds every answer of the transcript', async (t) => {
   t.is(await server.ended, 0);
 });
 
-test('upgrade: a client of another make switches to the lines, and a stop says goodbye', async (t) => {
+test('upgrade: a client of Node switches to the lines protocol, and a stop says goodbye', async (t) => {
   const server = await example(t, 'upgrade');
   t.deepEqual(await ask(server, 'GET', '/lines'), [426, 'Only lines/1 is spoken here.']);
   const talk = async (): Promise<Duplex> => {
@@ -292,7 +292,7 @@ test('upgrade: a client of another make switches to the lines, and a stop says g
   t.is(await stopping, 0);
 });
 
-test('upgrade: the report hints at its style ahead and tells its digest behind', async (t) => {
+test('upgrade: the report sends a hint before its answer and a digest after it', async (t) => {
   const server = await example(t, 'upgrade');
   const asking = http.get(`${server.url}/report`);
   const [[hint], [response]] = (await Promise.all([
@@ -311,7 +311,7 @@ test('upgrade: the report hints at its style ahead and tells its digest behind',
 
 test('web: files, an application, a chat, and another server behind it', async (t) => {
   const behind = await serve(t, ['--config', inExamples('custom-method', 'jackfield.config.json')]);
-  // A copy that names the port of the other server, which here is any; inside the repository, as above.
+  // A copy, because it has to name the port of the other server; inside the repository, as above.
   const folder = await mkdtemp(path.join(ROOT, 'dist/example-'));
   t.teardown(() => rm(folder, { recursive: true }));
   await cp(inExamples('web'), folder, { recursive: true });
@@ -324,7 +324,7 @@ test('web: files, an application, a chat, and another server behind it', async (
   const page = await fetch(`${server.url}/`);
   t.is(page.headers.get('Content-Type'), 'text/html; charset=utf-8');
   t.is(page.headers.get('Cache-Control'), 'no-cache');
-  // `fetch` asks for gzip where there is no TLS, and takes it off the body again.
+  // Without TLS `fetch` asks for gzip but not for br. It decodes the body.
   t.is(page.headers.get('Content-Encoding'), 'gzip');
   t.is(await page.text(), await readFile(inExamples('web/public/index.html'), 'utf8'));
   t.is((await ask(server, 'GET', '/nothing.html'))[0], 404);
@@ -357,7 +357,7 @@ test('web: files, an application, a chat, and another server behind it', async (
   );
 });
 
-test('guide: each of its configurations serves what the guide tells', async (t) => {
+test('guide: each of its configurations answers as the guide says', async (t) => {
   const guide = (name: string): Promise<RunningServer> => serve(t, ['--config', inExamples('guide', name)]);
   const first = await guide('first.json');
   t.deepEqual(await ask(first, 'POST', '/create', 'tea: green'), [200, 'tea:green\r\nPost Successfully OK']);
@@ -378,7 +378,7 @@ test('guide: its plugin passes its tests', async (t) => {
   t.true(Number(/^# pass (\d+)$/m.exec(stdout)?.[1]) >= 10);
 });
 
-test('hooks: every exchange goes through the stages in order, and only through its own', async (t) => {
+test('hooks: every exchange runs its own stages, in order', async (t) => {
   const server = await example(t, 'hooks');
   const stages: Readonly<Record<string, string>> = {
     '/': 'request handler response',

@@ -1,4 +1,4 @@
-/** Each reverse proxy of examples/recipes, started with the file of its recipe in front of the server of the recipe. */
+/** Starts each reverse proxy of examples/recipes with the file of its recipe, in front of the server of the recipe. */
 import { once } from 'node:events';
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import http from 'node:http';
@@ -17,7 +17,7 @@ import { isInstalled, REVERSE_PROXIES, startReverseProxy } from '../support/reve
 
 const HOST = 'tea.example.com';
 
-/** What a proxy asks of the server besides the requests of the tests. */
+/** Requests that a proxy sends by itself. */
 class Checks {
   readonly #waiting: ((status: number) => void)[] = [];
   readonly #statuses: number[] = [];
@@ -35,7 +35,7 @@ class Checks {
   }
 }
 
-/** A handler waits here until its client has seen something. */
+/** A handler waits here until its client has read something. */
 class Gate {
   #open: () => void = () => {};
   readonly opened = new Promise<void>((resolve) => {
@@ -53,7 +53,7 @@ interface Site {
   readonly gate: Gate;
 }
 
-/** A copy of a recipe inside the repository, where the package finds itself. */
+/** A copy of a recipe inside the repository, so that it can import the package. */
 async function copyOf(t: ExecutionContext, name: string): Promise<string> {
   const folder = await mkdtemp(path.join(ROOT, 'dist/recipe-'));
   t.teardown(() => rm(folder, { recursive: true, force: true }));
@@ -93,7 +93,7 @@ async function siteOf(t: ExecutionContext, name: string, { tls = false } = {}): 
   });
   const sockets = { use: 'websocket', options: { mounts: [{ path: '/chat', module: './chat.js' }] } };
   const listen = name === 'nginx' ? config.listen : { port: 0 };
-  // Event streams that are compressed are held back by more proxies than others.
+  // More proxies hold back compressed event streams than uncompressed ones.
   const plugins = [...(config.plugins ?? []), 'compress' as const, sockets, probe];
   const server = createServer({ ...config, ...(listen && { listen }), plugins }, { source });
   t.teardown(() => server.close());
@@ -101,7 +101,7 @@ async function siteOf(t: ExecutionContext, name: string, { tls = false } = {}): 
   return { port: await startReverseProxy(t, proxy, folder, origin, { tls }), checks, gate };
 }
 
-/** Sends a request through the proxy. @returns its answer, as soon as the head has come. */
+/** Sends a request through the proxy. @returns its answer, as soon as the head has arrived. */
 async function ask(
   { port }: { readonly port: number },
   method: string,
@@ -116,7 +116,7 @@ async function ask(
     headers: { Host: HOST, ...(body && { 'Content-Length': body.length }), ...headers },
     agent: false,
   });
-  // Node refuses methods that are not in its list, and so is given one afterwards.
+  // Node refuses methods that are not in its list, so the method is set afterwards.
   request.method = method;
   request.end(body);
   const [answer] = await once(request, 'response');
@@ -132,7 +132,7 @@ for (const [name, proxy] of Object.entries(REVERSE_PROXIES)) {
     test.serial(`recipes: ${name}: ${title}`, async (t) => run(t, await siteOf(t, name)));
   };
 
-  throughProxy('the server knows the client, whatever fields that forges', async (t, site) => {
+  throughProxy('the server sees the real client, whatever fields the client forges', async (t, site) => {
     const forged = {
       'X-Forwarded-For': '192.0.2.7',
       'X-Forwarded-Proto': 'https',
@@ -148,7 +148,7 @@ for (const [name, proxy] of Object.entries(REVERSE_PROXIES)) {
 
   // Varnish has no TLS.
   if (name !== 'varnish')
-    test.serial(`recipes: ${name}: the server knows that its client speaks TLS`, async (t) => {
+    test.serial(`recipes: ${name}: the server sees that its client speaks TLS`, async (t) => {
       const { port } = await siteOf(t, name, { tls: true });
       const headers = { Host: HOST, 'X-Forwarded-Proto': 'http' };
       const options = { host: '127.0.0.1', port, path: '/who', headers, servername: HOST, agent: false };
@@ -161,7 +161,7 @@ for (const [name, proxy] of Object.entries(REVERSE_PROXIES)) {
     const socket = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true });
     const head = (target: string, fields: string): string =>
       `GET ${target} HTTP/1.1\r\nHost: ${HOST}\r\n${fields}\r\n`;
-    // Not a handshake: the version and the key are missing.
+    // Not a valid handshake: the version and the key are missing.
     socket.write(head('/chat', 'Connection: Upgrade\r\nUpgrade: websocket\r\n'));
     socket.write(head('/who', 'X-Forwarded-For: 192.0.2.7\r\nConnection: close\r\n'));
     const received = await text(socket);
@@ -180,7 +180,7 @@ for (const [name, proxy] of Object.entries(REVERSE_PROXIES)) {
   const CLIENTS: readonly Record<string, string>[] = [
     { Accept: 'text/event-stream' },
     { 'Accept-Encoding': 'gzip' },
-    // Proxies that ask for gzip themselves have to unpack it for this one.
+    // Proxies that ask for gzip themselves have to unpack it for this client.
     {},
   ];
   for (const headers of CLIENTS) {
@@ -201,7 +201,7 @@ for (const [name, proxy] of Object.entries(REVERSE_PROXIES)) {
     );
   }
 
-  throughProxy('nothing is answered from a cache that the server did not ask for', async (t, site) => {
+  throughProxy('nothing is answered from a cache unless the server allows it', async (t, site) => {
     t.is(await text(await ask(site, 'GET', '/count')), '1');
     t.is(await text(await ask(site, 'GET', '/count')), '2');
   });
@@ -237,7 +237,7 @@ for (const [name, proxy] of Object.entries(REVERSE_PROXIES)) {
     await once(origin, 'listening');
     const address = origin.address();
     const port = await startReverseProxy(t, proxy, folder, typeof address === 'object' ? address?.port : 0);
-    // Each over a connection that the proxy has kept: that is where proxies send a request again.
+    // Each over a kept connection: there proxies repeat requests.
     for (const method of ['POST', 'PATCH', 'QUERY', 'PURGE']) {
       t.is((await ask({ port }, 'GET', '/')).statusCode, 200);
       const answer = await ask({ port }, method, '/once', { body: Buffer.from('x') });

@@ -1,6 +1,6 @@
 /**
- * The files of examples/recipes. What belongs to jackfield is run; what belongs to others is checked by their own
- * programs where those are installed, and everywhere for its form and for what it names of jackfield.
+ * Tests the files of examples/recipes. Files of jackfield are run. Files of other programs are checked by those programs if
+ * they are installed, and everywhere for their syntax and for names that they share with jackfield.
  */
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -22,7 +22,7 @@ import { isInstalled, REVERSE_PROXIES, startReverseProxy } from '../support/reve
 
 const recipe = (name: string): string => path.join(ROOT, 'examples/recipes', name);
 
-/** A copy inside the repository, where the package finds itself. */
+/** A copy inside the repository, so that it can import the package. */
 async function copyOf(t: ExecutionContext, name: string): Promise<string> {
   const folder = await mkdtemp(path.join(ROOT, 'dist/recipe-'));
   t.teardown(() => rm(folder, { recursive: true }));
@@ -30,13 +30,13 @@ async function copyOf(t: ExecutionContext, name: string): Promise<string> {
   return folder;
 }
 
-test('recipes: nginx: its client is who the proxy says, over a Unix socket', async (t) => {
+test('recipes: nginx: the client is the one that the proxy names, over a Unix socket', async (t) => {
   const folder = await copyOf(t, 'nginx');
   const { config, source } = await readConfig(undefined, folder);
   const server = createServer(config, { source });
   t.teardown(() => server.close());
   const { socket = '' } = await server.listen();
-  // What nginx.conf has nginx set.
+  // The fields that nginx.conf sets.
   const set = (await readText('examples/recipes/nginx/nginx.conf')).matchAll(/proxy_set_header (\S+) /g);
   t.deepEqual(
     Array.from(set, ([, name]) => name),
@@ -90,7 +90,7 @@ if (isInstalled(REVERSE_PROXIES.nginx!)) {
 } else reportMissing(test, 'recipes: nginx is not installed');
 
 for (const file of ['nginx/nginx.conf', 'redis-two-servers/nginx.conf']) {
-  test(`recipes: ${file} is made of directives and blocks, and passes to where the servers listen`, async (t) => {
+  test(`recipes: ${file} has valid syntax, and passes requests to the addresses of the servers`, async (t) => {
     const text = await readFile(recipe(file), 'utf8');
     let depth = 0;
     for (const line of text.split('\n').map((one) => one.replace(/(^|\s)#.*/, '').trim())) {
@@ -105,9 +105,9 @@ for (const file of ['nginx/nginx.conf', 'redis-two-servers/nginx.conf']) {
   });
 }
 
-// One after the other, for the environment is that of the whole process.
+// One after the other, because the environment belongs to the whole process.
 test.serial(
-  'recipes: redis-two-servers: the configuration is valid, and its ports are those that nginx knows',
+  'recipes: redis-two-servers: the configuration is valid, and its ports are those in nginx.conf',
   async (t) => {
     const { config } = await readConfig(undefined, recipe('redis-two-servers'));
     t.deepEqual(config.storage, {
@@ -123,7 +123,7 @@ test.serial(
   },
 );
 
-test.serial('recipes: redis-two-servers: what one server has answered the other reads', async (t) => {
+test.serial('recipes: redis-two-servers: entries of one server can be read through the other', async (t) => {
   const missing = redisMissing();
   if (missing !== undefined) {
     t.falsy(process.env.CI, missing);
@@ -144,7 +144,7 @@ test.serial('recipes: redis-two-servers: what one server has answered the other 
 });
 
 for (const name of ['systemd', 'container']) {
-  test.serial(`recipes: ${name}: the server keeps its data in the folder that it is given`, async (t) => {
+  test.serial(`recipes: ${name}: the server keeps its data in the given folder`, async (t) => {
     const folder = await copyOf(t, name);
     process.env.STATE_DIRECTORY = path.join(folder);
     const { config, source } = await readConfig(undefined, folder);
@@ -156,7 +156,7 @@ for (const name of ['systemd', 'container']) {
   });
 }
 
-test('recipes: systemd: the unit gives the drain its time, and enough files', async (t) => {
+test('recipes: systemd: the unit allows enough time for the drain, and enough files', async (t) => {
   const text = await readFile(recipe('systemd/tea-house.service'), 'utf8');
   const sections = Array.from(text.matchAll(/^\[(\w+)\]$/gm), ([, name]) => name);
   t.deepEqual(sections, ['Unit', 'Service', 'Install']);
@@ -169,14 +169,14 @@ test('recipes: systemd: the unit gives the drain its time, and enough files', as
   const { stderr } = spawnSync('systemd-analyze', ['verify', recipe('systemd/tea-house.service')], {
     encoding: 'utf8',
   });
-  // The program is not installed where this test runs; of everything else nothing is to be told.
+  // The program is not installed here; systemd-analyze must report nothing else.
   const told = stderr
     .split('\n')
     .filter((line) => line.includes('tea-house') && !line.includes('is not executable'));
   t.deepEqual(told, []);
 });
 
-test('recipes: container: every instruction is one, lists are JSON, and the command is ours', async (t) => {
+test('recipes: container: every instruction is valid, lists are JSON, and the command is jackfield', async (t) => {
   const text = (await readFile(recipe('container/Containerfile'), 'utf8')).replaceAll(/^#.*\n/gm, '');
   const lines = text.split('\n').filter((line) => line !== '');
   const known = /^(FROM|WORKDIR|COPY|RUN|USER|ENV|VOLUME|EXPOSE|CMD|HEALTHCHECK) \S/;
@@ -189,7 +189,7 @@ test('recipes: container: every instruction is one, lists are JSON, and the comm
   t.is(spawnSync(process.execPath, ['--check', '-'], { input: check?.[2] }).status, 0);
 });
 
-test('recipes: process-managers: pm2 gives the drain its time, and starts one process', (t) => {
+test('recipes: process-managers: pm2 allows enough time for the drain, and starts one process', (t) => {
   const require = createRequire(import.meta.url);
   const { apps } = require(recipe('process-managers/ecosystem.config.cjs')) as {
     apps: { script: string; exec_mode: string; kill_timeout: number }[];

@@ -1,4 +1,4 @@
-/** A short fuzz over sockets; `npm run fuzz:server` takes its time. */
+/** A short fuzz over sockets; `npm run fuzz:server` runs longer. */
 import test from 'ava';
 import { mayHold } from '../soak/bounds.js';
 import { shown } from '../support/measured.js';
@@ -17,7 +17,7 @@ for (const [what, plugins] of [
     t.log(shown('after a quarter', atQuarter));
     t.log(shown('after all', atEnd));
     t.true(mayHold(atQuarter, atEnd), `${shown('a quarter', atQuarter)}; ${shown('all', atEnd)}`);
-    // A fault of the server or of a plugin would be told here.
+    // A fault of the server or of a plugin would be logged here.
     t.deepEqual(log, []);
     t.is(exitCode, 0);
   });

@@ -1,7 +1,7 @@
 /**
- * Random and mutated octets in random pieces against a server in a process of its own. Whatever comes: the server
- * lives, every octet that it answers belongs to a well-formed response, it ends its direction when the client has
- * ended, valid requests before the noise are answered in order, and a fresh connection is served.
+ * Random and mutated octets in random pieces against a separate server process. For any input: the server stays alive,
+ * all its output is well-formed responses, it ends its sending side when the client has ended, valid requests before
+ * the noise are answered in order, and a new connection is served.
  */
 import { DEFAULT_CONFIG, type PluginEntry } from '../../core/config/server-config.js';
 import { type Held, Measured } from '../support/measured.js';
@@ -10,9 +10,9 @@ import { chunked, RawClient, request, type WireResponse, withBody } from '../sup
 
 const CLIENTS = 12;
 
-/** Of a server whose answers are all in standard form. */
+/** For a server that answers only in standard form. */
 export const STANDARD: readonly PluginEntry[] = ['get', 'post', 'put', 'create', 'update'];
-/** With the classic dialect, which answers in its own form; END would end it. */
+/** With the classic dialect, which answers in its own form; without `end`, which would stop the server. */
 export const WITH_CLASSIC: readonly PluginEntry[] = DEFAULT_CONFIG.plugins.filter((name) => name !== 'end');
 
 interface Valid {
@@ -22,7 +22,7 @@ interface Valid {
   readonly mayClose?: boolean;
 }
 
-/** Likewise, but never answered with a stream of itself: cut short, that would be cut short too. */
+/** The same, but never answered with a stream of its own body: if the body is cut short, so is the stream. */
 function whole(random: Random): Valid {
   for (;;) {
     const one = valid(random);
@@ -30,7 +30,7 @@ function whole(random: Random): Valid {
   }
 }
 
-/** A valid request and the body it has to be answered with. */
+/** A valid request and the expected body of its answer. */
 function valid(random: Random): Valid {
   const at = random.below(1_000_000);
   const text = Array.from({ length: random.below(40) }, () => `${at} `).join('');
@@ -52,7 +52,7 @@ function valid(random: Random): Valid {
   ]);
 }
 
-/** What breaks parsers. */
+/** Octets that often break parsers. */
 const ODD = [
   '\r',
   '\n',
@@ -92,17 +92,17 @@ function mutated(octets: string, random: Random): string {
       () => text.slice(0, from),
     ])();
   }
-  // The methods whose answers have no body, or that open a tunnel, cannot be told from here.
+  // The test cannot recognise the answers to methods without a body or with a tunnel.
   return text.replaceAll(/HEAD|CONNECT/g, 'FROB');
 }
 
 async function sendSplit(client: RawClient, octets: string, random: Random): Promise<void> {
   const size = random.of([1, 7, 64, 1_000, 100_000]);
-  // A piece an octet costs a turn of the loop each.
+  // Sending octet by octet costs a turn of the event loop for each.
   await client.sendInPieces(octets, Math.max(size, Math.ceil(octets.length / 400)));
 }
 
-/** Everything that comes until the server has ended its direction. Throws where an octet belongs to no response. */
+/** All responses until the server has ended its sending side. Throws if an octet belongs to no response. */
 async function responses(client: RawClient): Promise<WireResponse[]> {
   await client.closed();
   const all: WireResponse[] = [];
@@ -162,7 +162,7 @@ async function attack(port: number, random: Random, isStandard: boolean): Promis
   return wasSent;
 }
 
-/** A request that is as it should be, on a connection of its own. */
+/** A correct request on its own connection. */
 async function marker(port: number, random: Random): Promise<void> {
   const { octets, body } = valid(random);
   await onConnection(port, async (client) => {
@@ -183,7 +183,7 @@ export interface FuzzResult {
   readonly exitCode: number | null;
 }
 
-/** Rejects with the octets that broke a law. The same seed makes the same octets. */
+/** Rejects with the octets that broke a rule. The same seed makes the same octets. */
 export async function fuzzServer(
   connections: number,
   seed: number,
@@ -196,7 +196,7 @@ export async function fuzzServer(
     await Promise.all(
       Array.from({ length: CLIENTS }, async () => {
         while (next < count) {
-          // Of its own, so that it does not depend on who of the clients is faster.
+          // One generator per connection, so that the order of the clients does not matter.
           const random = new Random(seed * 1_000_003 + next++);
           const wasSent = await attack(server.port, random, isStandard);
           await marker(server.port, random).catch((cause: unknown) => {

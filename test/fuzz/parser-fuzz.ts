@@ -1,6 +1,7 @@
 /**
- * The laws of the parser, tried for as long as one likes: `npm run fuzz -- [seconds] [seed]`.
- * Each round tries every law with a seed of its own, which is printed where a law is broken.
+ * Tests the laws of the parser for a given time: `npm run fuzz -- [seconds] [seed]`.
+ *
+ * Each round tests every law with a new seed, which is printed if a law is broken.
  */
 import fc from 'fast-check';
 import { LAWS } from '../core/http/parser-laws.js';

@@ -1,4 +1,4 @@
-/** The fuzz over sockets for as long as one likes: `npm run fuzz:server -- [seconds] [seed]`. */
+/** The fuzz over sockets for a given time: `npm run fuzz:server -- [seconds] [seed]`. */
 import { mayHold } from '../soak/bounds.js';
 import { shown } from '../support/measured.js';
 import { fuzzServer, STANDARD, WITH_CLASSIC } from './live-server.js';

@@ -1,6 +1,6 @@
 /**
- * Which files read the clock of the machine. It may be set in either direction at any time, so durations, deadlines and
- * pauses are measured by `performance.now()`. Every file that is not listed here has no use for a date.
+ * Which files may read the clock of the machine. It may be set in either direction at any time, so durations, deadlines
+ * and pauses are measured with `performance.now()`. The files in this list need a date.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -9,8 +9,8 @@ import test from 'ava';
 // From dist/test/house.
 const ROOT = path.resolve(import.meta.dirname, '../../..');
 
-const EXPIRY = 'entries expire at a moment that is stored, listed and shared';
-const STAMP = 'a moment that people read';
+const EXPIRY = 'entries expire at a date that is stored, listed and shared';
+const STAMP = 'a date for people to read';
 
 const MAY: Readonly<Record<string, string>> = {
   'core/http/http-clock.ts': 'the Date field',
@@ -52,6 +52,6 @@ test('only files that need a date read the clock of the machine', (t) => {
   t.deepEqual(
     found.filter((file) => MAY[file] === undefined),
     [],
-    'Measure durations by performance.now(); a file that needs a date is listed here with its reason.',
+    'Measure durations with performance.now(). If a file needs a date, add it to this list with its reason.',
   );
 });

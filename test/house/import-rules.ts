@@ -1,18 +1,18 @@
-/** The picture of the house as rules over import lines: who may import what. */
+/** The import rules of ARCHITECTURE.md. */
 import path from 'node:path';
 
 export interface ImportLine {
   /** Counted from 1. */
   readonly line: number;
-  /** What stands in the quotes. */
+  /** The module specifier. */
   readonly from: string;
-  /** What stands before them; `''` for a bare or dynamic import. */
+  /** The text before `from`; `''` for a bare or dynamic import. */
   readonly names: string;
 }
 
 interface Room {
   readonly holds: (file: string) => boolean;
-  /** `target` is a path from the root where the import is relative, else the name of a package. */
+  /** `target` is a path from the root for a relative import, otherwise the name of a package. */
   readonly allows: (target: string, file: string) => boolean;
 }
 
@@ -24,7 +24,7 @@ const within = (...folders: readonly string[]) => {
 };
 const isPackage = (target: string) => !within('core', 'plugins', 'storage-adapters', 'test')(target);
 
-/** The first room that holds a file is its room. */
+/** The first of these that holds a file has its rules. */
 const ROOMS: readonly Room[] = [
   {
     holds: within('core/http'),
@@ -34,7 +34,7 @@ const ROOMS: readonly Room[] = [
     holds: within('core'),
     allows: (target) => !within('plugins', 'storage-adapters', 'test')(target),
   },
-  // A proxy is a client of HTTP, and a client needs a socket; it is not the server's.
+  // A proxy is an HTTP client, and a client needs sockets. They are not those of the server.
   {
     holds: (file) => file === 'plugins/proxy/upstream.ts',
     allows: (target, file) => mayPlugin(target, file) || /^node:https?$/.test(target),
@@ -59,7 +59,7 @@ function mayPlugin(target: string, file: string): boolean {
   );
 }
 
-/** One sentence per import line, and per use of the container, that the table of STYLE.md forbids. */
+/** One sentence for each import line and each use of the container that the rules forbid. */
 export function offences(file: string, source: string): string[] {
   const room = ROOMS.find(({ holds }) => holds(file));
   if (room === undefined) return [];
@@ -69,10 +69,10 @@ export function offences(file: string, source: string): string[] {
   return [...forbidden, ...containerOffences(file, source)];
 }
 
-/** Neither of these gets hold of a container: decorators of a class, and the type of what they name. */
+/** These imports give no access to a container: decorators of a class, and the type of a token. */
 const HARMLESS = /^\{(?:\s*(?:type\s+)?(?:inject|injectable|InjectionToken)\s*,?)*\}$/;
 
-/** Only `core/container.ts` holds a container and asks it. */
+/** Only `core/container.ts` may use a container. */
 function containerOffences(file: string, source: string): string[] {
   if (file === 'core/container.ts') return [];
   const named = importLines(source)
@@ -86,7 +86,7 @@ function containerOffences(file: string, source: string): string[] {
   return [...named, ...called];
 }
 
-/** Static, re-exporting, type, bare and dynamic imports of a literal name. */
+/** Static, re-exporting, type, bare and dynamic imports of a literal specifier. */
 export function importLines(source: string): ImportLine[] {
   const pattern =
     /\b(?:import|export)\s+(?:type\s+)?(?<names>[\w$]*\s*,?\s*(?:\{[^{}]*\}|\*(?:\s*as\s+[\w$]+)?)?)\s*\bfrom\s*['"](?<from>[^'"]+)['"]|\b(?:import|require)\s*\(?\s*['"](?<bare>[^'"]+)['"]/g;
@@ -98,12 +98,12 @@ export function importLines(source: string): ImportLine[] {
   }));
 }
 
-/** Line for line; a comment shows imports that are not made. */
+/** Removes comments, which may show imports, and keeps the line numbers. */
 function withoutComments(source: string): string {
   return source.replaceAll(/^\s*(?:\/\/|\/?\*).*$/gm, '');
 }
 
-/** Its own folder, which carries the name of the file or is the one that the file stands in. */
+/** Whether the target is in the file's own folder: the folder with the name of the file, or the one that contains it. */
 function isOwn(target: string, file: string): boolean {
   const [room = '', name = ''] = file.split('/');
   const own = `${room}/${name.replace(/\.ts$/, '')}`;

@@ -6,7 +6,7 @@ import { circles, climbs, importsOf } from './layers.js';
 
 const ROOMS = ['core', 'plugins', 'storage-adapters'];
 
-test('every file imports only what the picture of the house allows', (t) => {
+test('every file imports only modules that the rules allow', (t) => {
   const root = rootOf(import.meta.dirname);
   const found = ROOMS.flatMap((room) => sourcesIn(root, room)).flatMap((file) =>
     offences(file, readFileSync(path.join(root, file), 'utf8')),
@@ -18,12 +18,12 @@ test('no two files import each other, directly or through others', (t) => {
   t.deepEqual(circles(importsOf(sources())), []);
 });
 
-test('no file imports from a higher floor', (t) => {
+test('no file imports from a higher layer', (t) => {
   const found = climbs(importsOf(sources()));
   t.deepEqual(found, [], found.join('\n'));
 });
 
-test('a planted circle is found, also one of types alone', (t) => {
+test('a circle of imports is found, also if one is only a type import', (t) => {
   const planted = new Map([
     ['core/a.ts', "import type { B } from './b.js';"],
     ['core/b.ts', "export { c } from './c.js';"],
@@ -33,18 +33,18 @@ test('a planted circle is found, also one of types alone', (t) => {
   t.deepEqual(circles(importsOf(planted)), [['core/a.ts', 'core/b.ts', 'core/c.ts']]);
 });
 
-test('an import that climbs is found', (t) => {
+test('an import from a higher layer is found', (t) => {
   const planted = new Map([
     ['core/exchange/exchange.ts', "import type { Dispatcher } from '../handlers/dispatcher.js';"],
     ['core/handlers/dispatcher.ts', "import type { Head } from '../http/head.js';"],
     ['core/http/head.ts', ''],
   ]);
   t.deepEqual(climbs(importsOf(planted)), [
-    'core/exchange/exchange.ts imports core/handlers/dispatcher.ts, which is on a higher floor',
+    'core/exchange/exchange.ts imports core/handlers/dispatcher.ts, which is in a higher layer',
   ]);
 });
 
-test('the files are read from the sources, of which there are some', (t) => {
+test('the tests read the source files', (t) => {
   const root = rootOf(import.meta.dirname);
   t.true(sourcesIn(root, 'core').includes('core/plugin-api.ts'));
   t.true(sourcesIn(root, 'plugins').includes('plugins/cors/origins.ts'));
@@ -94,7 +94,7 @@ const forbidden: Readonly<Record<string, readonly string[]>> = {
 
 for (const [file, sources] of Object.entries(forbidden)) {
   for (const source of sources) {
-    test(`in ${file} it is an offence to write: ${source}`, (t) => {
+    test(`${file} must not contain: ${source}`, (t) => {
       const [offence = '', ...others] = offences(file, `/** A file. */\n${source}\n`);
       t.true(offence.startsWith(`${file}:2 `), offence);
       t.deepEqual(others, []);
@@ -102,7 +102,7 @@ for (const [file, sources] of Object.entries(forbidden)) {
   }
 }
 
-test('what the picture allows is no offence', (t) => {
+test('allowed imports are not reported', (t) => {
   const allowed: Readonly<Record<string, string>> = {
     'core/http/parser.ts': "import { a } from './octets.js';\nimport { type B } from '../errors.js';",
     'core/server.ts':
@@ -118,7 +118,7 @@ test('what the picture allows is no offence', (t) => {
   for (const [file, source] of Object.entries(allowed)) t.deepEqual(offences(file, source), [], file);
 });
 
-test('imports in comments are not imports', (t) => {
+test('imports in comments are ignored', (t) => {
   t.deepEqual(importLines("/**\n * import a from 'b';\n */\n// import c from 'd';\n"), []);
 });
 
@@ -135,7 +135,7 @@ function sourcesIn(root: string, room: string): string[] {
     .map((file) => `${room}/${file.split(path.sep).join('/')}`);
 }
 
-/** The tests run from dist/; the sources stand beside package.json. */
+/** The tests run from dist/; the sources are beside package.json. */
 function rootOf(folder: string): string {
   return existsSync(path.join(folder, 'package.json')) ? folder : rootOf(path.dirname(folder));
 }

@@ -1,15 +1,15 @@
 /**
- * The floors of `core`: a file imports from its own floor and from lower ones. No two files import each other, directly
- * or through others, also not with `import type`: a reader can begin at the bottom and never has to look ahead.
+ * The layers of `core`: a file imports from its own layer and from lower ones. No two files import each other, directly or
+ * through others, not even with `import type`, so that a reader can begin at the bottom and never has to look ahead.
  */
 import path from 'node:path';
 import { importLines } from './import-rules.js';
 
-/** Which files import which. */
+/** The imports of each file. */
 export type Imports = ReadonlyMap<string, readonly string[]>;
 
-/** From the ground up. A folder ends in `/`. */
-const FLOORS: readonly (readonly string[])[] = [
+/** The layers, the lowest first. A folder ends in `/`. */
+const LAYERS: readonly (readonly string[])[] = [
   [
     'core/across-copies.ts',
     'core/container.ts',
@@ -20,7 +20,7 @@ const FLOORS: readonly (readonly string[])[] = [
     'core/log.ts',
     'core/maybe-promise.ts',
     'core/tokens.ts',
-    // These two hold only types and what they need: everything above may speak of a store and of a schema.
+    // These two have only types and their needs: every higher layer may use the types of a store and of a schema.
     'core/config/standard-schema.ts',
     'core/storage/contract.ts',
   ],
@@ -31,14 +31,14 @@ const FLOORS: readonly (readonly string[])[] = [
   ['core/handlers/'],
   ['core/connection/'],
   ['core/listening/', 'core/plugin-host/'],
-  // The rooms meet here: the doors, and the server that is made of all of them.
+  // The exported modules, and the server, which uses all layers.
   ['core/'],
   ['core/client/', 'core/testing/'],
   ['core/cli/'],
   ['plugins/', 'storage-adapters/'],
 ];
 
-/** Adapters enter here, so this file hands out what they need from above. */
+/** Adapters import from here, so this file re-exports the parts of higher layers that they need. */
 const DOORS = new Set(['core/storage/contract.ts']);
 
 export function importsOf(sources: ReadonlyMap<string, string>): Imports {
@@ -53,18 +53,18 @@ export function importsOf(sources: ReadonlyMap<string, string>): Imports {
   );
 }
 
-/** One sentence per import that runs from a lower floor to a higher one. */
+/** One sentence for each import from a higher layer. */
 export function climbs(imports: Imports): string[] {
   return [...imports].flatMap(([file, targets]) =>
     DOORS.has(file)
       ? []
       : targets
-          .filter((target) => floorOf(target) > floorOf(file))
-          .map((target) => `${file} imports ${target}, which is on a higher floor`),
+          .filter((target) => layerOf(target) > layerOf(file))
+          .map((target) => `${file} imports ${target}, which is in a higher layer`),
   );
 }
 
-/** Groups of files that import each other, in a circle; each group once. */
+/** Groups of files that import each other in a circle; each group once. */
 export function circles(imports: Imports): string[][] {
   const reached = new Map([...imports.keys()].map((file) => [file, reachableFrom(file, imports)]));
   const found = new Map<string, string[]>();
@@ -87,14 +87,14 @@ function reachableFrom(file: string, imports: Imports): Set<string> {
   return reached;
 }
 
-/** The longest name that fits says it: `core/http/` before `core/`. */
-function floorOf(file: string): number {
-  let best = { length: 0, floor: 0 };
-  FLOORS.forEach((names, floor) => {
+/** The longest matching name decides: `core/http/` before `core/`. */
+function layerOf(file: string): number {
+  let best = { length: 0, layer: 0 };
+  LAYERS.forEach((names, layer) => {
     for (const name of names) {
       const fits = name.endsWith('/') ? file.startsWith(name) : file === name;
-      if (fits && name.length > best.length) best = { length: name.length, floor };
+      if (fits && name.length > best.length) best = { length: name.length, layer };
     }
   });
-  return best.floor;
+  return best.layer;
 }

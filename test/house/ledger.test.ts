@@ -14,7 +14,7 @@ test('every test that the RFC ledger names exists', (t) => {
   t.deepEqual(lost, []);
 });
 
-test('every test of an RFC stands in the ledger', (t) => {
+test('the ledger names every test of an RFC', (t) => {
   const named = namedInLedger();
   const missing = rfcFiles().flatMap((file) =>
     [...titlesIn(read(file))]
@@ -24,7 +24,7 @@ test('every test of an RFC stands in the ledger', (t) => {
   t.deepEqual(missing, []);
 });
 
-test('every test of an RFC quotes its section and is written out, so that it can be found', (t) => {
+test('the title of every test of an RFC begins with its section and is a plain literal', (t) => {
   for (const file of rfcFiles()) {
     const source = read(file);
     const titles = titlesIn(source);
@@ -33,7 +33,7 @@ test('every test of an RFC quotes its section and is written out, so that it can
   }
 });
 
-test('every rule of the ledger says what is done and what shows it', (t) => {
+test('every row of the ledger has an implementation and its tests', (t) => {
   const rows = read(LEDGER)
     .split('\n')
     .filter((line) => /^\| \d/.test(line));
@@ -48,7 +48,7 @@ test('every rule of the ledger says what is done and what shows it', (t) => {
   }
 });
 
-/** Titles by file, as the ledger names them: a file in back ticks, then titles in quotation marks. */
+/** The titles that the ledger names, by file: a file in backticks, then titles in quotation marks. */
 function namedInLedger(): Map<string, Set<string>> {
   const named = new Map<string, Set<string>>();
   for (const [, file = '', titles = ''] of read(LEDGER).matchAll(
@@ -61,7 +61,7 @@ function namedInLedger(): Map<string, Set<string>> {
   return named;
 }
 
-/** The titles that a source gives its tests as plain literals. */
+/** The titles of the tests in a source, if they are plain literals. */
 function titlesIn(source: string): Set<string> {
   const literal = /\btest(?:\.\w+)*\(\s*(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)")/g;
   return new Set(
@@ -83,7 +83,7 @@ function read(file: string): string {
   return readFileSync(path.join(root, file), 'utf8');
 }
 
-/** The tests run from dist/; the sources stand beside package.json. */
+/** The tests run from dist/; the sources are beside package.json. */
 function rootOf(folder: string): string {
   return existsSync(path.join(folder, 'package.json')) ? folder : rootOf(path.dirname(folder));
 }

@@ -1,4 +1,4 @@
-/** What is in the repository must hold on every machine: no address to download from, nobody's own folders. */
+/** The repository must work on every machine: no download addresses, no folders of one machine. */
 import { execFile } from 'node:child_process';
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
@@ -6,11 +6,11 @@ import { promisify } from 'node:util';
 import test from 'ava';
 import { ROOT, readText } from '../repository.js';
 
-/** Made by tools, or large and not ours. */
+/** Generated, or large and not ours. */
 const LEFT_OUT = new Set(['node_modules', 'dist', '.git']);
 const BINARY = /\.(?:png|jpe?g|ico|gif|woff2?)$/;
 
-/** The files of the repository; those that git keeps, where there is git. */
+/** The files of the repository; with git, those that git tracks. */
 async function files(): Promise<string[]> {
   const listed = await promisify(execFile)('git', ['ls-files', '-z'], { cwd: ROOT }).then(
     ({ stdout }) => stdout.split('\0').filter((file) => file !== ''),
@@ -29,11 +29,11 @@ async function walk(folder: string): Promise<string[]> {
   return (await Promise.all(found)).flat();
 }
 
-/** A folder of somebody, or the temporary file of one run. The names are in pieces, so that this file passes too. */
+/** Folders of one machine or temporary files of one run. The names are in pieces, so that this file passes too. */
 const MACHINE = new RegExp(
   `(?<![\\w.~-])/(?:${['home', 'Users', 'root', 'work'].join('|')})/[\\w.-]+/[\\w.-]|[A-Z]:\\\\Users\\\\`,
 );
-/** Where packages come from, other than by name. */
+/** Addresses of packages. */
 const DOWNLOAD = new RegExp(`https?://[^\\s"']*(?:${['registry.', 'verdaccio', '\\.tgz'].join('|')})`);
 
 test('no file names a folder of one machine or an address to download packages from', async (t) => {
@@ -46,7 +46,7 @@ test('no file names a folder of one machine or an address to download packages f
   }
 });
 
-test('what this looks for is found', (t) => {
+test('the patterns find such folders and addresses', (t) => {
   t.regex(`cat ${['', 'home', 'ada', 'x'].join('/')}`, MACHINE);
   t.notRegex('GET /work/1 HTTP/1.1', MACHINE);
   t.regex(`https://${'registry.'}example.org/a`, DOWNLOAD);

@@ -1,4 +1,4 @@
-/** What the package promises to those who install it. */
+/** Checks package.json, lock files and the tables of the README. */
 import { access, constants } from 'node:fs/promises';
 import test from 'ava';
 import { listBuiltIn } from '../../core/extensions/find-extension.js';
@@ -6,7 +6,7 @@ import { PLUGINS } from '../../core/plugin-host/load-plugins.js';
 import { ADAPTERS } from '../../core/storage/find-adapter.js';
 import { MAIN, readText } from '../repository.js';
 
-test('every built-in plugin and adapter has a door of its own', async (t) => {
+test('every built-in plugin and adapter has its own export', async (t) => {
   const doors = [
     ...(await listBuiltIn(PLUGINS)).map((name) => `jackfield/plugins/${name}`),
     ...(await listBuiltIn(ADAPTERS)).map((name) => `jackfield/storage-adapters/${name}`),

@@ -1,4 +1,4 @@
-/** What a start does not load: `bench/startup` measures it, this test keeps it so. */
+/** Checks which modules a start loads. `bench/startup` measures its time. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
@@ -10,7 +10,7 @@ import { ROOT } from '../repository.js';
 const DOOR = JSON.stringify(path.join(ROOT, 'dist/core/index.js'));
 const MAIN = JSON.stringify(path.join(ROOT, 'dist/core/cli/main.js'));
 
-/** Says `M` and the module for each that is imported, then `C` and the file for each that was required. */
+/** Prints `M` and the module for each import, then `C` and the file for each module that was loaded with require. */
 const TELL = `
   import { createRequire, register } from 'node:module';
   import { writeSync } from 'node:fs';
@@ -26,7 +26,7 @@ const TELL = `
     for (const file of Object.keys(createRequire(${DOOR}).cache)) writeSync(2, 'C ' + file + '\\n');
   });`;
 
-/** What a program has loaded when it ends: modules by their path in `dist/`, packages by name. */
+/** The modules that a program has loaded at its end: by their path in `dist/`, packages by name. */
 async function loadedBy(
   t: ExecutionContext,
   program: string,
@@ -44,7 +44,7 @@ async function loadedBy(
   return { ours: of(/\/dist\/(.+)$/), packages: of(/\/node_modules\/((?:@[^/]+\/)?[^/]+)\//) };
 }
 
-test('a program with the default plugins loads no package but what decorators need', async (t) => {
+test('a program with the default plugins loads only the packages that decorators need', async (t) => {
   const { ours, packages } = await loadedBy(
     t,
     `const { createServer } = await import(${DOOR});
@@ -57,7 +57,7 @@ test('a program with the default plugins loads no package but what decorators ne
   t.false(ours.includes('core/config/config-schema.js'));
 });
 
-test('jackfield serve loads no other command and no package but what decorators need', async (t) => {
+test('jackfield serve loads no other command, and only the packages that decorators need', async (t) => {
   const { ours, packages } = await loadedBy(
     t,
     `process.argv.push('main.js', 'serve', '--port', '0');

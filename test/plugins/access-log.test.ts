@@ -30,9 +30,9 @@ const pages = definePlugin({
 interface Logged {
   readonly port: number;
   readonly file: string;
-  /** Resolves when an exchange with this target is over. */
+  /** Resolves at the end of an exchange with this target. */
   ended(target: string): Promise<void>;
-  /** Closes the server. @returns what was written. */
+  /** Closes the server. @returns the content of the log. */
   finish(): Promise<string>;
 }
 
@@ -95,7 +95,7 @@ function objects(text: string): Record<string, unknown>[] {
     .map((line) => JSON.parse(line));
 }
 
-test('a line of JSON tells the exchange', async (t) => {
+test('a line of JSON describes the exchange', async (t) => {
   const { port, finish } = await logged(t, {}, ['request-id']);
   await send(port, request('GET /page?a=1', ['User-Agent: test/1.0', 'Referer: http://localhost/from?x=y']));
   const [line, ...others] = objects(await finish());
@@ -121,7 +121,7 @@ test('a line of JSON tells the exchange', async (t) => {
 const APACHE_TIME =
   /\[\d\d\/(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\/\d{4}:\d\d:\d\d:\d\d \+0000\]/;
 
-test('common and combined are the lines of Apache', async (t) => {
+test('common and combined write lines in the formats of Apache', async (t) => {
   for (const [format, behind] of [
     ['common', ''],
     ['combined', ' "http://a.example/" "test/1.0"'],
@@ -137,7 +137,7 @@ test('common and combined are the lines of Apache', async (t) => {
   }
 });
 
-test('what is absent is a hyphen, and so are no octets', async (t) => {
+test('an absent value and a count of zero octets are a hyphen', async (t) => {
   const { port, finish } = await logged(t, { format: 'combined' });
   await send(port, request('GET /empty'));
   t.regex(await finish(), /" 204 - "-" "-"\n$/);
@@ -153,7 +153,7 @@ test('errors and refused hosts have a line too', async (t) => {
   );
 });
 
-test('refusals by the server itself have a line with their code, also where no request was read', async (t) => {
+test('refusals by the server itself have a line with their code, also if no request was read', async (t) => {
   const { port, finish } = await logged(t, { redactQuery: ['token'] }, ['request-id']);
   await send(port, request('POST /page', ['Content-Length: 99999999999']));
   await send(port, request('GET /none'));
@@ -177,7 +177,7 @@ test('refusals by the server itself have a line with their code, also where no r
 });
 
 for (const format of ['common', 'combined'] as const) {
-  test(`a request that could not be read is a line of Apache's, ${format}`, async (t) => {
+  test(`a request that could not be read has a line in the format ${format}`, async (t) => {
     const { port, finish } = await logged(t, { format });
     await send(port, '\x16\x03"\\\n');
     const line = (await finish()).replace(APACHE_TIME, '[TIME]').replace(/ 400 \d+/, ' 400 N');
@@ -186,7 +186,7 @@ for (const format of ['common', 'combined'] as const) {
   });
 }
 
-test('a client that went before it was answered is told as aborted, or 499', async (t) => {
+test('a client that left before its answer is logged as aborted, or 499', async (t) => {
   for (const format of ['json', 'common']) {
     const { port, ended, finish } = await logged(t, { format });
     const client = await RawClient.connect(port);
@@ -200,7 +200,7 @@ test('a client that went before it was answered is told as aborted, or 499', asy
   }
 });
 
-test('nothing that a client sends gets out of its place', async (t) => {
+test('a client cannot forge a line or a part of one', async (t) => {
   const nasty = ['"', '\\', '" 200 1 "', '\\"', '\x80\xff', '\x9b31m', '\x85', '\t', '%0a%0d', '\u00e9" "'];
   for (const format of ['json', 'common', 'combined']) {
     const { port, finish } = await logged(t, { format, headers: ['X-Any'] });
@@ -221,7 +221,7 @@ test('nothing that a client sends gets out of its place', async (t) => {
         continue;
       }
       t.regex(line, /^[\x20-\x7e]+$/);
-      // Quoted strings in which every quote and backslash is escaped, and nothing else between them than there should be.
+      // Quoted strings with every quote and backslash escaped, and only the expected text between them.
       const quoted = /"(?:[^"\\]|\\["\\]|\\x[0-9a-f]{2})*"/g;
       t.is(line.match(quoted)?.length, format === 'common' ? 1 : 3, line);
       t.regex(
@@ -232,7 +232,7 @@ test('nothing that a client sends gets out of its place', async (t) => {
   }
 });
 
-test('fields named in headers are told, secret ones only that they are there', async (t) => {
+test('fields named in headers are logged, secret ones only as present', async (t) => {
   const { port, finish } = await logged(t, { headers: ['Authorization', 'X-A', 'Cookie', 'X-Absent'] });
   await send(port, request('GET /page', ['Authorization: Bearer secret', 'X-A: 1', 'Cookie: s=secret']));
   const text = await finish();
@@ -240,7 +240,7 @@ test('fields named in headers are told, secret ones only that they are there', a
   t.false(text.includes('secret'));
 });
 
-test('redactQuery takes values out of the target and of Referer', async (t) => {
+test('redactQuery removes values from the target and from Referer', async (t) => {
   for (const format of ['json', 'combined']) {
     const { port, finish } = await logged(t, { format, redactQuery: ['token'] });
     await send(
@@ -274,7 +274,7 @@ test('paths in skip have no line', async (t) => {
   );
 });
 
-test('every line is written when the server is closed, and a file is not for everybody', async (t) => {
+test('closing the server writes every line, and only its user and group can read the file', async (t) => {
   const { port, file, finish } = await logged(t);
   const client = await RawClient.connect(port);
   client.send(request('GET /page').repeat(500));
@@ -284,7 +284,7 @@ test('every line is written when the server is closed, and a file is not for eve
   t.is((await stat(file)).mode & 0o777, 0o640 & ~process.umask());
 });
 
-test('a second server appends', async (t) => {
+test('a second server appends to the file', async (t) => {
   const folder = await tempFolder(t);
   const file = path.join(folder, 'access.log');
   for (let at = 0; at < 2; at++) {
@@ -298,7 +298,7 @@ test('a second server appends', async (t) => {
   t.is(objects(await readFile(file, 'utf8')).length, 2);
 });
 
-test('a file that cannot be opened keeps the server from starting, and says why', async (t) => {
+test('if the file cannot be opened, the server does not start and the error says why', async (t) => {
   const folder = await tempFolder(t);
   const server = createServer({
     storage: 'memory',
@@ -310,7 +310,7 @@ test('a file that cannot be opened keeps the server from starting, and says why'
   await server.close();
 });
 
-test('lines beyond what may wait are dropped, and that is told', async (t) => {
+test('lines beyond maxBufferedOctets are dropped, and the log says how many', async (t) => {
   const folder = await tempFolder(t);
   const file = path.join(folder, 'access.log');
   const told: string[] = [];
@@ -339,7 +339,7 @@ test('lines beyond what may wait are dropped, and that is told', async (t) => {
   t.is(told[0], 'Lines of the access log are being dropped.');
 });
 
-test('stdout gets the lines beside those of the command, and SIGHUP opens a file anew', async (t) => {
+test('lines go to stdout beside those of the command, and SIGHUP opens a file again', async (t) => {
   const folder = await tempFolder(t);
   const { writeFile } = await import('node:fs/promises');
   const serveWith = async (name: string, options: object) => {
@@ -362,7 +362,7 @@ test('stdout gets the lines beside those of the command, and SIGHUP opens a file
     await new Promise((resolve) => setTimeout(resolve, 5));
   await rename(log, `${log}.1`);
   rotated.kill('SIGHUP');
-  // The signal is handled when there is a new file.
+  // A new file shows that the signal was handled.
   while (
     !(await stat(log).then(
       () => true,
@@ -418,7 +418,7 @@ test('a file that cannot be opened again keeps its lines in the old one, and a l
   t.is(errors.length, 12);
 });
 
-test('options that are none are refused', async (t) => {
+test('invalid options are refused', async (t) => {
   for (const options of [
     { format: 'apache' },
     { destination: 'file' },

@@ -7,7 +7,7 @@ import { isPasswordHash, parsePasswordHash } from '../../plugins/auth/scrypt.js'
 import { hashPassword, hashToken, identity, newToken } from '../../plugins/auth.js';
 import { type Server, served } from './served.js';
 
-/** As cheap as the plugin takes it: these tests are about who gets in, not about how long it takes. */
+/** The cheapest hash that the plugin accepts, because these tests do not measure time. */
 function cheap(password: string): string {
   const salt = Buffer.from('0123456789abcdef');
   const hash = scryptSync(password, salt, 32, { N: 1_024, r: 8, p: 1 });
@@ -46,7 +46,7 @@ const ask = (server: Server, authorization: string | undefined, target = '/a', m
     headers: authorization === undefined ? {} : { Authorization: authorization },
   });
 
-test('a password and a token let in, and handlers know who it is', async (t) => {
+test('a password and a token give access, and handlers get the identity', async (t) => {
   const server = await withOptions(t);
   t.deepEqual((await ask(server, ANN)).json(), { name: 'ann', roles: ['admin'], scheme: 'basic' });
   t.deepEqual((await ask(server, BOB)).json(), { name: 'bob', roles: [], scheme: 'basic' });
@@ -54,7 +54,7 @@ test('a password and a token let in, and handlers know who it is', async (t) => 
   t.is((await ask(server, ROBOT.replace('Bearer', 'bEARER'))).status, 200);
 });
 
-test('HEAD that is made from GET knows who it is, too', async (t) => {
+test('a HEAD that is forwarded to GET has the identity too', async (t) => {
   const greet = definePlugin({
     name: 'greet',
     setup({ handle }) {
@@ -68,7 +68,7 @@ test('HEAD that is made from GET knows who it is, too', async (t) => {
   t.is((await ask(server, ANN, '/', 'HEAD')).headers['x-who'], 'ann');
 });
 
-test('everybody else is 401, and told which schemes there are', async (t) => {
+test('all other requests are 401, with the available schemes', async (t) => {
   const server = await withOptions(t, { realm: 'The shop' });
   const challenge = 'Bearer realm="The shop", Basic realm="The shop", charset="UTF-8"';
   const invalid = 'Bearer realm="The shop", error="invalid_token", Basic realm="The shop", charset="UTF-8"';
@@ -98,12 +98,12 @@ test('everybody else is 401, and told which schemes there are', async (t) => {
   }
 });
 
-test('two Authorization fields are none', async (t) => {
+test('two Authorization fields count as none', async (t) => {
   const { status } = await (await withOptions(t)).inject({ headers: { Authorization: [ANN, 'Basic x'] } });
   t.is(status, 401);
 });
 
-test('only schemes that somebody has are offered', async (t) => {
+test('only schemes that an identity uses are offered', async (t) => {
   const onlyTokens = await withOptions(t, { identities: identities.slice(2) });
   t.is((await ask(onlyTokens, undefined)).headers['www-authenticate'], 'Bearer realm="jackfield"');
   t.is((await ask(onlyTokens, ANN)).status, 401);
@@ -114,7 +114,7 @@ test('only schemes that somebody has are offered', async (t) => {
   );
 });
 
-test('the first rule that fits decides; where none fits, whoever is identified may', async (t) => {
+test('the first matching rule decides; without a match every identity is allowed', async (t) => {
   const server = await withOptions(t, {
     rules: [
       { path: '/health/*', allow: 'anyone' },
@@ -140,7 +140,7 @@ test('the first rule that fits decides; where none fits, whoever is identified m
   t.is(await status(undefined, '/anything'), 401);
 });
 
-test('a rule for GET holds for HEAD, so that HEAD does not tell what GET may not', async (t) => {
+test('a rule for GET applies to HEAD, so that HEAD does not reveal what GET must not', async (t) => {
   const server = await withOptions(t, {
     rules: [{ methods: ['GET'], path: '/admin/*', allow: ['admin'] }, { allow: 'anyone' }],
   });
@@ -149,7 +149,7 @@ test('a rule for GET holds for HEAD, so that HEAD does not tell what GET may not
   t.is((await ask(server, undefined, '/other', 'HEAD')).status, 200);
 });
 
-test('other spellings of a path do not get past its rule', async (t) => {
+test('other spellings of a path do not bypass its rule', async (t) => {
   const server = await withOptions(t, {
     rules: [{ path: '/admin/:thing', allow: ['admin'] }, { allow: 'anyone' }],
   });
@@ -165,12 +165,12 @@ test('other spellings of a path do not get past its rule', async (t) => {
     t.is(status, 401, target);
     t.not(text, 'admin');
   }
-  // These are other paths, for the registry too.
+  // These are different paths, also for the registry.
   for (const target of ['//admin/x', '/Admin/x', '/admin//x', '/./admin/x', '/x/../admin/x'])
     t.not((await ask(server, undefined, target)).text, 'admin', target);
 });
 
-test('a path that somebody behind could read as a guarded one is guarded too', async (t) => {
+test('a path that an upstream could read as a guarded one is guarded too', async (t) => {
   const server = await withOptions(t, {
     rules: [
       { path: '/admin/*', allow: ['admin'] },
@@ -199,7 +199,7 @@ test('a path that somebody behind could read as a guarded one is guarded too', a
     t.is((await ask(server, ANN, target)).status, 200, target);
     t.is((await ask(server, undefined, target, 'PURGE')).status, 401, target);
   }
-  // Neither reading is a guarded one.
+  // No reading of these is guarded.
   for (const target of [
     '//open//x',
     '/open/a%2Fb',
@@ -209,34 +209,34 @@ test('a path that somebody behind could read as a guarded one is guarded too', a
     '/a//b/',
   ])
     t.is((await ask(server, undefined, target)).status, 200, target);
-  // What is guarded itself stays so, whatever it could be read as.
+  // A guarded path stays guarded, even if another reading of it is not.
   t.is((await ask(server, undefined, '/admin/../open/x')).status, 401);
   t.is((await ask(server, undefined, '/tea/..')).status, 401);
 });
 
-test('who is not let in does not learn which paths there are', async (t) => {
+test('a client without access does not learn which paths exist', async (t) => {
   const server = await served(t, { plugins: [{ use: 'auth', options: { identities } }, 'get'] });
   const [there, nowhere] = [await ask(server, undefined, '/'), await ask(server, undefined, '/nowhere')];
   t.deepEqual([there.status, there.text], [nowhere.status, nowhere.text]);
 });
 
-test('anyone means that there is no identity, whatever was sent', async (t) => {
+test('with "anyone" there is no identity, whatever credentials are sent', async (t) => {
   const server = await withOptions(t, { rules: [{ allow: 'anyone' }] });
   t.is((await ask(server, ANN)).json(), null);
 });
 
-test('a name that is not known is checked like one that is, so that time does not tell them apart', async (t) => {
+test('an unknown name is checked like a known one, so that the timing is the same', async (t) => {
   for (const name of ['ann', 'nobody', 'robot']) {
     const passwords = new Passwords(identities, { cacheSeconds: 300, maxChecks: 1, maxWaiting: 0 });
     const first = passwords.find(name, 'wrong');
-    // The only place is taken: a check is under way, whoever it is about.
+    // The only place is taken, so a check is under way, also for an unknown name.
     await t.throwsAsync(passwords.find('bob', 'wrong too'), { message: /The server is overloaded/ }, name);
     t.is(await first, undefined, name);
     t.is((await passwords.find('bob', 'hunter2'))?.name, 'bob');
   }
 });
 
-test('who is remembered does not wait for a check, unless nothing is remembered', async (t) => {
+test('a remembered password does not wait for a check, unless remembering is off', async (t) => {
   for (const cacheSeconds of [300, 0]) {
     const passwords = new Passwords(identities, { cacheSeconds, maxChecks: 1, maxWaiting: 0 });
     t.is((await passwords.find('bob', 'hunter2'))?.name, 'bob');
@@ -247,7 +247,7 @@ test('who is remembered does not wait for a check, unless nothing is remembered'
   }
 });
 
-test('a password that was right is remembered, one that was wrong is not', async (t) => {
+test('a right password is remembered, a wrong one is not', async (t) => {
   const server = await withOptions(t);
   for (let at = 0; at < 3; at++) {
     t.is((await ask(server, ANN)).status, 200);
@@ -255,7 +255,7 @@ test('a password that was right is remembered, one that was wrong is not', async
   }
 });
 
-test('more passwords than may wait are refused with Retry-After, and none of the others suffers', async (t) => {
+test('passwords beyond maxWaiting are refused with Retry-After, and the others are still checked', async (t) => {
   const server = await withOptions(t, { maxChecks: 1, maxWaiting: 2 });
   const answers = await Promise.all(
     Array.from({ length: 10 }, (_, at) => ask(server, basic('ann', `wrong ${at}`))),
@@ -265,7 +265,7 @@ test('more passwords than may wait are refused with Retry-After, and none of the
   t.is(statuses.filter((status) => status === 503).length, 7);
   t.is(answers.find(({ status }) => status === 503)?.headers['retry-after'], '1');
   t.is((await ask(server, ANN)).status, 200);
-  // Who has a token does not wait behind them.
+  // A client with a token does not wait for them.
   const [, robot] = await Promise.all([ask(server, basic('ann', 'x')), ask(server, ROBOT)]);
   t.is(robot.status, 200);
 });
@@ -276,7 +276,7 @@ test('the same credentials at the same time are checked once', async (t) => {
   t.true(found.every((one) => one?.name === 'ann'));
 });
 
-test('a hash is what scrypt makes, with a salt of its own, in the PHC format', async (t) => {
+test('a hash is made by scrypt, with its own salt, in the PHC format', async (t) => {
   const [one, other] = [await hashPassword('secret'), await hashPassword('secret')];
   t.not(one, other);
   t.regex(one, /^\$scrypt\$ln=15,r=8,p=3\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43}$/);
@@ -285,7 +285,7 @@ test('a hash is what scrypt makes, with a salt of its own, in the PHC format', a
   t.true(isPasswordHash(one));
 });
 
-test('hashes that would protect nothing, or take all memory, are none', (t) => {
+test('hashes that are too weak, or that need too much memory, are refused', (t) => {
   const [salt, hash] = ['MDEyMzQ1Njc4OWFiY2RlZg', 'A'.repeat(43)];
   for (const text of [
     '',
@@ -301,7 +301,7 @@ test('hashes that would protect nothing, or take all memory, are none', (t) => {
     t.false(isPasswordHash(text), text);
 });
 
-test('the field is read strictly', (t) => {
+test('the Authorization field is parsed strictly', (t) => {
   t.deepEqual(credentialsOf('Basic  YTpiOmM='), { scheme: 'basic', name: 'a', password: 'b:c' });
   t.deepEqual(credentialsOf('bearer a.b-c_d~e+f/g=='), { scheme: 'bearer', token: 'a.b-c_d~e+f/g==' });
   for (const field of [
@@ -317,7 +317,7 @@ test('the field is read strictly', (t) => {
     t.is(credentialsOf(field), undefined, field);
 });
 
-test('options that are none are refused, and no secret is told', async (t) => {
+test('invalid options are refused, and the error shows no secret', async (t) => {
   for (const options of [
     { identities: [] },
     { identities: [{ name: 'a:b' }] },

@@ -1,4 +1,4 @@
-/** The plugins that are off by default, together: what the order of the configuration decides. */
+/** The plugins that are off by default, together: the effects of their order. */
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -63,7 +63,7 @@ test('none of them is on by default', (t) => {
   );
 });
 
-test('in the recommended order a preflight passes without credentials and costs nothing of the limit', async (t) => {
+test('in the recommended order a preflight passes without credentials and does not count for the limit', async (t) => {
   const { server } = await recommended(t);
   for (let at = 0; at < 5; at++) {
     const answer = await server.inject(PREFLIGHT);
@@ -74,12 +74,12 @@ test('in the recommended order a preflight passes without credentials and costs 
   t.is((await server.inject({ headers: { Authorization: 'Bearer t' } })).status, 200);
 });
 
-test("with auth in front of cors a preflight is 401: the order is the configuration's", async (t) => {
+test('with auth before cors a preflight is 401: the configuration decides the order', async (t) => {
   const server = await served(t, { plugins: [auth, cors, 'get'] });
   t.is((await server.inject(PREFLIGHT)).status, 401);
 });
 
-test('a page may read why it is refused, and the refusal carries id and limit', async (t) => {
+test('a page can read a refusal, which has the ID and the limit', async (t) => {
   const { server } = await recommended(t);
   for (const [times, status] of [
     [2, 401],
@@ -97,7 +97,7 @@ test('a page may read why it is refused, and the refusal carries id and limit', 
   }
 });
 
-test('OPTIONS that is no preflight needs credentials, and is told what there is', async (t) => {
+test('OPTIONS that is not a preflight needs credentials, and then lists the methods', async (t) => {
   const { server } = await recommended(t);
   t.is((await server.inject({ method: 'OPTIONS' })).status, 401);
   const { status, headers } = await server.inject({
@@ -107,7 +107,7 @@ test('OPTIONS that is no preflight needs credentials, and is told what there is'
   t.deepEqual([status, headers.allow], [204, 'GET, HEAD, OPTIONS']);
 });
 
-test('the access log knows id and user, and has a line for what was refused', async (t) => {
+test('the access log has ID and user, and a line for each refusal', async (t) => {
   const { server, finish } = await recommended(t);
   const first = await server.inject({ headers: { Authorization: 'Bearer t' } });
   await server.inject();
@@ -121,14 +121,14 @@ test('the access log knows id and user, and has a line for what was refused', as
   );
 });
 
-test('metrics count what hooks have answered, without a route', async (t) => {
+test('metrics count answers of hooks, without a route', async (t) => {
   const { server } = await recommended(t);
   await server.inject();
   const { text } = await server.inject({ target: '/metrics', headers: { Authorization: 'Bearer t' } });
   t.regex(text, /^jackfield_requests_total\{method="GET",route="none",status="401"\} 1$/m);
 });
 
-test('requests of the classic dialect meet auth and rate-limit too, and keep their octets', async (t) => {
+test('auth and rate-limit apply to the classic dialect too, and do not change its octets', async (t) => {
   const plugins = [...DEFAULT_CONFIG.plugins];
   const classic = { headers: { Host: '127.0.0.1:10000/' } };
   const plain = await served(t, { plugins });

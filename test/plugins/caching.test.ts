@@ -1,9 +1,9 @@
 /**
- * What caches may keep of the answers of built-in plugins and of the server itself.
+ * The caching fields in the answers of built-in plugins and of the server itself.
  *
- * RFC 9111 §3: without a word a cache may keep a GET or HEAD answer whose status is cacheable by default (RFC 9110 §15.1),
- * for as long as it guesses. So each of these says what may be done with it. Answers to PUT, DELETE and methods unknown to
- * a cache are never kept, and those to POST only where a lifetime allows it, so they need not say anything.
+ * RFC 9111 §3: without such fields a cache may keep a GET or HEAD answer whose status is cacheable by default (RFC 9110
+ * §15.1), for a time that it guesses. So each of these answers has them. Answers to PUT, DELETE and methods unknown to
+ * a cache are never kept, and those to POST only with an explicit lifetime, so they need none.
  */
 import test, { type ExecutionContext } from 'ava';
 import type { ServerConfig } from '../../core/config/server-config.js';
@@ -13,16 +13,16 @@ import { createServer } from '../../core/server.js';
 import { tempFolder } from '../core/temp-folder.js';
 import { field, RawClient, request, type WireResponse } from '../support/raw-client.js';
 
-/** RFC 9110 §15.1. */
+/** Statuses that are cacheable by default, RFC 9110 §15.1. */
 const HEURISTICALLY_CACHEABLE = [200, 203, 204, 206, 300, 301, 308, 404, 405, 410, 414, 501];
 
 interface Row {
-  /** Method and target, or a whole message. */
+  /** The request: method and target, or a whole message. */
   readonly ask: string;
   readonly fields?: readonly string[];
   readonly body?: string;
   readonly status: number;
-  /** Of Cache-Control; undefined only where the method keeps caches away. */
+  /** The value of Cache-Control; undefined only for methods that caches never keep. */
   readonly caches: 'no-cache' | 'no-store' | undefined;
   readonly vary?: string;
 }
@@ -44,7 +44,7 @@ const PLUGINS = [
 const JSON_FIELD = ['Content-Type: application/json'];
 
 const ROWS: readonly Row[] = [
-  // `get`: an entry can change at any moment, so a cache has to ask. What it shows depends on Accept.
+  // `get`: an entry can change at any moment, so a cache has to revalidate. The form depends on Accept.
   { ask: 'GET /', status: 200, caches: 'no-cache', vary: 'Accept' },
   { ask: 'HEAD /', status: 200, caches: 'no-cache', vary: 'Accept' },
   { ask: 'GET /', fields: ['Accept: application/json'], status: 200, caches: 'no-cache', vary: 'Accept' },
@@ -70,16 +70,16 @@ const ROWS: readonly Row[] = [
   { ask: 'GET /update', status: 404, caches: 'no-store' },
   { ask: 'POST /elsewhere', status: 404, caches: 'no-store' },
   { ask: 'PUT /elsewhere', status: 404, caches: 'no-store' },
-  // Events are of one moment.
+  // Events are out of date at once.
   { ask: 'HEAD /watch', status: 200, caches: 'no-store' },
   { ask: 'GET /watch?after=1-abcdef', status: 410, caches: 'no-store' },
   { ask: 'GET /watch?after=x', status: 400, caches: 'no-store' },
-  // Measurements too.
+  // So are measurements.
   { ask: 'GET /health/live', status: 200, caches: 'no-store' },
   { ask: 'GET /health/ready', status: 200, caches: 'no-store' },
   { ask: 'GET /metrics', status: 200, caches: 'no-store', vary: 'Accept' },
   { ask: 'OPTIONS /', status: 204, caches: undefined },
-  // The server itself: a reload may put something there.
+  // The server itself: a reload may add a handler there.
   { ask: 'GET /nothing', status: 404, caches: 'no-store' },
   { ask: 'HEAD /nothing', status: 404, caches: 'no-store' },
   { ask: 'PATCH /keys/a', status: 405, caches: 'no-store' },
@@ -114,7 +114,7 @@ async function holds(t: ExecutionContext, port: number, row: Row): Promise<void>
   mustSay(t, ask, answer);
 }
 
-/** A row cannot leave out what the RFC makes necessary. */
+/** Checks that no row leaves out a field that the RFC makes necessary. */
 function mustSay(t: ExecutionContext, ask: string, answer: WireResponse): void {
   const isRead = /^(?:GET|HEAD) /.test(ask);
   const isKept = isRead || (HEURISTICALLY_CACHEABLE.includes(answer.status) && answer.status >= 400);
@@ -127,10 +127,10 @@ async function every(t: ExecutionContext, config: ServerConfig, rows: readonly R
   for (const row of rows) await holds(t, port, row);
 }
 
-test('what is read from the store is asked for again each time, and errors and measurements are not stored', (t) =>
+test('caches revalidate answers from the store each time, and do not store errors and measurements', (t) =>
   every(t, { plugins: PLUGINS }, ROWS));
 
-test('refusals of plugins are not stored', async (t) => {
+test('caches do not store refusals of plugins', async (t) => {
   const rules = [{ name: 'one', path: '/', limit: 1, windowSeconds: 600 }];
   const identities = [{ name: 'a', tokens: [`sha256:${'0'.repeat(64)}`] }];
   await every(t, { plugins: ['get', { use: 'rate-limit', options: { rules } }] }, [
@@ -151,7 +151,7 @@ test('refusals of plugins are not stored', async (t) => {
   ]);
 });
 
-test('folders are asked for again each time; files have validators, and caches the rules of the mount', async (t) => {
+test('caches revalidate folders each time; files have validators and the rule of their mount', async (t) => {
   const folder = await tempFolder(t, { 'site/a/b.txt': 'b' });
   const mount = { root: `${folder}/site`, listing: true };
   await every(t, { plugins: [{ use: 'static-files', options: { mounts: [mount] } }] }, [
@@ -171,7 +171,7 @@ test('folders are asked for again each time; files have validators, and caches t
   }
 });
 
-test('with compress and cors an answer varies by what they look at too', async (t) => {
+test('compress and cors add the fields that they read to Vary', async (t) => {
   const cors = { use: 'cors', options: { origins: ['https://a.example'] } };
   await every(t, { plugins: ['get', 'keys', 'compress', cors] }, [
     { ask: 'GET /', status: 200, caches: 'no-cache', vary: 'Accept, Accept-Encoding, Origin' },
@@ -179,7 +179,7 @@ test('with compress and cors an answer varies by what they look at too', async (
   ]);
 });
 
-test('an error of a plugin is not stored, unless the plugin says what may be done with it', async (t) => {
+test('caches do not store an error of a plugin, unless the plugin sets Cache-Control', async (t) => {
   const thrower = {
     name: 'thrower',
     setup({ handle }: PluginContext) {
@@ -206,7 +206,7 @@ test('an error of a plugin is not stored, unless the plugin says what may be don
   }
 });
 
-test('the heads of the classic dialect say nothing of caches', async (t) => {
+test('the heads of the classic dialect have no caching fields', async (t) => {
   const port = await listening(t, { plugins: ['get', 'post', 'put', 'create', 'update', 'head', 'classic'] });
   for (const head of ['GET / HTTP/1.1\r\nHost: 127.0.0.1/', 'PUT / HTTP/1.1\r\nHost: 127.0.0.1/create']) {
     const client = await RawClient.connect(port);

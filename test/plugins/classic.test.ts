@@ -16,7 +16,7 @@ async function connected(
   return { server, client };
 }
 
-/** First line and body of the answer. */
+/** Returns the first line and the body of the answer. */
 async function ask(client: RawClient, method: string, address: string, body = ''): Promise<[string, string]> {
   client.send(classicRequest(method, address, body));
   return partsOf(await client.next());
@@ -65,7 +65,7 @@ test('HEAD is answered 100 on every path but create and update, which refuse it 
   }
 });
 
-test('a refused request is read past to its last octet, and the next one is answered', async (t) => {
+test('a refused request is skipped to its last octet, and the next one is answered', async (t) => {
   const { client } = await connected(t);
   const body = 'a: 1'.repeat(5000);
   t.is((await ask(client, 'PRRT', '127.0.0.1/', body))[0], 'HTTP/1.1 405 METHOD_NOT_ALLOWED');
@@ -109,7 +109,7 @@ test('a bare LF is read after a Host with a slash, and without the plugin it is 
   }
 });
 
-test('after a head with a bare LF the next request of the connection is judged by the standard', async (t) => {
+test('after a head with a bare LF the next request of the connection is parsed strictly', async (t) => {
   for (const form of LF_FORMS) {
     const { client } = await connected(t);
     const loose = classicRequest('GET', '127.0.0.1/', '', form);
@@ -159,7 +159,7 @@ test('a dialect that does not allow a bare LF is not offered such a head', async
   t.deepEqual(offered, ['Host|127.0.0.1/']);
 });
 
-test('a 405 in the classic protocol never names the method, whoever finds that there is no handler', async (t) => {
+test('a 405 in the classic protocol never names the method, whether the dialect or the registry refuses it', async (t) => {
   const elsewhere = definePlugin({
     name: 'elsewhere',
     setup({ handle }) {
@@ -167,7 +167,7 @@ test('a 405 in the classic protocol never names the method, whoever finds that t
     },
   });
   const { server, client } = await connected(t, { plugins: pluginsWithout('', elsewhere, 'options') });
-  // Nobody names PRRT, so the dialect refuses it; LIST is named, but not at the root, so the registry does.
+  // No plugin names PRRT, so the dialect refuses it. LIST exists, but not at the root, so the registry refuses it.
   for (const method of ['PRRT', 'LIST', 'OPTIONS']) {
     t.deepEqual(
       await ask(client, method, '127.0.0.1/'),
@@ -185,7 +185,7 @@ test('END closes the connection without an octet, and the server stops', async (
   await server.closed;
 });
 
-test('zone and label of the date are options', async (t) => {
+test('time zone and label of the date are options', async (t) => {
   const plugins = pluginsWithout('classic', {
     use: 'classic',
     options: { timeZone: 'UTC', zoneLabel: 'UTC' },
@@ -197,14 +197,14 @@ test('zone and label of the date are options', async (t) => {
   t.regex(date, /:\d\d UTC$/);
 });
 
-test('a zone that does not exist is an error before anything listens', async (t) => {
+test('an unknown time zone is an error before anything listens', async (t) => {
   const error = await t.throwsAsync(
     served(t, { plugins: [{ use: 'classic', options: { timeZone: 'Asia/Soul' } }] }),
   );
   t.like(error, { code: 'PLUGIN_OPTIONS_INVALID' });
 });
 
-test('a path and a method of a user’s plugin are reached by classic clients too', async (t) => {
+test('classic clients reach a path and a method of a user’s plugin too', async (t) => {
   const mine = definePlugin({
     name: 'mine',
     setup({ handle }) {

@@ -16,7 +16,7 @@ const DECODERS = { br: zlib.brotliDecompressSync, gzip: zlib.gunzipSync, deflate
 
 type Ask = (headers?: Record<string, string>, method?: string) => Promise<InjectResponse>;
 
-/** Asks a server whose one handler is this. */
+/** Sends a request to a server with this one handler. */
 async function compressing(t: ExecutionContext, handler: Handler, options = {}): Promise<Ask> {
   const server = await served(t, {
     plugins: [{ use: 'compress', options }, handlers({ 'GET /': handler, 'PUT /': handler }), 'head'],
@@ -52,7 +52,7 @@ for (const [accept, coding] of [
   [';;;, =, unknown', undefined],
   [`${'gzip;q=0,'.repeat(300)}br`, 'br'],
 ] as const) {
-  test(`to "${accept.slice(0, 40)}" goes ${coding ?? 'what there is'}`, async (t) => {
+  test(`Accept-Encoding "${accept.slice(0, 40)}" gets ${coding ?? 'no coding'}`, async (t) => {
     const answer = await (await compressing(t, () => TEXT))({ 'Accept-Encoding': accept });
     t.is(answer.headers['content-encoding'], coding);
     t.is(answer.headers.vary, 'Accept-Encoding');
@@ -62,7 +62,7 @@ for (const [accept, coding] of [
   });
 }
 
-test('a client that asks for nothing gets it as it is, and caches are told that it varies', async (t) => {
+test('without Accept-Encoding the answer is not compressed, and has Vary', async (t) => {
   const answer = await (await compressing(t, () => TEXT))({});
   t.is(answer.headers['content-encoding'], undefined);
   t.is(answer.headers.vary, 'Accept-Encoding');
@@ -92,7 +92,7 @@ test('bytes and streams of every kind are compressed', async (t) => {
   }
 });
 
-test('what is short stays as it is, unless the client refuses that', async (t) => {
+test('a short answer is not compressed, unless the client refuses identity', async (t) => {
   const ask = await compressing(t, () => 'short');
   t.is((await ask()).headers['content-encoding'], undefined);
   t.is((await ask()).headers.vary, 'Accept-Encoding');
@@ -104,14 +104,14 @@ test('what is short stays as it is, unless the client refuses that', async (t) =
 });
 
 for (const [what, headers, status] of [
-  ['is encoded already', { 'Content-Encoding': 'br' }, 200],
+  ['is already encoded', { 'Content-Encoding': 'br' }, 200],
   ['is identity by name', { 'Content-Encoding': 'identity' }, 200],
-  ['nobody may transform', { 'Cache-Control': 'public, No-Transform, max-age=1' }, 200],
+  ['has no-transform', { 'Cache-Control': 'public, No-Transform, max-age=1' }, 200],
   ['has a digest', { 'Content-Digest': 'sha-256=:AAAA:' }, 200],
   ['is a picture', { 'Content-Type': 'image/png' }, 200],
-  ['is a part', { 'Content-Range': 'bytes 0-8999/20000' }, 206],
+  ['is a part of a file', { 'Content-Range': 'bytes 0-8999/20000' }, 206],
 ] as const) {
-  test(`an answer that ${what} stays as it is`, async (t) => {
+  test(`an answer that ${what} is not compressed`, async (t) => {
     const type: Record<string, string> = { 'Content-Type': 'text/plain' };
     const answer = await (
       await compressing(t, () => ({ status, headers: { ...type, ...headers }, body: TEXT }))
@@ -121,12 +121,12 @@ for (const [what, headers, status] of [
   });
 }
 
-test('an answer with trailers, which may tell of its octets, stays as it is', async (t) => {
+test('an answer with trailers is not compressed, because they may describe its octets', async (t) => {
   const ask = await compressing(t, () => ({ body: TEXT, trailers: { 'Repr-Digest': 'sha-256=:AAAA:' } }));
   t.is((await ask()).text, TEXT);
 });
 
-test('errors are compressed as other answers are, and answers without a body are left alone', async (t) => {
+test('errors are compressed like other answers, and answers without a body are not changed', async (t) => {
   const ask = await compressing(t, () => ({ status: 404, body: TEXT }));
   t.is((await ask()).status, 404);
   t.is(decoded(await ask()), TEXT);
@@ -137,7 +137,7 @@ test('errors are compressed as other answers are, and answers without a body are
   }
 });
 
-test('types are chosen by name, by kind and by suffix', async (t) => {
+test('types are selected by name, by kind and by suffix', async (t) => {
   const of = async (type: string, options = {}): Promise<string | undefined> => {
     const ask = await compressing(t, () => ({ headers: { 'Content-Type': type }, body: TEXT }), options);
     return (await ask()).headers['content-encoding'];
@@ -156,7 +156,7 @@ test('types are chosen by name, by kind and by suffix', async (t) => {
   t.is(await of('a/b', { types: ['*/*'] }), 'gzip');
 });
 
-test('a strong tag becomes a weak one, other fields stay, and the client is told 304 of it', async (t) => {
+test('a strong tag becomes weak, other fields stay, and a conditional request with it is 304', async (t) => {
   const headers = { ETag: '"1"', 'Content-Type': 'text/plain', Vary: 'Origin', 'Set-Cookie': ['a=1', 'b=2'] };
   const ask = await compressing(t, () => ({ headers, body: TEXT }));
   const answer = await ask();
@@ -173,7 +173,7 @@ test('a strong tag becomes a weak one, other fields stay, and the client is told
   }
 });
 
-test('HEAD tells what GET does, but for the length', async (t) => {
+test('HEAD has the fields of GET except the length', async (t) => {
   let isLetGo = false;
   const source = (): Readable =>
     new Readable({
@@ -197,7 +197,7 @@ test('HEAD tells what GET does, but for the length', async (t) => {
   t.true(isLetGo);
 });
 
-test('with static-files: a file is compressed whole, its parts are not, and small files stay', async (t) => {
+test('with static-files: whole files are compressed, parts and small files are not', async (t) => {
   const root = await tempFolder(t, { 'a.txt': TEXT, 'small.txt': 'x' });
   const server = await served(t, {
     plugins: ['compress', { use: 'static-files', options: { mounts: [{ root }] } }],
@@ -212,13 +212,13 @@ test('with static-files: a file is compressed whole, its parts are not, and smal
   const part = await ask('/a.txt', { Range: 'bytes=0-2' });
   t.is(part.status, 206);
   t.is(part.text, 'the');
-  // RFC 9110 §15.3.7: what the whole would have had.
+  // RFC 9110 §15.3.7: the fields of the whole file.
   t.is(part.headers.vary, 'Accept-Encoding');
   t.is((await ask('/a.txt', { Range: 'bytes=0-2', 'If-Range': whole.headers.etag ?? '' })).status, 200);
   t.is((await ask('/small.txt')).headers['content-encoding'], undefined);
 });
 
-test('a file that is gone, or another, when its turn comes is answered as without compress', async (t) => {
+test('a file that is deleted or replaced before it is compressed is answered as without compress', async (t) => {
   for (const [change, status] of [
     [(place: string) => unlink(place), 404],
     [(place: string) => writeFile(place, 'another'), 503],
@@ -246,7 +246,7 @@ test('a file that is gone, or another, when its turn comes is answered as withou
   }
 });
 
-test('what an event stream has said arrives while it is silent', async (t) => {
+test('the events of a stream arrive while the stream pauses', async (t) => {
   for (const coding of ['br', 'gzip', 'deflate'] as const) {
     const events = new PassThrough();
     const { port } = await serve(t, {
@@ -273,7 +273,7 @@ test('what an event stream has said arrives while it is silent', async (t) => {
   }
 });
 
-test('a client that leaves lets the source go', async (t) => {
+test('the source is closed if the client leaves', async (t) => {
   const sources = [
     () => new PassThrough(),
     () =>
@@ -330,7 +330,7 @@ test('a web stream that waits is cancelled when the client leaves', async (t) =>
   t.pass();
 });
 
-test('a source that fails on its way breaks the answer off, and harms no other', async (t) => {
+test('a source that fails midway breaks off its answer and affects no other', async (t) => {
   const { connect, get, log } = await serve(t, {
     plugins: [
       'compress',
@@ -353,7 +353,7 @@ test('a source that fails on its way breaks the answer off, and harms no other',
   t.true(log.some((line) => JSON.stringify(line).includes('half-way')));
 });
 
-test('a reader that takes nothing holds the source up', async (t) => {
+test('a client that reads nothing pauses the source', async (t) => {
   let given = 0;
   const { connect } = await serve(t, {
     plugins: [
@@ -362,7 +362,7 @@ test('a reader that takes nothing holds the source up', async (t) => {
         'GET /': () => ({
           headers: { 'Content-Type': 'text/plain' },
           body: (async function* () {
-            // Noise, so that it stays large.
+            // Random octets, so that compression does not make them smaller.
             const { randomBytes } = await import('node:crypto');
             for (;;) {
               given += 65_536;
@@ -376,7 +376,7 @@ test('a reader that takes nothing holds the source up', async (t) => {
   const client = await connect();
   client.stopReading();
   client.send(request('GET /', ['Accept-Encoding: gzip']));
-  // It comes to rest: as many turns without anything being taken.
+  // The source has stopped: nothing was read for that many turns.
   for (let turns = 0, before = -1; turns < 2_000; turns++) {
     if (given !== before) turns = 0;
     before = given;
@@ -386,7 +386,7 @@ test('a reader that takes nothing holds the source up', async (t) => {
   t.true(given < 200_000_000, `${given}`);
 });
 
-test('options that are none', async (t) => {
+test('invalid options are refused', async (t) => {
   for (const options of [
     { codings: [] },
     { codings: ['zstd'] },

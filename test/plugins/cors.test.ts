@@ -27,7 +27,7 @@ const preflight = (server: Server, headers: Record<string, string> = {}, target 
     headers: { Origin: ORIGIN, 'Access-Control-Request-Method': 'GET', ...headers },
   });
 
-/** The fields of the protocol, by what follows `access-control-`. */
+/** The fields of the protocol, by the part of the name after `access-control-`. */
 function fieldsOf({
   headers,
 }: {
@@ -37,7 +37,7 @@ function fieldsOf({
   return Object.fromEntries(found.map(([name, value]) => [name.slice('access-control-'.length), value]));
 }
 
-test('a page of an origin in the list may read answers, errors too', async (t) => {
+test('a page of a listed origin may read answers, errors too', async (t) => {
   const server = await withOptions(t, {
     origins: ['https://b.example', ORIGIN],
     exposedHeaders: ['X-A', 'X-B'],
@@ -49,7 +49,7 @@ test('a page of an origin in the list may read answers, errors too', async (t) =
   }
 });
 
-test('other origins, and requests without one, get no such field, and Vary all the same', async (t) => {
+test('other origins, and requests without one, get no such field, but Vary', async (t) => {
   const server = await withOptions(t, { origins: [ORIGIN] });
   const others = [
     'https://b.example',
@@ -67,13 +67,13 @@ test('other origins, and requests without one, get no such field, and Vary all t
   }
 });
 
-test('two origins in one field are no origin', async (t) => {
+test('two origins in one field count as none', async (t) => {
   const server = await withOptions(t, { origins: [ORIGIN] });
   const answer = await server.inject({ headers: { Origin: [ORIGIN, 'https://evil.test'] } });
   t.deepEqual(fieldsOf(answer), {});
 });
 
-test('with * everybody may, and answers are the same for all', async (t) => {
+test('with * every origin is allowed, and answers are the same for all', async (t) => {
   const server = await withOptions(t, { origins: '*' });
   for (const headers of [{}, { Origin: ORIGIN }]) {
     const answer = await server.inject({ target: '/create', headers });
@@ -82,7 +82,7 @@ test('with * everybody may, and answers are the same for all', async (t) => {
   }
 });
 
-test('a preflight is answered with what the path has', async (t) => {
+test('a preflight is answered with the methods of the path', async (t) => {
   const server = await withOptions(t, { origins: [ORIGIN] });
   const answer = await preflight(server, { 'Access-Control-Request-Method': 'PURGE' }, '/keys/a');
   t.is(answer.status, 204);
@@ -101,7 +101,7 @@ test('a preflight is answered with what the path has', async (t) => {
   t.is(fieldsOf(await preflight(server, {}, '/none'))['allow-methods'], undefined);
 });
 
-test('a preflight of another origin is answered without a word about what is allowed', async (t) => {
+test('the answer to a preflight of another origin has none of the fields', async (t) => {
   const answer = await preflight(await withOptions(t, { origins: [ORIGIN] }), {
     Origin: 'https://evil.test',
   });
@@ -109,7 +109,7 @@ test('a preflight of another origin is answered without a word about what is all
   t.deepEqual(fieldsOf(answer), {});
 });
 
-test('methods, headers, age and credentials are as the options say', async (t) => {
+test('methods, headers, age and credentials follow the options', async (t) => {
   const server = await withOptions(t, {
     origins: [ORIGIN],
     credentials: true,
@@ -130,7 +130,7 @@ test('methods, headers, age and credentials are as the options say', async (t) =
   });
 });
 
-test('headers any allows what is asked for, if it is a list of names', async (t) => {
+test('headers "any" allows the requested fields, if they are a list of names', async (t) => {
   const server = await withOptions(t, { origins: [ORIGIN], headers: 'any' });
   const allowed = async (asked: string) =>
     fieldsOf(await preflight(server, { 'Access-Control-Request-Headers': asked }))['allow-headers'];
@@ -138,7 +138,7 @@ test('headers any allows what is asked for, if it is a list of names', async (t)
   for (const asked of ['', 'a b', 'a,,b', 'a;b', '"a"', 'ä']) t.is(await allowed(asked), undefined, asked);
 });
 
-test('OPTIONS without the fields of a preflight is no preflight', async (t) => {
+test('OPTIONS without the fields of a preflight is not a preflight', async (t) => {
   const server = await withOptions(t, { origins: [ORIGIN] });
   t.is(
     (await server.inject({ method: 'OPTIONS', target: '/any', headers: { Origin: ORIGIN } })).text,
@@ -161,7 +161,7 @@ test('a pattern has to match the whole origin', (t) => {
     t.false(isAllowed(bad), bad);
 });
 
-test('Vary keeps what is there, and has Origin once', async (t) => {
+test('Vary keeps its fields, and has Origin once', async (t) => {
   const server = await withOptions(t, { origins: [ORIGIN] });
   t.is((await server.inject({ target: '/vary' })).headers.vary, 'Accept, Origin');
   t.is(vary(undefined, 'Origin'), 'Origin');
@@ -170,13 +170,13 @@ test('Vary keeps what is there, and has Origin once', async (t) => {
   t.is(vary('*', 'Origin'), '*');
 });
 
-test('* with credentials is refused at start, with what to do', async (t) => {
+test('* with credentials is refused at the start, with a solution', async (t) => {
   const error = await t.throwsAsync(withOptions(t, { origins: '*', credentials: true }));
   t.like(error, { code: 'PLUGIN_OPTIONS_INVALID' });
   t.regex(error?.message ?? '', /credentials: with origins .*list the origins/);
 });
 
-test('what is no origin is refused at start, since it would never match', async (t) => {
+test('an invalid origin is refused at the start, because it would never match', async (t) => {
   for (const origins of [
     [],
     ['https://a.example/'],
@@ -195,11 +195,11 @@ test('what is no origin is refused at start, since it would never match', async 
 
 let keys = 0;
 
-/** The status of a POST that stores an entry which is not there. */
+/** The status of a POST that creates an entry. */
 const posted = async (server: Server, headers: Record<string, string>, target = '/create') =>
   (await server.inject({ method: 'POST', target, headers, body: `key-${++keys}: b` })).status;
 
-test('pages of an allowed origin may change something, of others not', async (t) => {
+test('pages of an allowed origin may change entries, other pages may not', async (t) => {
   const listed = await withOptions(t, { origins: [ORIGIN, { pattern: 'https://[a-z]+\\.b\\.example' }] });
   for (const [origin, status] of [
     [ORIGIN, 200],
@@ -224,7 +224,7 @@ test('pages of an allowed origin may change something, of others not', async (t)
   t.is(await posted(opaque, { Origin: 'null' }), 200);
 });
 
-test('a refused page cannot read why, and an allowed one can read the answer', async (t) => {
+test('a refused page cannot read the reason, and an allowed page can read the answer', async (t) => {
   const server = await withOptions(t, { origins: [ORIGIN] });
   const ask = (Origin: string) =>
     server.inject({ method: 'POST', target: '/create', headers: { Origin }, body: 'a: b' });
@@ -234,7 +234,7 @@ test('a refused page cannot read why, and an allowed one can read the answer', a
   t.is(refused.headers['access-control-allow-origin'], undefined);
 });
 
-test('without credentials nobody acts for a user whom the browser remembers', async (t) => {
+test('without credentials a page cannot use cookies and passwords of the browser', async (t) => {
   const bare = await withOptions(t, { origins: '*' });
   t.is(await posted(bare, { Origin: ORIGIN, Cookie: 'session=1' }), 403);
   t.is(await posted(bare, { Origin: ORIGIN, Authorization: 'Basic YTpi' }), 403);
@@ -250,7 +250,7 @@ test('pages may use the methods of the option, and no others', async (t) => {
   t.is(await posted(server, { Origin: ORIGIN }), 403);
 });
 
-test('under a prefix it lets pages in there alone, and a reload changes that', async (t) => {
+test('under a prefix it allows pages only there, and a reload changes that', async (t) => {
   const config = (prefix: string) => ({
     listen: { port: 0 },
     storage: { adapter: 'memory' },

@@ -21,7 +21,7 @@ test('pairs are stored in order, in each form', async (t) => {
   );
 });
 
-test('a body that is refused stores none of its pairs', async (t) => {
+test('a refused body stores none of its pairs', async (t) => {
   const server = await served(t);
   await post(server, 'ID: 1');
   for (const [body, type, status, sentence] of [
@@ -49,7 +49,7 @@ test('a body that is refused stores none of its pairs', async (t) => {
   t.is(await listing(server), 'The data in DB is as follows. \n\nID:1');
 });
 
-test('what is no JSON, no text or no key for the store is the client’s error, in a sentence', async (t) => {
+test('invalid JSON, invalid text and invalid keys are errors of the client, with a sentence', async (t) => {
   const server = await served(t);
   for (const [body, type] of [
     ['{"new":1', JSON_TYPE],
@@ -63,7 +63,7 @@ test('what is no JSON, no text or no key for the store is the client’s error, 
   t.is(await listing(server), 'No data in DB');
 });
 
-test('another method is told the right one, and that path allows no other', async (t) => {
+test('another method is answered with the right one, and Allow has only that', async (t) => {
   const server = await served(t);
   for (const method of ['GET', 'PUT', 'END']) {
     const { status, text, headers } = await server.inject({ method, target: '/create', body: 'new: 1' });
@@ -75,7 +75,7 @@ test('another method is told the right one, and that path allows no other', asyn
   t.is(await listing(server), 'No data in DB');
 });
 
-test('of many that create the same key at once, one does', async (t) => {
+test('of many requests that create the same key at once, one succeeds', async (t) => {
   const server = await served(t);
   const answers = await Promise.all(
     Array.from({ length: 20 }, (_, at) => post(server, `own${at}: 1&shared: ${at}`)),
@@ -101,7 +101,7 @@ test('a body in a content coding is 415, and nothing is stored', async (t) => {
   t.is((await sent('identity')).status, 200);
 });
 
-test('a request without a body is told that it has no content, and changes nothing', async (t) => {
+test('a request without a body is refused for its missing content, and changes nothing', async (t) => {
   const server = await served(t);
   const { status, text } = await server.inject({ method: 'POST', target: '/create' });
   t.deepEqual([status, text], [400, 'There is no content. Please check']);

@@ -1,4 +1,4 @@
-/** Each default plugin taken away in turn: what it brought is gone, and nothing else. */
+/** Removes each default plugin in turn: its methods and paths are gone, and nothing else. */
 import test, { type ExecutionContext } from 'ava';
 import { definePlugin } from '../../core/api/plugin.js';
 import { classicRequest, RawClient } from '../transcript/raw-client.js';
@@ -14,7 +14,7 @@ async function isNotAllowed(
 ): Promise<void> {
   const { status, text, headers } = await server.inject({ method, target });
   t.is(status, 405, `${method} ${target}`);
-  // An empty Allow would do as well: RFC 9110 §15.5.6 asks for the field, §10.2.1 lets it name nothing.
+  // An empty Allow would be allowed too: RFC 9110 §15.5.6 requires the field, §10.2.1 allows an empty one.
   t.is(typeof headers.allow, 'string', `${method} ${target}`);
   t.false(String(headers.allow).split(', ').includes(method), `${method} ${target}`);
   t.is(text, method === 'HEAD' ? '' : `Method not allowed: ${method}`);
@@ -24,7 +24,7 @@ async function keepsListing(t: ExecutionContext, server: Server): Promise<void> 
   t.is(await listing(server), 'No data in DB');
 }
 
-test('with all of them, a method that none registers is not allowed', async (t) => {
+test('with all of them, a method that none registers is 405', async (t) => {
   const server = await served(t);
   for (const target of ['/', '/create', '/nothing']) await isNotAllowed(t, server, 'PRRT', target);
 });
@@ -33,7 +33,7 @@ for (const [name, method, path] of [
   ['post', 'POST', '/create'],
   ['put', 'PUT', '/update'],
 ] as const) {
-  test(`without ${name}, ${method} is not allowed, on ${path} neither`, async (t) => {
+  test(`without ${name}, ${method} is 405, also at ${path}`, async (t) => {
     const server = await without(t, name);
     await isNotAllowed(t, server, method, '/');
     t.is((await server.inject({ method, target: path, body: 'a: 1' })).status, 405);
@@ -41,14 +41,14 @@ for (const [name, method, path] of [
   });
 }
 
-test('without get, GET and HEAD of the root are not allowed', async (t) => {
+test('without get, GET and HEAD of the root are 405', async (t) => {
   const server = await without(t, 'get');
   await isNotAllowed(t, server, 'GET', '/');
   await isNotAllowed(t, server, 'HEAD', '/');
   t.is((await server.inject({ method: 'POST', target: '/create', body: 'a: 1' })).status, 200);
 });
 
-test('without head, HEAD is not allowed', async (t) => {
+test('without head, HEAD is 405', async (t) => {
   const server = await without(t, 'head');
   await isNotAllowed(t, server, 'HEAD', '/');
   await keepsListing(t, server);
@@ -58,7 +58,7 @@ for (const [name, method, sentence] of [
   ['create', 'POST', 'Create mode is not configured'],
   ['update', 'PUT', 'Update mode is not configured'],
 ] as const) {
-  test(`without ${name}, there is nothing at /${name}`, async (t) => {
+  test(`without ${name}, /${name} does not exist`, async (t) => {
     const server = await without(t, name);
     t.is((await server.inject({ method: 'GET', target: `/${name}` })).status, 404);
     const answer = await server.inject({ method, target: `/${name}`, body: 'a: 1' });
@@ -69,7 +69,7 @@ for (const [name, method, sentence] of [
   });
 }
 
-test('without end, END is not allowed', async (t) => {
+test('without end, END is 405', async (t) => {
   const server = await without(t, 'end');
   await isNotAllowed(t, server, 'END', '/');
   await keepsListing(t, server);
@@ -88,7 +88,7 @@ test('without classic, a classic address is refused and standard requests are an
   standard.close();
 });
 
-/** Takes what `create` takes, in its own way. */
+/** Handles the requests of `create` in its own way. */
 const mine = definePlugin({
   name: 'mine',
   setup({ handle, storage }) {
@@ -99,7 +99,7 @@ const mine = definePlugin({
   },
 });
 
-test('a user’s plugin takes the place of create, for standard and classic clients', async (t) => {
+test('a user’s plugin can replace create, for standard and classic clients', async (t) => {
   const server = await served(t, { plugins: pluginsWithout('create', mine) });
   const { status, text } = await server.inject({ method: 'POST', target: '/create', body: 'anything' });
   t.deepEqual([status, text], [201, 'stored']);
@@ -113,7 +113,7 @@ test('a user’s plugin takes the place of create, for standard and classic clie
   t.is(await listing(server), 'The data in DB is as follows. \n\nmine:other');
 });
 
-test('a user’s plugin that names a method goes before create, which takes them all', async (t) => {
+test('a user’s plugin that names a method comes before create, which handles all methods', async (t) => {
   const server = await served(t, { plugins: pluginsWithout('', mine) });
   t.is((await server.inject({ method: 'POST', target: '/create', body: 'x' })).text, 'stored');
   const { text } = await server.inject({ method: 'PUT', target: '/create', body: 'x' });

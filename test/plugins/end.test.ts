@@ -1,7 +1,7 @@
 import test from 'ava';
 import { served } from './served.js';
 
-test('END is answered, then the server is closed', async (t) => {
+test('END is answered, then the server closes', async (t) => {
   const server = await served(t);
   const { status, body } = await server.inject({ method: 'END', target: '/' });
   t.is(status, 204);
@@ -10,13 +10,13 @@ test('END is answered, then the server is closed', async (t) => {
   t.pass();
 });
 
-test('END of another path stops nothing', async (t) => {
+test('END at another path does not stop the server', async (t) => {
   const server = await served(t);
   t.is((await server.inject({ method: 'END', target: '/nothing' })).status, 404);
   t.is((await server.inject({ target: '/' })).status, 200);
 });
 
-test('an option that END does not have is an error before anything listens', async (t) => {
+test('an unknown option is an error before anything listens', async (t) => {
   const error = await t.throwsAsync(served(t, { plugins: [{ use: 'end', options: { from: 'here' } }] }));
   t.like(error, { code: 'PLUGIN_OPTIONS_INVALID' });
 });

@@ -1,4 +1,4 @@
-/** What clients read where the other tests look at the status alone: each sentence as ERRORS.md has it, in full. */
+/** The full sentences that clients read, as in ERRORS.md. The other tests check only the status. */
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer as createNetServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -84,7 +84,7 @@ const CASES: Readonly<Record<string, readonly [InjectRequest, status: number, se
   ],
 };
 
-/** The port of a server that answers every connection with these octets; nothing where it says nothing. */
+/** The port of a server that answers every connection with these octets, or with nothing. */
 async function upstream(t: ExecutionContext, says: string): Promise<number> {
   const server = createNetServer((socket) => {
     t.teardown(() => socket.destroy());
@@ -95,7 +95,7 @@ async function upstream(t: ExecutionContext, says: string): Promise<number> {
   return (server.address() as { port: number }).port;
 }
 
-test('each of these errors is told in its sentence', async (t) => {
+test('each of these errors is answered with its sentence', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'jackfield-sentences-'));
   t.teardown(() => rm(folder, { recursive: true, force: true }));
   await mkdir(join(folder, 'public'));
@@ -108,7 +108,7 @@ test('each of these errors is told in its sentence', async (t) => {
     ...(prefix === '/silence' ? { responseTimeoutMs: 100 } : {}),
   });
   const mounts = [
-    // Nobody is given so low a port without asking for it.
+    // The system never assigns such a low port by itself.
     behind('/nobody', 1),
     behind('/babble', await upstream(t, 'babble\r\n\r\n')),
     behind('/silence', await upstream(t, '')),

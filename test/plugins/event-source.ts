@@ -1,13 +1,13 @@
-/** A client of Server-Sent Events that tells everything it gets, also what a browser keeps to itself. */
+/** A client of Server-Sent Events that reports everything it gets, also comments and times that a browser hides. */
 
 export interface SentEvent {
-  /** The revision of it. `lastEventId` has the whole. */
+  /** The revision in the ID. `lastEventId` has the whole ID. */
   readonly id?: string;
   readonly event?: string;
   readonly data?: string;
-  /** Milliseconds. */
+  /** The value of `retry:` in milliseconds. */
   readonly retry?: string;
-  /** Only comments. */
+  /** The block has only comments. */
   readonly comment?: true;
 }
 
@@ -26,7 +26,7 @@ export class EventSourceClient {
     this.#reader = response.body.getReader();
   }
 
-  /** @param accept As `EventSource` sends it; without it the client is any program. */
+  /** @param accept The Accept field, as `EventSource` sends it; a client without it is any other program. */
   static async connect(url: string, lastEventId?: string, accept?: string): Promise<EventSourceClient> {
     const abort = new AbortController();
     const headers: Record<string, string> = lastEventId === undefined ? {} : { 'last-event-id': lastEventId };
@@ -36,7 +36,7 @@ export class EventSourceClient {
     return client;
   }
 
-  /** undefined where the stream ended. */
+  /** The next event; undefined at the end of the stream. */
   async next(): Promise<SentEvent | undefined> {
     for (;;) {
       const end = this.#text.indexOf('\n\n');

@@ -1,16 +1,16 @@
-/** A reader of the Prometheus text format 0.0.4 of our own, strict: it shares nothing with the library that writes it. */
+/** Our own strict reader of the Prometheus text format 0.0.4. It shares no code with the library that writes it. */
 
 export interface Family {
   readonly type: string;
   readonly help: string;
-  /** `name{a="b"}` with its labels sorted → value. */
+  /** The values by `name{a="b"}`, with sorted labels. */
   readonly samples: Map<string, number>;
 }
 
 const NAME = '[a-zA-Z_:][a-zA-Z0-9_:]*';
 const LABEL = /([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\["\\n])*)"/y;
 
-/** @throws Error at the first line that the format does not have. */
+/** @throws Error at the first invalid line. */
 export function parseExposition(text: string): Map<string, Family> {
   if (!text.endsWith('\n')) throw new Error('The last line has no end.');
   const families = new Map<string, { type: string; help: string; samples: Map<string, number> }>();
@@ -60,7 +60,7 @@ function readLabels(text: string): string[] {
   return labels;
 }
 
-/** Buckets only grow, and the last one is the count. */
+/** Checks that buckets only grow and that the last one is the count. */
 function checkHistogram(name: string, { samples }: Family): void {
   const series = new Map<string, [bound: number, count: number][]>();
   for (const [sample, value] of samples) {

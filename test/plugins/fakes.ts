@@ -1,4 +1,4 @@
-/** A plugin's surroundings without a server: what it registers is kept, and a handler is called directly. */
+/** A plugin context without a server: keeps the registered handlers, and calls a handler directly. */
 
 import type { ResponseBody, ResponseParts, ResponseValue } from '../../core/api/answer.js';
 import type { HandleOptions, Handler, Plugin, PluginContext, Storage } from '../../core/api/plugin.js';
@@ -18,9 +18,9 @@ export interface Registered {
 export interface SetUp {
   readonly handlers: readonly Registered[];
   readonly dialects: readonly Dialect[];
-  /** How often the plugin asked the server to stop. */
+  /** The number of times that the plugin asked the server to stop. */
   readonly shutdowns: () => number;
-  /** Calls the one handler of the plugin. */
+  /** Calls the only handler of the plugin. */
   readonly call: (request?: FakeRequest) => MaybePromise<ResponseValue>;
 }
 
@@ -35,7 +35,7 @@ export function setUp<Options>(
   if (validated instanceof Promise || validated.issues !== undefined)
     throw new Error(JSON.stringify(validated));
   const context: PluginContext<Options> = {
-    // A handler is only called with what its pattern gives; the fake has no patterns, so it gives any names.
+    // A handler gets the names of its pattern. The fake has no patterns, so the cast allows any names.
     handle: (method, pattern, handler, options = {}) =>
       handlers.push({ method, pattern, handler: handler as Handler, options }),
     hook: () => {},
@@ -107,12 +107,12 @@ export function fakeRequest({
   };
 }
 
-/** Entries in a Map, as the storage contract has them; answers at once. */
+/** Entries in a Map, as in the storage contract; answers synchronously. */
 export class FakeStorage implements Storage {
   readonly name = 'fake';
   readonly supports = { durable: false, shared: 'process', bounded: false, watch: false } as const;
   readonly entries = new Map<string, Entry>();
-  /** The pages that were asked for. */
+  /** The requested pages. */
   readonly pages: Page[] = [];
   readonly commits: Change[] = [];
   #created = 0;
@@ -158,14 +158,14 @@ export class FakeStorage implements Storage {
   }
 }
 
-/** The same, but every answer is a promise, as from a store on a disk or behind a network. */
+/** The same, but every answer is a promise, as from a store on a disk or over a network. */
 export class LateStorage extends FakeStorage {
   override async list(page: Page): Promise<Listing> {
     return super.list(page);
   }
 }
 
-/** Status and whole text of what a handler returned. */
+/** Status and whole text of an answer that a handler returned. */
 export async function settled(returned: MaybePromise<ResponseValue>): Promise<{
   status: number;
   text: string;
@@ -177,7 +177,7 @@ export async function settled(returned: MaybePromise<ResponseValue>): Promise<{
   return { status, text: await textOf(body), headers: headers as Record<string, string> };
 }
 
-/** The plugins of this house return strings and parts only. */
+/** The built-in plugins return only strings and parts. */
 function isParts(value: ResponseValue): value is ResponseParts {
   return typeof value === 'object' && !(Symbol.asyncIterator in value);
 }

@@ -5,7 +5,7 @@ import { ROOT } from '../repository.js';
 import { chunked, request, type Served, serve, withBody } from '../support/raw-client.js';
 import { served } from './served.js';
 
-/** Tells what it was given. */
+/** Returns its arguments. */
 const TELL = `export default async (request, env) => {
   const { pathname, search, host, protocol } = new URL(request.url);
   return Response.json({
@@ -41,7 +41,7 @@ async function told({ connect }: Served, octets: string): Promise<Told> {
   return JSON.parse(body);
 }
 
-test('the application is given method, URL, fields, body and the environment', async (t) => {
+test('the application gets method, URL, fields, body and the environment', async (t) => {
   const app = await mounted(t, TELL);
   const given = await told(
     app,
@@ -57,7 +57,7 @@ test('the application is given method, URL, fields, body and the environment', a
   t.is(given.address, '127.0.0.1');
 });
 
-test('every method that a web Request can carry arrives as it is', async (t) => {
+test('every method that a web Request accepts arrives unchanged', async (t) => {
   const app = await mounted(t, TELL);
   for (const method of [
     'GET',
@@ -74,7 +74,7 @@ test('every method that a web Request can carry arrives as it is', async (t) => 
     t.is((await told(app, request(`${method} /`))).method, method);
 });
 
-test('a method that it refuses or rewrites is 501, and the application is not asked', async (t) => {
+test('a method that a web Request refuses or changes is 501, and the application is not called', async (t) => {
   const { connect } = await mounted(t, TELL);
   for (const method of ['TRACE', 'TRACK', 'trace', 'get', 'Post', 'delete']) {
     const client = await connect();
@@ -96,7 +96,7 @@ test('HEAD has the fields of the application and no body', async (t) => {
   t.deepEqual(answer.fields.get('x-method'), ['HEAD']);
 });
 
-test('below a prefix, with and without it', async (t) => {
+test('an application under a prefix sees paths with or without the prefix', async (t) => {
   const kept = await mounted(t, TELL, { prefix: '/app' });
   t.is((await told(kept, request('GET /app/x?y'))).pathname, '/app/x');
   t.is((await told(kept, request('GET /app'))).pathname, '/app');
@@ -108,7 +108,7 @@ test('below a prefix, with and without it', async (t) => {
   t.is((await told(stripped, request('GET http://localhost/app/x'))).pathname, '/x');
 });
 
-test('no path reaches the application that it would read as another', async (t) => {
+test('a path that the application would read as another one does not reach it', async (t) => {
   const { get } = await mounted(t, TELL, { prefix: '/app' });
   for (const target of [
     '/app/../admin',
@@ -123,7 +123,7 @@ test('no path reaches the application that it would read as another', async (t) 
   t.is((await get('/app/..a/b..')).status, 200);
 });
 
-test('bodies stream both ways: the answer begins before the request has ended', async (t) => {
+test('bodies stream in both directions: the answer begins before the request has ended', async (t) => {
   const { connect } = await mounted(
     t,
     `export default (request) => new Response(request.body, { headers: { 'Content-Type': 'text/plain' } });`,
@@ -133,13 +133,13 @@ test('bodies stream both ways: the answer begins before the request has ended', 
   await client.receive('3\r\none\r\n');
   client.send('3\r\ntwo\r\n0\r\n\r\n');
   t.is((await client.response()).body, 'onetwo');
-  // Behind an answer that began before its request had ended the core does not go on.
+  // The core closes the connection after an answer that began before its request had ended.
   const other = await connect();
   other.send(chunked('POST /', ['x'.repeat(100_000)]));
   t.is((await other.response()).body, 'x'.repeat(100_000));
 });
 
-test('what it returns is checked, and a fault is its own', async (t) => {
+test('the answer of the application is checked, and a fault affects only its request', async (t) => {
   const { connect, get, log } = await mounted(
     t,
     `export default (request) => {
@@ -184,7 +184,7 @@ test('a client that leaves aborts the signal of the request', async (t) => {
   t.pass();
 });
 
-test('an event stream is cancelled when its client ends its direction; with inject it is given whole', async (t) => {
+test('an event stream is cancelled when its client ends its direction; with inject it is complete', async (t) => {
   const { connect, server } = await mounted(
     t,
     `let told = 'open';
@@ -209,7 +209,7 @@ test('an event stream is cancelled when its client ends its direction; with inje
   t.is((await server.inject({ target: '/finite' })).text, 'data: 1\n\n');
 });
 
-test('a body may be larger than the limit of the server where the mount says so', async (t) => {
+test('a mount may allow bodies above the limit of the server', async (t) => {
   const { connect } = await mounted(t, TELL, { maxBodyOctets: 20 }, { maxBodyOctets: 10 });
   const client = await connect();
   client.send(withBody('POST /', 'x'.repeat(20)));
@@ -257,7 +257,7 @@ test('an object with fetch keeps its this', async (t) => {
   t.is((await get('/')).body, 'mine');
 });
 
-test('a module without an application is told when the server starts', async (t) => {
+test('a module without an application is reported at the start', async (t) => {
   const folder = await tempFolder(t, { 'none.mjs': 'export default { fetch: 1 };', 'nothing.mjs': '' });
   for (const name of ['none.mjs', 'nothing.mjs', 'missing.mjs']) {
     const options = { mounts: [{ module: path.join(folder, name) }] };

@@ -9,7 +9,7 @@ function numbered(count: number): [string, string][] {
   return Array.from({ length: count }, (_, at) => [`key${at}`, `value${at}`]);
 }
 
-test('an empty store is told in a sentence, and as an empty object', async (t) => {
+test('an empty store is listed as a sentence, or as an empty object', async (t) => {
   const server = await served(t);
   const text = await server.inject({ target: '/' });
   t.is(text.status, 200);
@@ -38,14 +38,14 @@ test('entries are listed in creation order, as text or as JSON', async (t) => {
   t.is(json.headers.vary, 'Accept');
 });
 
-test('a client that takes neither form gets text', async (t) => {
+test('a client that accepts neither form gets text', async (t) => {
   const server = await served(t);
   const { status, headers } = await server.inject({ target: '/', headers: { accept: 'image/png' } });
   t.is(status, 200);
   t.is(headers['content-type'], TEXT);
 });
 
-test('a listing of many pages arrives whole', async (t) => {
+test('a listing of many pages is complete', async (t) => {
   const server = await served(t);
   const pairs = numbered(1500);
   await create(server, pairs);
@@ -105,14 +105,14 @@ test('pages lead from one to the next by Link', async (t) => {
   t.is(pages, 3);
 });
 
-test('a prefix that nothing has is an empty listing', async (t) => {
+test('a prefix without a match gives an empty listing', async (t) => {
   const server = await served(t);
   await create(server, [['a', '1']]);
   t.is((await server.inject({ target: '/?prefix=b' })).text, 'No data in DB');
   t.is((await server.inject({ target: '/?prefix=b', headers: JSON_CLIENT })).text, '{}');
 });
 
-test('a query that is not understood is refused with a sentence', async (t) => {
+test('an invalid query is refused with a sentence', async (t) => {
   const server = await served(t);
   for (const [query, sentence] of [
     ['limt=1', 'There is no query parameter "limt" here, only prefix, after and limit.'],

@@ -20,7 +20,7 @@ test('HEAD has the header section of GET, and no body', async (t) => {
   }
 });
 
-test('HEAD of a path that has only other methods says which', async (t) => {
+test('HEAD at a path with only other methods has them in Allow', async (t) => {
   const server = await served(t);
   for (const [target, allow] of [
     ['/create', 'POST'],

@@ -9,7 +9,7 @@ import { tempFolder } from '../core/temp-folder.js';
 import { plugin, RawClient, request, serve } from '../support/raw-client.js';
 import { served } from './served.js';
 
-/** A store whose `get` does as the test says. */
+/** A store whose `get` is the given function. */
 function storeWith(get: () => MaybePromise<Entry | undefined>) {
   return defineAdapter({
     name: 'told',
@@ -42,7 +42,7 @@ test('live and ready answer GET and HEAD, and are not cached', async (t) => {
   t.is((await server.inject({ method: 'POST', target: '/health/live' })).status, 405);
 });
 
-test('a request that comes while the server stops finds it alive and not ready', async (t) => {
+test('while the server stops it is live and not ready', async (t) => {
   for (const [target, status, state] of [
     ['/health/ready', 503, 'stopping'],
     ['/health/live', 200, 'live'],
@@ -54,7 +54,7 @@ test('a request that comes while the server stops finds it alive and not ready',
     const client = await connect();
     const octets = request(`GET ${target}`);
     client.send(octets.slice(0, 20));
-    // Its beginning has to have arrived, or the connection counts as idle and closes.
+    // The beginning of the request must have arrived, or the connection counts as idle and closes.
     const other = await connect();
     other.send(request('GET /probe'));
     await other.response();
@@ -84,7 +84,7 @@ async function withStore(
   return { server, lines };
 }
 
-test('a store that fails makes it not ready, with the code and without its secrets; then ready again', async (t) => {
+test('while the store fails it is not ready, with the code and without secrets; then it is ready again', async (t) => {
   let isDown = true;
   const get = () => {
     if (isDown) throw new StorageError('STORAGE_UNAVAILABLE', 'postgres://user:secret@db/');
@@ -104,7 +104,7 @@ test('a store that fails makes it not ready, with the code and without its secre
   );
 });
 
-test('a store that hangs is not waited for, and not asked again while it hangs', async (t) => {
+test('it does not wait for a store that hangs, and does not ask it again meanwhile', async (t) => {
   let asked = 0;
   const get = () => {
     asked++;
@@ -118,7 +118,7 @@ test('a store that hangs is not waited for, and not asked again while it hangs',
   t.is(asked, 1);
 });
 
-test('many probes are one question', async (t) => {
+test('many probes cost one request to the store', async (t) => {
   let asked = 0;
   const get = async () => {
     asked++;
@@ -131,7 +131,7 @@ test('many probes are one question', async (t) => {
   t.is(asked, 1);
 });
 
-test('a probe whose store throws at once asks it again next time', async (t) => {
+test('after a store that throws at once, the next probe asks it again', async (t) => {
   let asked = 0;
   const get = (): undefined => {
     asked++;
@@ -149,7 +149,7 @@ test('without storage the store is not asked', async (t) => {
   t.is((await server.inject({ target: '/health/ready' })).text, '{"status":"ready"}');
 });
 
-test('the paths can be others', async (t) => {
+test('the paths are options', async (t) => {
   const server = await served(t, {
     plugins: [{ use: 'health', options: { livePath: '/up', readyPath: '/go' } }],
   });
@@ -162,7 +162,7 @@ test('the paths can be others', async (t) => {
   }
 });
 
-test('a store that reads and writes no more until it is opened anew is not ready', async (t) => {
+test('with a store that works only after it is opened again, the server is not ready', async (t) => {
   let fault: StorageError | undefined;
   const adapter = defineAdapter({
     name: 'told',
@@ -181,7 +181,7 @@ test('a store that reads and writes no more until it is opened anew is not ready
   t.is((await server.inject({ target: '/health/live' })).status, 200);
 });
 
-test('a json-file whose lock is gone is not ready, through a whole server', async (t) => {
+test('with a json-file whose lock was removed, a whole server is not ready', async (t) => {
   const folder = await tempFolder(t);
   const storage = { adapter: 'json-file', options: { path: `${folder}/data.json` } };
   const server = await served(t, { storage, plugins: ['health', 'keys'] });

@@ -13,7 +13,7 @@ const ask = (
   { body, ...headers }: Record<string, string> = {},
 ) => server.inject({ method, target, headers, ...(body === undefined ? {} : { body }) });
 
-/** A store in which something happens between each read and the commit that rests on it. */
+/** A store that changes between each read and the commit that depends on it. */
 class Raced extends MemoryAdapter {
   rival: (() => void) | undefined;
   override get(key: string) {
@@ -25,7 +25,7 @@ class Raced extends MemoryAdapter {
   }
 }
 
-test('a PUT without any body is 411 and leaves the entry as it is; a body of no octets is an empty value', async (t) => {
+test('a PUT without a body is 411 and changes nothing; a body of zero octets is an empty value', async (t) => {
   const { connect } = await serve(t, { plugins: ['head', 'keys'] });
   const client = await connect();
   const ask = async (head: string, body = ''): Promise<[number, string]> => {
@@ -34,7 +34,7 @@ test('a PUT without any body is 411 and leaves the entry as it is; a body of no 
     return [status, text];
   };
   t.is((await ask('PUT /keys/a', 'Content-Length: 3\r\n\r\nabc'))[0], 201);
-  // What curl sends after a 301. On one connection: it does not close.
+  // curl sends this after a 301. Both on one connection, which stays open.
   for (const target of ['/keys/a', '/keys/new', '/keys/a?ttlMs=5000']) {
     const [status, sentence] = await ask(`PUT ${target}`, 'Content-Type: text/plain\r\n\r\n');
     t.is(status, 411, target);
@@ -67,7 +67,7 @@ test('a PUT with a content coding is 415 and stores nothing', async (t) => {
     );
 });
 
-test('PUT makes an entry and tells where it is, GET gives its octets, DELETE takes it away', async (t) => {
+test('PUT creates an entry with a Location, GET returns its octets, DELETE removes it', async (t) => {
   const server = await served(t, { plugins });
   const made = await ask(server, 'PUT', '/keys/a', { body: 'é\n' });
   t.is(made.status, 201);
@@ -90,19 +90,19 @@ test('PUT makes an entry and tells where it is, GET gives its octets, DELETE tak
   t.is(gone.text, 'There is no entry with this key.');
 });
 
-test('the entity tag is strong, and another one for each revision and each value', async (t) => {
+test('the entity tag is strong, and differs for each revision and each value', async (t) => {
   const server = await served(t, { plugins });
   const tags = new Set<string | undefined>();
   for (const body of ['1', '2', '1', ''])
     tags.add((await ask(server, 'PUT', '/keys/a', { body })).headers.etag);
   t.is(tags.size, 4);
   for (const tag of tags) t.regex(tag ?? '', /^"\d+-\d+"$/);
-  // A store in memory begins to count anew: the same revision of another value is another state.
+  // A store in memory counts from 1 again: the same revision with another value is another state.
   const again = await served(t, { plugins });
   t.false(tags.has((await ask(again, 'PUT', '/keys/a', { body: 'other' })).headers.etag));
 });
 
-test('HEAD tells what GET tells', async (t) => {
+test('HEAD has the fields of GET', async (t) => {
   const server = await served(t, { plugins });
   await ask(server, 'PUT', '/keys/a', { body: 'abc' });
   const [head, get] = [await ask(server, 'HEAD', '/keys/a'), await ask(server, 'GET', '/keys/a')];
@@ -112,7 +112,7 @@ test('HEAD tells what GET tells', async (t) => {
   t.is(head.headers['content-length'], '3');
 });
 
-test('keys of any characters stand in the path percent-encoded, octet for octet', async (t) => {
+test('keys of any characters are percent-encoded in the path, octet for octet', async (t) => {
   const server = await served(t, { plugins });
   const keys = [
     'a/b',
@@ -140,7 +140,7 @@ test('keys of any characters stand in the path percent-encoded, octet for octet'
   );
 });
 
-test('a value is given back octet for octet, with a mark at its beginning too, and empty', async (t) => {
+test('a value is returned octet for octet, also an empty one and one with a byte order mark', async (t) => {
   const server = await served(t, { plugins });
   for (const body of ['\ufeffx', '', 'a\r\nb\0']) {
     await ask(server, 'PUT', '/keys/a', { body });
@@ -148,7 +148,7 @@ test('a value is given back octet for octet, with a mark at its beginning too, a
   }
 });
 
-test('what is no UTF-8 is refused', async (t) => {
+test('octets that are not UTF-8 are refused', async (t) => {
   const server = await served(t, { plugins });
   const bad = await server.inject({ method: 'PUT', target: '/keys/a', body: Uint8Array.of(0xff) });
   t.is(bad.status, 400);
@@ -166,7 +166,7 @@ test('what is no UTF-8 is refused', async (t) => {
   t.is(headers['content-type'], 'text/plain; charset=utf-8');
 });
 
-test('If-None-Match: * makes an entry only where there is none', async (t) => {
+test('If-None-Match: * creates an entry only if it does not exist', async (t) => {
   const server = await served(t, { plugins });
   t.is((await ask(server, 'PUT', '/keys/a', { 'if-none-match': '*', body: '1' })).status, 201);
   const refused = await ask(server, 'PUT', '/keys/a', { 'if-none-match': '*', body: '2' });
@@ -175,7 +175,7 @@ test('If-None-Match: * makes an entry only where there is none', async (t) => {
   t.is((await ask(server, 'DELETE', '/keys/a', { 'if-none-match': '*' })).status, 412);
 });
 
-test('If-None-Match of what the client has is 304, without the body', async (t) => {
+test('If-None-Match with the current tag is 304, without a body', async (t) => {
   const server = await served(t, { plugins });
   const { headers } = await ask(server, 'PUT', '/keys/a', { body: '1' });
   for (const condition of [headers.etag!, `"x", ${headers.etag}`, `W/${headers.etag}`, '*']) {
@@ -187,12 +187,12 @@ test('If-None-Match of what the client has is 304, without the body', async (t) 
     t.deepEqual([status, text, told.etag], [304, '', headers.etag], condition);
   }
   t.is((await ask(server, 'GET', '/keys/a', { 'if-none-match': '"other"' })).status, 200);
-  // Where there is nothing conditions are not asked.
+  // For a missing entry conditions are ignored.
   t.is((await ask(server, 'GET', '/keys/none', { 'if-match': '"x"' })).status, 404);
   t.is((await ask(server, 'DELETE', '/keys/none', { 'if-match': '"x"' })).status, 404);
 });
 
-test('If-Match changes and deletes only the state that it names', async (t) => {
+test('If-Match changes and deletes only the named state', async (t) => {
   const server = await served(t, { plugins });
   const first = (await ask(server, 'PUT', '/keys/a', { body: '1' })).headers.etag!;
   const second = (await ask(server, 'PUT', '/keys/a', { 'if-match': first, body: '2' })).headers.etag!;
@@ -223,7 +223,7 @@ test('a creation between the check and the change is noticed', async (t) => {
   t.is(store.get('a')?.value, 'rival');
 });
 
-test('a race that does not break the condition is no failure', async (t) => {
+test('a race that does not break the condition succeeds', async (t) => {
   const store = new Raced();
   const server = await served(t, { plugins, storage: { adapter: store } });
   await ask(server, 'PUT', '/keys/a', { body: '1' });
@@ -257,7 +257,7 @@ async function listed(server: Server, target: string) {
   return { status, text, link: headers.link, json: (status === 200 ? JSON.parse(text) : {}) as Listed };
 }
 
-test('the listing is in pages, and each names the next', async (t) => {
+test('the listing has pages, and each names the next', async (t) => {
   const server = await served(t, { plugins });
   for (let n = 0; n < 5; n += 1) await ask(server, 'PUT', `/keys/in%20${n}`, { body: `${n}` });
   await ask(server, 'PUT', '/keys/out', { body: 'x' });
@@ -273,7 +273,7 @@ test('the listing is in pages, and each names the next', async (t) => {
   t.deepEqual(keys, ['in 0', 'in 1', 'in 2', 'in 3', 'in 4']);
 });
 
-test('an entry of the listing has all that is known of it, and its entity tag', async (t) => {
+test('an entry of the listing has all its members, and its entity tag', async (t) => {
   const server = await served(t, { plugins });
   const { etag } = (await ask(server, 'PUT', '/keys/a', { body: '1' })).headers;
   const { json } = await listed(server, '/keys');
@@ -282,7 +282,7 @@ test('an entry of the listing has all that is known of it, and its entity tag', 
   } as unknown as Listed);
 });
 
-test('a page has 100 entries where no number is asked', async (t) => {
+test('a page has 100 entries by default', async (t) => {
   const store = new MemoryAdapter();
   const server = await served(t, { plugins, storage: { adapter: store } });
   store.commit({ puts: Array.from({ length: 101 }, (_, n) => ({ key: `${n}`, value: '' })) });
@@ -290,10 +290,10 @@ test('a page has 100 entries where no number is asked', async (t) => {
   t.is((await listed(server, '/keys?limit=1000')).json.entries.length, 101);
 });
 
-test('a page of large values ends early, and the pages together are all of them', async (t) => {
+test('a page of large values ends early, and the pages together have all entries', async (t) => {
   const store = new MemoryAdapter();
   const server = await served(t, { plugins, storage: { adapter: store } });
-  // Small ones first, so that nothing tells beforehand how large those are that follow.
+  // Small values first, so that the size of the following ones cannot be foreseen.
   const sizes = Array.from({ length: 130 }, (_, n) => (n < 105 ? 1 : 1_048_576));
   sizes[128] = 1;
   for (const [n, size] of sizes.entries()) {
@@ -314,7 +314,7 @@ test('a page of large values ends early, and the pages together are all of them'
   t.true(pages > 5 && pages < 12, `${pages} pages`);
 });
 
-test('an entry with a time to live tells its end and is gone then', async (t) => {
+test('an entry with a time to live has a Sunset field, and expires then', async (t) => {
   const server = await served(t, { plugins });
   const before = Date.now();
   t.is((await ask(server, 'PUT', '/keys/a?ttlMs=3600000', { body: '1' })).status, 201);
@@ -330,7 +330,7 @@ test('an entry with a time to live tells its end and is gone then', async (t) =>
   t.is((await ask(server, 'PUT', '/keys/b', { 'if-none-match': '*', body: '2' })).status, 201);
 });
 
-test('a query that is not understood is refused, and changes nothing', async (t) => {
+test('an invalid query is refused, and changes nothing', async (t) => {
   const server = await served(t, { plugins });
   for (const [method, target] of [
     ['PUT', '/keys/a?ttlMs=0'],
@@ -352,12 +352,12 @@ test('a query that is not understood is refused, and changes nothing', async (t)
     t.regex(text, /^The query of this request is not valid: /);
   }
   t.deepEqual((await listed(server, '/keys')).json.entries, []);
-  // The character that stands for what is no text is a character all the same.
+  // The replacement character is a valid character.
   await ask(server, 'PUT', '/keys/%EF%BF%BD', { body: '1' });
   t.is((await listed(server, '/keys?prefix=%ef%bf%bd')).json.entries.length, 1);
 });
 
-test('a part of an entry cannot be put', async (t) => {
+test('PUT of a part of an entry is refused', async (t) => {
   const server = await served(t, { plugins });
   const { status } = await ask(server, 'PUT', '/keys/a', { 'content-range': 'bytes 0-1/5', body: 'ab' });
   t.is(status, 400);
@@ -375,14 +375,14 @@ test('keys and values beyond the limits are refused', async (t) => {
   t.is((await ask(server, 'GET', '/keys/')).status, 404, 'no key is empty');
 });
 
-test('other methods are 405, and told which there are', async (t) => {
+test('other methods are 405 with Allow', async (t) => {
   const server = await served(t, { plugins });
   const { status, headers } = await ask(server, 'PATCH', '/keys/a');
   t.is(status, 405);
   t.deepEqual(headers.allow?.split(', ').sort(), ['DELETE', 'GET', 'HEAD', 'PUT']);
 });
 
-test('a store that is down is 503, an outcome that is unknown too, never "no entry"', async (t) => {
+test('a store that is down and an unknown outcome are 503, never "no entry"', async (t) => {
   class Down extends MemoryAdapter {
     override get(): never {
       throw new StorageError('STORAGE_UNAVAILABLE', 'down');
@@ -395,12 +395,12 @@ test('a store that is down is 503, an outcome that is unknown too, never "no ent
   for (const method of ['GET', 'PUT', 'DELETE']) {
     const { status, text } = await ask(server, method, '/keys/a', { body: '1' });
     t.is(status, 503, method);
-    // Paths and addresses are for the log.
+    // Paths and addresses appear only in the log.
     t.notRegex(text, /down|lost|…/);
   }
 });
 
-test('a body limit above 1 MiB does not let larger values into the store: 400 with the limit, and nothing changes', async (t) => {
+test('a body limit above 1 MiB does not allow larger values: 400 with the limit, and nothing changes', async (t) => {
   const server = await served(t, { plugins, limits: { maxBodyOctets: 4_194_304 } });
   const largest = 'v'.repeat(1_048_576);
   t.is((await ask(server, 'PUT', '/keys/a', { body: largest })).status, 201);

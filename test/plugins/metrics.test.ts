@@ -55,7 +55,7 @@ test('errors are counted by their code, also of requests that could not be read'
   await server.inject({ target: '/down' });
   await server.inject({ target: '/none' });
   await server.inject({ method: 'POST', target: '/none', headers: { 'Content-Length': '99999999999' } });
-  // An error without a code is not counted, nor what is no error.
+  // Errors without a code and thrown values that are not errors are not counted.
   await server.inject({ target: '/teapot' });
   await server.inject({ target: '/users/1' });
   for (let at = 0; at < 3; at++) await server.inject({ target: `no-path-${at}` });
@@ -71,7 +71,7 @@ test('errors are counted by their code, also of requests that could not be read'
   t.is(requests?.get('jackfield_requests_total{method="POST",route="none",status="413"}'), 1);
 });
 
-test('methods that nobody knows are one', async (t) => {
+test('unknown methods are counted as one', async (t) => {
   const server = await withOptions(t);
   for (let at = 0; at < 30; at++) await server.inject({ method: `M${at}`, target: '/users/1' });
   await server.inject({ method: 'constructor', target: '/' });
@@ -82,7 +82,7 @@ test('methods that nobody knows are one', async (t) => {
   );
 });
 
-test('durations are a histogram of as many as there were', async (t) => {
+test('durations are a histogram with one observation per exchange', async (t) => {
   const server = await withOptions(t, { buckets: [0.1, 60] });
   for (let at = 0; at < 3; at++) await server.inject({ target: '/users/1' });
   const family = (await scraped(server)).get('jackfield_request_duration_seconds');
@@ -93,18 +93,18 @@ test('durations are a histogram of as many as there were', async (t) => {
   t.is([...(family?.samples.keys() ?? [])].filter((name) => name.includes('_bucket')).length, 3);
 });
 
-test('the type of the content is that of the format, and the numbers are not cached', async (t) => {
+test('the content type is that of the format, and the numbers are not cached', async (t) => {
   const { headers } = await (await withOptions(t)).inject({ target: '/metrics' });
   t.is(headers['content-type'], 'text/plain; version=0.0.4; charset=utf-8');
   t.is(headers['cache-control'], 'no-store');
 });
 
-test('who prefers OpenMetrics gets it, and everybody else the text format, before and after', async (t) => {
+test('a client that prefers OpenMetrics gets it, all others get the text format', async (t) => {
   const server = await withOptions(t);
   await server.inject({ target: '/users/1' });
   const ask = (accept?: string) =>
     server.inject({ target: '/metrics', headers: accept === undefined ? {} : { Accept: accept } });
-  // As Prometheus 2 and 3 ask.
+  // The Accept fields of Prometheus 2 and 3.
   for (const accept of [
     'application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1',
     'application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2',
@@ -117,7 +117,7 @@ test('who prefers OpenMetrics gets it, and everybody else the text format, befor
     t.notRegex(text, /\n\n/);
     t.regex(text, /^# TYPE jackfield_requests counter\njackfield_requests_total\{/m);
     t.regex(text, /^# HELP jackfield_requests .*\\"aborted\\"/m);
-    // A counter's family has the name without the suffix, and everything else the name that it has.
+    // The family of a counter has the name without the suffix; all other families have the same name.
     for (const [, name] of text.matchAll(/^# TYPE (\S+) counter$/gm)) t.false(name?.endsWith('_total'));
     t.regex(text, /^# TYPE process_start_time_seconds gauge\nprocess_start_time_seconds /m);
   }
@@ -135,7 +135,7 @@ test('who prefers OpenMetrics gets it, and everybody else the text format, befor
   }
 });
 
-test('connections and exchanges under way are told, this one included', async (t) => {
+test('connections and exchanges under way are counted, this one included', async (t) => {
   const { port } = await serve(t, { plugins: ['metrics'] });
   const [idle, client] = [await RawClient.connect(port), await RawClient.connect(port)];
   idle.send(request('GET /probe'));
@@ -162,7 +162,7 @@ test('errors of the store are counted by code', async (t) => {
   t.deepEqual([...(samples ?? [])], [['jackfield_storage_errors_total{code="STORAGE_UNAVAILABLE"}', 2]]);
 });
 
-test('two servers of one process do not share numbers, nor use the global registry', async (t) => {
+test('two servers of one process share no numbers, and do not use the global registry', async (t) => {
   const [one, other] = [await withOptions(t), await withOptions(t)];
   await one.inject({ target: '/users/1' });
   t.is((await scraped(other)).get('jackfield_requests_total')?.samples.size, 0);
@@ -170,7 +170,7 @@ test('two servers of one process do not share numbers, nor use the global regist
   t.deepEqual(globalRegistry.getMetricsAsArray(), []);
 });
 
-test('the process is told of, unless it is not asked for', async (t) => {
+test('the metrics include the process, unless the option is off', async (t) => {
   const families = await scraped(await withOptions(t));
   t.is(families.get('process_cpu_seconds_total')?.type, 'counter');
   t.is(families.get('nodejs_eventloop_lag_seconds')?.samples.size, 4);
@@ -183,7 +183,7 @@ test('the process is told of, unless it is not asked for', async (t) => {
   t.false([...without.keys()].some((name) => /^(?:process|nodejs)_/.test(name)));
 });
 
-test('the path can be another; options that are none are refused', async (t) => {
+test('the path is an option; invalid options are refused', async (t) => {
   t.is(
     (await (await withOptions(t, { path: '/internal/numbers' })).inject({ target: '/internal/numbers' }))
       .status,

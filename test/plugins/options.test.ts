@@ -18,7 +18,7 @@ const more = definePlugin({
 
 const plugins = [...DEFAULT_CONFIG.plugins, 'options', more];
 
-test('OPTIONS of a path tells the methods that it has', async (t) => {
+test('OPTIONS of a path lists its methods', async (t) => {
   const server = await served(t, { plugins });
   for (const [target, allow] of [
     ['/', 'END, GET, HEAD, OPTIONS'],
@@ -32,7 +32,7 @@ test('OPTIONS of a path tells the methods that it has', async (t) => {
   }
 });
 
-test('OPTIONS * tells the methods of the server', async (t) => {
+test('OPTIONS * lists the methods of the server', async (t) => {
   const { connect } = await serve(t, { plugins: ['get', 'head', 'options', more] });
   const client: RawClient = await connect();
   client.send('OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n');
@@ -41,11 +41,11 @@ test('OPTIONS * tells the methods of the server', async (t) => {
   t.deepEqual(fields.get('allow'), ['GET, HEAD, OPTIONS, PURGE']);
 });
 
-test('whoever registered OPTIONS, by name or with every method, answers it', async (t) => {
+test('a handler for OPTIONS, by name or with all methods, answers it', async (t) => {
   const server = await served(t, { plugins });
   t.is((await server.inject({ method: 'OPTIONS', target: '/own' })).text, 'mine');
   t.is((await server.inject({ method: 'OPTIONS', target: '/all/a' })).text, 'all OPTIONS');
-  // Where somebody has registered it, handlers of registered methods are not asked for paths that are not theirs.
+  // A registered OPTIONS handler does not make other handlers answer it at their paths.
   t.is((await server.inject({ method: 'OPTIONS', target: '/create' })).headers.allow, 'OPTIONS, POST');
 });
 
@@ -91,7 +91,7 @@ test('a 405 lists OPTIONS in Allow, and keeps everything else of the answer', as
   t.like(await plain.inject({ method: 'PATCH', target: '/none' }), { status: 405, headers: { allow: '' } });
 });
 
-test('a path that has no method at all is 404', async (t) => {
+test('a path without any method is 404', async (t) => {
   const server = await served(t, { plugins });
   for (const target of ['/none', '/keys', '/keys/', '/__proto__', '/%2e%2e'])
     t.is((await server.inject({ method: 'OPTIONS', target })).status, 404, target);
@@ -101,7 +101,7 @@ test('without the plugin OPTIONS is 405', async (t) => {
   t.is((await (await served(t)).inject({ method: 'OPTIONS' })).status, 405);
 });
 
-test('it takes no options of its own', async (t) => {
+test('the plugin has no options', async (t) => {
   const error = await t.throwsAsync(served(t, { plugins: [{ use: 'options', options: { a: 1 } }] }));
   t.like(error, { code: 'PLUGIN_OPTIONS_INVALID' });
 });

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { served } from './served.js';
 
-test('POST names the path that takes it, whatever the path and the body', async (t) => {
+test('POST names /create, whatever the path and the body', async (t) => {
   const server = await served(t);
   for (const target of ['/', '/nothing', '/create/x', '/?limit=1']) {
     const { status, reason, text } = await server.inject({ method: 'POST', target, body: 'a: 1' });

@@ -11,17 +11,17 @@ import { hashToken } from '../../plugins/auth.js';
 import { tempFolder } from '../core/temp-folder.js';
 import { type Server, served } from './served.js';
 
-/** Where a plugin stands: `''`, or its prefix. */
+/** The prefix of a plugin, or `''`. */
 interface Place {
   readonly server: Server;
   readonly base: string;
   readonly folder: string;
-  /** An exchange below the base; `''` is the base itself. */
+  /** Sends a request below the base; `''` is the base itself. */
   ask(below: string, request?: Omit<InjectRequest, 'target'>): ReturnType<Server['inject']>;
 }
 
 interface Row {
-  /** @param folder Holds `app.mjs`, `socket.mjs` and `site/`. */
+  /** @param folder Contains `app.mjs`, `socket.mjs` and `site/`. */
   readonly options?: (folder: string, upstream: string, name: string) => unknown;
   /** Other plugins that the check needs, under the same prefix. */
   readonly with?: readonly PluginEntry[];
@@ -310,7 +310,7 @@ function nameOf(use: PluginEntry): string {
   return typeof use === 'string' ? use : 'content';
 }
 
-/** Answers with what it was asked, and redirects within itself. */
+/** Returns the request, and redirects within itself. */
 async function echo(t: ExecutionContext): Promise<string> {
   const upstream = createUpstream(({ url, headers }, response) => {
     response.setHeader('Location', '/moved');
@@ -330,7 +330,7 @@ for (const [name, { check }] of Object.entries(ROWS)) {
     ['twice under two prefixes, the second', ['/one', '/other-one'], '/other-one'],
     ['twice, without a prefix and with one', ['', '/other-one'], '/other-one'],
   ] as const) {
-    // A hook without a prefix sees every request, so it counts and guards what is below the other one too.
+    // A hook without a prefix sees every request, so it also counts and guards those under the other prefix.
     if (bases[0] === '' && bases.length > 1 && ['access-log', 'auth', 'rate-limit'].includes(name)) continue;
     // One after the other: a hundred servers at once would starve each other.
     test.serial(`${name} works ${title}`, async (t) => {
@@ -339,7 +339,7 @@ for (const [name, { check }] of Object.entries(ROWS)) {
   }
 }
 
-test('a rule whose path repeats the prefix is refused, since it would never match', async (t) => {
+test('a rule whose path repeats the prefix is refused, because it would never match', async (t) => {
   for (const [use, options] of [
     [
       'auth',

@@ -22,7 +22,7 @@ import {
 } from '../support/raw-client.js';
 import { served } from './served.js';
 
-/** An upstream that sees and says every octet itself. */
+/** An upstream over a raw socket, which reads and writes every octet itself. */
 class Upstream {
   readonly port: number;
   readonly sockets: net.Socket[] = [];
@@ -105,7 +105,7 @@ class Connection {
     );
   }
 
-  /** The proxy has let it go. */
+  /** Resolves when the proxy has closed the connection. */
   async closed(): Promise<void> {
     if (this.socket.destroyed || this.socket.readableEnded) return;
     await new Promise<void>((resolve) => {
@@ -116,7 +116,7 @@ class Connection {
 
 interface Proxied extends Served {
   readonly upstream: Upstream;
-  /** Sends a request, and gives the upstream's connection that it came over. */
+  /** Sends a request. @returns the upstream's end of the connection on which it arrived. */
   ask(octets: string): Promise<{ client: RawClient; connection: Connection; lines: string[] }>;
 }
 
@@ -139,7 +139,7 @@ async function proxied(t: ExecutionContext, options = {}, more: ServeOptions = {
   };
 }
 
-/** What a proxy in front of this handler of node:http answers. */
+/** The answers of a proxy in front of this handler of node:http. */
 async function before(
   t: ExecutionContext,
   handler: http.RequestListener,
@@ -165,7 +165,7 @@ async function exchange(all: Served, octets: string, method = 'GET'): Promise<Wi
   return client.response(method);
 }
 
-test('request and answer go through, and both carry Via', async (t) => {
+test('request and answer are forwarded, and both carry Via', async (t) => {
   const { ask, upstream } = await proxied(t);
   const { client, connection, lines } = await ask(request('GET /a%2fb?x=1&y', ['X-A: 1', 'Via: 1.0 first']));
   t.is(lines[0], 'GET /a%2Fb?x=1&y HTTP/1.1');
@@ -190,7 +190,7 @@ test('request and answer go through, and both carry Via', async (t) => {
   t.is(field(answer, 'via'), '1.1 inner, 1.1 jackfield');
 });
 
-test('what is about one connection stays there, also what Connection names', async (t) => {
+test('fields about one connection are not forwarded, also those that Connection names', async (t) => {
   const { ask } = await proxied(t);
   const { client, connection, lines } = await ask(
     request('GET /', [
@@ -236,7 +236,7 @@ test('what is about one connection stays there, also what Connection names', asy
   t.is((await client.response()).body, 'alive');
 });
 
-test('nobody can invent where he comes from', async (t) => {
+test('a client cannot forge its address', async (t) => {
   const inventions = [
     'Forwarded: for=10.0.0.1',
     'X-Forwarded-For: 10.0.0.1',
@@ -285,7 +285,7 @@ test('with appendForwarded the hops that a trusted proxy names are kept, and it 
     'forwarded: for=203.0.113.9, for=192.0.2.7;proto=https, for=127.0.0.1',
     'x-forwarded-for: 203.0.113.9, 192.0.2.7, 127.0.0.1',
   ]);
-  // Only one of the two is written by the proxy in front: the other tells the same.
+  // The proxy in front writes only one of the two fields: the other gets the same hops.
   t.deepEqual(await told(true, [older]), [
     `forwarded: ${ofClient}, for=127.0.0.1`,
     'x-forwarded-for: 203.0.113.9, 192.0.2.7, 127.0.0.1',
@@ -293,18 +293,18 @@ test('with appendForwarded the hops that a trusted proxy names are kept, and it 
   t.deepEqual(await told(true, [standard], { forwarded: 'x-forwarded' }), [
     'x-forwarded-for: 192.0.2.7, 127.0.0.1',
   ]);
-  // A quote that is not closed would swallow what is added.
+  // An unclosed quote would swallow the added element.
   t.deepEqual(await told(true, ['Forwarded: for="', 'X-Forwarded-For: 192.0.2.7']), [
     'forwarded: for=unknown;proto=http;host="localhost:80", for=127.0.0.1',
     'x-forwarded-for: 192.0.2.7, 127.0.0.1',
   ]);
   const own = ['forwarded: for=127.0.0.1;proto=http;host="localhost:80"', 'x-forwarded-for: 127.0.0.1'];
-  // The proxy in front names nobody: the upstream must not take that proxy for the client.
+  // The proxy in front names no client: the upstream must not take that proxy for the client.
   t.deepEqual(await told(true, ['X-Real-IP: 192.0.2.7']), [
     'forwarded: for=unknown;proto=http;host="localhost:80", for=127.0.0.1',
     'x-forwarded-for: unknown, 127.0.0.1',
   ]);
-  // Of a peer that is not trusted nothing is kept.
+  // The fields of an untrusted peer are dropped.
   t.deepEqual(await told(false, [older, standard]), own);
 });
 
@@ -332,7 +332,7 @@ test('a request without a body reaches the upstream without one, and an empty bo
   t.is(upstream.sockets.length, 1, 'the connection to the upstream is kept');
 });
 
-test('the Host is that of the upstream, or that of the client; a prefix stays, or is stripped', async (t) => {
+test('Host is that of the upstream or of the client; the prefix stays or is stripped', async (t) => {
   const client = await proxied(t, { host: 'client', prefix: '/api' });
   const { lines } = await client.ask(request('GET /api/x?y'));
   t.is(lines[0], 'GET /api/x?y HTTP/1.1');
@@ -352,7 +352,7 @@ test('the Host is that of the upstream, or that of the client; a prefix stays, o
   }
 });
 
-test('the path of the target stands in front', async (t) => {
+test('the path of the target is put before the path of the request', async (t) => {
   const upstream = await Upstream.listen(t);
   const mounts = [{ target: `${upstream.target}/base/`, prefix: '/a', stripPrefix: true }];
   const { connect } = await serve(t, { plugins: [{ use: 'proxy', options: { mounts } }] });
@@ -361,7 +361,7 @@ test('the path of the target stands in front', async (t) => {
   t.is((await (await upstream.connection()).request())[0], 'GET /base/x HTTP/1.1');
 });
 
-test('redirects within the upstream are led back through the proxy', async (t) => {
+test('redirects within the upstream lead back through the proxy', async (t) => {
   const { ask, upstream } = await proxied(t, { prefix: '/api', stripPrefix: true });
   for (const [location, expected] of [
     ['/login', '/api/login'],
@@ -376,7 +376,7 @@ test('redirects within the upstream are led back through the proxy', async (t) =
   }
 });
 
-test('no path leads out of its prefix or is read as another behind it', async (t) => {
+test('no path leaves its prefix, and none that the upstream could read as another one is forwarded', async (t) => {
   const { get, upstream } = await proxied(t, { prefix: '/api' });
   for (const target of [
     '/api/../admin',
@@ -393,7 +393,7 @@ test('no path leads out of its prefix or is read as another behind it', async (t
   t.is(upstream.sockets.length, 0);
 });
 
-test('methods of any name go through, but not with small letters, which would become others', async (t) => {
+test('any method is forwarded, except one with lower-case letters, which would become another', async (t) => {
   const { ask, connect, upstream } = await proxied(t);
   for (const method of ['PURGE', 'FROBNICATE', 'M-SEARCH', 'QUERY', 'DELETE', 'TRACE', 'OPTIONS']) {
     const { client, connection, lines } = await ask(request(`${method} /`));
@@ -430,7 +430,7 @@ test('a body keeps its framing, whatever the method', async (t) => {
   t.true(none.lines.some((line) => /^content-length: 0$/i.test(line)));
 });
 
-test('what would smuggle a request reaches no upstream', async (t) => {
+test('a smuggled request never reaches an upstream', async (t) => {
   const { connect, upstream, get } = await proxied(t);
   for (const [lines, body] of [
     [['Content-Length: 5', 'Transfer-Encoding: chunked'], '0\r\n\r\nGET /admin HTTP/1.1\r\n\r\n'],
@@ -451,7 +451,7 @@ test('what would smuggle a request reaches no upstream', async (t) => {
   t.is((await get('/probe')).body, 'alive');
 });
 
-test('what follows a body is another request, also behind the proxy', async (t) => {
+test('octets after a body are a separate request, also for the upstream', async (t) => {
   const { ask } = await proxied(t);
   const { client, connection } = await ask(
     withBody('POST /', 'GET /inner HTTP/1.1\r\n\r\n') + request('GET /outer'),
@@ -492,20 +492,20 @@ test('answers of every framing arrive whole', async (t) => {
 });
 
 for (const [what, octets] of [
-  ['no HTTP', 'SSH-2.0-x\r\n\r\n'],
+  ['octets that are not HTTP', 'SSH-2.0-x\r\n\r\n'],
   ['two framings', 'HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n'],
-  ['a status of none', 'HTTP/1.1 999 Odd\r\nContent-Length: 0\r\n\r\n'],
+  ['an invalid status', 'HTTP/1.1 999 Odd\r\nContent-Length: 0\r\n\r\n'],
   ['two lengths', 'HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd'],
   ['a field with a line end', 'HTTP/1.1 200 OK\r\nX: a\rSet-Cookie: b\r\nContent-Length: 0\r\n\r\n'],
   [
-    'a protocol nobody asked for',
+    'a protocol that was not requested',
     'HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n',
   ],
   ['426 without Upgrade', 'HTTP/1.1 426 Upgrade Required\r\nContent-Length: 0\r\n\r\n'],
   ['nothing at all', ''],
   ['half a head', 'HTTP/1.1 200 OK\r\nContent-Le'],
 ] as const) {
-  test(`an upstream that says ${what} is 502, and the next request goes on`, async (t) => {
+  test(`an upstream that sends ${what} is 502, and the next request works`, async (t) => {
     const { ask, log } = await proxied(t);
     const { client, connection } = await ask(request('GET /'));
     connection.socket.end(octets, 'latin1');
@@ -550,7 +550,7 @@ test('a body that ends with its connection is cut for the client too if the upst
   await connection.closed();
 });
 
-test('an upstream that is not there is 502, and does not tell who it is', async (t) => {
+test('an unreachable upstream is 502, and the answer does not name it', async (t) => {
   const gone = net.createServer().listen(0, '127.0.0.1');
   await once(gone, 'listening');
   const { port } = gone.address() as net.AddressInfo;
@@ -565,14 +565,14 @@ test('an upstream that is not there is 502, and does not tell who it is', async 
   t.true(JSON.stringify(log).includes('ECONNREFUSED'));
 });
 
-test('an upstream that does not answer in time is 504, and its connection is let go', async (t) => {
+test('an upstream that does not answer in time is 504, and its connection is closed', async (t) => {
   const { ask } = await proxied(t, { responseTimeoutMs: 50 });
   const { client, connection } = await ask(request('GET /'));
   t.is((await client.response()).status, 504);
   await connection.closed();
 });
 
-test('one that has no connection to spare is 504 too', async (t) => {
+test('an upstream without a free connection is 504 too', async (t) => {
   const { ask, connect, upstream } = await proxied(t, { maxConnections: 1, connectTimeoutMs: 2_000 });
   const first = await ask(request('GET /'));
   const second = await connect();
@@ -583,7 +583,7 @@ test('one that has no connection to spare is 504 too', async (t) => {
   t.is((await first.client.response()).body, 'late');
 });
 
-test('an answer that falls silent is broken off', async (t) => {
+test('an answer that stops midway is broken off after the idle timeout', async (t) => {
   const { ask } = await proxied(t, { idleTimeoutMs: 50 });
   const { client, connection } = await ask(request('GET /'));
   connection.send('HTTP/1.1 200 OK', 'Content-Length: 10', '', 'abc');
@@ -591,7 +591,7 @@ test('an answer that falls silent is broken off', async (t) => {
   await connection.closed();
 });
 
-test('an event stream ends with its client, though nothing is sent that would find it gone', async (t) => {
+test('an event stream ends when its client leaves, even if nothing is sent', async (t) => {
   const { ask, log } = await proxied(t);
   const { client, connection } = await ask(request('GET /'));
   connection.send('HTTP/1.1 200 OK', 'Content-Type: text/event-stream; charset=utf-8', '', 'data: 1\n\n');
@@ -605,7 +605,7 @@ test('an event stream ends with its client, though nothing is sent that would fi
   );
 });
 
-test('any other answer is still given to a client that has ended its direction', async (t) => {
+test('any other answer is still sent to a client that has ended its direction', async (t) => {
   const { ask } = await proxied(t);
   const { client, connection } = await ask(request('GET /'));
   client.end();
@@ -613,7 +613,7 @@ test('any other answer is still given to a client that has ended its direction',
   t.is((await client.response()).body, 'late');
 });
 
-test('a client that leaves is no longer worked for', async (t) => {
+test('if the client leaves, the request to the upstream is broken off', async (t) => {
   const { ask } = await proxied(t);
   const waiting = await ask(request('GET /'));
   waiting.client.reset();
@@ -632,7 +632,7 @@ test('a client that leaves is no longer worked for', async (t) => {
   t.false(sending.connection.received.includes('0\r\n\r\n'));
 });
 
-test('a client that does not read holds the upstream up', async (t) => {
+test('a client that does not read pauses the upstream', async (t) => {
   const { ask } = await proxied(t);
   const { client, connection } = await ask(request('GET /'));
   client.stopReading();
@@ -650,7 +650,7 @@ test('a client that does not read holds the upstream up', async (t) => {
   t.true(written < total / 2, `${written}`);
 });
 
-test('an upstream that does not read holds the client up', async (t) => {
+test('an upstream that does not read pauses the client', async (t) => {
   const total = 200_000_000;
   const { ask } = await proxied(t, { maxBodyOctets: total });
   const { client, connection } = await ask(request('POST /', [`Content-Length: ${total}`]));
@@ -667,7 +667,7 @@ test('an upstream that does not read holds the client up', async (t) => {
   t.true(sent < total / 2, `${sent}`);
 });
 
-test('a body that is too large is 413, and the upstream does not take what it has for the whole', async (t) => {
+test('a body over the limit is 413, and the upstream does not take the received part for the whole', async (t) => {
   const { ask } = await proxied(t, { maxBodyOctets: 10 });
   const { client, connection } = await ask(
     request('POST /', ['Transfer-Encoding: chunked'], '5\r\nhello\r\n'),
@@ -679,7 +679,7 @@ test('a body that is too large is 413, and the upstream does not take what it ha
   t.false(connection.received.includes('0\r\n\r\n'));
 });
 
-test('an answer that comes before the body has ended is given at once', async (t) => {
+test('an answer before the end of the request body is forwarded at once', async (t) => {
   const { ask } = await proxied(t);
   const { client, connection } = await ask(request('POST /', ['Content-Length: 10'], 'abc'));
   connection.answer('too much', ['Connection: close'], '413 Content Too Large');
@@ -688,7 +688,7 @@ test('an answer that comes before the body has ended is given at once', async (t
   t.is(answer.body, 'too much');
 });
 
-test('100 is told when the upstream is connected, and Expect stays here', async (t) => {
+test('100 is sent when the upstream is connected, and Expect is not forwarded', async (t) => {
   const { ask } = await proxied(t);
   const { client, connection, lines } = await ask(
     request('POST /', ['Content-Length: 2', 'Expect: 100-continue']),
@@ -701,7 +701,7 @@ test('100 is told when the upstream is connected, and Expect stays here', async 
   t.is((await client.response()).body, 'fine');
 });
 
-test('where nobody is reached the client is not told to send its body', async (t) => {
+test('if the upstream cannot be reached, the client gets no 100', async (t) => {
   const mounts = [{ target: 'http://127.0.0.1:1' }];
   const { connect } = await serve(t, { plugins: [{ use: 'proxy', options: { mounts } }] });
   const client = await connect();
@@ -709,7 +709,7 @@ test('where nobody is reached the client is not told to send its body', async (t
   t.is((await client.response()).status, 502);
 });
 
-test('interim answers and trailers pass, as far as they may', async (t) => {
+test('interim answers and trailers are forwarded, as far as the RFC allows', async (t) => {
   const { ask } = await proxied(t);
   const { client, connection } = await ask(
     chunked('POST /', ['x']).replace(/0\r\n\r\n$/, '0\r\nX-Sum: 1\r\n\r\n'),
@@ -738,7 +738,7 @@ test('interim answers and trailers pass, as far as they may', async (t) => {
   t.false(client.unread.toLowerCase().includes('set-cookie'));
 });
 
-test('HEAD, 204 and 304 have no body, and a length where the upstream tells one', async (t) => {
+test('HEAD, 204 and 304 have no body, and a length if the upstream sends one', async (t) => {
   const all = await before(t, (incoming, response) => {
     if (incoming.url === '/204') response.writeHead(204).end();
     else if (incoming.url === '/304') response.writeHead(304, { ETag: '"1"' }).end();
@@ -770,7 +770,7 @@ test('connections to the upstream are kept and used again', async (t) => {
   t.is(upstream.sockets.length, 1);
 });
 
-test('a kept connection that is closed at that moment costs a GET nothing, and a POST is not sent twice', async (t) => {
+test('if a kept connection closes, a GET is repeated and a POST is not sent twice', async (t) => {
   for (const [octets, status] of [
     [request('GET /2'), 200],
     [request('POST /2'), 502],
@@ -794,7 +794,7 @@ test('a kept connection that is closed at that moment costs a GET nothing, and a
   }
 });
 
-test('a server of WebSocket is reached through it, and each end is told of the other', async (t) => {
+test('a WebSocket works through the proxy, and each end sees the close of the other', async (t) => {
   const behind = await serve(t, {
     plugins: [
       plugin('echo', (context) => {
@@ -823,7 +823,7 @@ test('a server of WebSocket is reached through it, and each end is told of the o
   socket.send('bye');
   const [code] = await once(socket, 'close');
   t.is(code, 4001);
-  // What is no handshake is answered by the upstream.
+  // The upstream answers a request that is not a handshake.
   const client = await connect();
   client.send(request('GET /ws'));
   const refused = await client.response();
@@ -831,7 +831,7 @@ test('a server of WebSocket is reached through it, and each end is told of the o
   t.is(field(refused, 'upgrade'), 'websocket');
 });
 
-test('a tunnel is broken off on both sides when one breaks it off, or the server stops', async (t) => {
+test('a switched connection is broken off on both sides if one side breaks it off or the server stops', async (t) => {
   const asks = request('GET /', ['Connection: Upgrade', 'Upgrade: x']);
   const { ask, server } = await proxied(t);
   const open = async (): Promise<{ client: RawClient; connection: Connection }> => {
@@ -859,7 +859,7 @@ test('a tunnel is broken off on both sides when one breaks it off, or the server
   await Promise.all([four.client.closed(), four.connection.closed()]);
 });
 
-test('an upstream that switches to what was not asked for is 502; without upgrade nobody switches', async (t) => {
+test('an upstream that switches to another protocol than requested is 502; without upgrade no request switches', async (t) => {
   const asks = request('GET /', ['Connection: Upgrade', 'Upgrade: x']);
   const { ask } = await proxied(t);
   const { client, connection } = await ask(asks);
@@ -873,7 +873,7 @@ test('an upstream that switches to what was not asked for is 502; without upgrad
   t.is((await asked.client.response()).body, 'no');
 });
 
-test('a stop lets what is under way end, and then the kept connections', async (t) => {
+test('a stop finishes exchanges under way, then closes kept connections', async (t) => {
   const { ask, server } = await proxied(t, {}, { limits: { shutdownTimeoutMs: 20_000 } });
   const { client, connection } = await ask(request('GET /'));
   const closing = server.close();
@@ -883,7 +883,7 @@ test('a stop lets what is under way end, and then the kept connections', async (
   await connection.closed();
 });
 
-test('an upstream whose certificate nobody vouches for is 502, and is sent nothing', async (t) => {
+test('an upstream with an untrusted certificate is 502, and gets no request', async (t) => {
   let count = 0;
   const secure = https.createServer({ cert: ONE.cert, key: ONE.key }, (_, response) => {
     count += 1;
@@ -899,7 +899,7 @@ test('an upstream whose certificate nobody vouches for is 502, and is sent nothi
   t.is(count, 0);
 });
 
-/** An `https` server that vouches for itself, and what a proxy in front of it answers. */
+/** An `https` server with a self-signed certificate, and the answers of a proxy in front of it. */
 async function beforeSecure(t: ExecutionContext, options = {}): Promise<{ all: Served; names: unknown[] }> {
   const names: unknown[] = [];
   const secure = https.createServer({ cert: ONE.cert, key: ONE.key }, ({ socket }, response) => {
@@ -918,7 +918,7 @@ async function beforeSecure(t: ExecutionContext, options = {}): Promise<{ all: S
   return { all, names };
 }
 
-test('ca names who vouches for the upstream, and its name is that of the target whatever the client asks for', async (t) => {
+test('ca names the authorities for the upstream, and the checked name is that of the target', async (t) => {
   const folder = await tempFolder(t, { 'one.pem': ONE.cert, 'two.pem': TWO.cert });
   const ca = (name: string): string => path.join(folder, name);
   for (const [options, status] of [
@@ -934,7 +934,7 @@ test('ca names who vouches for the upstream, and its name is that of the target 
   }
 });
 
-test('a file of authorities that is none keeps the server from starting, and says which', async (t) => {
+test('with an invalid file of authorities the server does not start, and the error names the file', async (t) => {
   const folder = await tempFolder(t, {
     'empty.pem': '',
     'broken.pem': '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n',
@@ -951,7 +951,7 @@ test('a file of authorities that is none keeps the server from starting, and say
   }
 });
 
-test('options that are none', async (t) => {
+test('invalid options are refused', async (t) => {
   for (const mount of [
     {},
     { target: '127.0.0.1:3000' },

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { served } from './served.js';
 
-test('PUT names the path that takes it, whatever the path and the body', async (t) => {
+test('PUT names /update, whatever the path and the body', async (t) => {
   const server = await served(t);
   for (const target of ['/', '/nothing', '/update/x']) {
     const { status, reason, text } = await server.inject({ method: 'PUT', target, body: 'a: 1' });

@@ -14,7 +14,7 @@ import { RawClient, request } from '../support/raw-client.js';
 import { isStartWarning } from '../support/start-warnings.js';
 import { type Server, served } from './served.js';
 
-/** A window so long that nothing comes back while a test runs. */
+/** A window so long that no bucket fills during a test. */
 const DAY = 86_400;
 const three = { name: 'three', limit: 3, windowSeconds: DAY };
 
@@ -31,7 +31,7 @@ async function statuses(
   return found;
 }
 
-test('requests beyond the limit are 429, with the fields that say when to come again', async (t) => {
+test('requests over the limit are 429, with fields that say when to try again', async (t) => {
   const server = await withOptions(t);
   const first = await server.inject();
   t.is(first.headers['ratelimit-policy'], `"three";q=3;w=${DAY}`);
@@ -47,13 +47,13 @@ test('requests beyond the limit are 429, with the fields that say when to come a
   t.true(wait > 0 && wait <= DAY / 3 && wait <= Number(full));
 });
 
-test('errors and HEAD are counted and told as well', async (t) => {
+test('errors and HEAD are counted and have the fields too', async (t) => {
   const server = await withOptions(t);
   t.regex((await server.inject({ target: '/none' })).headers.ratelimit ?? '', /r=2/);
   t.regex((await server.inject({ method: 'HEAD' })).headers.ratelimit ?? '', /r=1/);
 });
 
-test('the first rule that fits counts, each rule with buckets of its own; none does not count', async (t) => {
+test('the first matching rule counts, each rule has its own buckets, and "none" does not count', async (t) => {
   const server = await withOptions(t, {
     rules: [
       { name: 'free', path: '/free/*', limit: 'none' },
@@ -71,7 +71,7 @@ test('the first rule that fits counts, each rule with buckets of its own; none d
   t.deepEqual([uncounted.status, uncounted.headers.ratelimit], [404, undefined]);
 });
 
-test('no spelling of a path leads out of its limit, nor into having none', async (t) => {
+test('no spelling of a path avoids its limit', async (t) => {
   const server = await withOptions(t, {
     rules: [
       { name: 'free', path: '/free/*', limit: 'none' },
@@ -86,11 +86,11 @@ test('no spelling of a path leads out of its limit, nor into having none', async
   for (const target of ['/Login', '/login/', '/rest', '//free/x', '/free;/x', '/rest/..%2Ffree/x'])
     t.is(await counted(target), 'rest', target);
   t.is(await counted('/free/x'), undefined);
-  // Whoever has no limit as it stands, and has one as it could be read, is counted.
+  // A path without a limit is counted if another reading of it has one.
   t.is(await counted('/free/..%2F..%2Flogin'), 'login');
 });
 
-test('clients are told apart by a header where that is asked for, and by address without it', async (t) => {
+test('clients are distinguished by a header if configured, otherwise by address', async (t) => {
   const server = await withOptions(t, { rules: [three], key: { header: 'X-Api-Key' } });
   for (const key of ['a', 'b', 'x'.repeat(5_000)])
     t.deepEqual(await statuses(server, 4, { headers: { 'X-Api-Key': key } }), [200, 200, 200, 429]);
@@ -168,7 +168,7 @@ test('a bucket fills evenly, and Retry-After is when the next request passes', (
   t.is(draw(bucket, limit, 60_000, 9).taken, 2);
 });
 
-test('clocks that are apart give nothing twice, and none can lock a client out', (t) => {
+test('clocks that differ give no token twice and lock no client out', (t) => {
   const limit = { limit: 2, windowSeconds: 10 };
   const ahead = draw(undefined, limit, 3_000, 2).bucket;
   const behind = draw(ahead, limit, 0, 1);
@@ -177,7 +177,7 @@ test('clocks that are apart give nothing twice, and none can lock a client out',
   t.is(draw({ tokens: 0, at: 1e15 }, limit, 0, 1).taken, 1);
 });
 
-test('a clock that is set back holds a bucket up for at most a window, and then it fills again', (t) => {
+test('a clock that is set back stops a bucket for at most one window', (t) => {
   const limit = { limit: 10, windowSeconds: 10 };
   fc.assert(
     fc.property(fc.integer({ min: 0, max: 1e12 }), (back) => {
@@ -192,7 +192,7 @@ test('a clock that is set back holds a bucket up for at most a window, and then 
 });
 
 test.serial(
-  'buckets of one process do not know the clock of the machine: it may be set in either direction',
+  'buckets in memory do not depend on the clock of the machine, which may be set in either direction',
   async (t) => {
     const { now } = Date;
     t.teardown(() => {
@@ -207,7 +207,7 @@ test.serial(
       const key = `b${away}`;
       inMemory.take(key, hour);
       Date.now = () => now() + away;
-      // Full in a second; a bucket that waits for the clock of the machine is not in an hour.
+      // It is full after a second; a bucket that used the clock of the machine would take an hour.
       while (!inMemory.take('a', limit).isAllowed) await new Promise((resolve) => setImmediate(resolve));
       t.false(inMemory.take(key, hour).isAllowed, 'and nothing is given for an hour that has not passed');
     }
@@ -225,7 +225,7 @@ test('buckets in memory are bounded', (t) => {
 
 // Through a store
 
-/** A store in memory that says that others share it, and counts what it is asked. */
+/** A store in memory that declares itself shared, and counts its calls. */
 class SharedStore {
   readonly #adapter: StorageAdapter;
   calls = 0;
@@ -241,7 +241,7 @@ class SharedStore {
       const call = async <T>(work: () => T): Promise<Awaited<T>> => {
         this.calls++;
         if (this.fails !== undefined) return this.fails();
-        // Each call in a turn of its own, so that others come in between.
+        // Each call in its own turn, so that others come in between.
         await new Promise((resolve) => setImmediate(resolve));
         return await work();
       };
@@ -282,10 +282,10 @@ async function sharing(
   return { server, log };
 }
 
-test('servers of one store let a client have its limit once, however they race', async (t) => {
+test('servers that share a store give a client its limit once, however they race', async (t) => {
   const store = new SharedStore();
   const rules = [{ name: 'shared', path: '/limited', limit: 20, windowSeconds: DAY }];
-  // On a busy machine the store would be late, and buckets in memory would count.
+  // With the default time-out the store may be late on a busy machine, and buckets in memory would count.
   const options = { rules, storeTimeoutMs: 60_000 };
   const servers = [
     await sharing(t, store, options),
@@ -298,12 +298,12 @@ test('servers of one store let a client have its limit once, however they race',
   const passed = answers.filter(({ status }) => status === 404);
   t.is(passed.length, 20);
   t.is(answers.filter(({ status }) => status === 429).length, 70);
-  // Each of those that passed was told another number of what is left.
+  // Each request that passed got a different number of remaining requests.
   t.is(new Set(passed.map(({ headers }) => headers.ratelimit?.split(';')[1])).size, 20);
   t.true(store.calls < 90, `${store.calls} calls of the store for 90 requests`);
 });
 
-test('a client whose bucket is empty is no work for the store', async (t) => {
+test('a client with an empty bucket causes no calls of the store', async (t) => {
   const store = new SharedStore();
   const { server } = await sharing(t, store, { rules: [three] });
   await statuses(server, 4, { target: '/none' });
@@ -323,7 +323,7 @@ test('a bucket in the store expires when it is full', async (t) => {
   t.true((entry?.expiresAt ?? 0) <= Date.now() + (DAY / 3) * 1_000 + 1);
 });
 
-test('while the store fails requests are counted in memory by default, and that is told once', async (t) => {
+test('while the store fails requests are counted in memory by default, and that is logged once', async (t) => {
   const store = new SharedStore();
   const { server, log } = await sharing(t, store, { rules: [three] });
   store.fails = async () => {
@@ -334,7 +334,7 @@ test('while the store fails requests are counted in memory by default, and that 
   t.is(store.calls, 1, 'a store that failed is left alone for a while');
 });
 
-test('closed means 503 while the store fails', async (t) => {
+test('with whenStoreFails "closed" requests are 503 while the store fails', async (t) => {
   const store = new SharedStore();
   const { server } = await sharing(t, store, { rules: [three], whenStoreFails: 'closed' });
   store.fails = async () => {
@@ -343,7 +343,7 @@ test('closed means 503 while the store fails', async (t) => {
   t.deepEqual(await statuses(server, 3, { target: '/none' }), [503, 503, 503]);
 });
 
-test('a store that hangs is not waited for', async (t) => {
+test('a request does not wait for a store that hangs', async (t) => {
   const store = new SharedStore();
   for (const [whenStoreFails, status] of [
     ['open', 404],
@@ -355,7 +355,7 @@ test('a store that hangs is not waited for', async (t) => {
   }
 });
 
-test('what others wrote in place of a bucket neither breaks it nor gives more than the limit', async (t) => {
+test('a foreign value in place of a bucket neither breaks it nor gives more than the limit', async (t) => {
   const adapter = memory.create({}, { folder: '/', log: createLog(() => {}) });
   const door = new StorageDoor(adapter);
   await door.open();
@@ -379,7 +379,7 @@ test('what others wrote in place of a bucket neither breaks it nor gives more th
   }
 });
 
-test('a bucket that others are always faster at refuses for a second, and is no failure of the store', async (t) => {
+test('a bucket that always conflicts refuses for a second, and does not count as a failure of the store', async (t) => {
   let conflicts = 0;
   const storage = {
     get: () => undefined,
@@ -388,7 +388,7 @@ test('a bucket that others are always faster at refuses for a second, and is no 
       return { ok: false as const, conflict: 'p:a' };
     },
   };
-  // The door's `commit` without checks cannot conflict, which its type says; this one only ever gets checks.
+  // The type says that `commit` without checks cannot conflict; this one always gets checks.
   const buckets = new SharedBuckets(storage as unknown as StorageDoor, {
     maxBuckets: 10,
     storeTimeoutMs: 60_000,
@@ -406,7 +406,7 @@ test('with buckets in memory a shared store is not asked', async (t) => {
   t.is(store.calls, 0);
 });
 
-test('a request that is refused does not cost its connection', async (t) => {
+test('a refused request does not close its connection', async (t) => {
   const server = createServer({
     listen: { port: 0 },
     storage: 'memory',
@@ -424,7 +424,7 @@ test('a request that is refused does not cost its connection', async (t) => {
   client.destroy();
 });
 
-test('options that are none are refused', async (t) => {
+test('invalid options are refused', async (t) => {
   for (const options of [
     { rules: [] },
     { rules: [{ name: 'A', limit: 1 }] },
@@ -444,7 +444,7 @@ test('options that are none are refused', async (t) => {
     );
 });
 
-test('two servers over one lmdb let a client have its limit once, and its buckets are under their prefix', async (t) => {
+test('two servers with one lmdb store give a client its limit once, with buckets under their prefix', async (t) => {
   const storage = { adapter: 'lmdb', options: { path: await tempFolder(t) } };
   const rules = [{ name: 'shared', path: '/limited', limit: 20, windowSeconds: DAY }];
   const plugins = [{ use: 'rate-limit', options: { rules, storeTimeoutMs: 60_000 } }, 'get', 'keys'];

@@ -1,4 +1,4 @@
-/** `HandleOptions.refused`: a handler's own form of refusals. */
+/** `HandleOptions.refused`: a handler replaces refusals by its own answers. */
 import test from 'ava';
 import { definePlugin } from '../../core/plugin-api.js';
 import { handlers, request, serve } from '../support/raw-client.js';
@@ -33,7 +33,7 @@ const hooks = definePlugin({
   },
 });
 
-test('it replaces what a hook or an error refuses, not what the handler answers', async (t) => {
+test('it replaces refusals by hooks and errors, but no answer of the handler', async (t) => {
   for (const plugins of [[own], [own, hooks]]) {
     const { get } = await serve(t, { plugins: plugins.map((plugin) => ({ use: plugin })) });
     t.like(await get('/own/fine'), { status: 200, body: 'fine' });
@@ -48,12 +48,12 @@ test('it replaces what a hook or an error refuses, not what the handler answers'
   });
   t.like(await get('/own/fine?hook=no'), { status: 200, body: 'not 403: no' });
   t.like(await get('/other?hook=no'), { status: 403, body: 'no' });
-  // One that fails leaves the refusal as it was, and is named in the log.
+  // If it fails, the refusal stays as it was, and the log names the plugin.
   t.like(await get('/own/fine?hook=strange'), { status: 403, body: 'strange' });
   t.true(log.some(({ plugin }) => plugin === 'own'));
 });
 
-test('it runs for requests to its own method and pattern alone', async (t) => {
+test('it runs only for requests of its own method and pattern', async (t) => {
   const { connect } = await serve(t, { plugins: [{ use: own }, { use: hooks }] });
   const client = await connect();
   client.send(request('POST /own/fine?hook=no'));

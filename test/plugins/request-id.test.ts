@@ -8,7 +8,7 @@ import { type Server, served } from './served.js';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
-/** Answers with the id that a handler sees. */
+/** Returns the ID that a handler sees. */
 const echo = definePlugin({
   name: 'echo',
   setup({ handle, log }) {
@@ -31,7 +31,7 @@ async function idFor(server: Server, given: string): Promise<string | undefined>
   return headers['x-request-id'];
 }
 
-test('every request has an id of its own, the same for handler and answer', async (t) => {
+test('every request has its own ID, the same for handler and answer', async (t) => {
   const server = await withOptions(t);
   const first = await server.inject({ target: '/id' });
   t.regex(first.text, UUID);
@@ -53,11 +53,11 @@ test('answers to HEAD, errors and refused hosts have one too', async (t) => {
   }
 });
 
-test('the id of a client is not believed by default', async (t) => {
+test('the ID of a client is replaced by default', async (t) => {
   t.regex((await idFor(await withOptions(t), 'chosen-by-client')) ?? '', UUID);
 });
 
-test('acceptFrom proxies takes over what comes through a trusted proxy, whoever its client is', async (t) => {
+test('acceptFrom "proxies" keeps IDs that come through a trusted proxy, whatever its client', async (t) => {
   for (const [trustedProxies, isBelieved] of [
     [['127.0.0.1'], true],
     [['192.0.2.1'], false],
@@ -73,7 +73,7 @@ test('acceptFrom proxies takes over what comes through a trusted proxy, whoever 
   }
 });
 
-test('acceptFrom anyone takes over a good id, and replaces every other', async (t) => {
+test('acceptFrom "anyone" keeps a valid ID and replaces every other', async (t) => {
   const server = await withOptions(t, { acceptFrom: 'anyone' });
   for (const good of ['a', '7b2e-44', 'Root=1-67891233-abcdef012345678912345678', 'x'.repeat(128)])
     t.is(await idFor(server, good), good);
@@ -83,12 +83,12 @@ test('acceptFrom anyone takes over a good id, and replaces every other', async (
   t.regex(twice.text, UUID);
 });
 
-test('acceptFrom a list believes these addresses and no other', async (t) => {
+test('acceptFrom with a list keeps IDs from these addresses only', async (t) => {
   t.is(await idFor(await withOptions(t, { acceptFrom: ['10.0.0.1', '127.0.0.1'] }), 'mine'), 'mine');
   t.regex((await idFor(await withOptions(t, { acceptFrom: ['10.0.0.1', 'unix'] }), 'mine')) ?? '', UUID);
 });
 
-test('header names another field', async (t) => {
+test('the option header names another field', async (t) => {
   const server = await withOptions(t, { header: 'X-Trace', acceptFrom: 'anyone' });
   const { headers, text } = await server.inject({
     target: '/id',
@@ -99,7 +99,7 @@ test('header names another field', async (t) => {
   t.is(headers['x-request-id'], undefined);
 });
 
-test('lines of the core and of requestLog carry the id', async (t) => {
+test('lines of the core and of requestLog carry the ID', async (t) => {
   const lines: Record<string, unknown>[] = [];
   const server = createServer(
     { storage: 'memory', plugins: ['request-id', echo] },
@@ -117,7 +117,7 @@ test('lines of the core and of requestLog carry the id', async (t) => {
   );
 });
 
-test('options that are none are refused', async (t) => {
+test('invalid options are refused', async (t) => {
   for (const options of [
     { header: 'a b' },
     { header: '' },

@@ -1,11 +1,11 @@
-/** A whole server for one test, closed when the test is over. */
+/** A whole server for one test, closed at its end. */
 import type { ExecutionContext } from 'ava';
 import { DEFAULT_CONFIG, type PluginEntry, type ServerConfig } from '../../core/config/server-config.js';
 import { createServer } from '../../core/server.js';
 
 export type Server = ReturnType<typeof createServer>;
 
-/** Answers `inject`; it listens nowhere. Entries are in memory and the plugins the default ones. */
+/** For `inject`; it does not listen. Entries are in memory; the plugins are the default ones. */
 export async function served(t: ExecutionContext, config: ServerConfig = {}): Promise<Server> {
   const server = createServer({ listen: { port: 0 }, storage: { adapter: 'memory' }, ...config });
   t.teardown(() => server.close());
@@ -13,12 +13,12 @@ export async function served(t: ExecutionContext, config: ServerConfig = {}): Pr
   return server;
 }
 
-/** The default plugins without the one of this name, and with others behind them. */
+/** The default plugins without this one, and others after them. */
 export function pluginsWithout(name: string, ...others: readonly PluginEntry[]): readonly PluginEntry[] {
   return [...DEFAULT_CONFIG.plugins.filter((plugin) => plugin !== name), ...others];
 }
 
-/** Stores entries as a client does. */
+/** Stores entries like a client. */
 export async function create(server: Server, pairs: Iterable<readonly [string, string]>): Promise<void> {
   const members = Array.from(pairs, ([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`);
   const { status, text } = await server.inject({

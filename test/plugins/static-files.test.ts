@@ -59,7 +59,7 @@ test('a file has its type, length, date and tag, and the folder its index', asyn
   t.is((await get(`/${encodeURIComponent('ümläut & <b>.txt')}`)).text, 'odd');
 });
 
-test('who has it is told 304, who wants a part is given that, behind the end is 416', async (t) => {
+test('a matching condition is 304, a range is 206, a range after the end is 416', async (t) => {
   const { get } = await site(t);
   const { headers } = await get('/app.js');
   const etag = headers.etag ?? '';
@@ -74,7 +74,7 @@ test('who has it is told 304, who wants a part is given that, behind the end is 
   t.is((await get('/app.js', { Range: 'bytes=99999-' })).status, 416);
 });
 
-test('HEAD is GET without the body, also where the plugin head is not there', async (t) => {
+test('HEAD is GET without the body, also without the plugin head', async (t) => {
   const { server, get } = await site(t, { precompressed: ['br'] });
   for (const headers of [{}, { 'Accept-Encoding': 'br' }, { Range: 'bytes=0-1' }]) {
     const { date: _, ...asked } = (await get('/app.js', 'Range' in headers ? {} : headers)).headers;
@@ -95,7 +95,7 @@ test('other methods are 405 with Allow', async (t) => {
   }
 });
 
-test('a folder without its slash is sent to it, with its query and its prefix', async (t) => {
+test('a folder without its slash is redirected, with its query and its prefix', async (t) => {
   const { get } = await site(t, { prefix: '/files' });
   for (const [target, location] of [
     ['/files', '/files/'],
@@ -125,13 +125,13 @@ test('no redirect leads to another host', async (t) => {
   t.is((await get('/example.com')).headers.location, '/example.com/');
 });
 
-test('a file with a slash behind it, or a part behind it, is none', async (t) => {
+test('a file with a slash or a segment after it does not exist', async (t) => {
   const { get } = await site(t);
   for (const target of ['/app.js/', '/app.js/x', '//app.js', '/docs//index.html', '/nothing', '/nothing/'])
     t.is((await get(target)).status, 404, target);
 });
 
-test('a folder that has no index is no page, unless a list is asked for', async (t) => {
+test('a folder without an index is 404, unless listing is on', async (t) => {
   t.is((await (await site(t)).get('/empty/')).status, 404);
   const { get } = await site(t, { listing: true, index: false });
   t.is((await get('/empty')).headers.location, '/empty/');
@@ -145,7 +145,7 @@ test('a folder that has no index is no page, unless a list is asked for', async 
   t.false(text.includes('.git'));
 });
 
-test('what begins with a dot is not there, unless it is allowed', async (t) => {
+test('a name that begins with a dot is 404, unless it is allowed', async (t) => {
   const denied = await site(t);
   for (const target of ['/.env', '/%2Eenv', '/.git/config', '/.well-known/security.txt'])
     t.is((await denied.get(target)).status, 404, target);
@@ -156,7 +156,7 @@ test('what begins with a dot is not there, unless it is allowed', async (t) => {
   t.is((await (await site(t, { dotfiles: 'allow' })).get('/.env')).status, 200);
 });
 
-test('nothing outside of the folder is reached, however the path is written', async (t) => {
+test('no path leads out of the folder, however it is written', async (t) => {
   for (const prefix of ['/', '/files']) {
     const { get } = await site(t, { prefix, dotfiles: 'allow', listing: true });
     const base = prefix === '/' ? '' : prefix;
@@ -198,7 +198,7 @@ test('nothing outside of the folder is reached, however the path is written', as
   }
 });
 
-test('dot segments over a socket find nothing either', async (t) => {
+test('dot segments over a socket are 404 too', async (t) => {
   const { root } = await site(t);
   const { connect } = await serve(t, { plugins: [{ use: 'static-files', options: { mounts: [{ root }] } }] });
   for (const target of ['/../secret.txt', '/docs/../../secret.txt', 'http://localhost/../secret.txt']) {
@@ -208,7 +208,7 @@ test('dot segments over a socket find nothing either', async (t) => {
   }
 });
 
-test('links that lead out are not followed, those inside are, and all where that is asked for', async (t) => {
+test('links that stay in the folder are followed, others only if the option allows all', async (t) => {
   const { folder, root, get } = await site(t);
   await symlink(path.join(folder, 'secret.txt'), path.join(root, 'out.txt'));
   await symlink(folder, path.join(root, 'up'));
@@ -225,7 +225,7 @@ test('links that lead out are not followed, those inside are, and all where that
   t.is((await server.inject({ target: '/beside/file.txt' })).text, 'beside');
 });
 
-test('a root that is a link itself is one', async (t) => {
+test('the root may be a link itself', async (t) => {
   const { folder, root } = await site(t);
   await symlink(root, path.join(folder, 'link'));
   const server = await served(t, {
@@ -234,7 +234,7 @@ test('a root that is a link itself is one', async (t) => {
   t.is((await server.inject({ target: '/app.js' })).status, 200);
 });
 
-test('what is compressed beforehand is sent to who takes it, in the order of the options', async (t) => {
+test('a precompressed file is sent to clients that accept it, in the order of the option', async (t) => {
   const { root, get } = await site(t, { precompressed: ['br', 'gzip', 'zstd'] });
   const codings: readonly (readonly [string | undefined, string | undefined])[] = [
     [undefined, undefined],
@@ -271,7 +271,7 @@ test('what is compressed beforehand is sent to who takes it, in the order of the
   t.is((await get('/only.js', { 'Accept-Encoding': 'br' })).status, 404);
 });
 
-test('a compressed file that is a link out is not sent', async (t) => {
+test('a precompressed file that is a link out of the folder is not sent', async (t) => {
   const { folder, root, get } = await site(t, { precompressed: ['zstd'] });
   await symlink(path.join(folder, 'secret.txt'), path.join(root, 'app.js.zst'));
   const { headers, text } = await get('/app.js', { 'Accept-Encoding': 'zstd' });
@@ -279,7 +279,7 @@ test('a compressed file that is a link out is not sent', async (t) => {
   t.is(text, SCRIPT);
 });
 
-test('Cache-Control and other fields stand in every answer with a file, 304 too', async (t) => {
+test('Cache-Control and other fields are in every answer with a file, 304 too', async (t) => {
   const { get } = await site(t, {
     precompressed: ['br'],
     cacheControl: 'public, max-age=60',
@@ -295,7 +295,7 @@ test('Cache-Control and other fields stand in every answer with a file, 304 too'
   t.is(same.headers['cache-control'], 'public, max-age=60');
 });
 
-test('the fallback answers where there is no file, but for names with a dot', async (t) => {
+test('the fallback answers if there is no file, except for names with a dot', async (t) => {
   const { get } = await site(t, { fallback: 'index.html', precompressed: ['br'] });
   for (const target of ['/settings', '/users/7', '/users/', '/empty/']) {
     const { status, text } = await get(target);
@@ -306,7 +306,7 @@ test('the fallback answers where there is no file, but for names with a dot', as
   t.is((await get('/app.js')).text, SCRIPT);
 });
 
-test('a file that is changed has another tag', async (t) => {
+test('a changed file has another tag', async (t) => {
   const { root, get } = await site(t);
   const before = (await get('/app.js')).headers.etag;
   await utimes(path.join(root, 'app.js'), 1, 1);
@@ -322,14 +322,10 @@ test('handlers of other plugins with a narrower pattern come first', async (t) =
 });
 
 for (const [what, options, sentence] of [
-  ['a folder that is not there', { root: '/nowhere/at/all' }, /There is no folder \/nowhere\/at\/all/],
-  [
-    'a fallback that is not there',
-    { root: '.', fallback: 'nowhere.html' },
-    /There is no file .*nowhere\.html/,
-  ],
+  ['a missing folder', { root: '/nowhere/at/all' }, /There is no folder \/nowhere\/at\/all/],
+  ['a missing fallback', { root: '.', fallback: 'nowhere.html' }, /There is no file .*nowhere\.html/],
 ] as const) {
-  test(`${what} is told when the server starts`, async (t) => {
+  test(`${what} is reported at the start`, async (t) => {
     const error = await t.throwsAsync(
       served(t, { plugins: [{ use: 'static-files', options: { mounts: [options] } }] }),
     );
@@ -349,7 +345,7 @@ for (const mount of [
   { root: '.', dotFiles: 'allow' },
   {},
 ]) {
-  test(`options that are none: ${JSON.stringify(mount)}`, async (t) => {
+  test(`invalid options are refused: ${JSON.stringify(mount)}`, async (t) => {
     const error = await t.throwsAsync(
       served(t, { plugins: [{ use: 'static-files', options: { mounts: [mount] } }] }),
     );

@@ -4,7 +4,7 @@ import { create, listing, type Server, served } from './served.js';
 const put = (server: Server, body: string, type = 'text/plain') =>
   server.inject({ method: 'PUT', target: '/update', headers: { 'content-type': type }, body });
 
-test('what is stored already is replaced, what is new is added, and both are told', async (t) => {
+test('existing keys are replaced, new ones are added, and both are reported', async (t) => {
   const server = await served(t);
   await create(server, [['ID', '20182793']]);
   const { status, text, headers } = await put(server, 'ID: 20180434&final_exam: 90');
@@ -27,7 +27,7 @@ test('an entry keeps its place when it is replaced', async (t) => {
   t.is(await listing(server), 'The data in DB is as follows. \n\na:4\n\nb:3');
 });
 
-test('of a key that stands twice the last value stays, and each step is told', async (t) => {
+test('a repeated key keeps its last value, and each step is reported', async (t) => {
   const server = await served(t);
   const { text } = await put(server, '{"a":1,"a":2}', 'application/json');
   t.is(
@@ -37,7 +37,7 @@ test('of a key that stands twice the last value stays, and each step is told', a
   t.is(await listing(server), 'The data in DB is as follows. \n\na:2');
 });
 
-test('a body that is refused stores none of its pairs', async (t) => {
+test('a refused body stores none of its pairs', async (t) => {
   const server = await served(t);
   for (const [body, sentence] of [
     ['', 'There is no content. Please check'],
@@ -52,7 +52,7 @@ test('a body that is refused stores none of its pairs', async (t) => {
   t.is(await listing(server), 'No data in DB');
 });
 
-test('another method is told the right one, and that path allows no other', async (t) => {
+test('another method is answered with the right one, and Allow has only that', async (t) => {
   const server = await served(t);
   for (const method of ['GET', 'POST', 'END']) {
     const { status, text, headers } = await server.inject({ method, target: '/update', body: 'new: 1' });
@@ -81,7 +81,7 @@ test('a body in a content coding is 415, and nothing is stored', async (t) => {
   t.is((await sent('identity')).status, 200);
 });
 
-test('a request without a body is told that it has no content, and changes nothing', async (t) => {
+test('a request without a body is refused for its missing content, and changes nothing', async (t) => {
   const server = await served(t);
   const { status, text } = await server.inject({ method: 'PUT', target: '/update' });
   t.deepEqual([status, text], [400, 'There is no content. Please check']);

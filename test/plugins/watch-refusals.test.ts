@@ -1,4 +1,4 @@
-/** What `EventSource` gets where other clients get a status: it gives up at each but 200. */
+/** Refusals for `EventSource`, which gives up at every status except 200. Other clients get a status. */
 import test, { type ExecutionContext } from 'ava';
 import { definePlugin } from '../../core/plugin-api.js';
 import { StorageError, type WatchedChange } from '../../core/storage/contract.js';
@@ -7,7 +7,7 @@ import type { EventSourceClient } from './event-source.js';
 import { served } from './served.js';
 import { Counted, changeFrom, watched } from './watched.js';
 
-/** A refusal as events: the time to wait, `failure` without an id, the end. */
+/** A refusal as events: the time to wait, `failure` without an ID, the end. */
 async function comesAgain(t: ExecutionContext, client: EventSourceClient) {
   t.is(client.response.status, 200);
   t.is(client.response.headers.get('content-type'), 'text/event-stream');
@@ -18,7 +18,7 @@ async function comesAgain(t: ExecutionContext, client: EventSourceClient) {
   return { retry: Number(retry), data: JSON.parse(data ?? '') as { status: number; message: string } };
 }
 
-test('lost history is an event with the place to go on from, and the feed goes on there', async (t) => {
+test('lost history is an event with a new position, and the feed continues there', async (t) => {
   class Short extends Counted {
     constructor() {
       super({ historyChanges: 2 });
@@ -38,16 +38,16 @@ test('lost history is an event with the place to go on from, and the feed goes o
   t.like(lost?.data, { revision: 4, code: 'STORAGE_HISTORY_GONE', status: 410 });
   await put('a', '5');
   t.is((await changeFrom(client)).revision, 5);
-  // A client that is cut off right after `lost` goes on from there.
+  // A client whose connection ends right after `lost` continues from its position.
   const next = await connectAsBrowser('', client.lastEventId?.replace(/^5/, '4'));
   t.like(await next.next(), { id: '4', event: 'position' });
   t.is((await changeFrom(next)).revision, 5);
 });
 
 for (const [what, id, code] of [
-  ['an id of another start', '2-abcdef', 'STORAGE_HISTORY_GONE'],
+  ['an ID of another start', '2-abcdef', 'STORAGE_HISTORY_GONE'],
   ['a bare number', '2', 'STORAGE_HISTORY_GONE'],
-  ['what is no id', 'x', 'STORAGE_REVISION_UNKNOWN'],
+  ['an invalid ID', 'x', 'STORAGE_REVISION_UNKNOWN'],
 ] as const) {
   test(`${what} is lost history, in the field and in the query`, async (t) => {
     const { connectAsBrowser, put } = await watched(t);
@@ -65,8 +65,8 @@ for (const [what, id, code] of [
   });
 }
 
-test('a reader that falls behind while it reads gets `lost` and goes on', async (t) => {
-  /** Its reader from revision 0 loses its place at the second change. */
+test('a client that falls behind while it reads gets `lost` and continues', async (t) => {
+  /** The reader from revision 0 loses its position at the second change. */
   class Losing extends MemoryAdapter {
     override watch(after: number): AsyncIterable<WatchedChange> {
       const changes = super.watch(after);
@@ -100,7 +100,7 @@ test('a reader that falls behind while it reads gets `lost` and goes on', async 
   t.is((await changeFrom(client)).revision, 3);
 });
 
-test('a store that refuses its own last position ends the stream, and is not asked again and again', async (t) => {
+test('if the store refuses its own last position, the stream ends and the plugin does not try again', async (t) => {
   let asked = 0;
   class Broken extends MemoryAdapter {
     override watch(): AsyncIterable<WatchedChange> {
@@ -121,7 +121,7 @@ test('a store that refuses its own last position ends the stream, and is not ask
   t.is(asked, 2);
 });
 
-test('a store that cannot be reached is a failure to come again after, and 503 for other clients', async (t) => {
+test('a store that is down is a `failure` with a time to retry, and 503 for other clients', async (t) => {
   class Away extends MemoryAdapter {
     override revision(): number {
       throw new StorageError('STORAGE_UNAVAILABLE', 'secret.example');
@@ -134,7 +134,7 @@ test('a store that cannot be reached is a failure to come again after, and 503 f
   t.is((await fetch(url)).status, 503);
 });
 
-test('overload is a failure to come again after, in the time of Retry-After', async (t) => {
+test('overload is a `failure` with the time of Retry-After', async (t) => {
   const { connectAsBrowser, url } = await watched(t, new MemoryAdapter(), {
     overload: { maxInFlight: 1, retryAfterSeconds: 20 },
   });
@@ -146,12 +146,12 @@ test('overload is a failure to come again after, in the time of Retry-After', as
   const other = await fetch(url);
   t.is(other.status, 503);
   t.is(other.headers.get('retry-after'), '20');
-  // Of other paths nothing changes.
+  // Other paths do not change.
   const elsewhere = await fetch(url.replace('/watch', '/keys'), { headers: { accept: 'text/event-stream' } });
   t.is(elsewhere.status, 503);
 });
 
-test('a rate limit is a failure to come again after, under a prefix too', async (t) => {
+test('a rate limit is a `failure` with a time to retry, under a prefix too', async (t) => {
   const { server, port } = await watched(t, new MemoryAdapter(), {
     plugins: [
       { use: 'rate-limit', options: { rules: [{ name: 'few', limit: 1, windowSeconds: 100 }] } },
@@ -169,7 +169,7 @@ test('a rate limit is a failure to come again after, under a prefix too', async 
   await server.close();
 });
 
-test('a deadline and a hook that answers 503 are failures to come again after; what is wrong with the request stays a status', async (t) => {
+test('a deadline and a 503 of a hook are a `failure` with a time to retry; faults of the request stay statuses', async (t) => {
   const hang = definePlugin({
     name: 'hang',
     setup({ hook }) {
@@ -201,7 +201,7 @@ for (const [accept, isNamed] of [
   ['text/*', false],
   ['text/event-stream;q=0', false],
 ] as const) {
-  test(`Accept: ${accept} ${isNamed ? 'asks' : 'does not ask'} for events`, async (t) => {
+  test(`Accept: ${accept} ${isNamed ? 'asks' : 'does not ask'} for an event stream`, async (t) => {
     const { url } = await watched(t);
     const answer = await fetch(`${url}?lastEventId=x`, { headers: { accept } });
     t.is(answer.status, isNamed ? 200 : 400);

@@ -1,6 +1,6 @@
 /**
- * Clients that are cut off and come back, while the server is stopped, killed or reloaded in between: what they were
- * told is every change once and in order, or they were told plainly that this cannot be had any more.
+ * Clients that lose their connection and come back, while the server is stopped, killed or reloaded in between. They get
+ * every change once and in order, or lost history is reported to them.
  */
 import { cp, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -20,18 +20,18 @@ import { freshNamespace, withPostgres, withRedis } from '../support/server-test.
 import { EventSourceClient } from './event-source.js';
 import type { Change } from './watched.js';
 
-/** Few, so that it is cut at once. */
+/** So few that history is soon lost. */
 const HISTORY = 6;
 
-/** A folder that is copied while a checkpoint goes on is in no state that a kill leaves; here each is asked for. */
+/** Turns automatic checkpoints off: a copy of the folder during a checkpoint is not a state that a kill leaves. */
 const NEVER = { idleMs: 1_000_000_000, minOctets: 1_000_000_000 };
 
 type Step =
   | { readonly do: 'commit'; readonly puts: readonly string[]; readonly deletes: readonly string[] }
   | { readonly do: 'expire' }
-  /** The client is cut off, and comes back behind these steps. */
+  /** The client loses its connection, and comes back after these steps. */
   | { readonly do: 'cut' }
-  /** The client reads all that there is. */
+  /** The client reads everything. */
   | { readonly do: 'read' }
   | { readonly do: 'reload' | 'restart' | 'kill' | 'checkpoint' };
 
@@ -59,10 +59,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 );
 const steps = fc.array(step, { minLength: 5, maxLength: 40 });
 
-/** A store that can be closed and opened again, and be found as a kill -9 leaves it. */
+/** A store that can be closed and opened again, also in the state that a kill -9 leaves. */
 interface Data {
   open(): StorageAdapter;
-  /** From now on it is where a copy was made of what is on disk at this moment; absent where it is with another process. */
+  /** Copies the files and opens the copy from now on. Absent if the data belongs to another process. */
   afterKill?(): Promise<void>;
 }
 
@@ -78,7 +78,7 @@ class Run {
   #server: Server;
   #url = '';
   #client: EventSourceClient | undefined;
-  /** What the client knows. */
+  /** The client's copy and its position. */
   #copy = new Map<string, string>();
   #lastEventId: string | undefined;
   #commits = 0;
@@ -108,7 +108,7 @@ class Run {
       await this.#adapter.commit({ puts, deletes: step.deletes });
     } else if (step.do === 'expire') {
       await this.#adapter.commit({ puts: [{ key: 'short', value: 'x', ttlMs: 1 }] });
-      // Told when it is noticed; a commit notices it.
+      // An expiry is reported when the store notices it; a commit makes it notice.
       await new Promise((resolve) => setTimeout(resolve, 3));
       await this.#adapter.commit({ puts: [{ key: 'after', value: this.#fresh() }] });
     } else if (step.do === 'cut') this.#cut();
@@ -125,7 +125,7 @@ class Run {
       this.#adapter = this.#data.open();
       this.#server = createServer(config(this.#adapter, 60_000));
       this.#url = (await this.#server.listen()).url;
-      // Others are there first: a revision that was given before is given again by a store that began anew.
+      // Other clients write first: a store in memory gives earlier revisions to other changes.
       if (!this.#adapter.supports.durable) {
         for (let n = 0; n < 5; n += 1)
           await this.#adapter.commit({ puts: [{ key: 'first', value: this.#fresh() }] });
@@ -133,7 +133,7 @@ class Run {
     }
   }
 
-  /** A value that was not there before. */
+  /** A new value. */
   #fresh(): string {
     this.#commits += 1;
     return String(this.#commits);
@@ -150,7 +150,7 @@ class Run {
     this.#client = undefined;
   }
 
-  /** As a client that has nothing: the feed first, then the listing. */
+  /** Like a new client: opens the feed first, then lists. */
   async #begin(): Promise<void> {
     this.#client = await EventSourceClient.connect(`${this.#url}/watch`);
     await this.#client.next();
@@ -161,7 +161,7 @@ class Run {
   }
 
   async #read(t: ExecutionContext): Promise<void> {
-    // The last commit changes something, so that the feed comes to its revision.
+    // The last commit changes something, so that the feed reaches its revision.
     await this.#adapter.commit({ puts: [{ key: 'last', value: this.#fresh() }] });
     const reached = (await this.#adapter.revision?.()) ?? 0;
     if (this.#client === undefined) {
@@ -178,7 +178,7 @@ class Run {
     const { revisions } = this.#seen;
     while ((revisions.at(-1) ?? 0) < reached) {
       const event = await this.#client!.next();
-      // Reloads end the streams of the plugin that leaves; who falls behind what is kept is told so.
+      // A reload ends the streams of the old plugin; a client that falls too far behind gets a failure.
       if (event === undefined || event.event === 'failure') {
         if (event !== undefined) t.like(JSON.parse(event.data ?? ''), { code: 'STORAGE_HISTORY_GONE' });
         this.#cut();
@@ -206,15 +206,15 @@ class Run {
   }
 }
 
-/** Far more is changed while the client is away than is kept. */
+/** Far more changes than the history keeps, while the client is away. */
 const OVERTAKEN: Step[] = [
   { do: 'cut' },
   ...Array.from({ length: 4 * HISTORY }, (): Step => ({ do: 'commit', puts: ['a'], deletes: [] })),
 ];
 
 /**
- * The copy of a client is what the store has, whatever happened in between.
- * @returns How often it was told that the history is gone.
+ * The client's copy equals the store, after any steps in between.
+ * @returns the number of times that history was lost.
  */
 async function follows(t: ExecutionContext, makeData: () => Promise<Data>, numRuns: number): Promise<number> {
   let histories = 0;
@@ -252,13 +252,13 @@ async function onDisk(t: ExecutionContext, open: (path: string) => StorageAdapte
   };
 }
 
-test('memory: what was followed before a restart is never taken for what came after it', async (t) => {
+test('memory: a position from before a restart is never mistaken for one after it', async (t) => {
   t.true(
     (await follows(t, async () => ({ open: () => new MemoryAdapter({ historyChanges: HISTORY }) }), 60)) > 0,
   );
 });
 
-test('lru: likewise, and what it evicts is told', async (t) => {
+test('lru: likewise, and evictions are reported', async (t) => {
   t.true(
     (await follows(
       t,
@@ -301,7 +301,7 @@ withPostgres(test, (server) => {
 
 withRedis(test, (server) => {
   test.serial('redis: no gap across restarts and reloads', async (t) => {
-    // How much it keeps beyond what was asked for is Redis' own choice, so mostly nothing is gone here.
+    // Redis keeps more changes than configured, so mostly no history is lost here.
     await follows(
       t,
       async () => {

@@ -1,4 +1,4 @@
-/** The life of a stream: clients that are silent, slow, gone or cut off, and servers that stop. */
+/** The life of a stream: clients that are silent, slow or gone, lost connections, and servers that stop. */
 import net from 'node:net';
 import test from 'ava';
 import { StorageError, type WatchedChange } from '../../core/storage/contract.js';
@@ -6,7 +6,7 @@ import { MemoryAdapter } from '../../storage-adapters/memory.js';
 import { request } from '../support/raw-client.js';
 import { Counted, changeFrom, polled, watched } from './watched.js';
 
-test('in silence there are signs of life, and they tell how far the client has read', async (t) => {
+test('without changes there are heartbeats, with the position of the client', async (t) => {
   const { connect, put } = await watched(t, new MemoryAdapter(), { heartbeatMs: 20 });
   const client = await connect('?prefix=in');
   t.like(await client.next(), { id: '0', event: 'position', data: '{"revision":0}' });
@@ -21,7 +21,7 @@ test('in silence there are signs of life, and they tell how far the client has r
   }
 });
 
-test('a client that reads under a quiet prefix gets its signs while others write without rest', async (t) => {
+test('a client of a quiet prefix gets heartbeats while others write all the time', async (t) => {
   const { connect, adapter } = await watched(t, new MemoryAdapter(), { heartbeatMs: 20 });
   const client = await connect('?prefix=in');
   await client.next();
@@ -42,9 +42,9 @@ test('a client that reads under a quiet prefix gets its signs while others write
   t.true(seen[0]! > 0 && seen[1]! > seen[0]!, seen.join());
 });
 
-test('a client that ends its direction has its stream ended at once, and whole', async (t) => {
+test('if a client ends its direction, its stream ends at once and complete', async (t) => {
   const store = new Counted();
-  // No sign of life within this test.
+  // No heartbeat within this test.
   const { port } = await watched(t, store, { heartbeatMs: 3_600_000 });
   const socket = net.connect(port, '127.0.0.1').setEncoding('latin1');
   t.teardown(() => socket.destroy());
@@ -93,7 +93,7 @@ test('HEAD is answered and leaves no reader behind', async (t) => {
   await polled(() => store.readers === 0);
 });
 
-test('a client that does not read is not read ahead for, and loses nothing', async (t) => {
+test('changes are not buffered for a client that does not read, and it loses none', async (t) => {
   class Long extends Counted {
     constructor() {
       super({ historyOctets: 1_000_000_000 });
@@ -107,7 +107,7 @@ test('a client that does not read is not read ahead for, and loses nothing', asy
   await polled(() => store.readers === 1);
   const CHANGES = 400;
   for (let n = 0; n < CHANGES; n += 1) await put('a', `${n} ${'x'.repeat(100_000)}`);
-  // It reads until the buffers of the system are full; that takes some turns, and then it stands still.
+  // The plugin reads the feed until the buffers of the system are full, which takes some turns, and then stops.
   for (let before = -1, still = 0; still < 40; still = before === store.reads ? still + 1 : 0) {
     before = store.reads;
     await new Promise((resolve) => setTimeout(resolve, 5));
@@ -117,7 +117,7 @@ test('a client that does not read is not read ahead for, and loses nothing', asy
   let rest = '';
   for await (const octets of socket) {
     rest += String(octets);
-    // Only whole lines; the last of them may still be on its way.
+    // Only whole lines; the last one may still be arriving.
     const end = rest.lastIndexOf('\n') + 1;
     ids.push(...Array.from(rest.slice(0, end).matchAll(/^id: (\d+)-[0-9a-f]+$/gm), ([, id]) => Number(id)));
     rest = rest.slice(end);
@@ -130,7 +130,7 @@ test('a client that does not read is not read ahead for, and loses nothing', asy
 });
 
 test('a stop ends the streams cleanly and does not wait for them', async (t) => {
-  // Longer than a test may take: a stop that waited for the stream would never come to its end here.
+  // Longer than a test may take: a stop that waited for the stream would not end here.
   const { server, connect } = await watched(t, new MemoryAdapter(), {
     limits: { shutdownTimeoutMs: 600_000 },
   });
@@ -141,18 +141,18 @@ test('a stop ends the streams cleanly and does not wait for them', async (t) => 
   await closing;
 });
 
-test('the deadlines of handlers and requests are not those of streams', async (t) => {
+test('the deadlines of handlers and requests do not apply to streams', async (t) => {
   const limits = { handlerTimeoutMs: 1_000, requestTimeoutMs: 1_000, writeTimeoutMs: 1_000 };
   const { connect, put } = await watched(t, new MemoryAdapter(), { heartbeatMs: 400, limits });
   const client = await connect();
   await client.next();
-  // Deadlines are compared with the clock once a second.
+  // Deadlines are checked once a second.
   for (let signs = 0; signs < 10; signs += 1) t.deepEqual(await client.next(), { comment: true });
   await put('a', '1');
   t.is((await changeFrom(client)).revision, 1);
 });
 
-test('a feed that fails later says so and ends; the client learns the status when it comes again', async (t) => {
+test('a feed that fails later sends a failure and ends; the client gets the status when it connects again', async (t) => {
   class Failing extends MemoryAdapter {
     override watch(after: number): AsyncIterable<WatchedChange> {
       const changes = super.watch(after);
@@ -181,7 +181,7 @@ test('a feed that fails later says so and ends; the client learns the status whe
   t.is(await client.next(), undefined);
 });
 
-test('many clients that are cut off again and again under load see every change once, in order', async (t) => {
+test('many clients that often lose their connection under load see every change once, in order', async (t) => {
   const { connect, adapter } = await watched(t);
   const WRITES = 600;
   const CLIENTS = 4;
@@ -190,7 +190,7 @@ test('many clients that are cut off again and again under load see every change 
     let lastEventId: string | undefined;
     for (let round = 0; seen.length < WRITES; round += 1) {
       const client = await connect(lastEventId === undefined ? '?after=0' : '', lastEventId);
-      // Cut off behind a number of changes that differs each time, also behind none.
+      // Cut the connection after a different number of changes each time, also after none.
       for (let take = (round * 7 + at) % 40; take > 0 && seen.length < WRITES; take -= 1) {
         const { revision, puts } = await changeFrom(client);
         t.is(puts.length, 2);

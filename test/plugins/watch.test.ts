@@ -1,4 +1,4 @@
-/** What the feed tells, from where on, and how it refuses. */
+/** The events of the feed, its positions and its refusals. */
 import test from 'ava';
 import { createServer } from '../../core/server.js';
 import type { StorageAdapter } from '../../core/storage/contract.js';
@@ -6,7 +6,7 @@ import { LruAdapter } from '../../storage-adapters/lru.js';
 import { MemoryAdapter } from '../../storage-adapters/memory.js';
 import { Counted, changeFrom, polled, watched } from './watched.js';
 
-test('without a place to begin, the client is told where it stands, and then what comes', async (t) => {
+test('without a position the client gets the current one, then new changes', async (t) => {
   const { connect, put } = await watched(t);
   await put('before', 'x');
   const client = await connect();
@@ -29,7 +29,7 @@ test('without a place to begin, the client is told where it stands, and then wha
   });
 });
 
-test('a commit is one event, however much it changes', async (t) => {
+test('a commit is one event, however many entries it changes', async (t) => {
   const { connect, adapter, put } = await watched(t);
   await put('old', '1');
   const client = await connect();
@@ -44,7 +44,7 @@ test('a commit is one event, however much it changes', async (t) => {
   t.deepEqual([revision, puts.map(({ key }) => key), deletes], [2, ['a', 'b'], ['old']]);
 });
 
-test('what came behind `after` is told first', async (t) => {
+test('changes after `after` come first', async (t) => {
   const { connect, put } = await watched(t);
   await put('a', '1');
   const before = await connect();
@@ -55,7 +55,7 @@ test('what came behind `after` is told first', async (t) => {
   t.is((await changeFrom(client)).revision, 3);
 });
 
-test('Last-Event-ID is later than the `after` that a client began with', async (t) => {
+test('Last-Event-ID takes precedence over `after`', async (t) => {
   const { connect, put } = await watched(t);
   for (const value of ['1', '2', '3']) await put('a', value);
   const before = await connect('?after=0');
@@ -71,7 +71,7 @@ test('Last-Event-ID is later than the `after` that a client began with', async (
   t.is((await changeFrom(fresh)).revision, 1, 'an empty one is none');
 });
 
-test('only changes under the prefix are told', async (t) => {
+test('only changes under the prefix are sent', async (t) => {
   const { connect, adapter, put } = await watched(t);
   const client = await connect('?prefix=in%3A&after=0');
   await put('out:1', 'x');
@@ -86,7 +86,7 @@ test('only changes under the prefix are told', async (t) => {
   t.deepEqual([revision, puts.map(({ key }) => key), deletes], [2, ['in:1'], []]);
 });
 
-test('what expires and what is evicted is told as deleted', async (t) => {
+test('expired and evicted entries are reported as deleted', async (t) => {
   const { connect, adapter, put } = await watched(t, new LruAdapter({ maxEntries: 2 }));
   const client = await connect('?after=0');
   await adapter.commit({ puts: [{ key: 'short', value: '1', ttlMs: 20 }] });
@@ -104,7 +104,7 @@ class Short extends Counted {
   }
 }
 
-test('history that is gone is 410, a revision that was not reached 400, and nothing stays open', async (t) => {
+test('lost history is 410, a future revision is 400, and no reader stays open', async (t) => {
   const store = new Short();
   const { connect, put, url } = await watched(t, store);
   const client = await connect();
@@ -137,7 +137,7 @@ test('history that is gone is 410, a revision that was not reached 400, and noth
 
 for (const adapter of [() => new MemoryAdapter(), () => new LruAdapter({ maxEntries: 9 })]) {
   const { name } = adapter();
-  test(`${name}: a number without the word of this start may be of an earlier one, and counts as lost`, async (t) => {
+  test(`${name}: a bare number counts as lost history, because it may be from an earlier start`, async (t) => {
     const { put, url } = await watched(t, adapter());
     for (const value of ['1', '2', '3']) await put('a', value);
     for (const ask of [{ query: '?after=2' }, { query: '?lastEventId=2' }, { query: '', id: '2' }]) {
@@ -146,12 +146,12 @@ for (const adapter of [() => new MemoryAdapter(), () => new LruAdapter({ maxEntr
       t.is(refused.status, 410);
       t.regex(await refused.text(), /Send the ids of the feed unchanged\.$/);
     }
-    // Of another start.
+    // An ID of another start.
     t.is((await fetch(`${url}?after=2-abcdef`)).status, 410);
   });
 }
 
-test('a store without a feed is told at start', async (t) => {
+test('a store without a feed is refused at the start', async (t) => {
   const memory = new MemoryAdapter();
   const adapter: StorageAdapter = {
     name: 'plain',

@@ -1,4 +1,4 @@
-/** Servers with the plugin `watch`, and clients of it. */
+/** Servers with the plugin `watch`, and their clients. */
 import type { ExecutionContext } from 'ava';
 import type { ServerConfig } from '../../core/config/server-config.js';
 import { createServer } from '../../core/server.js';
@@ -12,7 +12,7 @@ export interface Change {
   readonly deletes: readonly string[];
 }
 
-/** Counts what its readers do. */
+/** A store that counts its readers. */
 export class Counted extends MemoryAdapter {
   reads = 0;
   readers = 0;
@@ -64,7 +64,7 @@ export async function watched(
     return client;
   };
   const connect = (query = '', lastEventId?: string) => opened(query, lastEventId);
-  /** As `EventSource` does. */
+  /** Connects like `EventSource`. */
   const connectAsBrowser = (query = '', lastEventId?: string) =>
     opened(query, lastEventId, 'text/event-stream');
   const put = (key: string, value: string) => adapter.commit({ puts: [{ key, value }] });

@@ -26,7 +26,7 @@ interface Serving extends Served {
   readonly context: PluginContext;
 }
 
-/** A plugin that serves its sockets so. */
+/** A plugin that serves its sockets with this function. */
 async function serving(
   t: ExecutionContext,
   serveSocket: ServeSocket = echo,
@@ -66,7 +66,7 @@ async function closed(socket: WebSocket): Promise<number> {
   return code as number;
 }
 
-test('a client and a plugin talk, and the connection is counted', async (t) => {
+test('client and plugin exchange messages, and the connection is counted', async (t) => {
   const { open, get } = await serving(t);
   const socket = await open();
   t.is(await said(socket, 'héllo'), 'héllo');
@@ -76,7 +76,7 @@ test('a client and a plugin talk, and the connection is counted', async (t) => {
   t.is(await closed(socket), 1000);
 });
 
-test('the handshake is that of RFC 6455 §1.3, and what came with it is not lost', async (t) => {
+test('the handshake is that of RFC 6455 §1.3, and octets that arrive with it are not lost', async (t) => {
   const { connect } = await serving(t);
   const client = await connect();
   // A masked text frame "Hello" (§5.7) in the octets of the request.
@@ -94,7 +94,7 @@ for (const [what, lines, status] of [
   ['no key', HANDSHAKE.slice(0, 3), 400],
   ['a short key', HANDSHAKE.with(3, 'Sec-WebSocket-Key: abc='), 400],
   ['two keys', [...HANDSHAKE, `Sec-WebSocket-Key: ${KEY}`], 400],
-  ['a subprotocol that is no token', [...HANDSHAKE, 'Sec-WebSocket-Protocol: a b'], 400],
+  ['a subprotocol that is not a token', [...HANDSHAKE, 'Sec-WebSocket-Protocol: a b'], 400],
   ['a subprotocol twice', [...HANDSHAKE, 'Sec-WebSocket-Protocol: a, a'], 400],
   ['a foreign origin', [...HANDSHAKE, 'Origin: https://evil.example'], 403],
   ['an opaque origin', [...HANDSHAKE, 'Origin: null'], 403],
@@ -122,14 +122,14 @@ test('a handshake with a body is refused', async (t) => {
   t.is((await client.response()).status, 400);
 });
 
-test('whoever names websocket among others is switched to it', async (t) => {
+test('a client that names websocket among other protocols is switched to it', async (t) => {
   const { connect } = await serving(t);
   const client = await connect();
   client.send(request('GET /ws', HANDSHAKE.with(1, 'Upgrade: h2c, WebSocket')));
   t.is((await client.response()).status, 101);
 });
 
-test('origins: the same host, named ones, all', async (t) => {
+test('origins may be the same host, a list or all', async (t) => {
   const same = await serving(t);
   const own = await same.open({ origin: `http://127.0.0.1:${same.port}` });
   t.is(await said(own, 'a'), 'a');
@@ -145,7 +145,7 @@ test('origins: the same host, named ones, all', async (t) => {
   await all.open({ origin: 'https://anybody.example' });
 });
 
-test('the first subprotocol that both know is agreed upon, or none', async (t) => {
+test('the first subprotocol of the client that the server supports is selected, or none', async (t) => {
   const { open, connect } = await serving(t, echo, { protocols: ['v1', 'v2'] });
   t.is((await open({ protocols: ['v3', 'v2', 'v1'] })).protocol, 'v2');
   const client = await connect();
@@ -163,7 +163,7 @@ test('a message that is too long closes its socket with 1009, and no other', asy
   t.is(await said(modest, 'x'.repeat(10)), 'x'.repeat(10));
 });
 
-test('frames that are none close their socket, and no other', async (t) => {
+test('invalid frames close their socket, and no other', async (t) => {
   const { connect, open, get } = await serving(t);
   const other = await open();
   for (const octets of [
@@ -205,7 +205,7 @@ const FAULTS: Readonly<Record<string, ServeSocket>> = {
       throw new Error('my fault');
     });
   },
-  'rejects in a listener as of browsers': (socket) => {
+  'rejects in a listener of addEventListener': (socket) => {
     socket.addEventListener('message', async () => {
       throw new Error('my fault');
     });
@@ -218,7 +218,7 @@ const FAULTS: Readonly<Record<string, ServeSocket>> = {
 };
 
 for (const [what, faulty] of Object.entries(FAULTS)) {
-  test(`a plugin that ${what} loses this socket with 1011, and is named in the log`, async (t) => {
+  test(`a plugin that ${what} closes this socket with 1011, and the log names it`, async (t) => {
     let count = 0;
     const { open, log } = await serving(t, (socket) => (count++ === 0 ? faulty(socket) : echo(socket)));
     const socket = await open();
@@ -232,7 +232,7 @@ for (const [what, faulty] of Object.entries(FAULTS)) {
   });
 }
 
-test('listeners as of browsers can be taken away again', async (t) => {
+test('listeners added with addEventListener can be removed', async (t) => {
   const { open } = await serving(t, (socket) => {
     const listener = (): void => socket.send('twice');
     socket.addEventListener('message', listener);
@@ -242,13 +242,13 @@ test('listeners as of browsers can be taken away again', async (t) => {
   t.is(await said(await open(), 'once'), 'once');
 });
 
-test('who is silent is broken off', async (t) => {
+test('a client that does not answer pings is broken off', async (t) => {
   const { open, server } = await serving(t, echo, { pingIntervalMs: 10, pongTimeoutMs: 10 });
   t.is(await closed(await open({ autoPong: false })), 1006);
   t.is((await server.inject({ target: '/count' })).text, '0');
 });
 
-test('who answers pings is not broken off, also where the next one comes before the deadline of the last', async (t) => {
+test('a client that answers pings is not broken off, even if the next ping comes before the deadline of the last', async (t) => {
   const { open } = await serving(t, echo, { pingIntervalMs: 5, pongTimeoutMs: 1_000 });
   const socket = await open();
   let pings = 0;
@@ -259,7 +259,7 @@ test('who answers pings is not broken off, also where the next one comes before 
   t.is(await closed(socket), 1000);
 });
 
-test('a stop closes with 1001 and is over when the clients are', async (t) => {
+test('a stop closes sockets with 1001 and ends when the clients have closed', async (t) => {
   const { open, server } = await serving(t, echo, {}, { limits: { shutdownTimeoutMs: 60_000 } });
   const sockets = [await open(), await open()];
   const codes = Promise.all(sockets.map(closed));
@@ -267,7 +267,7 @@ test('a stop closes with 1001 and is over when the clients are', async (t) => {
   t.deepEqual(await codes, [1001, 1001]);
 });
 
-test('a client that does not answer the close does not hold the stop up', async (t) => {
+test('a client that does not answer the close does not delay the stop', async (t) => {
   const { connect, server } = await serving(
     t,
     echo,
@@ -282,7 +282,7 @@ test('a client that does not answer the close does not hold the stop up', async 
   t.true((await client.closed()).includes('\x03\xe9'));
 });
 
-test('a client that takes nothing is broken off where too much waits for it', async (t) => {
+test('a client that reads nothing is broken off when too many octets wait for it', async (t) => {
   let over: (code: number) => void = () => {};
   const ended = new Promise<number>((resolve) => {
     over = resolve;
@@ -307,7 +307,7 @@ test('a client that takes nothing is broken off where too much waits for it', as
   t.true(log.some((line) => JSON.stringify(line).includes('1000000 octets wait')));
 });
 
-test('compression is off unless it is asked for', async (t) => {
+test('compression is off by default', async (t) => {
   t.is((await (await serving(t)).open({ perMessageDeflate: true })).extensions, '');
   const { open } = await serving(t, echo, { perMessageDeflate: true });
   const socket = await open({ perMessageDeflate: true });
@@ -315,7 +315,7 @@ test('compression is off unless it is asked for', async (t) => {
   t.is(await said(socket, 'x'.repeat(10_000)), 'x'.repeat(10_000));
 });
 
-test('the plugin serves modules of the configuration, which know each other and the store', async (t) => {
+test('modules of the configuration get their sockets, all sockets of the path, and the store', async (t) => {
   const folder = await tempFolder(t, {
     'chat.mjs': `export default (socket, request, { sockets, storage, log, signal }) => {
       socket.on('message', async (data, binary) => {
@@ -345,7 +345,7 @@ test('the plugin serves modules of the configuration, which know each other and 
   t.is((await client.response()).status, 426);
 });
 
-test('a module that is missing, or exports no function, is told when the server starts', async (t) => {
+test('a module that is missing, or exports no function, is reported at the start', async (t) => {
   const folder = await tempFolder(t, { 'none.mjs': 'export const x = 1;', 'broken.mjs': 'export default (' });
   for (const [name, sentence] of [
     ['missing.mjs', /could not be imported/],
@@ -359,7 +359,7 @@ test('a module that is missing, or exports no function, is told when the server 
   }
 });
 
-test('options that are none', async (t) => {
+test('invalid options are refused', async (t) => {
   for (const mount of [
     { path: 'ws', module: './a.js' },
     { path: '/ws' },
@@ -373,7 +373,7 @@ test('options that are none', async (t) => {
   }
 });
 
-test('plugins that add fields to every answer do not keep a socket from its handshake, nor is it theirs', async (t) => {
+test('plugins that add fields to every answer do not break or change the handshake', async (t) => {
   const adding = (name: string): ServeOptions => ({
     plugins: [
       { use: 'rate-limit', options: {} },
@@ -398,7 +398,7 @@ test('plugins that add fields to every answer do not keep a socket from its hand
     log.filter(({ level }) => level === 'error').map(({ plugin: name }) => name),
     ['chatter'],
   );
-  // To other answers they are added.
+  // They are added to other answers.
   const client = await connect();
   client.send(request('GET /ws'));
   const refused = await client.response();

@@ -45,7 +45,7 @@ test('§8.3: the content is read as text, JSON and bytes, in both framings', asy
   }
 });
 
-test('§8.3: content that comes octet by octet is the same content', async (t) => {
+test('§8.3: content that arrives octet by octet is the same content', async (t) => {
   const { connect } = await readers(t);
   const client = await connect();
   await client.sendInPieces(
@@ -55,7 +55,7 @@ test('§8.3: content that comes octet by octet is the same content', async (t) =
   t.deepEqual(JSON.parse(Buffer.from((await client.response()).body, 'latin1').toString()), { got: '€' });
 });
 
-test('§8.3: large content is iterated piece by piece in both framings', async (t) => {
+test('§8.3: large content is iterated in parts, in both framings', async (t) => {
   const { connect } = await readers(t);
   const body = 'x'.repeat(1_000_000);
   const client = await connect();
@@ -67,7 +67,7 @@ test('§8.3: large content is iterated piece by piece in both framings', async (
   t.is((await client.response()).body.length, 1_000_000);
 });
 
-test('§8.3: a handler that does not read on holds the sender up, and memory stays bounded', async (t) => {
+test('§8.3: a handler that does not read makes the sender wait, and memory stays bounded', async (t) => {
   let goOn = (): void => {};
   const held = new Promise<void>((resolve) => {
     goOn = resolve;
@@ -93,7 +93,7 @@ test('§8.3: a handler that does not read on holds the sender up, and memory sta
   const size = 30_000_000;
   client.send(request('POST /', [`Content-Length: ${size}`]));
   client.send('x'.repeat(size));
-  // Other connections are served; meanwhile the sender fills what the kernel holds and no more.
+  // Another connection is served; meanwhile the sender fills the kernel's buffers and no more.
   const other = await connect();
   for (let n = 0; n < 50; n++) {
     other.send(request('GET /probe'));
@@ -105,7 +105,7 @@ test('§8.3: a handler that does not read on holds the sender up, and memory sta
   t.true(most <= 65_536);
 });
 
-test('§8.3: content that a handler reads only the beginning of does not harm the next request', async (t) => {
+test('§8.3: if a handler reads only the beginning of the content, the next request is not affected', async (t) => {
   const { connect } = await readers(t);
   const client = await connect();
   client.send(withBody('POST /some', 'x'.repeat(3_000)) + request('GET /probe'));
@@ -137,7 +137,7 @@ test('§8.3.2: text is decoded by its charset, any case, quoted or not', async (
   }
 });
 
-test('§8.3.2: text that is not what its charset says is refused 400, an unknown charset 415', async (t) => {
+test('§8.3.2: text with octets invalid in its charset is refused with 400, an unknown charset with 415', async (t) => {
   const { connect } = await readers(t);
   const client = await connect();
   client.send(
@@ -154,7 +154,7 @@ test('§8.3.2: text that is not what its charset says is refused 400, an unknown
   t.is((await client.response()).body, 'alive');
 });
 
-test('§8.3: an answer that is made of the content as it arrives has all of it', async (t) => {
+test('§8.3: an answer made from the content while it arrives contains all of it', async (t) => {
   const { connect } = await serve(t, {
     limits: { maxBufferedOctets: 4_096 },
     plugins: [

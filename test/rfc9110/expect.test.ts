@@ -34,7 +34,7 @@ const reading = (t: ExecutionContext): Promise<Served> =>
     ],
   });
 
-test('§10.1.1: a client that waits is told to go on when a handler wants the body', async (t) => {
+test('§10.1.1: a waiting client gets 100 Continue when a handler reads the body', async (t) => {
   const { connect } = await reading(t);
   for (const path of ['/read', '/iterate', '/late']) {
     const client = await connect();
@@ -48,7 +48,7 @@ test('§10.1.1: a client that waits is told to go on when a handler wants the bo
   }
 });
 
-test('§10.1.1: a client that waits for a chunked body is told so too', async (t) => {
+test('§10.1.1: a client that waits with a chunked body gets it too', async (t) => {
   const { connect } = await reading(t);
   const client = await connect();
   client.send(request('POST /read', ['Expect: 100-Continue', 'Transfer-Encoding: chunked']));
@@ -57,7 +57,7 @@ test('§10.1.1: a client that waits for a chunked body is told so too', async (t
   t.is((await client.response()).body, 'hello');
 });
 
-test('§10.1.1: where no handler wants the body the final answer comes alone, and the connection closes', async (t) => {
+test('§10.1.1: if no handler reads the body, only the final answer is sent, and the connection closes', async (t) => {
   const { connect } = await reading(t);
   for (const path of ['/refuse', '/refuse-late']) {
     const client = await connect();
@@ -69,12 +69,12 @@ test('§10.1.1: where no handler wants the body the final answer comes alone, an
   }
 });
 
-test('§10.1.1: once the final answer has begun, who reads the body calls for no interim one', async (t) => {
+test('§10.1.1: after the final answer has begun, reading the body sends no interim response', async (t) => {
   const { connect } = await reading(t);
   const client = await connect();
   client.send(request('POST /begin-first', waiting));
   await client.receive('begun ');
-  // It may send the body all the same.
+  // The client may send the body anyway.
   client.send('hello');
   const response = await client.response();
   t.is(response.status, 200);
@@ -83,7 +83,7 @@ test('§10.1.1: once the final answer has begun, who reads the body calls for no
   t.is(await client.closed(), '');
 });
 
-test('§10.1.1: a body that came along needs no interim answer', async (t) => {
+test('§10.1.1: a body that came with its head needs no interim response', async (t) => {
   const { connect } = await reading(t);
   const client = await connect();
   client.send(request('POST /read', waiting, 'hello') + request('GET /probe'));
@@ -91,7 +91,7 @@ test('§10.1.1: a body that came along needs no interim answer', async (t) => {
   t.is((await client.response()).body, 'alive');
 });
 
-test('§10.1.1: a body of which a part has come needs no interim answer, and its connection goes on', async (t) => {
+test('§10.1.1: a body that has partly arrived needs no interim response, and its connection stays open', async (t) => {
   for (const [framing, part, rest] of [
     ['Content-Length: 5', 'he', 'llo'],
     ['Transfer-Encoding: chunked', '5', '\r\nhello\r\n0\r\n\r\n'],
@@ -110,7 +110,7 @@ test('§10.1.1: a body of which a part has come needs no interim answer, and its
   }
 });
 
-test('§10.1.1: one interim answer at most', async (t) => {
+test('§10.1.1: there is at most one interim response', async (t) => {
   const { connect } = await reading(t);
   const client = await connect();
   client.send(request('POST /iterate', waiting));
@@ -129,7 +129,7 @@ test('§10.1.1: an expectation in an HTTP/1.0 request is ignored', async (t) => 
   t.is(response.body, 'hello');
 });
 
-test('§10.1.1: an expectation that is not understood is answered 417 and closes', async (t) => {
+test('§10.1.1: an unknown expectation is answered 417 and closes', async (t) => {
   const { connect } = await reading(t);
   const client = await connect();
   client.send(request('POST /read', ['Expect: the-unexpected', 'Content-Length: 5']) + request('GET /probe'));
@@ -139,7 +139,7 @@ test('§10.1.1: an expectation that is not understood is answered 417 and closes
   t.is(await client.closed(), '');
 });
 
-test('§10.1.1: a body that would be too large is refused instead of asked for', async (t) => {
+test('§10.1.1: a body that would be too large is refused without 100 Continue', async (t) => {
   const { connect } = await reading(t);
   const client = await connect();
   client.send(request('POST /read', ['Expect: 100-continue', 'Content-Length: 101']));
@@ -147,7 +147,7 @@ test('§10.1.1: a body that would be too large is refused instead of asked for',
   t.is(await client.closed(), '');
 });
 
-test('§10.1.1: a request without a body has nothing to go on with', async (t) => {
+test('§10.1.1: a request without a body gets no 100 Continue', async (t) => {
   const { connect } = await reading(t);
   const client = await connect();
   client.send(request('POST /read', ['Expect: 100-continue', 'Content-Length: 0']) + request('GET /probe'));
@@ -155,7 +155,7 @@ test('§10.1.1: a request without a body has nothing to go on with', async (t) =
   t.is((await client.response()).body, 'alive');
 });
 
-test('§10.1.1: a waiting client behind a slow exchange is told in its turn', async (t) => {
+test('§10.1.1: a waiting client after a slow exchange gets 100 Continue in its turn', async (t) => {
   const { connect } = await reading(t);
   const client = await connect();
   client.send(request('POST /late', ['Content-Length: 1'], 'a') + request('POST /read', waiting));

@@ -53,7 +53,7 @@ test('§6.6.1: every final answer has one Date, in the preferred form', async (t
   }
 });
 
-test('§6.6.1: a Date that a handler gives is not given a second time', async (t) => {
+test('§6.6.1: a Date from the handler is not sent a second time', async (t) => {
   const date = 'Tue, 03 May 2022 03:11:44 GMT';
   const { get } = await serve(t, {
     plugins: [handlers({ 'GET /': () => ({ headers: { date }, body: '' }) })],
@@ -70,7 +70,7 @@ test('§5.1: field names of requests are case-insensitive', async (t) => {
   t.is((await client.response()).body, 'yes');
 });
 
-test('§5.3: field lines of one name are one list in their order', async (t) => {
+test('§5.3: field lines with the same name are joined to one list in order', async (t) => {
   const { connect } = await serve(t, {
     plugins: [handlers({ 'GET /': ({ headers }) => `${headers['x-a']}|${headers.cookie}` })],
   });
@@ -79,14 +79,14 @@ test('§5.3: field lines of one name are one list in their order', async (t) => 
   t.is((await client.response()).body, '1, 2, 3|a=1; b=2');
 });
 
-test('§5.3: several values of one field are sent as lines of their own, in their order', async (t) => {
+test('§5.3: several values of one field are sent as separate lines in order', async (t) => {
   const { get } = await serve(t, {
     plugins: [handlers({ 'GET /': () => ({ headers: { 'Set-Cookie': ['a=1', 'b=2'] }, body: '' }) })],
   });
   t.deepEqual((await get('/')).fields.get('set-cookie'), ['a=1', 'b=2']);
 });
 
-test('§5.5: octets beyond ASCII in a field value are opaque and kept', async (t) => {
+test('§5.5: octets beyond ASCII in a field value are opaque and unchanged', async (t) => {
   const { connect } = await serve(t, {
     plugins: [
       handlers({ 'GET /': ({ headers }) => ({ headers: { 'X-A': headers['x-a'] ?? '' }, body: '' }) }),
@@ -136,7 +136,7 @@ test('§5.5: a handler cannot inject lines into an answer, by name, value or sta
   t.is(log.length, bad.length);
 });
 
-test('§5.5: a handler cannot take the framing into its own hands', async (t) => {
+test('§5.5: a handler cannot set the framing fields', async (t) => {
   const names = ['Transfer-Encoding', 'transfer-encoding', 'Trailer', 'Keep-Alive'];
   const { get } = await serve(t, {
     plugins: [
@@ -152,7 +152,7 @@ test('§5.5: a handler cannot take the framing into its own hands', async (t) =>
   }
 });
 
-test('§7.8: an Upgrade that is not wanted is ignored, and what is pipelined behind it is served', async (t) => {
+test('§7.8: an Upgrade without a handler for it is ignored, and the next pipelined request is served', async (t) => {
   const { connect } = await serve(t);
   const client = await connect();
   client.send(
@@ -169,7 +169,7 @@ test('§7.8: an Upgrade that is not wanted is ignored, and what is pipelined beh
   t.is((await client.response()).status, 404);
 });
 
-test('§7.6.1: what Connection names is for this connection, and no field of an answer leaks it', async (t) => {
+test('§7.6.1: fields that Connection names apply to this connection, and no answer contains them', async (t) => {
   const { connect } = await serve(t);
   const client = await connect();
   client.send(request('GET /probe', ['Connection: X-Hop', 'X-Hop: 1', 'Keep-Alive: timeout=5']));
@@ -216,7 +216,7 @@ test('§5.6.1: empty elements of a list are ignored', async (t) => {
   t.is(await client.closed(), '');
 });
 
-test('§8.6: an answer to HEAD or of 304 has the length that its handler promises, and no body', async (t) => {
+test('§8.6: an answer to HEAD or with 304 has the Content-Length of its handler, and no body', async (t) => {
   const { connect } = await serve(t, {
     plugins: [handlers({ 'HEAD /': () => ({ status: 200, headers: { 'Content-Length': '12345' } }) })],
   });
@@ -226,7 +226,7 @@ test('§8.6: an answer to HEAD or of 304 has the length that its handler promise
   t.is((await client.response()).body, 'alive');
 });
 
-test('§8.3: an answer with a body says what it is', async (t) => {
+test('§8.3: an answer with a body has a Content-Type', async (t) => {
   const { get } = await serve(t, {
     plugins: [
       handlers({
@@ -245,7 +245,7 @@ test('§8.3: an answer with a body says what it is', async (t) => {
   t.is(field(await get('/nothing'), 'content-type'), undefined);
 });
 
-test('§8.6: an answer of 204 has no Content-Length, whatever its handler says', async (t) => {
+test('§8.6: an answer with 204 has no Content-Length, whatever its handler returns', async (t) => {
   const { connect } = await serve(t, {
     plugins: [handlers({ 'GET /': () => ({ status: 204, headers: { 'Content-Length': '0' } }) })],
   });
@@ -256,7 +256,7 @@ test('§8.6: an answer of 204 has no Content-Length, whatever its handler says',
   t.is((await client.response()).body, 'alive');
 });
 
-test('§8.6: a Content-Length that does not fit the body is never sent', async (t) => {
+test('§8.6: a Content-Length that differs from the body is never sent', async (t) => {
   const { connect, log } = await serve(t, {
     plugins: [
       handlers({

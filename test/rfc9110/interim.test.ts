@@ -1,17 +1,17 @@
-/** RFC 9110 §15.2 over a socket: responses ahead of the answer. */
+/** RFC 9110 §15.2 over a socket: interim responses before the answer. */
 import test from 'ava';
 import type { InterimResponse } from '../../core/api/request.js';
 import { field, handlers, request, serve, withBody } from '../support/raw-client.js';
 
-test('§15.2: a handler tells the client something ahead of its answer, at once and as often as it likes', async (t) => {
+test('§15.2: a handler can send interim responses before its answer, at once and several times', async (t) => {
   let go: () => void = () => {};
-  const told: boolean[] = [];
+  const sent: boolean[] = [];
   const { connect } = await serve(t, {
     plugins: [
       handlers({
         'GET /': async (incoming) => {
-          told.push(incoming.inform({ status: 102 }));
-          told.push(
+          sent.push(incoming.inform({ status: 102 }));
+          sent.push(
             incoming.inform({ status: 103, headers: { Link: ['</a>; rel=preload', '</b>; rel=preload'] } }),
           );
           await new Promise<void>((resolve) => {
@@ -31,10 +31,10 @@ test('§15.2: a handler tells the client something ahead of its answer, at once 
   go();
   t.is((await client.response()).body, 'done');
   t.is((await client.response()).body, 'alive');
-  t.deepEqual(told, [true, true]);
+  t.deepEqual(sent, [true, true]);
 });
 
-test('§15.2: a handler that answers at once, HEAD and a forwarded request are told ahead of too', async (t) => {
+test('§15.2: interim responses also work with a synchronous handler, HEAD and a forwarded request', async (t) => {
   const { connect } = await serve(t, {
     plugins: [
       'head',
@@ -59,13 +59,13 @@ test('§15.2: a handler that answers at once, HEAD and a forwarded request are t
   }
 });
 
-test('§15.2: a client of HTTP/1.0 gets the answer alone', async (t) => {
-  let told: boolean | undefined;
+test('§15.2: an HTTP/1.0 client gets only the answer', async (t) => {
+  let sent: boolean | undefined;
   const { connect } = await serve(t, {
     plugins: [
       handlers({
         'GET /': (incoming) => {
-          told = incoming.inform({ status: 103 });
+          sent = incoming.inform({ status: 103 });
           return 'x';
         },
       }),
@@ -75,11 +75,11 @@ test('§15.2: a client of HTTP/1.0 gets the answer alone', async (t) => {
   client.send(request('GET / HTTP/1.0'));
   t.is((await client.response()).status, 200);
   t.is(await client.closed(), '');
-  t.false(told);
+  t.false(sent);
 });
 
-test('§15.2: behind the beginning of an answer nothing interim is sent, nor into the next exchange', async (t) => {
-  const told: boolean[] = [];
+test('§15.2: no interim response is sent after the answer has begun, nor into the next exchange', async (t) => {
+  const sent: boolean[] = [];
   let late: () => boolean = () => true;
   const { connect } = await serve(t, {
     plugins: [
@@ -89,12 +89,12 @@ test('§15.2: behind the beginning of an answer nothing interim is sent, nor int
           return (async function* () {
             yield 'a';
             await new Promise(setImmediate);
-            told.push(late());
+            sent.push(late());
             yield 'b';
           })();
         },
         'GET /next': async () => {
-          told.push(late());
+          sent.push(late());
           return 'next';
         },
       }),
@@ -104,7 +104,7 @@ test('§15.2: behind the beginning of an answer nothing interim is sent, nor int
   client.send(request('GET /') + request('GET /next'));
   t.is((await client.response()).body, 'ab');
   t.is((await client.response()).body, 'next');
-  t.deepEqual([...told, late()], [false, false, false]);
+  t.deepEqual([...sent, late()], [false, false, false]);
 });
 
 test('§15.2: an interim response cannot inject lines, frame a body or be final', async (t) => {
@@ -141,7 +141,7 @@ test('§15.2: an interim response cannot inject lines, frame a body or be final'
   t.is(log.length, bad.length);
 });
 
-test('§15.2: an interim response stands before and after 100 Continue', async (t) => {
+test('§15.2: an interim response may come before and after 100 Continue', async (t) => {
   const { connect } = await serve(t, {
     plugins: [
       handlers({

@@ -1,8 +1,8 @@
-/** RFC 9110 §9 over a socket: methods, and what a server says about those it does not take. */
+/** RFC 9110 §9 over a socket: methods, and the answers to methods without a handler. */
 import test from 'ava';
 import { field, handlers, plugin, request, serve, withBody } from '../support/raw-client.js';
 
-test('§9.1: any token is a method, and case counts', async (t) => {
+test('§9.1: any token is a method, and methods are case-sensitive', async (t) => {
   const { connect } = await serve(t, {
     plugins: [
       handlers({
@@ -22,7 +22,7 @@ test('§9.1: any token is a method, and case counts', async (t) => {
   t.is((await client.response()).status, 405);
 });
 
-test('§9.1: a method that nobody registered is answered 405 and not 501', async (t) => {
+test('§9.1: a method without a handler is answered 405 and not 501', async (t) => {
   const { connect } = await serve(t);
   const client = await connect();
   client.send(request('BREW /') + request('GET /probe'));
@@ -54,7 +54,7 @@ test('§9.3.2: the answer to HEAD has the fields of GET and no body', async (t) 
   }
 });
 
-test('§9.3.2: a streamed answer to HEAD has no body, is not read and is told so', async (t) => {
+test('§9.3.2: a streamed answer to HEAD has no body, and its source is closed unread', async (t) => {
   let read = false;
   let cancelled = false;
   const body = {
@@ -75,7 +75,7 @@ test('§9.3.2: a streamed answer to HEAD has no body, is not read and is told so
   t.true(cancelled);
 });
 
-test('§9.3.2: errors of HEAD have no body either', async (t) => {
+test('§9.3.2: error answers to HEAD have no body either', async (t) => {
   const { connect } = await serve(t, {
     plugins: [
       'head',
@@ -120,7 +120,7 @@ test('§9.3.1: a body of GET is framed like any other', async (t) => {
   t.is((await client.response()).body, 'alive');
 });
 
-test('§15.5.6: 405 names in Allow what the target takes', async (t) => {
+test('§15.5.6: 405 lists the supported methods of the target in Allow', async (t) => {
   const { connect } = await serve(t, {
     plugins: [
       'head',
@@ -140,7 +140,7 @@ test('§15.5.6: 405 names in Allow what the target takes', async (t) => {
   }
 });
 
-test('§15.5.5: a known method where nothing is registered is 404', async (t) => {
+test('§15.5.5: a known method on an unknown path is 404', async (t) => {
   const { connect } = await serve(t);
   const client = await connect();
   client.send(request('GET /absent') + request('GET /probe'));
@@ -148,7 +148,7 @@ test('§15.5.5: a known method where nothing is registered is 404', async (t) =>
   t.is((await client.response()).body, 'alive');
 });
 
-test('§9.1: names that objects inherit are no methods, paths, fields or query names', async (t) => {
+test('§9.1: names of inherited object properties are not methods, paths, fields or query names', async (t) => {
   const names = ['__proto__', 'constructor', 'toString', 'hasOwnProperty'];
   const { connect } = await serve(t, {
     plugins: [
@@ -170,7 +170,7 @@ test('§9.1: names that objects inherit are no methods, paths, fields or query n
 
   const sent = names.map((name) => `${name}: x`);
   client.send(request(`GET /seen?${names.map((name) => `${name}=y`).join('&')}`, sent));
-  const lower = ['x', 'x', null, null]; // the other two names are asked for in lower case only
+  const lower = ['x', 'x', null, null]; // the test asks for the other two names in lower case only
   t.deepEqual(JSON.parse((await client.response()).body), [lower, names.map(() => 'y'), none]);
 
   for (const name of names) {

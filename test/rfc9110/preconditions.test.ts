@@ -11,7 +11,7 @@ interface Kept {
   readonly done: () => number;
 }
 
-/** A resource in version 1, or none at `/absent`; its state is known at once or late. */
+/** A resource in version 1, or absent at `/absent`; `state` returns a value or a promise. */
 async function kept(t: Parameters<typeof serve>[0], isLate: boolean): Promise<Kept> {
   let asked = 0;
   let done = 0;
@@ -35,7 +35,7 @@ async function kept(t: Parameters<typeof serve>[0], isLate: boolean): Promise<Ke
   return { served, asked: () => asked, done: () => done };
 }
 
-test('§13.1: with the state of its resource a handler only runs where the conditions hold', async (t) => {
+test('§13.1: a handler with the state of its resource runs only if the conditions hold', async (t) => {
   for (const isLate of [false, true]) {
     const { served, done } = await kept(t, isLate);
     const client = await served.connect();
@@ -65,7 +65,7 @@ test('§13.1: with the state of its resource a handler only runs where the condi
   }
 });
 
-test('§13.2.1: without a condition, and of methods that change nothing, the state is not asked for', async (t) => {
+test('§13.2.1: without a condition, and for methods that change nothing, the state is not requested', async (t) => {
   const { served, asked } = await kept(t, false);
   const client = await served.connect();
   for (const octets of [
@@ -79,7 +79,7 @@ test('§13.2.1: without a condition, and of methods that change nothing, the sta
   t.is(asked(), 0);
 });
 
-test('§13.2.1: of a request that would fail anyway the conditions are ignored', async (t) => {
+test('§13.2.1: the conditions of a request that would fail anyway are ignored', async (t) => {
   const { connect } = await serve(t, { plugins: ['create', 'post', 'update', 'put'] });
   const client = await connect();
   for (const [line, status] of [
@@ -93,7 +93,7 @@ test('§13.2.1: of a request that would fail anyway the conditions are ignored',
   }
 });
 
-test('§13.1.1: /create and /update have no state, so what depends on one is not done', async (t) => {
+test('§13.1.1: /create and /update have no state, so a request with a condition on it is refused', async (t) => {
   const { connect } = await serve(t, { plugins: ['get', 'create', 'post', 'update', 'put'] });
   const client = await connect();
   for (const line of ['POST /create', 'PUT /update']) {
@@ -110,7 +110,7 @@ test('§13.1.1: /create and /update have no state, so what depends on one is not
   t.is((await client.response()).status, 200);
 });
 
-test('§14.5: PUT of a part is refused where parts are not understood', async (t) => {
+test('§14.5: a partial PUT is refused unless the handler supports it', async (t) => {
   const { connect } = await serve(t, { plugins: ['get', 'update', 'put'] });
   const client = await connect();
   client.send(withBody('PUT /update', 'a: 1', ['Content-Range: bytes 0-3/9']) + request('GET /'));

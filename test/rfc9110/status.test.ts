@@ -1,4 +1,4 @@
-/** RFC 9110 §15 over a socket: what each status asks of its answer. */
+/** RFC 9110 §15 over a socket: the rules of each status for its answer. */
 import test from 'ava';
 import { field, handlers, request, serve } from '../support/raw-client.js';
 
@@ -19,7 +19,7 @@ test('§15: only final statuses of three digits can be answered', async (t) => {
   t.is(log.length, statuses.length - 1);
 });
 
-test('§15: an unregistered status goes out with an empty phrase', async (t) => {
+test('§15: an unregistered status is sent with an empty reason phrase', async (t) => {
   const { get } = await serve(t, { plugins: [handlers({ 'GET /': () => ({ status: 299, body: 'x' }) })] });
   t.true((await get('/')).head.startsWith('HTTP/1.1 299 \r\n'));
 });
@@ -48,7 +48,7 @@ test('§15.3.5: 204 has no body', async (t) => {
   t.is(log.length, 2);
 });
 
-test('§15.3.6: 205 has no content, and its length says so', async (t) => {
+test('§15.3.6: 205 has no content and Content-Length 0', async (t) => {
   const { connect } = await serve(t, {
     plugins: [
       handlers({ 'GET /good': () => ({ status: 205 }), 'GET /bad': () => ({ status: 205, body: 'x' }) }),
@@ -62,7 +62,7 @@ test('§15.3.6: 205 has no content, and its length says so', async (t) => {
   t.is((await client.response()).status, 500);
 });
 
-test('§15.4.5: 304 has no body and may tell the length that 200 would have', async (t) => {
+test('§15.4.5: 304 has no body and may have the length of the 200 answer', async (t) => {
   const { connect } = await serve(t, {
     plugins: [
       handlers({
@@ -82,7 +82,7 @@ test('§15.4.5: 304 has no body and may tell the length that 200 would have', as
   t.is((await client.response()).body, 'alive');
 });
 
-test('§15.5: an error of the client says in its body what was wrong', async (t) => {
+test('§15.5: the body of a client error says what was wrong', async (t) => {
   const { connect } = await serve(t, {
     plugins: [handlers({ 'POST /json': async (incoming) => ({ json: await incoming.json() }) })],
   });
@@ -94,7 +94,7 @@ test('§15.5: an error of the client says in its body what was wrong', async (t)
   t.true((await client.response()).body.length > 0);
 });
 
-test('§15.6.1: a fault of the server says nothing of its inside', async (t) => {
+test('§15.6.1: a server error reveals nothing internal', async (t) => {
   const { get } = await serve(t, {
     plugins: [
       handlers({

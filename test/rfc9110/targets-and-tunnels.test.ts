@@ -33,7 +33,7 @@ test('§7.4: an https target on a connection without TLS is answered 421, an htt
   t.is((await server.inject({ target: 'http://127.0.0.1/' })).text, '/');
 });
 
-test('§9.3.6: success to CONNECT would open a tunnel, so a handler cannot answer it without one; a refusal it can', async (t) => {
+test('§9.3.6: success for CONNECT would open a tunnel, so a handler can only refuse it or open one', async (t) => {
   const server = probed(t);
   const connect = { method: 'CONNECT', target: '127.0.0.1:80' };
   t.is((await server.inject(connect)).status, 500);
@@ -45,7 +45,7 @@ test('§9.3.6: CONNECT to port 0 is refused', async (t) => {
   t.is((await server.inject({ method: 'CONNECT', target: '127.0.0.1:0' })).status, 400);
 });
 
-test('§9.3.2: HEAD tells the length that the stream of the answer promises', async (t) => {
+test('§9.3.2: an answer to HEAD has the Content-Length of the stream', async (t) => {
   const server = probed(t);
   const response = await server.inject({ method: 'HEAD', target: '/stream' });
   t.is(response.headers['content-length'], '3');

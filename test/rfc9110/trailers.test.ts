@@ -1,4 +1,4 @@
-/** RFC 9110 §6.5 and RFC 9112 §7.1.2 over a socket: fields behind the body of an answer. */
+/** RFC 9110 §6.5 and RFC 9112 §7.1.2 over a socket: fields after the body of an answer. */
 import { createHash } from 'node:crypto';
 import test from 'ava';
 import type { ResponseParts, ResponseValue } from '../../core/api/answer.js';
@@ -9,7 +9,7 @@ async function* parts(): AsyncGenerator<string> {
   yield 'c';
 }
 
-test('§6.5: trailers stand behind a chunked body, announced where their names are known', async (t) => {
+test('§6.5: trailers follow a chunked body, and are announced if their names are known', async (t) => {
   const hash = createHash('sha256');
   const answers: Readonly<Record<string, ResponseParts>> = {
     '/known': { body: parts(), trailers: { 'X-One': '1', 'X-Two': () => 'two' } },
@@ -49,7 +49,7 @@ test('§6.5: trailers stand behind a chunked body, announced where their names a
   t.is((await client.response()).body, 'alive');
 });
 
-test('§6.5: where an answer is not chunked its trailers are left out, and asked of nobody', async (t) => {
+test('§6.5: if an answer is not chunked, its trailers are omitted and their functions are not called', async (t) => {
   let asked = 0;
   const trailers = {
     'X-One': () => {
@@ -91,7 +91,7 @@ test('§6.5: where an answer is not chunked its trailers are left out, and asked
   t.is(asked, 0);
 });
 
-test('§6.5.1: what frames, routes, authenticates or describes the content has no place in a trailer', async (t) => {
+test('§6.5.1: fields about framing, routing, authentication or the content are not allowed as trailers', async (t) => {
   const names = [
     'Content-Length',
     'transfer-encoding',
@@ -126,7 +126,7 @@ test('§6.5.1: what frames, routes, authenticates or describes the content has n
   t.is(log.length, bad.length);
 });
 
-test('§6.5.1: a trailer that is found wrong behind the body cuts the answer, and names the plugin', async (t) => {
+test('§6.5.1: an invalid trailer after the body cuts the answer off, and the log names the plugin', async (t) => {
   const { connect, log } = await serve(t, {
     plugins: [
       handlers({
@@ -153,7 +153,7 @@ test('§6.5.1: a trailer that is found wrong behind the body cuts the answer, an
   );
 });
 
-test('§6.5: response hooks are shown the trailers and may add to them', async (t) => {
+test('§6.5: response hooks get the trailers and may add to them', async (t) => {
   const { connect } = await serve(t, {
     plugins: [
       plugin('hook', ({ hook }) => {

@@ -13,7 +13,7 @@ const echo: TakeOver = (stream) => {
 };
 const switching = { status: 101, headers: { Upgrade: 'echo' }, takeOver: echo };
 
-test('§7.8: a handler switches protocols, and every octet behind the request is the other protocol’s', async (t) => {
+test('§7.8: a handler switches protocols, and all octets after the request belong to the other protocol', async (t) => {
   const { connect } = await serve(t, { plugins: [handlers({ 'GET /echo': () => switching })] });
   const client = await connect();
   client.send(`${request('GET /probe')}${request('GET /echo', ASKS)}GET / HTTP/1.1\r\n\r\n`);
@@ -31,7 +31,7 @@ test('§7.8: a handler switches protocols, and every octet behind the request is
   t.is(await client.closed(), 'GET / HTTP/1.1\r\n\r\n\0\xff later');
 });
 
-test('§7.8: a handler that decides late switches too, wherever the octets were cut', async (t) => {
+test('§7.8: a handler that decides late can switch too, however the octets are split', async (t) => {
   const { connect } = await serve(t, {
     plugins: [
       handlers({
@@ -55,7 +55,7 @@ test('§7.8: a handler that decides late switches too, wherever the octets were 
   }
 });
 
-test('§7.8: only what the client asked for can be switched to; everything else is a fault of the handler', async (t) => {
+test('§7.8: a handler can switch only to a requested protocol; anything else is a fault of the handler', async (t) => {
   const answers: Readonly<Record<string, unknown>> = {
     '/other': { ...switching, headers: { Upgrade: 'foo' } },
     '/unnamed': { status: 101, takeOver: echo },
@@ -95,7 +95,7 @@ test('§7.8: only what the client asked for can be switched to; everything else 
   t.true(log.every(({ plugin }) => plugin === 'handlers'));
 });
 
-test('§7.8: an Upgrade of HTTP/1.0 is ignored', async (t) => {
+test('§7.8: an Upgrade in an HTTP/1.0 request is ignored', async (t) => {
   const { connect } = await serve(t, {
     plugins: [handlers({ 'GET /echo': () => switching })],
   });
@@ -104,7 +104,7 @@ test('§7.8: an Upgrade of HTTP/1.0 is ignored', async (t) => {
   t.is((await client.response()).status, 500);
 });
 
-test('§7.8: a connection is not taken over before the request has come whole', async (t) => {
+test('§7.8: a connection is not taken over before the request is complete', async (t) => {
   const { connect, log } = await serve(t, { plugins: [handlers({ 'POST /echo': () => switching })] });
   const early = await connect();
   early.send(request('POST /echo', [...ASKS, 'Content-Length: 4'], 'bo'));
@@ -117,7 +117,7 @@ test('§7.8: a connection is not taken over before the request has come whole', 
   await whole.receive('behind');
 });
 
-test('§7.8: who expects 100 and asks for another protocol is told 100 first', async (t) => {
+test('§7.8: a client that expects 100 and asks for another protocol gets 100 first', async (t) => {
   const { connect } = await serve(t, {
     plugins: [
       handlers({
@@ -165,7 +165,7 @@ test('§7.8: any answer may offer protocols, and Connection names the field', as
   t.is(log.length, 1);
 });
 
-test('§7.8: HEAD asks for no other protocol, not where GET would switch either', async (t) => {
+test('§7.8: HEAD never switches protocols, even if GET would', async (t) => {
   let asked: unknown;
   const { connect, log } = await serve(t, {
     plugins: [
@@ -193,7 +193,7 @@ test('§7.8: HEAD asks for no other protocol, not where GET would switch either'
   t.is(log.length, 2);
 });
 
-test('§15.5.22: 426 names in Upgrade what it wants, and a handler cannot leave that out', async (t) => {
+test('§15.5.22: 426 names a protocol in Upgrade, and a handler cannot leave that out', async (t) => {
   const { get, log } = await serve(t, {
     plugins: [
       handlers({
@@ -238,7 +238,7 @@ test('§9.3.6: a handler accepts CONNECT with a tunnel; 2xx has no framing field
   t.is(await client.closed(), 'early');
 });
 
-test('§9.3.6: success to CONNECT without a tunnel, and 101, are faults of the handler; a refusal is not', async (t) => {
+test('§9.3.6: 2xx for CONNECT without a tunnel, and 101, are faults of the handler; a refusal is not', async (t) => {
   const { connect, log } = await serve(t, {
     allowedHosts: '*',
     plugins: [
@@ -260,7 +260,7 @@ test('§9.3.6: success to CONNECT without a tunnel, and 101, are faults of the h
   t.is(log.length, 2);
 });
 
-test('§9.3.6: each side may end first, and what the other still says arrives', async (t) => {
+test('§9.3.6: each side may end first, and the rest of the other side still arrives', async (t) => {
   const taken: Duplex[] = [];
   const { connect } = await serve(t, {
     allowedHosts: '*',

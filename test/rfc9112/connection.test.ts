@@ -11,7 +11,7 @@ import {
   withBody,
 } from '../support/raw-client.js';
 
-/** A handler that waits until the test lets it go. */
+/** A handler that waits until the test opens the gate. */
 function gate(): { readonly open: () => void; readonly opened: Promise<void> } {
   let open = (): void => {};
   const opened = new Promise<void>((resolve) => {
@@ -57,7 +57,7 @@ test('§9.3: an HTTP/1.1 connection persists, and its answers say for how long',
   }
 });
 
-test('§9.3: an HTTP/1.0 connection closes behind its answer', async (t) => {
+test('§9.3: an HTTP/1.0 connection closes after its answer', async (t) => {
   const { connect } = await numbered(t);
   const client = await connect();
   client.send(request('GET /1 HTTP/1.0') + request('GET /2 HTTP/1.0'));
@@ -67,7 +67,7 @@ test('§9.3: an HTTP/1.0 connection closes behind its answer', async (t) => {
   t.is(await client.closed(), '');
 });
 
-test('§9.3: an HTTP/1.0 connection persists when asked to, and the answer says so', async (t) => {
+test('§9.3: an HTTP/1.0 connection persists on request, and the answer says so', async (t) => {
   const { connect } = await numbered(t);
   const client = await connect();
   client.send(request('GET /1 HTTP/1.0', ['Connection: Keep-Alive']));
@@ -90,7 +90,7 @@ test('§9.3: keep-alive with close closes', async (t) => {
 
 // §9.6, close
 
-test('§9.6: a client that says close, in any case, list or line, is answered close and nothing behind it', async (t) => {
+test('§9.6: after a request with close, in any case, list or line, the answer says close and nothing else is served', async (t) => {
   const { connect } = await numbered(t);
   const spellings = [
     ['Connection: close'],
@@ -108,7 +108,7 @@ test('§9.6: a client that says close, in any case, list or line, is answered cl
   }
 });
 
-test('§9.6: a server that says close ends the connection and serves nothing behind it', async (t) => {
+test('§9.6: an answer with close ends the connection, and nothing after it is served', async (t) => {
   const { connect } = await numbered(t);
   const client = await connect();
   client.send(request('GET /last') + request('GET /2'));
@@ -126,7 +126,7 @@ test('§9.6: an option that only contains the word close does not close', async 
   t.is((await client.response()).body, '2');
 });
 
-test('§9.6: the last answer is not lost to a reset when the client is still sending', async (t) => {
+test('§9.6: the last answer is not lost to a reset while the client is still sending', async (t) => {
   const { connect } = await serve(t, {
     limits: { maxBodyOctets: 1_000 },
     plugins: [handlers({ 'POST /': () => 'x' })],
@@ -140,7 +140,7 @@ test('§9.6: the last answer is not lost to a reset when the client is still sen
 
 // §9.3.2, pipelining
 
-test('§9.3.2: pipelined requests are answered in order, behind slow handlers, bodies, streams and HEAD', async (t) => {
+test('§9.3.2: pipelined requests are answered in order, after slow handlers, bodies, streams and HEAD', async (t) => {
   const { connect } = await numbered(t);
   const client = await connect();
   client.send(
@@ -165,7 +165,7 @@ test('§9.3.2: pipelined requests are answered in order, behind slow handlers, b
   t.is(await client.closed(), '');
 });
 
-test('§9.3.2: a pipelined request is not handled before the one in front of it is answered', async (t) => {
+test('§9.3.2: a pipelined request is not handled before the previous one is answered', async (t) => {
   const begun: string[] = [];
   const first = gate();
   const { connect } = await serve(t, {
@@ -192,7 +192,7 @@ test('§9.3.2: a pipelined request is not handled before the one in front of it 
   t.deepEqual(begun, ['first', 'first over', 'second']);
 });
 
-test('§9.3.2: a hundred pipelined requests are answered at every cut of their octets', async (t) => {
+test('§9.3.2: a hundred pipelined requests are answered, wherever their octets are cut', async (t) => {
   const { connect } = await numbered(t);
   const octets = Array.from({ length: 100 }, (_, n) => request(`GET /${n}`)).join('');
   for (const cut of [13, 101, 997, 4_099]) {
@@ -203,13 +203,13 @@ test('§9.3.2: a hundred pipelined requests are answered at every cut of their o
   }
 });
 
-test('§9.3.2: more pipelined requests than may be buffered are all answered', async (t) => {
+test('§9.3.2: all pipelined requests are answered, even if they exceed the buffer', async (t) => {
   const { connect } = await serve(t, {
     limits: { maxBufferedOctets: 2_000 },
     plugins: [
       handlers({
         'GET /:n': async ({ params }) => {
-          // Others are read meanwhile.
+          // Other connections are read meanwhile.
           if (Number(params.n) % 50 === 0) await new Promise((resolve) => setImmediate(resolve));
           return `${params.n} ${'x'.repeat(100)}`;
         },
@@ -217,13 +217,13 @@ test('§9.3.2: more pipelined requests than may be buffered are all answered', a
     ],
   });
   const client = await connect();
-  // Many reads' worth, so that some wait for others, and the peer for all of them.
+  // Enough for many reads, so that some wait for others, and the peer for all of them.
   const count = 8_000;
   client.send(Array.from({ length: count }, (_, n) => request(`GET /${n}`)).join(''));
   for (let n = 0; n < count; n++) t.true((await client.response()).body.startsWith(`${n} x`));
 });
 
-test('§9.3.2: behind a refused request nothing is served, what stood before it is', async (t) => {
+test('§9.3.2: after a refused request nothing is served; requests before it are', async (t) => {
   const { connect } = await numbered(t);
   const client = await connect();
   client.send(`${request('GET /slow/1')}${request('GET /2')}BAD\r\n\r\n${request('GET /3')}`);
@@ -237,7 +237,7 @@ test('§9.3.2: behind a refused request nothing is served, what stood before it 
 
 // §9.5 and §9.6, half-closed clients
 
-test('§9.6: a client that ends its direction still gets every pipelined answer', async (t) => {
+test('§9.6: a client that ends its sending side still gets every pipelined answer', async (t) => {
   const { connect } = await numbered(t);
   const client = await connect();
   client.send(
@@ -251,7 +251,7 @@ test('§9.6: a client that ends its direction still gets every pipelined answer'
   t.is(await client.closed(), '');
 });
 
-test('§9.6: a client that ends its direction in the middle of a head gets what was whole, then the end', async (t) => {
+test('§9.6: a client that ends its sending side inside a head gets the answers to complete requests, then the end', async (t) => {
   const { connect } = await numbered(t);
   const client = await connect();
   client.send(`${request('GET /1')}GET /2 HTTP/1.1\r\nHo`);
@@ -260,14 +260,14 @@ test('§9.6: a client that ends its direction in the middle of a head gets what 
   t.is(await client.closed(), '');
 });
 
-test('§9.5: a client that ends a silent connection gets the end and no answer', async (t) => {
+test('§9.5: a client that ends a connection without sending anything gets the end and no answer', async (t) => {
   const { connect } = await numbered(t);
   const client = await connect();
   client.end();
   t.is(await client.closed(), '');
 });
 
-test('§9.5: a client that resets in the middle of anything harms no other', async (t) => {
+test('§9.5: a client that resets at any point harms no other client', async (t) => {
   const { connect, get, log } = await numbered(t);
   for (const octets of [
     'GET / HT',
@@ -283,7 +283,7 @@ test('§9.5: a client that resets in the middle of anything harms no other', asy
   t.deepEqual(log, []);
 });
 
-test('§9.5: a handler learns by its signal that the client is gone', async (t) => {
+test('§9.5: the signal of a handler is aborted when the client disconnects', async (t) => {
   const gone = gate();
   const begun = gate();
   const { connect } = await serve(t, {

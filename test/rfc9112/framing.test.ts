@@ -1,9 +1,9 @@
-/** RFC 9112 §6 and §7 over a socket: where a request ends, and what becomes of one whose end cannot be known. */
+/** RFC 9112 §6 and §7 over a socket: where a request ends, and requests whose end cannot be known. */
 import test, { type ExecutionContext } from 'ava';
 import type { Limits } from '../../core/config/limits.js';
 import { chunked, field, handlers, request, type Served, serve, withBody } from '../support/raw-client.js';
 
-/** Echoes bodies and counts how often a handler ran. */
+/** Echoes bodies and counts the calls of the handler. */
 async function echo(
   t: ExecutionContext,
   limits: Partial<Limits> = {},
@@ -28,7 +28,7 @@ async function echo(
   return { ...served, ran: () => count };
 }
 
-/** One framed and dated answer, then nothing: what follows the fault is never served. */
+/** Checks for one framed and dated answer, then nothing: octets after the fault are never served. */
 async function isRefused(
   t: ExecutionContext,
   octets: string,
@@ -47,7 +47,7 @@ async function isRefused(
   t.is(ran(), 0, 'no handler runs');
 }
 
-// Which framing
+// Choice of framing
 
 test('§6.3: Transfer-Encoding with Content-Length is refused and closes', (t) =>
   isRefused(t, request('POST /', ['Content-Length: 5', 'Transfer-Encoding: chunked'], '0\r\n\r\n'), 400));
@@ -55,19 +55,19 @@ test('§6.3: Transfer-Encoding with Content-Length is refused and closes', (t) =
 test('§6.3: a transfer coding that does not end in chunked is refused and closes', (t) =>
   isRefused(t, request('POST /', ['Transfer-Encoding: chunked, gzip'], '0\r\n\r\n'), 400));
 
-test('§6.1: a transfer coding that is not understood is answered 501 and closes', (t) =>
+test('§6.1: an unknown transfer coding is answered 501 and closes', (t) =>
   isRefused(t, request('POST /', ['Transfer-Encoding: gzip, chunked'], '0\r\n\r\n'), 501));
 
 test('§6.1: Transfer-Encoding in an HTTP/1.0 request is refused and closes', (t) =>
   isRefused(t, request('POST / HTTP/1.0', ['Transfer-Encoding: chunked'], '0\r\n\r\n'), 400));
 
-test('§6.3: a Content-Length that is no number is refused and closes', (t) =>
+test('§6.3: a Content-Length that is not a number is refused and closes', (t) =>
   isRefused(t, request('POST /', ['Content-Length: +5'], 'hello'), 400));
 
 test('§6.3: two different Content-Length values are refused and close', (t) =>
   isRefused(t, request('POST /', ['Content-Length: 5', 'Content-Length: 6'], 'hello!'), 400));
 
-test('§6.2: a Content-Length beyond what a number can hold is refused, never wrapped round', (t) =>
+test('§6.2: a Content-Length too large for a number is refused and never wraps round', (t) =>
   isRefused(t, request('POST /', ['Content-Length: 18446744073709551621'], 'hello'), 400));
 
 test('§6.3: a request without framing fields has no body', async (t) => {
@@ -78,7 +78,7 @@ test('§6.3: a request without framing fields has no body', async (t) => {
   t.is((await client.response()).body, 'next');
 });
 
-test('§6.3: a body of Content-Length is read to its last octet and the next request begins behind it', async (t) => {
+test('§6.3: a body with Content-Length is read to its last octet, and the next request begins after it', async (t) => {
   const { connect } = await echo(t);
   const client = await connect();
   client.send(withBody('POST /', 'GET / HTTP/1.1\r\n') + request('GET /'));
@@ -86,7 +86,7 @@ test('§6.3: a body of Content-Length is read to its last octet and the next req
   t.is((await client.response()).body, 'next');
 });
 
-test('§6.3: a body that the client ends too early is refused, and the handler never sees it as whole', async (t) => {
+test('§6.3: a body that the client ends too early is refused, and the handler never gets it as complete', async (t) => {
   const { connect } = await echo(t);
   const client = await connect();
   client.send(request('POST /', ['Content-Length: 10'], 'hello'));
@@ -97,7 +97,7 @@ test('§6.3: a body that the client ends too early is refused, and the handler n
   t.is(await client.closed(), '');
 });
 
-test('§8: a chunked body without its last chunk is refused, and the handler never sees it as whole', async (t) => {
+test('§8: a chunked body without its last chunk is refused, and the handler never gets it as complete', async (t) => {
   const { connect } = await echo(t);
   const client = await connect();
   client.send(request('POST /', ['Transfer-Encoding: chunked'], '5\r\nhello\r\n'));
@@ -106,7 +106,7 @@ test('§8: a chunked body without its last chunk is refused, and the handler nev
   t.is(await client.closed(), '');
 });
 
-test('§8: a body that ends too early is refused also where it was pipelined', async (t) => {
+test('§8: a pipelined body that ends too early is refused too', async (t) => {
   const { connect } = await serve(t, {
     plugins: [
       handlers({
@@ -125,7 +125,7 @@ test('§8: a body that ends too early is refused also where it was pipelined', a
 
 // The chunked coding
 
-test('§7.1: a chunked body is read to its last chunk and the next request begins behind it', async (t) => {
+test('§7.1: a chunked body is read to its last chunk, and the next request begins after it', async (t) => {
   const { connect } = await echo(t);
   const client = await connect();
   client.send(chunked('POST /', ['one ', 'GET / HTTP/1.1\r\n']) + request('GET /'));
@@ -172,7 +172,7 @@ test('§7.1.1: chunk extensions are ignored, quoted ones too', async (t) => {
   t.is((await client.response()).body, 'POST:hello');
 });
 
-test('§7.1.1: the chunk extensions of a request are bounded together', async (t) => {
+test('§7.1.1: the chunk extensions of a request have a common limit', async (t) => {
   const { connect } = await echo(t);
   const client = await connect();
   const coded = `1;${'x'.repeat(1_000)}\r\na\r\n`.repeat(20);
@@ -181,7 +181,7 @@ test('§7.1.1: the chunk extensions of a request are bounded together', async (t
   t.is(await client.closed(), '');
 });
 
-test('§7.1.2: trailer fields are read, bounded and never merged into the header section', async (t) => {
+test('§7.1.2: trailer fields are parsed, limited and never merged into the header section', async (t) => {
   const { connect } = await serve(t, {
     plugins: [
       handlers({
@@ -218,7 +218,7 @@ test('§7: the names of transfer codings are case-insensitive', async (t) => {
   t.is((await client.response()).body, 'POST:hello');
 });
 
-// Of answers
+// Answers
 
 test('§6.1: an answer of unknown length is chunked for HTTP/1.1', async (t) => {
   const { connect } = await streaming(t);
@@ -242,7 +242,7 @@ test('§6.1: an answer of unknown length to HTTP/1.0 has no transfer coding and 
   t.is(field(response, 'connection'), 'close');
 });
 
-test('§6.2: an answer with Content-Length has exactly so many octets, whatever its characters', async (t) => {
+test('§6.2: an answer with Content-Length has exactly that many octets, whatever its characters', async (t) => {
   const { connect } = await streaming(t);
   const client = await connect();
   client.send(request('GET /wide') + request('GET /probe'));
@@ -278,7 +278,7 @@ const streaming = (t: ExecutionContext): Promise<Served> =>
     ],
   });
 
-// Bounds
+// Limits
 
 test('§6.3: a Content-Length beyond the limit is answered 413 at once, without its body', async (t) => {
   const { connect, ran } = await echo(t, { maxBodyOctets: 100 });
@@ -291,7 +291,7 @@ test('§6.3: a Content-Length beyond the limit is answered 413 at once, without 
   t.is(ran(), 0);
 });
 
-test('§7.1: a chunked body beyond the limit is answered 413 at the size that exceeds it, without its data', async (t) => {
+test('§7.1: a chunked body beyond the limit is answered 413 at the chunk size that exceeds it, without its data', async (t) => {
   const { connect } = await echo(t, { maxBodyOctets: 100 });
   const client = await connect();
   client.send(request('POST /', ['Transfer-Encoding: chunked'], `64\r\n${'x'.repeat(100)}\r\n1`));
@@ -301,7 +301,7 @@ test('§7.1: a chunked body beyond the limit is answered 413 at the size that ex
   t.is(await client.closed(), '');
 });
 
-test('§6.3: a body exactly at the limit is taken in both framings', async (t) => {
+test('§6.3: a body exactly at the limit is accepted in both framings', async (t) => {
   const { connect } = await echo(t, { maxBodyOctets: 100 });
   const client = await connect();
   const body = 'x'.repeat(100);
@@ -310,9 +310,9 @@ test('§6.3: a body exactly at the limit is taken in both framings', async (t) =
   t.is((await client.response()).body, `POST:${body}`);
 });
 
-// However they are cut
+// Every split
 
-test('§6.3: bodies that come octet by octet are the same bodies', async (t) => {
+test('§6.3: bodies that arrive octet by octet are the same bodies', async (t) => {
   const { connect } = await echo(t);
   const client = await connect();
   await client.sendInPieces(
@@ -323,7 +323,7 @@ test('§6.3: bodies that come octet by octet are the same bodies', async (t) => 
   t.is((await client.response()).body, 'next');
 });
 
-test('§6.3: whatever a body holds, a pipelined request behind it is found at every cut', async (t) => {
+test('§6.3: whatever a body contains, the next pipelined request is found at every cut', async (t) => {
   const { connect } = await echo(t);
   const octets = chunked('POST /', ['\r\n0\r\n\r\n', 'GET']) + request('GET /');
   for (let cut = 1; cut < octets.length; cut += 3) {
@@ -337,7 +337,7 @@ test('§6.3: whatever a body holds, a pipelined request behind it is found at ev
 
 // Bodies that nobody reads
 
-test('§9.3: a small body that no handler reads is read past, and the next request is served', async (t) => {
+test('§9.3: a small body that no handler reads is skipped, and the next request is served', async (t) => {
   const { connect } = await echo(t);
   const client = await connect();
   client.send(withBody('POST /early', 'GET / HTTP/1.1\r\n\r\n') + request('GET /'));
@@ -345,7 +345,7 @@ test('§9.3: a small body that no handler reads is read past, and the next reque
   t.is((await client.response()).body, 'next');
 });
 
-test('§9.3: a small unread body that comes behind its answer is read past too', async (t) => {
+test('§9.3: a small unread body that arrives after its answer is skipped too', async (t) => {
   const { connect } = await echo(t);
   const client = await connect();
   client.send(request('POST /early', ['Content-Length: 6'], 'abc'));
@@ -354,7 +354,7 @@ test('§9.3: a small unread body that comes behind its answer is read past too',
   t.is((await client.response()).body, 'next');
 });
 
-test('§9.3: behind an unread body beyond the bound the connection closes', async (t) => {
+test('§9.3: after an unread body beyond the limit the connection closes', async (t) => {
   const { connect, ran } = await echo(t, { maxBufferedOctets: 1_024 });
   const client = await connect();
   client.send(request('POST /early', ['Content-Length: 5000'], 'abc'));
@@ -366,7 +366,7 @@ test('§9.3: behind an unread body beyond the bound the connection closes', asyn
   t.is(ran(), 0);
 });
 
-test('§9.3: behind an unread chunked body that is not there yet the connection closes', async (t) => {
+test('§9.3: after an unread chunked body that has not arrived yet the connection closes', async (t) => {
   const { connect } = await echo(t);
   const client = await connect();
   client.send(request('POST /early', ['Transfer-Encoding: chunked'], '3\r\nabc\r\n'));
@@ -376,7 +376,7 @@ test('§9.3: behind an unread chunked body that is not there yet the connection 
   t.is(await client.closed(), '');
 });
 
-test('§9.3: an unread chunked body that is there whole is read past', async (t) => {
+test('§9.3: an unread chunked body that has arrived completely is skipped', async (t) => {
   const { connect } = await echo(t);
   const client = await connect();
   client.send(chunked('POST /early', ['abc', 'def']) + request('GET /'));
@@ -384,7 +384,7 @@ test('§9.3: an unread chunked body that is there whole is read past', async (t)
   t.is((await client.response()).body, 'next');
 });
 
-test('§6.3: a fault in a body that nobody reads closes behind the answer', async (t) => {
+test('§6.3: a fault in a body that nobody reads closes the connection after the answer', async (t) => {
   const { connect, ran } = await echo(t);
   const client = await connect();
   client.send(request('POST /early', ['Transfer-Encoding: chunked'], 'zz\r\n') + request('GET /'));
@@ -395,7 +395,7 @@ test('§6.3: a fault in a body that nobody reads closes behind the answer', asyn
   t.is(ran(), 0);
 });
 
-test('§6.1: empty elements around chunked are ignored, and nothing behind such a body is served', async (t) => {
+test('§6.1: empty elements around chunked are ignored, and nothing after such a body is served', async (t) => {
   for (const codings of [', chunked', 'chunked,', ',\t, chunked ,']) {
     const { connect } = await serve(t, {
       plugins: [handlers({ 'POST /': async (incoming) => incoming.text() })],
@@ -410,7 +410,7 @@ test('§6.1: empty elements around chunked are ignored, and nothing behind such 
   }
 });
 
-test('§6.1: empty elements alone, too many of them or on HTTP/1.0 are refused and close', async (t) => {
+test('§6.1: only empty elements, too many of them, or any in HTTP/1.0 are refused and close', async (t) => {
   for (const codings of [',', ', ,', `${','.repeat(5)}chunked`, 'chunked,,chunked'])
     await isRefused(t, request('POST /', [`Transfer-Encoding: ${codings}`], '0\r\n\r\n'), 400);
   await isRefused(t, request('POST / HTTP/1.0', ['Transfer-Encoding: ,chunked'], '0\r\n\r\n'), 400);

@@ -3,7 +3,7 @@ import test, { type ExecutionContext } from 'ava';
 import type { Limits } from '../../core/config/limits.js';
 import { field, handlers, plugin, request, serve } from '../support/raw-client.js';
 
-/** One framed, dated and closing answer; nothing behind it is served. */
+/** Checks for one framed, dated and closing answer, with nothing served after it. */
 async function isRefused(
   t: ExecutionContext,
   octets: string,
@@ -37,20 +37,19 @@ test('§2.2: empty lines before a request line are ignored', async (t) => {
   t.is((await client.response()).body, 'alive');
 });
 
-test('§2.2: an endless row of empty lines is refused and closes', (t) =>
+test('§2.2: an endless sequence of empty lines is refused and closes', (t) =>
   isRefused(t, '\r\n'.repeat(20), 400));
 
 test('§2.2: a bare LF at a line end is refused and closes', (t) =>
   isRefused(t, 'GET / HTTP/1.1\nHost: localhost\n\n', 400));
 
-test('§2.2: a bare CR within a line is refused and closes', (t) =>
+test('§2.2: a bare CR inside a line is refused and closes', (t) =>
   isRefused(t, request('GET /', ['X-A: a\rb']), 400));
 
 test('§2.2: white space between the request line and the first field is refused and closes', (t) =>
   isRefused(t, 'GET / HTTP/1.1\r\n Host: localhost\r\n\r\n', 400));
 
-test('§2.3: a version that is not written as one is refused and closes', (t) =>
-  isRefused(t, request('GET / http/1.1'), 400));
+test('§2.3: a malformed version is refused and closes', (t) => isRefused(t, request('GET / http/1.1'), 400));
 
 test('§2.3: another major version is answered 505 and closes', (t) =>
   isRefused(t, request('GET / HTTP/2.0'), 505));
@@ -63,7 +62,7 @@ test('§2.3: a later minor version is served as HTTP/1.1', async (t) => {
   t.is((await client.response()).body, 'alive');
 });
 
-test('§2.3: the answer to an HTTP/1.0 request carries our own version', async (t) => {
+test('§2.3: the answer to an HTTP/1.0 request has our own version', async (t) => {
   const { connect } = await serve(t);
   const client = await connect();
   client.send(request('GET /probe HTTP/1.0'));
@@ -72,7 +71,7 @@ test('§2.3: the answer to an HTTP/1.0 request carries our own version', async (
 
 // §3
 
-test('§3: a request line of more or fewer than three parts is refused and closes', async (t) => {
+test('§3: a request line with more or fewer than three parts is refused and closes', async (t) => {
   await isRefused(t, request('GET  /  HTTP/1.1'), 400);
   await isRefused(t, 'GET /\r\nHost: localhost\r\n\r\n', 400);
 });
@@ -80,7 +79,7 @@ test('§3: a request line of more or fewer than three parts is refused and close
 test('§3: a target beyond the limit is answered 414 and closes', (t) =>
   isRefused(t, request(`GET /${'x'.repeat(300)}`), 414, { maxTargetOctets: 200 }));
 
-test('§3: a target of 8,000 octets is taken', async (t) => {
+test('§3: a target of 8,000 octets is accepted', async (t) => {
   const { connect } = await serve(t, {
     plugins: [handlers({ 'GET /:long': ({ params }) => `${params.long?.length}` })],
   });
@@ -89,7 +88,7 @@ test('§3: a target of 8,000 octets is taken', async (t) => {
   t.is((await client.response()).body, '7999');
 });
 
-test('§3: a method longer than any here is answered 501 and closes', (t) =>
+test('§3: a method longer than 64 octets is answered 501 and closes', (t) =>
   isRefused(t, request(`${'M'.repeat(70)} /`), 501));
 
 test('§3.2: a fragment or white space in a target is refused and closes', async (t) => {
@@ -115,14 +114,14 @@ test('§3.2: an HTTP/1.0 request needs no Host', async (t) => {
   t.is((await client.response()).body, 'alive');
 });
 
-test('§3.2.1: the path of the origin form may be empty segments, escapes and a query', async (t) => {
+test('§3.2.1: the path of the origin form may have empty segments, escapes and a query', async (t) => {
   const { connect } = await seen(t);
   const client = await connect();
   client.send(request('GET //a/%7eb/%2f?x=1?y'));
   t.is((await client.response()).body, 'GET //a/%7eb/%2f?x=1?y > //a/~b/%2F ?x=1%3Fy');
 });
 
-test('§3.2.2: the absolute form is served, and its authority counts instead of Host', async (t) => {
+test('§3.2.2: the absolute form is served, and its authority replaces Host', async (t) => {
   const { connect } = await seen(t, ['localhost']);
   const client = await connect();
   client.send(
@@ -138,13 +137,13 @@ test('§3.2.2: the absolute form is served, and its authority counts instead of 
 test('§3.2.2: an absolute form still needs a valid Host', (t) =>
   isRefused(t, 'GET http://localhost/ HTTP/1.1\r\n\r\n', 400));
 
-test('§3.2.3: only CONNECT has the authority form, and it has no other', async (t) => {
+test('§3.2.3: only CONNECT has the authority form, and it has no other form', async (t) => {
   await isRefused(t, request('GET localhost:80'), 400);
   await isRefused(t, request('CONNECT /path'), 400);
   await isRefused(t, request('CONNECT localhost'), 400);
 });
 
-test('§3.2.4: OPTIONS * reaches a handler of the whole server and no path', async (t) => {
+test('§3.2.4: OPTIONS * reaches a handler of the whole server, not one of a path', async (t) => {
   const { connect } = await serve(t, {
     plugins: [
       plugin('options', ({ handle }) => {
@@ -162,7 +161,7 @@ test('§3.2.4: OPTIONS * reaches a handler of the whole server and no path', asy
   t.is((await client.response()).body, 'the root');
 });
 
-test('§3.2.4: OPTIONS * without a handler is 405 and keeps the connection', async (t) => {
+test('§3.2.4: OPTIONS * without a handler is 405 and keeps the connection open', async (t) => {
   const { connect } = await serve(t);
   const client = await connect();
   client.send(request('OPTIONS *') + request('GET /probe'));
@@ -190,7 +189,7 @@ const seen = (t: ExecutionContext, allowedHosts: readonly string[] = ['localhost
 test('§5.1: white space between a field name and its colon is refused and closes', (t) =>
   isRefused(t, request('GET /', ['X-A : a']), 400));
 
-test('§5.1: white space around a field value is no part of it', async (t) => {
+test('§5.1: white space around a field value is not part of it', async (t) => {
   const { connect } = await serve(t, {
     plugins: [handlers({ 'GET /': ({ headers }) => `[${headers['x-a']}][${headers['x-b']}]` })],
   });
@@ -207,9 +206,9 @@ test('§5: a header section beyond its octets or lines is answered 431 and close
   await isRefused(t, request('GET /', Array(12).fill('X-A: a')), 431, { maxHeaderFields: 10 });
 });
 
-test('§5: octets that are no request at all are told so at once', (t) => isRefused(t, '\x16\x03\x01', 400));
+test('§5: octets that are not a request are refused at once', (t) => isRefused(t, '\x16\x03\x01', 400));
 
-// §3 of RFC 9112 judges a line before it looks who asks: HEAD is known by its method alone
+// RFC 9112 §3: a line is parsed before its method is used, so HEAD is recognised by its method alone
 
 test('§3.2: the refusal of a HEAD request has no body either', async (t) => {
   const { connect } = await serve(t);

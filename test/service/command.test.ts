@@ -1,4 +1,4 @@
-/** The commands besides serving, and what serving prints with --verbose. */
+/** The commands besides serve, and the output of serve --verbose. */
 import { once } from 'node:events';
 import { readdir, readFile } from 'node:fs/promises';
 import net from 'node:net';
@@ -24,7 +24,7 @@ test('serve --verbose prints the ready line, then every request as received and 
   await standard.next();
   const hostile = net.connect(port, '127.0.0.1');
   hostile.write('PUT /update HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 26\r\n\r\n');
-  // A title, a CSI in UTF-8, a line that would be written over, a text turned around, and octets that are no UTF-8.
+  // Terminal escapes: a title, a CSI in UTF-8, an overwritten line, reversed text, and octets that are not UTF-8.
   hostile.write(Buffer.from('b: ü\x1b]0;t\x07\x9b2J!\rover\u202e', 'utf8'));
   hostile.end(Buffer.from([0x9b, 0xff]));
   hostile.resume();
@@ -74,7 +74,7 @@ test('serve --verbose prints the ready line, then every request as received and 
   t.regex(shown, /^[\n\x20-\x7e\xa0-\uffff]*$/, 'nothing in it drives a terminal');
 });
 
-test('check says what is valid, listens nowhere and leaves nothing behind', async (t) => {
+test('check reports a valid configuration, does not listen and leaves no files', async (t) => {
   const cwd = await tempFolder(t);
   t.deepEqual(await ran(t, ['check'], cwd), {
     code: 0,
@@ -91,7 +91,7 @@ test('check says what is valid, listens nowhere and leaves nothing behind', asyn
   t.like(supports, { durable: true, shared: 'process', bounded: false });
 });
 
-test('plugins lists what is plugged in where, as a table or as JSON, and listens nowhere', async (t) => {
+test('plugins lists the plugins with their claims, as a table or as JSON, and does not listen', async (t) => {
   const cwd = await tempFolder(t, {
     'jackfield.config.json': JSON.stringify({
       storage: 'memory',
@@ -139,7 +139,7 @@ test('plugins lists what is plugged in where, as a table or as JSON, and listens
   t.like(reports[9], { order: 10, name: 'packaged', origin: 'package', version: '3.2.1', claims: [] });
 });
 
-test('--help and --version are answered on stdout, whatever else is wrong here', async (t) => {
+test('--help and --version print to stdout, even if the configuration has faults', async (t) => {
   const cwd = await tempFolder(t, { 'jackfield.config.json': 'no JSON' });
   const help = await ran(t, ['--help'], cwd);
   t.like(help, { code: 0, stderr: '', listened: '' });
@@ -155,7 +155,7 @@ test('--help and --version are answered on stdout, whatever else is wrong here',
   t.like(version, { code: 0, stdout: `${JSON.parse(manifest).version}\n`, stderr: '', listened: '' });
 });
 
-test('check and plugins beside a server that has the store for itself do all but look at its data', async (t) => {
+test('check and plugins work while a server has the store locked, without reading its data', async (t) => {
   const plugins = [...DEFAULTS, 'watch'];
   const cwd = await tempFolder(t, { 'jackfield.config.json': JSON.stringify({ plugins }) });
   const { server, url } = await served(t, cwd);

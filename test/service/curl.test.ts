@@ -1,4 +1,4 @@
-/** What people type first: curl, on one server, beside a client of the classic protocol. */
+/** The first curl commands of a new user, on the same server as a client of the classic protocol. */
 import { execFile, spawnSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import test, { type ExecutionContext } from 'ava';
@@ -10,7 +10,7 @@ const hasCurl = spawnSync('curl', ['--version']).status === 0;
 const withCurl = hasCurl ? test : test.skip;
 if (!hasCurl) test.skip('curl is not installed here', () => {});
 
-/** The body on stdout, and behind it the status. */
+/** Prints the body on stdout, and the status after it. */
 function curl(...args: readonly string[]): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = execFile(
@@ -44,7 +44,7 @@ async function server(t: ExecutionContext) {
 }
 
 withCurl(
-  'curl creates, reads, updates and asks for heads, beside a classic client on the same server',
+  'curl creates, reads and updates entries and sends HEAD, while a classic client uses the same server',
   async (t) => {
     const { port, url } = await server(t);
     const classic = await RawClient.connect(port);
@@ -93,29 +93,32 @@ withCurl(
   },
 );
 
-withCurl('curl sends any method, speaks HTTP/1.0, and is told what is not here', async (t) => {
-  const { url } = await server(t);
-  t.is(await curl('-X', 'FROBNICATE', `${url}/things/lamp`), 'frobnicated lamp[200]');
-  t.regex(
-    await curl('-i', '-X', 'UNHEARD-OF', url),
-    /^HTTP\/1\.1 405 .*\nAllow: [A-Z, ]+\n.*\n\nMethod not allowed: UNHEARD-OF\[405\]$/s,
-  );
-  t.is(
-    await curl('-X', 'GET', '-d', 'a: b', `${url}/create`),
-    'Select the appropriate method(Create mode => POST)[404]',
-  );
-  t.is(await curl('-H', 'Host: evil.example', url), 'Not allowed host: evil.example[400]');
+withCurl(
+  'curl sends any method, speaks HTTP/1.0, and gets a sentence for missing paths and methods',
+  async (t) => {
+    const { url } = await server(t);
+    t.is(await curl('-X', 'FROBNICATE', `${url}/things/lamp`), 'frobnicated lamp[200]');
+    t.regex(
+      await curl('-i', '-X', 'UNHEARD-OF', url),
+      /^HTTP\/1\.1 405 .*\nAllow: [A-Z, ]+\n.*\n\nMethod not allowed: UNHEARD-OF\[405\]$/s,
+    );
+    t.is(
+      await curl('-X', 'GET', '-d', 'a: b', `${url}/create`),
+      'Select the appropriate method(Create mode => POST)[404]',
+    );
+    t.is(await curl('-H', 'Host: evil.example', url), 'Not allowed host: evil.example[400]');
 
-  const old = await curl('--http1.0', '-i', url);
-  t.regex(old, /^HTTP\/1\.1 200 OK\n/);
-  t.notRegex(old, /Transfer-Encoding/i);
-  t.true(old.endsWith('\n\nNo data in DB[200]'));
-  t.is(await curl('--http1.0', '-d', 'old: yes', `${url}/create`), 'old:yes\nPost Successfully OK[200]');
-  t.is(await curl(url, url), 'The data in DB is as follows. \n\nold:yes[200]'.repeat(2));
-});
+    const old = await curl('--http1.0', '-i', url);
+    t.regex(old, /^HTTP\/1\.1 200 OK\n/);
+    t.notRegex(old, /Transfer-Encoding/i);
+    t.true(old.endsWith('\n\nNo data in DB[200]'));
+    t.is(await curl('--http1.0', '-d', 'old: yes', `${url}/create`), 'old:yes\nPost Successfully OK[200]');
+    t.is(await curl(url, url), 'The data in DB is as follows. \n\nold:yes[200]'.repeat(2));
+  },
+);
 
 withCurl(
-  'a large body waits for 100 Continue, and one that is too large is refused before it is sent',
+  'a large body waits for 100 Continue, and a body over the limit is refused before it is sent',
   async (t) => {
     const { url, cwd } = await server(t);
     await writeFile(`${cwd}/large`, 'x'.repeat(200_000));

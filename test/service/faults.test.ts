@@ -1,10 +1,10 @@
-/** A plugin that fails where nobody can catch it harms only itself, as long as the command serves. */
+/** A plugin that fails outside of any call harms only itself while the command serves. */
 import test from 'ava';
 import { createServer } from '../../core/index.js';
 import { tempFolder } from '../core/temp-folder.js';
 import { ran, served } from '../support/served.js';
 
-/** Each path fails behind its answer, in its own way. */
+/** Each path fails after its answer, in its own way. */
 const FAULTY = `import { EventEmitter } from 'node:events';
 import { failLater } from './faulty/deeper.js';
 import { lib } from './library.js';
@@ -26,7 +26,7 @@ const PACKAGED = `module.exports = { name: 'packaged', setup({ handle }) {
   handle('GET', '/packaged', () => { setImmediate(require('./lib/fail.js')); return 'fine so far'; });
 } };`;
 
-test('what a plugin throws or rejects outside of any request is an error in the log with its name, and the service goes on', async (t) => {
+test('an error or rejection of a plugin outside of any request is logged with its name, and the service goes on', async (t) => {
   const cwd = await tempFolder(t, {
     'jackfield.config.json': JSON.stringify({
       plugins: ['head', 'get', './plugins/faulty.mjs', 'packaged'],
@@ -56,7 +56,7 @@ test('what a plugin throws or rejects outside of any request is an error in the 
   t.deepEqual(await fail('/deeper'), ['faulty', 'deeper']);
   t.deepEqual(await fail('/cause'), ['faulty', 'of a library']);
   t.deepEqual(await fail('/packaged'), ['packaged', 'packaged']);
-  // Nobody knows whose these are.
+  // No plugin can be named for these.
   t.deepEqual(await fail('/library'), [undefined, 'of a library']);
   t.deepEqual(await fail('/text'), [undefined, 'just text']);
   t.deepEqual(await fail('/nothing'), [undefined, undefined]);
@@ -66,7 +66,7 @@ test('what a plugin throws or rejects outside of any request is an error in the 
   t.is((await server.ended).code, 0);
 });
 
-test('a fault while the plugins are set up is told, and the start goes on, also that of a check', async (t) => {
+test('an uncaught fault during the set-up of plugins is reported, and the start goes on, also with check', async (t) => {
   const cwd = await tempFolder(t, {
     'jackfield.config.json': JSON.stringify({ storage: 'memory', plugins: ['./hasty.js', 'head', 'get'] }),
     'hasty.js': `export default { name: 'hasty', async setup() {
@@ -84,7 +84,7 @@ test('a fault while the plugins are set up is told, and the start goes on, also 
   t.is((await server.ended).code, 0);
 });
 
-test('a timer that throws behind a hook of any stage or behind the close names its plugin, and nothing else is harmed', async (t) => {
+test('a timer that throws after a hook of any stage or after the close is logged with its plugin and harms nothing else', async (t) => {
   const cwd = await tempFolder(t, {
     'jackfield.config.json': JSON.stringify({ storage: 'memory', plugins: ['head', 'get', './hooked.js'] }),
     'hooked.js': `export default { name: 'hooked', setup({ handle, hook, onClose }) {
@@ -114,7 +114,7 @@ test('a timer that throws behind a hook of any stage or behind the close names i
   t.is(blamed().at(-1), 'hooked: late in the end');
 });
 
-test('createServer itself installs nothing global', async (t) => {
+test('createServer installs no global handlers', async (t) => {
   const counts = () => process.eventNames().map((name) => [name, process.listenerCount(name)]);
   const before = counts();
   const server = createServer({ listen: { port: 0 }, storage: 'memory' });

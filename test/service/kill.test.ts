@@ -1,4 +1,4 @@
-/** Killed at any moment, the service has lost nothing that it acknowledged, and starts again without help. */
+/** A service that is killed at any moment has lost no confirmed write, and starts again without help. */
 import { existsSync, readFileSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -9,10 +9,10 @@ import { served, start } from '../support/served.js';
 const ROUNDS = 6;
 const WRITERS = 6;
 
-/** Every key is written once, by one writer, with a value that tells it. */
+/** Every key is written once, by one writer, with a value that depends on the key. */
 const valueFor = (key: string) => `value of ${key}: ä & "quoted"\n`;
 
-test('with many writers, SIGKILL at a random moment loses no acknowledged entry, and the file is whole', async (t) => {
+test('with many writers, SIGKILL at a random moment loses no confirmed entry, and the file is whole', async (t) => {
   const cwd = await tempFolder(t, { 'jackfield.config.json': '{}' });
   const acknowledged: string[] = [];
   for (let round = 0; round < ROUNDS; round += 1) {
@@ -25,7 +25,7 @@ test('with many writers, SIGKILL at a random moment loses no acknowledged entry,
     };
     kill();
     const write = async (writer: number): Promise<void> => {
-      // Each waits for its answer before it writes on, so its keys are created in their order.
+      // Each writer waits for its answer before the next write, so its keys are created in order.
       for (let count = 0; ; count += 1) {
         const key = `${round}-${writer}-${String(count).padStart(5, '0')}`;
         const body = JSON.stringify({ [key]: valueFor(key), [`${key} too`]: key });
@@ -36,7 +36,7 @@ test('with many writers, SIGKILL at a random moment loses no acknowledged entry,
           const answer = await fetch(target, { method, headers, body });
           if (answer.status !== 200) return t.fail(`${answer.status} ${await answer.text()}`);
         } catch {
-          return; // The server is gone, and nobody knows whether this one was stored.
+          return; // The server is gone, and this write may or may not be stored.
         }
         acknowledged.push(key);
         kill();
@@ -50,11 +50,11 @@ test('with many writers, SIGKILL at a random moment loses no acknowledged entry,
   const { server, url } = await served(t, cwd);
   await holdsAll(t, url, acknowledged);
   t.true(acknowledged.length > ROUNDS);
-  // What the last kill may have left half written goes with the next change.
+  // The next change removes files that the last kill left half written.
   t.is((await fetch(`${url}/create`, { method: 'POST', body: 'last: one' })).status, 200);
   server.kill('SIGTERM');
   t.is((await server.ended).code, 0);
-  // A last record that was cut in two by a kill is kept aside.
+  // A last record that a kill has cut is put aside.
   const left = (await readdir(cwd)).filter((name) => !name.includes('.torn-')).toSorted();
   t.deepEqual(
     left.map((name) => name.replace(/\d+$/, 'N')),
@@ -67,7 +67,7 @@ test('with many writers, SIGKILL at a random moment loses no acknowledged entry,
 async function holdsAll(t: ExecutionContext, url: string, acknowledged: readonly string[]) {
   const answer = await fetch(url, { headers: { accept: 'application/json' } });
   const text = await answer.text();
-  // The keys do not look like indexes, so JSON.parse keeps their order.
+  // The keys are not array indexes, so JSON.parse keeps their order.
   const entries = new Map(Object.entries(JSON.parse(text) as Record<string, string>));
   for (const key of acknowledged) {
     t.is(entries.get(key), valueFor(key), `${key} was acknowledged`);
@@ -76,7 +76,7 @@ async function holdsAll(t: ExecutionContext, url: string, acknowledged: readonly
   const keys = [...entries.keys()];
   for (const key of keys)
     t.true(entries.has(key.endsWith('too') ? key.slice(0, -4) : `${key} too`), `half of ${key}`);
-  // In creation order: round by round, and in each round every writer's keys as it wrote them.
+  // In creation order: round by round, and in each round the keys of each writer in their order.
   const rounds = keys.map((key) => Number(key.split('-')[0]));
   t.deepEqual(
     rounds,
@@ -88,10 +88,10 @@ async function holdsAll(t: ExecutionContext, url: string, acknowledged: readonly
   }
 }
 
-test('killed while it starts, over and over, the service still starts and has all data', async (t) => {
+test('after many kills during its start the service still starts and has all data', async (t) => {
   const cwd = await tempFolder(t, {
     'jackfield.config.json': JSON.stringify({ plugins: ['get', 'post', 'create', './slow.mjs'] }),
-    // Says how far the start has come, and lets the test take its time.
+    // Reports the progress of the start, and waits for the test.
     'slow.mjs': `export default { name: 'slow', setup({ log }) { log.info('the store is open'); } };`,
   });
   const first = await served(t, cwd);

@@ -1,6 +1,6 @@
 /**
- * Every mistake that keeps a server from starting: one sentence that says what to do, no stack unless it is asked for,
- * an exit code, and nothing has listened for a moment.
+ * Every mistake that keeps a server from starting: one sentence that says what to do, a stack only on request, an exit
+ * code, and the server never listened.
  */
 import { readdir } from 'node:fs/promises';
 import net from 'node:net';
@@ -12,14 +12,14 @@ import { tempFolder } from '../core/temp-folder.js';
 import { ran, served, start } from '../support/served.js';
 
 interface Mistake {
-  /** In the folder beside these; `jackfield.config.json` is written from `config`. */
+  /** More files for the folder; `jackfield.config.json` is written from `config`. */
   readonly files?: Readonly<Record<string, string>>;
   readonly config?: unknown;
   readonly argv?: readonly string[];
-  /** The whole of stderr without `jackfield: `, the folder as `DIR`. */
+  /** All of stderr without `jackfield: `, with the folder as `DIR`. */
   readonly says: string | RegExp;
   readonly code?: number;
-  /** With `--debug` it ends in this, beside the stack. */
+  /** The end of stderr with `--debug`, besides the stack. */
   readonly debug?: RegExp;
 }
 
@@ -36,7 +36,7 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
     says: 'This machine does not have the address: 192.0.2.1. Choose an address of this machine with --host or "listen.host", for example 127.0.0.1. [ADDRESS_NOT_AVAILABLE]',
     debug: /\[cause\]: Error: listen EADDRNOTAVAIL/,
   },
-  'a host that nobody knows': {
+  'a host name that does not exist': {
     config: withPlugins('head', 'get'),
     argv: ['--host', 'no-such-host.invalid', '--port', '0'],
     says: 'This machine does not have the address: no-such-host.invalid. Choose an address of this machine with --host or "listen.host", for example 127.0.0.1. [ADDRESS_NOT_AVAILABLE]',
@@ -51,7 +51,7 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
     ...data('{\n  "a": 1\n}\n'),
     says: 'The data is damaged and was left unchanged: DIR/data.json:2:8: values are strings. Put this one in double quotes. [STORAGE_CORRUPT]',
   },
-  'a data file with a key twice': {
+  'a data file with a repeated key': {
     ...data('{\n  "a": "1",\n  "a": "2"\n}\n'),
     says: 'The data is damaged and was left unchanged: DIR/data.json:3:3: the key "a" occurs twice. Keep one of the two. [STORAGE_CORRUPT]',
   },
@@ -64,12 +64,12 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
     config: {},
     says: 'The data cannot be read or written: DIR/data.json is a folder, not a file. [STORAGE_UNREADABLE]',
   },
-  'a data file in a folder that is not there': {
+  'a data file in a folder that does not exist': {
     config: { storage: { adapter: 'json-file', options: { path: 'nowhere/data.json' } } },
     says: 'The data cannot be read or written: the folder DIR/nowhere, where data.json is to be kept, does not exist. Create it or change the path. [STORAGE_UNREADABLE]',
   },
 
-  'an adapter that nobody knows': {
+  'an unknown adapter': {
     config: { storage: 'memroy' },
     says: 'No such storage adapter: "memroy" at jackfield.config.json:1:12. Did you mean "memory"? Built-in names: json-file, lmdb, lru, memory, postgres, redis; no package jackfield-adapter-memroy or memroy is installed in DIR or above it. [ADAPTER_UNKNOWN]',
   },
@@ -77,7 +77,7 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
     config: { storage: { adapter: 'lru', options: { maxEntires: 5 } } },
     says: 'The options of the storage adapter are not valid: adapter "lru": jackfield.config.json:1:40: unknown key "maxEntires" in storage.options; did you mean "maxEntries"? [ADAPTER_OPTIONS_INVALID]',
   },
-  'an adapter file that exports none': {
+  'an adapter file that exports no adapter': {
     files: { 'a.js': 'export default { name: "mine" };' },
     config: { storage: './a.js' },
     says: 'This is not a storage adapter: "./a.js" at jackfield.config.json:1:12 has no default export with a name and a create function; use defineAdapter. [ADAPTER_INVALID]',
@@ -97,12 +97,12 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
     says: 'This is not a storage adapter: "mine" could not be created, thrown at DIR/a.js:1:49: no driver [ADAPTER_INVALID]',
     debug: /\[cause\]: Error: no driver\n +at Object\.create \(file:.*a\.js:1:49\)/,
   },
-  'an adapter that makes no store': {
+  'an adapter whose create returns no store': {
     files: { 'a.js': 'export default { name: "mine", create() {} };' },
     config: { storage: './a.js' },
     says: 'This is not a storage adapter: create of "mine" did not return a store: it lacks open, get, list, commit, close. [ADAPTER_INVALID]',
   },
-  'an adapter that declares a feed and has none': {
+  'an adapter that declares a feed but has none': {
     files: {
       'a.js':
         'const f = () => {}; const supports = { watch: true };\n' +
@@ -126,7 +126,7 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
     says: 'the process exited with code 0 before the command was finished: the configuration, a plugin or an adapter called process.exit, or threw outside of any call',
   },
 
-  'a plugin that nobody knows': {
+  'an unknown plugin': {
     config: withPlugins('get', 'creat'),
     says: `No such plugin: "creat" at jackfield.config.json:1:38. Did you mean "create"? ${BUILT_IN}; no package jackfield-plugin-creat or creat is installed in DIR or above it. [PLUGIN_UNKNOWN]`,
   },
@@ -139,7 +139,7 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
     config: withPlugins('plugins/p.js'),
     says: `No such plugin: "plugins/p.js" at jackfield.config.json:1:32. Did you mean "./plugins/p.js"? ${BUILT_IN}; no package jackfield-plugin-plugins/p.js or plugins/p.js is installed in DIR or above it. [PLUGIN_UNKNOWN]`,
   },
-  'a plugin file that is not there': {
+  'a plugin file that does not exist': {
     files: { 'plugins/shout.js': '' },
     config: withPlugins('./plugins/shuot.js'),
     says: 'No such plugin: "./plugins/shuot.js" at jackfield.config.json:1:32. Did you mean "./plugins/shout.js"? There is no file DIR/plugins/shuot.js. [PLUGIN_UNKNOWN]',
@@ -184,7 +184,7 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
     ...plugin('export default class Tally { set_up() {} }'),
     says: 'This is not a plugin: ./p.js at jackfield.config.json:1:32 is a class without a setup method and without methods marked with @Handle or @Hook. [PLUGIN_INVALID]',
   },
-  'a plugin in modules where package.json says CommonJS': {
+  'a plugin that is an ES module in a CommonJS package': {
     files: { 'package.json': '{ "type": "commonjs" }', 'p.js': 'export default { name: "p", setup() {} };' },
     config: withPlugins('./p.js'),
     says: /: "\.\/p\.js" at jackfield\.config\.json:1:32 is an ES module, but Node reads it as CommonJS, because of the nearest package\.json\. Put "type": "module" into it, or rename the file to p\.mjs\. \[PLUGIN_LOAD_FAILED\]$/,
@@ -193,11 +193,11 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
     config: withPlugins('@me/tea'),
     says: `No such plugin: "@me/tea" at jackfield.config.json:1:32. ${BUILT_IN}; no package @me/jackfield-plugin-tea or @me/tea is installed in DIR or above it. [PLUGIN_UNKNOWN]`,
   },
-  'a plugin whose needs are none': {
+  'a plugin with invalid needs': {
     ...plugin('export default { name: "p", needs: ["audit@"], setup() {} };'),
     says: 'This is not a plugin: ./p.js at jackfield.config.json:1:32 has needs that are not a list of names such as "audit" or "audit@^1.2". A plugin is { name, setup } and may have version, needs and options. [PLUGIN_INVALID]',
   },
-  'a plugin that needs a version which is no range': {
+  'a plugin that needs an invalid version range': {
     ...plugin('export default { name: "p", needs: ["get@soon"], setup() {} };'),
     config: withPlugins('./p.js', 'get'),
     says: 'This is not a plugin: "p" needs "get" in the version "soon", which is not a version range. Write a range such as "^1.2". [PLUGIN_INVALID]',
@@ -210,7 +210,7 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
     config: withPlugins('./p.js', './audit.js'),
     says: 'A plugin needs a different version of another plugin: "p" needs "audit" ^1.2, and "audit" at jackfield.config.json:1:41 is 1.1.9. Use versions of both that fit together. [PLUGIN_NEEDS_VERSION]',
   },
-  'a plugin that needs a version of one which tells none': {
+  'a plugin that needs a version of a plugin without one': {
     files: {
       'p.js': 'export default { name: "p", needs: ["audit@^1.2"], setup() {} };',
       'audit.js': 'export default { name: "audit", setup() {} };',
@@ -227,7 +227,7 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
       'The plugin could not be loaded: "./p.js" at jackfield.config.json:1:73, thrown at DIR/p.js:2:7: no way [PLUGIN_LOAD_FAILED]\n' +
       'No such plugin: "./q.js" at jackfield.config.json:1:82. Did you mean "./p.js"? There is no file DIR/q.js. [PLUGIN_UNKNOWN]',
   },
-  'a prefix that is none': {
+  'an invalid prefix': {
     config: withPlugins({ use: 'get', prefix: '/api/' }),
     says: 'The configuration is not valid: jackfield.config.json:1:54: plugins[0].prefix: expected a path prefix such as "/api": literal segments, no slash at the end, found "/api/" [CONFIG_INVALID]',
   },
@@ -235,7 +235,7 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
     config: withPlugins({ use: 'classic', prefix: '/api' }),
     says: /^A plugin failed while it was set up: "classic" at jackfield\.config\.json:1:39.*: A wire dialect has no paths, so it cannot have a prefix\. \[PLUGIN_SETUP_FAILED\]$/,
   },
-  'a second plugin under a prefix, without a name of its own': {
+  'a second plugin under a prefix, without its own name': {
     config: withPlugins('get', { use: 'get', prefix: '/api' }),
     says: 'A plugin is named twice: "get" at jackfield.config.json:1:32 and jackfield.config.json:1:45. Name it once, or give one of the two another name with "as". [PLUGIN_REPEATED]',
   },
@@ -245,7 +245,7 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
       'The configuration needs an environment variable that is not set: jackfield.config.json:1:12: JACKFIELD_NO_STORE. Set it, or write "${env:JACKFIELD_NO_STORE:-default}". [CONFIG_ENV_MISSING]\n' +
       'jackfield.config.json:1:51: JACKFIELD_NO_PLUGIN. Set it, or write "${env:JACKFIELD_NO_PLUGIN:-default}". [CONFIG_ENV_MISSING]',
   },
-  'a reference to the environment that is not well written': {
+  'a reference to the environment with invalid syntax': {
     config: { storage: '${env:MY STORE}' },
     says: 'The configuration is not valid: jackfield.config.json:1:12: "${env:MY STORE}" is not "${env:NAME}" or "${env:NAME:-default}" [CONFIG_INVALID]',
   },
@@ -257,12 +257,12 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
     ...plugin('export default { setup() {} };'),
     says: 'This is not a plugin: ./p.js at jackfield.config.json:1:32 has no name. A plugin is { name, setup } and may have version, needs and options. [PLUGIN_INVALID]',
   },
-  'a plugin that claims what is no method': {
+  'a plugin that claims an invalid method': {
     ...plugin('export default { name: "p", setup({ handle }) {\n  handle("NO GOOD", "/", () => "");\n} };'),
     says: 'A plugin failed while it was set up: "p" at jackfield.config.json:1:32, thrown at DIR/p.js:2:3: The method "NO GOOD" is not a token (RFC 9110 §9.1). [PLUGIN_SETUP_FAILED]',
     debug: /\[cause\]: TypeError: The method "NO GOOD"/,
   },
-  'a plugin whose set-up is rejected with no error at all': {
+  'a plugin whose set-up rejects without an error': {
     ...plugin('export default { name: "p", setup: () => Promise.reject("just text") };'),
     says: 'A plugin failed while it was set up: "p" at jackfield.config.json:1:32: just text [PLUGIN_SETUP_FAILED]',
   },
@@ -271,17 +271,17 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
     config: { ...withPlugins('./p.js'), limits: { setupTimeoutMs: 4_000 } },
     says: 'A plugin was not set up in time: "p" at jackfield.config.json:1:32 took longer than 4000 ms. Find out what it waits for, or raise "limits.setupTimeoutMs". --debug names the line. [PLUGIN_SETUP_TIMEOUT]',
   },
-  'options that a plugin does not have, or of the wrong kind, in the order of the file': {
+  'unknown options and options of the wrong kind, in the order of the file': {
     config: withPlugins({ use: 'end', options: { form: 'loopback', from: 'everywhere' } }),
     says:
       'The options of a plugin are not valid: plugin "end": jackfield.config.json:1:56: unknown key "form" in plugins[0].options; did you mean "from"? [PLUGIN_OPTIONS_INVALID]\n' +
       'plugin "end": jackfield.config.json:1:81: plugins[0].options.from: expected "loopback" or "anywhere", found "everywhere" [PLUGIN_OPTIONS_INVALID]',
   },
-  'options for a plugin that takes none': {
+  'options for a plugin that has none': {
     config: withPlugins({ use: 'post', options: { a: 1 } }),
     says: 'The options of a plugin are not valid: jackfield.config.json:1:46: the plugin "post" takes no options. [PLUGIN_OPTIONS_INVALID]',
   },
-  'a plugin that needs another which is not configured': {
+  'a plugin that needs a plugin which is not configured': {
     ...plugin('export default { name: "p", needs: ["get"], setup() {} };'),
     says: 'A plugin needs another plugin that is not configured: "p" needs "get". Add "get" to "plugins". [PLUGIN_NEEDS_MISSING]',
   },
@@ -299,7 +299,7 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
     config: withPlugins('get', { use: 'get' }),
     says: 'A plugin is named twice: "get" at jackfield.config.json:1:32 and jackfield.config.json:1:45. Name it once, or give one of the two another name with "as". [PLUGIN_REPEATED]',
   },
-  'two plugins that claim the same': {
+  'two plugins with the same claim': {
     ...plugin('export default { name: "p", setup({ handle }) { handle("GET", "/", () => ""); } };'),
     config: withPlugins('get', './p.js'),
     says: 'Two plugins claim the same method and path: GET / by "get" and "p". Remove one of them from the configuration. [HANDLER_REPEATED]',
@@ -316,25 +316,25 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
       'jackfield.config.json:1:35: plugins: expected a list of plugins, found "get" [CONFIG_INVALID]\n' +
       'jackfield.config.json:1:67: limits.maxBodyOctets: expected a whole number of octets from 0 to 1099511627776, found -1 [CONFIG_INVALID]',
   },
-  'a configuration that is no JSON': {
+  'a configuration that is not JSON': {
     files: { 'jackfield.config.json': '{\n  "plugins": [\n}' },
     says: /^The configuration is not valid JSON: jackfield\.config\.json:3:1: .* \[CONFIG_SYNTAX\]$/,
   },
-  'a configuration that is not there': {
+  'a configuration file that does not exist': {
     argv: ['--config', 'nope.json'],
     says: 'The configuration cannot be read: there is no file nope.json. [CONFIG_UNREADABLE]',
   },
-  'a configuration that fails as a program': {
+  'a configuration module that throws': {
     files: { 'jackfield.config.mjs': 'export default {};\nthrow new Error("no way");' },
     says: 'The configuration cannot be read: jackfield.config.mjs, thrown at DIR/jackfield.config.mjs:2:7: no way [CONFIG_UNREADABLE]',
     debug: /\[cause\]: Error: no way\n +at file:.*jackfield\.config\.mjs:2:7/,
   },
-  'a port that is none': {
+  'an invalid port': {
     argv: ['--port', '99999'],
     says: '--port takes a whole number from 0 to 65535, not "99999". See "jackfield --help". [USAGE]',
     code: 2,
   },
-  'a flag that nobody knows': {
+  'an unknown flag': {
     argv: ['--verbos'],
     says: 'Unknown flag --verbos; did you mean --verbose? See "jackfield serve --help". [USAGE]',
     code: 2,
@@ -348,7 +348,7 @@ for (const [what, mistake] of Object.entries(MISTAKES)) {
 async function fails(t: ExecutionContext, { files = {}, config, argv = [], says, code = 1, debug }: Mistake) {
   const cwd = await tempFolder(t, {
     ...(config === undefined ? {} : { 'jackfield.config.json': JSON.stringify(config) }),
-    // Beside the plugins, so that whoever looks for a package.json finds this one.
+    // Beside the plugins, so that Node finds this package.json.
     'package.json': '{ "type": "module" }',
     ...files,
   });
@@ -365,7 +365,7 @@ async function fails(t: ExecutionContext, { files = {}, config, argv = [], says,
   t.regex(again.stderr, debug);
 }
 
-test('a port in use: the sentence names it, and what was up is closed', async (t) => {
+test('a port in use: the sentence names it, and plugins and store are closed', async (t) => {
   const taken = net.createServer().listen(0, '127.0.0.1');
   await new Promise((resolve) => taken.once('listening', resolve));
   t.teardown(() => void taken.close());
@@ -384,7 +384,7 @@ test('a port in use: the sentence names it, and what was up is closed', async (t
   );
 });
 
-test('data that another server has open: the sentence names its process, and neither is harmed', async (t) => {
+test('data that another server has open: the sentence names its process, and that server goes on', async (t) => {
   const cwd = await tempFolder(t);
   const first = await served(t, cwd);
   t.is((await fetch(`${first.url}/create`, { method: 'POST', body: 'a: 1' })).status, 200);
@@ -400,7 +400,7 @@ test('data that another server has open: the sentence names its process, and nei
   t.is((await first.server.ended).code, 0);
 });
 
-test('a plugin that throws in its set-up: those already up are closed in reverse order, also its own half', async (t) => {
+test('a plugin that throws in its set-up: it and the plugins before it are closed, in reverse order', async (t) => {
   const named = (name: string, rest = '') =>
     `export default { name: '${name}', setup({ log, onClose }) { onClose(() => log.info('closed')); ${rest} } };`;
   const cwd = await tempFolder(t, {
@@ -421,14 +421,14 @@ test('a plugin that throws in its set-up: those already up are closed in reverse
     stderr.split('\n').at(-2),
     `jackfield: A plugin failed while it was set up: "c" at jackfield.config.json:1:33, thrown at ${path.join(cwd, 'c.mjs')}:1:96: no way [PLUGIN_SETUP_FAILED]`,
   );
-  // The store was open by then, and is free again.
+  // The store was open, and is free again.
   t.deepEqual(
     (await readdir(cwd)).filter((file) => file.startsWith('data')),
     [],
   );
 });
 
-test('an unknown command is told with what was meant', async (t) => {
+test('an unknown command is refused with a suggestion', async (t) => {
   const ended = await ran(t, ['sevre'], await tempFolder(t));
   t.is(
     ended.stderr,

@@ -1,6 +1,7 @@
 /**
- * Every project of `jackfield new` passes its own `npm test`, with the packages that are installed here in the place of
- * `npm install`. One after another, for each starts several processes. That npm installs them, from the packed package, is shown by `.ci/packed-package.sh`.
+ * Every project of `jackfield new` passes its own `npm test`, with the packages of the repository instead of
+ * `npm install`. One after another, because each starts several processes. `.ci/packed-package.sh` tests the installation
+ * with npm, from the packed package.
  */
 import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -8,7 +9,7 @@ import test from 'ava';
 import { tempFolder } from '../core/temp-folder.js';
 import { MAIN, ROOT, runToEnd } from '../repository.js';
 
-/** As `npm install` would leave it, but that nothing is copied or built. */
+/** Like the result of `npm install`, but without copies and builds. */
 async function install(project: string): Promise<void> {
   const modules = path.join(project, 'node_modules');
   await mkdir(path.join(modules, '@types'), { recursive: true });
@@ -29,7 +30,7 @@ for (const kind of ['plugin', 'adapter', 'server']) {
       await install(project);
       const variables: Record<string, string> = {};
       if (kind === 'server') {
-        // As people go on from here: the tests read the configuration as the command does.
+        // A user may add comments: the tests read the configuration as the command does.
         const file = path.join(project, 'jackfield.config.json');
         const text = await readFile(file, 'utf8');
         const own = text
@@ -44,7 +45,7 @@ for (const kind of ['plugin', 'adapter', 'server']) {
       t.regex(stdout, /(?:^|[#ℹ] )fail 0$/m);
       const [, passed] = /[#ℹ] pass (\d+)$/m.exec(stdout) ?? [];
       t.true(Number(passed) >= { plugin: 9, adapter: 50, server: 1 }[kind]!, stdout);
-      // What would be published is there.
+      // The files to be published exist.
       const { exports } = JSON.parse(await readFile(path.join(project, 'package.json'), 'utf8'));
       if (kind !== 'server') {
         const { default: made } = await import(path.join(project, exports['.']));

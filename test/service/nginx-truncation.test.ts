@@ -1,6 +1,6 @@
 /**
- * nginx asks its upstreams in HTTP/1.0 unless it is told otherwise: a stream that fails must not reach its clients as
- * one that is complete.
+ * By default nginx sends HTTP/1.0 requests to its upstreams. Its clients must not take a stream that fails for a complete
+ * one.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -12,7 +12,7 @@ import { tempFolder } from '../core/temp-folder.js';
 import { Peer, serverOf } from '../support/peer.js';
 
 const isInstalled = spawnSync('nginx', ['-v']).error === undefined;
-// `.ci/run` installs it: there it must not be missing.
+// `.ci/run` requires nginx.
 const test = isInstalled || process.env.CI === 'true' ? ava.serial : ava.serial.skip;
 
 const CONFIG = (folder: string, port: number): string => `
@@ -38,7 +38,7 @@ http {
 }
 `;
 
-/** @returns the path of the socket on which it listens. */
+/** @returns the path of the socket on which nginx listens. */
 async function nginx(t: ExecutionContext, port: number): Promise<string> {
   const folder = await tempFolder(t);
   await writeFile(`${folder}/nginx.conf`, CONFIG(folder, port));
@@ -70,7 +70,7 @@ async function isAnswered(path: string): Promise<boolean> {
   }
 }
 
-test('a stream that fails behind nginx is cut for its client too, one that ends is whole', async (t) => {
+test('a stream that fails behind nginx is cut for its client too, and one that ends is complete', async (t) => {
   let goOn: () => void = () => {};
   const held = new Promise<void>((resolve) => {
     goOn = resolve;

@@ -1,4 +1,4 @@
-/** A server over a store that does not keep what it answers says so, once, when it has begun to listen. */
+/** A server whose store is not durable logs that once, when it listens. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
@@ -6,7 +6,7 @@ import test, { type ExecutionContext } from 'ava';
 import { tempFolder } from '../core/temp-folder.js';
 import { MAIN } from '../repository.js';
 
-/** What stands on stderr behind a whole run. */
+/** All of stderr of a whole run. */
 async function logOf(t: ExecutionContext, storage: string): Promise<string> {
   const cwd = await tempFolder(t, { 'jackfield.config.json': JSON.stringify({ storage }) });
   const child = spawn(process.execPath, [MAIN, 'serve', '--port', '0'], { cwd });
@@ -20,7 +20,7 @@ async function logOf(t: ExecutionContext, storage: string): Promise<string> {
 }
 
 for (const adapter of ['memory', 'lru']) {
-  test(`${adapter}: its entries may be gone when the server stops`, async (t) => {
+  test(`${adapter}: the log says that its entries do not survive the server`, async (t) => {
     const lines = (await logOf(t, adapter))
       .trimEnd()
       .split('\n')
@@ -34,6 +34,6 @@ for (const adapter of ['memory', 'lru']) {
   });
 }
 
-test('json-file: nothing is told, for it keeps them', async (t) => {
+test('json-file: nothing is logged, because it is durable', async (t) => {
   t.is(await logOf(t, 'json-file'), '');
 });

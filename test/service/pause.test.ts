@@ -1,6 +1,6 @@
 /**
- * A process that was stopped for longer than its deadlines, as a machine is that was suspended: what others did in time
- * counts, although the process sees it late.
+ * A process is stopped for longer than its deadlines, as when a machine sleeps. Data that its peers sent in time counts,
+ * although the process reads it late.
  */
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
@@ -13,12 +13,12 @@ import { ONE } from '../support/certificates.js';
 import { Peer } from '../support/peer.js';
 import { type Running, served, start } from '../support/served.js';
 
-/** Signals that stop a process, and `/proc` to see that it has stopped. */
+/** Needs signals that stop a process, and `/proc` to see that it has stopped. */
 const test = process.platform === 'linux' ? ava : ava.skip;
 
-/** Over before the process goes on. Until it stops a busy machine needs time too, so it is not shorter. */
+/** Ends before the process goes on. A busy machine takes time to stop a process, so it is not shorter. */
 const DEADLINE_MS = 2_000;
-/** By then two ticks have come, and what is waited for has a date. */
+/** After this time two ticks have passed, and the wait has a start time. */
 const TICKS_MS = DEADLINE_MS / 4;
 
 const FILES = {
@@ -45,10 +45,10 @@ const FILES = {
 };`,
 };
 
-/** Stops the process, does this meanwhile, lets every deadline pass and has the process go on. */
+/** Stops the process, calls `meanwhile`, lets every deadline pass and continues the process. */
 async function paused(server: Running, meanwhile: () => Promise<unknown>): Promise<void> {
   server.kill('SIGSTOP');
-  // The third field, behind the name in parentheses.
+  // The state is the third field, after the name in parentheses.
   while (!/\) T /.test(await readFile(`/proc/${server.pid}/stat`, 'utf8'))) await sleep(1);
   try {
     await meanwhile();
@@ -58,7 +58,7 @@ async function paused(server: Running, meanwhile: () => Promise<unknown>): Promi
   }
 }
 
-/** Resolves when the kernel of this machine has it all. */
+/** Resolves when the kernel has accepted all octets. */
 function sent(socket: net.Socket, text: string): Promise<void> {
   return new Promise((resolve) => void socket.write(text, 'latin1', () => resolve()));
 }
@@ -78,7 +78,7 @@ for (const [way, listen] of Object.entries({
   'a buffer per read': { sharedReadBuffer: false },
   TLS: { tls: { cert: 'cert.pem', key: 'key.pem' } },
 })) {
-  test(`${way}: the rest of a head and of a body that came during a pause is read and answered`, async (t) => {
+  test(`${way}: the rest of a head and of a body that arrived during a pause is read and answered`, async (t) => {
     const cwd = await folder(t, { listen: { port: 0, ...listen }, limits, plugins: ['./reader.js'] });
     const server = start(t, ['serve'], cwd);
     const port = Number((await server.until(/^jackfield listening on \S+:(\d+)\n/))[1]);
@@ -96,7 +96,7 @@ for (const [way, listen] of Object.entries({
     await peer.until('helloworld');
     t.regex(peer.received, /^HTTP\/1\.1 200 /);
     t.deepEqual(await peer.answers(1), ['200']);
-    // A head that is half there: its first half has been read when the answer before it is here.
+    // Half of a head: when the answer before it has arrived, the server has read that half.
     peer.send(`${head}0123456789${head.slice(0, 30)}`);
     await peer.until('0123456789');
     await sleep(TICKS_MS);
@@ -106,12 +106,12 @@ for (const [way, listen] of Object.entries({
   });
 }
 
-test('the answer of an upstream that came during a pause is passed on', async (t) => {
+test('an upstream answer that arrived during a pause is passed on', async (t) => {
   const upstream = net.createServer();
   upstream.listen(0, '127.0.0.1');
   await once(upstream, 'listening');
   t.teardown(() => upstream.close());
-  // It listens on a port.
+  // The upstream listens on a port.
   const { port: target } = upstream.address() as net.AddressInfo;
   const mount = {
     prefix: '/',

@@ -1,6 +1,6 @@
 /**
- * Node's permission model, `--permission`: what it refuses differs from version to version. Either everything works or
- * the start says what does not; nothing fails only once the server listens.
+ * Node's permission model, `--permission`, refuses different things in different versions. Either everything works, or the
+ * start reports what does not; nothing fails later.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -17,7 +17,7 @@ function permissions(folder: string): string[] {
 
 const NETWORK = flags.has('--allow-net') ? ['--allow-net'] : [];
 
-/** Whether a handle may be synced with the permission model on. */
+/** Whether the permission model allows syncing a handle. */
 async function canSync(folder: string): Promise<boolean> {
   const program =
     "const file = await fs.promises.open('probe', 'w'); await file.sync(); await file.close(); await fs.promises.unlink('probe');";
@@ -36,7 +36,7 @@ test('the default store works, or is refused before the server listens', async (
   }
 });
 
-test('a server over a store in memory serves without a watched loop, and says so', async (t) => {
+test('a server with a store in memory serves without the watchdog, and logs that', async (t) => {
   const cwd = await tempFolder(t, { 'jackfield.config.json': '{ "storage": "memory" }' });
   const args = [...permissions(cwd), ...NETWORK, MAIN, 'serve', '--port', '0'];
   const child = spawn(process.execPath, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'] });

@@ -1,4 +1,4 @@
-/** Whatever one plugin does wrong, at whatever place: it is named, and no other exchange is any the worse for it. */
+/** Every fault of a plugin, at every place: the log names the plugin, and no other exchange is affected. */
 
 import net from 'node:net';
 import { Readable } from 'node:stream';
@@ -27,7 +27,7 @@ const STAGES = [
   'close',
 ] as const satisfies readonly (keyof Hooks)[];
 
-/** What a handler or a hook does instead of its work. */
+/** The faults of a handler or a hook. */
 const FAULTS = {
   throws: (): never => {
     throw new Error('no way');
@@ -35,14 +35,14 @@ const FAULTS = {
   rejects: async () => {
     throw new Error('no way');
   },
-  'throws what is no error': () => {
+  'throws null': () => {
     throw null;
   },
   'rejects with nothing': () => Promise.reject(),
-  'returns what is no answer': () => 42,
-  'promises what is no answer': async () => ({ status: 'fine' }),
+  'returns an invalid answer': () => 42,
+  'promises an invalid answer': async () => ({ status: 'fine' }),
   'returns a thenable that throws': () => ({
-    // biome-ignore lint/suspicious/noThenProperty: that is the fault.
+    // biome-ignore lint/suspicious/noThenProperty: this is the fault.
     then() {
       throw new Error('no way');
     },
@@ -53,20 +53,20 @@ const FAULTS = {
     },
   }),
   'rejects twice': () => ({
-    // biome-ignore lint/suspicious/noThenProperty: that is the fault.
+    // biome-ignore lint/suspicious/noThenProperty: this is the fault.
     then(_resolve: unknown, reject: (error: Error) => void) {
       reject(new Error('once'));
       reject(new Error('twice'));
     },
   }),
-  'throws what cannot be looked at': () => {
+  'throws an error with a broken message': () => {
     throw Object.defineProperty(new Error('x'), 'message', {
       get() {
         throw new Error('no way');
       },
     });
   },
-  'rejects with what throws at every look': () => {
+  'rejects with a revoked proxy': () => {
     const { proxy, revoke } = Proxy.revocable({}, {});
     revoke();
     return Promise.reject(proxy);
@@ -76,7 +76,7 @@ const FAULTS = {
 
 type Fault = keyof typeof FAULTS;
 
-/** Answers `/well`, and every path that is not found. */
+/** A healthy plugin: answers `/well`, and every path that is not found. */
 const good = definePlugin({
   name: 'good',
   setup({ handle }) {
@@ -106,8 +106,8 @@ function setUp(
 const blamed = (lines: readonly Record<string, unknown>[]): unknown[] =>
   lines.filter(({ level }) => level === 'error').map(({ plugin }) => plugin);
 
-test('a promise whose own then returns nothing is waited for all the same', async (t) => {
-  // biome-ignore lint/suspicious/noThenProperty: that is the fault.
+test('a promise whose own then returns nothing is still awaited', async (t) => {
+  // biome-ignore lint/suspicious/noThenProperty: this is the fault.
   const withThen = (promise: Promise<string>) => Object.assign(promise, { then() {} });
   const { get, lines } = setUp(({ handle }) => {
     handle('GET', '/good', () => withThen(Promise.resolve('good')) as never);
@@ -119,7 +119,7 @@ test('a promise whose own then returns nothing is waited for all the same', asyn
 });
 
 for (const [name, fault] of Object.entries(FAULTS)) {
-  test(`a handler that ${name}: it alone is answered 500 or 503, under its name`, async (t) => {
+  test(`a handler that ${name}: only its request is answered 500 or 503, and the log names the plugin`, async (t) => {
     const { get, lines } = setUp(({ handle }) => handle('GET', '/ill', fault as () => never), t);
     const ill = get('/ill');
     t.is(await get('/well'), '200 well');
@@ -131,7 +131,7 @@ for (const [name, fault] of Object.entries(FAULTS)) {
 
 for (const stage of STAGES) {
   for (const [name, fault] of Object.entries(FAULTS) as [Fault, () => unknown][]) {
-    test(`a ${stage} hook that ${name}: one exchange is spoilt at the most, under its name`, async (t) => {
+    test(`a ${stage} hook that ${name}: at most one exchange fails, and the log names the plugin`, async (t) => {
       const ill = stage === 'error' ? '/nowhere' : '/found';
       const { get, lines } = setUp(({ hook }) => {
         const work = ({ path }: { path: string }): unknown => (path === ill ? fault() : undefined);
@@ -141,27 +141,27 @@ for (const stage of STAGES) {
       t.is(await get('/well'), '200 well');
       const answer = await spoilt;
       if (stage === 'close') t.is(answer, '200 found');
-      // What its error is told as stays, where a hook of errors fails.
+      // If an error hook fails, the error keeps its own answer.
       else if (stage === 'error' && name !== 'hangs') t.regex(answer, /^404 /);
       else t.regex(answer, name === 'hangs' ? /^503 / : /^500 /);
       t.is(await get('/well'), '200 well');
-      // What a close hook returns is ignored, and nobody waits for it.
+      // The result of a close hook is ignored and not awaited.
       const ignored =
-        stage === 'close' && (name.includes('no answer') || name.includes('getter') || name === 'hangs');
+        stage === 'close' && (name.includes('invalid answer') || name.includes('getter') || name === 'hangs');
       await new Promise(setImmediate);
       t.deepEqual(blamed(lines), ignored ? [] : ['culprit']);
     });
   }
 }
 
-// The same in every form that a plugin may have
+// The same faults in every form of a plugin
 
-/** How a fault comes to a place of a plugin: its handler of `/ill/:fault`, its hook of a stage, or its set-up. */
+/** The place of a fault in a plugin: its handler of `/ill/:fault`, its hook of a stage, or its set-up. */
 interface Faulty {
   readonly handler?: (request: Request) => unknown;
   readonly hook?: readonly [keyof Hooks, (request: Request) => unknown];
   readonly setup?: () => unknown;
-  /** Each given to `onClose`. */
+  /** The functions that are passed to `onClose`. */
   readonly closers?: readonly (() => unknown)[];
 }
 
@@ -173,7 +173,7 @@ const setUpWith =
     for (const closer of closers) context.onClose(closer as () => void);
     if (handler !== undefined) context.handle('GET', '/ill/:fault', handler as never);
     if (hook !== undefined) context.hook(hook[0], hook[1] as never);
-    // What a set-up may not return is what these tests are about.
+    // The cast: these tests return values that a set-up must not return.
     return setup?.() as undefined;
   };
 
@@ -229,7 +229,7 @@ function serverWith(faulty: Plugin | PluginClass, t: { teardown(fn: () => void):
 }
 
 for (const [form, make] of Object.entries(FORMS)) {
-  test(`a ${form}: each fault of its handler is its own exchange's alone, under its name`, async (t) => {
+  test(`a ${form}: each fault of its handler affects only its exchange, and the log names the plugin`, async (t) => {
     const { get, lines } = serverWith(make({ handler: faultOf }), t);
     for (const name of Object.keys(FAULTS)) {
       const before = lines.length;
@@ -241,8 +241,8 @@ for (const [form, make] of Object.entries(FORMS)) {
   });
 
   for (const stage of STAGES) {
-    test(`a ${form}: each fault of its ${stage} hook spoils one exchange at the most, under its name`, async (t) => {
-      // Of the hook of errors every exchange is one: `/ill` belongs to nobody there.
+    test(`a ${form}: each fault of its ${stage} hook fails at most one exchange, and the log names the plugin`, async (t) => {
+      // For the error hook every request to `/ill` is an error, because no plugin handles it there.
       const handler = stage === 'error' ? () => Promise.reject(new Error('first')) : () => 'found';
       const { get, lines } = serverWith(
         make({
@@ -260,18 +260,19 @@ for (const [form, make] of Object.entries(FORMS)) {
         await new Promise(setImmediate);
         const told = new Set(blamed(lines.slice(before)));
         const ignored =
-          stage === 'close' && (name.includes('no answer') || name.includes('getter') || name === 'hangs');
+          stage === 'close' &&
+          (name.includes('invalid answer') || name.includes('getter') || name === 'hangs');
         t.deepEqual([...told], ignored ? [] : ['culprit'], name);
       }
     });
   }
 
-  test(`a ${form}: each fault of its set-up is told under its name, and what it opened is closed`, async (t) => {
+  test(`a ${form}: each fault of its set-up is reported with its name, and everything that it opened is closed`, async (t) => {
     for (const name of [
       'throws',
       'rejects',
-      'throws what is no error',
-      'throws what cannot be looked at',
+      'throws null',
+      'throws an error with a broken message',
       'hangs',
     ] as const) {
       const inConstructor = form.includes('constructor');
@@ -290,7 +291,7 @@ for (const [form, make] of Object.entries(FORMS)) {
     }
   });
 
-  test(`a ${form}: each fault of a function given to onClose is told under its name, and the others are run`, async (t) => {
+  test(`a ${form}: each fault of an onClose function is logged with its name, and the others still run`, async (t) => {
     const closed: string[] = [];
     const names = Object.keys(FAULTS) as Fault[];
     const closers = names.flatMap((name) => [() => closed.push(name), FAULTS[name]]);
@@ -298,13 +299,13 @@ for (const [form, make] of Object.entries(FORMS)) {
     await server.ready();
     await server.close();
     t.deepEqual(closed, names.toReversed());
-    // What is returned is of no interest to anybody, as long as it can be waited for.
-    const returning = names.filter((name) => name.includes('no answer') || name.includes('getter'));
+    // The returned value is ignored; a promise is awaited.
+    const returning = names.filter((name) => name.includes('invalid answer') || name.includes('getter'));
     t.is(blamed(lines).length, names.length - returning.length);
     t.deepEqual([...new Set(blamed(lines))], ['culprit']);
   });
 
-  test(`a ${form}: a reload that it fails in leaves the old configuration, and closes what it opened`, async (t) => {
+  test(`a ${form}: if it fails in a reload, the old configuration stays, and everything that it opened is closed`, async (t) => {
     for (const name of ['throws', 'rejects', 'hangs'] as const) {
       if (form.includes('constructor') && name !== 'throws') continue;
       const closed: string[] = [];
@@ -320,17 +321,17 @@ for (const [form, make] of Object.entries(FORMS)) {
   });
 }
 
-// What a fault must not leave open
+// Faults must leave nothing open
 
 for (const [how, hook] of Object.entries<() => unknown>({
   throws: FAULTS.throws,
   rejects: FAULTS.rejects,
   hangs: FAULTS.hangs,
-  'returns what is no answer': () => 42,
+  'returns an invalid answer': () => 42,
   'returns another body': () => 'another',
   'returns no body': () => ({ status: 204 }),
 })) {
-  test(`a response hook that ${how}: the stream that it was shown is let go of`, async (t) => {
+  test(`a response hook that ${how}: the stream that it got is closed`, async (t) => {
     const body = new Readable({ read() {} });
     const gone = new Promise((resolve) => body.on('close', resolve));
     const { get } = setUp(({ handle, hook: on }) => {
@@ -343,7 +344,7 @@ for (const [how, hook] of Object.entries<() => unknown>({
   });
 }
 
-test('a response hook may put a stream in the place of one that it reads from', async (t) => {
+test('a response hook may replace a stream by another one that reads from it', async (t) => {
   const { get } = setUp(({ handle, hook }) => {
     handle('GET', '/stream', () => Readable.from(['a', 'b']));
     hook('response', ({ path }, { body }) =>
@@ -357,7 +358,7 @@ test('a response hook may put a stream in the place of one that it reads from', 
   t.is(await get('/stream'), '200 a!b!');
 });
 
-test('a client that goes while a response hook works on its stream is nobody’s fault', async (t) => {
+test('a client that leaves while a response hook works on its stream is not logged as a fault', async (t) => {
   const lines: Record<string, unknown>[] = [];
   const body = new Readable({ read() {} });
   const begun = new Promise<AbortSignal>((resolve) => {
@@ -390,11 +391,11 @@ test('a client that goes while a response hook works on its stream is nobody’s
 });
 
 for (const [what, answer] of Object.entries({
-  'a status that is none': (body: unknown) => ({ status: 1000, body }),
-  'a field that is none': (body: unknown) => ({ headers: { 'a b': 'c' }, body }),
+  'an invalid status': (body: unknown) => ({ status: 1000, body }),
+  'an invalid field': (body: unknown) => ({ headers: { 'a b': 'c' }, body }),
   'an unknown part': (body: unknown) => ({ statusCode: 200, body }),
 })) {
-  test(`an answer with ${what} is 500, and its stream is let go of, also one that cannot be opened`, async (t) => {
+  test(`an answer with ${what} is 500, and its stream is closed, also one that cannot be opened`, async (t) => {
     const body = new Readable({ read() {} });
     const gone = new Promise((resolve) => body.on('close', resolve));
     const { get, lines } = setUp(({ handle }) => {
@@ -419,10 +420,10 @@ for (const [what, answer] of Object.entries({
 for (const [what, validate] of Object.entries<() => unknown>({
   ...FAULTS,
   'returns nothing': () => undefined,
-  'returns issues that are no list': () => ({ issues: 'wrong' }),
+  'returns issues that are not a list': () => ({ issues: 'wrong' }),
 })) {
   if (what.includes('promises') || what.includes('getter')) continue;
-  test(`a schema of options that ${what} is the plugin's own fault, under its name`, async (t) => {
+  test(`a schema of options that ${what} is a fault of the plugin, and the error names it`, async (t) => {
     const options = { '~standard': { version: 1 as const, vendor: 'test', validate: validate as never } };
     const culprit: Plugin = { name: 'culprit', options, setup() {} };
     const { server } = serverWith(culprit, t);
@@ -438,12 +439,12 @@ for (const [what, validate] of Object.entries<() => unknown>({
 const STARTS: Readonly<Record<string, (context: PluginContext<Record<string, never>>) => unknown>> = {
   throws: FAULTS.throws,
   rejects: FAULTS.rejects,
-  'throws what is no error': FAULTS['throws what is no error'],
+  'throws null': FAULTS['throws null'],
   hangs: FAULTS.hangs,
 };
 
 for (const [name, fault] of Object.entries(STARTS)) {
-  test(`a set-up that ${name}: named, what was up is closed in reverse, nothing listens, its signal is aborted`, async (t) => {
+  test(`a set-up that ${name}: it is named, the plugins before it are closed in reverse, nothing listens, its signal is aborted`, async (t) => {
     const closed: string[] = [];
     const up = (plugin: string) =>
       definePlugin({ name: plugin, setup: ({ onClose }) => onClose(() => void closed.push(plugin)) });
@@ -471,7 +472,7 @@ for (const [name, fault] of Object.entries(STARTS)) {
     t.true(signal?.aborted);
   });
 
-  test(`a function given to onClose that ${name}: named, and the others are run`, async (t) => {
+  test(`an onClose function that ${name}: its plugin is named, and the others still run`, async (t) => {
     const closed: string[] = [];
     const lines: Record<string, unknown>[] = [];
     const culprit = definePlugin({

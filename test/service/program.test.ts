@@ -1,4 +1,4 @@
-/** Servers in a program: their life, their plugins, and that two of them share nothing. */
+/** Servers in a program: their life and their plugins; two servers share nothing. */
 
 import diagnostics from 'node:diagnostics_channel';
 import { once } from 'node:events';
@@ -28,7 +28,7 @@ import { isStartWarning } from '../support/start-warnings.js';
 
 const IN_MEMORY = { listen: { port: 0 }, storage: 'memory' } as const;
 
-/** A server that is closed when the test is over. */
+/** A server that is closed at the end of the test. */
 function serverOf(
   t: ExecutionContext,
   plugins: readonly PluginEntry[],
@@ -40,13 +40,13 @@ function serverOf(
   return server;
 }
 
-/** A log whose lines a test reads. */
+/** A log that a test can read. */
 function readLog(): { readonly log: Log; readonly lines: Record<string, unknown>[] } {
   const lines: Record<string, unknown>[] = [];
   return { lines, log: createLog((line) => lines.push(JSON.parse(line)), 'debug') };
 }
 
-/** Something to wait for, and what ends the wait. */
+/** A promise, and the function that resolves it. */
 function signal() {
   let give = (): void => {};
   const given = new Promise<void>((resolve) => {
@@ -56,8 +56,8 @@ function signal() {
 }
 
 /**
- * Whether a server of this process takes connections at the port. One that was given back may be another process's at
- * once, whose tests run beside these; so who accepted is asked, and not only whether somebody did.
+ * Whether a server of this process accepts connections at the port. Tests in other processes run at the same time, and a
+ * free port may belong to one of them at once. So it is not enough that the port accepts a connection.
  */
 async function connects(port: number): Promise<boolean> {
   let accepted = false;
@@ -68,7 +68,7 @@ async function connects(port: number): Promise<boolean> {
   const socket = net.connect(port, '127.0.0.1');
   try {
     await once(socket, 'connect');
-    // What this process was asked for lies ready now and is taken within its next turns.
+    // A connection to this process is ready now, and is accepted within its next turns.
     for (let turns = 0; turns < 10 && !accepted; turns += 1) {
       await new Promise((resolve) => setImmediate(resolve));
     }
@@ -81,7 +81,7 @@ async function connects(port: number): Promise<boolean> {
   }
 }
 
-/** Told apart by its options, and writing down all that happens to it. */
+/** A plugin that is identified by its options and records every call. */
 @singleton()
 class CountingPlugin {
   static readonly plugin = { options: anything() };
@@ -105,12 +105,12 @@ class CountingPlugin {
   }
 }
 
-/** A Standard Schema that takes everything. */
+/** A Standard Schema that accepts everything. */
 function anything(): StandardSchema<unknown, unknown> {
   return { '~standard': { version: 1, vendor: 'test', validate: (value) => ({ value }) } };
 }
 
-test('two servers in one process share neither store nor plugins, hooks, log or end', async (t) => {
+test('two servers in one process share no store, plugins, hooks, log or stop', async (t) => {
   const logs = [readLog(), readLog()];
   const servers = ['one', 'other'].map((name, at) =>
     serverOf(t, [{ use: CountingPlugin, options: { name } }], {}, { log: logs[at]!.log }),
@@ -136,7 +136,7 @@ test('two servers in one process share neither store nor plugins, hooks, log or 
   t.is((await other.inject({ target: '/who' })).text, 'other');
 });
 
-test('a class plugin is given everything that it names a token of', async (t) => {
+test('a class plugin gets a value for every token that it names', async (t) => {
   const closed: string[] = [];
   class EverythingPlugin {
     static readonly plugin = { name: 'everything', version: '1.2.3', options: anything() };
@@ -188,7 +188,7 @@ test('a class plugin is given everything that it names a token of', async (t) =>
   t.deepEqual(closed, ['from the constructor']);
 });
 
-test('a class plugin that cannot be made, or is none, is told what it lacks', async (t) => {
+test('for a class plugin that cannot be made, or is not a plugin, the error names what is missing', async (t) => {
   class Mute {
     constructor(readonly storage: Storage) {}
     setup(): void {}
@@ -231,7 +231,7 @@ test('a class plugin that cannot be made, or is none, is told what it lacks', as
   for (const [plugin, message] of cases) await t.throwsAsync(serverOf(t, [plugin]).ready(), { message });
 });
 
-test('a life: created, listening, closed; and what comes at the wrong time is a TypeError', async (t) => {
+test('a server is created, listens and closes; a call at the wrong time is a TypeError', async (t) => {
   const server = serverOf(t, ['get']);
   t.deepEqual(server.plugins, []);
   const { host, port, url } = await server.listen();
@@ -255,7 +255,7 @@ test('a life: created, listening, closed; and what comes at the wrong time is a 
   await t.throwsAsync(server.inject(), late);
 });
 
-test('listen asked for twice at once listens once', async (t) => {
+test('two calls of listen at the same time listen once', async (t) => {
   const server = serverOf(t, ['get']);
   const [first, second] = await Promise.allSettled([server.listen(), server.listen()]);
   t.is(first.status, 'fulfilled');
@@ -269,7 +269,7 @@ test('a server that was never started closes, and stays closed', async (t) => {
   await t.throwsAsync(server.listen(), { instanceOf: TypeError });
 });
 
-test('closed while it starts: the start is broken off, nothing listens, what was up is closed', async (t) => {
+test('close during the start breaks it off: nothing listens, and everything that was up is closed', async (t) => {
   const begun = signal();
   const events: string[] = [];
   const plugins = ['first', 'second', 'third'].map((name) =>
@@ -300,7 +300,7 @@ test('closed while it starts: the start is broken off, nothing listens, what was
   );
 });
 
-test('closed at whichever moment of its beginning to listen, it listens no more', async (t) => {
+test('a server that is closed at any moment of its listen does not listen afterwards', async (t) => {
   for (let ticks = 0; ticks < 10; ticks += 1) {
     // The name has to be looked up, so that listening takes a while.
     const server = serverOf(t, ['get'], { listen: { host: 'localhost', port: 0 } });
@@ -313,7 +313,7 @@ test('closed at whichever moment of its beginning to listen, it listens no more'
   }
 });
 
-test('an exchange that is under way when the server closes is answered; the store stays open for it', async (t) => {
+test('an exchange under way when the server closes is answered, and the store stays open for it', async (t) => {
   const begun = signal();
   const go = signal();
   const slow = definePlugin({
@@ -337,7 +337,7 @@ test('an exchange that is under way when the server closes is answered; the stor
   await closing;
 });
 
-test('where it cannot listen, what was up is closed, in reverse order', async (t) => {
+test('if the server cannot listen, everything that was up is closed, in reverse order', async (t) => {
   const taken = net.createServer().listen(0, '127.0.0.1');
   await once(taken, 'listening');
   t.teardown(() => void taken.close());
@@ -353,7 +353,7 @@ test('where it cannot listen, what was up is closed, in reverse order', async (t
   await server.closed;
 });
 
-/** The memory adapter, with something of a test's own when it is closed. */
+/** The memory adapter, with a function of the test that runs when it is closed. */
 function watched(close: () => void) {
   return defineAdapter({
     name: 'watched',
@@ -375,7 +375,7 @@ const failing = () =>
   });
 const MESSAGE = 'The store cannot be reached; nothing was changed. the disk is gone';
 
-test('a store that fails to close is told by close and by closed, and does not hide an earlier error', async (t) => {
+test('if the store fails to close, close and closed reject, and an earlier error is not hidden', async (t) => {
   const server = serverOf(t, ['get'], { storage: { adapter: failing() } });
   await server.ready();
   await t.throwsAsync(server.close(), { message: MESSAGE });
@@ -408,14 +408,14 @@ test('END on a server whose store fails to close is a line in the log, and close
   t.like(lines.at(-1), { level: 'error', err: { code: 'STORAGE_UNAVAILABLE' } });
 });
 
-test('a plugin may stop the server while it is set up: then it does not listen', async (t) => {
+test('if a plugin stops the server during set-up, the server does not listen', async (t) => {
   const stopping = definePlugin({ name: 'stopping', setup: ({ shutdown }) => shutdown() });
   const server = serverOf(t, [stopping, 'get']);
   await t.throwsAsync(server.listen(), { code: 'SERVER_CLOSING' });
   await server.closed;
 });
 
-test('a set-up that was given up and still comes to something has it closed at once', async (t) => {
+test('a set-up that finishes after its time-out is closed at once', async (t) => {
   const go = signal();
   const closed = signal();
   const late = definePlugin({
@@ -433,7 +433,7 @@ test('a set-up that was given up and still comes to something has it closed at o
   t.pass();
 });
 
-test('hooks of all stages run in their order, and in one stage in that of the plugins', async (t) => {
+test('hooks run in the order of the stages, and within a stage in the order of the plugins', async (t) => {
   const events: string[] = [];
   const hooking = (name: string, needs: readonly string[] = []) =>
     definePlugin({
@@ -483,7 +483,7 @@ test('hooks of all stages run in their order, and in one stage in that of the pl
   ]);
 });
 
-test('the context refuses what comes too late or is wrong, with a TypeError that names the plugin', async (t) => {
+test('the context refuses late or wrong calls with a TypeError that names the plugin', async (t) => {
   let kept: PluginContext | undefined;
   const closed: string[] = [];
   const keeping = definePlugin({
@@ -516,13 +516,13 @@ test('the context refuses what comes too late or is wrong, with a TypeError that
   t.throws(() => kept?.handle('GET', '/', () => ''), late('handle'));
   t.throws(() => kept?.hook('request', () => {}), late('hook'));
   t.throws(() => kept?.dialect({ name: 'x', claim: () => undefined }), late('dialect'));
-  // What is opened while it serves can still be closed with it.
+  // onClose still works while the server serves.
   kept?.onClose(() => void closed.push('late'));
   await server.close();
   t.deepEqual(closed, ['late']);
 });
 
-test('options are validated by any Standard Schema, also one that answers with a promise', async (t) => {
+test('any Standard Schema can validate options, also one that returns a promise', async (t) => {
   const schema: StandardSchema<unknown, { readonly twice: number }> = {
     '~standard': {
       version: 1,
@@ -578,7 +578,7 @@ test('options are validated by any Standard Schema, also one that answers with a
   );
 });
 
-test('of several plugins that cannot be loaded the first is told, whichever fails first', async (t) => {
+test('of several plugins that cannot be loaded the first in the configuration is reported, whichever fails first', async (t) => {
   for (let round = 0; round < 5; round += 1) {
     await t.throwsAsync(serverOf(t, ['no-such-plugin-a', './no-such-file.js', 'get']).ready(), {
       message: /no-such-plugin-a/,

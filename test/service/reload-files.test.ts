@@ -1,4 +1,4 @@
-/** Whatever becomes of the configuration file of a server that watches it: it goes on, and takes the next one that is valid. */
+/** A server that watches its configuration file survives every change of it, and loads the next valid version. */
 import { renameSync, writeFileSync } from 'node:fs';
 import { mkdir, rename, rm, symlink, unlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -17,7 +17,7 @@ const config = (mark: string, more = {}) =>
 
 const text = async (url: string): Promise<string> => (await fetch(url)).text();
 
-/** Counts lines of the log, so that the next one can be waited for. */
+/** Counts lines of the log, so that a test can wait for the next one. */
 function outcomes(server: Running) {
   const count = (message: string): number => server.log.filter((line) => line.message === message).length;
   const next = async (message: string, change: () => Promise<unknown>) => {
@@ -39,7 +39,7 @@ function outcomes(server: Running) {
   };
 }
 
-test('--watch: half a file, none, a folder, a link to elsewhere, a file in its place, two saves at once', async (t) => {
+test('--watch copes with half a file, no file, a folder, a link, a replaced file and two saves at once', async (t) => {
   const cwd = await tempFolder(t, { 'jackfield.config.json': config('0'), 'p.mjs': PLUGIN });
   const file = path.join(cwd, 'jackfield.config.json');
   const { server, url } = await served(t, cwd, ['--watch']);
@@ -59,18 +59,18 @@ test('--watch: half a file, none, a folder, a link to elsewhere, a file in its p
     'CONFIG_UNREADABLE The configuration cannot be read: jackfield.config.json is a folder, not a file.',
   );
   await rm(file, { recursive: true });
-  // As editors do it: the new file is written beside the old one and takes its place, here twice in a row.
+  // As editors do: write the new file beside the old one and rename it, here twice in a row.
   await reloaded(async () => {
     for (const mark of ['two', '2']) {
       writeFileSync(`${file}~`, config(mark));
       renameSync(`${file}~`, file);
     }
   });
-  // On a busy machine it may have been looked at between the two; then it is again.
+  // On a busy machine the server may check between the two saves; then it reloads twice.
   while ((await text(url)) === 'two') await reloaded(async () => {});
   t.is(await text(url), '2');
 
-  // A mounted ConfigMap: the file is a link through another link, and it is that one which is replaced.
+  // A mounted ConfigMap: the file is a link through another link, and that other link is replaced.
   await mkdir(path.join(cwd, 'a'));
   await mkdir(path.join(cwd, 'b'));
   await writeFile(path.join(cwd, 'a/c.json'), config('3'));
@@ -82,7 +82,7 @@ test('--watch: half a file, none, a folder, a link to elsewhere, a file in its p
   await symlink('b', path.join(cwd, '..next'));
   await reloaded(() => rename(path.join(cwd, '..next'), path.join(cwd, '..data')));
   t.is(await text(url), '4');
-  // And what it points to.
+  // And the target of the link.
   await reloaded(() => writeFile(path.join(cwd, 'b/c.json'), config('5')));
   t.is(await text(url), '5');
 
@@ -90,7 +90,7 @@ test('--watch: half a file, none, a folder, a link to elsewhere, a file in its p
   t.is((await server.ended).code, 0);
 });
 
-test('--watch: what was written while the server still started is not lost', async (t) => {
+test('--watch: a change during the start is not lost', async (t) => {
   const cwd = await tempFolder(t, {
     'jackfield.config.json': config('old'),
     'p.mjs': `import { writeFileSync } from 'node:fs';
@@ -107,7 +107,7 @@ test('--watch: what was written while the server still started is not lost', asy
   t.is(await text(url), 'new');
 });
 
-test('a reload that fails at an address, a certificate or a set-up is told, and SIGTERM in the middle of one stops cleanly', async (t) => {
+test('a reload that fails at an address, a certificate or a set-up is reported, and SIGTERM during a reload stops cleanly', async (t) => {
   const cwd = await tempFolder(t, {
     'jackfield.config.json': config('0'),
     'p.mjs': PLUGIN,
@@ -128,7 +128,7 @@ test('a reload that fails at an address, a certificate or a set-up is told, and 
     await writeFile(file, config(mark, more));
     server.kill('SIGHUP');
   };
-  // The port stands on the command line; two listeners would leave open which of them it is for.
+  // The port is on the command line; with two listeners it is unclear which one it is for.
   t.regex(await refused(() => hup({ listen: [{}, {}] })), /^USAGE /);
   t.regex(
     await refused(() =>
@@ -157,7 +157,7 @@ test('a reload that fails at an address, a certificate or a set-up is told, and 
 
   await hup({ plugins: ['./p.mjs', './hangs.mjs'] });
   await server.until(/hangs now/, 'stderr');
-  // More of them while it hangs, and the old configuration serves.
+  // More signals while the reload hangs: the old configuration still serves.
   server.kill('SIGHUP');
   t.is(await text(`http://127.0.0.1:${port}`), '2');
   server.kill('SIGTERM');
@@ -165,7 +165,7 @@ test('a reload that fails at an address, a certificate or a set-up is told, and 
   t.regex(server.stderr, /SERVER_CLOSING/);
 });
 
-test('SIGHUP while the server starts is a reload behind the start, and not its end', async (t) => {
+test('SIGHUP during the start reloads after the start and does not end the process', async (t) => {
   const cwd = await tempFolder(t, {
     'jackfield.config.json': config('1', {}).replace('"plugins":[', '"plugins":["./hup.mjs",'),
     'p.mjs': PLUGIN,
@@ -185,7 +185,7 @@ test('SIGHUP while the server starts is a reload behind the start, and not its e
   t.is((await server.ended).code, 0);
 });
 
-test('what a plugin throws as it is told to go, and in a timer that it leaves behind, is told with its name', async (t) => {
+test('an error of a plugin in its abort listener, or in a timer that it leaves running, is logged with its name', async (t) => {
   const cwd = await tempFolder(t, {
     'jackfield.config.json': JSON.stringify({ storage: 'memory', plugins: ['get', './leaky.mjs'] }),
     'leaky.mjs': `export default { name: 'leaky', setup({ onClose, signal }) {

@@ -1,4 +1,4 @@
-/** Thousands of exchanges across many reloads: not one fails and no connection is dropped. */
+/** Thousands of exchanges across many reloads: none fails and no connection is dropped. */
 import { once } from 'node:events';
 import net from 'node:net';
 import test from 'ava';
@@ -10,7 +10,7 @@ const AT_ONCE = 16;
 const RELOADS = 60;
 const EXCHANGES_PER_RELOAD = 40;
 
-/** Every generation answers at once, late and in a stream, with its number and whether it is closed already. */
+/** Each generation answers at once, late and in a stream, with its number and whether it is already closed. */
 const generation = definePlugin<{ n: number }>({
   name: 'generation',
   options: {
@@ -37,7 +37,7 @@ const generation = definePlugin<{ n: number }>({
       await new Promise(setImmediate);
       yield say();
     });
-    // Half of the generations have hooks, so that both ways through the dispatcher are taken.
+    // Half of the generations have hooks, so that both paths of the dispatcher are used.
     if (n % 2 === 0) hook('handler', () => new Promise<void>((resolve) => setImmediate(resolve)));
   },
 });
@@ -57,7 +57,7 @@ interface Client {
   readonly done: Promise<void>;
 }
 
-/** Sends runs of requests over one connection until it is told to end, and reads every answer. */
+/** Sends runs of requests over one connection until it is stopped, and reads every answer. */
 function client(port: number, atOnce: number, goesOn: () => boolean, tick: () => void): Client {
   const socket = net.connect(port, '127.0.0.1').setEncoding('latin1');
   let read = '';
@@ -99,7 +99,7 @@ function client(port: number, atOnce: number, goesOn: () => boolean, tick: () =>
   return it;
 }
 
-test('not one exchange fails and no connection is dropped across many reloads, kept alive and pipelined', async (t) => {
+test('no exchange fails and no connection is dropped across many reloads, with keep-alive and pipelining', async (t) => {
   const config = (n: number) => {
     const plugins: PluginEntry[] = [{ use: generation, options: { n } }];
     if (n % 3 === 0) plugins.push('get');
@@ -129,7 +129,7 @@ test('not one exchange fails and no connection is dropped across many reloads, k
   ];
   const retirements: Promise<void>[] = [];
   while (goesOn()) {
-    // So many answers later, and in the middle of others.
+    // Reload after so many answers, in the middle of others.
     const until = answers + EXCHANGES_PER_RELOAD;
     await new Promise<void>((resolve) => {
       const look = (): void => {
@@ -152,7 +152,7 @@ test('not one exchange fails and no connection is dropped across many reloads, k
   );
   const served = clients.reduce((sum, one) => sum + one.answers, 0);
   t.true(served >= RELOADS * EXCHANGES_PER_RELOAD, String(served));
-  // The load did see the reloads.
+  // The clients have seen the reloads.
   const seen = new Set(clients.flatMap(({ generations }) => [...generations]));
   t.true(seen.size > RELOADS / 2, String(seen.size));
   t.log(`${served} exchanges over ${clients.length} connections across ${reloads} reloads`);

@@ -1,4 +1,4 @@
-/** The command reloads: on SIGHUP, when `jackfield reload` asks, and when the file changes. */
+/** The command reloads on SIGHUP, on `jackfield reload`, and when the file changes. */
 import { rename, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
@@ -24,7 +24,7 @@ const FILES = {
 
 const text = async (url: string): Promise<string> => (await fetch(url)).text();
 
-test('SIGHUP goes over to what the file says now; what is wrong is told, and the old configuration goes on', async (t) => {
+test('SIGHUP loads the changed file; if it has faults, they are logged and the old configuration stays in force', async (t) => {
   const cwd = await tempFolder(t, FILES);
   const { server, url } = await served(t, cwd);
   t.is(await text(url), 'one');
@@ -45,10 +45,10 @@ test('SIGHUP goes over to what the file says now; what is wrong is told, and the
   t.is((await server.ended).code, 0);
 });
 
-test('jackfield reload says how it went, in its exit code too', async (t) => {
+test('jackfield reload prints the result and sets its exit code', async (t) => {
   const cwd = await tempFolder(t, FILES);
   const { server, url } = await served(t, cwd, ['--control', 'jf.sock']);
-  // Nobody else may ask.
+  // Only its own user may connect.
   t.is((await stat(path.join(cwd, 'jf.sock'))).mode & 0o777, 0o600);
   await writeFile(path.join(cwd, 'jackfield.config.json'), config('two'));
   t.like(await ran(t, ['reload', '--control', 'jf.sock'], cwd), {
@@ -96,7 +96,7 @@ test('jackfield reload says how it went, in its exit code too', async (t) => {
   await t.throwsAsync(stat(path.join(cwd, 'jf.sock')), { code: 'ENOENT' });
 });
 
-test('a control socket that another server has is told, and nothing is left running', async (t) => {
+test('a control socket in use by another server is reported, and nothing is left running', async (t) => {
   const cwd = await tempFolder(t, FILES);
   await served(t, cwd, ['--control', 'jf.sock']);
   const second = await ran(t, ['serve', '--port', '0', '--control', 'jf.sock'], cwd);
@@ -104,7 +104,7 @@ test('a control socket that another server has is told, and nothing is left runn
   t.regex(second.stderr, /^jackfield: The Unix socket is in use: .*jf\.sock.*\[SOCKET_IN_USE\]$/m);
 });
 
-test('--watch reloads when the file is written, and when another takes its place', async (t) => {
+test('--watch reloads when the file is written, and when another file replaces it', async (t) => {
   const cwd = await tempFolder(t, FILES);
   const { server, url } = await served(t, cwd, ['--watch']);
   await writeFile(path.join(cwd, 'jackfield.config.json'), config('two'));
@@ -116,7 +116,7 @@ test('--watch reloads when the file is written, and when another takes its place
   t.is(await text(url), 'three');
 });
 
-test('a configuration that is a module is read anew, a function in it called anew', async (t) => {
+test('a configuration that is a module is imported again, and its function is called again', async (t) => {
   const module = (mark: string) =>
     `import { readFileSync } from 'node:fs';
      export default () => ({

@@ -1,4 +1,4 @@
-/** How the service ends: what is under way is finished, everything else is closed, and nothing is left behind. */
+/** A stop: exchanges under way are finished, everything else is closed, and nothing is left behind. */
 import { once } from 'node:events';
 import { readdir, readFile } from 'node:fs/promises';
 import net from 'node:net';
@@ -6,7 +6,7 @@ import test, { type ExecutionContext } from 'ava';
 import { tempFolder } from '../core/temp-folder.js';
 import { served, start } from '../support/served.js';
 
-/** `GET /wait` is answered when the body of `POST /open` has come; both are logged when they begin. */
+/** `GET /wait` is answered when the body of `POST /open` has arrived; both are logged when they begin. */
 const GATE = `
 let open;
 const opened = new Promise((resolve) => { open = resolve; });
@@ -39,10 +39,10 @@ async function gated(t: ExecutionContext) {
   return { cwd, ...(await served(t, cwd)) };
 }
 
-/** One connection of a client that sees every octet. */
+/** A client connection that keeps every received octet. */
 class Client {
   readonly socket: net.Socket;
-  /** All that came, once the server has closed. */
+  /** Everything that was received, once the server has closed the connection. */
   readonly answer: Promise<string>;
 
   private constructor(socket: net.Socket) {
@@ -68,7 +68,7 @@ class Client {
 
 const bodyOf = (answer: string) => answer.slice(answer.indexOf('\r\n\r\n') + 4);
 
-/** What stops the server, besides a signal a request. */
+/** The ways to stop the server: signals and a request. */
 const STOPS = {
   SIGTERM: ({ server }) => server.kill('SIGTERM'),
   SIGINT: ({ server }) => server.kill('SIGINT'),
@@ -141,7 +141,7 @@ test('a second signal ends the server at once, with exit code 1', async (t) => {
   t.notRegex(server.stderr, /"closed"/);
 });
 
-test('the lock of a server that was ended at once is free for the next', async (t) => {
+test('the lock of a server that was ended at once is free for the next one', async (t) => {
   const { server, cwd, url } = await gated(t);
   t.is((await fetch(`${url}/create`, { method: 'POST', body: 'a: 1' })).status, 200);
   server.kill('SIGKILL');
@@ -152,7 +152,7 @@ test('the lock of a server that was ended at once is free for the next', async (
   t.is((await next.server.ended).code, 0);
 });
 
-test('a handler that never ends is waited for as long as configured, and then named', async (t) => {
+test('a stop waits for a handler that never ends as long as configured, and then names it', async (t) => {
   const cwd = await tempFolder(t, {
     'jackfield.config.json': JSON.stringify({
       plugins: ['head', './gate.js'],
@@ -177,7 +177,7 @@ test('a handler that never ends is waited for as long as configured, and then na
   );
 });
 
-test('a signal while plugins are set up: those already up are closed, the others never begin, exit code 0', async (t) => {
+test('a signal during set-up: plugins that are up are closed, the others never begin, exit code 0', async (t) => {
   const plugin = (name: string, setup: string) =>
     `export default { name: '${name}', async setup({ log, onClose, signal }) {
       onClose(() => log.info('closed'));
@@ -207,7 +207,7 @@ test('a signal while plugins are set up: those already up are closed, the others
   );
 });
 
-test('a plugin that does not finish closing, or fails at it, is named and keeps nobody else', async (t) => {
+test('a plugin that hangs or fails in its close is named, and the others are still closed', async (t) => {
   const plugin = (name: string, closer: string) =>
     `export default { name: '${name}', setup({ log, onClose }) {
       onClose(() => log.info('closed'));

@@ -1,4 +1,4 @@
-/** The published transcript, run by the real client against the real server, process against process. */
+/** The published transcript, with the real client and the real server as processes. */
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
@@ -55,7 +55,7 @@ for (const adapter of ['memory', 'lru', 'json-file', 'lmdb']) {
   }
 }
 
-test('a case that is answered otherwise fails: exit code 1, and the difference is told', async (t) => {
+test('a case with an unexpected answer fails with exit code 1 and shows the difference', async (t) => {
   const wrong = [
     { ...cases[0], response: { status: 200, reason: 'FINE', host: '127.0.0.1/', body: 'Something else' } },
     cases[1],
@@ -75,7 +75,7 @@ test('a case that is answered otherwise fails: exit code 1, and the difference i
   t.is((await server.ended).code, 0);
 });
 
-test('a server that is not there: exit code 1, and the sentence says who does not answer', async (t) => {
+test('without a server the client fails with exit code 1 and names the address', async (t) => {
   const cwd = await tempFolder(t, { 'jackfield.config.json': '{ "storage": "memory" }' });
   const { server, port } = await served(t, cwd);
   server.kill('SIGTERM');
@@ -89,7 +89,7 @@ test('a server that is not there: exit code 1, and the sentence says who does no
   );
 });
 
-/** What the original client prints, made from the case file alone; dates are `*`. */
+/** The output of the original client, built from the case file alone; dates are `*`. */
 function printed(): string {
   const exchanges = cases.map(({ title, request, response }, at) => {
     const lines = [
@@ -113,7 +113,7 @@ function answerLines({ status, reason, host, body }: NonNullable<Case['response'
   return body === '' ? lines : [...lines, body];
 }
 
-/** Request and answer have the same fields, but for the date. */
+/** Request and answer have the same fields, except the date. */
 function headLines(first: string, host: string, body: string): string[] {
   return [
     first,

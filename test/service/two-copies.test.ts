@@ -1,6 +1,6 @@
 /**
- * A plugin that brings a copy of jackfield of its own, as npm installs one where the versions do not fit: what it
- * throws, returns and marks is understood, and what plugins tell each other reaches it.
+ * A plugin with its own copy of jackfield, which npm installs if the version ranges do not fit: its errors, results and
+ * marks are understood, and values that plugins attach to requests reach it.
  */
 import { cp, mkdir, symlink } from 'node:fs/promises';
 import path from 'node:path';
@@ -53,7 +53,7 @@ interface OwnModule {
   readonly HttpError: unknown;
 }
 
-/** The module of the plugin, beside a second copy of the package. */
+/** Writes the module of the plugin beside a second copy of the package. */
 async function secondCopy(t: Parameters<typeof tempFolder>[0]): Promise<OwnModule> {
   const folder = await tempFolder(t, {
     'package.json': '{ "type": "module", "version": "1.0.0" }',
@@ -68,7 +68,7 @@ async function secondCopy(t: Parameters<typeof tempFolder>[0]): Promise<OwnModul
   return import(path.join(folder, 'own.js'));
 }
 
-test('errors, marks, tokens and files of another copy are understood, and so are ours there', async (t) => {
+test('two copies understand each other’s errors, marks, tokens and files', async (t) => {
   const { default: own, judge, HttpError: Theirs } = await secondCopy(t);
   t.not<unknown, unknown>(Theirs, HttpError);
   const throwing = definePlugin({
@@ -128,7 +128,7 @@ test('errors, marks, tokens and files of another copy are understood, and so are
   t.is(await said('/any'), 'false,false,false');
 });
 
-test('a subclass of an error is not what every error of its base is', async (t) => {
+test('an error of a base class is not an instance of its subclass', async (t) => {
   class Teapot extends HttpError {}
   t.true(new Teapot(418, '') instanceof HttpError);
   t.true(new Teapot(418, '') instanceof Teapot);

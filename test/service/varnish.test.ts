@@ -1,4 +1,4 @@
-/** Varnish with its defaults in front of the server: what was answered before a write is not answered after it. */
+/** Varnish with its defaults in front of the server: after a write it does not answer with the old value. */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -12,7 +12,7 @@ import { reportMissing } from '../support/missing.js';
 const PROGRAM = 'varnishd';
 const isInstalled = spawnSync(PROGRAM, ['-V'], { stdio: 'ignore' }).status === 0;
 
-/** Varnish cannot be asked for a free port: this one was free a moment ago. */
+/** Varnish cannot choose a free port itself: this one was free a moment ago. */
 async function freePort(): Promise<number> {
   const server = net.createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -25,7 +25,7 @@ async function freePort(): Promise<number> {
 /** @returns its URL. */
 async function varnish(t: ExecutionContext, backend: number): Promise<string> {
   const folder = await mkdtemp(path.join(tmpdir(), 'jackfield-'));
-  // It gives its rights up before it reads the file.
+  // Varnish drops its privileges before it reads the file.
   await chmod(folder, 0o755);
   const vcl = path.join(folder, 'default.vcl');
   await writeFile(vcl, `vcl 4.1;\nbackend default { .host = "127.0.0.1"; .port = "${backend}"; }\n`);
@@ -54,7 +54,7 @@ async function varnish(t: ExecutionContext, backend: number): Promise<string> {
   return `http://127.0.0.1:${port}`;
 }
 
-const title = 'Varnish answers a GET after a PUT with the value, whatever it answered before';
+const title = 'Varnish answers a GET after a PUT with the new value';
 if (isInstalled) {
   test(title, async (t) => {
     const server = createServer({
@@ -83,7 +83,7 @@ if (isInstalled) {
     t.is((await get('/')).text, 'The data in DB is as follows. \n\na:2');
     t.is((await fetch(`${url}/keys/a`, { method: 'DELETE' })).status, 204);
     t.is((await get('/keys/a')).status, 404);
-    // The feed passes through, event by event.
+    // The feed passes through Varnish event by event.
     const stream = await fetch(`${url}/watch`);
     const reader = stream.body?.getReader();
     const next = async () => new TextDecoder().decode((await reader?.read())?.value);

@@ -1,4 +1,4 @@
-/** Who holds up the event loop is named in the log while it does, also where it never ends. */
+/** The log names a plugin that blocks the event loop while it does so, even if it never stops. */
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
@@ -7,7 +7,7 @@ import { served } from '../support/served.js';
 
 const FILES = {
   'package.json': '{ "type": "module" }',
-  // Nothing in these loops waits, so only another thread can see them.
+  // These loops never yield, so only another thread can see them.
   'spinner.js': `import { existsSync } from 'node:fs';
 export default {
   name: 'spinner',
@@ -31,7 +31,7 @@ export default {
   }),
 };
 
-test('a plugin that blocks the loop is named with the line, and when it goes on that is told too', async (t) => {
+test('a plugin that blocks the loop is logged with its line, and so is the end of the blockage', async (t) => {
   const cwd = await tempFolder(t, FILES);
   const { server, url } = await served(t, cwd);
   const answer = fetch(`${url}/until?file=flag`);
@@ -54,7 +54,7 @@ test('a plugin that blocks the loop is named with the line, and when it goes on 
   t.like(server.log[1], { level: 'warn', plugin: 'whirl' });
 });
 
-test('also behind an await, when no handler is being called, and also after a reload', async (t) => {
+test('a plugin that blocks after an await or after a reload is named too', async (t) => {
   const cwd = await tempFolder(t, FILES);
   const { server, url } = await served(t, cwd);
   const config = FILES['jackfield.config.json'].replace('whirl', 'gyre');
@@ -68,7 +68,7 @@ test('also behind an await, when no handler is being called, and also after a re
   t.is(await (await answer).text(), 'done');
 });
 
-test('a loop without an end is named although the process never gets to do anything again', async (t) => {
+test('an endless loop is named although the process can do nothing else', async (t) => {
   const { server, url } = await served(t, await tempFolder(t, FILES));
   fetch(`${url}/forever`).catch(() => {});
   await server.until(/blocks the event loop/, 'stderr');

@@ -1,10 +1,10 @@
-/** A small crowd for a moment; `npm run soak -- crowd` takes its time and many more. */
+/** A small crowd for a moment; `npm run soak -- crowd` runs longer with many more connections. */
 import test from 'ava';
 import { shown } from '../support/measured.js';
 import { mayHold, unexpected } from './bounds.js';
 import { crowd } from './crowd.js';
 
-/** Deadlines that many of them meet while they are there. */
+/** Deadlines that many of the connections reach. */
 const LIMITS = {
   headerTimeoutMs: 1_500,
   requestTimeoutMs: 1_500,
@@ -13,7 +13,7 @@ const LIMITS = {
   idleTimeoutMs: 2_000,
 };
 
-test('a crowd in every phase at once harms no other client, and nothing of it stays when it goes', async (t) => {
+test('a crowd in every phase at once harms no other client and leaves nothing open', async (t) => {
   t.timeout(120_000);
   const { opened, served, before, within, after, log, exitCode } = await crowd({
     connections: 400,

@@ -1,6 +1,6 @@
 /**
- * A crowd: connections in every phase at once, most of them up to no good, for a while; then all of them go. Other
- * clients are served meanwhile, and hold every answer against what it has to be.
+ * A crowd: connections in every phase at once, most of them misbehaving, for a while; then all of them disconnect.
+ * Other clients are served meanwhile and check every answer.
  */
 import { once } from 'node:events';
 import net from 'node:net';
@@ -18,28 +18,28 @@ export interface CrowdOptions {
 }
 
 export interface CrowdResult {
-  /** Connections by what they do; each is opened anew when the server has closed it. */
+  /** Connections by kind; each is opened again when the server has closed it. */
   readonly opened: ReadonlyMap<string, number>;
-  /** Right answers to the other clients. */
+  /** Correct answers to the other clients. */
   readonly served: number;
   readonly before: Held;
-  /** At the end of the time, with the crowd there. */
+  /** Usage at the end of the time, with the crowd still connected. */
   readonly within: Held;
   readonly after: Held;
   readonly log: Measured['log'];
   readonly exitCode: number | null;
 }
 
-/** Peers that never read cost the kernels megabytes each, on either side. */
+/** Peers that never read cost the kernels megabytes each, on both sides. */
 const MAX_NEVER_READING = 50;
-/** Less than may wait to be accepted. */
+/** Fewer than the backlog of the listening socket. */
 const MOST_ARRIVING = 100;
 const SENTENCE = 'x'.repeat(200);
 
 interface Act {
-  /** Said at once. */
+  /** Sent at once. */
   readonly hello?: string;
-  /** Said again and again, an octet at a time. */
+  /** Sent repeatedly, one octet at a time. */
   readonly drip?: string;
   readonly never?: 'reads';
   readonly ends?: true;
@@ -84,7 +84,7 @@ class Crowd {
     }, dripMs);
   }
 
-  /** One connection after the other, until the crowd goes. @param arrived Called when the first of them is there. */
+  /** Opens one connection after the other until the crowd leaves. @param arrived Called when the first one is open. */
   async play(name: string, arrived: () => void): Promise<void> {
     while (!this.#isOver) {
       const act = ACTS[name]!;
@@ -100,7 +100,7 @@ class Crowd {
       await once(socket, 'close').catch(() => {});
       this.#sockets.delete(socket);
       this.#drips.delete(socket);
-      // Who is turned away comes back, not at once.
+      // A refused client comes back, but not at once.
       if (!this.#isOver) await rest(50);
     }
   }
@@ -112,7 +112,7 @@ class Crowd {
     return net.connect({ ...where, allowHalfOpen: act.ends === true });
   }
 
-  /** Every second one with a reset. */
+  /** Every second one resets. */
   leave(): void {
     this.#isOver = true;
     clearInterval(this.#dripping);
@@ -124,7 +124,7 @@ class Crowd {
   }
 }
 
-/** Everyday requests, one connection after the other. @returns how many were answered as they have to be. */
+/** Normal requests, one connection after the other. @returns the number of correct answers. */
 async function everyday(port: number, isOver: () => boolean): Promise<number> {
   let served = 0;
   const expected = (is: string, hasToBe: string): void => {
@@ -160,7 +160,7 @@ async function gather(server: Measured, connections: number, seconds: number): P
   const people = new Crowd(server.ports, 2_000);
   let isOver = false;
   const everydays = Array.from({ length: 4 }, () => everyday(server.port, () => isOver));
-  // Told at the end; until then it is nobody's to handle.
+  // Rejections are reported at the end; until then they must not count as unhandled.
   for (const one of everydays) one.catch(() => {});
   const playing: Promise<void>[] = [];
   const arriving: Promise<void>[] = [];
@@ -170,7 +170,7 @@ async function gather(server: Measured, connections: number, seconds: number): P
     if (ACTS[name]?.never === 'reads' && ++neverReading > MAX_NEVER_READING) name = 'silent';
     arriving.push(new Promise((arrived) => void playing.push(people.play(name, arrived))));
     if (arriving.length < MOST_ARRIVING && at < connections - 1) continue;
-    // What the server cannot accept at once the system makes wait for seconds.
+    // Connections that the server cannot accept at once would wait for seconds in the system.
     await Promise.all(arriving.splice(0));
     const client = await RawClient.connect(server.port);
     client.send(request('GET /marker/0'));
@@ -186,11 +186,11 @@ async function gather(server: Measured, connections: number, seconds: number): P
   return { opened: people.opened, served: served.reduce((sum, one) => sum + one, 0), within };
 }
 
-/** Rejects with the first answer to another client that is not as it has to be. */
+/** Rejects with the first wrong answer to another client. */
 export async function crowd({ connections, seconds, limits = {} }: CrowdOptions): Promise<CrowdResult> {
   const server = await Measured.start({ listen: [{ port: 0 }, { port: 0, tls: ONE }], limits });
   try {
-    // Once in small, so that what is compiled and made once is there.
+    // A small run first, so that one-time costs (compiled code, caches) are not counted.
     await gather(server, names.length * 8, 1);
     const before = await server.settled();
     const { opened, served, within } = await gather(server, connections, seconds);

@@ -1,7 +1,7 @@
 /**
- * Many reloads of one server in a process of its own, among connections that stay, come and are sent away. Run by
- * `reloads.ts` with `--expose-gc`; the one argument is how many. Tells what the process holds after a quarter of them
- * and after all.
+ * Many reloads of one server in a separate process, among connections that stay, come and are closed. `reloads.ts` runs
+ * it with `--expose-gc` and the number of reloads as argument. Reports the usage of the process after a quarter of the
+ * reloads and after all.
  */
 import { once } from 'node:events';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
@@ -34,10 +34,10 @@ await writeFile(
    export default (socket) => { socket.on('message', (data) => socket.send(String(data))); };`,
 );
 
-/** Everything that belongs to one instance of a plugin and has to go with it. */
+/** Everything that belongs to one instance of a plugin and must be released with it. */
 const instances: WeakRef<object>[] = [];
 
-/** Opens what plugins open, and closes it again. */
+/** Opens the kinds of resources that plugins open, and closes them again. */
 const opener = definePlugin<{ n: number }>({
   name: 'opener',
   options: {
@@ -99,7 +99,7 @@ function config(n: number, more: readonly PluginEntry[] = []): ServerConfig {
       { use: opener, options: { n } },
       { use: Classy, options: { n } },
       { use: 'watch', options: {} },
-      // The sockets of the one stay, those of the other are sent away each time.
+      // Sockets of the first mount stay open, those of the second are closed on each reload.
       { use: 'websocket', options: { mounts: [{ path: '/stays', module: './file.mjs' }] } },
       {
         use: 'websocket',
@@ -135,14 +135,14 @@ const said = async (socket: WebSocket): Promise<string> => {
 
 async function holding(): Promise<Holding> {
   await rest(50);
-  // A reference that was looked at lives until the turn is over.
+  // A dereferenced WeakRef stays alive until the turn is over.
   for (let turn = 0; turn < 5; turn++) {
     globalThis.gc?.();
     await new Promise(setImmediate);
   }
   const resources: Record<string, number> = {};
   for (const name of process.getActiveResourcesInfo()) resources[name] = (resources[name] ?? 0) + 1;
-  // Those of this look itself, and timers that only wait for idle connections.
+  // Resources of this function itself, and timers that only wait for idle connections.
   for (const name of ['Immediate', 'FSReqPromise']) delete resources[name];
   const listeners: Record<string, number> = {};
   for (const name of process.eventNames()) listeners[String(name)] = process.listenerCount(name);
@@ -165,7 +165,7 @@ const expect = (isSo: boolean, what: string): void => {
   if (!isSo) wrong.push(what);
 };
 const staying = await open('/stays');
-// It keeps the plugins that there are when it begins, which is told once.
+// It keeps the plugins from the time when it begins; the log says so once.
 const feed = await RawClient.connect(port);
 feed.send(request('GET /watch'));
 await feed.receive('id: ');

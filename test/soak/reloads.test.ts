@@ -1,4 +1,4 @@
-/** Some dozens of reloads; `npm run soak:reload` does hundreds and looks at the heap too. */
+/** Dozens of reloads; `npm run soak:reload` does hundreds and checks the heap too. */
 import test from 'ava';
 import { reloads } from './reloads.js';
 
@@ -13,7 +13,7 @@ test('after dozens of reloads the process has as many handles, files, listeners 
   const { heap: _, ...held } = atEnd;
   const { heap: __, ...before } = atQuarter;
   t.deepEqual(held, before);
-  // Two run, and two were there when the feed began that is still open; the module was imported once.
+  // Two are running, and two belong to the feed that is still open; the module was imported once.
   t.is(held.instances, 4);
   t.is(held.evaluated, 1);
   t.is(exitCode, 0);

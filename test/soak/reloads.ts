@@ -1,30 +1,30 @@
-/** The near side of `reloading.ts`. */
+/** Starts `reloading.ts` and reads its reports. */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
 
-/** What a process holds behind a collection of its garbage. */
+/** Usage of a process after a garbage collection. */
 export interface Holding {
-  /** What keeps it alive, by kind. */
+  /** The resources that keep it alive, by kind. */
   readonly resources: Readonly<Record<string, number>>;
-  /** On `process`, by event. */
+  /** Listeners on `process`, by event. */
   readonly listeners: Readonly<Record<string, number>>;
-  /** Open files and sockets; 0 where the system does not tell. */
+  /** Open files and sockets; 0 if the system does not report them. */
   readonly descriptors: number;
-  /** Of plugins that options have changed with every reload. */
+  /** Instances of the plugins whose options every reload changes. */
   readonly instances: number;
-  /** How often a module that is named by every configuration was run. */
+  /** How often the module that every configuration names was evaluated. */
   readonly evaluated: number;
-  /** Where the server listens. */
+  /** Open connections on the server's address. */
   readonly connections: number;
-  /** Octets. */
+  /** Heap in octets. */
   readonly heap: number;
 }
 
 export interface Reloads {
   readonly atQuarter: Holding;
   readonly atEnd: Holding;
-  /** What clients saw that they should not have. */
+  /** Wrong answers that clients got. */
   readonly wrong: readonly string[];
   /** Warnings and errors of the log. */
   readonly odd: readonly { readonly message?: string }[];
@@ -34,12 +34,12 @@ export interface Reloads {
 export async function reloads(count: number): Promise<Reloads & { readonly exitCode: number | null }> {
   const program = path.join(import.meta.dirname, 'reloading.js');
   const child = fork(program, [String(count)], { execArgv: ['--expose-gc'] });
-  let told: Reloads | undefined;
+  let reports: Reloads | undefined;
   child.on('message', (message: Reloads) => {
-    told = message;
+    reports = message;
   });
-  // It ends by itself where it has left nothing open.
+  // It ends by itself if it has left nothing open.
   const [exitCode] = (await once(child, 'close')) as [number | null];
-  if (told === undefined) throw new Error(`The process ended with ${exitCode} and told nothing.`);
-  return { ...told, exitCode };
+  if (reports === undefined) throw new Error(`The process ended with ${exitCode} and reported nothing.`);
+  return { ...reports, exitCode };
 }

@@ -1,4 +1,4 @@
-/** A crowd as large and as long as one likes: `npm run crowd -- [connections] [seconds]`. Prints what the server held. */
+/** A crowd of any size and duration: `npm run crowd -- [connections] [seconds]`. Prints the usage of the server. */
 import { shown } from '../support/measured.js';
 import { mayHold, unexpected } from './bounds.js';
 import { crowd } from './crowd.js';
@@ -7,7 +7,7 @@ const [connections = '10000', seconds = '90'] = process.argv.slice(2);
 const { opened, served, before, within, after, log, exitCode } = await crowd({
   connections: Number(connections),
   seconds: Number(seconds),
-  // Beside the crowd there are those that are served.
+  // The limit must leave room for the other clients.
   limits: { maxConnections: Number(connections) + 100 },
 });
 for (const [name, times] of [...opened].sort()) console.log(`${String(times).padStart(8)} ${name}`);

@@ -1,8 +1,10 @@
-/** Reloads for as long as one likes: `npm run soak:reload -- [reloads]`. Prints what the server held. */
+/** Any number of reloads: `npm run soak:reload -- [reloads]`. Prints the usage of the server. */
 import { isDeepStrictEqual } from 'node:util';
 import { reloads } from './reloads.js';
 
-/** What V8 compiles as it becomes hot; a leak of one instance each time would be 65,536 octets times the count. */
+/**
+ * Code that V8 compiles when it becomes hot. A leak of one instance per reload would be 65,536 octets times the count.
+ */
 const HEAP_SLACK_OCTETS = 4 * 2 ** 20;
 
 const count = Math.ceil(Number(process.argv[2] ?? 500) / 24) * 24;
@@ -16,7 +18,7 @@ const isSound =
   isSame &&
   atEnd.heap <= atQuarter.heap + HEAP_SLACK_OCTETS &&
   wrong.length === 0 &&
-  // The feed that is open from the first to the last.
+  // The feed that stays open from the first reload to the last.
   odd.length === 1 &&
   exitCode === 0;
 console.log(isSound ? 'What the server holds is bounded.' : 'The server is not as it was.');

@@ -1,4 +1,4 @@
-/** The soak for as long as one likes: `npm run soak -- [exchanges] [seed]`. Prints what the server held. */
+/** A soak of any length: `npm run soak -- [exchanges] [seed]`. Prints the usage of the server. */
 import { shown } from '../support/measured.js';
 import { mayHold, unexpected } from './bounds.js';
 import { soak } from './soak.js';

@@ -1,6 +1,6 @@
 /**
- * A bounded soak: mixed traffic over so many exchanges, by several clients at a time, against a server in a process of
- * its own. What it holds is looked at when nothing is open any more: after a quarter of the exchanges and after all.
+ * A bounded soak: mixed traffic over a number of exchanges, by several clients at a time, against a separate server
+ * process. Its usage is measured when nothing is open: after a quarter of the exchanges and after all.
  */
 import { DEFAULT_CONFIG } from '../../core/config/server-config.js';
 import { type Held, Measured } from '../support/measured.js';
@@ -9,7 +9,7 @@ import { RawClient } from '../support/raw-client.js';
 import { VISITS } from './traffic.js';
 
 const CLIENTS = 24;
-/** Long enough for a busy machine to answer in, since what waits for one of them waits for all of it. */
+/** Long enough for a busy machine to answer, because a visit that waits for a deadline waits for all of it. */
 const LIMITS = {
   headerTimeoutMs: 4_000,
   requestTimeoutMs: 4_500,
@@ -17,7 +17,7 @@ const LIMITS = {
   idleTimeoutMs: 5_000,
   writeTimeoutMs: 4_000,
 };
-/** These wait for a deadline, so they come seldom. */
+/** These wait for a deadline, so they are rare. */
 const SLOW = new Set(['hanging handler', 'half a head', 'half a body', 'idle', 'never reads']);
 const ONE_IN = 50;
 const names = Object.keys(VISITS);
@@ -30,11 +30,11 @@ export interface SoakResult {
   readonly atQuarter: Held;
   readonly atEnd: Held;
   readonly log: Measured['log'];
-  /** Of the server process, which ends by itself where it has left nothing open. */
+  /** Exit code of the server process, which ends by itself if it has left nothing open. */
   readonly exitCode: number | null;
 }
 
-/** Rejects with the first visit that is not answered as it has to be. */
+/** Rejects with the first visit that gets a wrong answer. */
 export async function soak(exchanges: number, seed: number): Promise<SoakResult> {
   const server = await Measured.start({ plugins: DEFAULT_CONFIG.plugins, limits: LIMITS });
   const random = new Random(seed);

@@ -1,9 +1,9 @@
-/** The mixed traffic of the soak: what clients do, well-behaved and otherwise. */
+/** The mixed traffic of the soak: well-behaved clients and others. */
 import { setTimeout as rest } from 'node:timers/promises';
 import type { Random } from '../support/random.js';
 import { chunked, type RawClient, request, withBody } from '../support/raw-client.js';
 
-/** One visit of a client. @returns how many exchanges it was. Throws where it was answered otherwise than it has to be. */
+/** One visit of a client. @returns the number of exchanges. Throws if an answer is wrong. */
 export type Visit = (client: RawClient, random: Random) => Promise<number>;
 
 function expect(isSo: boolean, what: string): void {
@@ -19,7 +19,7 @@ async function answered(client: RawClient, status: number, body?: string): Promi
   if (body !== undefined) expect(response.body === body, response.body.slice(0, 200));
 }
 
-/** Answered with an error, and then closed. */
+/** Expects an error answer and then the end. */
 async function refused(client: RawClient, status: number): Promise<number> {
   await answered(client, status);
   expect((await client.closed()) === '', 'something behind the last answer');
@@ -94,7 +94,7 @@ export const VISITS: Readonly<Record<string, Visit>> = {
   async 'never reads'(client) {
     client.stopReading();
     client.send(request('GET /endless'));
-    // Who does not read learns of the end by what it sends.
+    // A client that does not read notices the end only by sending.
     while (!client.isOver) {
       client.send('x');
       await rest(20);

@@ -14,7 +14,7 @@ function put(adapter: LruAdapter, ...keys: string[]): void {
 
 const keysIn = (adapter: LruAdapter) => adapter.list({ limit: 100 }).entries.map(({ key }) => key);
 
-test('the least recently put entry goes when there are too many', (t) => {
+test('if there are too many entries, the least recently used is evicted', (t) => {
   const adapter = opened({ maxEntries: 3 });
   for (const key of ['a', 'b', 'c', 'd']) put(adapter, key);
   t.deepEqual(keysIn(adapter), ['b', 'c', 'd']);
@@ -38,7 +38,7 @@ test('an update counts as use and keeps the place in the listing', (t) => {
   t.deepEqual(keysIn(adapter), ['a', 'c', 'd']);
 });
 
-test('maxOctets counts the UTF-8 of keys and values, also for updates, and an empty value', (t) => {
+test('maxOctets counts the UTF-8 of keys and values, also of updates and empty values', (t) => {
   const adapter = opened({ maxOctets: 10 });
   adapter.commit({
     puts: [
@@ -55,7 +55,7 @@ test('maxOctets counts the UTF-8 of keys and values, also for updates, and an em
   t.deepEqual(keysIn(adapter), ['b', 'd'], 'what was deleted takes no room');
 });
 
-test('entries that expired take no room', async (t) => {
+test('expired entries take no space', async (t) => {
   const adapter = opened({ maxEntries: 2, ttlMs: 10 });
   put(adapter, 'a');
   while (adapter.get('a') !== undefined) await new Promise((resolve) => setTimeout(resolve, 2));
@@ -80,14 +80,14 @@ for (const [what, options, puts] of [
   });
 }
 
-test('a commit that fills the store exactly stays whole', (t) => {
+test('a commit that exactly fills the store is kept completely', (t) => {
   const adapter = opened({ maxEntries: 3 });
   put(adapter, 'a', 'b');
   put(adapter, 'c', 'a', 'd');
   t.deepEqual(keysIn(adapter), ['a', 'c', 'd']);
 });
 
-test('`previous` never names an entry that was evicted before', (t) => {
+test('`previous` never contains an entry that was already evicted', (t) => {
   const adapter = opened({ maxEntries: 1 });
   put(adapter, 'a');
   put(adapter, 'b');
@@ -96,14 +96,14 @@ test('`previous` never names an entry that was evicted before', (t) => {
   t.is(result.ok && result.previous.size, 0);
 });
 
-test('without options there is a bound of 10,000 entries', (t) => {
+test('without options the bound is 10,000 entries', (t) => {
   const adapter = opened();
   for (let n = 0; n <= 10_000; n += 1) put(adapter, `key ${n}`);
   t.is(adapter.get('key 0'), undefined);
   t.truthy(adapter.get('key 1'));
 });
 
-test('options are strict', async (t) => {
+test('unknown and invalid options are refused', async (t) => {
   const check = (options: unknown) => lru.options?.['~standard'].validate(options);
   t.deepEqual(await check({ maxOctets: 5 }), { value: { maxOctets: 5 } });
   for (const options of [{ maxEntries: 0 }, { maxOctets: 1.5 }, { ttlMs: -1 }, { maxEntires: 5 }]) {
@@ -120,7 +120,7 @@ async function changesBehind(adapter: LruAdapter, after: number): Promise<unknow
   return changes;
 }
 
-test('what is evicted for a commit is told as deleted by that commit', async (t) => {
+test('evicted entries are reported as deletes of the commit that evicted them', async (t) => {
   const adapter = opened({ maxEntries: 2 });
   for (const key of ['a', 'b', 'c']) put(adapter, key);
   adapter.commit({
@@ -135,7 +135,7 @@ test('what is evicted for a commit is told as deleted by that commit', async (t)
   ]);
 });
 
-test('an old entry that is put anew in a full store is not evicted for what is put before it', async (t) => {
+test('an entry that is put again into a full store is not evicted by earlier puts of the same commit', async (t) => {
   const adapter = opened({ maxEntries: 2 });
   put(adapter, 'old');
   put(adapter, 'other');
@@ -151,7 +151,7 @@ test('an old entry that is put anew in a full store is not evicted for what is p
   t.deepEqual(await changesBehind(adapter, 2), [[3, ['new', 'old'], ['other']]]);
 });
 
-test('history is as long as the options say', async (t) => {
+test('the options bound the history', async (t) => {
   const adapter = opened({ maxEntries: 10, historyChanges: 2 });
   for (const key of ['a', 'b', 'c']) put(adapter, key);
   t.deepEqual(await changesBehind(adapter, 1), [

@@ -5,7 +5,7 @@ import { createLog, type Log } from '../../core/log.js';
 import type { StorageAdapter } from '../../core/storage/contract.js';
 import { type CuttableProxy, startProxy } from '../support/proxy.js';
 
-/** A log whose lines can be read. */
+/** A log with readable lines. */
 export function readableLog(): { readonly log: Log; readonly lines: string[] } {
   const lines: string[] = [];
   return { log: createLog((line) => lines.push(line)), lines };
@@ -17,7 +17,7 @@ export async function proxyFor(t: ExecutionContext, target: number | string): Pr
   return proxy;
 }
 
-/** Opened, and closed when the test is over. */
+/** Opens the adapter, and closes it after the test. */
 export async function opened<A extends StorageAdapter>(t: ExecutionContext, adapter: A): Promise<A> {
   await adapter.open();
   t.teardown(() => adapter.close());
@@ -35,7 +35,7 @@ export async function codeOf(call: () => unknown): Promise<unknown> {
 
 export const put = (key: string, value = 'x') => ({ puts: [{ key, value }] });
 
-/** Everything that an error carries, its causes and hidden properties included. */
+/** All texts of an error, with its causes and hidden properties. */
 export function textsOf(error: unknown): string {
   return inspect(error, { depth: 10, showHidden: true });
 }

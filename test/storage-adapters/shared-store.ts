@@ -1,4 +1,4 @@
-/** What several servers over one store have to show together, whatever the store. */
+/** Tests of several servers over one store, for any store. */
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { ExecutionContext, TestFn } from 'ava';
@@ -9,7 +9,7 @@ import { classicRequest, LF_FORMS, RawClient } from '../transcript/raw-client.js
 
 export type Server = ReturnType<typeof createServer>;
 
-/** Two servers over one fresh store. */
+/** Two servers over one new store. */
 export async function pair(
   t: ExecutionContext,
   storage: StorageConfig,
@@ -20,16 +20,16 @@ export async function pair(
     await server.ready();
     return server;
   };
-  // At the same moment: both may have to make what the store needs.
+  // At the same time: both may have to create what the store needs.
   const [one, other] = await Promise.all([make(), make()]);
   return [one!, other!];
 }
 
-/** @param freshStorage A configuration of a namespace of its own. */
+/** @param freshStorage A configuration with its own namespace. */
 export function sharedStoreTests(test: TestFn, freshStorage: () => StorageConfig): void {
   for (const form of [undefined, ...LF_FORMS]) {
     test.serial(
-      `two servers over one store give the classic transcript, taken in turns, with LF alone at ${form ?? 'no line'}`,
+      `two servers over one store give the classic transcript by turns, with LF alone at ${form ?? 'no line'}`,
       async (t) => {
         const cases: readonly Case[] = JSON.parse(
           await readFile(path.join(ROOT, 'examples/classic/cases.json'), 'utf8'),
@@ -62,7 +62,7 @@ export function sharedStoreTests(test: TestFn, freshStorage: () => StorageConfig
 
   test.serial('2,000 creates that race over two servers leave no orphan', async (t) => {
     const servers = await pair(t, freshStorage());
-    // Each wants two neighbours of a ring, in either order, so most meet another one over one key only.
+    // Each wants two neighbours of a ring, in either order, so most conflict with another one over only one key.
     const wanted = Array.from({ length: 2_000 }, (_, n) => {
       const keys = [`ring-${(n * 7) % 500}`, `ring-${(n * 7 + 1 + (n % 3)) % 500}`];
       return n % 2 === 0 ? keys : keys.reverse();
@@ -84,7 +84,7 @@ export function sharedStoreTests(test: TestFn, freshStorage: () => StorageConfig
     for (const server of servers) t.deepEqual(sorted(await everything(server)), sorted(expected));
   });
 
-  test.serial('racing updates over two servers keep the chain of previous values whole', async (t) => {
+  test.serial('racing updates over two servers keep the chain of previous values complete', async (t) => {
     const servers = await pair(t, freshStorage());
     const keys = ['x', 'y', 'z'];
     const bodyOf = (value: string, order: readonly string[]) =>
@@ -98,7 +98,7 @@ export function sharedStoreTests(test: TestFn, freshStorage: () => StorageConfig
         return text;
       }),
     );
-    const standing = new Map(await everything(servers[1]));
+    const stored = new Map(await everything(servers[1]));
     for (const key of keys) {
       const next = new Map(
         answers.map((text, n) => [new RegExp(`^${key}: (\\S+) => v${n}$`, 'm').exec(text)?.[1], `v${n}`]),
@@ -111,7 +111,7 @@ export function sharedStoreTests(test: TestFn, freshStorage: () => StorageConfig
         length += 1;
       }
       t.is(length, 600);
-      t.is(standing.get(key), value);
+      t.is(stored.get(key), value);
     }
   });
 }
@@ -135,14 +135,14 @@ export async function everything(server: Server): Promise<(readonly [string, str
 const sorted = (pairs: readonly (readonly string[])[]): (readonly string[])[] =>
   pairs.toSorted(([one = ''], [other = '']) => (one < other ? -1 : 1));
 
-/** Asks until the answer is true; the runner's own time-out ends it otherwise. */
+/** Polls until the answer is true; otherwise the time-out of the test runner ends it. */
 export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 10));
 }
 
 /**
- * Creates under load while the store is killed and started again. Every answer is 200 or 503, what was answered 200 is
- * there, and the service comes back by itself.
+ * Creates under load while the store is killed and restarted. Every answer is 200 or 503, every entry answered with 200
+ * exists, and the service recovers by itself.
  */
 export async function killedUnderLoad(
   t: ExecutionContext,
@@ -181,11 +181,11 @@ export async function killedUnderLoad(
   await until(() => answered.length > before + 100);
   isOver = true;
   await Promise.all(writers);
-  const standing = new Map(await everything(server));
+  const stored = new Map(await everything(server));
   t.deepEqual(
-    answered.filter((key) => standing.get(key) !== key),
+    answered.filter((key) => stored.get(key) !== key),
     [],
   );
-  // No more than what was answered or may have been stored.
-  t.true(standing.size <= answered.length + counts.unknown, `${standing.size}, ${JSON.stringify(counts)}`);
+  // No more entries than were answered or may have been stored.
+  t.true(stored.size <= answered.length + counts.unknown, `${stored.size}, ${JSON.stringify(counts)}`);
 }

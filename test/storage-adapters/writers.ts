@@ -1,18 +1,18 @@
-/** Writers that go on whatever happens, and remember what they were answered. */
+/** Writers that continue through all failures, and remember their answers. */
 import type { ExecutionContext } from 'ava';
 import { type StorageAdapter, StorageError } from '../../core/storage/contract.js';
 
 export interface Writers {
-  /** Resolves when so many more commits were acknowledged, however long that takes. */
+  /** Resolves when so many more commits were acknowledged, for any time. */
   acknowledge(more: number): Promise<void>;
   stop(): Promise<void>;
   readonly refused: number;
   readonly unknown: number;
-  /** What the store has and should not, or has not and should; and codes that no outage has. */
+  /** Missing and unexpected entries of the store, and codes that an outage does not have. */
   faults(): Promise<string[]>;
 }
 
-/** Each commit puts two new keys, so that half of one would show. */
+/** Each commit puts two new keys, so that a partial commit would show. */
 export function writersOf(adapter: StorageAdapter, count = 8): Writers {
   const acknowledged = new Set<string>();
   const refused = new Set<string>();
@@ -31,7 +31,7 @@ export function writersOf(adapter: StorageAdapter, count = 8): Writers {
         if (code === 'STORAGE_UNAVAILABLE') refused.add(key);
         else if (code === 'STORAGE_OUTCOME_UNKNOWN') unknown.add(key);
         else strange.push(`${key}: ${code}`);
-        // Nobody asks without a pause during an outage.
+        // A client pauses between calls during an outage.
         await new Promise((resolve) => setTimeout(resolve, 5));
       }
     }
@@ -75,7 +75,7 @@ export function writersOf(adapter: StorageAdapter, count = 8): Writers {
   };
 }
 
-/** A server that is killed and started again three times under load: what was acknowledged is there, and nothing else. */
+/** A server that is killed and restarted three times under load: acknowledged commits exist, and nothing else. */
 export async function survivesKills(
   t: ExecutionContext,
   adapter: StorageAdapter,

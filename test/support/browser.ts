@@ -15,8 +15,8 @@ export interface Browser {
   /** Resolves when the page and its subresources have loaded. */
   goto(url: string): Promise<void>;
   /**
-   * The value of a JavaScript expression in the page, as JSON: `document.title`. A promise is awaited. Rejects with what
-   * the expression throws.
+   * The value of a JavaScript expression in the page, as JSON: `document.title`. A promise is awaited. Rejects with an
+   * error that the expression throws.
    */
   evaluate(expression: string): Promise<unknown>;
 }
@@ -44,7 +44,7 @@ export function browserTest(
   const full = `${name}: ${title}`;
   if (program !== undefined) {
     test(full, async (t) => {
-      // A browser takes long to start on a busy machine.
+      // A browser starts slowly on a busy machine.
       t.timeout(180_000);
       await run(t, await launch(t, program));
     });
@@ -121,10 +121,10 @@ async function launchFirefox(t: ExecutionContext, program: string): Promise<Brow
   };
 }
 
-/** A group of its own: a browser starts further processes, and all of them are to end. */
+/** Its own process group: a browser starts further processes, and all of them must end. */
 const OPTIONS: SpawnOptions = { detached: true, stdio: ['ignore', 'ignore', 'pipe'] };
 
-/** Without these Firefox asks its maker's servers for settings and updates at each start. */
+/** Without these settings Firefox contacts Mozilla's servers at each start. */
 const FIREFOX_PREFERENCES = `
 user_pref("app.update.disabledForTesting", true);
 user_pref("app.normandy.enabled", false);
@@ -152,7 +152,7 @@ async function announced(t: ExecutionContext, child: ChildProcess, pattern: RegE
     try {
       process.kill(-(child.pid ?? 0), 'SIGKILL');
     } catch {
-      return; // It has ended already.
+      return; // it has already ended
     }
     await exited;
   });
@@ -184,7 +184,7 @@ interface Pending {
   reject(error: Error): void;
 }
 
-/** Calls by number and events by name, over one WebSocket. Both protocols have this form. */
+/** Calls by number and events by name, over one WebSocket. Both protocols work this way. */
 class Remote {
   readonly #socket: WebSocket;
   readonly #pending = new Map<number, Pending>();

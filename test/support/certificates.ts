@@ -51,7 +51,7 @@ vlrX+hyqs+NXr+I5eOtFYoMMutfSBZJa74jcBIo/oFTcamiZddq0RsGj
 `,
 } as const;
 
-/** The key of `ONE`, behind a passphrase. */
+/** The key of `ONE`, encrypted with a passphrase. */
 export const LOCKED_KEY = `-----BEGIN ENCRYPTED PRIVATE KEY-----
 MIHsMFcGCSqGSIb3DQEFDTBKMCkGCSqGSIb3DQEFDDAcBAgINloccycKewICCAAw
 DAYIKoZIhvcNAgkFADAdBglghkgBZQMEASoEEG52wjUCz2dsQzLheR1FWbsEgZBi

@@ -1,6 +1,6 @@
 /**
- * A server in a process of its own, started by `measured.ts`: it tells its log, and on request what it holds. Runs with
- * `--expose-gc`. The one argument is its configuration.
+ * A separate server process, started by `measured.ts`: it reports its log, and its resources on request. Runs with
+ * `--expose-gc`. Its only argument is its configuration.
  */
 
 import { readdirSync } from 'node:fs';
@@ -32,7 +32,7 @@ const measured = definePlugin({
       await rest(1);
       return 'later';
     });
-    // As Server-Sent Events do: something now and then, until nobody listens any more.
+    // Like Server-Sent Events: an event now and then, until the client has disconnected.
     handle('GET', '/events', ({ signal }) => ({
       headers: { 'Content-Type': 'text/event-stream' },
       body: (async function* () {
@@ -66,7 +66,7 @@ const server = createServer(
   },
 );
 
-/** After a turn of the loop, so that what is over is let go of. */
+/** After a turn of the event loop, so that finished work is released. */
 async function held(): Promise<Held> {
   await rest(20);
   globalThis.gc?.();
@@ -87,7 +87,7 @@ async function held(): Promise<Held> {
 process.on('message', async (wanted) => {
   if (wanted === 'held') tell({ held: await held() });
   else {
-    // What is open from here on keeps the process alive, and that is seen from outside.
+    // Anything still open keeps the process alive, which the other process notices.
     await server.close();
     process.disconnect();
   }

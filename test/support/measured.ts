@@ -1,10 +1,10 @@
-/** The near side of `measured-server.ts`: a server in another process whose memory, sockets and log are looked at. */
+/** Starts `measured-server.ts`: a server in another process whose memory, sockets and log can be read. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
 import path from 'node:path';
 import type { ServerConfig } from '../../core/config/server-config.js';
 
-/** What a process holds behind a collection of its garbage. */
+/** Usage of a process after a garbage collection. */
 export interface Held {
   /** Octets of the heap and of buffers outside of it. */
   readonly heap: number;
@@ -12,9 +12,9 @@ export interface Held {
   readonly rss: number;
   /** Open connections. */
   readonly sockets: number;
-  /** That keep the process alive. */
+  /** Timers that keep the process alive. */
   readonly timers: number;
-  /** Open files of every kind, where the system tells; else 0. */
+  /** Open files of every kind if the system reports them, otherwise 0. */
   readonly files: number;
 }
 
@@ -25,7 +25,7 @@ export type Told =
 
 export class Measured {
   port = 0;
-  /** Of all its listeners. */
+  /** The ports of all its listeners. */
   ports: readonly number[] = [];
   readonly log: Readonly<Record<string, unknown>>[] = [];
   readonly #child: ChildProcess;
@@ -65,7 +65,7 @@ export class Measured {
     return this.log.filter(({ level }) => level === 'error');
   }
 
-  /** What is held now, behind a collection of garbage. */
+  /** The current usage, after a garbage collection. */
   async held(): Promise<Held> {
     this.#held = undefined;
     this.#child.send('held');
@@ -73,7 +73,7 @@ export class Measured {
     return this.#held!;
   }
 
-  /** Waits until no connection is open any more, and tells what is held then. */
+  /** Waits until no connection is open, and returns the usage. */
   async settled(): Promise<Held> {
     for (;;) {
       const held = await this.held();
@@ -99,7 +99,7 @@ export class Measured {
   }
 }
 
-/** As a table for people: mebibytes. */
+/** A row for people; memory in mebibytes. */
 export function shown(when: string, { heap, rss, sockets, timers, files }: Held): string {
   const mib = (octets: number): string => `${(octets / 2 ** 20).toFixed(1)} MiB`;
   return `${when}: heap ${mib(heap)}, resident ${mib(rss)}, ${sockets} connections, ${timers} timers, ${files} files`;

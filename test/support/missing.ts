@@ -2,7 +2,7 @@
 import type { TestFn } from 'ava';
 
 /**
- * Reports tests that cannot run here: skipped on a developer's machine, failed in CI, where the program has to be
+ * Reports tests that cannot run here: skipped on a developer's machine, failed in CI, where the program must be
  * installed.
  * @param reason A sentence that names the program.
  */

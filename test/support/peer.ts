@@ -1,4 +1,4 @@
-/** The other end of a connection, over a bare socket of any kind: sends octets and waits for what comes back. */
+/** The other end of a connection, over a raw socket of any kind: sends octets and waits for answers. */
 import { EventEmitter, once } from 'node:events';
 import net from 'node:net';
 import tls from 'node:tls';
@@ -10,12 +10,12 @@ import { createServer, type Server } from '../../core/server.js';
 
 export class Peer {
   readonly socket: net.Socket;
-  /** All that came, as latin1. */
+  /** Everything received, as latin1. */
   received = '';
-  /** The server has ended its direction. */
+  /** The server has ended its sending side. */
   ended = false;
   closed = false;
-  /** Why it closed, where that was no ordinary end. */
+  /** Code of the error if it did not close normally. */
   error: string | undefined;
   readonly #news = new EventEmitter();
 
@@ -57,13 +57,13 @@ export class Peer {
     this.socket.write(text, 'latin1');
   }
 
-  /** Resolves when this has come; rejects where the end comes before it. */
+  /** Resolves when this text has arrived; rejects if the connection ends first. */
   async until(text: string): Promise<void> {
     await this.#when(() => this.received.includes(text));
     if (!this.received.includes(text)) throw new Error(`${text} did not come, but: ${this.received}`);
   }
 
-  /** Resolves when as many answers have come, counted by their status lines. */
+  /** Resolves when this many answers have arrived, counted by their status lines. */
   async answers(count: number): Promise<string[]> {
     const statuses = (): string[] =>
       Array.from(this.received.matchAll(/HTTP\/1\.1 (\d{3}) /g), ([, s = '']) => s);
@@ -84,7 +84,7 @@ export class Peer {
   }
 }
 
-/** Answers who asks, as JSON. */
+/** Answers with the source of the request, as JSON. */
 export const who: Plugin = {
   name: 'who',
   setup({ handle }) {
@@ -96,7 +96,7 @@ export const who: Plugin = {
 
 export const GET_WHO = 'GET /who HTTP/1.1\r\nHost: localhost\r\n\r\n';
 
-/** A server with these plugins and a store in memory; closed when the test is over. */
+/** A server with this configuration and a store in memory; closed when the test is over. */
 export function serverOf(t: ExecutionContext, config: ServerConfig = {}, log?: Log): Server {
   const server = createServer(
     { listen: { port: 0 }, storage: { adapter: 'memory' }, plugins: [who], ...config },
@@ -125,7 +125,7 @@ export class KeptLog implements Log {
     return this;
   }
 
-  /** Resolves with the first line whose message holds this. */
+  /** Resolves with the first line whose message contains this text. */
   async until(text: string, from = 0): Promise<Logged> {
     for (;;) {
       const line = this.lines.slice(from).find(({ message }) => message.includes(text));

@@ -1,7 +1,7 @@
 /**
- * Preloaded into a process: no accepted socket can be read into a buffer of ours any more, as on a Node whose handles
- * are not as expected. Every server then takes the portable read path, whatever its configuration says.
- * `npm run test:portable` preloads it into every process of the suite.
+ * Preloaded into a process: makes the shared read buffer impossible for accepted sockets, like a Node with unexpected
+ * handles. Every server then uses the portable read path, whatever its configuration says. `npm run test:portable`
+ * preloads it into every process of the suite.
  */
 import net from 'node:net';
 
@@ -13,7 +13,7 @@ net.Server.prototype.emit = function (this: net.Server, event: string | symbol, 
   return Reflect.apply(emit, this, [event, ...args]);
 };
 
-/** The method stands at a prototype that all handles have in common, so once is enough for each kind. */
+/** The method is on a prototype that all handles of a kind share, so once per kind is enough. */
 function forgetSharedReads(socket: net.Socket): void {
   let part: unknown = Reflect.get(socket, '_handle');
   while (typeof part === 'object' && part !== null) {

@@ -1,6 +1,6 @@
 /**
- * PostgreSQL for tests, from the binaries of an npm package: a server of its own in a temporary folder, reached over a
- * Unix socket, so that no port has to be free.
+ * PostgreSQL for tests, from the binaries of an npm package: a separate server in a temporary folder, reached over a
+ * Unix socket, so that no free port is needed.
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -13,19 +13,22 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 
 export interface PostgresServer {
-  /** Without a database server there is none. */
+  /** Folder of the Unix socket. */
   readonly socket: string;
-  /** Of the one database that there is. @param port Of a proxy; without it the Unix socket. */
+  /** URL of its only database. @param port Port of a proxy; without it, the Unix socket. */
   url(port?: number): string;
-  /** Another server with all that this one has, which follows it. This one is stopped for a moment meanwhile. */
+  /**
+   * Starts a second server with a copy of this one's data, which follows it. This one is stopped for a moment
+   * meanwhile.
+   */
   standby(settings?: readonly string[]): Promise<PostgresServer>;
-  /** kill -9, every process of it. */
+  /** Kills all its processes with SIGKILL. */
   kill(): Promise<void>;
   start(): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** Why there is none on this machine; undefined where there is one. */
+/** Why PostgreSQL cannot run on this machine; undefined if it can. */
 export function postgresMissing(): string | undefined {
   return nativeFolder() === undefined
     ? `PostgreSQL has no binaries for ${platform()} in an npm package`
@@ -34,7 +37,7 @@ export function postgresMissing(): string | undefined {
 
 const platform = () => `${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
 
-/** Where the package has its `bin`, `lib` and `share`. */
+/** The folder of the package with `bin`, `lib` and `share`. */
 function nativeFolder(): string | undefined {
   // Without Unix sockets and signals the rest of this file does not work.
   if (process.platform === 'win32') return undefined;
@@ -47,12 +50,12 @@ function nativeFolder(): string | undefined {
   }
 }
 
-/** PostgreSQL refuses to run as root: then it is run as "nobody", who has this number on every Unix. */
+/** PostgreSQL refuses to run as root: then it runs as "nobody", which has this number on every Unix. */
 const NOBODY = 65_534;
 const isRoot = () => process.getuid?.() === 0;
 const owner = () => (isRoot() ? { uid: NOBODY, gid: NOBODY } : {});
 
-/** @param files What is to lie in its data folder, by name, such as certificates. */
+/** @param files Files for its data folder, by name, such as certificates. */
 export async function startPostgres(
   settings: readonly string[] = [],
   files: Readonly<Record<string, string>> = {},
@@ -84,7 +87,7 @@ export async function startPostgres(
   for (const [name, content] of Object.entries(files)) {
     const file = path.join(data, name);
     await writeFile(file, content);
-    // It takes no key that others may read.
+    // It refuses a key that others may read.
     await chmod(file, 0o600);
     if (isRoot()) await chown(file, NOBODY, NOBODY);
   }
@@ -109,7 +112,7 @@ export async function startPostgres(
       await isReady(child);
     },
     async standby(own = settings) {
-      // A copy of a server that does not run needs no tool that the package leaves out.
+      // Copying a stopped server needs no tool that the package leaves out.
       child?.kill('SIGINT');
       await ended();
       const files = {
@@ -123,8 +126,8 @@ export async function startPostgres(
       }
     },
     async kill() {
-      // The processes of the connections notice within moments that the first one is gone; without it nobody commits
-      // in their names either, as each holds a lock of its own until then.
+      // Kill the processes of the connections too: they notice only after a moment that the first process is gone, and
+      // each keeps its locks until then.
       const pid = Number((await readFile(path.join(data, 'postmaster.pid'), 'utf8')).split('\n')[0]);
       const { stdout } = await run('pgrep', ['-P', String(pid)]).catch(() => ({ stdout: '' }));
       process.kill(pid, 'SIGKILL');
@@ -132,7 +135,7 @@ export async function startPostgres(
         try {
           process.kill(Number(line), 'SIGKILL');
         } catch {
-          // It was quicker.
+          // It has already ended.
         }
       }
       await ended();
@@ -152,14 +155,14 @@ async function isReady(child: ChildProcess): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       log += text;
-      // A standby accepts read-only ones.
+      // A standby accepts read-only connections.
       if (/ready to accept (?:read-only )?connections/.test(text)) resolve();
     });
     child.once('close', (code) => reject(new Error(`PostgreSQL ended with ${code}: ${log}`)));
   });
 }
 
-/** "nobody" cannot run what lies in somebody's home. */
+/** "nobody" cannot run programs in another user's home, so they are copied. */
 async function reachable(native: string, folder: string): Promise<string> {
   if (!isRoot()) return native;
   try {
@@ -173,8 +176,8 @@ async function reachable(native: string, folder: string): Promise<string> {
 }
 
 /**
- * The package makes its symbolic links to libraries in a script after it was installed, and npm does not run scripts
- * that nobody allowed. Where they are missing they are made here, beside the data.
+ * The package creates its symbolic links to libraries in an install script, and npm runs no scripts without permission.
+ * If they are missing, they are created here, next to the data.
  */
 async function libraryPath(native: string, folder: string): Promise<Record<string, string>> {
   const links: { source: string; target: string }[] = JSON.parse(
@@ -192,7 +195,7 @@ async function libraryPath(native: string, folder: string): Promise<Record<strin
     await symlink(path.join(root, source), path.join(lib, path.basename(target)));
   }
   await chmod(lib, 0o755);
-  // Libraries look for others beside the link that led to them, so the folder of the package is named as well.
+  // Libraries look for others next to the link that led to them, so the folder of the package is listed as well.
   const folders = [lib, path.join(native, 'lib')].join(path.delimiter);
   return { [process.platform === 'darwin' ? 'DYLD_LIBRARY_PATH' : 'LD_LIBRARY_PATH']: folders };
 }

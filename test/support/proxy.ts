@@ -1,4 +1,4 @@
-/** A TCP proxy in front of a server, which a test can cut at the very octets it chooses. */
+/** A TCP proxy in front of a server, which a test can cut at any octet. */
 import { once } from 'node:events';
 import net from 'node:net';
 
@@ -6,14 +6,14 @@ export interface CuttableProxy {
   readonly port: number;
   /**
    * Sees every run of octets from a client; true cuts that connection. `before`: the server never gets the octets.
-   * `behind`: it gets them, and its answer to them is not passed on.
+   * `after`: it gets them, and its answer to them is not passed on.
    */
-  cutWhen(where: 'before' | 'behind', match: ((octets: Buffer) => boolean) | undefined): void;
+  cutWhen(where: 'before' | 'after', match: ((octets: Buffer) => boolean) | undefined): void;
   /** Holds back everything in both directions, as a network that swallows packets does. */
   freeze(isFrozen: boolean): void;
-  /** Ends the connections that stand; new ones are taken. */
+  /** Ends the open connections; new ones are accepted. */
   cutAll(): void;
-  /** Refuses: connections are taken and closed at once. */
+  /** Refuses: connections are accepted and closed at once. */
   refuse(isRefusing: boolean): void;
   close(): Promise<void>;
 }
@@ -21,7 +21,7 @@ export interface CuttableProxy {
 /** @param target A port of this machine, or the path of a Unix socket. */
 export async function startProxy(target: number | string): Promise<CuttableProxy> {
   const state = {
-    cut: undefined as undefined | { where: 'before' | 'behind'; match: (octets: Buffer) => boolean },
+    cut: undefined as undefined | { where: 'before' | 'after'; match: (octets: Buffer) => boolean },
     isFrozen: false,
     isRefusing: false,
   };
@@ -44,7 +44,7 @@ export async function startProxy(target: number | string): Promise<CuttableProxy
       sockets.delete(client);
     };
     sockets.add(client);
-    // A network that swallows everything swallows also that a peer is gone.
+    // A network that drops everything also hides that a peer is gone.
     const endInTurn = () => pass(end);
     client.on('close', endInTurn).on('error', endInTurn);
     upstream.on('close', endInTurn).on('error', endInTurn);
@@ -56,12 +56,12 @@ export async function startProxy(target: number | string): Promise<CuttableProxy
           return;
         }
         if (isMet) isDeaf = true;
-        // The match may have frozen everything, these octets included.
+        // The match may have frozen everything, including these octets.
         pass(() => upstream.write(octets));
       }),
     );
     upstream.on('data', (octets: Buffer) => {
-      // The answer has come, so the server has done what it was asked.
+      // The answer has arrived, so the server has processed the request.
       if (isDeaf) end();
       else pass(() => client.write(octets));
     });

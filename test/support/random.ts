@@ -1,4 +1,4 @@
-/** Numbers that look random and are the same for the same seed (the generator is mulberry32). */
+/** Pseudo-random numbers, the same for the same seed (the generator is mulberry32). */
 export class Random {
   #state: number;
 

@@ -1,6 +1,6 @@
 /**
- * A client over a bare socket, which sends any octets in any pieces and sees every octet that comes back, and a server
- * for one test. Texts are latin1: one character an octet.
+ * A client over a raw socket, which sends any octets in any pieces and sees every octet that comes back, and a server
+ * for one test. Texts are latin1: one character per octet.
  */
 
 import { once } from 'node:events';
@@ -14,20 +14,20 @@ import { createLog } from '../../core/log.js';
 import { createServer, type Server } from '../../core/server.js';
 import { keeping } from './start-warnings.js';
 
-/** Only a net below tests that would hang: nothing is ever measured with it. */
+/** Only a safety net for tests that would hang; no test measures with it. */
 const PATIENCE_MS = 20_000;
 
-/** A response as it came over the wire, and taken apart. */
+/** A response, raw and parsed. */
 export interface WireResponse {
   readonly status: number;
   readonly reason: string;
-  /** Values by lower-case name, a list entry for each field line. */
+  /** Values by lower-case name, one array element per field line. */
   readonly fields: ReadonlyMap<string, readonly string[]>;
-  /** Without its coding. */
+  /** Without its transfer coding. */
   readonly body: string;
   /** The octets of its head, as received. */
   readonly head: string;
-  /** `none` where the response carries no field about a body. */
+  /** `none` if the response has no field about a body. */
   readonly framing: 'none' | 'length' | 'chunked' | 'close';
 }
 
@@ -53,7 +53,7 @@ export class RawClient {
     });
   }
 
-  /** The client can end its direction and go on reading. */
+  /** The client can end its sending side and still read. */
   static async connect(port: number): Promise<RawClient> {
     const socket = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
     await once(socket, 'connect');
@@ -65,12 +65,12 @@ export class RawClient {
     this.#wake();
   }
 
-  /** In one write. */
+  /** Sends in one write. */
   send(text: string): void {
     this.#socket.write(text, 'latin1');
   }
 
-  /** In pieces of so many octets, each in a write and a turn of the event loop of its own. */
+  /** Sends pieces of this many octets, each in its own write and its own turn of the event loop. */
   async sendInPieces(text: string, octets = 1): Promise<void> {
     for (let at = 0; at < text.length; at += octets) {
       this.send(text.slice(at, at + octets));
@@ -78,7 +78,7 @@ export class RawClient {
     }
   }
 
-  /** Ends the client's direction, behind what was sent. */
+  /** Ends the client's sending side, after all writes. */
   end(): void {
     this.#socket.end();
   }
@@ -87,17 +87,17 @@ export class RawClient {
     this.#socket.destroy();
   }
 
-  /** Breaks the connection off with a reset. */
+  /** Resets the connection. */
   reset(): void {
     this.#socket.resetAndDestroy();
   }
 
-  /** Takes nothing more from the socket: the octets stay with the server and the kernel. */
+  /** Stops reading from the socket: the octets stay in the server and the kernel. */
   stopReading(): void {
     this.#socket.pause();
   }
 
-  /** Rests after each read. */
+  /** Pauses after each read. */
   readSlowly(restMs: number): void {
     this.#socket.on('data', () => {
       this.#socket.pause();
@@ -105,17 +105,17 @@ export class RawClient {
     });
   }
 
-  /** Octets that were sent and that the other side has not let through. */
+  /** Octets written that the other side has not accepted. */
   get unsent(): number {
     return this.#socket.writableLength;
   }
 
-  /** Received and not yet read as a response. */
+  /** Received and not yet parsed as a response. */
   get unread(): string {
     return this.#received;
   }
 
-  /** What the connection was broken off with. */
+  /** The error that ended the connection. */
   get error(): Error | undefined {
     return this.#error;
   }
@@ -124,22 +124,22 @@ export class RawClient {
     return this.#ended;
   }
 
-  /** Waits until so much, or this text, is there. */
+  /** Waits until this many octets, or this text, have arrived. */
   async receive(what: number | string): Promise<void> {
     const isThere = (): boolean =>
       typeof what === 'number' ? this.#received.length >= what : this.#received.includes(what);
     while (!isThere()) {
-      if (this.#ended) throw new Error(`The connection ended before ${what}: ${this.#shown()}`);
+      if (this.#ended) throw new Error(`The connection ended before ${what}: ${this.#quoted()}`);
       await this.#more();
     }
   }
 
-  /** Takes so many octets away unread. */
+  /** Drops this many octets. */
   skip(octets: number): void {
     this.#received = this.#received.slice(octets);
   }
 
-  /** The next response, interim ones too. @param method Of its request: an answer to HEAD has no body. */
+  /** The next response, interim ones too. @param method Method of its request: an answer to HEAD has no body. */
   async response(method = 'GET'): Promise<WireResponse> {
     for (;;) {
       const taken = takeResponse(this.#received, method, this.#ended);
@@ -147,12 +147,12 @@ export class RawClient {
         this.#received = this.#received.slice(taken.octets);
         return taken.response;
       }
-      if (this.#ended) throw new Error(`The connection ended before a whole response: ${this.#shown()}`);
+      if (this.#ended) throw new Error(`The connection ended before a whole response: ${this.#quoted()}`);
       await this.#more();
     }
   }
 
-  /** Waits for the server to end the connection. @returns what came and was not read as a response. */
+  /** Waits for the server to end the connection. @returns received octets that were not parsed as a response. */
   async closed(): Promise<string> {
     while (!this.#ended) await this.#more();
     return this.#received;
@@ -162,12 +162,12 @@ export class RawClient {
     let timer: NodeJS.Timeout | undefined;
     await new Promise<void>((resolve, reject) => {
       this.#wake = resolve;
-      timer = setTimeout(() => reject(new Error(`Nothing came. So far: ${this.#shown()}`)), PATIENCE_MS);
+      timer = setTimeout(() => reject(new Error(`Nothing came. So far: ${this.#quoted()}`)), PATIENCE_MS);
     });
     clearTimeout(timer);
   }
 
-  #shown(): string {
+  #quoted(): string {
     return JSON.stringify(this.#received.slice(0, 500));
   }
 }
@@ -177,7 +177,7 @@ interface Taken {
   readonly octets: number;
 }
 
-/** Strict: what is not a response throws, so that no test takes half of one for whole. */
+/** Strict: throws if it is not a response, so that no test accepts an incomplete one. */
 export function takeResponse(text: string, method: string, ended: boolean): Taken | undefined {
   const headEnd = text.indexOf('\r\n\r\n') + 4;
   if (headEnd === 3) return undefined;
@@ -193,7 +193,7 @@ export function takeResponse(text: string, method: string, ended: boolean): Take
     fields.set(name.toLowerCase(), [...(fields.get(name.toLowerCase()) ?? []), value]);
   }
   const status = Number(code);
-  const made = (framing: WireResponse['framing'], body: string, end: number): Taken => ({
+  const parsed = (framing: WireResponse['framing'], body: string, end: number): Taken => ({
     response: { status, reason, fields, body, head, framing },
     octets: end,
   });
@@ -202,17 +202,17 @@ export function takeResponse(text: string, method: string, ended: boolean): Take
   const chunked = fields.get('transfer-encoding')?.join() === 'chunked';
   if (others.length > 0 || (length !== undefined && chunked)) throw new Error(`Framed twice: ${head}`);
   if (bodyless) {
-    return made(chunked ? 'chunked' : length === undefined ? 'none' : 'length', '', headEnd);
+    return parsed(chunked ? 'chunked' : length === undefined ? 'none' : 'length', '', headEnd);
   }
   if (chunked) {
     const read = takeChunks(text, headEnd);
-    return read && made('chunked', read.body, read.end);
+    return read && parsed('chunked', read.body, read.end);
   }
   if (length !== undefined) {
     const end = headEnd + Number(length);
-    return end <= text.length ? made('length', text.slice(headEnd, end), end) : undefined;
+    return end <= text.length ? parsed('length', text.slice(headEnd, end), end) : undefined;
   }
-  return ended ? made('close', text.slice(headEnd), text.length) : undefined;
+  return ended ? parsed('close', text.slice(headEnd), text.length) : undefined;
 }
 
 function takeChunks(text: string, from: number): { body: string; end: number } | undefined {
@@ -251,10 +251,10 @@ export interface LogLine {
 export interface Served {
   readonly server: Server;
   readonly port: number;
-  /** What was logged, in order. */
+  /** The log lines in order. */
   readonly log: readonly LogLine[];
   connect(): Promise<RawClient>;
-  /** A whole exchange on a connection of its own. */
+  /** A whole exchange on a new connection. */
   get(target: string): Promise<WireResponse>;
 }
 
@@ -265,7 +265,7 @@ export interface ServeOptions {
   readonly trustedProxies?: readonly string[];
 }
 
-/** A server that listens, with its clients; all of it is gone when the test is over. */
+/** A server that listens, with its clients; all are closed when the test is over. */
 export async function serve(
   t: ExecutionContext,
   { plugins = [], limits = {}, allowedHosts, trustedProxies = [] }: ServeOptions = {},
@@ -303,7 +303,7 @@ export async function serve(
   return { server, port, log, connect, get };
 }
 
-/** Answers on every server of these tests, whatever else is wrong there. */
+/** Answers on every server of these tests, whatever else fails there. */
 const probe = definePlugin({
   name: 'probe',
   setup({ handle }) {
@@ -311,7 +311,7 @@ const probe = definePlugin({
   },
 });
 
-/** A plugin that only sets up. */
+/** A plugin with only a `setup`. */
 export function plugin(name: string, setup: (context: PluginContext) => void): Plugin<unknown> {
   return { name, setup };
 }
@@ -326,13 +326,13 @@ export function handlers(routes: Readonly<Record<string, Handler>>): Plugin<unkn
   });
 }
 
-/** `request('GET /a')`, with Host; more field lines and a body as they are. */
+/** `request('GET /a')`, with Host; further field lines and a body are added unchanged. */
 export function request(line: string, fields: readonly string[] = [], body = ''): string {
   const full = /HTTP\/\S+$/.test(line) ? line : `${line} HTTP/1.1`;
   return [full, 'Host: localhost', ...fields, '', body].join('\r\n');
 }
 
-/** With its Content-Length. */
+/** With the Content-Length of the body. */
 export function withBody(line: string, body: string, fields: readonly string[] = []): string {
   return request(line, [...fields, `Content-Length: ${body.length}`], body);
 }

@@ -1,4 +1,6 @@
-/** Redis for tests, from the `redis-server` or `valkey-server` of the machine: a server of its own in a temporary folder. */
+/**
+ * Redis for tests, from the `redis-server` or `valkey-server` of the machine: a separate server in a temporary folder.
+ */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -9,17 +11,17 @@ import path from 'node:path';
 export interface RedisServer {
   readonly port: number;
   readonly url: string;
-  /** Of the process that runs at this moment. */
+  /** Id of the current process. */
   readonly pid: number;
-  /** kill -9 */
+  /** Kills it with SIGKILL. */
   kill(): Promise<void>;
   start(): Promise<void>;
   stop(): Promise<void>;
-  /** One command, as `redis-cli` would send it; the answer as it comes over the wire. */
+  /** Sends one command like `redis-cli`; returns the answer as on the wire. */
   ask(...command: readonly string[]): Promise<string>;
 }
 
-/** What is run: the one that JACKFIELD_TEST_REDIS names, else the first of the two that this machine has. */
+/** The program to run: the one in JACKFIELD_TEST_REDIS, else the first of the two on this machine. */
 const PROGRAM = process.env.JACKFIELD_TEST_REDIS || installed();
 
 function installed(): string | undefined {
@@ -33,12 +35,12 @@ function installed(): string | undefined {
   });
 }
 
-/** Why there is none on this machine; undefined where there is one. In CI there has to be one. */
+/** Why there is no Redis on this machine; undefined if there is one. In CI it must be installed. */
 export function redisMissing(): string | undefined {
   return PROGRAM === undefined ? 'Neither redis-server nor valkey-server is installed' : undefined;
 }
 
-/** Why the tests of WAITAOF are left out on this machine; undefined where its server has it. */
+/** Why the tests of WAITAOF cannot run on this machine; undefined if they can. */
 export function waitAofMissing(): string | undefined {
   if (PROGRAM === undefined) return redisMissing();
   const said = execFileSync(PROGRAM, ['--version'], { encoding: 'utf8' });
@@ -56,7 +58,7 @@ export async function startRedis(settings: readonly string[] = []): Promise<Redi
       await once(child, 'close');
   };
   const start = async () => {
-    // Somebody else may take the port in between; then another one is tried.
+    // Another process may take the port in between; then another port is tried.
     for (let attempt = 1; ; attempt += 1) {
       const wanted = port === 0 ? await freePort() : port;
       const args = [
@@ -104,7 +106,7 @@ export async function startRedis(settings: readonly string[] = []): Promise<Redi
   };
 }
 
-/** What it said where it ended. */
+/** Undefined when it is ready; its output if it ended. */
 function readyOrEnded(child: ChildProcess): Promise<string | undefined> {
   let log = '';
   return new Promise((resolve) => {
@@ -123,12 +125,12 @@ export async function freePort(): Promise<number> {
     const address = server.address();
     server.close();
     await once(server, 'close');
-    // A cluster takes the port 10,000 above as well.
+    // A cluster also uses the port 10,000 above.
     if (address !== null && typeof address === 'object' && address.port < 55_000) return address.port;
   }
 }
 
-/** Until the answer is a whole line or bulk; enough for commands that set and tell. */
+/** Reads until the answer is a complete line or bulk; enough for simple commands. */
 async function ask(port: number, command: readonly string[]): Promise<string> {
   const socket = net.connect(port, '127.0.0.1').setEncoding('utf8');
   const parts = command.map((part) => `$${Buffer.byteLength(part)}\r\n${part}\r\n`);
@@ -138,17 +140,17 @@ async function ask(port: number, command: readonly string[]): Promise<string> {
   return answer.replace(/\+OK\r\n$/, '');
 }
 
-/** Resolves when it has all that its primary had, and gets what comes. */
+/** Resolves when it has all data of its primary and gets all further changes. */
 export async function isReplicaOf(replica: RedisServer, primary: RedisServer): Promise<void> {
   await replica.ask('REPLICAOF', '127.0.0.1', String(primary.port));
   await isInStep(replica, primary);
 }
 
-/** Resolves when the replica has got as much as the primary has sent. */
+/** Resolves when the replica has received everything that the primary has sent. */
 export async function isInStep(replica: RedisServer, primary: RedisServer): Promise<void> {
   const offset = async (server: RedisServer, name: string) =>
     new RegExp(`^${name}:(\\d+)`, 'm').exec(await server.ask('INFO', 'replication'))?.[1];
-  // Before that both may count to nothing.
+  // Before that, both offsets may be 0.
   while (!(await replica.ask('INFO', 'replication')).includes('master_link_status:up')) {
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
@@ -159,7 +161,7 @@ export async function isInStep(replica: RedisServer, primary: RedisServer): Prom
   }
 }
 
-/** Three masters, each with a third of the slots; where it is asked for, a replica of the last one. */
+/** Three masters, each with a third of the slots; optionally a replica of the last one. */
 export async function startRedisCluster(withReplica = false): Promise<{
   readonly nodes: readonly RedisServer[];
   readonly replica: RedisServer | undefined;

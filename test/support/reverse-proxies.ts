@@ -12,7 +12,7 @@ interface ReverseProxy {
   readonly file: string;
   /** A command that exits with 0 if the program is installed. */
   readonly installed: readonly [string, ...string[]];
-  /** Replaces the address in its file, and writes what else it needs to `folder`. @returns the command to start it. */
+  /** Replaces the address in its file, and writes further files to `folder`. @returns the command to start it. */
   prepare(file: string, port: number, folder: string, tls: boolean): Promise<readonly [string, ...string[]]>;
 }
 
@@ -42,7 +42,7 @@ export const REVERSE_PROXIES: Readonly<Record<string, ReverseProxy>> = {
     file: 'haproxy.cfg',
     installed: ['haproxy', '-v'],
     prepare: async (file, port, folder, tls) => {
-      // As in the line that is a comment in the file.
+      // As in the commented-out line of the file.
       const address = `127.0.0.1:${port}${tls ? ` ssl crt ${folder}/tea.pem alpn h2,http/1.1` : ''}`;
       await writeFile(`${folder}/whole.cfg`, file.replace('bind :80', `bind ${address}`));
       return ['haproxy', '-db', '-f', `${folder}/whole.cfg`];
@@ -99,10 +99,10 @@ export function isInstalled({ installed: [program, ...options] }: ReverseProxy):
 }
 
 /**
- * Starts a proxy with the file of its recipe; the end of the test ends it.
+ * Starts a proxy with the file of its recipe; it stops when the test ends.
  * @param folder A fresh copy of the folder of the recipe.
- * @param origin The port of the server, in the place of 10000.
- * @param tls Whether clients speak TLS, as the page of the recipe says.
+ * @param origin The port of the server, instead of 10000.
+ * @param tls Whether clients use TLS, as described on the page of the recipe.
  * @returns the port it listens on.
  */
 export async function startReverseProxy(
@@ -143,7 +143,7 @@ export async function startReverseProxy(
   throw new Error(`${program} ended: ${printed}`);
 }
 
-/** No proxy can be asked for the port that it was given, so it gets one that was free a moment ago. */
+/** The proxies do not report a port that the system chose, so use one that was free a moment ago. */
 async function freePort(): Promise<number> {
   const probe = net.createServer().listen(0, '127.0.0.1');
   await once(probe, 'listening');

@@ -1,4 +1,4 @@
-/** The command `jackfield` as processes of their own: started, watched, asked to stop, and never left behind. */
+/** The command `jackfield` as separate processes: started, watched, stopped, and never left running. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
 import path from 'node:path';
@@ -10,7 +10,7 @@ import { NODE_OPTIONS } from './read-path.js';
 const MAIN = path.resolve(import.meta.dirname, '../../core/cli/main.js');
 const WITNESS = pathToFileURL(path.join(import.meta.dirname, 'listen-witness.js')).href;
 
-/** More at once would only wait for each other, and deadlines with them. */
+/** More at once would only wait for each other and miss deadlines. */
 const AT_ONCE = 3;
 
 export interface Ended {
@@ -18,7 +18,7 @@ export interface Ended {
   readonly signal: NodeJS.Signals | null;
   readonly stdout: string;
   readonly stderr: string;
-  /** The ports it ever listened on, a line each. */
+  /** All ports that it listened on, one per line. */
   readonly listened: string;
 }
 
@@ -65,7 +65,7 @@ export class Running {
     this.#child.kill(signal);
   }
 
-  /** Resolves when this was written; rejects where the process ends without. */
+  /** Resolves when this was written; rejects if the process ends first. */
   async until(pattern: RegExp, stream: Stream = 'stdout'): Promise<RegExpExecArray> {
     for (;;) {
       const found = pattern.exec(this.#written[stream]);
@@ -75,14 +75,14 @@ export class Running {
     }
   }
 
-  /** What is logged, line by line; other lines of stderr are left out. */
+  /** Its log lines; other lines of stderr are left out. */
   get log(): readonly Readonly<Record<string, unknown>>[] {
     const lines = this.stderr.split('\n').filter((line) => line.startsWith('{'));
     return lines.map((line) => JSON.parse(line));
   }
 }
 
-/** Starts the command; whatever becomes of the test, the process ends with it. */
+/** Starts the command. The process ends with the test, even if the test fails. */
 export function start(t: ExecutionContext, argv: readonly string[], cwd: string): Running {
   const child = spawn(process.execPath, ['--import', WITNESS, MAIN, ...argv], {
     cwd,

@@ -5,11 +5,11 @@ import { reportMissing } from './missing.js';
 import { type PostgresServer, postgresMissing, startPostgres } from './postgres-server.js';
 import { type RedisServer, redisMissing, startRedis, waitAofMissing } from './redis-server.js';
 
-/** Counts, so that each test has entries of its own in one server. */
+/** A counter, so that each test has its own entries in the shared server. */
 let namespaces = 0;
 export const freshNamespace = (): string => `test-${process.pid}-${threadId}-${++namespaces}`;
 
-/** @param define Registers the tests; called only where there is a server. */
+/** @param define Registers the tests; called only if there is a server. */
 export function withPostgres(
   test: TestFn,
   define: (server: () => PostgresServer) => void,
@@ -46,7 +46,7 @@ export function withRedis(
   define(() => server!);
 }
 
-/** Debian's Redis of today is older than WAITAOF, so these tests may be skipped in CI too. */
+/** Debian's Redis is older than WAITAOF, so these tests may be skipped in CI too. */
 export function withWaitAof(
   test: TestFn,
   define: (server: () => RedisServer) => void,

@@ -1,4 +1,4 @@
-/** The transports that a server has, each with a client of its kind: what holds on one has to hold on all. */
+/** All transports of a server, each with a matching client: a rule for one must hold for all. */
 import type { ExecutionContext } from 'ava';
 import type { ListenConfig } from '../../core/config/server-config.js';
 import type { Server } from '../../core/server.js';
@@ -24,7 +24,7 @@ export const WAYS: Readonly<Record<'shared' | 'portable' | 'unix' | 'TLS', Way>>
   TLS: {
     listen: async () => ({ port: 0, tls: ONE }),
     connect: (t, server) => {
-      // The types do not know that TLS can be half open too.
+      // The type definitions do not know that TLS can be half open too.
       const options = { port: server.addresses[0]!.port, allowHalfOpen: true };
       return Peer.secure(t, options);
     },

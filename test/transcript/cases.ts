@@ -1,4 +1,4 @@
-/** The sixteen exchanges of the published transcript: what is sent, and what has to come back. */
+/** The sixteen exchanges of the published transcript: requests and expected answers. */
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { classicRequest, LF_FORMS, type LfForm } from './raw-client.js';
@@ -28,10 +28,10 @@ export const requestsIn = (form: LfForm | undefined): readonly string[] =>
     classicRequest(method, `${host}/${segment}`, body, form),
   );
 
-/** CR LF on every line, and LF alone at each place where the original clients may have it. */
+/** CR LF on every line, and a bare LF at each place where the original clients may have had it. */
 export const FORMS = [undefined, ...LF_FORMS] as const;
 
-/** What the client is sent, answer by answer; `undefined` for a connection that closes instead. */
+/** The answers to the client, in order; `undefined` for a connection that closes instead. */
 export type Transcript = readonly (string | undefined)[];
 
 export const EXPECTED: Transcript = CASES.map(({ response }) => {
@@ -51,7 +51,7 @@ export const EXPECTED: Transcript = CASES.map(({ response }) => {
   ).toString('latin1');
 });
 
-/** The tests run from dist/; the examples stand beside package.json. */
+/** The tests run from dist/; the examples are next to package.json. */
 function rootOf(folder: string): string {
   return existsSync(path.join(folder, 'package.json')) ? folder : rootOf(path.dirname(folder));
 }

@@ -7,7 +7,7 @@ import { createServer } from '../../core/server.js';
 import { CASES, EXPECTED, FORMS, requestsIn, type Transcript } from './cases.js';
 import { LF_FORMS, RawClient } from './raw-client.js';
 
-/** What the published capture shows of the original client: octets of each request. Of cases 4 and 16 it shows none. */
+/** The octets of each request in the published capture of the original client. Cases 4 and 16 are not in it. */
 const CAPTURED: readonly (number | undefined)[] = '104 103 96 - 103 109 158 103 114 124 123 104 137 109 127 -'
   .split(' ')
   .map((octets) => (octets === '-' ? undefined : Number(octets)));
@@ -62,7 +62,7 @@ for (const form of FORMS) {
   }
 }
 
-test('with LF alone at one place, requests are as long as in the published capture', (t) => {
+test('with a bare LF at one place, requests are as long as in the published capture', (t) => {
   for (const form of LF_FORMS) {
     for (const [at, request] of requestsIn(form).entries()) {
       if (CAPTURED[at] !== undefined) t.is(request.length, CAPTURED[at], `case ${at + 1}, ${form}`);
@@ -70,7 +70,7 @@ test('with LF alone at one place, requests are as long as in the published captu
   }
 });
 
-/** The transcript with its dates replaced by `*`, once they were found right and the server gone. */
+/** The transcript with its dates replaced by `*`, after they were checked and the server has closed. */
 async function playedOn(
   t: ExecutionContext,
   adapter: string,
@@ -96,7 +96,7 @@ function withoutDate(t: ExecutionContext, answer: string, before: number): strin
   return answer.replace(/(?<=\r\nDate: ).*(?=\r\n)/, (date) => {
     t.regex(date, /^[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d KST$/);
     const time = Date.parse(date.replace('KST', '+0900'));
-    // Seconds are cut off, so an answer may look up to one second older than it is.
+    // Fractions of a second are cut off, so a date may look up to one second older than it is.
     t.true(time > before - 1000 && time <= Date.now(), date);
     return '*';
   });

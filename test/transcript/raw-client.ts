@@ -1,4 +1,4 @@
-/** A client of the classic protocol over a bare socket, which sees every octet. */
+/** A client of the classic protocol over a raw socket, which sees every octet. */
 import { once } from 'node:events';
 import net from 'node:net';
 
@@ -23,7 +23,7 @@ export class RawClient {
     this.#socket.write(text);
   }
 
-  /** The next answer as latin1, read by its Content-Length; `undefined` where the connection closed before it. */
+  /** The next answer as latin1, read by its Content-Length; `undefined` if the connection closed before it. */
   async next(): Promise<string | undefined> {
     const { value, done } = await this.#answers.next();
     return done === true ? undefined : value;
@@ -34,11 +34,11 @@ export class RawClient {
   }
 }
 
-/** Where the clients of 2022 may have ended a line in LF alone: behind this field, or as the empty line. */
+/** Where the clients of 2022 may have ended a line in a bare LF: after this field, or as the empty line. */
 export const LF_FORMS = ['Connection', 'Content-Length', 'the empty line'] as const;
 export type LfForm = (typeof LF_FORMS)[number];
 
-/** One request as the clients of 2022 write it; without a form every line ends in CR LF. */
+/** One request as the clients of 2022 write it; without `form` every line ends in CR LF. */
 export function classicRequest(method: string, address: string, body = '', form?: LfForm): string {
   const end = (line: LfForm): string => (line === form ? '\n' : '\r\n');
   return [
@@ -51,7 +51,7 @@ export function classicRequest(method: string, address: string, body = '', form?
   ].join('');
 }
 
-/** The octets behind the last whole answer come as an answer of their own, so that no stray one goes unseen. */
+/** Octets after the last complete answer are returned as one more answer, so that stray octets are noticed. */
 async function* answersOf(socket: net.Socket): AsyncGenerator<string> {
   let received = '';
   for await (const chunk of socket) {
@@ -64,7 +64,7 @@ async function* answersOf(socket: net.Socket): AsyncGenerator<string> {
   if (received !== '') yield received;
 }
 
-/** Of the first answer, head and body; `undefined` while it is not whole. */
+/** Length of the first answer, head and body; `undefined` while it is incomplete. */
 function lengthOf(received: string): number | undefined {
   const headLength = received.indexOf('\r\n\r\n') + 4;
   if (headLength === 3) return undefined;

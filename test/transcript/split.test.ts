@@ -34,7 +34,7 @@ function freshServer(): Connections {
       makeRoute(name, method, pattern, handler, options),
     ),
   );
-  // As the plugin `head` does; what a handler is given is such a request.
+  // Like the plugin `head`; the argument of a handler is such a request.
   const asGet: Handler = (request) => dispatcher.forward(request as ExchangeRequest, 'GET');
   routes.push(makeRoute('head', 'HEAD', '*', asGet, { fallback: true }));
   const dispatcher = new Dispatcher(
@@ -47,13 +47,13 @@ function freshServer(): Connections {
     new AllowedHosts(['127.0.0.1']),
     silentLog,
   );
-  // No deadline has a part in it, however busy the machine is.
+  // No deadline can end, however busy the machine is.
   const noHurry = 600_000;
   const limits = { headerTimeoutMs: noHurry, requestTimeoutMs: noHurry, handlerTimeoutMs: noHurry };
   return new Connections({ ...DEFAULT_LIMITS, ...limits }, dispatcher, silentLog);
 }
 
-/** A peer in memory that takes everything. */
+/** A peer in memory that accepts everything. */
 class Memory implements Transport {
   readonly protocol = 'http';
   readonly remoteAddress = '127.0.0.1';

@@ -1,4 +1,4 @@
-// The limit of `node:net`: no parsing, one answer per empty line, joined into one write per read.
+// The lower bound with `node:net`: no parsing, one answer per empty line, all answers to one read in one write.
 import { createServer } from 'node:net';
 import { GREETING } from './workload.mjs';
 

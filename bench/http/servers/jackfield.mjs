@@ -1,4 +1,4 @@
-// The default plugins over a store in memory, every limit and check on, and one plugin for the routes of the others.
+// The default plugins with a store in memory, all limits and checks on, and one plugin for the routes of the comparison.
 import { createServer, DEFAULT_CONFIG } from '../../../dist/core/index.js';
 import { HUNDRED_KIB, pieces, routes } from './workload.mjs';
 

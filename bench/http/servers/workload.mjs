@@ -1,4 +1,4 @@
-// What every server answers, so that they are compared doing the same.
+// The answers that all servers give, so that they do the same work.
 export const GREETING = 'No data in DB';
 export const HUNDRED_KIB = 102_400;
 const PIECE = Buffer.alloc(10_240, 'x');
@@ -8,5 +8,5 @@ export async function* pieces() {
   for (let at = 0; at < 10; at++) yield PIECE;
 }
 
-/** How many further routes are registered. */
+/** The number of additional routes. */
 export const routes = () => Number(process.env.ROUTES ?? 0);

@@ -1,4 +1,4 @@
-// Reads nothing of what it is sent: what a connection takes at least.
+// Reads nothing: the least memory that a connection takes.
 import { createServer } from 'node:net';
 
 const ANSWER = 'HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 13\r\n\r\nHello, world!';

@@ -1,6 +1,6 @@
 /**
- * The same plugins with what a Fastify in service has beside them, and `jackfield serve` has too: a log, and a schema
- * that something is checked with at the start. Options of plugins are not checked by Fastify; the nearest is a body.
+ * The same plugins with a log and a schema, as a Fastify server in production has them and as `jackfield serve` has them.
+ * Fastify does not check options of plugins, so the schema is that of a body.
  */
 import fastify from 'fastify';
 

@@ -1,6 +1,6 @@
 /**
- * As many plugins as jackfield has by default, each a module of its own that does about the same work, loaded by name
- * and registered as Fastify's guide tells. No log, no schemas: the least that a Fastify of that kind can be.
+ * As many plugins as jackfield has by default. Each is its own module that does about the same work, is loaded by name and
+ * registered as in Fastify's guide. No log and no schemas: the smallest Fastify server of this kind.
  */
 import fastify from 'fastify';
 

@@ -1,4 +1,4 @@
-/** What no server in Node can be faster than: a socket that listens, and nothing else. */
+/** The lower bound for a server in Node: only a listening socket. */
 import { createServer } from 'node:net';
 
 createServer().listen(0, '127.0.0.1', () => console.log('listening'));

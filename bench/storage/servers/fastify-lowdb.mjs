@@ -1,4 +1,4 @@
-// Fastify with lowdb: every write rewrites the file, and nothing is synced, so a write that was answered may be lost.
+// Fastify with lowdb: every write rewrites the file, and nothing is synced, so a confirmed write may be lost.
 import fastify from 'fastify';
 import { JSONFilePreset } from 'lowdb/node';
 import { entries, pairOf, sentence } from './workload.mjs';

@@ -1,4 +1,4 @@
-// The default plugins and `keys`, over the adapter that ADAPTER names, in the folder DATA.
+// The default plugins and `keys`, with the adapter that ADAPTER names and the data in the folder DATA.
 import { createServer, DEFAULT_CONFIG } from '../../../dist/core/index.js';
 import { entries } from './workload.mjs';
 

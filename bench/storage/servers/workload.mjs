@@ -1,15 +1,15 @@
-// What every store holds before it is measured: 10,000 entries with values of 90 octets.
+// The content of every store before the measurement: 10,000 entries with values of 90 octets.
 export function* entries() {
   for (let at = 0; at < 10_000; at++) yield [`key${at}`, `${at}`.padEnd(90, 'x')];
 }
 
-/** `key: value`, the one pair that the load sends. */
+/** `key: value`, the only pair that the load sends. */
 export function pairOf(body) {
   const colon = body.indexOf(':');
   return [body.slice(0, colon).trim(), body.slice(colon + 1).trim()];
 }
 
-/** What PUT /update answers, in the words of jackfield. */
+/** The answer to PUT /update, in the words of jackfield. */
 export function sentence(body, key, old, value) {
   const told =
     old === undefined

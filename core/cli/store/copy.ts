@@ -1,8 +1,8 @@
 /**
- * Copies entries into a store, page by page, and reads them back: what `import` and `migrate` share.
+ * Copies entries into a store, page by page, and reads them back; for `import` and `migrate`.
  *
- * A page is one commit, so an interrupted copy leaves the beginning of its source and nothing else, and can be gone on
- * with (`resume`): what the target holds is held against the source, and what follows is copied.
+ * Each page is one commit, so an interrupted copy leaves exactly the beginning of its source, and can be continued with
+ * `resume`: the entries in the target are compared with the source, and the following ones are copied.
  */
 import { ERRORS, JackfieldError } from '../../errors.js';
 import type { Entry } from '../../storage/contract.js';
@@ -14,7 +14,7 @@ import { differenceOf, Tally, type Totals } from './tally.js';
 
 type Copied = Pick<Entry, 'key' | 'value' | 'expiresAt'>;
 
-/** A commit holds no more than this. */
+/** The bounds of one commit. */
 const COMMIT_ENTRIES = 1_000;
 const COMMIT_CHARACTERS = 1_048_576;
 
@@ -27,12 +27,12 @@ export interface CopyOptions {
 }
 
 export interface Copy extends Totals {
-  /** How many of them the target held already. */
+  /** The number of entries that the target already had. */
   readonly resumed: number;
 }
 
 /**
- * @param source The same entries in the same order each time it is called.
+ * @param source Returns the same entries in the same order on each call.
  * Errors: STORE_NOT_EMPTY, STORE_DIFFERS, those of the source and of the target.
  */
 export async function copyInto(
@@ -74,7 +74,7 @@ class CopyRun {
     this.#options = options;
   }
 
-  /** Passes over what the target holds. Errors: STORE_DIFFERS. */
+  /** Skips the entries that the target already has. Errors: STORE_DIFFERS. */
   async resumeOn(source: AsyncIterator<Copied>): Promise<void> {
     for await (const there of entriesOf(pagesOf(this.#target, this.#options.signal))) {
       for (;;) {
@@ -85,7 +85,7 @@ class CopyRun {
           this.#resumed += 1;
           break;
         }
-        // What has expired since is missing in the target, and rightly so.
+        // An entry that has expired since may be missing in the target.
         const expired = next.expiresAt !== undefined && next.expiresAt <= Date.now();
         if (expired) continue;
         throw next.key === there.key
@@ -109,7 +109,7 @@ class CopyRun {
     await this.#store(page);
   }
 
-  /** How many of this run the target holds. */
+  /** The number of entries that this run has stored. */
   get stored(): number {
     return this.#tally.count - this.#resumed;
   }
@@ -160,7 +160,7 @@ async function mustHold(
   }
 }
 
-/** The error with a sentence more where it left a beginning of the source in the target. */
+/** Adds how to continue, if the error left a part of the source in the target. */
 function withWayOn(error: unknown, stored: number): unknown {
   if (!(error instanceof JackfieldError) || stored === 0) return error;
   const detail = error.message.replace(ERRORS[error.code].sentence.replace('…', '').trimEnd(), '').trim();

@@ -1,6 +1,6 @@
 /**
- * The form of an export: JSON lines. The first says what it is, the last how many entries there are and the SHA-256 of
- * all octets before it; between them stands an entry a line, in creation order.
+ * The format of an export: JSON lines. The first line is a header; the last has the number of entries and the SHA-256
+ * of all octets before it. Each line between them is an entry, in creation order.
  */
 import { createHash, type Hash } from 'node:crypto';
 import { z } from 'zod';
@@ -8,7 +8,7 @@ import { JackfieldError } from '../../errors.js';
 import type { Entry } from '../../storage/contract.js';
 
 export const EXPORT_VERSION = 1;
-/** Lines are longer than values: six characters for one control character. */
+/** A line can be longer than its value: JSON may need six characters for a control character. */
 const LONGEST_LINE_OCTETS = 268_435_456;
 
 const header = z.looseObject({ jackfield: z.literal('store-export'), version: z.number() });
@@ -39,7 +39,7 @@ export class ExportWriter {
       .join('');
   }
 
-  /** Ends it. */
+  /** Ends the export. */
   trailer(): { readonly line: string; readonly entries: number; readonly sha256: string } {
     const end = { entries: this.#entries, sha256: this.#hash.digest('hex') };
     return { line: `${JSON.stringify(end)}\n`, ...end };
@@ -52,31 +52,31 @@ export class ExportWriter {
   }
 }
 
-/** What an import takes of an entry: the numbers are given anew. */
+/** The parts of an entry that an import uses; the target assigns new numbers. */
 export type ExportedEntry = Pick<Entry, 'key' | 'value' | 'expiresAt'>;
 
 /**
- * Yields the entries one after the other; whether they are all there is known only when it ends.
+ * Yields the entries one by one. Whether the export is complete is known only at the end.
  * Errors: EXPORT_INVALID.
  */
 export async function* readExport(octets: AsyncIterable<Buffer>): AsyncGenerator<ExportedEntry, void> {
   const hash = createHash('sha256');
   let [number, entries] = [0, 0];
-  /** The line before is held until it is known not to be the last. */
-  let held: Buffer | undefined;
+  /** The previous line, kept back until another line shows that it was not the last. */
+  let previous: Buffer | undefined;
   for await (const line of linesOf(octets)) {
     number += 1;
     if (number === 1) checkHeader(line, hash);
-    else if (held !== undefined) {
-      yield entryIn(held, number - 1);
-      hash.update(held).update('\n');
+    else if (previous !== undefined) {
+      yield entryIn(previous, number - 1);
+      hash.update(previous).update('\n');
       entries += 1;
     }
-    held = number === 1 ? undefined : line;
+    previous = number === 1 ? undefined : line;
   }
   if (number === 0) throw new JackfieldError('EXPORT_INVALID', 'it is empty.');
-  if (held === undefined) throw invalid(number, 'it ends before its last line.');
-  const end = parsed(trailer, held);
+  if (previous === undefined) throw invalid(number, 'it ends before its last line.');
+  const end = parsed(trailer, previous);
   if (end === undefined)
     throw invalid(number, 'the last line does not have count and hash; the export is cut off.');
   if (end.entries !== entries)
@@ -109,7 +109,7 @@ function parsed<Shape extends z.ZodType>(schema: Shape, line: Buffer): z.output<
   }
 }
 
-/** Lines without their ends. What stands behind the last line end is one too, unless it is nothing. */
+/** Lines without their line ends. */
 async function* linesOf(octets: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void> {
   let parts: Buffer[] = [];
   let length = 0;
@@ -124,7 +124,7 @@ async function* linesOf(octets: AsyncIterable<Buffer>): AsyncGenerator<Buffer, v
     length += piece.length - from;
     if (length > LONGEST_LINE_OCTETS) throw invalid(1, 'a line is longer than any entry can be.');
   }
-  // A trailer without its line end was cut by an octet.
+  // A trailer without its line end has lost its last octet.
   if (length > 0)
     throw new JackfieldError('EXPORT_INVALID', 'its last line has no line end; the export is cut off.');
 }

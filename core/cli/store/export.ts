@@ -1,4 +1,4 @@
-/** `jackfield store export`: every entry as a line of JSON, to a file or to stdout. */
+/** `jackfield store export`: writes every entry as a line of JSON, to a file or to stdout. */
 import { type FileHandle, open, readlink, realpath, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import { JackfieldError } from '../../errors.js';
@@ -35,7 +35,7 @@ export const exportStore: Command = {
       );
     }
     tellUnseen(store.door, done.entries, around.stderr);
-    // On stdout stands the export itself.
+    // Stdout has the export itself.
     if (toStdout) return 0;
     if (flags.json === true) around.stdout.write(`${JSON.stringify({ file, ...done }, null, 2)}\n`);
     else around.stdout.write(`${entryCount(done.entries)} exported to ${file}, SHA-256 ${done.sha256}\n`);
@@ -72,19 +72,19 @@ async function writeExport(
   return { entries, sha256, changedMeanwhile: (await door.revision?.()) !== before };
 }
 
-/** The file is there when it is whole and on disk; one that stood there before stays until then. */
+/** The file appears only when it is complete and on disk; until then an existing file stays. */
 async function intoFile<T>(given: string, write: (sink: Sink) => Promise<T>): Promise<T> {
   const path = await linkedFrom(given);
-  const standing = await stat(path).catch(() => undefined);
-  // A pipe or a device (`/dev/stdout`) takes what is written, and nothing may take its place.
-  if (standing !== undefined && !standing.isFile() && !standing.isDirectory()) return into(path, write);
+  const existing = await stat(path).catch(() => undefined);
+  // Write into a pipe or a device (`/dev/stdout`); never replace it.
+  if (existing !== undefined && !existing.isFile() && !existing.isDirectory()) return into(path, write);
   const partial = `${path}.partial-${process.pid}`;
-  // What is stored may be nobody else's business, unless somebody made it so.
-  const mode = standing === undefined ? 0o600 : standing.mode & 0o777;
+  // Entries may be private, so only the owner can read a new file. An existing file keeps its mode.
+  const mode = existing === undefined ? 0o600 : existing.mode & 0o777;
   const file = await guarded(path, () => open(partial, 'wx', mode));
   try {
-    // The mask of the process took away from it.
-    if (standing !== undefined) await guarded(path, () => file.chmod(mode));
+    // The umask of the process may have removed bits of the mode.
+    if (existing !== undefined) await guarded(path, () => file.chmod(mode));
     const result = await write((text) => guarded(path, () => file.writeFile(text)));
     await guarded(path, () => sealed(file, partial, path));
     return result;
@@ -95,10 +95,10 @@ async function intoFile<T>(given: string, write: (sink: Sink) => Promise<T>): Pr
   }
 }
 
-/** As many as Linux follows. */
+/** The limit of Linux. */
 const MAX_LINKS = 40;
 
-/** What a link leads to is replaced, not the link; also where it leads to a file that is not there yet. */
+/** The target of a symbolic link is replaced, not the link, even if the target does not exist yet. */
 async function linkedFrom(given: string): Promise<string> {
   let path = given;
   for (let links = 0; links < MAX_LINKS; links += 1) {
@@ -137,7 +137,7 @@ async function guarded<T>(path: string, call: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Waits for a reader that is slower than the store. */
+/** Waits while the reader is slower than the store. */
 function sinkOf(output: Output): Sink {
   return async (text) => {
     const failed = await new Promise<unknown>((resolve) => {
@@ -148,7 +148,7 @@ function sinkOf(output: Output): Sink {
   };
 }
 
-/** A reader that has gone (`… | head -1`) will not take the rest. */
+/** A reader that has closed the pipe (`… | head -1`) does not want the rest. */
 function outputFault(cause: Error): JackfieldError {
   const isGone = ['EPIPE', 'ERR_STREAM_DESTROYED'].includes(Reflect.get(cause, 'code'));
   return isGone

@@ -1,14 +1,14 @@
-/** Why the file of an export cannot be read or written, with its path and in the words of the other errors. */
+/** Why the file of an export cannot be read or written, with its path. */
 import { dirname } from 'node:path';
 import { unreadableBecause } from '../../config/text-file.js';
 import { JackfieldError } from '../../errors.js';
 
-/** EXPORT_UNREADABLE for an export that is read. */
+/** EXPORT_UNREADABLE, after reading failed. */
 export function readFault(cause: unknown, path: string): JackfieldError {
   return new JackfieldError('EXPORT_UNREADABLE', unreadableBecause(cause, path), { cause });
 }
 
-/** EXPORT_UNREADABLE for an export that is written. */
+/** EXPORT_UNREADABLE, after writing failed. */
 export function writeFault(cause: unknown, path: string): JackfieldError {
   return new JackfieldError('EXPORT_UNREADABLE', unwritableBecause(cause, path), { cause });
 }

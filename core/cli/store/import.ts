@@ -1,4 +1,4 @@
-/** `jackfield store import`: checks an export to its end, then puts its entries into a store and reads them back. */
+/** `jackfield store import`: checks an export completely, then puts its entries into a store and reads them back. */
 import { createReadStream, createWriteStream } from 'node:fs';
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -25,7 +25,7 @@ export const importStore: Command = {
     const progress = new Progress(around.stderr);
     const copy = await stoppable(around, (signal) =>
       asFile(file === '-' ? undefined : resolve(around.cwd, file), signal, async (path) => {
-        // To its end, with count and hash, before anything is stored.
+        // Check the whole export, with count and hash, before anything is stored.
         let checked = 0;
         for await (const _ of readExport(octetsOf(path, signal))) progress.tell('read', ++checked);
         return withOpen(store.door, () =>
@@ -52,7 +52,7 @@ async function* octetsOf(path: string, signal: AbortSignal): AsyncGenerator<Buff
   try {
     for await (const piece of stream) {
       signal.throwIfAborted();
-      // Without an encoding it gives buffers.
+      // A stream without an encoding yields buffers.
       yield piece as Buffer;
     }
   } catch (cause) {
@@ -61,13 +61,13 @@ async function* octetsOf(path: string, signal: AbortSignal): AsyncGenerator<Buff
   }
 }
 
-/** Stdin can be read only once, and a pipe too, so it goes through a file that is removed again. */
+/** The export is read twice, which stdin and pipes do not allow, so they are copied to a temporary file. */
 async function asFile<T>(
   path: string | undefined,
   signal: AbortSignal,
   work: (path: string) => Promise<T>,
 ): Promise<T> {
-  // One that cannot be read says so when it is read.
+  // Reading an unreadable file reports the error later.
   const isFile =
     path !== undefined &&
     (await stat(path).then(
@@ -84,7 +84,7 @@ async function asFile<T>(
     const copy = join(folder, 'export.ndjson');
     await pipeline(from, createWriteStream(copy, { mode: 0o600 }), { signal }).catch((cause: unknown) => {
       signal.throwIfAborted();
-      // Only the end that is written to can be out of room, and the operator has to know that it is this one.
+      // Only writing the copy can run out of space, so name the copy in the error.
       throw hasNoRoom(cause) ? writeFault(cause, copy) : readFault(cause, path ?? 'stdin');
     });
     return await work(copy);

@@ -1,4 +1,4 @@
-/** `jackfield store migrate`: from one store into another. The source is only read. */
+/** `jackfield store migrate`: copies one store into another. The source is only read. */
 import { JackfieldError } from '../../errors.js';
 import type { Command } from '../command.js';
 import { copyInto, mustBeKept } from './copy.js';

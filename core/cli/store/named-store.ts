@@ -1,4 +1,4 @@
-/** From what the command line says to a store: a configuration file, or an adapter and its path. */
+/** From the command line to a store: a configuration file, or an adapter and its path. */
 import { realpath } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { plainSource, readConfig } from '../../config/config-file.js';
@@ -13,16 +13,19 @@ import type { Output, Surroundings } from '../command.js';
 import type { FlagValues } from '../flags.js';
 
 export interface NamedStore extends MadeStorage {
-  /** As a sentence calls it. */
+  /** The name in messages. */
   readonly called: string;
-  /** The same text for the same store, as far as its adapter's name and options tell. */
+  /** The same text for the same store, as far as the adapter's name and options show. */
   readonly identity: string;
 }
 
-/** `lmdb:./data`, `json-file:data.json`; a letter alone would be a drive. */
+/** `lmdb:./data`, `json-file:data.json`. A single letter would be a Windows drive. */
 const INLINE = /^([a-z][a-z0-9@/_-]+):(.*)$/is;
 
-/** The store of the configuration that `--config` names. Errors: those of reading it and of making an adapter. */
+/**
+ * The store of the configuration that `--config` names. Errors: those of reading the configuration and making the
+ * adapter.
+ */
 export async function configuredStore(
   flags: FlagValues,
   around: Surroundings,
@@ -33,8 +36,8 @@ export async function configuredStore(
 }
 
 /**
- * @param reference A configuration file; or `ADAPTER:PATH`, the path relative to the current folder; or, where the
- *   adapter takes a URL, the URL (`postgres://…`, `redis://…`).
+ * @param reference A configuration file; or `ADAPTER:PATH`, with the path relative to the current folder; or, if the
+ * adapter takes a URL, the URL (`postgres://…`, `redis://…`).
  */
 export async function storeNamed(
   reference: string,
@@ -79,7 +82,8 @@ async function identityOf(
   { folder }: ConfigSource,
 ): Promise<string> {
   const parts = Object.entries(options).map(async ([name, value]) =>
-    // Two ways to one file or folder are one; where there is none yet, nothing can be copied from it either.
+    // Two paths to one file or folder are the same store. A missing file needs no comparison: nothing can be copied
+    // from it.
     name === 'path' && typeof value === 'string'
       ? [name, await realpath(resolve(folder, value)).catch(() => resolve(folder, value))]
       : [name, value],
@@ -87,12 +91,12 @@ async function identityOf(
   return JSON.stringify([adapter, (await Promise.all(parts)).sort()]);
 }
 
-/** Whether another process may find nothing of what this one stores. */
+/** Whether other processes cannot see the entries of this store. */
 export function livesInProcess({ supports }: StorageDoor): boolean {
   return !supports.durable && supports.shared === 'process';
 }
 
-/** That nothing was found says nothing of a store in memory: a backup of one would be empty each time. */
+/** An empty store in memory does not mean that the server has no entries: each backup of it would be empty. */
 export function tellUnseen(door: StorageDoor, entries: number | null, stderr: Output): void {
   if (entries !== 0 || !livesInProcess(door)) return;
   stderr.write(
@@ -100,7 +104,7 @@ export function tellUnseen(door: StorageDoor, entries: number | null, stderr: Ou
   );
 }
 
-/** Calls what takes the store for this command alone, and tells a way out where another process has it. */
+/** If another process has locked the store, adds to the error what to do. */
 export async function unlocked<T>(call: () => MaybePromise<T>): Promise<T> {
   try {
     return await call();

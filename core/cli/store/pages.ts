@@ -1,4 +1,4 @@
-/** Every entry of a store in creation order, page by page, so that no more than a page is in memory. */
+/** Reads all entries of a store in creation order, page by page, so that only one page is in memory. */
 
 import type { MaybePromise } from '../../maybe-promise.js';
 import type { Entry, Page } from '../../storage/contract.js';
@@ -7,9 +7,9 @@ export interface Listed {
   list(page: Page): MaybePromise<{ readonly entries: Entry[]; readonly next?: number }>;
 }
 
-/** What a page is to hold about, going by the page before. */
+/** The target size of a page, estimated from the page before. */
 const PAGE_CHARACTERS = 1_048_576;
-/** Values may have a mebioctet each, and large ones may follow small ones: this bounds what a page can be then. */
+/** A page with large values may follow one with small values; this limits its size. A value may have 1 MiB. */
 const MOST_ENTRIES = 100;
 
 export async function* pagesOf(store: Listed, signal?: AbortSignal): AsyncGenerator<Entry[], void> {
@@ -22,7 +22,7 @@ export async function* pagesOf(store: Listed, signal?: AbortSignal): AsyncGenera
     const each = characters / Math.max(1, page.entries.length);
     limit = Math.min(MOST_ENTRIES, limit * 4, Math.max(1, Math.floor(PAGE_CHARACTERS / Math.max(1, each))));
     after = page.next;
-    // Adapters that answer at once would keep signals and progress waiting.
+    // With adapters that return directly, signals and progress would never get a turn.
     await new Promise((resolve) => setImmediate(resolve));
   }
 }

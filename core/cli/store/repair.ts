@@ -1,4 +1,4 @@
-/** `jackfield store adopt` and `discard`: the ways out that an adapter brings for a store that it refuses to open. */
+/** `jackfield store adopt` and `discard`: run the repairs of an adapter for a store that it refuses to open. */
 import { JackfieldError } from '../../errors.js';
 import type { Command } from '../command.js';
 import { terminalText } from '../terminal-text.js';

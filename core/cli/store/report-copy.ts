@@ -1,4 +1,4 @@
-/** What `import` and `migrate` say at their end. */
+/** The result of `import` and `migrate`. */
 import type { Output } from '../command.js';
 import type { FlagValues } from '../flags.js';
 import { terminalText } from '../terminal-text.js';

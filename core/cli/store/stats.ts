@@ -1,4 +1,4 @@
-/** `jackfield store stats`: what a store holds and what its adapter promises. */
+/** `jackfield store stats`: prints the content of a store and the promises of its adapter. */
 import type { StorageDoor } from '../../storage/storage-door.js';
 import type { Command } from '../command.js';
 import { configuredStore, tellUnseen } from './named-store.js';
@@ -31,10 +31,10 @@ interface Counted {
   readonly keyOctets: number;
   readonly valueOctets: number;
   readonly expiring: number;
-  /** Of the entries that are there; null where there are none. */
+  /** Of the existing entries; null if there are none. */
   readonly oldestRevision: number | null;
   readonly newestRevision: number | null;
-  /** The store's own, which also counts deletes; null where the adapter does not tell it. */
+  /** The revision of the store, which also counts deletes; null if the adapter does not report it. */
   readonly revision: number | null;
 }
 

@@ -1,4 +1,4 @@
-/** What every command over a whole store needs: the store closed behind it, and an end by signal that leaves no half. */
+/** For commands over a whole store: closes the store, and stops cleanly on a signal. */
 import { JackfieldError } from '../../errors.js';
 import type { StorageDoor } from '../../storage/storage-door.js';
 import type { StopSignal, Surroundings } from '../command.js';
@@ -37,7 +37,7 @@ export async function withOpen<T>(door: StorageDoor, work: () => Promise<T>): Pr
   try {
     result = await work();
   } catch (error) {
-    // The first error is the one to tell.
+    // Report the first error.
     await Promise.resolve(door.close()).catch(() => {});
     throw error;
   }

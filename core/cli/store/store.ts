@@ -1,4 +1,6 @@
-/** `jackfield store …`: what an operator does with a store beside serving it. Each works on every adapter. */
+/**
+ * `jackfield store …`: what an operator can do with a store besides serving it. Each command works with every adapter.
+ */
 import type { Command } from '../command.js';
 import { exportStore } from './export.js';
 import { importStore } from './import.js';
@@ -14,6 +16,6 @@ export const store: Command = {
   flags: [],
   commands: [verify, stats, exportStore, importStore, migrate, adopt, discard],
   examples: ['jackfield store verify', 'jackfield store export --help'],
-  // The command line asks for one of the group.
+  // Never runs: the parser requires a command of the group.
   run: async () => 2,
 };

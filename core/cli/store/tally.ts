@@ -1,4 +1,4 @@
-/** Counts and hashes entries, so that two stores can be held against each other without keeping either. */
+/** Counts and hashes entries, so that two stores can be compared without keeping either in memory. */
 import { createHash } from 'node:crypto';
 import type { Entry } from '../../storage/contract.js';
 
@@ -11,7 +11,7 @@ export class Tally {
   #expiringCount = 0;
   #firstExpiry = Number.POSITIVE_INFINITY;
 
-  /** In creation order. */
+  /** Call it in creation order. */
   add({ key, value, expiresAt }: Pair): void {
     this.#count += 1;
     if (expiresAt !== undefined) {
@@ -19,7 +19,7 @@ export class Tally {
       this.#firstExpiry = Math.min(this.#firstExpiry, expiresAt);
     }
     const hash = expiresAt === undefined ? this.#staying : this.#expiring;
-    // The lengths keep the two apart: "ab" and "c" are not "a" and "bc".
+    // The lengths separate key and value: otherwise "ab" and "c" would hash like "a" and "bc".
     hash
       .update(`${Buffer.byteLength(key)} ${Buffer.byteLength(value)} `)
       .update(key)
@@ -34,7 +34,7 @@ export class Tally {
     return this.#expiringCount;
   }
 
-  /** @returns SHA-256 of the entries without expiry. Ends the tally. */
+  /** Ends the tally. */
   finish(): Totals {
     return {
       count: this.#count,
@@ -49,15 +49,15 @@ export class Tally {
 export interface Totals {
   readonly count: number;
   readonly expiring: number;
-  /** Milliseconds since the epoch; infinite where nothing expires. */
+  /** Milliseconds since the epoch; Infinity if nothing expires. */
   readonly firstExpiry: number;
   readonly sha256: string;
   readonly expiringSha256: string;
 }
 
 /**
- * What differs, as the end of a sentence. What stays has to be the same to the octet; so has what expires, unless some
- * of it has by now: then there can only be less of it.
+ * The difference, as the end of a sentence. Entries without expiry must be identical. So must entries with expiry,
+ * unless some have expired by now: then fewer may be left.
  */
 export function differenceOf(copied: Totals, readBack: Totals, now: number): string | undefined {
   const staying = (totals: Totals) => totals.count - totals.expiring;

@@ -1,4 +1,4 @@
-/** `jackfield store verify`: what the adapter checks itself, then every entry as the contract gives it. */
+/** `jackfield store verify`: the adapter's own check, then reads every entry through the contract. */
 import type { Entry } from '../../storage/contract.js';
 import type { StorageDoor } from '../../storage/storage-door.js';
 import type { Command, Output } from '../command.js';
@@ -8,7 +8,7 @@ import { pagesOf } from './pages.js';
 import { entryCount, Progress, quoted } from './progress.js';
 import { stoppable, withOpen } from './stoppable.js';
 
-/** More of them say no more. */
+/** More faults add nothing. */
 const MOST_FAULTS = 20;
 
 export const verify: Command = {
@@ -23,7 +23,7 @@ export const verify: Command = {
     const faults = [...(own?.faults ?? [])];
     const progress = new Progress(around.stderr);
     let entries: number | null = null;
-    // What the adapter finds damaged is not opened: it would be refused, or worse.
+    // Do not open a store that the adapter finds damaged: opening it would fail, or worse.
     if (faults.length === 0) {
       entries = await stoppable(around, (signal) =>
         withOpen(store.door, () => readThrough(store.door, faults, signal, progress)),
@@ -76,7 +76,7 @@ async function readThrough(
       if (entry.created <= created) fault(`${quoted(entry.key)} is not listed in creation order.`);
       created = entry.created;
       newest = Math.max(newest, entry.revision);
-      // Keys are unique where each entry is the one that its key gives.
+      // If each entry is the one that `get` returns for its key, the keys are unique.
       const difference = await differenceAt(door, entry, before);
       if (difference !== undefined) fault(difference);
     }
@@ -100,7 +100,7 @@ async function differenceAt(
   );
   if (same) return undefined;
   if (given === undefined && entry.expiresAt !== undefined && entry.expiresAt <= Date.now()) return undefined;
-  // Others may write meanwhile, where the store is shared; a store with a feed tells whether they did.
+  // In a shared store others may write meanwhile; a store with a feed shows whether they did.
   if (before !== undefined && (await door.revision?.()) !== before) return undefined;
   return `${quoted(entry.key)} is different in the listing than under its key.`;
 }

@@ -14,14 +14,14 @@ import {
 } from './harness.js';
 
 export function commitTests(suite: Suite): void {
-  suite('a put makes an entry, another put changes its value', async (store) => {
+  suite('a put creates an entry, and another put changes its value', async (store) => {
     await put(store, { a: '1' });
     assert.equal(await valueAt(store, 'a'), '1');
     await put(store, { a: '2' });
     assert.equal(await valueAt(store, 'a'), '2');
   });
 
-  suite('a delete makes the entry absent; deleting what is absent is no error', async (store) => {
+  suite('a delete makes the entry absent; deleting an absent key is not an error', async (store) => {
     await put(store, { a: '1' });
     await committed(store, { deletes: ['a', 'never there'] });
     assert.equal(await store.get('a'), undefined);
@@ -34,7 +34,7 @@ export function commitTests(suite: Suite): void {
     assert.equal(previous.size, 0);
   });
 
-  suite('a commit gives back what stood at each key before, and nothing for keys that were absent', async (store) => {
+  suite('a commit returns the previous entry of each key, and nothing for absent keys', async (store) => {
     await put(store, { a: '1', b: '2', untouched: '3' });
     const [a, b] = [await entryAt(store, 'a'), await entryAt(store, 'b')];
     const { previous } = await committed(store, {
@@ -55,7 +55,7 @@ export function commitTests(suite: Suite): void {
     );
   });
 
-  suite('every commit has a higher revision, and its puts carry it', async (store) => {
+  suite('every commit has a higher revision, and its puts have this revision', async (store) => {
     const first = await put(store, { a: '1', b: '1' });
     assert.equal((await entryAt(store, 'a')).revision, first.revision);
     assert.equal((await entryAt(store, 'b')).revision, first.revision);
@@ -68,7 +68,7 @@ export function commitTests(suite: Suite): void {
     assert.ok((await put(store, { a: '3' })).revision > third.revision);
   });
 
-  suite('a put of the value that stands there is a change too', async (store) => {
+  suite('a put of the same value is also a change', async (store) => {
     const first = await put(store, { a: 'same' });
     const second = await put(store, { a: 'same' });
     assert.ok(second.revision > first.revision);
@@ -97,7 +97,7 @@ export function commitTests(suite: Suite): void {
     ]);
   });
 
-  suite('an entry deleted and put again is new: at the end, with a new `created`', async (store) => {
+  suite('an entry that is deleted and put again is new: last in the listing, with a new `created`', async (store) => {
     await put(store, { a: '1', b: '1' });
     const before = await entryAt(store, 'a');
     await committed(store, { deletes: ['a'] });
@@ -105,13 +105,13 @@ export function commitTests(suite: Suite): void {
     const after = await entryAt(store, 'a');
     assert.ok(after.created > before.created);
     assert.deepEqual(keysOf(await everything(store)), ['b', 'a']);
-    // Also if no entry is left that holds the highest number.
+    // Also if the entry with the highest number is gone.
     await committed(store, { deletes: ['a', 'b'] });
     await put(store, { a: '3' });
     assert.ok((await entryAt(store, 'a')).created > after.created);
   });
 
-  suite('a check on revision 0 holds only where the key is absent', async (store) => {
+  suite('a check of revision 0 holds only if the key is absent', async (store) => {
     const absent = [{ key: 'a', revision: 0 }];
     await committed(store, { checks: absent, puts: [{ key: 'a', value: '1' }] });
     await refused(store, 'a', { checks: absent, puts: [{ key: 'a', value: '2' }] });
@@ -120,7 +120,7 @@ export function commitTests(suite: Suite): void {
     await committed(store, { checks: absent, puts: [{ key: 'a', value: '3' }] });
   });
 
-  suite('a check on a revision holds only for exactly that revision', async (store) => {
+  suite('a check of a revision holds only for exactly that revision', async (store) => {
     const { revision } = await put(store, { a: '1' });
     const later = await committed(store, {
       checks: [{ key: 'a', revision }],
@@ -136,7 +136,7 @@ export function commitTests(suite: Suite): void {
     await refused(store, 'a', { checks: [{ key: 'a', revision: later.revision }] });
   });
 
-  suite('a revision does not hold for an entry deleted and put again', async (store) => {
+  suite('a check of a revision fails for an entry that was deleted and put again', async (store) => {
     const { revision } = await put(store, { a: '1' });
     await committed(store, { deletes: ['a'] });
     await put(store, { a: '1' });
@@ -149,7 +149,7 @@ export function commitTests(suite: Suite): void {
     await refused(store, 'b', { checks });
   });
 
-  suite('where one check does not hold nothing is changed, neither puts nor deletes', async (store) => {
+  suite('if one check fails, nothing changes, neither puts nor deletes', async (store) => {
     await put(store, { a: '1', b: '2', c: '3' });
     const before = await everything(store);
     await refused(store, 'c', {
@@ -168,8 +168,8 @@ export function commitTests(suite: Suite): void {
     assert.equal(await store.get('new'), undefined);
   });
 
-  suite('a change of thousands of puts is one commit', async (store) => {
-    // A store that evicts need not have room for so many.
+  suite('thousands of puts can be one commit', async (store) => {
+    // A bounded store may have no space for 5,000 entries.
     const count = store.adapter.supports.bounded ? 500 : 5_000;
     const puts = Array.from({ length: count }, (_, n) => ({ key: `key ${count - n}`, value: String(n) }));
     const { revision } = await committed(store, {
@@ -186,7 +186,7 @@ export function commitTests(suite: Suite): void {
   });
 }
 
-/** All keys but the last are free: a create of all of them must leave none. */
+/** All keys but the last are free: creating all of them must create none. */
 async function refusedCreate(
   store: OpenStore,
   puts: readonly { key: string; value: string }[],

@@ -53,25 +53,25 @@ export function entryTests(suite: Suite): void {
     assert.equal(await store.get('a'), undefined);
   });
 
-  suite('an entry carries its key, its value and two sequence numbers, and no expiry', async (store) => {
+  suite('an entry has its key, its value and two sequence numbers, and no expiry', async (store) => {
     const { revision } = await put(store, { a: 'one' });
     const entry = await entryAt(store, 'a');
     assert.deepEqual(entry, { key: 'a', value: 'one', created: entry.created, revision });
     assert.ok(
       Number.isSafeInteger(entry.created) && entry.created >= 1,
-      '`created` is a whole number from 1 on',
+      '`created` is a whole number of at least 1',
     );
-    assert.ok(Number.isSafeInteger(revision) && revision >= 1, '`revision` is a whole number from 1 on');
+    assert.ok(Number.isSafeInteger(revision) && revision >= 1, '`revision` is a whole number of at least 1');
   });
 
-  suite('an empty value is a value', async (store) => {
+  suite('an empty value is valid', async (store) => {
     await put(store, { a: '' });
     assert.equal(await valueAt(store, 'a'), '');
     const { previous } = await put(store, { a: 'x' });
     assert.equal(previous.get('a')?.value, '');
   });
 
-  suite('characters of every Unicode plane come back as they were', async (store) => {
+  suite('characters of every Unicode plane are returned unchanged', async (store) => {
     for (let plane = 0; plane <= 16; plane += 1) {
       const base = plane * 0x10000;
       const value = String.fromCodePoint(base + 1, base + 0x41, base + 0x1234, base + 0xfffd, base + 0xffff);
@@ -81,26 +81,29 @@ export function entryTests(suite: Suite): void {
     }
   });
 
-  suite('every octet as a character, control characters included, comes back as it was', async (store) => {
+  suite('every octet as a character, including control characters, is returned unchanged', async (store) => {
     const value = String.fromCharCode(...Array.from({ length: 256 }, (_, code) => code));
     await put(store, { a: value, b: value.repeat(8) });
     assert.equal(await valueAt(store, 'a'), value);
     assert.equal(await valueAt(store, 'b'), value.repeat(8));
   });
 
-  suite('values of 1 MiB come back as they were', async (store) => {
+  suite('values of 1 MiB are returned unchanged', async (store) => {
     const ascii = '0123456789abcdef'.repeat(65_536);
     const wide = '\u{1f600}é\n'.repeat(149_796);
     await put(store, { ascii, wide });
     assert.ok((await valueAt(store, 'ascii')) === ascii);
     assert.ok((await valueAt(store, 'wide')) === wide);
     const listed = await everything(store);
-    assert.ok(listed[0]?.value === ascii && listed[1]?.value === wide, 'listed as they were');
+    assert.ok(listed[0]?.value === ascii && listed[1]?.value === wide, 'listed unchanged');
     const { previous } = await committed(store, { deletes: ['ascii', 'wide'] });
-    assert.ok(previous.get('ascii')?.value === ascii && previous.get('wide')?.value === wide, 'given back');
+    assert.ok(
+      previous.get('ascii')?.value === ascii && previous.get('wide')?.value === wide,
+      'returned as the previous entries',
+    );
   });
 
-  suite('keys of 1,024 octets are told apart by their last character', async (store) => {
+  suite('keys of 1,024 octets that differ only in the last character are different keys', async (store) => {
     const [one, other] = ['1', '2'].map((last) => 'k'.repeat(1_023) + last) as [string, string];
     const wide = '\u{1f600}'.repeat(256);
     await put(store, { [one]: 'one', [other]: 'other', [wide]: 'wide' });
@@ -109,7 +112,7 @@ export function entryTests(suite: Suite): void {
     assert.equal(await valueAt(store, wide), 'wide');
   });
 
-  suite('keys of 1,024 octets come through the door of the core, and keys of 64 KiB do not', async (store) => {
+  suite('the core accepts keys of 1,024 octets and refuses keys of 64 KiB', async (store) => {
     const { adapter } = store;
     // The adapter is open already, and the harness closes it.
     const door = new StorageDoor({
@@ -138,7 +141,7 @@ export function entryTests(suite: Suite): void {
     assert.deepEqual(keysOf(await everything(store)), [longest]);
   });
 
-  suite('keys that trip objects, query languages and file formats are just keys', async (store) => {
+  suite('keys that break objects, query languages or file formats work like any other key', async (store) => {
     for (const key of HOSTILE_KEYS) assert.equal(await store.get(key), undefined, JSON.stringify(key));
     await committed(store, { puts: HOSTILE_KEYS.map((key) => ({ key, value: `value of ${key}` })) });
     for (const key of HOSTILE_KEYS) assert.equal(await valueAt(store, key), `value of ${key}`);

@@ -19,20 +19,20 @@ const HOUR_MS = 3_600_000;
 const CENTURY_MS = 3_155_760_000_000;
 
 export function expiryTests(suite: Suite): void {
-  suite('an entry with a time to live says when it expires and is there until then', async (store) => {
+  suite('an entry with a time to live has `expiresAt` and exists until then', async (store) => {
     await committed(store, { puts: [{ key: 'a', value: '1', ttlMs: HOUR_MS }] });
     const entry = await entryAt(store, 'a');
     assert.ok(Number.isSafeInteger(entry.expiresAt), '`expiresAt` is a whole number of milliseconds');
     assert.ok(
       Math.abs(entry.expiresAt! - Date.now() - HOUR_MS) < HOUR_MS / 2,
-      '`expiresAt` is about an hour off',
+      '`expiresAt` is about an hour from now',
     );
     assert.deepEqual((await store.list({ limit: 10 })).entries, [entry]);
     const { previous } = await put(store, { a: '2' });
     assert.deepEqual(previous.get('a'), entry);
   });
 
-  suite('an expired entry is absent from everything', async (store) => {
+  suite('an expired entry is absent from every answer', async (store) => {
     await put(store, { before: '1' });
     const { revision } = await committed(store, { puts: [{ key: 'a', value: '1', ttlMs: 30 }] });
     await put(store, { behind: '1' });
@@ -51,7 +51,7 @@ export function expiryTests(suite: Suite): void {
     assert.equal((await entryAt(store, 'a')).expiresAt, undefined);
   });
 
-  suite('deleting what expired gives nothing back', async (store) => {
+  suite('deleting an expired key returns no previous entry', async (store) => {
     await committed(store, { puts: [{ key: 'a', value: '1', ttlMs: 20 }] });
     await store.until('the entry expires', async () => (await everything(store)).length === 0);
     assert.equal((await committed(store, { deletes: ['a'] })).previous.size, 0);
@@ -67,7 +67,7 @@ export function expiryTests(suite: Suite): void {
     assert.equal(await valueAt(store, 'stays'), '2');
   });
 
-  suite('entries that expire together leave a listing that still pages', async (store) => {
+  suite('a listing still pages after many entries expire together', async (store) => {
     const keys = Array.from({ length: 20 }, (_, n) => `key ${n}`);
     await committed(store, {
       puts: keys.map((key, n) => ({ key, value: 'x', ...(n % 2 === 0 ? { ttlMs: 30 } : {}) })),
@@ -78,7 +78,7 @@ export function expiryTests(suite: Suite): void {
     assert.equal((await store.list({ limit: 10 })).next, undefined);
   });
 
-  suite('an entry is there until exactly its `expiresAt`, by the clock of the store', async (store) => {
+  suite('an entry exists until exactly its `expiresAt`, by the clock of the store', async (store) => {
     const names = [1, 2, 3, 4, 5];
     await committed(store, {
       puts: names.map((n) => ({ key: `goes ${n}`, value: 'x', ttlMs: n * 10 + 10 })),
@@ -91,15 +91,15 @@ export function expiryTests(suite: Suite): void {
         expiresAt ??= before?.expiresAt;
         const now = await clockOf(store);
         if (expiresAt === undefined) return before === undefined;
-        if (before === undefined) assert.ok(now >= expiresAt, 'it was gone before its `expiresAt`');
+        if (before === undefined) assert.ok(now >= expiresAt, 'it was absent before its `expiresAt`');
         if (now < expiresAt) return false;
-        assert.equal(await store.get(key), undefined, 'it is there behind its `expiresAt`');
+        assert.equal(await store.get(key), undefined, 'it still exists after its `expiresAt`');
         return true;
       });
     }
   });
 
-  suite('`expiresAt` tells milliseconds apart', async (store) => {
+  suite('`expiresAt` has a precision of milliseconds', async (store) => {
     const puts = Array.from({ length: 20 }, (_, n) => ({
       key: `key ${n}`,
       value: 'x',
@@ -112,7 +112,7 @@ export function expiryTests(suite: Suite): void {
     }
   });
 
-  suite('a time to live of a century is not over at once', async (store) => {
+  suite('a time to live of a century does not expire at once', async (store) => {
     await committed(store, { puts: [{ key: 'stays', value: '1', ttlMs: CENTURY_MS }] });
     await committed(store, { puts: [{ key: 'goes', value: '1', ttlMs: 30 }] });
     await store.until('the other expires', async () => (await store.get('goes')) === undefined);
@@ -120,7 +120,7 @@ export function expiryTests(suite: Suite): void {
     assert.deepEqual(keysOf(await everything(store)), ['stays']);
   });
 
-  suite('a time to live that a later put or delete has ended takes nothing away', async (store) => {
+  suite('a time to live that a later put or delete has replaced removes nothing', async (store) => {
     const keys = ['put again', 'with a longer time', 'deleted and put'];
     await committed(store, { puts: keys.map((key) => ({ key, value: '1', ttlMs: 30 })) });
     await committed(store, { deletes: ['deleted and put'] });

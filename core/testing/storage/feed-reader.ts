@@ -18,12 +18,12 @@ export function readerOf({ adapter, soon }: OpenStore, afterRevision: number, ma
   assert.ok(adapter.watch, 'an adapter that declares `watch` has it');
   const reader = adapter.watch(afterRevision, mark)[Symbol.asyncIterator]();
   return {
-    next: () => soon('the feed tells something', reader.next()),
+    next: () => soon('the feed reports a change', reader.next()),
     return: async () => (await reader.return?.()) ?? { done: true, value: undefined },
   };
 }
 
-/** The adapter chooses its marks, so comparisons leave them out. */
+/** The adapter chooses its marks, so comparisons omit them. */
 export const unmarked = (changes: readonly WatchedChange[]): WatchedChange[] =>
   changes.map(({ revision, puts, deletes }) => ({ revision, puts, deletes }));
 

@@ -166,7 +166,7 @@ export async function everything(store: OpenStore, limit = 100, prefix = ''): Pr
     if (page.next === undefined) return entries;
     assert.equal(page.next, page.entries.at(-1)?.created, '`next` is the `created` of the last entry');
     // Otherwise a page that repeats its cursor would loop forever.
-    assert.ok(page.next > after, '`next` leads on');
+    assert.ok(page.next > after, '`next` is after the previous page');
     after = page.next;
   }
 }

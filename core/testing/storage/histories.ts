@@ -10,11 +10,11 @@ const CALLS = 6;
 const ROUNDS = 12;
 
 export function historyTests(suite: Suite): void {
-  suite('what concurrent callers are answered is what some order of their calls explains', async (store) => {
+  suite('some order of concurrent calls explains all their answers', async (store) => {
     await judge([store]);
   });
 
-  suite('callers of several adapters over the same data are answered as if there were one', async (store) => {
+  suite('several adapters over the same data answer concurrent callers like one store', async (store) => {
     if (store.adapter.supports.shared === 'process') return;
     assert.ok(store.reopen, 'an adapter that shares its data needs a `reopen` to be tested');
     await judge([store, await store.reopen()]);

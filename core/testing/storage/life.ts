@@ -18,7 +18,7 @@ export function lifeTests(suite: Suite): void {
     const { durable, shared, bounded, watch } = adapter.supports;
     for (const declared of [durable, bounded, watch]) assert.equal(typeof declared, 'boolean');
     assert.ok(['process', 'machine', 'cluster'].includes(shared));
-    assert.equal(typeof adapter.watch === 'function', watch, '`watch` is there exactly where it is declared');
+    assert.equal(typeof adapter.watch === 'function', watch, '`watch` is present exactly if it is declared');
   });
 
   suite('after `close` every call fails with STORAGE_CLOSED', async (store) => {
@@ -30,7 +30,7 @@ export function lifeTests(suite: Suite): void {
     await assert.rejects(store.commit({ puts: [{ key: 'a', value: '2' }] }), closed);
   });
 
-  suite('`close` waits for the commits under way', async (store) => {
+  suite('`close` waits for commits in progress', async (store) => {
     const commits = Array.from({ length: 10 }, (_, n) => put(store, { [`key ${n}`]: 'x' }));
     // A commit that has not begun may be refused; an acknowledged one must not be lost.
     const settled = Promise.allSettled(commits);
@@ -41,7 +41,7 @@ export function lifeTests(suite: Suite): void {
     assert.ok((await everything(again)).length >= answered);
   });
 
-  suite('a durable store closed and opened again holds the same, in the same order', async (store) => {
+  suite('a durable store has the same entries in the same order after reopening', async (store) => {
     if (!store.adapter.supports.durable) return;
     const keys = ['10', '9', 'b', '1', '__proto__', 'a', 'nul\0', 'line\nbreak', '\u{1f600}', '"quoted\\"'];
     for (const key of keys) await committed(store, { puts: [{ key, value: `value of ${key}` }] });
@@ -63,7 +63,7 @@ export function lifeTests(suite: Suite): void {
     ]);
   });
 
-  suite('a durable store opened again has every entry as it was: `created`, `revision` and all', async (store) => {
+  suite('a durable store keeps every entry unchanged over reopening, with `created` and `revision`', async (store) => {
     if (!store.adapter.supports.durable) return;
     await put(store, { a: '1', b: '1', c: '1' });
     await put(store, { b: '2' });
@@ -74,7 +74,7 @@ export function lifeTests(suite: Suite): void {
     assert.deepEqual(await everything(await reopened(store)), before);
   });
 
-  suite('no number is given twice, also where the entry that had it was deleted before reopening', async (store) => {
+  suite('no number is assigned twice, even if the entry that had it was deleted before reopening', async (store) => {
     if (!store.adapter.supports.durable) return;
     await put(store, { a: '1' });
     await put(store, { b: '1' });
@@ -87,7 +87,7 @@ export function lifeTests(suite: Suite): void {
     assert.ok((await entryAt(again, 'b')).created > created);
   });
 
-  suite('numbers given after reopening are higher than those of the entries that are there', async (store) => {
+  suite('numbers assigned after reopening are higher than those of the existing entries', async (store) => {
     if (!store.adapter.supports.durable) return;
     await put(store, { a: '1', b: '1', c: '1' });
     await put(store, { a: '2' });
@@ -120,7 +120,7 @@ export function lifeTests(suite: Suite): void {
     assert.equal((await entryAt(again, 'stays')).expiresAt, undefined);
   });
 
-  suite('data that only one process may open is refused to a second adapter while the first has it', async (store) => {
+  suite('if only one process may open the data, a second adapter is refused while the first is open', async (store) => {
     const { durable, shared } = store.adapter.supports;
     if (!durable || shared !== 'process') return;
     await assert.rejects(

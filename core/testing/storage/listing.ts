@@ -3,19 +3,19 @@ import assert from 'node:assert/strict';
 import { committed, entryAt, everything, keysOf, put, type Suite } from './harness.js';
 
 export function listingTests(suite: Suite): void {
-  suite('listing is in creation order, also for keys that look like indexes', async (store) => {
+  suite('entries are listed in creation order, even if keys look like indexes', async (store) => {
     const keys = ['10', '9', 'b', '1', 'a', '0', '-5', '2', '__proto__'];
     for (const key of keys) await committed(store, { puts: [{ key, value: key }] });
     assert.deepEqual(keysOf(await everything(store)), keys);
   });
 
-  suite('a page lists the same entries that `get` gives', async (store) => {
+  suite('a page has the same entries as `get`', async (store) => {
     await put(store, { b: '1', a: '2' });
     const { entries } = await store.list({ limit: 10 });
     assert.deepEqual(entries, [await entryAt(store, 'b'), await entryAt(store, 'a')]);
   });
 
-  suite('pages of any size put together are the whole listing', async (store) => {
+  suite('pages of any size together are the whole listing', async (store) => {
     const keys = Array.from({ length: 23 }, (_, n) => `key ${n}`);
     await committed(store, { puts: keys.map((key) => ({ key, value: 'x' })) });
     for (const limit of [1, 2, 7, 22, 23, 24, 1_000]) {
@@ -23,7 +23,7 @@ export function listingTests(suite: Suite): void {
     }
   });
 
-  suite('`next` is there exactly where a further page is', async (store) => {
+  suite('`next` is present only if there is another page', async (store) => {
     assert.equal((await store.list({ limit: 1 })).next, undefined);
     await put(store, { a: '1', b: '1', c: '1' });
     const { created } = await entryAt(store, 'b');
@@ -34,7 +34,7 @@ export function listingTests(suite: Suite): void {
     assert.ok(!('next' in (await store.list({ limit: 3 }))), '`next` is absent, not undefined');
   });
 
-  suite('a page begins behind `after`, also where that entry is gone or never was', async (store) => {
+  suite('a page begins after `after`, even if that entry is gone or never existed', async (store) => {
     await put(store, { a: '1', b: '1', c: '1', d: '1' });
     const [b, d] = [await entryAt(store, 'b'), await entryAt(store, 'd')];
     assert.deepEqual(keysOf((await store.list({ after: b.created, limit: 10 })).entries), ['c', 'd']);
@@ -72,7 +72,7 @@ export function listingTests(suite: Suite): void {
     for (const pattern of ['%', '_', '*', '?', '.', '\\', '^u']) assert.deepEqual(await listed(pattern), []);
   });
 
-  suite('pages under a prefix put together are all that have it, and the last has no `next`', async (store) => {
+  suite('pages with a prefix together have all its keys, and the last page has no `next`', async (store) => {
     // The last key does not match.
     const keys = Array.from({ length: 41 }, (_, n) => (n % 3 === 0 ? `in ${n}` : `out ${n}`));
     await committed(store, { puts: keys.map((key) => ({ key, value: 'x' })) });
@@ -84,7 +84,7 @@ export function listingTests(suite: Suite): void {
     assert.equal((await store.list({ prefix: 'in ', limit: expected.length })).next, undefined);
   });
 
-  suite('paging while others write neither misses nor repeats an entry that was there throughout', async (store) => {
+  suite('paging while others write neither misses nor repeats an entry that existed throughout', async (store) => {
     const keys = Array.from({ length: 60 }, (_, n) => `key ${n}`);
     await committed(store, { puts: keys.map((key) => ({ key, value: 'x' })) });
     const seen: string[] = [];
@@ -105,7 +105,7 @@ export function listingTests(suite: Suite): void {
             ? [keys[page * 4]!, keys[56 - page * 4]!].filter((key, at, all) => all.indexOf(key) === at)
             : [],
       });
-      assert.ok(page < 100, 'paging comes to an end');
+      assert.ok(page < 100, 'paging ends');
     }
     assert.equal(new Set(seen).size, seen.length, 'no entry is listed twice');
     const stayed = keys.filter((_, n) => n % 4 !== 0);

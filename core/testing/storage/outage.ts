@@ -4,14 +4,14 @@ import { StorageError } from '../../storage/contract.js';
 import { put, type Suite, valueAt } from './harness.js';
 
 export function outageTests(suite: Suite): void {
-  suite('during an outage every call fails by its code, and afterwards the same store answers', async (store) => {
+  suite('during an outage every call fails with its code, and afterwards the same store works', async (store) => {
     const { outage } = store;
     if (outage === undefined) return;
     await put(store, { a: '1' });
     await outage.breakIt();
     for (let round = 0; round < 3; round += 1) {
       await assert.rejects(store.get('a'), hasCode('STORAGE_UNAVAILABLE'), 'get');
-      await assert.rejects(store.get('never there'), hasCode('STORAGE_UNAVAILABLE'), 'get of what is absent');
+      await assert.rejects(store.get('never there'), hasCode('STORAGE_UNAVAILABLE'), 'get of an absent key');
       await assert.rejects(store.list({ limit: 10 }), hasCode('STORAGE_UNAVAILABLE'), 'list');
     }
     const failure = await put(store, { b: '1' }).then(
@@ -29,7 +29,7 @@ export function outageTests(suite: Suite): void {
     assert.equal(await valueAt(store, 'b'), '2');
   });
 
-  suite('commits that an outage meets on their way are answered, refused or unknown, and not lost when answered', async (store) => {
+  suite('commits in progress during an outage succeed, fail or have an unknown outcome, and none that succeeded is lost', async (store) => {
     const { outage } = store;
     if (outage === undefined) return;
     const commits = Array.from({ length: 20 }, (_, n) => put(store, { [`key ${n}`]: 'x' }));

@@ -19,13 +19,13 @@ export function raceTests(suite: Suite): void {
     await raceToCreate([store]);
   });
 
-  suite('adapters that share their data race as one', async (store) => {
+  suite('several adapters over the same data create a key only once in a race', async (store) => {
     if (store.adapter.supports.shared === 'process') return;
     assert.ok(store.reopen, 'an adapter that shares its data needs a `reopen` to be tested');
     await raceToCreate([store, await store.reopen(), await store.reopen()]);
   });
 
-  suite('racing creates of several keys are all or nothing each', async (store) => {
+  suite('racing creates of several keys are each all or nothing', async (store) => {
     const results = await Promise.all(
       racers.map((value, n) => {
         // Each racer wants two neighbours in a ring of eight, in either order.
@@ -72,7 +72,7 @@ export function raceTests(suite: Suite): void {
     );
   });
 
-  suite('a counter that racing writers check and raise loses no step', async (store) => {
+  suite('a counter that racing writers check and increment loses no step', async (store) => {
     await put(store, { count: '0' });
     const raise = async () => {
       for (;;) {
@@ -89,7 +89,7 @@ export function raceTests(suite: Suite): void {
     assert.equal(await valueAt(store, 'count'), '40');
   });
 
-  suite('racing puts of new keys get a `created` each', async (store) => {
+  suite('racing puts of new keys each get their own `created`', async (store) => {
     await Promise.all(
       racers.map((key) =>
         committed(store, {
@@ -104,7 +104,7 @@ export function raceTests(suite: Suite): void {
     assert.equal(new Set(created).size, 2 * RACERS);
   });
 
-  suite('a page shows each commit whole or not at all', async (store) => {
+  suite('a page shows each commit completely or not at all', async (store) => {
     await put(store, { left: 'start', right: 'start' });
     const writes = meanwhile(Promise.all(racers.map((value) => put(store, { left: value, right: value }))));
     const reads = async () => {
@@ -116,7 +116,7 @@ export function raceTests(suite: Suite): void {
     await Promise.all([writes, reads()]);
   });
 
-  suite('what was answered can be read', async (store) => {
+  suite('a commit that has succeeded can be read', async (store) => {
     await Promise.all(
       racers.map(async (key) => {
         await put(store, { [key]: key });

@@ -15,13 +15,13 @@ import { committed, entryAt, meanwhile, put, type Suite } from './harness.js';
 export function watchLifeTests(suite: Suite): void {
   const watching = suiteOfFeeds(suite);
 
-  watching('a revision that was not reached is STORAGE_REVISION_UNKNOWN', async (store) => {
+  watching('a revision that the store has not reached fails with STORAGE_REVISION_UNKNOWN', async (store) => {
     const { revision } = await put(store, { a: '1' });
     await assert.rejects(readerOf(store, revision + 1_000).next(), hasCode('STORAGE_REVISION_UNKNOWN'));
   });
 
   watching(
-    'where changes have marks, a reader goes on behind the change that its mark names',
+    'if changes have marks, a reader continues after the change that its mark names',
     async (store) => {
       const { adapter } = store;
       if (adapter.position === undefined) return;
@@ -44,7 +44,7 @@ export function watchLifeTests(suite: Suite): void {
     },
   );
 
-  watching('`return` ends a `next` that waits', async (store) => {
+  watching('`return` ends a waiting `next`', async (store) => {
     const reader = readerOf(store, 0);
     const waiting = meanwhile(reader.next());
     await reader.return?.();
@@ -52,20 +52,17 @@ export function watchLifeTests(suite: Suite): void {
     assert.equal((await reader.next()).done, true);
   });
 
-  watching(
-    '`close` ends a reader that waits; afterwards `watch` fails with STORAGE_CLOSED',
-    async (store) => {
-      const waiting = meanwhile(readerOf(store, 0).next());
-      await store.close();
-      assert.equal((await waiting).done, true);
-      const late = async () => readerOf(store, 0).next();
-      await assert.rejects(late, hasCode('STORAGE_CLOSED'));
-      await assert.rejects(async () => revisionOf(store), hasCode('STORAGE_CLOSED'));
-    },
-  );
+  watching('`close` ends a waiting reader; afterwards `watch` fails with STORAGE_CLOSED', async (store) => {
+    const waiting = meanwhile(readerOf(store, 0).next());
+    await store.close();
+    assert.equal((await waiting).done, true);
+    const late = async () => readerOf(store, 0).next();
+    await assert.rejects(late, hasCode('STORAGE_CLOSED'));
+    await assert.rejects(async () => revisionOf(store), hasCode('STORAGE_CLOSED'));
+  });
 
   watching(
-    'after reopening a reader gets what follows its revision, or is told that it is gone',
+    'after reopening, a reader gets the changes after its revision, or an error if they are gone',
     async (store) => {
       if (!store.adapter.supports.durable) return;
       await put(store, { a: '1' });
@@ -88,7 +85,7 @@ export function watchLifeTests(suite: Suite): void {
     },
   );
 
-  watching('adapters that share their data tell the changes of each other', async (store) => {
+  watching('adapters that share their data report the changes of each other', async (store) => {
     if (store.adapter.supports.shared === 'process') return;
     assert.ok(store.reopen, 'an adapter that shares its data needs a `reopen` to be tested');
     const other = await store.reopen();

@@ -1,4 +1,4 @@
-/** The feed of changes: in order, whole and without gaps. */
+/** The feed of changes: in order, complete and without gaps. */
 import assert from 'node:assert/strict';
 import type { WatchedChange } from '../../storage/contract.js';
 import { changesAfter, readerOf, readUntil, revisionOf, suiteOfFeeds, unmarked } from './feed-reader.js';
@@ -7,7 +7,7 @@ import { committed, entryAt, everything, meanwhile, put, type Suite } from './ha
 export function watchTests(suite: Suite): void {
   const watching = suiteOfFeeds(suite);
 
-  watching('`revision` is 0 in a new store and then that of the last change', async (store) => {
+  watching('`revision` is 0 in a new store, then the revision of the last change', async (store) => {
     assert.equal(await revisionOf(store), 0);
     const { revision } = await put(store, { a: '1' });
     assert.equal(await revisionOf(store), revision);
@@ -15,7 +15,7 @@ export function watchTests(suite: Suite): void {
     assert.equal(await revisionOf(store), later.revision);
   });
 
-  watching('a reader gets every change behind its revision, whole and in order', async (store) => {
+  watching('a reader gets every change after its revision, complete and in order', async (store) => {
     const first = await put(store, { z: '1', a: '2' });
     const [z, a] = [await entryAt(store, 'z'), await entryAt(store, 'a')];
     const second = await committed(store, {
@@ -37,7 +37,7 @@ export function watchTests(suite: Suite): void {
     assert.deepEqual(unmarked(await changesAfter(store, first.revision, second.revision)), expected.slice(1));
   });
 
-  watching('a reader that waits gets the change that comes', async (store) => {
+  watching('a waiting reader gets the next change', async (store) => {
     const { revision } = await put(store, { a: '1' });
     const reader = readerOf(store, revision);
     const waiting = meanwhile(reader.next());
@@ -48,7 +48,7 @@ export function watchTests(suite: Suite): void {
     await reader.return?.();
   });
 
-  watching('what was told can be read', async (store) => {
+  watching('a reported change can already be read', async (store) => {
     const reader = readerOf(store, 0);
     for (let round = 0; round < 10; round += 1) {
       const waiting = meanwhile(reader.next());
@@ -60,21 +60,21 @@ export function watchTests(suite: Suite): void {
     await reader.return?.();
   });
 
-  watching('a refused commit and one that changes nothing tell nothing of themselves', async (store) => {
+  watching('a refused commit and an empty one report no puts and deletes', async (store) => {
     const { revision } = await put(store, { a: '1' });
     await store.commit({ checks: [{ key: 'a', revision: 0 }], puts: [{ key: 'a', value: 'no' }] });
     await committed(store, { deletes: ['never there'] });
     const last = await put(store, { b: '1' });
     const changes = await changesAfter(store, revision, last.revision);
     // A commit that changed nothing may be reported, but then without puts and deletes.
-    const telling = changes.filter(({ puts, deletes }) => puts.length + deletes.length > 0);
+    const withContent = changes.filter(({ puts, deletes }) => puts.length + deletes.length > 0);
     assert.deepEqual(
-      telling.map(({ puts }) => puts.map(({ key }) => key)),
+      withContent.map(({ puts }) => puts.map(({ key }) => key)),
       [['b']],
     );
   });
 
-  watching('a reader may start after the revision that any commit answered', async (store) => {
+  watching('a reader may start after the revision of any commit', async (store) => {
     for (const change of [{}, { deletes: ['never there'] }, { puts: [{ key: 'a', value: '1' }] }]) {
       const { revision } = await committed(store, change);
       const reader = readerOf(store, revision);
@@ -89,7 +89,7 @@ export function watchTests(suite: Suite): void {
   });
 
   watching(
-    'racing commits are told once each, by ascending revision, and replayed give the listing',
+    'racing commits are reported once each, by ascending revision, and replaying them gives the listing',
     async (store) => {
       const reader = readerOf(store, 0);
       const keys = Array.from({ length: 6 }, (_, n) => `key ${n}`);
@@ -120,7 +120,7 @@ export function watchTests(suite: Suite): void {
     },
   );
 
-  watching('a reader that comes and goes misses nothing and gets nothing twice', async (store) => {
+  watching('a reader that stops and starts again misses nothing and gets nothing twice', async (store) => {
     const write = async () => {
       for (let n = 0; n < 50; n += 1) await put(store, { [`key ${n % 7}`]: String(n) });
     };
@@ -144,7 +144,7 @@ export function watchTests(suite: Suite): void {
     );
   });
 
-  watching('each reader reads by itself, however slowly', async (store) => {
+  watching('each reader reads at its own pace', async (store) => {
     const [fast, slow] = [readerOf(store, 0), readerOf(store, 0)];
     let last = 0;
     for (let n = 0; n < 20; n += 1) last = (await put(store, { a: String(n) })).revision;
@@ -153,27 +153,24 @@ export function watchTests(suite: Suite): void {
     assert.deepEqual(await readUntil(slow, last), expected);
   });
 
-  watching(
-    'what expires is told as deleted, under a revision of its own, without any call',
-    async (store) => {
-      const { revision } = await committed(store, {
-        puts: [
-          { key: 'goes', value: '1', ttlMs: 30 },
-          { key: 'stays', value: '1' },
-        ],
-      });
-      const reader = readerOf(store, revision);
-      const { value } = await reader.next();
-      assert.deepEqual([value?.puts, value?.deletes], [[], ['goes']]);
-      assert.ok(value!.revision > revision);
-      const later = await put(store, { goes: '2' });
-      assert.ok(later.revision > value!.revision);
-      assert.deepEqual((await reader.next()).value?.puts, [await entryAt(store, 'goes')]);
-      await reader.return?.();
-    },
-  );
+  watching('expiry is reported as a delete, with its own revision, without any call', async (store) => {
+    const { revision } = await committed(store, {
+      puts: [
+        { key: 'goes', value: '1', ttlMs: 30 },
+        { key: 'stays', value: '1' },
+      ],
+    });
+    const reader = readerOf(store, revision);
+    const { value } = await reader.next();
+    assert.deepEqual([value?.puts, value?.deletes], [[], ['goes']]);
+    assert.ok(value!.revision > revision);
+    const later = await put(store, { goes: '2' });
+    assert.ok(later.revision > value!.revision);
+    assert.deepEqual((await reader.next()).value?.puts, [await entryAt(store, 'goes')]);
+    await reader.return?.();
+  });
 
-  watching('a put of what expired comes behind the end of what stood there', async (store) => {
+  watching('a put of an expired key is reported after the expiry', async (store) => {
     const { revision } = await committed(store, { puts: [{ key: 'a', value: '1', ttlMs: 20 }] });
     await store.until('the entry expires', async () => (await store.get('a')) === undefined);
     const again = await put(store, { a: '2' });

@@ -1,4 +1,4 @@
-/** GET /who: what the server knows of its client, to see that the proxy is set up right. */
+/** GET /who: returns the client as the server sees it, to check the configuration of the proxy. */
 import { definePlugin } from 'jackfield';
 
 export default definePlugin({

@@ -6,9 +6,9 @@ module.exports = {
       cwd: '/srv/tea-house',
       script: 'node_modules/jackfield/dist/core/cli/main.js',
       args: 'serve',
-      // One process: it owns its port and its data file. "cluster" would start several.
+      // One process, because the port and the data file belong to one. "cluster" would start several.
       exec_mode: 'fork',
-      // SIGKILL comes after 1.6 seconds by default. The drain takes limits.shutdownTimeoutMs at most, 10 seconds.
+      // By default pm2 sends SIGKILL after 1.6 seconds. A drain takes up to limits.shutdownTimeoutMs, 10 seconds.
       kill_timeout: 15000,
     },
   ],

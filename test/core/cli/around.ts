@@ -4,7 +4,7 @@ import { run } from '../../../core/cli/run.js';
 import type { ServerConfig } from '../../../core/config/server-config.js';
 import type { ServerOptions } from '../../../core/server.js';
 
-/** A server of which a test decides what happens. */
+/** A server that a test controls. */
 export class FakeServer implements CommandServer {
   storage: CommandServer['storage'] = undefined;
   readonly closed: Promise<void>;
@@ -53,9 +53,9 @@ export interface Started {
   readonly finished: Promise<Ran>;
   readonly signals: EventEmitter;
   readonly exits: number[];
-  /** Resolves when this text is on stdout. */
+  /** Resolves when stdout has this text. */
   printed(text: string): Promise<void>;
-  /** What the server was made with. */
+  /** The arguments that the server was created with. */
   readonly made: { config?: ServerConfig; options?: ServerOptions };
 }
 

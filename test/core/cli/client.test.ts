@@ -14,7 +14,7 @@ const cases = JSON.stringify([
   { case: 2, title: 'stop', request: { ...request, method: 'END', body: 'bye' }, response: null },
 ]);
 
-test('every exchange is printed as the original client did, then a summary', async (t) => {
+test('every exchange is printed in the format of the original client, then a summary', async (t) => {
   const cwd = await tempFolder(t, { 'cases.json': cases });
   const { port } = await cannedServer(t, (received, socket) => {
     if (received.startsWith('END')) socket.end();
@@ -85,7 +85,7 @@ test('with --bare-lf one line of every request ends in LF alone', async (t) => {
   t.true(standard.stderr.includes('Omit it for get.http.'), standard.stderr);
 });
 
-test('a mismatch is told behind its exchange, and the exit code is 1', async (t) => {
+test('a mismatch is reported after its exchange, and the exit code is 1', async (t) => {
   const cwd = await tempFolder(t, { 'cases.json': cases });
   const { port } = await cannedServer(t, (received, socket) => {
     if (received.startsWith('END')) socket.end();
@@ -132,7 +132,7 @@ test('an .http file is run as standard HTTP', async (t) => {
   t.is(received[0], `GET / HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n\r\n`);
 });
 
-test('a server that is not there is one line and exit code 1', async (t) => {
+test('an unreachable server is one line and exit code 1', async (t) => {
   const cwd = await tempFolder(t, { 'cases.json': cases });
   const port = await deadPort();
   t.deepEqual(await ran(['client', 'cases.json', '--port', String(port)], cwd), {
@@ -142,7 +142,7 @@ test('a server that is not there is one line and exit code 1', async (t) => {
   });
 });
 
-test('a case file that is none is told line by line', async (t) => {
+test('faults of a case file are reported line by line', async (t) => {
   const cwd = await tempFolder(t, { 'cases.json': '[{ "case": "x" }]' });
   const { code, stderr } = await ran(['client', 'cases.json'], cwd);
   t.is(code, 1);

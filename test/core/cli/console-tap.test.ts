@@ -27,7 +27,7 @@ test('an exchange is printed as received and as sent, with plain line ends', (t)
   );
 });
 
-test('octets that come in pieces stand under one heading, and no character is torn', (t) => {
+test('octets that arrive in pieces have one heading, and no character is cut', (t) => {
   const all = Buffer.from('POST / HTTP/1.1\r\n\r\n값');
   const text = printed((tap) => {
     for (const octet of all) tap.received(7, new Uint8Array([octet]));
@@ -35,7 +35,7 @@ test('octets that come in pieces stand under one heading, and no character is to
   t.is(text, '### Connection 7\nReceiving Request...\nPOST / HTTP/1.1\n\n값');
 });
 
-test('connections that take turns are told apart', (t) => {
+test('each change of connection gets a new heading', (t) => {
   const text = printed((tap) => {
     tap.received(1, octets('one'));
     tap.received(2, octets('two\r'));
@@ -48,7 +48,7 @@ test('connections that take turns are told apart', (t) => {
   );
 });
 
-test('the last line ends, and what was held back is not lost', (t) => {
+test('the last line ends, and held back octets are printed', (t) => {
   const text = printed((tap) => {
     tap.end();
     tap.received(1, octets('a\r'));
@@ -58,7 +58,7 @@ test('the last line ends, and what was held back is not lost', (t) => {
   t.is(text, '### Connection 1\nReceiving Request...\na\\x0d\n');
 });
 
-test('a client cannot drive the terminal of the operator', (t) => {
+test('a client cannot control the terminal of the operator', (t) => {
   t.is(
     printed((tap) => tap.received(1, octets('\x1b]0;owned\x07'))),
     '### Connection 1\nReceiving Request...\n\\x1b]0;owned\\x07',

@@ -9,9 +9,9 @@ interface Ended {
   readonly stderr: string;
 }
 
-/** The command itself, as a process of its own. */
+/** The command itself, in its own process. */
 function jackfield(argv: readonly string[], cwd: string): Promise<Ended> {
-  // From dist/test/core/cli.
+  // Relative to dist/test/core/cli.
   const main = path.resolve(import.meta.dirname, '../../../core/cli/main.js');
   return new Promise((resolve) => {
     execFile(process.execPath, [main, ...argv], { cwd }, (error, stdout, stderr) => {
@@ -20,7 +20,7 @@ function jackfield(argv: readonly string[], cwd: string): Promise<Ended> {
   });
 }
 
-test('the command is a program: output, errors and exit codes arrive', async (t) => {
+test('the command works as a program, with its output, errors and exit codes', async (t) => {
   const cwd = await tempFolder(t, { 'jackfield.config.json': '{ "plugin": [] }' });
   const help = await jackfield(['--help'], cwd);
   t.is(help.code, 0);

@@ -1,4 +1,4 @@
-/** What `jackfield new` writes and what it refuses; that the projects pass their own tests is in test/service. */
+/** What `jackfield new` writes and refuses. The tests in test/service check that the projects pass their own tests. */
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
@@ -15,14 +15,14 @@ async function filesIn(folder: string): Promise<string[]> {
     .sort();
 }
 
-test('a plugin is written in TypeScript, under the name that is looked for, and the way on is told', async (t) => {
+test('a plugin is written in TypeScript, under a name that the host finds, and the next steps are printed', async (t) => {
   const cwd = await tempFolder(t);
-  const told = [
+  const printed = [
     'Created jackfield-plugin-tea: jackfield-plugin-tea, a plugin in TypeScript, with tests.',
     'Next: cd jackfield-plugin-tea && npm install && npm test',
     '',
   ];
-  t.deepEqual(await ran(['new', 'plugin', 'tea'], cwd), { code: 0, stdout: told.join('\n'), stderr: '' });
+  t.deepEqual(await ran(['new', 'plugin', 'tea'], cwd), { code: 0, stdout: printed.join('\n'), stderr: '' });
   const folder = path.join(cwd, 'jackfield-plugin-tea');
   t.deepEqual(await filesIn(folder), [
     '.gitignore',
@@ -38,7 +38,7 @@ test('a plugin is written in TypeScript, under the name that is looked for, and 
   t.regex(await readFile(path.join(folder, 'src/plugin.ts'), 'utf8'), /name: 'tea'/);
 });
 
-test('no placeholder is left in any project, and every range is one that jackfield itself uses', async (t) => {
+test('no project has a placeholder left, and every version range is one that jackfield itself uses', async (t) => {
   const cwd = await tempFolder(t);
   const own = JSON.parse(await readText('package.json'));
   for (const kind of ['plugin', 'adapter', 'server']) {
@@ -55,7 +55,7 @@ test('no placeholder is left in any project, and every range is one that jackfie
       t.deepEqual(engines, own.engines);
       t.deepEqual(peerDependencies, kind === 'server' ? undefined : { jackfield: `^${own.version}` });
       for (const [name, range] of Object.entries<string>({ ...dependencies, ...devDependencies })) {
-        // Made by a clone of the repository, so that is where it has jackfield from.
+        // The command runs from a clone of the repository, so the dependency is that folder.
         if (name === 'jackfield') t.is(path.resolve(cwd, folder, range.replace(/^file:/, '')), ROOT);
         else t.is(range, own.dependencies[name] ?? own.devDependencies[name], name);
       }
@@ -63,7 +63,7 @@ test('no placeholder is left in any project, and every range is one that jackfie
   }
 });
 
-test('the configuration of a server is valid, with the plugin that stands beside it', async (t) => {
+test('the configuration of a server is valid, with the plugin beside it', async (t) => {
   const cwd = await tempFolder(t);
   await ran(['new', 'server', 'tea-house', '--js'], cwd);
   const { config, file } = await readConfig(undefined, path.join(cwd, 'tea-house'));
@@ -71,14 +71,14 @@ test('the configuration of a server is valid, with the plugin that stands beside
   t.deepEqual(config.plugins?.at(-1), { use: './plugins/greet.js', options: { greeting: 'Welcome' } });
 });
 
-test('the whole name of a package is as good as the plain one', async (t) => {
+test('the whole package name works like the short one', async (t) => {
   const cwd = await tempFolder(t);
   await ran(['new', 'adapter', 'jackfield-adapter-shelf', '--js'], cwd);
   const text = await readFile(path.join(cwd, 'jackfield-adapter-shelf/adapter.js'), 'utf8');
   t.regex(text, /name: 'shelf'/);
 });
 
-test('a scope goes into the name of the package and into the configuration, not into folder, name and paths', async (t) => {
+test('a scope is in the package name and in the configuration, but not in folder, name and paths', async (t) => {
   const cwd = await tempFolder(t);
   const { stdout } = await ran(['new', 'plugin', '@me/tea', '--js'], cwd);
   t.regex(stdout, /^Created jackfield-plugin-tea: @me\/jackfield-plugin-tea, a plugin/);
@@ -100,7 +100,7 @@ test('a scope goes into the name of the package and into the configuration, not 
   t.is(JSON.parse(await readFile(path.join(cwd, 'zod/package.json'), 'utf8')).name, '@me/zod');
 });
 
-test('a folder with something in it is refused and left as it is; .git alone does not count', async (t) => {
+test('a folder that is not empty is refused and unchanged; .git alone does not count', async (t) => {
   const cwd = await tempFolder(t, { 'full/notes.txt': 'mine' });
   t.deepEqual(await ran(['new', 'plugin', 'tea', '--folder', 'full'], cwd), {
     code: 1,
@@ -115,7 +115,7 @@ test('a folder with something in it is refused and left as it is; .git alone doe
   t.regex(stdout, /^Created \.: .*\nNext: npm install && npm test\n$/);
 });
 
-test('where a file stands in the place of the folder, that is told', async (t) => {
+test('a file in place of the folder is reported', async (t) => {
   const cwd = await tempFolder(t);
   await writeFile(path.join(cwd, 'tea-house'), '');
   const { code, stderr } = await ran(['new', 'server', 'tea-house'], cwd);
@@ -126,7 +126,7 @@ test('where a file stands in the place of the folder, that is told', async (t) =
   );
 });
 
-test('names and kinds that cannot be are refused before anything is written', async (t) => {
+test('invalid names and kinds are refused before anything is written', async (t) => {
   const cwd = await tempFolder(t);
   const letters =
     'A name begins with a small letter and has only small letters, digits, "-", "." and "_", not';

@@ -1,4 +1,4 @@
-/** What a new project names as its dependency, by what the project that has jackfield says it is. */
+/** The dependency of a new project, by the dependency through which jackfield itself was installed. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
@@ -24,7 +24,7 @@ for (const [declared, expected] of Object.entries(CASES)) {
       'packed/j.tgz': '',
       'user/package.json': JSON.stringify({ devDependencies: { jackfield: declared } }),
     });
-    // As pnpm lays it out.
+    // The layout of pnpm.
     const own = path.join(folder, 'user/node_modules/.pnpm/jackfield@1.2.3/node_modules/jackfield');
     await mkdir(own, { recursive: true });
     const target = path.join(folder, 'user/new');
@@ -34,7 +34,7 @@ for (const [declared, expected] of Object.entries(CASES)) {
   });
 }
 
-test('the project that the command runs in says it where the package lies in a shared cache', async (t) => {
+test('if the package is in a shared cache, the project of the working folder names the source', async (t) => {
   const folder = await tempFolder(t, { 'packed/j.tgz': '' });
   const own = path.join(folder, 'cache/jackfield.zip/node_modules/jackfield');
   const target = path.join(folder, 'user/new');

@@ -1,4 +1,4 @@
-/** Who asks for a reload while one runs. */
+/** Requests for a reload while one runs. */
 import { EventEmitter } from 'node:events';
 import test from 'ava';
 import { ReloadOnDemand } from '../../../core/cli/reload-on-demand.js';
@@ -13,7 +13,7 @@ const reportOf = (...started: string[]): ReloadReport => ({
   retired: Promise.resolve(),
 });
 
-/** A reload that goes on when it is told. */
+/** A reload that the test ends. */
 function controlled() {
   const begun: ((report: ReloadReport | Error) => void)[] = [];
   const reloads = new ReloadOnDemand(
@@ -28,13 +28,13 @@ function controlled() {
   return { begun, reloads };
 }
 
-test('however many ask while one runs, one follows, and all of them are told how that went', async (t) => {
+test('all requests during a reload share the next one and its outcome', async (t) => {
   const { begun, reloads } = controlled();
   const first = reloads.now();
   await Promise.resolve();
   const others = Array.from({ length: 1_000 }, () => reloads.now());
   await Promise.resolve();
-  // The file is not read a second time before the first has come to its end.
+  // The file is not read a second time before the first reload has ended.
   t.is(begun.length, 1);
   begun[0]?.(reportOf('a'));
   t.deepEqual(await first, { ok: true, lines: ['reloaded: 1 started (a), none kept, none closed'] });
@@ -46,7 +46,7 @@ test('however many ask while one runs, one follows, and all of them are told how
   t.is(begun.length, 2);
 });
 
-test('one that fails does not keep the next', async (t) => {
+test('a failed reload does not prevent the next one', async (t) => {
   const { begun, reloads } = controlled();
   const first = reloads.now();
   await Promise.resolve();

@@ -7,7 +7,7 @@ import { JackfieldError } from '../../../core/errors.js';
 import { tempFolder } from '../temp-folder.js';
 import { FakeServer, ran, start } from './around.js';
 
-test('what is not understood is refused with one line, a suggestion and exit code 2', async (t) => {
+test('a wrong command line is refused with one line, a suggestion and exit code 2', async (t) => {
   const sentences: Record<string, string> = {
     srve: 'Unknown command "srve"; did you mean serve? See "jackfield --help".',
     dance:
@@ -40,7 +40,7 @@ test('what is not understood is refused with one line, a suggestion and exit cod
   }
 });
 
-test('--help names every command, and that of a command all its flags', async (t) => {
+test('--help names every command, and the help of a command all its flags', async (t) => {
   const general = await ran(['--help'], '/');
   t.is(general.code, 0);
   for (const command of COMMANDS) {
@@ -75,7 +75,7 @@ test('serve is the default command, and flags override the file', async (t) => {
   t.is((await started.finished).code, 0);
 });
 
-test('there is a ready line for every address', async (t) => {
+test('every address gets a ready line', async (t) => {
   const server = new FakeServer();
   server.addresses = [
     { host: '::1', port: 10_000, url: 'https://[::1]:10000' },
@@ -89,7 +89,7 @@ test('there is a ready line for every address', async (t) => {
   });
 });
 
-test('SIGHUP has the configuration read again, as the flags change it, and says how it went in the log', async (t) => {
+test('SIGHUP reloads the configuration with the same flags, and the log has the outcome', async (t) => {
   const server = new FakeServer();
   const given: unknown[] = [];
   let reloaded = (): void => {};
@@ -113,7 +113,7 @@ test('SIGHUP has the configuration read again, as the flags change it, and says 
   t.is(signals.listenerCount('SIGHUP'), 0);
 });
 
-test('reload without --control says what it needs', async (t) => {
+test('reload without --control names the missing flag', async (t) => {
   const { code, stderr } = await ran(['reload'], await tempFolder(t));
   t.deepEqual(
     [code, stderr],
@@ -124,7 +124,7 @@ test('reload without --control says what it needs', async (t) => {
   );
 });
 
-test('reload where no server listens says so', async (t) => {
+test('reload reports that no server listens', async (t) => {
   const { code, stderr } = await ran(['reload', '--control', 'no.sock'], await tempFolder(t));
   t.deepEqual(
     [code, stderr],
@@ -135,7 +135,7 @@ test('reload where no server listens says so', async (t) => {
   );
 });
 
-test('--host and --port take the place of one listener, a Unix socket too, but not of several', async (t) => {
+test('--host and --port replace one listener, also a Unix socket, but not several', async (t) => {
   const cwd = await tempFolder(t, {
     'one.json': '{ "listen": [{ "socket": "a.sock", "socketMode": "600", "sharedReadBuffer": false }] }',
     'two.json': '{ "listen": [{ "port": 1 }, { "port": 2 }] }',
@@ -183,7 +183,7 @@ test('a second signal ends the process at once, with exit code 1', async (t) => 
   await finished;
 });
 
-test('a signal while the server starts stops it too', async (t) => {
+test('a signal during the start stops the server too', async (t) => {
   const server = new FakeServer();
   let refuse: (error: Error) => void = () => {};
   const listening = new Promise<void>((resolve) => {
@@ -201,7 +201,7 @@ test('a signal while the server starts stops it too', async (t) => {
   t.deepEqual(await finished, { code: 0, stdout: '', stderr: '' });
 });
 
-test('a clean stop that fails is told', async (t) => {
+test('a clean stop that fails is reported', async (t) => {
   const server = new FakeServer();
   server.close = () => Promise.reject(new JackfieldError('STORAGE_FULL'));
   const { printed, signals, finished } = start([], await tempFolder(t), server);
@@ -212,7 +212,7 @@ test('a clean stop that fails is told', async (t) => {
   t.is(stderr, 'jackfield: The store is full; nothing was changed. [STORAGE_FULL]\n');
 });
 
-test('a server that does not start is told in one line, without a stack', async (t) => {
+test('a server that does not start is reported in one line, without a stack', async (t) => {
   const server = new FakeServer();
   server.listen = () =>
     Promise.reject(new JackfieldError('PORT_IN_USE', '127.0.0.1:80.', { cause: new Error('EADDRINUSE') }));
@@ -228,7 +228,7 @@ test('a server that does not start is told in one line, without a stack', async 
   t.regex(stderr, /\[cause\]: Error: EADDRINUSE/);
 });
 
-test('an unexpected error asks to run again with --debug, which shows where it arose', async (t) => {
+test('an unexpected error asks to run again with --debug, which shows the stack', async (t) => {
   const server = new FakeServer();
   server.listen = () => Promise.reject(new TypeError('x is not a function\nand more'));
   const cwd = await tempFolder(t);
@@ -240,7 +240,7 @@ test('an unexpected error asks to run again with --debug, which shows where it a
   t.regex((await ran(['--debug'], cwd, server)).stderr, /TypeError: x is not a function\n.*\n\s+at /);
 });
 
-test('the log goes to stderr, from info on, with --debug from debug on', async (t) => {
+test('the log goes to stderr, from level info, with --debug from level debug', async (t) => {
   for (const [flags, levels] of [
     [[], ['info']],
     [['--debug'], ['debug', 'info']],
@@ -260,7 +260,7 @@ test('the log goes to stderr, from info on, with --debug from debug on', async (
   }
 });
 
-test('serve --verbose prints what is received and sent', async (t) => {
+test('serve --verbose prints the received and sent octets', async (t) => {
   const server = new FakeServer();
   const { printed, made, finished } = start(['--verbose'], await tempFolder(t), server);
   await printed('listening');
@@ -274,7 +274,7 @@ test('serve --verbose prints what is received and sent', async (t) => {
   );
 });
 
-test('every fault of a configuration has a line, and the server is not even made', async (t) => {
+test('every fault of a configuration has a line, and the server is not created', async (t) => {
   const cwd = await tempFolder(t, {
     'jackfield.config.json': '{\n  "plugin": [],\n  "listen": { "port": "80" }\n}',
   });
@@ -289,7 +289,7 @@ test('every fault of a configuration has a line, and the server is not even made
   t.deepEqual(started.made, {});
 });
 
-test('an error of one fault stays one line, whatever it quotes', async (t) => {
+test('an error with one fault stays on one line, whatever it quotes', async (t) => {
   const server = new FakeServer();
   server.ready = () => Promise.reject(new JackfieldError('PLUGIN_SETUP_FAILED', 'a\n  b\x1b[2J'));
   const { stderr } = await ran(['check'], await tempFolder(t), server);
@@ -303,7 +303,7 @@ const report = {
   hooks: [],
 } as const;
 
-test('check sets up without listening and says what is valid', async (t) => {
+test('check sets up without listening and prints a summary', async (t) => {
   const cwd = await tempFolder(t, {
     'jackfield.config.json': '{}',
     'one.json': '{ "storage": { "adapter": "lru" } }',
@@ -373,7 +373,7 @@ test('plugins prints a table in the order of set-up, or JSON', async (t) => {
   ]);
 });
 
-test('plugins --installed lists what could be configured, without importing any of it', async (t) => {
+test('plugins --installed lists available plugins without importing them', async (t) => {
   const cwd = await tempFolder(t, {
     'node_modules/jackfield-plugin-audit/package.json':
       '{ "name": "jackfield-plugin-audit", "version": "1.2.3", "description": "Who did what." }',
@@ -396,7 +396,7 @@ test('plugins --installed lists what could be configured, without importing any 
     ['audit', 'package', 'jackfield-plugin-audit 1.2.3', 'Who did what.'],
     [''],
   ]);
-  // The nearest of several counts, as it does when it is loaded.
+  // The nearest of several counts, as when it is loaded.
   const inner = await ran(['plugins', '--installed', '--json', '-c', 'inner/jackfield.config.json'], cwd);
   t.deepEqual(JSON.parse(inner.stdout).at(-1), {
     origin: 'package',
@@ -406,7 +406,7 @@ test('plugins --installed lists what could be configured, without importing any 
   });
 });
 
-test('--watch without a file to watch says so in the log', async (t) => {
+test('--watch without a file to watch is reported in the log', async (t) => {
   const server = new FakeServer();
   const { printed, finished } = start(['serve', '--watch'], await tempFolder(t), server);
   await printed('listening');

@@ -4,14 +4,14 @@ import type { ExecutionContext } from 'ava';
 
 export interface Canned {
   readonly port: number;
-  /** Everything received, a text for each connection. */
+  /** The text received on each connection. */
   readonly received: string[];
 }
 
-/** What a canned server does with a request that is whole: its octets so far, and the socket to answer on. */
+/** Answers a complete request: its text so far, and the socket to answer on. */
 export type Answer = (request: string, socket: net.Socket, count: number) => void;
 
-/** Takes requests apart by Content-Length and hands each to the test; gone when the test ends. */
+/** Splits requests by Content-Length and passes each to the test. Closes when the test ends. */
 export async function cannedServer(t: ExecutionContext, answer: Answer): Promise<Canned> {
   const received: string[] = [];
   let count = 0;
@@ -46,7 +46,7 @@ export async function cannedServer(t: ExecutionContext, answer: Answer): Promise
   return { port: (server.address() as AddressInfo).port, received };
 }
 
-/** A port at which nothing listens: one that was just given back. */
+/** A port on which nothing listens: one that was just released. */
 export async function deadPort(): Promise<number> {
   const server = net.createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -56,7 +56,7 @@ export async function deadPort(): Promise<number> {
   return port;
 }
 
-/** An answer in the classic form. */
+/** An answer in the classic format. */
 export function classicAnswer(
   status: number,
   reason: string,

@@ -15,8 +15,8 @@ function faultsIn(text: string): string[] {
   return [];
 }
 
-test('the sixteen classic cases are a case file', async (t) => {
-  // From dist/test/core/client.
+test('the sixteen classic cases are a valid case file', async (t) => {
+  // Relative to dist/test/core/client.
   const folder = path.resolve(import.meta.dirname, '../../../../examples/classic');
   const cases = await readCases('cases.json', folder);
   t.is(cases.length, 16);
@@ -30,7 +30,7 @@ const valid = {
   response: null,
 };
 
-test('faults of a case file are told with their places', (t) => {
+test('faults of a case file are reported with their places', (t) => {
   t.deepEqual(faultsIn('{}'), ['cases.json:1:1: expected a list of cases, found an object']);
   t.deepEqual(faultsIn('[]'), ['cases.json:1:1: expected at least one case, found a list']);
   t.deepEqual(faultsIn('[{}'), ['cases.json:1:4: "]" expected.']);
@@ -53,7 +53,7 @@ test('faults of a case file are told with their places', (t) => {
   );
 });
 
-test('a file that is not there says so', async (t) => {
+test('a missing file is reported', async (t) => {
   await t.throwsAsync(readCases('none.json', await tempFolder(t)), {
     instanceOf: JackfieldError,
     code: 'CASES_INVALID',

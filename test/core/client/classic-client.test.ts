@@ -6,7 +6,7 @@ import { cannedServer, classicAnswer, deadPort } from './canned-server.js';
 
 const request = { method: 'POST', host: '127.0.0.1', path: 'create', body: 'ключ: 값' };
 
-test('a request has the fields of the original client, its length in octets', (t) => {
+test('a request has the fields of the original client, and its length in octets', (t) => {
   t.is(
     classicRequestOctets(request).toString(),
     'POST / HTTP/1.1\r\nHost: 127.0.0.1/create\r\nContent-Type: text/html\r\nConnection: keep-alive\r\n' +
@@ -27,7 +27,7 @@ test('one line of a request may end in LF alone, as in the original client', (t)
   }
 });
 
-test('an answer that comes octet by octet is read whole', async (t) => {
+test('an answer that arrives octet by octet is read completely', async (t) => {
   const answer = classicAnswer(200, 'OK', '127.0.0.1/create', 'ключ:값');
   const { port } = await cannedServer(t, async (_request, socket) => {
     socket.setNoDelay(true);
@@ -43,7 +43,7 @@ test('an answer that comes octet by octet is read whole', async (t) => {
   t.is(outcome.kind === 'response' && outcome.response.body.toString(), 'ключ:값');
 });
 
-test('several exchanges go over one connection', async (t) => {
+test('several exchanges use one connection', async (t) => {
   const { port, received } = await cannedServer(t, (_request, socket, count) => {
     socket.write(classicAnswer(200, 'OK', '127.0.0.1/', `answer ${count}`));
   });
@@ -56,7 +56,7 @@ test('several exchanges go over one connection', async (t) => {
   t.is(received.length, 1);
 });
 
-test('a connection that closes is an outcome, with what came before', async (t) => {
+test('a connection that closes is an outcome, with the octets received before', async (t) => {
   const { port } = await cannedServer(t, (_request, socket, count) => {
     if (count === 0) socket.end();
     else socket.end('HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhi');
@@ -64,21 +64,21 @@ test('a connection that closes is an outcome, with what came before', async (t) 
   for (const octets of ['', 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhi']) {
     const client = await ClassicClient.connect({ port });
     t.deepEqual(await client.exchange(request), { kind: 'closed', octets: Buffer.from(octets) });
-    // Nothing can come on it any more, so the next is answered at once.
+    // The connection is closed, so the next exchange is answered at once.
     t.is((await client.exchange(request)).kind, 'closed');
     client.close();
   }
 });
 
-test('an answer that does not come has a deadline', async (t) => {
+test('an exchange without an answer times out', async (t) => {
   const { port } = await cannedServer(t, () => {});
-  // Connecting has the same deadline, and only a loopback that is asleep would miss this one.
+  // Connecting has the same deadline; on loopback it takes far less.
   const hasty = await ClassicClient.connect({ port, timeoutMs: 500 });
   t.deepEqual(await hasty.exchange(request), { kind: 'timeout', afterMs: 500, octets: Buffer.alloc(0) });
   hasty.close();
 });
 
-test('a signal breaks off what is under way', async (t) => {
+test('a signal cancels the exchange in progress', async (t) => {
   const stop = new AbortController();
   const { port } = await cannedServer(t, () => stop.abort(new Error('enough')));
   const client = await ClassicClient.connect({ port, signal: stop.signal });
@@ -87,7 +87,7 @@ test('a signal breaks off what is under way', async (t) => {
   await t.throwsAsync(ClassicClient.connect({ port, signal: stop.signal }), { message: 'enough' });
 });
 
-test('octets behind the answer are counted, another protocol is told', async (t) => {
+test('octets after the answer are counted, and another protocol is reported', async (t) => {
   const { port } = await cannedServer(t, (_request, socket, count) => {
     socket.write(count === 0 ? `${classicAnswer(200, 'OK', 'h/', '')}more` : '220 ready\r\n');
   });
@@ -98,7 +98,7 @@ test('octets behind the answer are counted, another protocol is told', async (t)
   client.close();
 });
 
-test('a server that is not there is SERVER_UNREACHABLE', async (t) => {
+test('an unreachable server is SERVER_UNREACHABLE', async (t) => {
   const port = await deadPort();
   await t.throwsAsync(ClassicClient.connect({ port }), {
     instanceOf: JackfieldError,

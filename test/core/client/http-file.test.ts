@@ -14,7 +14,7 @@ import { cannedServer, deadPort } from './canned-server.js';
 const octetsOf = (text: string): string[] =>
   parseHttpFile(text, 'a.http').map((request) => httpRequestOctets(request, 'localhost:10000').toString());
 
-test('requests are parted by ###, with comments, header lines and body', (t) => {
+test('requests are separated by ###, with comments, header lines and body', (t) => {
   const text = `# All of it
 ### Make an entry
 // expect 201
@@ -51,7 +51,7 @@ GET /
   ]);
 });
 
-test('Host and Content-Length are added where they are missing', (t) => {
+test('missing Host and Content-Length are added', (t) => {
   t.deepEqual(octetsOf('PUT /update\n\na: é'), [
     'PUT /update HTTP/1.1\r\nHost: localhost:10000\r\nContent-Length: 5\r\n\r\na: é',
   ]);
@@ -62,7 +62,7 @@ test('Host and Content-Length are added where they are missing', (t) => {
   ]);
 });
 
-test('a URL is relative, absolute or *, and its method GET where there is none', (t) => {
+test('a URL is relative, absolute or *, and the default method is GET', (t) => {
   const first = (text: string): string => octetsOf(text)[0]!.split('\r\n').slice(0, 2).join(' | ');
   t.is(first('/a?b=c#d'), 'GET /a?b=c HTTP/1.1 | Host: localhost:10000');
   t.is(first('OPTIONS *'), 'OPTIONS * HTTP/1.1 | Host: localhost:10000');
@@ -73,7 +73,7 @@ test('a URL is relative, absolute or *, and its method GET where there is none',
   t.is(first('GET /값'), 'GET /%EA%B0%92 HTTP/1.1 | Host: localhost:10000');
 });
 
-test('what cannot be run is told with its place', (t) => {
+test('an invalid request is reported with its place', (t) => {
   const sentences: Record<string, string> = {
     '': '1:1: there is no request.',
     '###\n# nothing': '1:1: there is no request.',
@@ -96,7 +96,7 @@ test('what cannot be run is told with its place', (t) => {
   }
 });
 
-test('any requests written one behind the other are read as written, with LF or CR LF', (t) => {
+test('any requests in one file are parsed as they were written, with LF or CR LF', (t) => {
   const word = fc.stringMatching(/^[A-Za-z][A-Za-z0-9-]{0,8}$/);
   const bodyLine = fc.string({ unit: 'grapheme-ascii' }).filter((line) => !/^(###|<)/.test(line));
   const request = fc.record({
@@ -136,7 +136,7 @@ async function results(text: string, options: RunOptions): Promise<ExchangeResul
   return all;
 }
 
-test('an expected status is checked, without one any response passes', async (t) => {
+test('an expected status is checked; without one any response passes', async (t) => {
   const { port } = await cannedServer(t, (_request, socket) =>
     socket.write('HTTP/1.1 404 Not Found\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nno\r\n0\r\n\r\n'),
   );
@@ -148,7 +148,7 @@ test('an expected status is checked, without one any response passes', async (t)
   t.deepEqual(wrong?.problems, ['status: expected 200, received 404']);
 });
 
-test('absolute URLs go to their own server, also when one connection is asked for', async (t) => {
+test('absolute URLs go to their own server, even with one connection for all', async (t) => {
   const answer = 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n';
   const one = await cannedServer(t, (_request, socket) => socket.write(answer));
   const two = await cannedServer(t, (_request, socket) => socket.write(answer));
@@ -160,7 +160,7 @@ test('absolute URLs go to their own server, also when one connection is asked fo
   t.true(two.received[0]?.startsWith('GET /there HTTP/1.1\r\n'));
 });
 
-test('a server that announces the close of the connection may close it', async (t) => {
+test('a server may close the connection if it has announced that', async (t) => {
   const { port } = await cannedServer(t, (_request, socket) =>
     socket.end('HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n'),
   );
@@ -168,7 +168,7 @@ test('a server that announces the close of the connection may close it', async (
   t.true(all.every(({ passed }) => passed));
 });
 
-test('answers without body need no length to keep the connection', async (t) => {
+test('answers without a body need no length to keep the connection', async (t) => {
   const { port, received } = await cannedServer(t, (request, socket) =>
     socket.write(request.startsWith('HEAD') ? 'HTTP/1.1 200 OK\r\n\r\n' : 'HTTP/1.1 204 No Content\r\n\r\n'),
   );
@@ -177,7 +177,7 @@ test('answers without body need no length to keep the connection', async (t) => 
   t.is(received.length, 1);
 });
 
-test('a file is read from the disk', async (t) => {
+test('a file is read from disk', async (t) => {
   const cwd = await tempFolder(t, { 'a.http': '\uFEFFGET /' });
   t.is((await readHttpFile('a.http', cwd)).length, 1);
   await t.throwsAsync(readHttpFile('b.http', cwd), { code: 'CASES_INVALID' });

@@ -39,7 +39,7 @@ async function problemsWith(
   return [...(result?.problems ?? [])];
 }
 
-test('a right answer passes, and the result has all octets', async (t) => {
+test('a correct answer passes, and the result has all octets', async (t) => {
   const { port } = await cannedServer(t, (_request, socket) => socket.write(okAnswer));
   t.deepEqual(await results([ok], { port }), [
     {
@@ -54,7 +54,7 @@ test('a right answer passes, and the result has all octets', async (t) => {
   ]);
 });
 
-test('each difference is told', async (t) => {
+test('each difference is reported', async (t) => {
   t.deepEqual(await problemsWith(t, classicAnswer(404, 'NOT FOUND', '?/?', 'No data in db!')), [
     'status: expected 200, received 404',
     'reason: expected "OK", received "NOT FOUND"',
@@ -79,7 +79,7 @@ test('the field lines have a fixed order and fixed values', async (t) => {
   );
 });
 
-test('the date is one of Korea, on its right weekday', async (t) => {
+test('the date is in Korean time, with the right weekday', async (t) => {
   for (const date of [
     'Tue, 03 May 2022 12:11:44 GMT',
     'Mon, 03 May 2022 12:11:44 KST',
@@ -93,7 +93,7 @@ test('the date is one of Korea, on its right weekday', async (t) => {
   }
 });
 
-test('an answer that is none is told', async (t) => {
+test('a missing or malformed answer is reported', async (t) => {
   t.deepEqual(await problemsWith(t, (socket) => socket.end()), [
     'expected a response, received nothing before the connection closed',
   ]);
@@ -106,7 +106,7 @@ test('an answer that is none is told', async (t) => {
   t.deepEqual(await problemsWith(t, `${okAnswer}!`), ['1 octets follow the response']);
 });
 
-test('an answer that does not come in time is told', async (t) => {
+test('an answer that does not arrive in time is reported', async (t) => {
   const { port } = await cannedServer(t, () => {});
   const [result] = await results([ok], { port, timeoutMs: 500 });
   t.deepEqual(result?.problems, ['expected a response, received nothing within 500 ms']);
@@ -116,7 +116,7 @@ test('an answer that does not come in time is told', async (t) => {
   ]);
 });
 
-test('a case without response expects the connection to close without an octet', async (t) => {
+test('a case without a response expects the connection to close without an octet', async (t) => {
   const { port } = await cannedServer(t, (_request, socket, count) => {
     if (count === 0) socket.end();
     else socket.write(okAnswer);
@@ -128,7 +128,7 @@ test('a case without response expects the connection to close without an octet',
   ]);
 });
 
-test('each exchange has its connection, unless all go over one', async (t) => {
+test('each exchange has its own connection, unless one is used for all', async (t) => {
   const { port, received } = await cannedServer(t, (_request, socket) => socket.write(okAnswer));
   t.true((await results([ok, ok, ok], { port })).every((result) => result.passed));
   t.is(received.length, 3);
@@ -136,14 +136,14 @@ test('each exchange has its connection, unless all go over one', async (t) => {
   t.is(received.length, 4);
 });
 
-test('over one connection, a server that closes it fails the next exchange, but not after a case without response', async (t) => {
+test('with one connection, a close by the server fails the next exchange, except after a case without a response', async (t) => {
   const { port, received } = await cannedServer(t, (request, socket, count) => {
     if (request.startsWith('END')) socket.end();
     else if (count === 2) socket.end(okAnswer);
     else socket.write(okAnswer);
   });
   const all = await results([ok, end, ok, ok], { port, oneConnection: true });
-  // Whether the close is seen before or after the next request was sent is the network's affair; it fails.
+  // The client may see the close before or after it sends the next request; either way the exchange fails.
   t.deepEqual(
     all.map(({ passed }) => passed),
     [true, true, true, false],
@@ -152,6 +152,6 @@ test('over one connection, a server that closes it fails the next exchange, but 
   t.true(received.length >= 2);
 });
 
-test('a server that is not there ends the run', async (t) => {
+test('an unreachable server ends the run', async (t) => {
   await t.throwsAsync(results([ok], { port: await deadPort() }), { code: 'SERVER_UNREACHABLE' });
 });

@@ -11,7 +11,7 @@ const UNFRAMED = 'HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\nabc';
 test.serial('RFC 9112 §8: a body without length that ends with a reset is not complete', async (t) => {
   const { port } = await cannedServer(t, (_, socket) => {
     socket.write(UNFRAMED);
-    // Once the client has read it: a reset may throw away what nobody has read.
+    // After the client has read it: a reset may discard data that was not read.
     read.then(() => socket.resetAndDestroy());
   });
   const read = new Promise<void>((resolve) => {

@@ -6,7 +6,7 @@ const manner: ReadingManner = { method: 'GET', wire: 'standard', ended: false };
 const read = (text: string, more: Partial<ReadingManner> = {}): Reading =>
   readResponse(Buffer.from(text), { ...manner, ...more });
 
-/** Status, body and what follows of a whole response, else how the reading stands. */
+/** Status, body and the rest of a complete response, otherwise the state of the reading. */
 function summary(reading: Reading): unknown {
   if (reading.is !== 'complete') return reading.is === 'malformed' ? reading.why : reading.is;
   return [reading.response.status, reading.response.body.toString(), reading.rest.toString()];
@@ -29,7 +29,7 @@ const VECTORS: readonly (readonly [
   ['to HEAD', 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n', { method: 'HEAD' }, [200, '', '']],
   ['204', 'HTTP/1.1 204 No Content\r\n\r\n', {}, [204, '', '']],
   [
-    'behind an interim response',
+    'after an interim response',
     'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n.',
     {},
     [200, '.', ''],
@@ -43,7 +43,7 @@ const VECTORS: readonly (readonly [
 ];
 
 for (const [name, octets, how, expected] of VECTORS) {
-  test(`a response ${name} is read whole, in pieces, and with more behind it`, (t) => {
+  test(`a response ${name} is parsed whole, in pieces, and with more octets after it`, (t) => {
     t.deepEqual(summary(read(octets, how)), expected);
     for (let length = 0; length < octets.length; length++) {
       const reading = read(octets.slice(0, length), how);
@@ -55,12 +55,12 @@ for (const [name, octets, how, expected] of VECTORS) {
   });
 }
 
-test('a response without length ends with the connection', (t) => {
+test('a response without a length ends with the connection', (t) => {
   t.is(summary(read('HTTP/1.1 200 OK\r\n\r\nhi')), 'incomplete');
   t.deepEqual(summary(read('HTTP/1.1 200 OK\r\n\r\nhi', { ended: true })), [200, 'hi', '']);
 });
 
-test('what is not HTTP is told at once', (t) => {
+test('another protocol is reported at once', (t) => {
   const why = 'the response is not HTTP:';
   t.is(summary(read('SSH-2')), `${why} it begins with "SSH-2"`);
   t.is(summary(read('HTTP/1.1 OK\r\n\r\n')), `${why} the status line is "HTTP/1.1 OK"`);
@@ -75,7 +75,7 @@ test('what is not HTTP is told at once', (t) => {
   );
 });
 
-test('any body comes out of any chunks', (t) => {
+test('any body is read from any chunks', (t) => {
   fc.assert(
     fc.property(fc.array(fc.uint8Array({ minLength: 1 })), (chunks) => {
       const octets = Buffer.concat([

@@ -1,15 +1,15 @@
-/** What a schema that anybody wrote may answer, and what is made of it. */
+/** The results that any schema may return, and how they are cleaned. */
 import test from 'ava';
 import { askSchema } from '../../../core/config/ask-schema.js';
 import type { StandardSchema } from '../../../core/config/standard-schema.js';
 
 const answering = (answer: unknown): StandardSchema<unknown, unknown> => ({
-  // It need not keep to the type.
+  // It may break the type.
   '~standard': { version: 1, vendor: 'test', validate: () => answer as never },
 });
 const NO_WORDS = 'is not valid; the schema gives no reason';
 
-test('every issue has words and a path of keys, whatever it is', async (t) => {
+test('every issue gets a message and a path of keys', async (t) => {
   const hole = new Array<unknown>(1);
   for (const issue of [null, undefined, 'no', 5, {}, { message: '' }, { message: 1, path: 'a' }]) {
     const { issues = [] } = await askSchema(answering({ issues: [issue] }), {});
@@ -28,7 +28,7 @@ test('every issue has words and a path of keys, whatever it is', async (t) => {
   t.deepEqual(await askSchema(answering({ issues: [] }), {}), { issues: [{ message: NO_WORDS }] });
 });
 
-test('an answer that is none is a fault of the schema', async (t) => {
+test('an invalid result is a fault of the schema', async (t) => {
   for (const answer of [undefined, null, 1, 'x', { issues: null }, { issues: 'no' }])
     await t.throwsAsync(askSchema(answering(answer), {}), { instanceOf: TypeError });
 });

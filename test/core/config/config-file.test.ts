@@ -12,7 +12,7 @@ async function refusal(t: ExecutionContext, given: string | undefined, cwd: stri
   return `${error?.code} ${error?.message}`;
 }
 
-test('without a file the built-in configuration holds, in the current folder', async (t) => {
+test('without a file the built-in configuration is used, in the current folder', async (t) => {
   const cwd = await tempFolder(t);
   const { config, source, file } = await readConfig(undefined, cwd);
   t.is(config, DEFAULT_CONFIG);
@@ -29,7 +29,7 @@ test('jackfield.config.json in the current folder is found', async (t) => {
   t.is(source.locate(['listen', 'port']), 'jackfield.config.json:1:23');
 });
 
-test('where there are several, .json comes before .js before .mjs', async (t) => {
+test('if there are several files, .json comes before .js before .mjs', async (t) => {
   const files = {
     'jackfield.config.json': '{ "storage": "json" }',
     'jackfield.config.js': 'module.exports = { storage: "js" };',
@@ -43,7 +43,7 @@ test('where there are several, .json comes before .js before .mjs', async (t) =>
   }
 });
 
-test('a named file is read from where it is, and its folder is where relative paths start', async (t) => {
+test('a named file is read from its path, and relative paths start at its folder', async (t) => {
   const cwd = await tempFolder(t, { 'conf/dev.json': '{ "listen": {} }' });
   const { source, file } = await readConfig('conf/dev.json', cwd);
   t.is(source.folder, path.join(cwd, 'conf'));
@@ -51,13 +51,13 @@ test('a named file is read from where it is, and its folder is where relative pa
   t.is(source.locate(['listen']), `${path.join('conf', 'dev.json')}:1:13`);
 });
 
-test('a file outside of the current folder is called by its absolute path', async (t) => {
+test('a file outside of the current folder has its absolute path in messages', async (t) => {
   const cwd = await tempFolder(t, { 'dev.json': '{}', 'inside/x': '' });
   const { file } = await readConfig('../dev.json', path.join(cwd, 'inside'));
   t.is(file, path.join(cwd, 'dev.json'));
 });
 
-test('a byte order mark is no part of the file', async (t) => {
+test('a byte order mark is ignored', async (t) => {
   const cwd = await tempFolder(t, { 'a.json': '\uFEFF{ "storage": "lru" }' });
   const { config, source } = await readConfig('a.json', cwd);
   t.deepEqual(config, { storage: 'lru' });
@@ -79,7 +79,7 @@ test('a module may export the configuration, a function or an async function', a
   }
 });
 
-test('plugins that a module exports themselves keep their identity', async (t) => {
+test('plugins that a module exports as objects keep their identity', async (t) => {
   const cwd = await tempFolder(t, {
     'a.mjs': `export class Shout { setup() {} }
       export const quiet = { name: 'quiet', setup() {} };
@@ -92,7 +92,7 @@ test('plugins that a module exports themselves keep their identity', async (t) =
   t.is(Reflect.get(third as object, 'use'), first);
 });
 
-test('a file that cannot be read says so', async (t) => {
+test('a file that cannot be read is an error with the reason', async (t) => {
   const cwd = await tempFolder(t, { 'latin1.json': new Uint8Array([0x22, 0xe4, 0x22]), 'file.json': '{}' });
   await mkdir(path.join(cwd, 'folder.json'));
   const start = 'CONFIG_UNREADABLE The configuration cannot be read:';
@@ -106,12 +106,12 @@ test('a file that cannot be read says so', async (t) => {
   );
 });
 
-test('a folder that has the name of the file is not passed over', async (t) => {
+test('a folder with the name of the file is reported, not skipped', async (t) => {
   const cwd = await tempFolder(t, { 'jackfield.config.json/x': '', 'jackfield.config.mjs': '' });
   t.regex(await refusal(t, undefined, cwd), /jackfield\.config\.json is a folder, not a file\.$/);
 });
 
-// The superuser may read everything.
+// The superuser may read every file.
 const testAsUser = process.getuid?.() === 0 ? test.skip : test;
 testAsUser('a file of somebody else says so', async (t) => {
   const cwd = await tempFolder(t, { 'a.json': '{}' });
@@ -119,7 +119,7 @@ testAsUser('a file of somebody else says so', async (t) => {
   t.regex(await refusal(t, 'a.json', cwd), /this user may not read a\.json\.$/);
 });
 
-test('a mistake in the syntax has file, line and column', async (t) => {
+test('a syntax error has file, line and column', async (t) => {
   const cwd = await tempFolder(t, { 'jackfield.config.json': '{\n  "listen": {}\n  "plugins": []\n}' });
   t.is(
     await refusal(t, undefined, cwd),
@@ -127,7 +127,7 @@ test('a mistake in the syntax has file, line and column', async (t) => {
   );
 });
 
-test('a key that stands twice is refused with its place', async (t) => {
+test('a repeated key is refused with its place', async (t) => {
   const cwd = await tempFolder(t, { 'a.json': '{\n  "storage": "lru",\n  "storage": "lmdb"\n}' });
   t.is(
     await refusal(t, 'a.json', cwd),
@@ -135,7 +135,7 @@ test('a key that stands twice is refused with its place', async (t) => {
   );
 });
 
-test('a module that fails says how', async (t) => {
+test('the error of a module that fails has the reason', async (t) => {
   const cwd = await tempFolder(t, {
     'throws.mjs': 'throw new Error("no database today");',
     'rejects.mjs': 'export default async () => { throw new Error("no database today"); };',
@@ -162,11 +162,11 @@ test('a module that fails says how', async (t) => {
   );
 });
 
-test('a TypeScript file is imported where Node can, and else says which Node can', async (t) => {
+test('a TypeScript file is imported if Node can; otherwise the error says which Node can', async (t) => {
   const cwd = await tempFolder(t, {
     'jackfield.config.ts': 'const storage: string = "lru";\nexport default { storage };',
   });
-  // Only the Node that runs this test can be asked; `strip` and `transform` mean that it can.
+  // Only the Node that runs this test can be checked; `strip` and `transform` mean that it can.
   if (Reflect.get(process.features, 'typescript')) {
     const { config, file } = await readConfig(undefined, cwd);
     t.deepEqual(config, { storage: 'lru' });
@@ -181,7 +181,7 @@ test('a TypeScript file is imported where Node can, and else says which Node can
   }
 });
 
-test('a module that never gives its configuration is given up, and a reload behind it goes on', async (t) => {
+test('a module that never returns its configuration times out, and the next reload works', async (t) => {
   const cwd = await tempFolder(t, {
     'package.json': '{ "type": "module" }',
     'waits.js': 'export default () => new Promise(() => {});',
@@ -197,7 +197,7 @@ test('a module that never gives its configuration is given up, and a reload behi
   }
 });
 
-test('a named pipe that nobody writes to is given up likewise', async (t) => {
+test('a named pipe without a writer times out as well', async (t) => {
   const cwd = await tempFolder(t);
   const pipe = path.join(cwd, 'pipe.json');
   execFileSync('mkfifo', [pipe]);
@@ -205,12 +205,12 @@ test('a named pipe that nobody writes to is given up likewise', async (t) => {
     code: 'CONFIG_UNREADABLE',
     message: /within 50 ms/,
   });
-  // Who still waits for it in this process is let go of.
+  // Ends the read that still waits for the pipe.
   await writeFile(pipe, '');
 });
 
-test('what is not the path of a file is refused with a sentence that says what to pass', async (t) => {
-  // As JavaScript may call it.
+test('an argument that is not a path is refused, and the error says what to pass', async (t) => {
+  // As a JavaScript program may call it.
   for (const given of [new URL('file:///a.json'), {}, null, 5]) {
     const error = await t.throwsAsync(async () => Reflect.apply(readConfig, undefined, [given]), {
       instanceOf: TypeError,

@@ -6,7 +6,7 @@ import { resolveEnvironment } from '../../../core/config/environment.js';
 import { createServer } from '../../../core/server.js';
 import { tempFolder } from '../temp-folder.js';
 
-/** Variables of these tests; AVA runs each file in a process of its own. */
+/** Variables for these tests; AVA runs each file in its own process. */
 Object.assign(process.env, {
   JF_PORT: '8081',
   JF_TRUE: 'true',
@@ -20,7 +20,7 @@ async function read(t: ExecutionContext, config: unknown, files: Readonly<Record
   return readConfig(undefined, cwd);
 }
 
-test('values of variables stand in for their references, in any string but no key', async (t) => {
+test('references are replaced by the values of variables, in all strings except keys', async (t) => {
   const { value } = resolveEnvironment(
     { a: 'x${env:A}y${env:B}', list: ['${env:A}', { deep: '${env:B}' }], '${env:A}': 1 },
     { A: 'one', B: 'two' },
@@ -29,7 +29,7 @@ test('values of variables stand in for their references, in any string but no ke
   t.deepEqual(value, { a: 'xoneytwo', list: ['one', { deep: 'two' }], '${env:A}': 1 });
 });
 
-test('a default stands in for a variable that is not set or empty; without one, empty is a value', async (t) => {
+test('a default replaces a variable that is empty or not set; without a default, an empty value is used', async (t) => {
   const { value } = resolveEnvironment(
     ['${env:NONE:-a b}', '${env:EMPTY:-c}', '${env:NONE:-}', '${env:EMPTY}', '${env:SET:-d}'],
     { EMPTY: '', SET: 's' },
@@ -38,7 +38,7 @@ test('a default stands in for a variable that is not set or empty; without one, 
   t.deepEqual(value, ['a b', 'c', '', '', 's']);
 });
 
-test('$${env:NAME} stands for itself, and other signs of dollars and braces are nothing special', async (t) => {
+test('a doubled dollar sign escapes a reference, and other dollar signs and braces are unchanged', async (t) => {
   const { value } = resolveEnvironment(
     ['$${env:A}', '$${env:A}${env:A}', '${A}', '$env:A', '{env:A}'],
     { A: '1' },
@@ -47,12 +47,12 @@ test('$${env:NAME} stands for itself, and other signs of dollars and braces are 
   t.deepEqual(value, ['${env:A}', '${env:A}1', '${A}', '$env:A', '{env:A}']);
 });
 
-test('what a variable holds is not looked at again', (t) => {
+test('references inside a value of a variable are not replaced', (t) => {
   const { value } = resolveEnvironment('${env:A}', { A: '${env:B} $& $1', B: 'no' }, () => '');
   t.is(value, '${env:B} $& $1');
 });
 
-test('every variable that is not set has a line with its place', async (t) => {
+test('every missing variable is reported on its own line, with its place', async (t) => {
   await t.throwsAsync(read(t, { storage: '${env:JF_NO_A}', allowedHosts: ['x', '${env:JF_NO_B}'] }), {
     code: 'CONFIG_ENV_MISSING',
     message:
@@ -61,7 +61,7 @@ test('every variable that is not set has a line with its place', async (t) => {
   });
 });
 
-test('one variable alone becomes a number or a boolean where only that is valid', async (t) => {
+test('a string that is one variable becomes a number or a boolean if only that is valid', async (t) => {
   const { config } = await read(t, {
     listen: { port: '${env:JF_PORT}', sharedReadBuffer: '${env:JF_TRUE}', host: '${env:JF_NO:-127.0.0.1}' },
     limits: { maxBodyOctets: '${env:JF_NO:-42}' },
@@ -72,7 +72,7 @@ test('one variable alone becomes a number or a boolean where only that is valid'
   });
 });
 
-test('a string stays one where a string is valid, and what is no number is refused without being shown', async (t) => {
+test('a variable stays a string if a string is valid, and an invalid value is refused without showing it', async (t) => {
   const { config } = await read(t, { allowedHosts: ['${env:JF_NUMBER}'] });
   t.deepEqual(config, { allowedHosts: ['42'] });
   await t.throwsAsync(read(t, { listen: { port: '${env:JF_SECRET}' } }), {
@@ -85,12 +85,12 @@ test('a string stays one where a string is valid, and what is no number is refus
   });
 });
 
-test('options of plugins and adapters become numbers by their own schema, whatever made it', async (t) => {
+test('variables in options become numbers if the schema requires it, with any schema library', async (t) => {
   const files = {
     'package.json': '{ "type": "module" }',
     'p.js': `export default {
       name: 'p',
-      // A Standard Schema by hand, which wants a number and a string.
+      // A Standard Schema without a library, which requires a number and a string.
       options: { '~standard': { version: 1, vendor: 'hand', validate(value) {
         const issues = [];
         if (typeof value.size !== 'number') issues.push({ message: 'a number, not ' + value.size, path: ['size'] });
@@ -113,7 +113,7 @@ test('options of plugins and adapters become numbers by their own schema, whatev
   t.deepEqual((await server.inject()).json(), { size: 42, text: '42' });
 });
 
-test('a schema that quotes a value which came from the environment is not let to', async (t) => {
+test('an error of a schema does not show values from the environment', async (t) => {
   const files = {
     'package.json': '{ "type": "module" }',
     'p.js': `export default {
@@ -134,7 +134,7 @@ test('a schema that quotes a value which came from the environment is not let to
   );
 });
 
-test('a module reads process.env itself: nothing in it is replaced', async (t) => {
+test('a module reads process.env itself, so nothing in it is replaced', async (t) => {
   const cwd = await tempFolder(t, {
     'jackfield.config.mjs':
       'export default { allowedHosts: [process.env.JF_NUMBER], $schema: "${env:JF_NUMBER}" };',

@@ -1,4 +1,4 @@
-/** Configurations that nobody should write, and some that people do: each is one clear sentence with its place. */
+/** Unusual and broken configurations: each gets one clear sentence with its place. */
 import { symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -35,7 +35,7 @@ const JSON_FILES: Readonly<Record<string, readonly [content: string | Uint8Array
     `{\n"plugins": [{ "use": "get", "options": ${'['.repeat(2_000)}${']'.repeat(2_000)} }] }`,
     'CONFIG_SYNTAX c.json:2:137: more than 100 values are nested in each other.',
   ],
-  'a string of 20 MB and a misspelt key behind it': [
+  'a string of 20 MB and a misspelt key after it': [
     `{ "$schema": "${'a'.repeat(20_000_000)}",\n "prot": 1 }`,
     'CONFIG_INVALID c.json:2:2: unknown key "prot"',
   ],
@@ -51,11 +51,11 @@ const JSON_FILES: Readonly<Record<string, readonly [content: string | Uint8Array
     '{ "constructor": 1,\n "toString": 1 }',
     'CONFIG_INVALID c.json:1:3: unknown key "constructor"\nc.json:2:2: unknown key "toString"',
   ],
-  'a key twice': [
+  'a repeated key': [
     '{ "listen": {},\n  "listen": {} }',
     'CONFIG_INVALID c.json:2:3: the key "listen" occurs twice, first on line 1',
   ],
-  'a key twice, once with an escape': [
+  'a repeated key, once with an escape': [
     '{ "listen": {},\n  "l\\u0069sten": {} }',
     'CONFIG_INVALID c.json:2:3: the key "listen" occurs twice, first on line 1',
   ],
@@ -88,7 +88,7 @@ const JSON_FILES: Readonly<Record<string, readonly [content: string | Uint8Array
     '{ "storage": "a\0" }',
     'CONFIG_SYNTAX c.json:1:14: a string contains a control character; write it as an escape such as "\\t".',
   ],
-  'NUL behind the value': ['{}\n\0', 'CONFIG_SYNTAX c.json:2:1: "\\u0000" is not a JSON value.'],
+  'NUL after the value': ['{}\n\0', 'CONFIG_SYNTAX c.json:2:1: "\\u0000" is not a JSON value.'],
   'NUL as an escape': [
     '{ "listen": { "socket": "a\\u0000" } }',
     'CONFIG_INVALID c.json:1:25: listen.socket: expected the path of a Unix socket, found "a\\u0000"',
@@ -97,11 +97,11 @@ const JSON_FILES: Readonly<Record<string, readonly [content: string | Uint8Array
     '{ "listen": { "port": 1e999 } }',
     'CONFIG_INVALID c.json:1:23: listen.port: expected a whole number from 0 to 65535, found Infinity',
   ],
-  'a number beyond 2^53': [
+  'a number above 2^53': [
     '{ "limits": { "maxBodyOctets": 12345678901234567890 } }',
     'CONFIG_INVALID c.json:1:32: limits.maxBodyOctets: expected a whole number of octets from 0 to 1099511627776, found 12345678901234567000',
   ],
-  'zeros in front': [
+  'leading zeros': [
     '{ "listen": { "port": 0080 } }',
     'CONFIG_SYNTAX c.json:1:24: a number must not begin with zeros.',
   ],
@@ -109,21 +109,21 @@ const JSON_FILES: Readonly<Record<string, readonly [content: string | Uint8Array
     '{ "listen": { "port": "80" } }',
     'CONFIG_INVALID c.json:1:23: listen.port: expected a whole number from 0 to 65535, found "80"',
   ],
-  'a list for an object': [
+  'a list instead of an object': [
     '{ "limits": [] }',
     'CONFIG_INVALID c.json:1:13: limits: expected an object with limits, found a list',
   ],
-  'an object for a list': [
+  'an object instead of a list': [
     '{ "plugins": { "0": "get" } }',
     'CONFIG_INVALID c.json:1:14: plugins: expected a list of plugins, found an object',
   ],
   nothing: ['', 'CONFIG_SYNTAX c.json:1:1: the file is empty; the smallest JSON object is {}.'],
-  'a comment alone': ['// nothing\n', 'CONFIG_SYNTAX c.json:2:1: a value is missing.'],
+  'only a comment': ['// nothing\n', 'CONFIG_SYNTAX c.json:2:1: a value is missing.'],
   null: ['null', 'CONFIG_INVALID c.json:1:1: expected an object { … }, found null'],
   'two values': ['{}\n{}', 'CONFIG_SYNTAX c.json:2:1: there is text after the end of the value.'],
   'typographic quotes': ['{ “listen”: {} }', 'CONFIG_SYNTAX c.json:1:3: strings need double quotes.'],
   backticks: ['{ "storage": `lru` }', 'CONFIG_SYNTAX c.json:1:14: strings need double quotes.'],
-  'a space that does not break': ['{\u00a0}', 'CONFIG_SYNTAX c.json:1:2: "\\u00a0" is not a JSON value.'],
+  'a no-break space': ['{\u00a0}', 'CONFIG_SYNTAX c.json:1:2: "\\u00a0" is not a JSON value.'],
   'a key of 5,000 letters': [
     `{ "${'k'.repeat(5_000)}": 1 }`,
     `CONFIG_INVALID c.json:1:3: unknown key "${'k'.repeat(59)}…"`,
@@ -134,12 +134,12 @@ const JSON_FILES: Readonly<Record<string, readonly [content: string | Uint8Array
     '{ "storage": "${env:A:-${env:B}}" }',
     'CONFIG_INVALID c.json:1:14: the default of A cannot be a variable itself',
   ],
-  'references that are none': [
+  'malformed references': [
     '{ "storage": "${env:}",\n"listen": { "host": "${env:A" } }',
     'CONFIG_INVALID c.json:1:14: "${env:}" is not "${env:NAME}" or "${env:NAME:-default}"\n' +
       'c.json:2:21: "${env:A" is not "${env:NAME}" or "${env:NAME:-default}"',
   ],
-  'what every object inherits is no variable': [
+  'names that every object inherits are not variables': [
     '{ "storage": "${env:constructor}", "listen": { "host": "${env:__proto__}" } }',
     'CONFIG_ENV_MISSING c.json:1:14: constructor. Set it, or write "${env:constructor:-default}".\n' +
       'c.json:1:56: __proto__. Set it, or write "${env:__proto__:-default}".',
@@ -150,7 +150,7 @@ for (const [title, [content, sentence]] of Object.entries(JSON_FILES)) {
   test(`JSON: ${title}`, async (t) => t.is(await refusal(t, 'c.json', content), sentence));
 }
 
-test('of many faults the first fifty are told', async (t) => {
+test('only the first fifty faults are reported', async (t) => {
   const keys = Array.from({ length: 500 }, (_, at) => `"k${at}": 1`);
   const lines = (await refusal(t, 'c.json', `{ ${keys.join(',\n')} }`)).split('\n');
   t.is(lines.length, 51);
@@ -158,7 +158,7 @@ test('of many faults the first fifty are told', async (t) => {
   t.is(lines[50], 'and 450 more');
 });
 
-test('-0 is 0, and a trailing comma, a byte order mark and comments are no fault', async (t) => {
+test('-0 is 0, and a trailing comma, a byte order mark and comments are allowed', async (t) => {
   const cwd = await tempFolder(t, {
     'c.json': '\ufeff// a\r\n{ "listen": { "port": -0, }, /* b */ "plugins": ["get",], }',
   });
@@ -166,7 +166,7 @@ test('-0 is 0, and a trailing comma, a byte order mark and comments are no fault
   t.deepEqual(config, { listen: { port: -0 }, plugins: ['get'] });
 });
 
-test('a folder, a link to itself and a pipe that is none are told as such', async (t) => {
+test('a folder and a link to itself are reported', async (t) => {
   const cwd = await tempFolder(t);
   await symlink('loop.json', path.join(cwd, 'loop.json'));
   await t.throwsAsync(readConfig('loop.json', cwd), { code: 'CONFIG_UNREADABLE', message: /loop\.json/ });
@@ -178,9 +178,9 @@ test('a folder, a link to itself and a pipe that is none are told as such', asyn
 
 const OBJECT = 'expected an object { … }';
 const MODULES: Readonly<Record<string, readonly [content: string, sentence: string]>> = {
-  'one that throws': ['\nthrow new Error("boom");', 'CONFIG_UNREADABLE c.mjs, thrown at c.mjs:2:7: boom'],
-  'one that throws nothing': ['throw undefined;', 'CONFIG_UNREADABLE c.mjs: undefined'],
-  'one that exports nothing': [
+  'it throws': ['\nthrow new Error("boom");', 'CONFIG_UNREADABLE c.mjs, thrown at c.mjs:2:7: boom'],
+  'it throws undefined': ['throw undefined;', 'CONFIG_UNREADABLE c.mjs: undefined'],
+  'it exports nothing': [
     'const a = 1;',
     'CONFIG_INVALID c.mjs has no default export; write "export default { … }" with the configuration.',
   ],
@@ -200,21 +200,21 @@ const MODULES: Readonly<Record<string, readonly [content: string, sentence: stri
     'export default () => {};',
     `CONFIG_INVALID c.mjs: ${OBJECT}, found nothing`,
   ],
-  'a mistake in the syntax': [
+  'a syntax error': [
     'export default {\n  listen: { port 0 },\n};',
     'CONFIG_UNREADABLE c.mjs:2:18: Unexpected number',
   ],
-  'one that ends too early': [
+  'it is cut off': [
     'export default {\n  listen: { port: 0 },\n',
     'CONFIG_UNREADABLE c.mjs:3:1: Unexpected end of input',
   ],
-  'an import that is not there': [
+  'a missing import': [
     'import "./missing.mjs";\nexport default {};',
     "CONFIG_UNREADABLE c.mjs: Cannot find module 'missing.mjs' imported from c.mjs",
   ],
   null: ['export default null;', `CONFIG_INVALID c.mjs: ${OBJECT}, found null`],
   'a Map': ['export default new Map([["listen", {}]]);', `CONFIG_INVALID c.mjs: ${OBJECT}, found a Map`],
-  'a Map inside': [
+  'nested Maps': [
     'export default { listen: new Map(), limits: new Map(), plugins: [new Map()] };',
     `CONFIG_INVALID c.mjs: plugins[0].use: expected a plugin: a name, a path, an object with a setup function, or a class, found nothing\n` +
       `c.mjs: listen: ${OBJECT}, found a Map\nc.mjs: plugins[0]: ${OBJECT}, found a Map\nc.mjs: limits: ${OBJECT}, found a Map`,
@@ -233,53 +233,53 @@ for (const [title, [content, sentence]] of Object.entries(MODULES)) {
   test(`module: ${title}`, async (t) => t.is(await refusal(t, 'c.mjs', content), sentence));
 }
 
-test('a CommonJS module too has line and column', async (t) => {
+test('errors of CommonJS modules have line and column too', async (t) => {
   t.is(
     await refusal(t, 'c.cjs', 'module.exports = {\n  a b\n};'),
     "CONFIG_UNREADABLE c.cjs:2:5: Unexpected identifier 'b'",
   );
 });
 
-// Schemas of plugins and adapters that are not what the standard says
+// Schemas of plugins and adapters that break the standard
 
 const path1 = (...segments: unknown[]): unknown => ({ issues: [{ message: 'wrong', path: segments }] });
 const NO_WORDS = 'is not valid; the schema gives no reason';
 const SCHEMAS: Readonly<
   Record<string, readonly [answer: () => unknown, options: 'INVALID' | 'OPTIONS_INVALID', sentence: string]>
 > = {
-  'one that throws': [
+  'it throws': [
     () => {
       throw new Error('boom');
     },
     'INVALID',
     'failed: boom',
   ],
-  'one that rejects': [() => Promise.reject(new Error('boom')), 'INVALID', 'failed: boom'],
-  'one that gives nothing': [() => undefined, 'INVALID', 'failed: it returned no result'],
-  'one that gives a text': [() => 'fine', 'INVALID', 'failed: it returned no result'],
-  'issues that are no list': [
+  'it rejects': [() => Promise.reject(new Error('boom')), 'INVALID', 'failed: boom'],
+  'it returns nothing': [() => undefined, 'INVALID', 'failed: it returned no result'],
+  'it returns a string': [() => 'fine', 'INVALID', 'failed: it returned no result'],
+  'issues that are not a list': [
     () => ({ issues: 'bad' }),
     'INVALID',
     'failed: it returned issues that are not a list',
   ],
-  'no issue among the issues': [() => ({ issues: [] }), 'OPTIONS_INVALID', NO_WORDS],
-  'an issue that is nothing': [() => ({ issues: [null] }), 'OPTIONS_INVALID', NO_WORDS],
-  'an issue that is a text': [() => ({ issues: ['bad'] }), 'OPTIONS_INVALID', NO_WORDS],
+  'an empty list of issues': [() => ({ issues: [] }), 'OPTIONS_INVALID', NO_WORDS],
+  'an issue that is null': [() => ({ issues: [null] }), 'OPTIONS_INVALID', NO_WORDS],
+  'an issue that is a string': [() => ({ issues: ['bad'] }), 'OPTIONS_INVALID', NO_WORDS],
   'a message that is a number': [() => ({ issues: [{ message: 5 }] }), 'OPTIONS_INVALID', NO_WORDS],
-  'a path that is a text': [
+  'a path that is a string': [
     () => ({ issues: [{ message: 'wrong', path: 'a.b' }] }),
     'OPTIONS_INVALID',
     'wrong',
   ],
   'a path of symbols': [() => path1('a', Symbol('s')), 'OPTIONS_INVALID', '.a["Symbol(s)"]: wrong'],
   'a path of objects': [() => path1({ key: 'a' }, { key: 0 }), 'OPTIONS_INVALID', '.a[0]: wrong'],
-  'a path of nothing': [() => path1(null, undefined, {}, 'a'), 'OPTIONS_INVALID', '.a: wrong'],
+  'a path of empty values': [() => path1(null, undefined, {}, 'a'), 'OPTIONS_INVALID', '.a: wrong'],
   'a union without forms': [
     () => ({ issues: [{ message: 'wrong', code: 'invalid_union', errors: [5, [null]] }] }),
     'OPTIONS_INVALID',
     'wrong',
   ],
-  'keys that are no keys': [
+  'keys that are not strings': [
     () => ({ issues: [{ message: 'wrong', code: 'unrecognized_keys', keys: [{}, Symbol('k')] }] }),
     'OPTIONS_INVALID',
     'unknown key "[object Object]"',
@@ -287,7 +287,7 @@ const SCHEMAS: Readonly<
 };
 
 function schemaThat(answer: () => unknown): StandardSchema<unknown, unknown> {
-  // What it answers is what the types forbid.
+  // The types forbid such answers.
   return { '~standard': { version: 1, vendor: 'test', validate: answer as () => never } };
 }
 

@@ -16,11 +16,11 @@ function refusal(text: string): string {
   return 'taken';
 }
 
-test('comments and trailing commas are taken', (t) => {
+test('comments and trailing commas are allowed', (t) => {
   t.deepEqual(read('// one\n{ "a": [1, 2,], /* two */ "b": null, }').value, { a: [1, 2], b: null });
 });
 
-test('a mistake in the syntax is told in plain words, with line and column', (t) => {
+test('a syntax error is reported in plain words, with line and column', (t) => {
   const sentences = {
     '': '1:1: the file is empty; the smallest JSON object is {}.',
     ' \n // nothing': '2:12: a value is missing.',
@@ -53,7 +53,7 @@ test('lines may end in LF, CR LF or CR', (t) => {
   }
 });
 
-test('every key that stands twice is told, also inside', (t) => {
+test('every repeated key is reported, also in nested objects', (t) => {
   t.is(
     refusal('{ "a": 1,\n "a": { "b": 1,\n "b": 2 } }'),
     'CONFIG_INVALID file.json:2:2: the key "a" occurs twice, first on line 1\n' +
@@ -67,7 +67,7 @@ test('the key __proto__ is a key like any other', (t) => {
   t.is(locate(['__proto__', 'port']), 'file.json:1:26');
 });
 
-test('a place that is not there is that of the nearest value around it', (t) => {
+test('the location of a missing value is that of the nearest enclosing value', (t) => {
   const { locate } = read('{ "listen": { "port": 1 },\n "plugins": [ "get" ] }');
   t.is(locate([]), 'file.json:1:1');
   t.is(locate(['listen', 'port']), 'file.json:1:23');
@@ -79,15 +79,15 @@ test('a place that is not there is that of the nearest value around it', (t) => 
   t.is(locate([Symbol('never')]), 'file.json:1:1');
 });
 
-test('a file of brackets alone is refused, not a crash', (t) => {
+test('a file with only brackets is refused and does not crash', (t) => {
   t.is(
     refusal('['.repeat(200_000)),
     'CONFIG_SYNTAX file.json:1:101: more than 100 values are nested in each other.',
   );
 });
 
-test('any JSON is read as JSON.parse reads it, and every value is found where it stands', (t) => {
-  // JSON.parse is the judge, so keys that it treats as we do; a repeated key cannot come out of JSON.stringify.
+test('any JSON is parsed like JSON.parse, and every value has its position', (t) => {
+  // JSON.parse has no repeated keys, and JSON.stringify writes none.
   fc.assert(
     fc.property(fc.jsonValue({ maxDepth: 4 }), fc.constantFrom(0, 1, 2, '\t'), (value, indent) => {
       const text = JSON.stringify(value, null, indent);
@@ -96,7 +96,7 @@ test('any JSON is read as JSON.parse reads it, and every value is found where it
       for (const path of pathsIn(JSON.parse(text))) {
         const rest = from(text, document.locate(path));
         const expected = JSON.stringify(at(JSON.parse(text), path), null, indent);
-        // Nested values are indented deeper where they stand, so only what has one line is compared whole.
+        // Nested values are indented more in the text, so only values of one line are compared completely.
         t.true(expected.includes('\n') ? rest[0] === expected[0] : rest.startsWith(expected));
       }
     }),

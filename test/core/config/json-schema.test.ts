@@ -1,4 +1,4 @@
-/** `jackfield schema`, judged by a validator that is not ours. */
+/** `jackfield schema`, checked with an independent validator. */
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Ajv, type ValidateFunction } from 'ajv';
@@ -32,7 +32,7 @@ function taken(t: ExecutionContext, validate: ValidateFunction, value: unknown):
   t.true(validate(value), `${JSON.stringify(value)}: ${JSON.stringify(validate.errors)}`);
 }
 
-test('the default configuration and that of every example are valid, and a misspelt key in each is not', async (t) => {
+test('the default configuration and those of all examples are valid, and a misspelt key in each is not', async (t) => {
   const examples = await readdir(path.join(ROOT, 'examples'), { withFileTypes: true });
   const files = ['jackfield.config.json'];
   for (const { name } of examples.filter((entry) => entry.isDirectory())) {
@@ -50,7 +50,7 @@ test('the default configuration and that of every example are valid, and a missp
   }
 });
 
-test('options of built-in plugins and adapters are checked, a typo and a wrong kind are refused', async (t) => {
+test('options of built-in plugins and adapters are checked: typos and wrong types are refused', async (t) => {
   const validate = await schemaIn(t, await tempFolder(t));
   taken(t, validate, {
     plugins: ['get', { use: 'end', options: { from: 'anywhere' } }, { use: 'get', as: 'g2', prefix: '/x' }],
@@ -78,7 +78,7 @@ test('options of built-in plugins and adapters are checked, a typo and a wrong k
     refused(t, validate, { storage });
 });
 
-test('the name of an environment variable is taken wherever a value is', async (t) => {
+test('an environment variable is accepted in place of any value', async (t) => {
   const validate = await schemaIn(t, await tempFolder(t));
   taken(t, validate, {
     listen: { port: '${env:PORT:-8080}', sharedReadBuffer: '${env:FAST}' },
@@ -93,7 +93,7 @@ test('the name of an environment variable is taken wherever a value is', async (
 const PACKAGE = (name: string, more = {}) =>
   JSON.stringify({ name, version: '1.2.3', type: 'module', ...more });
 
-test('plugins from files and from installed packages are known, by prefix or keyword, with descriptions and demands', async (t) => {
+test('plugins from files and installed packages are included, with their descriptions and required options', async (t) => {
   const zod = JSON.stringify(path.join(ROOT, 'node_modules/zod/index.js'));
   const plugin = (name: string, schema: string) =>
     `import { z } from ${zod};\nexport default { name: '${name}', options: ${schema}, setup() {} };`;
@@ -127,14 +127,14 @@ test('plugins from files and from installed packages are known, by prefix or key
   refused(t, validate, { plugins: [{ use: '@acme/tracer', options: { a: 1 } }] });
   refused(t, validate, { plugins: ['else'] });
   refused(t, validate, { plugins: [{ use: './p.js', options: { size: 'big' } }] });
-  // It has an option that must be given.
+  // It has a required option.
   refused(t, validate, { plugins: [{ use: './p.js' }] });
   const { stdout } = await ran(['schema', '--json'], cwd);
   const { definitions } = JSON.parse(stdout);
   t.is(definitions['plugin ./p.js'].properties.size.description, 'In octets.');
 });
 
-test('of a schema that tells nothing of itself the options are open', (t) => {
+test('if a schema does not describe itself, any options are allowed', (t) => {
   const open = { '~standard': { version: 1, vendor: 'hand', validate: () => ({}) } };
   const schema = jsonSchemaOf(
     [{ references: ['hand'], options: open }],
@@ -145,7 +145,7 @@ test('of a schema that tells nothing of itself the options are open', (t) => {
   taken(t, validate, { storage: { adapter: 'mem', options: { any: 'thing' } } });
 });
 
-test('any Standard Schema that gives a JSON Schema of itself is asked for it', (t) => {
+test('a Standard Schema that provides a JSON Schema is used', (t) => {
   const own = {
     '~standard': {
       version: 1,
@@ -166,7 +166,7 @@ test('any Standard Schema that gives a JSON Schema of itself is asked for it', (
   refused(t, validate, { plugins: [{ use: 'hand', options: { b: 1 } }] });
 });
 
-test('it is written beside the configuration, or where it is asked for, and the configuration may name it', async (t) => {
+test('the file is written beside the configuration or to the given path, and the configuration may refer to it', async (t) => {
   const cwd = await tempFolder(t, {
     'conf/jackfield.config.json': '{ "$schema": "./jackfield.schema.json" }',
   });
@@ -187,7 +187,7 @@ test('it is written beside the configuration, or where it is asked for, and the 
   t.is(stdout, 'all.json was written; put "$schema": "../all.json" into the configuration.\n');
 });
 
-test('a plugin that cannot be loaded is told, and its options are left open', async (t) => {
+test('a plugin that cannot be loaded is reported, and any options are allowed', async (t) => {
   const cwd = await tempFolder(t, { 'jackfield.config.json': '{ "plugins": ["./no.js"] }' });
   const { code, stdout, stderr } = await ran(['schema', '--json'], cwd);
   t.is(code, 0);
@@ -198,7 +198,7 @@ test('a plugin that cannot be loaded is told, and its options are left open', as
   taken(t, new Ajv().compile(JSON.parse(stdout)), { plugins: [{ use: './no.js', options: { a: 1 } }] });
 });
 
-test('every option of a built-in plugin has its manual in the schema', async (t) => {
+test('every option of a built-in plugin has a description in the schema', async (t) => {
   const { stdout } = await ran(['schema', '--json'], await tempFolder(t));
   const { definitions } = JSON.parse(stdout) as { definitions: Record<string, { properties?: object }> };
   const options = Object.entries(definitions).flatMap(([name, { properties = {} }]) =>

@@ -8,30 +8,30 @@ import type { StandardSchema } from '../../../core/plugin-api.js';
 import { PLUGINS } from '../../../core/plugin-host/load-plugins.js';
 import { ADAPTERS } from '../../../core/storage/find-adapter.js';
 
-test('the schema is made when it is needed, and once', (t) => {
-  let made = 0;
+test('the schema is created when it is needed, and only once', (t) => {
+  let created = 0;
   const options = lazyOptions(
     (zod) => {
-      made += 1;
+      created += 1;
       return zod.strictObject({ mark: zod.string().default('!').describe('What stands behind it.') });
     },
     (given) => (Object.keys(given).length === 0 ? { mark: '!' } : undefined),
   );
   const { validate } = options['~standard'];
   t.deepEqual(validate({}), { value: { mark: '!' } });
-  t.is(made, 0);
+  t.is(created, 0);
   t.deepEqual(validate({ mark: '?' }), { value: { mark: '?' } });
   const refused = validate({ mrak: '?' });
   t.false(refused instanceof Promise);
   t.like(refused, { issues: [{ code: 'unrecognized_keys', keys: ['mrak'] }] });
-  t.is(made, 1);
+  t.is(created, 1);
   t.deepEqual(knownKeysOf(options), ['mark']);
   t.like(z.toJSONSchema(options as unknown as z.ZodType, { io: 'input' }), {
     properties: { mark: { default: '!', description: 'What stands behind it.' } },
   });
 });
 
-test('only plain objects are looked at without the schema', (t) => {
+test('only plain objects skip the schema', (t) => {
   const options = lazyOptions(
     (zod) => zod.strictObject({}),
     () => ({}),
@@ -41,7 +41,7 @@ test('only plain objects are looked at without the schema', (t) => {
   }
 });
 
-test('a plugin gets the type that its schema gives', (t) => {
+test('a plugin gets the output type of its schema', (t) => {
   const plugin = definePlugin({
     name: 'a',
     options: lazyOptions(
@@ -79,7 +79,7 @@ for (const [kind, door] of [
   [PLUGINS, 'plugins'],
   [ADAPTERS, 'storage-adapters'],
 ] as const) {
-  test(`${door}: what is known without a schema is what the schema says`, async (t) => {
+  test(`${door}: the output without the schema equals the output of the schema`, async (t) => {
     let lazy = 0;
     for (const name of await listBuiltIn(kind)) {
       const { default: made }: { default: { options?: StandardSchema<unknown, unknown> } } = await import(

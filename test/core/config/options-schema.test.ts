@@ -1,7 +1,7 @@
 /**
- * The options of everything that is built in, judged twice: by the JSON Schema that an editor has, with a validator
- * that is not ours, and by the server. What the server takes an editor must not mark as wrong, and a value of a wrong
- * kind must be wrong to both.
+ * The options of all built-in plugins and adapters, checked twice: by the JSON Schema for editors, with an independent
+ * validator, and by the server. An editor must accept everything that the server accepts, and both must refuse a value
+ * of a wrong type.
  */
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
@@ -43,7 +43,7 @@ const editor: ValidateFunction = ajv.compile(whole);
 
 const HASH = `sha256:${'0'.repeat(64)}`;
 
-/** Options that are right, and that name everything which has no default. */
+/** Valid options, with every option that has no default. */
 const RIGHT: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   'access-log': { destination: { file: 'a.log' }, headers: ['Accept'], skip: ['/a'] },
   auth: {
@@ -81,13 +81,13 @@ const KINDS: readonly Kind[] = [
     word: 'adapter',
     code: 'ADAPTER_OPTIONS_INVALID',
     config: (adapter, options) => ({ storage: { adapter, options } }),
-    // As a configuration that was validated has it.
+    // As in a validated configuration.
     judge: (adapter, options) =>
       makeStorage({ adapter, options: options as Record<string, unknown> }, source, silentLog),
   },
 ];
 
-/** undefined where the server takes them. */
+/** undefined if the server accepts the options. */
 async function refusal(kind: Kind, name: string, options: unknown): Promise<JackfieldError | undefined> {
   try {
     await kind.judge(name, options);
@@ -105,7 +105,7 @@ interface Option {
   readonly schema: JsonSchema;
 }
 
-/** Every option, those in lists and objects too; the first of each list stands for all. */
+/** Every option, also those in lists and objects; the first element of a list stands for all. */
 function optionsIn(schema: JsonSchema, at: Path = []): Option[] {
   const here = Object.entries(schema.properties ?? {}).flatMap(([key, inner]) => [
     { path: [...at, key], schema: inner },
@@ -118,7 +118,7 @@ function optionsIn(schema: JsonSchema, at: Path = []): Option[] {
   return [...here, ...items, ...(schema.anyOf ?? []).flatMap((form) => optionsIn(form, at))];
 }
 
-/** The kinds of values that a schema allows; undefined where it allows any. */
+/** The types of values that a schema allows; undefined if it allows any. */
 function kindsIn(schema: JsonSchema): ReadonlySet<string> | undefined {
   if (schema.$ref !== undefined) return new Set(['string']);
   if (schema.anyOf !== undefined) {
@@ -144,7 +144,7 @@ function wrongFor(schema: JsonSchema): unknown[] {
   return OF_EACH_KIND.flatMap(([kind, value]) => (kinds.has(kind) ? [] : [value]));
 }
 
-/** The same options but for one value. Where something else stands on the way, what has room for it takes its place. */
+/** The same options with one value changed. Missing or unsuitable parents are replaced. */
 function changed(options: unknown, [key, ...rest]: Path, value: unknown): unknown {
   if (key === undefined) return value;
   const holds = typeof key === 'number' ? Array.isArray(options) : isPlain(options);
@@ -157,7 +157,7 @@ function changed(options: unknown, [key, ...rest]: Path, value: unknown): unknow
 const isPlain = (value: unknown): boolean =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-const told = (name: string, where: Path, value: unknown): string =>
+const labelOf = (name: string, where: Path, value: unknown): string =>
   `${name} ${where.join('.')}: ${JSON.stringify(value)}`;
 
 for (const kind of KINDS) {
@@ -166,19 +166,19 @@ for (const kind of KINDS) {
     const right = JSON.parse(JSON.stringify(RIGHT[name] ?? {})) as Record<string, unknown>;
     const options = optionsIn(definition);
 
-    test(`${kind.word} ${name}: every option has its manual`, (t) => {
+    test(`${kind.word} ${name}: every option has a description`, (t) => {
       for (const { path: where, schema } of options) {
         if (typeof where.at(-1) === 'string') t.regex(schema.description ?? '', /\S/, where.join('.'));
       }
       t.true(options.length > 0 || Object.keys(definition.properties ?? {}).length === 0);
     });
 
-    test(`${kind.word} ${name}: right options are right to both`, async (t) => {
+    test(`${kind.word} ${name}: editor and server accept valid options`, async (t) => {
       t.true(editor(kind.config(name, right)), JSON.stringify(editor.errors));
       t.is(await refusal(kind, name, right), undefined);
     });
 
-    test(`${kind.word} ${name}: a value of a wrong kind, and an unknown option, are refused by both`, async (t) => {
+    test(`${kind.word} ${name}: editor and server refuse a wrong type and an unknown option`, async (t) => {
       const wrong: readonly (readonly [Path, unknown])[] = [
         [['unknown'], 1],
         ...options.flatMap(({ path: where, schema }) =>
@@ -187,15 +187,15 @@ for (const kind of KINDS) {
       ];
       for (const [where, value] of wrong) {
         const given = changed(right, where, value);
-        t.false(editor(kind.config(name, given)), told(name, where, value));
+        t.false(editor(kind.config(name, given)), labelOf(name, where, value));
         const error = await refusal(kind, name, given);
-        t.truthy(error, told(name, where, value));
+        t.truthy(error, labelOf(name, where, value));
         const option = String(where.find((key) => typeof key === 'string'));
         t.regex(error?.message ?? '', new RegExp(`${option}|takes no options`));
       }
     });
 
-    test(`${kind.word} ${name}: what the server takes, an editor takes`, async (t) => {
+    test(`${kind.word} ${name}: the editor accepts what the server accepts`, async (t) => {
       if (options.length === 0) {
         t.pass();
         return;
@@ -227,26 +227,26 @@ for (const kind of KINDS) {
         .map((changes) =>
           changes.reduce<unknown>(
             (before, [{ path: where }, now]) =>
-              // What a change before has made something else of is left alone.
+              // Skip it if an earlier change has replaced its parent by another type.
               isThere(before, where.slice(0, -1)) ? changed(before, where, now) : before,
             right,
           ),
         );
-      let taken = 0;
+      let accepted = 0;
       await fc.assert(
         fc.asyncProperty(given, async (one) => {
           if ((await refusal(kind, name, one)) !== undefined) return;
-          taken += 1;
+          accepted += 1;
           t.true(editor(kind.config(name, one)), `${JSON.stringify(one)}: ${JSON.stringify(editor.errors)}`);
         }),
         { numRuns: 300 },
       );
-      t.true(taken > 0, name);
+      t.true(accepted > 0, name);
     });
   }
 }
 
-/** Whether something that can hold a value stands there, or can be made. */
+/** Whether there is a value that can hold others, or one can be created. */
 function isThere(options: unknown, where: Path): boolean {
   let at: unknown = options;
   for (const key of where) {
@@ -257,7 +257,7 @@ function isThere(options: unknown, where: Path): boolean {
   return at === undefined || (typeof at === 'object' && at !== null);
 }
 
-test('check says so too, of a plugin and of the adapter, with the place', async (t) => {
+test('the check command reports them too, for a plugin and the adapter, with the place', async (t) => {
   const cwd = await tempFolder(t, {
     'a.json': '{ "plugins": [{ "use": "health", "options": { "readyPath": 1 } }] }',
     'b.json': '{ "storage": { "adapter": "lru", "options": { "maxEntries": "1" } }, "plugins": [] }',
@@ -270,7 +270,7 @@ test('check says so too, of a plugin and of the adapter, with the place', async 
   t.regex(adapter.stderr, /b\.json:1:\d+: .*\[ADAPTER_OPTIONS_INVALID\]/);
 });
 
-test('the options in every example are right to both', async (t) => {
+test('editor and server accept the options of every example', async (t) => {
   let seen = 0;
   for (const { name: folder } of (await readdir(path.join(ROOT, 'examples'), { withFileTypes: true })).filter(
     (entry) => entry.isDirectory(),

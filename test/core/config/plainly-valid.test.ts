@@ -1,4 +1,4 @@
-/** What is recognised without the schema, held to the schema. */
+/** Compares the recognition of valid configurations without a schema with the schema. */
 import test from 'ava';
 import fc from 'fast-check';
 import { programSchema } from '../../../core/config/config-schema.js';
@@ -29,7 +29,7 @@ test('usual configurations are recognised', (t) => {
   for (const config of usual) t.true(isPlainlyValid(config), JSON.stringify(config));
 });
 
-/** Right, wrong and at the edge. */
+/** Valid, invalid and boundary values. */
 const VALUES: readonly unknown[] = [
   undefined,
   null,
@@ -141,7 +141,7 @@ const config = fc.record(
   },
   { requiredKeys: [] },
 );
-/** One key at a time, so that most of what is right is met too. */
+/** One key at a time, so that more of the configurations are valid. */
 const single = config.chain((whole) => {
   const keys = Object.keys(whole) as (keyof typeof whole)[];
   return keys.length === 0
@@ -150,7 +150,7 @@ const single = config.chain((whole) => {
 });
 const anyKeys = fc.dictionary(fc.constantFrom(...KEYS), value, { maxKeys: 4 });
 
-test('what is recognised, the schema accepts too', (t) => {
+test('every recognised configuration is valid for the schema too', (t) => {
   let recognised = 0;
   let refused = 0;
   fc.assert(
@@ -163,12 +163,12 @@ test('what is recognised, the schema accepts too', (t) => {
     }),
     { numRuns: 20_000 },
   );
-  // Else the test would say nothing.
+  // Otherwise the test would prove nothing.
   t.true(recognised > 500, `${recognised} recognised`);
   t.true(refused > 500, `${refused} refused`);
 });
 
-test('every limit is recognised at its default and at its least and most or left to the schema', (t) => {
+test('the default of every limit is recognised, and edge values only if the schema accepts them', (t) => {
   for (const [name, usual] of Object.entries(DEFAULT_LIMITS)) {
     t.true(isPlainlyValid({ limits: { [name]: usual } }), name);
     for (const edge of [0, 1, 31, 32, 100_000, 16 * 2 ** 20, 2 ** 31 - 1, 2 ** 31, 2 ** 40]) {
@@ -178,7 +178,7 @@ test('every limit is recognised at its default and at its least and most or left
   }
 });
 
-test('a list with an iterator of its own hides nothing', (t) => {
+test('a custom iterator of a list hides nothing', (t) => {
   const plugins = Object.assign([42], {
     *[Symbol.iterator]() {
       yield 'get';

@@ -28,7 +28,7 @@ function faultsIn(t: ExecutionContext, text: string): string[] {
   return error?.message.replace('The configuration is not valid: ', '').split('\n') ?? [];
 }
 
-test('what the design shows is valid', (t) => {
+test('the configuration of the design is valid', (t) => {
   const { value, source } = sourceOf(`{
     "$schema": "./jackfield.schema.json",
     "listen": { "host": "127.0.0.1", "port": 10000 },
@@ -43,7 +43,7 @@ test('what the design shows is valid', (t) => {
   t.notThrows(() => validateConfig({ listen: { host: '::', port: 0 } }, source));
 });
 
-test('an unknown key is told with its place and a suggestion', (t) => {
+test('an unknown key is reported with its place and a suggestion', (t) => {
   t.deepEqual(faultsIn(t, '{\n  "plugin": []\n}'), [
     'c.json:2:3: unknown key "plugin"; did you mean "plugins"?',
   ]);
@@ -51,7 +51,7 @@ test('an unknown key is told with its place and a suggestion', (t) => {
   t.deepEqual(faultsIn(t, '{ "__proto__": {} }'), ['c.json:1:3: unknown key "__proto__"']);
 });
 
-test('an unknown key inside is told with the key around it', (t) => {
+test('an unknown nested key is reported with its owner', (t) => {
   t.deepEqual(faultsIn(t, '{ "listen": { "prot": 80 } }'), [
     'c.json:1:15: unknown key "prot" in listen; did you mean "port"?',
   ]);
@@ -66,7 +66,7 @@ test('an unknown key inside is told with the key around it', (t) => {
   ]);
 });
 
-test('a wrong type is told with what was expected and what was found', (t) => {
+test('a wrong type is reported with the expected and the found value', (t) => {
   const port = 'listen.port: expected a whole number from 0 to 65535, found';
   t.deepEqual(faultsIn(t, '{ "listen": { "port": "80" } }'), [`c.json:1:23: ${port} "80"`]);
   t.deepEqual(faultsIn(t, '{ "listen": { "port": 65536 } }'), [`c.json:1:23: ${port} 65536`]);
@@ -98,12 +98,12 @@ test('a wrong type is told with what was expected and what was found', (t) => {
   ]);
 });
 
-test('a long string is cut where it is quoted', (t) => {
+test('a long string is shortened in messages', (t) => {
   const [fault = ''] = faultsIn(t, JSON.stringify({ listen: 'x'.repeat(1000) }));
   t.true(fault.endsWith(`${'x'.repeat(59)}…"`));
 });
 
-test('an address to listen at has neither port nor brackets', (t) => {
+test('a listen address has no port and no brackets', (t) => {
   for (const host of ['127.0.0.1:80', '[::1]', 'http://a', '', 'a b']) {
     t.deepEqual(faultsIn(t, JSON.stringify({ listen: { host } })), [
       'c.json:1:19: listen.host: expected an address or name of this machine without port, ' +
@@ -127,14 +127,14 @@ test('allowed hosts are names without scheme, port or path, or "*" for all', (t)
   ]);
 });
 
-test('a limit out of range is told with its unit', (t) => {
+test('a limit out of range is reported with its unit', (t) => {
   t.deepEqual(faultsIn(t, '{ "limits": { "maxBodyOctets": -1, "idleTimeoutMs": 1e10 } }'), [
     'c.json:1:32: limits.maxBodyOctets: expected a whole number of octets from 0 to 1099511627776, found -1',
     'c.json:1:53: limits.idleTimeoutMs: expected a whole number of milliseconds from 1 to 2147483647, found 10000000000',
   ]);
 });
 
-test('every limit refuses a fraction and its own name in another case', (t) => {
+test('every limit refuses a fraction, and its name in another case', (t) => {
   for (const name of Object.keys(DEFAULT_LIMITS)) {
     t.regex(
       faultsIn(t, JSON.stringify({ limits: { [name]: 1.5 } })).join('\n'),
@@ -148,13 +148,13 @@ test('every limit refuses a fraction and its own name in another case', (t) => {
   }
 });
 
-test('limits that contradict each other are told', (t) => {
+test('contradicting limits are reported', (t) => {
   t.deepEqual(faultsIn(t, '{ "limits": { "headerTimeoutMs": 2000, "requestTimeoutMs": 1000 } }'), [
     'c.json:1:34: limits.headerTimeoutMs: 2000 is greater than limits.requestTimeoutMs, which is 1000',
   ]);
 });
 
-test('all faults are told at once, in the order of the file', (t) => {
+test('all faults are reported at once, in the order of the file', (t) => {
   t.deepEqual(
     faultsIn(
       t,
@@ -172,7 +172,7 @@ test('a configuration given as an object is validated without places', (t) => {
   );
 });
 
-test('plugins and adapters may be given themselves', (t) => {
+test('plugins and adapters may be objects', (t) => {
   const plugin = { name: 'shout', setup() {} };
   class Shout {
     setup(): void {}
@@ -184,7 +184,7 @@ test('plugins and adapters may be given themselves', (t) => {
   t.is(validateConfig(config, plainSource('/')) as unknown, config);
 });
 
-test('defaults fill in what a configuration leaves open', (t) => {
+test('missing keys get their defaults', (t) => {
   t.deepEqual(withDefaults({}), {
     listen: [DEFAULT_LISTENER],
     trustedProxies: [],
@@ -217,7 +217,7 @@ test('a listener is a port or a Unix socket, and there may be several', (t) => {
   t.like(withDefaults({ listen: { socket: 'a.sock', socketMode: '600' } }).listen[0], { mode: 0o600 });
 });
 
-test('the default of maxConnections leaves room for the files of the process', (t) => {
+test('the default of maxConnections leaves descriptors for the files of the process', (t) => {
   const limits = (openFiles: string) =>
     `Limit                     Soft Limit           Hard Limit           Units\nMax open files            ${openFiles}   4096   files\n`;
   t.is(defaultMaxConnections(limits('1024')), 960);
@@ -227,7 +227,7 @@ test('the default of maxConnections leaves room for the files of the process', (
   t.is(defaultMaxConnections(''), 10_000);
 });
 
-test('a Unix socket has no host, no port and no TLS, and only it has a mode', (t) => {
+test('a Unix socket has no host, port or TLS, and only a Unix socket has a mode', (t) => {
   t.deepEqual(faultsIn(t, '{ "listen": { "socket": "a.sock", "port": 80 } }'), [
     'c.json:1:43: listen.port: a Unix socket has no port; remove "port" or "socket"',
   ]);
@@ -244,7 +244,7 @@ test('a Unix socket has no host, no port and no TLS, and only it has a mode', (t
   );
 });
 
-test('faults of listeners in a list, of TLS, of proxies and of overload are told in their places', (t) => {
+test('faults of listeners in a list, of TLS, proxies and overload are reported with their places', (t) => {
   t.deepEqual(faultsIn(t, '{ "listen": [] }'), [
     'c.json:1:13: listen: expected at least one listener, found a list',
   ]);
@@ -285,8 +285,8 @@ test('faults of listeners in a list, of TLS, of proxies and of overload are told
   ]);
 });
 
-test('a value that is undefined counts as left open', (t) => {
-  // JavaScript programs write this, whatever the types say.
+test('undefined values count as absent', (t) => {
+  // JavaScript programs pass them, although the types forbid it.
   const config = {
     listen: { port: undefined },
     limits: { maxBodyOctets: undefined },
@@ -295,12 +295,12 @@ test('a value that is undefined counts as left open', (t) => {
   t.is(withDefaults(config).limits.maxBodyOctets, DEFAULT_LIMITS.maxBodyOctets);
 });
 
-test('a default gives way to a limit that was set', (t) => {
+test('a default is adjusted to a configured limit', (t) => {
   t.is(withDefaults({ limits: { requestTimeoutMs: 500 } }).limits.headerTimeoutMs, 500);
   t.is(withDefaults({ limits: { headerTimeoutMs: 60_000 } }).limits.requestTimeoutMs, 60_000);
 });
 
-test('the schema makes a JSON Schema in which every key has its manual', (t) => {
+test('the schema can be converted to a JSON Schema in which every key has a description', (t) => {
   const described = (schema: object, path: string): void => {
     const properties: Record<string, object> = Reflect.get(schema, 'properties') ?? {};
     for (const [key, inner] of Object.entries(properties)) {
@@ -337,13 +337,13 @@ async function explain(text: string, schema: typeof options | undefined, value?:
   });
 }
 
-test('an unknown option is told with its place and a suggestion', async (t) => {
+test('an unknown option is reported with its place and a suggestion', async (t) => {
   t.deepEqual(await explain('{ "mrak": "?" }', undefined), [
     'c.json:3:3: unknown key "mrak" in plugins[1].options; did you mean "mark"?',
   ]);
 });
 
-test('with the schema, suggestions reach nested objects, lists and records', async (t) => {
+test('with a schema, suggestions work in nested objects, lists and records', async (t) => {
   t.deepEqual(await explain('{ "style": { "color": "red" } }', options), [
     'c.json:3:14: unknown key "color" in plugins[1].options.style; did you mean "colour"?',
   ]);
@@ -353,7 +353,7 @@ test('with the schema, suggestions reach nested objects, lists and records', asy
   t.deepEqual(await explain('{ "perHost": { "a.b": { "mark": "?", "marc": "" } } }', options), [
     'c.json:3:38: unknown key "marc" in plugins[1].options.perHost["a.b"]; did you mean "mark"?',
   ]);
-  // Without it, nested keys are refused all the same.
+  // Without a schema, nested keys are still refused.
   t.deepEqual(await explain('{ "style": { "color": "red" } }', undefined), [
     'c.json:3:14: unknown key "color" in plugins[1].options.style',
   ]);
@@ -370,7 +370,7 @@ test('with the value, sentences say what was found', async (t) => {
   ]);
 });
 
-test('the words of a plugin author stay as they are', (t) => {
+test('messages of plugin authors are unchanged', (t) => {
   const issues = [{ message: 'Marks are one character.', path: [{ key: 'mark' }] }, { message: 'Odd.' }];
   t.deepEqual(
     explainIssues(issues, { source: plainSource('/'), path: ['plugins', 0], value: { mark: '!!' } }),
@@ -378,7 +378,7 @@ test('the words of a plugin author stay as they are', (t) => {
   );
 });
 
-test('known keys are those of a zod object, also inside wrappers, and none of anything else', (t) => {
+test('known keys are those of a zod object, also inside wrappers; other schemas have none', (t) => {
   const keys = ['mark', 'level', 'style', 'rules', 'perHost'];
   t.deepEqual(knownKeysOf(options), keys);
   t.deepEqual(knownKeysOf(options.optional()), keys);

@@ -11,63 +11,63 @@ import { logged, prepared, type Serving, serving, turns } from './wire.js';
 
 const PIECE = Buffer.alloc(16_384, 'x');
 
-/** What happened to a source. */
-interface Told {
+/** Calls to a source. */
+interface Calls {
   pulls: number;
   ends: number;
 }
 
-/** Endless sources of every kind; each counts how often it was asked and how often it was let go. */
-const ENDLESS: Readonly<Record<string, (told: Told, part?: Uint8Array) => ResponseValue>> = {
-  'an async generator': async function* (told, part = PIECE) {
+/** Endless sources of every kind; each counts its reads and its cancellations. */
+const ENDLESS: Readonly<Record<string, (calls: Calls, part?: Uint8Array) => ResponseValue>> = {
+  'an async generator': async function* (calls, part = PIECE) {
     try {
       for (;;) {
-        told.pulls++;
+        calls.pulls++;
         yield part;
         await turns(1);
       }
     } finally {
-      told.ends++;
+      calls.ends++;
     }
   },
-  'an async iterable of its own kind': (told, part = PIECE) => ({
+  'a custom async iterable': (calls, part = PIECE) => ({
     [Symbol.asyncIterator]: () => ({
       next: async () => {
-        told.pulls++;
+        calls.pulls++;
         await turns(1);
         return { done: false, value: part };
       },
       return: async () => {
-        told.ends++;
+        calls.ends++;
         return { done: true, value: undefined };
       },
     }),
   }),
-  'a Node stream': (told, part = PIECE) =>
+  'a Node stream': (calls, part = PIECE) =>
     new Readable({
       read() {
-        told.pulls++;
+        calls.pulls++;
         this.push(part);
       },
       destroy(error, done) {
-        told.ends++;
+        calls.ends++;
         done(error);
       },
     }),
-  'a web stream': (told, part = PIECE) => ({
-    body: webStream(told, part) as unknown as AsyncIterable<Uint8Array>,
+  'a web stream': (calls, part = PIECE) => ({
+    body: webStream(calls, part) as unknown as AsyncIterable<Uint8Array>,
   }),
-  'a web Response': (told, part = PIECE) => new Response(webStream(told, part)),
+  'a web Response': (calls, part = PIECE) => new Response(webStream(calls, part)),
 };
 
-function webStream(told: Told, part: Uint8Array): ReadableStream<Uint8Array> {
+function webStream(calls: Calls, part: Uint8Array): ReadableStream<Uint8Array> {
   return new ReadableStream<Uint8Array>({
     pull: (controller) => {
-      told.pulls++;
+      calls.pulls++;
       controller.enqueue(part);
     },
     cancel: () => {
-      told.ends++;
+      calls.ends++;
     },
   });
 }
@@ -84,39 +84,39 @@ async function wireTo(t: ExecutionContext, value: () => ResponseValue, options?:
 }
 
 for (const [kind, make] of Object.entries(ENDLESS)) {
-  test(`${kind} is asked for no more than the buffers hold while the peer reads nothing`, async (t) => {
-    const told: Told = { pulls: 0, ends: 0 };
-    const { connection, peer } = loaded(() => make(told), { maxBufferedOctets: 65_536 });
+  test(`${kind} is read no further than the buffers allow while the peer reads nothing`, async (t) => {
+    const calls: Calls = { pulls: 0, ends: 0 };
+    const { connection, peer } = loaded(() => make(calls), { maxBufferedOctets: 65_536 });
     connection.received(Buffer.from('GET / HTTP/1.0\r\nHost: a\r\n\r\n'));
     await turns(200);
     t.true(peer.written <= 65_536 + 2 * PIECE.length, `${peer.written} octets were written`);
-    // Node's and web streams read a little ahead of who reads them.
-    t.true(told.pulls <= 65_536 / PIECE.length + 4, `${told.pulls} parts were asked for`);
-    t.is(told.ends, 0);
-    const before = told.pulls;
+    // Node's and web streams read a little ahead of their reader.
+    t.true(calls.pulls <= 65_536 / PIECE.length + 4, `${calls.pulls} parts were asked for`);
+    t.is(calls.ends, 0);
+    const before = calls.pulls;
     connection.drained();
     await turns(20);
-    t.true(told.pulls > before, 'it went on when there was room');
+    t.true(calls.pulls > before, 'it went on when there was room');
     connection.closed();
     await turns(20);
-    t.is(told.ends, 1, 'it was let go once');
-    const end = told.pulls;
+    t.is(calls.ends, 1, 'it was let go once');
+    const end = calls.pulls;
     await turns(20);
-    t.is(told.pulls, end, 'nobody asked it again');
+    t.is(calls.pulls, end, 'nobody asked it again');
   });
 
-  test(`${kind} is let go once when the peer goes away in the middle`, async (t) => {
-    const told: Told = { pulls: 0, ends: 0 };
+  test(`${kind} is cancelled once if the peer disconnects in the middle`, async (t) => {
+    const calls: Calls = { pulls: 0, ends: 0 };
     const ended = new EventTarget();
-    const watched = new Proxy(told, {
+    const watched = new Proxy(calls, {
       set: (target, name, value) => {
-        target[name as keyof Told] = value;
+        target[name as keyof Calls] = value;
         if (name === 'ends') ended.dispatchEvent(new Event('ended'));
         return true;
       },
     });
     for (const sharedReadBuffer of [true, false]) {
-      told.ends = 0;
+      calls.ends = 0;
       const isOver = once(ended, 'ended');
       const wire = await wireTo(t, () => make(watched), { sharedReadBuffer });
       wire.request(...REQUEST);
@@ -124,37 +124,37 @@ for (const [kind, make] of Object.entries(ENDLESS)) {
       wire.destroy();
       await isOver;
       await turns();
-      t.is(told.ends, 1);
+      t.is(calls.ends, 1);
     }
   });
 
-  test(`${kind} is let go unread where the answer to HEAD has no body`, async (t) => {
-    const told: Told = { pulls: 0, ends: 0 };
-    const server = await prepared(t, ({ handle }) => handle('HEAD', '/', () => make(told)));
+  test(`${kind} is cancelled unread if the answer to HEAD has no body`, async (t) => {
+    const calls: Calls = { pulls: 0, ends: 0 };
+    const server = await prepared(t, ({ handle }) => handle('HEAD', '/', () => make(calls)));
     const { status, body } = await server.inject({ method: 'HEAD' });
     t.is(status, 200);
     t.is(body.length, 0);
     await turns();
-    // A generator or iterable that was never begun has nothing to let go of.
-    t.is(told.ends, kind.includes('async') ? 0 : 1);
+    // A generator or iterable that was never begun has nothing to release.
+    t.is(calls.ends, kind.includes('async') ? 0 : 1);
   });
 }
 
-test('a peer that does not read holds an endless source up, not the memory of the server', async (t) => {
-  const told: Told = { pulls: 0, ends: 0 };
-  const wire = await wireTo(t, () => ENDLESS['an async generator']!(told));
+test("a peer that does not read stops an endless source, and the server's memory does not grow", async (t) => {
+  const calls: Calls = { pulls: 0, ends: 0 };
+  const wire = await wireTo(t, () => ENDLESS['an async generator']!(calls));
   wire.socket.pause();
   wire.request(...REQUEST);
   // Until nothing moves any more: the kernel's buffers on both sides are full.
-  for (let before = -1; before < told.pulls || told.pulls === 0; ) {
-    before = told.pulls;
+  for (let before = -1; before < calls.pulls || calls.pulls === 0; ) {
+    before = calls.pulls;
     await turns(500);
   }
-  t.true(told.pulls * PIECE.length < 64 * 1024 * 1024, `${told.pulls} parts were asked for`);
-  t.is(told.ends, 0);
+  t.true(calls.pulls * PIECE.length < 64 * 1024 * 1024, `${calls.pulls} parts were asked for`);
+  t.is(calls.ends, 0);
 });
 
-test('RFC 9112 §8: a source that fails in the middle breaks the connection off, and the log names the plugin', async (t) => {
+test('RFC 9112 §8: a source that fails in the middle aborts the connection, and the log names the plugin', async (t) => {
   const { log, errors } = logged();
   const failing = async function* () {
     yield 'some';
@@ -170,7 +170,7 @@ test('RFC 9112 §8: a source that fails in the middle breaks the connection off,
   t.is(errors[0]?.plugin, 'under-test');
 });
 
-test('a Node stream and a web stream that fail in the middle break the connection off', async (t) => {
+test('a Node stream and a web stream that fail in the middle abort the connection', async (t) => {
   const node = (): Readable =>
     Readable.from(
       (async function* () {
@@ -199,7 +199,7 @@ test('a Node stream and a web stream that fail in the middle break the connectio
   }
 });
 
-test('a source that fails before its first part is answered 500, or with the HttpError it throws', async (t) => {
+test('a source that fails before its first part is answered with 500, or with the HttpError that it throws', async (t) => {
   const missing = path.join(import.meta.dirname, 'no-such-file');
   const { log, errors } = logged();
   const server = await prepared(
@@ -222,14 +222,14 @@ test('a source that fails before its first part is answered 500, or with the Htt
   t.is(last.text, 'Enough');
   t.is(last.headers.connection, 'close', 'its wish to close is heard as that of any answer');
   t.deepEqual(errors, []);
-  // The file system answers in its own time: the head may be out, and then only breaking off is left.
+  // The file system takes its own time: the head may already be sent, and then the connection must be aborted.
   await server.inject({ target: '/file' }).catch((error: unknown) => {
     t.like(error, { code: 'RESPONSE_INCOMPLETE' });
   });
   t.is(errors.length, 1);
 });
 
-test('a file stream that fails although nobody reads it does not end the process', async (t) => {
+test('a file stream that fails unread does not end the process', async (t) => {
   const missing = path.join(import.meta.dirname, 'no-such-file');
   let stream: Readable | undefined;
   const server = await prepared(t, ({ handle }) => {
@@ -243,15 +243,15 @@ test('a file stream that fails although nobody reads it does not end the process
   t.true(stream?.destroyed);
 });
 
-test('a source with more or fewer octets than its Content-Length is let go and the connection broken off', async (t) => {
-  const told: Told = { pulls: 0, ends: 0 };
+test('a source with more or fewer octets than its Content-Length is cancelled and the connection aborted', async (t) => {
+  const calls: Calls = { pulls: 0, ends: 0 };
   const { log, errors } = logged();
   const connect = await serving(
     t,
     ({ handle }) => {
       handle('GET', '/more', () => ({
         headers: { 'Content-Length': '20000' },
-        body: ENDLESS['an async generator']!(told) as AsyncIterable<Uint8Array>,
+        body: ENDLESS['an async generator']!(calls) as AsyncIterable<Uint8Array>,
       }));
       handle('GET', '/fewer', () => ({
         headers: { 'Content-Length': '3' },
@@ -265,7 +265,7 @@ test('a source with more or fewer octets than its Content-Length is let go and t
   const more = await connect();
   more.request('GET /more HTTP/1.1');
   t.notRegex(await more.rest(), /x{20000}/);
-  t.is(told.ends, 1);
+  t.is(calls.ends, 1);
   const fewer = await connect();
   fewer.request('GET /fewer HTTP/1.1');
   await fewer.head();
@@ -276,7 +276,7 @@ test('a source with more or fewer octets than its Content-Length is let go and t
   );
 });
 
-test('a part that is neither text nor bytes is a fault of the plugin, and the source is let go once', async (t) => {
+test('a part that is neither text nor bytes is a fault of the plugin, and the source is cancelled once', async (t) => {
   let ends = 0;
   const { log, errors } = logged();
   const wire = await wireTo(
@@ -297,21 +297,21 @@ test('a part that is neither text nor bytes is a fault of the plugin, and the so
   t.is((errors[0]!.err as { code: string }).code, 'HANDLER_ANSWER_INVALID');
 });
 
-test('a source that fails at being let go is logged and harms nobody', async (t) => {
+test('a source that fails while it is cancelled is logged and does no other harm', async (t) => {
   const { log, errors } = logged();
-  const told: Told = { pulls: 0, ends: 0 };
+  const calls: Calls = { pulls: 0, ends: 0 };
   const connect = await serving(
     t,
     ({ handle }) => {
       handle('GET', '/', async function* () {
         try {
           for (;;) {
-            told.pulls++;
+            calls.pulls++;
             yield PIECE;
             await turns(1);
           }
         } finally {
-          told.ends++;
+          calls.ends++;
           // biome-ignore lint/correctness/noUnsafeFinally: that is the fault.
           throw new Error('cannot let go');
         }
@@ -325,13 +325,13 @@ test('a source that fails at being let go is logged and harms nobody', async (t)
   await wire.head();
   wire.destroy();
   while (errors.length === 0) await turns(1);
-  t.is(told.ends, 1);
+  t.is(calls.ends, 1);
   const other = await connect();
   other.request('GET /other HTTP/1.1');
   t.regex(await other.head(), /200 OK/);
 });
 
-test('RFC 9112 §6.3: to an HTTP/1.0 client a stream ends with the connection', async (t) => {
+test('RFC 9112 §6.3: for an HTTP/1.0 client a stream ends with the connection', async (t) => {
   const wire = await wireTo(t, async function* () {
     yield 'one ';
     yield '';

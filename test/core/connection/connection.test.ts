@@ -1,6 +1,6 @@
 /**
- * One connection over a peer in memory and with a clock that the test sets: deadlines to the millisecond, and bounds. The
- * first `check` after an event dates it, as the first tick does.
+ * One connection with a peer in memory and a clock that the test sets: deadlines to the millisecond, and limits. The
+ * first `check` after an event dates it, like the first tick.
  */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -15,7 +15,7 @@ import { turns } from './wire.js';
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
 
-/** Gone when the test is over. */
+/** Closed when the test is over. */
 function under(
   t: ExecutionContext,
   handler: Handler,
@@ -30,12 +30,12 @@ function under(
 const get = (target: string, ...fields: string[]): string =>
   [`GET ${target} HTTP/1.1`, 'Host: a', ...fields, '', ''].join('\r\n');
 
-test('a peer that behaves slowly has two seconds behind the last octet that it took', (t) => {
+test('a peer that behaves slowly has two seconds after the last octet that it accepted', (t) => {
   const { connection, peer } = under(t, () => 'last');
   connection.received(Buffer.from(get('/', 'Connection: close')));
   connection.check(1_000);
   t.true(peer.ended);
-  // It has taken nothing yet: as long as that the deadline of writing counts.
+  // It has accepted nothing yet: until then the write deadline applies.
   connection.check(6_000);
   t.false(peer.destroyed);
   connection.drained();
@@ -46,7 +46,7 @@ test('a peer that behaves slowly has two seconds behind the last octet that it t
   t.true(peer.destroyed);
 });
 
-test('a peer that takes nothing of the last answer is broken off when the time of writing is over', (t) => {
+test('a peer that accepts nothing of the last answer is disconnected at the write deadline', (t) => {
   const { connection, peer } = under(t, () => 'last', { writeTimeoutMs: 30_000 });
   connection.received(Buffer.from(get('/', 'Connection: close')));
   connection.check(1_000);
@@ -56,7 +56,7 @@ test('a peer that takes nothing of the last answer is broken off when the time o
   t.true(peer.destroyed);
 });
 
-test('the time of a header section begins with its first octet, on a connection that was idle', (t) => {
+test('on an idle connection, the header deadline starts with the first octet', (t) => {
   const { connection, peer } = under(t, () => 'x', {
     headerTimeoutMs: 10_000,
     idleTimeoutMs: 65_000,
@@ -74,7 +74,7 @@ test('the time of a header section begins with its first octet, on a connection 
   t.true(peer.ended);
 });
 
-test('the time of a header section that waited behind an exchange begins when that is answered', async (t) => {
+test('the header deadline of a section that waited for an exchange starts when that exchange is answered', async (t) => {
   let answer: (text: string) => void = () => {};
   const held = new Promise<string>((resolve) => {
     answer = resolve;
@@ -98,7 +98,7 @@ test('the time of a header section that waited behind an exchange begins when th
   t.regex(peer.last, /^HTTP\/1\.1 408 /);
 });
 
-test('the time of a handler begins when the body is here', async (t) => {
+test('the handler deadline starts when the body is complete', async (t) => {
   const { connection, peer } = under(
     t,
     async (request) => {
@@ -121,7 +121,7 @@ test('the time of a handler begins when the body is here', async (t) => {
   t.regex(peer.last, /^HTTP\/1\.1 503 /);
 });
 
-test('the time of a whole request is over to the millisecond', (t) => {
+test('the deadline of a whole request is exact to the millisecond', (t) => {
   const { connection, peer } = under(t, async (request) => request.text(), {
     requestTimeoutMs: 30_000,
   });
@@ -134,7 +134,7 @@ test('the time of a whole request is over to the millisecond', (t) => {
   t.regex(peer.last, /^HTTP\/1\.1 408 /);
 });
 
-test('an answer and the end of its time in one turn are one answer, whichever comes first', async (t) => {
+test('an answer and its deadline in one turn give one answer, whichever comes first', async (t) => {
   for (const isLate of [true, false]) {
     let answer: (text: string) => void = () => {};
     const { connection, peer } = under(
@@ -149,7 +149,7 @@ test('an answer and the end of its time in one turn are one answer, whichever co
     connection.received(Buffer.from(get('/')));
     connection.check(1e9);
     answer('in time');
-    // The promise tells of it at the end of this turn only.
+    // The promise settles only at the end of this turn.
     if (isLate) connection.check(1e9 + 10_001);
     await turns();
     connection.check(1e9 + 10_001);
@@ -160,7 +160,7 @@ test('an answer and the end of its time in one turn are one answer, whichever co
   }
 });
 
-test('the last octet of a request and the end of its time in one turn are a request', async (t) => {
+test('if the last octet of a request and its deadline come in one turn, the request is answered', async (t) => {
   for (const [first, last, waits] of [
     [get('/').slice(0, -1), '\n', 10_001],
     [`${get('/', 'Content-Length: 2')}a`, 'b', 30_001],
@@ -180,7 +180,7 @@ test('the last octet of a request and the end of its time in one turn are a requ
   }
 });
 
-test('RFC 9112 §9.6: a peer that was held up is read from again behind its last answer, so that it gets to read it', async (t) => {
+test('RFC 9112 §9.6: a paused peer is read again after its last answer, so that it can read that answer', async (t) => {
   let answer: (text: string) => void = () => {};
   const { connection, peer } = under(
     t,
@@ -200,7 +200,7 @@ test('RFC 9112 §9.6: a peer that was held up is read from again behind its last
   t.false(peer.isPaused);
 });
 
-test('so is a peer whose handler did not answer in time', (t) => {
+test('the same holds for a peer whose handler did not answer in time', (t) => {
   const limits = { maxBufferedOctets: 1_024, handlerTimeoutMs: 10_000 };
   const { connection, peer } = under(t, () => new Promise<string>(() => {}), limits);
   peer.hasRoom = true;
@@ -212,7 +212,7 @@ test('so is a peer whose handler did not answer in time', (t) => {
   t.false(peer.isPaused);
 });
 
-test('RFC 9112 §9.6: the answer to a peer that has ended its direction says that it is the last', async (t) => {
+test('RFC 9112 §9.6: the answer to a peer that has ended its sending side says that it is the last', async (t) => {
   let answer: (text: string) => void = () => {};
   const { connection, peer } = under(
     t,
@@ -229,7 +229,7 @@ test('RFC 9112 §9.6: the answer to a peer that has ended its direction says tha
   t.regex(peer.said, /\r\nConnection: close\r\n\r\nlast$/);
 });
 
-test('a peer that takes something now and then is not broken off, however slow it is', async (t) => {
+test('a peer that accepts something now and then is not disconnected, however slow it is', async (t) => {
   const { connection, peer } = under(
     t,
     async function* () {
@@ -263,7 +263,7 @@ for (const [how, make] of Object.entries({
     yield Buffer.alloc(size, 'x');
   },
 })) {
-  test(`a peer that takes a large answer slowly gets all of it, ${how}, however long that takes`, async (t) => {
+  test(`a peer that reads slowly gets all of a large answer, ${how}, however long it takes`, async (t) => {
     const size = 1_000_000;
     const { connection, peer } = under(t, () => make(size), {
       writeTimeoutMs: 2_000,
@@ -284,7 +284,7 @@ for (const [how, make] of Object.entries({
     }
     t.true(rests > size / 100_000, `${rests}`);
     t.true(peer.written > size);
-    // Then it has two seconds behind the last octet that it took.
+    // Then it has two seconds after the last octet that it accepted.
     now += 2_000;
     connection.check(now);
     t.false(peer.destroyed);
@@ -297,7 +297,7 @@ for (const [how, make] of Object.entries({
   });
 }
 
-test('what comes behind the last answer is not kept', async (t) => {
+test('octets after the last answer are not kept', async (t) => {
   const { connection, peer } = under(t, () => 'last');
   connection.received(Buffer.from(get('/', 'Connection: close')));
   t.true(peer.ended);
@@ -314,7 +314,7 @@ test('what comes behind the last answer is not kept', async (t) => {
   );
 });
 
-test('a request that waits because its peer takes nothing is not late: the time of writing is what counts', (t) => {
+test('a request that waits because its peer accepts nothing is not late: the write deadline applies', (t) => {
   let handled = 0;
   const { connection, peer } = under(
     t,
@@ -335,7 +335,7 @@ test('a request that waits because its peer takes nothing is not late: the time 
   t.true(peer.destroyed);
 });
 
-test('a peer that takes nothing is not read from, until it does', (t) => {
+test('a peer that accepts nothing is not read from until it does', (t) => {
   const { connection, peer } = under(t, () => 'x');
   connection.received(Buffer.from(get('/')));
   t.true(peer.isPaused);
@@ -343,7 +343,7 @@ test('a peer that takes nothing is not read from, until it does', (t) => {
   t.false(peer.isPaused);
 });
 
-test('while the peer is behind no request is begun, however many are here', (t) => {
+test('while the peer is behind, no request begins, however many have arrived', (t) => {
   let handled = 0;
   const { connection, peer } = under(
     t,
@@ -364,7 +364,7 @@ test('while the peer is behind no request is begun, however many are here', (t) 
   t.is(handled, 100, 'and through all of them where there is room');
 });
 
-test('RFC 9110 §15.2: a peer that is behind is told nothing ahead of its answer', (t) => {
+test('RFC 9110 §15.2: a peer that is behind gets no interim response', (t) => {
   const told: boolean[] = [];
   const { connection, peer } = under(t, (request) => {
     for (let n = 0; n < 3; n++) told.push(request.inform({ status: 103, headers: { Link: '</a>' } }));
@@ -375,7 +375,7 @@ test('RFC 9110 §15.2: a peer that is behind is told nothing ahead of its answer
   t.true(peer.last.endsWith('x'));
 });
 
-test('idle connections end to the millisecond, also where empty lines have come', (t) => {
+test('the idle deadline is exact to the millisecond, even after empty lines', (t) => {
   for (const octets of ['', '\r\n\r\n']) {
     const { connection, peer } = under(t, () => 'x', { idleTimeoutMs: 65_000 });
     connection.received(Buffer.from(get('/')));
@@ -392,14 +392,14 @@ test('idle connections end to the millisecond, also where empty lines have come'
 
 // The ticks of a server
 
-/** A server's clock, and what its timer does when it comes. */
+/** Sets the clock of a server and calls the function of its timer. */
 async function tickAt(connections: Connections, clock: { now: number }, now: number): Promise<void> {
   clock.now = now;
   connections.tick();
   await turns(1);
 }
 
-test('no deadline ends before its time, wherever between two ticks its wait began', async (t) => {
+test('no deadline ends too early, wherever between two ticks its wait began', async (t) => {
   for (const [octets, limits, status] of [
     ['GET / HT', { headerTimeoutMs: 3_900 }, /^HTTP\/1\.1 408 /],
     [`${get('/', 'Content-Length: 2')}a`, { requestTimeoutMs: 3_900 }, /^HTTP\/1\.1 408 /],
@@ -417,14 +417,14 @@ test('no deadline ends before its time, wherever between two ticks its wait bega
       await tickAt(connections, clock, now);
       t.false(peer.ended, `${octets} at ${now}`);
     }
-    // At most two ticks after its time.
+    // At most two ticks late.
     await tickAt(connections, clock, 6_000);
     t.true(peer.ended, octets);
     t.regex(peer.said, status);
   }
 });
 
-test('what arrived while the process was paused is read before it can be late', async (t) => {
+test('octets that arrived during a pause of the process are read before they can be late', async (t) => {
   const clock = { now: 1_000 };
   const { connections, connection, peer } = under(
     t,
@@ -445,7 +445,7 @@ test('what arrived while the process was paused is read before it can be late', 
   t.regex(peer.said, /^HTTP\/1\.1 200 /);
 });
 
-test('a pause of the process is no time that a handler or a peer has used', async (t) => {
+test('a pause of the process does not count as time of a handler or a peer', async (t) => {
   const clock = { now: 1_000 };
   const limits = { handlerTimeoutMs: 10_000 };
   const { connections, connection, peer } = under(
@@ -459,7 +459,7 @@ test('a pause of the process is no time that a handler or a peer has used', asyn
   await tickAt(connections, clock, 2_000);
   await tickAt(connections, clock, 3_600_000);
   t.is(peer.said, '');
-  // A second of the pause counts, and then what the process has seen.
+  // One second of the pause counts, and then the time in which the process ran.
   for (let now = 3_601_000; now <= 3_608_000; now += 1_000) await tickAt(connections, clock, now);
   t.is(peer.said, '');
   await tickAt(connections, clock, 3_609_000);
@@ -467,7 +467,7 @@ test('a pause of the process is no time that a handler or a peer has used', asyn
   t.regex(peer.said, /^HTTP\/1\.1 503 /);
 });
 
-test('a stop is not held up by a peer that keeps its closed connection open', async (t) => {
+test('a peer that keeps its closed connection open does not delay a stop', async (t) => {
   const clock = { now: 1_000 };
   const { connections, connection, peer } = under(
     t,
@@ -484,7 +484,7 @@ test('a stop is not held up by a peer that keeps its closed connection open', as
   const drained = connections.drain().finally(() => {
     isOver = true;
   });
-  // It neither ends nor closes its side; the server waits a moment for that, then does without.
+  // It neither ends nor closes its side; the server waits a moment, then closes anyway.
   for (let now = 1_500; now <= 1_000 + LINGER_MS; now += 500) await tickAt(connections, clock, now);
   t.false(isOver);
   await tickAt(connections, clock, 1_500 + LINGER_MS);
@@ -492,7 +492,7 @@ test('a stop is not held up by a peer that keeps its closed connection open', as
   t.true(peer.destroyed);
 });
 
-test('RFC 9110 §6.6.1: the Date of an answer is right before the first tick after a pause, and when the clock is set back', (t) => {
+test('RFC 9110 §6.6.1: Date is correct before the first tick after a pause, and after the clock is set back', (t) => {
   const { connection, peer } = under(t, () => 'x');
   peer.hasRoom = true;
   const { now } = Date;

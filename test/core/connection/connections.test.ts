@@ -11,7 +11,7 @@ const HOST = '127.0.0.1';
 /** From dist/test/core/connection. */
 const SERVER = pathToFileURL(path.resolve(import.meta.dirname, '../../../core/server.js')).href;
 
-test('connections beyond maxConnections are refused, counted and told once', async (t) => {
+test('connections beyond maxConnections are refused, counted and logged once', async (t) => {
   const log = new KeptLog();
   const server = serverOf(t, { limits: { maxConnections: 2 } }, log);
   const { port } = await server.listen();
@@ -32,18 +32,20 @@ test('connections beyond maxConnections are refused, counted and told once', asy
   await again.until('200 OK');
   again.socket.destroy();
   await server.close();
-  const told = log.lines.filter(({ message }) => message.startsWith('Connections were refused: 2 are open'));
-  t.is(told[0]?.fields.count, 1);
-  t.is(told.at(-1)?.fields.total, 20);
-  t.true(told.length < 20);
+  const warnings = log.lines.filter(({ message }) =>
+    message.startsWith('Connections were refused: 2 are open'),
+  );
+  t.is(warnings[0]?.fields.count, 1);
+  t.is(warnings.at(-1)?.fields.total, 20);
+  t.true(warnings.length < 20);
 });
 
-test('a counted warning tells the first at once, the rest together, and what is left at the end', async (t) => {
+test('a counted warning is logged at once, later ones together, and the rest at the end', async (t) => {
   const log = new KeptLog();
   const warning = new CountedWarning(log, 'Odd.');
   warning.count();
   t.deepEqual(log.lines, [{ level: 'warn', message: 'Odd.', fields: { count: 1, total: 1 } }]);
-  // Its timer keeps no process alive; this test needs it to come.
+  // The warning's timer keeps no process alive; this test needs one that does.
   const alive = setInterval(() => {}, 1_000);
   for (let at = 0; at < 1_000; at++) warning.count({ at });
   await log.until('Odd.', 1);
@@ -62,7 +64,7 @@ const SMALL = `
   import { createLog } from ${JSON.stringify(SERVER.replace('server.js', 'log.js'))};
   const limits = JSON.parse(process.argv[1]);
   const plugin = { name: 'ok', setup({ handle }) { handle('GET', '/who', () => 'ok'); } };
-  // The first line is to be the port, and the start warns that GET has no HEAD here.
+  // The first line must be the port, and the start warns that GET has no HEAD here.
   const log = createLog((line) => line.includes('HEAD is answered 405') || process.stdout.write(line));
   const server = createServer({ listen: { port: 0 }, storage: 'memory', plugins: [plugin], limits }, { log });
   console.log((await server.listen()).port);
@@ -70,8 +72,8 @@ const SMALL = `
 const withLimits = process.platform === 'win32' ? test.skip : test;
 
 for (const [title, limits, mostOpen] of [
-  ['keeps files free for its own work', {}, 64],
-  ['survives when it has none left', { maxConnections: 1_000 }, 128],
+  ['keeps some free for other work', {}, 64],
+  ['survives when none is left', { maxConnections: 1_000 }, 128],
 ] as const) {
   withLimits(`a process that may open 128 files ${title}`, async (t) => {
     const child = spawn(
@@ -98,7 +100,7 @@ for (const [title, limits, mostOpen] of [
     const served = peers.filter(({ received }) => received.includes('200 OK'));
     t.true(served.length > 0 && served.length <= mostOpen, String(served.length));
     for (const { socket } of peers) socket.destroy();
-    // As soon as there is room again, it goes on.
+    // It continues as soon as there is room again.
     for (;;) {
       const peer = await Peer.connect(t, { port, host: HOST });
       peer.send(GET_WHO);

@@ -1,6 +1,6 @@
 /**
- * Deadlines, bounds and the end of a server. Limits are small, and what is waited for is what happens on the wire:
- * no test looks at a clock.
+ * Deadlines, limits and the end of a server. Limits are small, and tests wait for events on the wire: no test reads a
+ * clock.
  */
 import ava from 'ava';
 import {
@@ -15,10 +15,10 @@ import {
   withBody,
 } from '../../support/raw-client.js';
 
-/** One after the other: the deadlines are short, and a crowd of servers would miss them. */
+/** Serial: the deadlines are short, and many servers at once would miss them. */
 const test = ava.serial;
 
-/** Sends an octet again and again until the server ends the connection. */
+/** Sends an octet repeatedly until the server ends the connection. */
 async function drip(client: RawClient, octets: string): Promise<string> {
   let at = 0;
   const dripping = setInterval(() => {
@@ -42,7 +42,7 @@ const reading = {
   'POST /early': () => 'early',
 };
 
-test('a head that drips is answered 408 and closes', async (t) => {
+test('a head that arrives too slowly is answered 408 and closes', async (t) => {
   const { connect } = await serve(t, { limits: { headerTimeoutMs: 60 } });
   const client = await connect();
   client.send('GET / HTTP/1.1\r\nHost: localhost\r\nX-Drip: ');
@@ -73,7 +73,7 @@ test('a HEAD that stops half way is answered 408 without a body', async (t) => {
   }
 });
 
-test('a head that drips behind an answered request is answered 408 too', async (t) => {
+test('a slow head after an answered request is answered 408 too', async (t) => {
   const { connect } = await serve(t, { limits: { headerTimeoutMs: 60 } });
   const client = await connect();
   client.send(`${request('GET /probe')}GET /pro`);
@@ -82,7 +82,7 @@ test('a head that drips behind an answered request is answered 408 too', async (
   t.is((await lastResponse(client)).status, 408);
 });
 
-test('a body that drips is answered 408 and closes, in both framings', async (t) => {
+test('a body that arrives too slowly is answered 408 and closes, in both framings', async (t) => {
   const { connect } = await serve(t, {
     limits: { requestTimeoutMs: 80, handlerTimeoutMs: 40 },
     plugins: [handlers(reading)],
@@ -97,7 +97,7 @@ test('a body that drips is answered 408 and closes, in both framings', async (t)
   }
 });
 
-test('a body that is streamed into its own answer and drips is cut', async (t) => {
+test('an answer made from a slow request body is cut off', async (t) => {
   const { connect, get } = await serve(t, {
     limits: { requestTimeoutMs: 80 },
     plugins: [handlers({ 'POST /': (incoming) => incoming.body })],
@@ -110,7 +110,7 @@ test('a body that is streamed into its own answer and drips is cut', async (t) =
   t.is((await get('/probe')).body, 'alive');
 });
 
-test('an answered request whose body never comes is closed', async (t) => {
+test('an answered request whose body never arrives is closed', async (t) => {
   const { connect } = await serve(t, { limits: { requestTimeoutMs: 60 }, plugins: [handlers(reading)] });
   const client = await connect();
   client.send(request('POST /early', ['Content-Length: 10'], 'abc'));
@@ -118,7 +118,7 @@ test('an answered request whose body never comes is closed', async (t) => {
   t.is(await client.closed(), '');
 });
 
-test('a connection that is idle is closed without a word, before and between requests', async (t) => {
+test('an idle connection is closed without an answer, before and between requests', async (t) => {
   const { connect } = await serve(t, { limits: { idleTimeoutMs: 100 } });
   const silent = await connect();
   t.is(await silent.closed(), '');
@@ -133,7 +133,7 @@ test('a connection that is idle is closed without a word, before and between req
 
 // Peers that do not read
 
-test('a peer that never reads a large answer is closed, and its source is not pulled on', async (t) => {
+test('a peer that never reads a large answer is disconnected, and its source is not read further', async (t) => {
   let pulled = 0;
   let over: () => void = () => {};
   const closed = new Promise<void>((resolve) => {
@@ -160,12 +160,12 @@ test('a peer that never reads a large answer is closed, and its source is not pu
   client.stopReading();
   client.send(request('GET /'));
   await closed;
-  // What the kernel takes on both sides is some megabytes; without back-pressure it would be without end.
+  // The kernel buffers some megabytes on both sides; without back-pressure there would be no limit.
   t.true(pulled < 500, `${pulled} parts were asked for`);
   t.is((await get('/probe')).body, 'alive');
 });
 
-test('a peer that never reads one large part of a stream is closed', async (t) => {
+test('a peer that never reads one large part of a stream is disconnected', async (t) => {
   let over: () => void = () => {};
   const closed = new Promise<void>((resolve) => {
     over = resolve;
@@ -191,10 +191,10 @@ test('a peer that never reads one large part of a stream is closed', async (t) =
   t.is((await get('/probe')).body, 'alive');
 });
 
-test('a peer that reads slowly gets all of a large answer, whole or in one part of a stream', async (t) => {
+test('a peer that reads slowly gets all of a large answer, whole or as one part of a stream', async (t) => {
   const size = 20_000_000;
   const { connect } = await serve(t, {
-    // The twin of this test on a clock of its own (`connection.test.ts`) takes longer than the deadline for all of it.
+    // The variant of this test with its own clock (`connection.test.ts`) takes longer than the deadline as a whole.
     limits: { maxBufferedOctets: 16_384 },
     plugins: [
       handlers({
@@ -214,7 +214,7 @@ test('a peer that reads slowly gets all of a large answer, whole or in one part 
     }),
   );
   for (const client of clients) {
-    // Taken apart once, when nearly all of it is there.
+    // Parsed only once, when nearly all of it is here.
     await client.receive(size);
     t.is((await client.response()).body.length, size);
   }
@@ -254,9 +254,9 @@ test('a peer that pipelines and never reads is not read from any more', async (t
   t.true(handled < count / 4, `${handled} requests were handled`);
 });
 
-// How many
+// Number of connections
 
-test('connections over the limit are refused and told to the log, those that are open go on', async (t) => {
+test('connections over the limit are refused and logged; open ones continue', async (t) => {
   const { connect, log } = await serve(t, { limits: { maxConnections: 2 } });
   const first = await connect();
   const second = await connect();
@@ -287,13 +287,13 @@ test('connections over the limit are refused and told to the log, those that are
 
 // The end of a server
 
-interface Held extends Served {
+interface Busy extends Served {
   /** Resolves when the handler has begun. */
   readonly begun: Promise<void>;
   readonly letGo: () => void;
 }
 
-async function holding(t: Parameters<typeof serve>[0], shutdownTimeoutMs: number): Promise<Held> {
+async function holding(t: Parameters<typeof serve>[0], shutdownTimeoutMs: number): Promise<Busy> {
   let begin: () => void = () => {};
   let letGo: () => void = () => {};
   const begun = new Promise<void>((resolve) => {
@@ -324,7 +324,7 @@ async function holding(t: Parameters<typeof serve>[0], shutdownTimeoutMs: number
   return { ...served, begun, letGo };
 }
 
-test('a clean stop finishes what is under way with Connection: close, and closes what is idle at once', async (t) => {
+test('a clean stop finishes exchanges in progress with Connection: close, and closes idle connections at once', async (t) => {
   const { server, connect, begun, letGo } = await holding(t, 60_000);
   const busy = await connect();
   busy.send(request('GET /held') + request('GET /probe'));
@@ -359,7 +359,7 @@ test('a clean stop finishes a stream that has begun, and then closes its connect
   await closing;
 });
 
-test('a clean stop waits for a request whose head or body is on its way', async (t) => {
+test('a clean stop waits for a request whose head or body is still arriving', async (t) => {
   const { server, connect } = await serve(t, {
     limits: { shutdownTimeoutMs: 60_000 },
     plugins: [handlers(reading)],
@@ -370,7 +370,7 @@ test('a clean stop waits for a request whose head or body is on its way', async 
   body.send(withBody('POST /', 'hello').slice(0, -2));
   const chunks = await connect();
   chunks.send(chunked('POST /', ['hello']).slice(0, -2));
-  // Each of them has arrived when an answer that was asked for later is there.
+  // Each has arrived when a later request is answered.
   const other = await connect();
   for (let n = 0; n < 3; n++) {
     other.send(request('GET /probe'));
@@ -395,7 +395,7 @@ test('a clean stop waits for a request whose head or body is on its way', async 
   await closing;
 });
 
-test('a clean stop closes behind an early answer as soon as the body is read past', async (t) => {
+test('a clean stop closes after an early answer as soon as the rest of the body is skipped', async (t) => {
   const { server, connect } = await holding(t, 60_000);
   const client = await connect();
   client.send(request('POST /early', ['Content-Length: 6'], 'abc'));
@@ -407,7 +407,7 @@ test('a clean stop closes behind an early answer as soon as the body is read pas
   await closing;
 });
 
-test('a stop breaks off by force what does not finish in its time', async (t) => {
+test('a stop aborts everything that does not finish in time', async (t) => {
   const { server, connect, begun, log } = await holding(t, 50);
   const busy = await connect();
   busy.send(request('GET /held'));

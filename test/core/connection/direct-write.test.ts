@@ -1,4 +1,4 @@
-/** The writer in front of a handle that does as it is told. */
+/** The writer over a handle that the test controls. */
 import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import test from 'ava';
@@ -10,7 +10,7 @@ class Handle {
   writeQueueSize = 0;
   status = 0;
   readonly written: string[] = [];
-  /** Of the last write. */
+  /** The request of the last write. */
   request: Complete = {};
 
   writeLatin1String(request: Complete, text: string): number {
@@ -37,13 +37,13 @@ function under(): {
     },
   }) as unknown as Socket & { destroyed: boolean };
   const writer = DirectWriter.over(handle, socket, () => void drained++)!;
-  // What a request is shows with the first write of the stream, whoever's it is.
+  // The first write of the stream shows what a request is, whatever it writes.
   handle.writeLatin1String({}, 'of the stream');
   handle.written.length = 0;
   return { handle, socket, writer, drained: () => drained };
 }
 
-test('what the system takes at once leaves room for more', (t) => {
+test('if the system accepts a write at once, there is room for more', (t) => {
   const { handle, writer, drained } = under();
   t.is(writer.write('a'), true);
   t.is(writer.write('b'), true);
@@ -51,7 +51,7 @@ test('what the system takes at once leaves room for more', (t) => {
   t.is(drained(), 0);
 });
 
-test('what is queued is waited for, and the stream writes until then', (t) => {
+test('queued octets block, and the stream writes until they are sent', (t) => {
   const { handle, socket, writer, drained } = under();
   handle.writeQueueSize = 1;
   t.is(writer.write('a'), false);
@@ -64,7 +64,7 @@ test('what is queued is waited for, and the stream writes until then', (t) => {
   t.false(socket.destroyed);
 });
 
-test('a queued write that fails ends the connection: behind a part that is lost nothing may follow', (t) => {
+test('a queued write that fails ends the connection: nothing may follow a lost part', (t) => {
   const { handle, socket, writer, drained } = under();
   handle.writeQueueSize = 1;
   t.is(writer.write('a'), false);
@@ -82,7 +82,7 @@ test('a write that fails at once ends the connection', (t) => {
   t.true(socket.destroyed);
 });
 
-test('what the stream still holds goes first, and what is long or late is the stream’s', (t) => {
+test('octets in the stream go first, and the stream writes long and late texts', (t) => {
   const { handle, socket, writer } = under();
   t.is(writer.write('x'.repeat(16_385)), undefined);
   t.is(writer.write('x'.repeat(16_384)), true);
@@ -93,7 +93,7 @@ test('what the stream still holds goes first, and what is long or late is the st
   t.is(handle.written.length, 1);
 });
 
-test('a handle that is not as expected is left to the stream', (t) => {
+test('an unexpected handle is left to the stream', (t) => {
   const socket = new EventEmitter() as Socket;
   for (const handle of [{}, { writeLatin1String: 1, writeQueueSize: 0 }, { writeLatin1String: () => 0 }])
     t.is(

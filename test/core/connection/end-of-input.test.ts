@@ -1,6 +1,6 @@
 /**
- * RFC 9112 §8 from the server's side: a request is incomplete only where octets of it are missing. The end of the
- * client's direction counts after the octets before it, also after those that back-pressure still holds.
+ * RFC 9112 §8 from the server's side: a request is incomplete only if octets of it are missing. The end of the client's
+ * sending side counts after all octets before it, including those that back-pressure holds back.
  */
 import { createHash } from 'node:crypto';
 import ava, { type ExecutionContext } from 'ava';
@@ -12,7 +12,7 @@ import { WAYS } from '../../support/ways.js';
 import { loaded } from './loaded-transport.js';
 import { turns } from './wire.js';
 
-/** One after the other: each has many connections. */
+/** Serial: each test has many connections. */
 const test = ava.serial;
 
 const KIB = 1_024;
@@ -32,7 +32,7 @@ async function digestOfParts(request: Request, between: () => Promise<void>): Pr
   return hash.digest('hex');
 }
 
-/** Handlers that read the body, by path; each does something else first or meanwhile. */
+/** Handlers that read the body, by path; each does something else before or meanwhile. */
 const READERS: Readonly<Record<string, (request: Request) => Promise<string>>> = {
   '/at-once': async (request) => digest(await request.bytes()),
   '/after-a-turn': async (request) => {
@@ -98,7 +98,7 @@ function requestOf(target: string, body: Buffer, framing: Framing): Buffer {
 
 const NEXT = Buffer.from('GET /next HTTP/1.1\r\nHost: localhost\r\n\r\n');
 
-/** Everything that the server says until it ends; the client's direction is over by then. */
+/** All output of the server until it ends; the client's sending side has ended by then. */
 async function answersTo(peer: Peer): Promise<string> {
   await peer.end();
   peer.socket.destroy();
@@ -148,7 +148,7 @@ for (const [name, way] of Object.entries(WAYS)) {
     }
   });
 
-  test(`${name}: a body that nobody reads, or that goes into the answer, is no obstacle either`, async (t) => {
+  test(`${name}: so it is for a body that nobody reads, or that becomes the answer`, async (t) => {
     const server = serverOf(t, { ...CONFIG, listen: await way.listen(t) });
     await server.listen();
     for (const size of SIZES) {
@@ -165,7 +165,7 @@ for (const [name, way] of Object.entries(WAYS)) {
     }
   });
 
-  test(`${name}: a body of which octets are missing is refused as incomplete`, async (t) => {
+  test(`${name}: a body with missing octets is refused as incomplete`, async (t) => {
     const server = serverOf(t, { ...CONFIG, listen: await way.listen(t) });
     await server.listen();
     for (const size of SIZES) {
@@ -235,7 +235,7 @@ test('inject: a body of any size is read by handlers and hooks that await someth
   }
 });
 
-/** What the reads of a transport may be: pieces of any size, some turns of the event loop after each. */
+/** Reads of a transport: pieces of any size, with some turns of the event loop after each. */
 const READS = fc.array(
   fc.record({
     octets: fc.oneof(
@@ -257,19 +257,19 @@ const SCENE = fc.record({
   missing: fc.constantFrom(0, 0, 0, 1, 2, 6),
   hasNext: fc.boolean(),
   isShared: fc.boolean(),
-  /** Whether the transport reports its end while it is told to wait, as a stream with nothing left does. */
+  /** Whether the transport reports its end while it is paused, like a stream with nothing left. */
   endsWhilePaused: fc.boolean(),
   readAfter: fc.nat(6),
   inParts: fc.boolean(),
   reads: READS,
 });
 
-test('however octets, pauses and the end meet, a request is answered by what was sent of it', async (t) => {
+test('whatever the order of octets, pauses and the end, the answer fits the octets that were sent', async (t) => {
   await fc.assert(
     fc.asyncProperty(SCENE, async (scene) => {
       const body = bodyOf(scene.size);
       const whole = requestOf('/', body, scene.framing);
-      // Without a body there is nothing that could be missing.
+      // Without a body nothing can be missing.
       const missing =
         scene.size === 0 && scene.framing === 'length' ? 0 : Math.min(scene.missing, scene.size);
       const sent =
@@ -289,7 +289,7 @@ test('however octets, pauses and the end meet, a request is answered by what was
       for (let read = 0; at < sent.length; read++) {
         const { octets, turns: later } = scene.reads[read % scene.reads.length]!;
         while (peer.isPaused && !peer.ended) await turn();
-        // Reads of one octet are many; after some of them the rest comes at once.
+        // There are many reads of one octet; after some of them the rest comes at once.
         const piece = Buffer.from(sent.subarray(at, read < 40 ? at + octets : undefined));
         at += piece.length;
         connection.received(piece, piece.length, scene.isShared);

@@ -1,6 +1,6 @@
 /**
- * Every way in which a connection may end, in every phase in which it may stand, over every transport: what was asked
- * for is answered as long as somebody can read it, every exchange ends once, and nothing stays open.
+ * Every way in which a connection may end, in every phase, over every transport. Requests are answered as long as the
+ * client can read, every exchange ends once, and nothing stays open.
  */
 import type { Duplex } from 'node:stream';
 import ava, { type ExecutionContext } from 'ava';
@@ -10,20 +10,20 @@ import type { Server } from '../../../core/server.js';
 import { KeptLog, type Peer, serverOf } from '../../support/peer.js';
 import { WAYS, type Way } from '../../support/ways.js';
 
-/** One after the other: each has a dozen connections. */
+/** Serial: each test has a dozen connections. */
 const test = ava.serial;
-/** More than two kernels hold. */
+/** More than the buffers of two kernels. */
 const LARGE = 30_000_000;
 
 const get = (target: string, ...fields: string[]): string =>
   [`GET ${target} HTTP/1.1`, 'Host: localhost', ...fields, '', ''].join('\r\n');
 const post = (target: string, ...fields: string[]): string => get(target, ...fields).replace('GET', 'POST');
 
-/** What happens on the server, and the handlers that wait for the test. */
+/** The events on the server, and the handlers that wait for the test. */
 class Stage {
   readonly begun: Request[] = [];
   readonly over: Outcome[] = [];
-  /** Handlers and streams that have begun and come to no end. */
+  /** Handlers and streams that have begun and not ended. */
   pending = 0;
   taken: Duplex | undefined;
   stats: PluginContext['stats'] | undefined;
@@ -41,7 +41,7 @@ class Stage {
     setup: ({ handle, hook, stats }: PluginContext): void => {
       this.stats = stats;
       hook('request', (request) => void this.begun.push(request));
-      // A refused head is an exchange too, but it never meets the hook above.
+      // A refused head is an exchange too, but it never reaches the hook above.
       hook('error', (request) => {
         if (!this.begun.includes(request)) this.begun.push(request);
       });
@@ -91,27 +91,27 @@ class Stage {
     }
   }
 
-  /** Resolves when that is so. */
+  /** Resolves when the condition is true. */
   async until(isSo: () => boolean): Promise<void> {
     while (!isSo()) await new Promise((resolve) => setImmediate(resolve));
   }
 }
 
-/** Brings a connection into a phase; resolves when the server is there. */
+/** Brings a connection into a phase; resolves when the server is in that phase. */
 interface Phase {
   readonly enter: (peer: Peer, stage: Stage) => Promise<void>;
-  /** What the client gets last where it ends its direction and reads on; nothing where the server only closes. */
+  /** The last output for a client that ends its sending side and still reads; absent if the server only closes. */
   readonly last?: string | RegExp;
-  /** Whether it waits for what the test holds. */
+  /** Whether the exchange waits for the test. */
   readonly held?: true;
-  /** What the client says when the server has been told to stop; `END`: it ends its direction. */
+  /** The client's next octets after the server began to stop; `END`: it ends its sending side. */
   readonly rest?: string;
-  /** What it gets last then, where that is something else. */
+  /** The last output then, if it differs. */
   readonly stopped?: RegExp;
 }
 
 const END = 'END';
-/** Behind an answer that was chosen after the stop. */
+/** The end of an answer that was chosen after the stop. */
 const lastly = (body: string): RegExp => new RegExp(`\\r\\nConnection: close\\r\\n\\r\\n${body}$`);
 
 const PHASES: Readonly<Record<string, Phase>> = {
@@ -150,17 +150,17 @@ const PHASES: Readonly<Record<string, Phase>> = {
     rest: 'world\r\n0\r\n\r\n',
     stopped: lastly('10 octets'),
   },
-  'half a body on its way into the answer': {
+  'half a body that becomes the answer': {
     enter: async (peer) => {
       peer.send(`${post('/copy', 'Content-Length: 10')}hello`);
       await peer.until('hello');
     },
-    // Never the end of the chunked body: it is not whole.
+    // Never the end of the chunked body, because it is incomplete.
     last: /5\r\nhello\r\n$/,
     rest: 'world',
     stopped: /5\r\nhello\r\n5\r\nworld\r\n0\r\n\r\n$/,
   },
-  'half a body behind its answer': {
+  'half a body after its answer': {
     enter: async (peer) => {
       peer.send(`${post('/early', 'Content-Length: 10')}hello`);
       await peer.until('early');
@@ -168,7 +168,7 @@ const PHASES: Readonly<Record<string, Phase>> = {
     last: 'early',
     rest: 'world',
   },
-  'a body that 100 Continue was sent for': {
+  'a body after 100 Continue': {
     enter: async (peer) => {
       peer.send(post('/read', 'Expect: 100-continue', 'Content-Length: 10'));
       await peer.until('100 Continue');
@@ -177,7 +177,7 @@ const PHASES: Readonly<Record<string, Phase>> = {
     rest: '0123456789',
     stopped: lastly('10 octets'),
   },
-  'a handler at work': {
+  'a running handler': {
     enter: async (peer, stage) => {
       peer.send(get('/held'));
       await stage.until(() => stage.begun.length === 1);
@@ -186,17 +186,17 @@ const PHASES: Readonly<Record<string, Phase>> = {
     held: true,
     stopped: lastly('finished'),
   },
-  'requests behind a handler at work': {
+  'requests after a running handler': {
     enter: async (peer, stage) => {
       peer.send(get('/held') + get('/quick').repeat(3));
       await stage.until(() => stage.begun.length === 1);
     },
     last: /finished(HTTP\/1\.1 200 .*?quick){3}$/s,
     held: true,
-    // What was not begun before the stop is not begun.
+    // Requests that have not begun before the stop do not begin.
     stopped: lastly('finished'),
   },
-  'a stream on its way': {
+  'a stream in progress': {
     enter: async (peer) => {
       peer.send(get('/stream'));
       await peer.until('begun');
@@ -204,17 +204,17 @@ const PHASES: Readonly<Record<string, Phase>> = {
     last: /6\r\nbegun \r\n8\r\nfinished\r\n0\r\n\r\n$/,
     held: true,
   },
-  'requests behind a stream on its way': {
+  'requests after a stream in progress': {
     enter: async (peer) => {
       peer.send(get('/stream') + get('/quick').repeat(3));
       await peer.until('begun');
     },
     last: /finished\r\n0\r\n\r\n(HTTP\/1\.1 200 .*?quick){3}$/s,
     held: true,
-    // Its head could not say that it is the last, so that the one behind it does.
+    // Its head could not say that it is the last, so the answer after it does.
     stopped: /finished\r\n0\r\n\r\nHTTP\/1\.1 200 [^q]*\r\nConnection: close\r\n\r\nquick$/,
   },
-  'a stream on its way with an empty line behind its request': {
+  'a stream in progress with an empty line after its request': {
     enter: async (peer) => {
       peer.send(`${get('/stream')}\r\n`);
       await peer.until('begun');
@@ -246,7 +246,7 @@ const PHASES: Readonly<Record<string, Phase>> = {
     },
     last: 'quick',
   },
-  'the end behind a refused head': {
+  'the end after a refused head': {
     enter: async (peer) => {
       peer.send('GET / HTTP/1.1\r\n\r\n');
       await peer.end();
@@ -278,7 +278,7 @@ async function sceneOf(
   return { stage, server, peer, log };
 }
 
-/** Nothing is open, every exchange that began is over once, and nobody was blamed. */
+/** Nothing is open, every exchange that began ended once, and no plugin is blamed. */
 async function allOver(t: ExecutionContext, { stage, log }: Scene, how: string): Promise<void> {
   await stage.until(() => stage.stats!().connections === 0);
   await stage.until(() => stage.over.length >= stage.begun.length && stage.pending === 0);
@@ -295,14 +295,14 @@ async function allOver(t: ExecutionContext, { stage, log }: Scene, how: string):
 
 function isLast(t: ExecutionContext, { received }: Peer, last: string | RegExp, how: string): void {
   const shown = `${how}: ${received.slice(-300)}`;
-  // Longer than every whole answer but the large one, of which a pattern would try each of its millions of octets.
+  // Longer than every whole answer except the large one, whose millions of octets would make the pattern slow.
   const end = received.slice(-4_000);
   if (typeof last === 'string') t.true(received.endsWith(last), shown);
   else t.regex(Buffer.from(end, 'latin1').toString(), last, shown);
 }
 
 for (const [name, way] of Object.entries(WAYS)) {
-  test(`${name}: a client that resets leaves nothing behind, whatever it interrupts`, async (t) => {
+  test(`${name}: a client that resets leaves nothing open, in every phase`, async (t) => {
     for (const [how, phase] of Object.entries(PHASES)) {
       const scene = await sceneOf(t, way, phase);
       const { peer, stage } = scene;
@@ -310,7 +310,7 @@ for (const [name, way] of Object.entries(WAYS)) {
       else peer.socket.resetAndDestroy();
       const asked = stage.begun.map((request) => request.signal);
       if (phase.held === true) {
-        // A Unix socket and TLS are closed in good order, which a client that still reads does too.
+        // A Unix socket and TLS close normally, as does a client that still reads.
         if (name === 'shared' || name === 'portable') await stage.until(() => asked[0]!.aborted);
         stage.letGo();
       }
@@ -318,7 +318,7 @@ for (const [name, way] of Object.entries(WAYS)) {
     }
   });
 
-  test(`${name}: a client that ends its direction and reads on gets what it asked for, and the end`, async (t) => {
+  test(`${name}: a client that ends its sending side and still reads gets its answers, and the end`, async (t) => {
     for (const [how, phase] of Object.entries(PHASES)) {
       const scene = await sceneOf(t, way, phase);
       const { peer, stage } = scene;
@@ -332,7 +332,7 @@ for (const [name, way] of Object.entries(WAYS)) {
     }
   });
 
-  test(`${name}: a stop by force breaks every connection off`, async (t) => {
+  test(`${name}: a stop by force aborts every connection`, async (t) => {
     for (const [how, phase] of Object.entries(PHASES)) {
       const scene = await sceneOf(t, way, phase, 20);
       const { server, stage, peer } = scene;
@@ -346,7 +346,7 @@ for (const [name, way] of Object.entries(WAYS)) {
     }
   });
 
-  test(`${name}: a clean stop lets every connection finish what it is at`, async (t) => {
+  test(`${name}: a clean stop lets every connection finish`, async (t) => {
     for (const [how, phase] of Object.entries(PHASES)) {
       const scene = await sceneOf(t, way, phase);
       const { server, stage, peer, log } = scene;

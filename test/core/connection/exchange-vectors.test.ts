@@ -1,4 +1,4 @@
-/** Every exchange vector against a whole server in memory, however its octets come, and over a socket. */
+/** Every exchange vector against a whole server: in memory, however its octets are split, and over a socket. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import type { Handler } from '../../../core/api/plugin.js';
@@ -26,7 +26,7 @@ const HOSTS = ['localhost', '127.0.0.1', '[::1]'];
 const SENTINEL = 'GET /sentinel HTTP/1.1\r\nHost: localhost\r\n\r\n';
 const SERVED = 'the sentinel was served';
 
-/** What the vectors ask for; told in their README. */
+/** The handlers of the vectors; the README describes them. */
 const HANDLERS: Readonly<Record<string, Handler>> = {
   'GET /hello': () => 'hello',
   'GET /later': async () => {
@@ -84,7 +84,7 @@ const routes = Object.entries(HANDLERS).map(([route, handler]) => {
   const [method = '', path = ''] = route.split(' ');
   return makeRoute('under-test', method, path, handler);
 });
-/** As the plugin `head` does; what a handler is given is such a request. */
+/** Like the plugin `head`; the argument of a handler is such a request. */
 const asGet: Handler = (request) => dispatcher.forward(request as ExchangeRequest, 'GET');
 routes.push(makeRoute('under-test', 'HEAD', '*', asGet, { fallback: true }));
 const registry = new Registry(routes);
@@ -94,7 +94,7 @@ const dispatcher = new Dispatcher(
   silentLog,
 );
 const { maxTargetOctets, maxHeaderSectionOctets, maxHeaderFields, maxBodyOctets } = LIMITS;
-/** No deadline has a part in it, however busy the machine is. */
+/** No deadline can end, however busy the machine is. */
 const limits = {
   ...{ maxTargetOctets, maxHeaderSectionOctets, maxHeaderFields, maxBodyOctets },
   ...{
@@ -106,7 +106,7 @@ const limits = {
 };
 const connections = new Connections({ ...DEFAULT_LIMITS, ...limits }, dispatcher, silentLog);
 
-/** A peer in memory that takes everything. */
+/** A peer in memory that accepts everything. */
 class Memory implements Transport {
   readonly protocol = 'http';
   readonly remoteAddress = '127.0.0.1';
@@ -138,7 +138,7 @@ class Memory implements Transport {
   }
 }
 
-/** Whether everything is there that can come. */
+/** Whether nothing more can come. */
 const isThrough = ({ written, isOver }: Memory): boolean =>
   isOver || written.endsWith(SERVED) || written.endsWith(SENTINEL);
 
@@ -158,11 +158,11 @@ async function exchange(pieces: readonly Buffer[], isShared: boolean): Promise<M
   return peer;
 }
 
-/** Holds what came back against the vector, and against what is true of every answer. */
+/** Checks the output against the vector, and against the rules for every answer. */
 function judge(t: ExecutionContext, { answers, end }: ExchangeVector, written: string, how: string): void {
   let rest = written;
   const take = (isHead: boolean): WireResponse => {
-    // Behind the head of an answer that hands the connection over nothing belongs to it.
+    // After the head of an answer that hands the connection over, nothing belongs to it.
     const taken = takeResponse(rest, isHead || end === 'taken' ? 'HEAD' : 'GET', true);
     if (taken === undefined)
       throw new Error(`${how}: no whole answer in ${JSON.stringify(rest.slice(0, 500))}`);
@@ -193,7 +193,7 @@ for (const vector of vectors) {
   test(`${vector.file} › ${vector.title}`, async (t) => {
     for (const octets of vector.cases) {
       const followed = Buffer.from(octets + SENTINEL, 'latin1');
-      // Near line ends, and elsewhere where there are few octets; the parser's own vectors are cut everywhere.
+      // Near line ends, and everywhere in short input; the parser's own vectors are cut everywhere.
       const places = [...followed.keys()].filter(
         (at) =>
           followed.length < 5_000 && (at % 13 === 0 || followed.subarray(at - 1, at + 1).includes('\n')),
@@ -240,7 +240,7 @@ test('over a socket every case is answered as in memory', async (t) => {
   }
 });
 
-test('there are hundreds of cases, and each vector has a title of its own that names a section', (t) => {
+test('there are hundreds of cases, and each vector has a unique title that names a section', (t) => {
   t.true(vectors.flatMap(({ cases }) => cases).length > 400);
   t.is(new Set(vectors.map(({ title }) => title)).size, vectors.length);
   t.deepEqual(
@@ -249,7 +249,7 @@ test('there are hundreds of cases, and each vector has a title of its own that n
   );
 });
 
-test('a vector that says too little or something else is an error', (t) => {
+test('a vector with missing or unknown lines is an error', (t) => {
   for (const block of [
     '> a\n< 200',
     '> a\\{}\n< 200\n< stays',

@@ -1,4 +1,4 @@
-/** Reads `test/vectors/exchanges/*.txt`; the format is told in the README beside them. */
+/** Reads `test/vectors/exchanges/*.txt`; the README next to them describes the format. */
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { unescapeText } from '../http/vectors.js';
@@ -6,7 +6,7 @@ import { unescapeText } from '../http/vectors.js';
 export interface ExchangeVector {
   readonly file: string;
   readonly title: string;
-  /** Latin1; one of them where the vector has no cases. */
+  /** Latin1; a single one if the vector has no cases. */
   readonly cases: readonly string[];
   readonly answers: readonly Expected[];
   readonly end: 'stays' | 'closes' | 'taken' | 'cut';
@@ -14,7 +14,7 @@ export interface ExchangeVector {
 
 export interface Expected {
   readonly status: number;
-  /** The answer to HEAD. */
+  /** An answer to HEAD. */
   readonly isHead: boolean;
   /** Whether it comes depends on how the octets were split. */
   readonly maybe: boolean;

@@ -1,6 +1,6 @@
 /**
- * The fault matrix: whatever a plugin does wrong, its client gets an honest answer or an honest end, another connection
- * is answered meanwhile, and the log names the plugin.
+ * The fault matrix: whatever a plugin does wrong, its client gets an honest answer or an honest end, other connections
+ * are answered meanwhile, and the log names the plugin.
  */
 import { Readable } from 'node:stream';
 import test, { type ExecutionContext } from 'ava';
@@ -27,12 +27,12 @@ const faulty = (handler: Handler) => plugin('faulty', ({ handle }) => handle('*'
 const faultyServer = (t: ExecutionContext, handler: Handler, options: ServeOptions = {}): Promise<Served> =>
   serve(t, { ...options, plugins: [faulty(handler), ...(options.plugins ?? [])] });
 
-/** What a test hands to a handler although the types forbid it. */
+/** A value that the types forbid for a handler. */
 const anything = (value: unknown) => value as ResponseValue;
 
 type Then = (resolve: (value: unknown) => void, reject: (error: unknown) => void) => void;
 
-/** A promise of somebody else's making. */
+/** A promise-like object of another library. */
 const thenable = (then: Then | string) => ({ then });
 
 async function isAlive(t: ExecutionContext, { get }: Served): Promise<void> {
@@ -46,7 +46,7 @@ function isBlamed(t: ExecutionContext, { log }: Served): void {
   );
 }
 
-/** One faulty exchange with one behind it: 500, then the connection goes on. */
+/** One faulty exchange with another after it: 500, then the connection continues. */
 async function is500(t: ExecutionContext, handler: Handler, line = 'GET /'): Promise<void> {
   const served = await faultyServer(t, handler);
   const client = await served.connect();
@@ -59,7 +59,7 @@ async function is500(t: ExecutionContext, handler: Handler, line = 'GET /'): Pro
   isBlamed(t, served);
 }
 
-// What handlers throw and return
+// Values that handlers throw and return
 
 const thrown: Readonly<Record<string, unknown>> = {
   'an Error': new Error('on purpose'),
@@ -96,12 +96,12 @@ const returned: Readonly<Record<string, () => unknown>> = {
   'a function': () => () => 'x',
   'a list': () => ['a', 'b'],
   'an empty list': () => [],
-  'an object of unknown parts': () => ({ statusCode: 200 }),
+  'an object with unknown members': () => ({ statusCode: 200 }),
   'a body that is an object': () => ({ body: { a: 1 } }),
   'a body that is a number': () => ({ body: 1 }),
   'a body that is null': () => ({ body: null }),
   'both body and json': () => ({ body: 'a', json: 1 }),
-  'json that is circular': () => {
+  'circular json': () => {
     const circular: { self?: unknown } = {};
     circular.self = circular;
     return { json: circular };
@@ -126,14 +126,14 @@ const returned: Readonly<Record<string, () => unknown>> = {
   'headers that are a list': () => ({ headers: ['a', 'b'] }),
   'headers that are text': () => ({ headers: 'a: b' }),
   'headers that are null': () => ({ headers: null }),
-  'a Content-Length that does not fit': () => ({ headers: { 'content-length': '5' }, body: 'abc' }),
-  'a Content-Length that is no number': () => ({ headers: { 'content-length': '-1' } }),
+  'a wrong Content-Length': () => ({ headers: { 'content-length': '5' }, body: 'abc' }),
+  'a Content-Length that is not a number': () => ({ headers: { 'content-length': '-1' } }),
   'a part that throws when it is read': () => ({
     get body() {
       throw new Error('no');
     },
   }),
-  'a Response that was read already': () => {
+  'a Response that was already read': () => {
     const response = new Response('x');
     return response.text().then(() => response);
   },
@@ -154,7 +154,7 @@ for (const [what, value] of Object.entries(returned)) {
   test(`a handler that resolves to ${what} is answered 500`, (t) => is500(t, async () => anything(value())));
 }
 
-test('an HttpError with a field that cannot be sent is answered 500, at once and later', async (t) => {
+test('an HttpError with an invalid field is answered 500, thrown at once or later', async (t) => {
   for (const headers of [{ 'a b': 'c' }, { a: 'b\r\nc' }, { 'content-length': '1' }]) {
     await is500(t, () => {
       throw new HttpError(400, 'what', headers);
@@ -165,7 +165,7 @@ test('an HttpError with a field that cannot be sent is answered 500, at once and
   }
 });
 
-test('an HttpError is answered as it says, and is nobody’s fault below 500', async (t) => {
+test('an HttpError is answered as it says, and below 500 it is not logged as a fault', async (t) => {
   const served = await faultyServer(t, () => {
     throw new HttpError(418, 'short and stout', { 'X-Pot': 'tea' });
   });
@@ -176,7 +176,7 @@ test('an HttpError is answered as it says, and is nobody’s fault below 500', a
   t.deepEqual(served.log, []);
 });
 
-test('an error of the table is answered with its status', async (t) => {
+test('an error of the error table is answered with its status', async (t) => {
   const served = await faultyServer(t, () => {
     throw new JackfieldError('STORAGE_FULL', 'x');
   });
@@ -186,7 +186,7 @@ test('an error of the table is answered with its status', async (t) => {
 
 // Handlers that hang
 
-test('a handler that hangs is answered 503 and closes, its signal aborts, and what it says later is ignored', async (t) => {
+test('a handler that hangs is answered 503 and closes, its signal aborts, and its late answer is ignored', async (t) => {
   let answerLate: (value: string) => void = () => {};
   let signalled: unknown;
   const served = await faultyServer(
@@ -214,7 +214,7 @@ test('a handler that hangs is answered 503 and closes, its signal aborts, and wh
   t.is(served.log[0]?.code, 'HANDLER_TIMEOUT');
 });
 
-test('a handler that rejects after its time is over harms nothing', async (t) => {
+test('a handler that rejects after its deadline does no harm', async (t) => {
   let rejectLate: (error: unknown) => void = () => {};
   const served = await faultyServer(
     t,
@@ -232,7 +232,7 @@ test('a handler that rejects after its time is over harms nothing', async (t) =>
   await isAlive(t, served);
 });
 
-test('a stream that is returned after its time is over is closed', async (t) => {
+test('a stream that is returned after the deadline is closed', async (t) => {
   let answerLate: (value: ResponseValue) => void = () => {};
   const served = await faultyServer(
     t,
@@ -252,7 +252,7 @@ test('a stream that is returned after its time is over is closed', async (t) => 
   t.is(await client.closed(), '');
 });
 
-test('a handler that waits for a body and hangs behind it is answered 503', async (t) => {
+test('a handler that reads a body and then hangs is answered 503', async (t) => {
   const served = await faultyServer(
     t,
     async (incoming) => {
@@ -278,7 +278,7 @@ test('a handler that does not read its body and hangs is answered 503', async (t
 
 // Streams
 
-test('a stream that fails at once is answered 500, and the connection goes on', async (t) => {
+test('a stream that fails at once is answered 500, and the connection continues', async (t) => {
   await is500(t, async function* () {
     yield await Promise.reject<string>(new Error('at once'));
   });
@@ -302,7 +302,7 @@ test('a stream that fails at once is answered 500, and the connection goes on', 
   await is500(t, () => anything({ body: { [Symbol.asyncIterator]: null } }));
 });
 
-/** The connection is cut and nothing that came can be taken for a whole answer. */
+/** The connection is cut, and the client cannot treat the received part as a complete answer. */
 async function isCut(t: ExecutionContext, served: Served, octets = request('GET /')): Promise<void> {
   const client = await served.connect();
   client.send(octets + request('GET /probe'));
@@ -314,16 +314,16 @@ async function isCut(t: ExecutionContext, served: Served, octets = request('GET 
 }
 
 const endings: Readonly<Record<string, () => ResponseValue>> = {
-  'gives a number midway': async function* () {
+  'yields a number midway': async function* () {
     yield 'beginning';
     yield anything(5) as string;
   },
-  'gives null midway': () => Readable.from(['beginning', { a: 1 }], { objectMode: true }),
-  'gives less than its Content-Length': () => ({
+  'yields an object midway': () => Readable.from(['beginning', { a: 1 }], { objectMode: true }),
+  'is shorter than its Content-Length': () => ({
     headers: { 'content-length': '20' },
     body: Readable.from(['beginning']),
   }),
-  'gives more than its Content-Length': () => ({
+  'is longer than its Content-Length': () => ({
     headers: { 'content-length': '20' },
     body: Readable.from(['beginning', 'x'.repeat(20)]),
   }),
@@ -345,7 +345,7 @@ for (const [what, body] of Object.entries(endings)) {
   });
 }
 
-test('a client that breaks off the body that its answer is made of is nobody’s fault', async (t) => {
+test('a client that aborts the body from which its answer is made is not a fault of the plugin', async (t) => {
   const served = await faultyServer(t, ({ body }) => body);
   for (const breakOff of [
     (client: RawClient) => client.end(),
@@ -366,14 +366,14 @@ test('a client that breaks off the body that its answer is made of is nobody’s
   );
 });
 
-test('more than its Content-Length never reaches the client', async (t) => {
-  const served = await faultyServer(t, endings['gives more than its Content-Length']!);
+test('octets beyond the Content-Length never reach the client', async (t) => {
+  const served = await faultyServer(t, endings['is longer than its Content-Length']!);
   const client = await served.connect();
   client.send(request('GET /') + request('GET /probe'));
   t.false((await client.closed()).includes('xx'));
 });
 
-test('a stream that never ends is served until its client goes, then it is closed', async (t) => {
+test('an endless stream is served until its client disconnects, then it is closed', async (t) => {
   let over: () => void = () => {};
   const closed = new Promise<void>((resolve) => {
     over = resolve;
@@ -397,7 +397,7 @@ test('a stream that never ends is served until its client goes, then it is close
   t.pass();
 });
 
-test('a Node stream that waits for nothing is closed when its client goes', async (t) => {
+test('a Node stream that waits for nothing is closed when its client disconnects', async (t) => {
   const body = new Readable({ read() {} });
   const closed = new Promise((resolve) => body.on('close', resolve));
   const served = await faultyServer(t, () => {
@@ -412,7 +412,7 @@ test('a Node stream that waits for nothing is closed when its client goes', asyn
   t.deepEqual(served.log, []);
 });
 
-test('a stream that is not read because of HEAD may fail as it is closed', async (t) => {
+test('a stream that HEAD does not read may fail while it is closed', async (t) => {
   const rejecting = {
     [Symbol.asyncIterator]() {
       return this;
@@ -448,7 +448,7 @@ test('a stream that is not read because of HEAD may fail as it is closed', async
   await isAlive(t, served);
 });
 
-test('a stream that fails while a response hook still works is answered 500', async (t) => {
+test('a stream that fails while a response hook is running is answered 500', async (t) => {
   const served = await faultyServer(
     t,
     () => new Readable({ construct: (done) => done(new Error('cannot open')) }),
@@ -480,7 +480,7 @@ for (const stage of stages) {
     'returns a number': () => anything(5),
     'returns an invalid field': () => ({ headers: { a: '\n' }, body: 'x' }),
   })) {
-    test(`a ${stage} hook that ${how} is answered 500 and named`, async (t) => {
+    test(`a ${stage} hook that ${how} is answered 500 and named in the log`, async (t) => {
       const served = await serve(t, {
         plugins: [
           plugin('innocent', ({ handle }) => handle('GET', '/', () => 'fine')),
@@ -498,7 +498,7 @@ for (const stage of stages) {
   }
 }
 
-test('an error hook that fails leaves the answer to the next, and is named', async (t) => {
+test('if an error hook fails, the next one may answer, and the log names the faulty one', async (t) => {
   const served = await serve(t, {
     plugins: [
       plugin('thrower', ({ handle }) =>
@@ -519,7 +519,7 @@ test('an error hook that fails leaves the answer to the next, and is named', asy
   t.true(served.log.some(({ plugin: name }) => name === 'thrower'));
 });
 
-test('error hooks that all fail leave the plain 500', async (t) => {
+test('if all error hooks fail, the plain 500 is sent', async (t) => {
   const served = await faultyServer(t, () => Promise.reject(new Error('first')), {
     plugins: [
       plugin('second', ({ hook }) => hook('error', () => Promise.reject(new Error('second')))),
@@ -530,7 +530,7 @@ test('error hooks that all fail leave the plain 500', async (t) => {
   isBlamed(t, served);
 });
 
-test('a close hook that throws or rejects harms nothing and is named', async (t) => {
+test('a close hook that throws or rejects does no harm and is named in the log', async (t) => {
   for (const fn of [
     () => {
       throw new Error('on purpose');
@@ -554,7 +554,7 @@ test('a close hook that throws or rejects harms nothing and is named', async (t)
 });
 
 for (const stage of [...stages, 'error'] as const) {
-  test(`at the stage ${stage} a hook that hangs is answered 503, and it is named and nobody else`, async (t) => {
+  test(`a hook that hangs at the stage ${stage} is answered 503, and the log names only it`, async (t) => {
     const served = await serve(t, {
       limits: { handlerTimeoutMs: 50 },
       plugins: [
@@ -583,7 +583,7 @@ for (const stage of [...stages, 'error'] as const) {
   });
 }
 
-test('a stream that a response hook puts in place of an answer is the hook’s own when it fails', async (t) => {
+test("a response hook's own stream that fails is a fault of the hook", async (t) => {
   const served = await serve(t, {
     plugins: [
       plugin('innocent', ({ handle }) => handle('GET', '/', () => 'fine')),
@@ -631,7 +631,7 @@ const withDialect = (t: ExecutionContext, dialect: Dialect, handler: Handler = (
     plugins: [faulty(handler), plugin('dialects', (context) => context.dialect(dialect))],
   });
 
-test('a dialect that throws in claim leaves the head to the standard, and is named', async (t) => {
+test('a dialect that throws in claim leaves the head to the standard, and is named in the log', async (t) => {
   const served = await withDialect(t, {
     name: 'broken',
     claim() {
@@ -657,7 +657,7 @@ const broken: Dialect = {
   }),
 };
 
-/** Claimed requests that are answered from everywhere an answer can come from. */
+/** Claimed requests with every possible source of an answer. */
 const occasions: Readonly<Record<string, readonly [Handler, (client: RawClient) => void]>> = {
   'at once': [() => 'x', (client) => client.send(FAULTY_HOST)],
   later: [async () => 'x', (client) => client.send(FAULTY_HOST)],
@@ -668,7 +668,7 @@ const occasions: Readonly<Record<string, readonly [Handler, (client: RawClient) 
     (client) => client.send(FAULTY_HOST),
   ],
   'to a handler that hangs': [() => new Promise(() => {}), (client) => client.send(FAULTY_HOST)],
-  'to a body that does not come': [
+  'to a body that does not arrive': [
     async (incoming) => incoming.text(),
     (client) => client.send('POST / HTTP/1.1\r\nHost: a/b\r\nContent-Length: 3\r\n\r\n'),
   ],
@@ -682,7 +682,7 @@ const occasions: Readonly<Record<string, readonly [Handler, (client: RawClient) 
 };
 
 for (const [what, [handler, send]] of Object.entries(occasions)) {
-  test(`a dialect that throws while it writes an answer ${what} costs its own connection only, and is named`, async (t) => {
+  test(`a dialect that throws while it writes an answer ${what} costs only its own connection, and is named in the log`, async (t) => {
     const served = await withDialect(t, broken, handler);
     const client = await served.connect();
     send(client);
@@ -695,7 +695,7 @@ for (const [what, [handler, send]] of Object.entries(occasions)) {
   });
 }
 
-test('RFC 9110 §7.8: who speaks a dialect is not switched to another protocol', async (t) => {
+test('RFC 9110 §7.8: a request in a dialect cannot switch to another protocol', async (t) => {
   const claim = (): ClaimedHead => ({
     dialect: 'own',
     path: '/',
@@ -712,7 +712,7 @@ test('RFC 9110 §7.8: who speaks a dialect is not switched to another protocol',
   t.true(served.log.some(({ plugin: culprit }) => culprit === 'faulty'));
 });
 
-test('a dialect that claims with something else than a claim costs its own connection only', async (t) => {
+test('a dialect that returns an invalid claim costs only its own connection', async (t) => {
   for (const claim of [5, {}, Promise.resolve({}), { path: 5 }, { answer: { status: 1, body: 5 } }]) {
     const served = await withDialect(t, { name: 'broken', claim: () => claim as never });
     const client = await served.connect();
@@ -723,7 +723,7 @@ test('a dialect that claims with something else than a claim costs its own conne
   }
 });
 
-test('faults on many connections at once leave the others alone', async (t) => {
+test('faults on many connections at once do not affect the others', async (t) => {
   const served = await faultyServer(t, ({ headers }) => {
     const at = Number(headers['x-at']);
     if (at % 3 === 0) throw new Error('on purpose');

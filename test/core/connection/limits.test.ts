@@ -1,4 +1,4 @@
-/** What a peer may send at most, with the limits as they are by default: just as much, one more, and without end. */
+/** The default limits of what a peer may send: exactly the limit, one more, and endless input. */
 import test, { type ExecutionContext } from 'ava';
 import { DEFAULT_LIMITS } from '../../../core/config/limits.js';
 import { field, handlers, type RawClient, request, serve, withBody } from '../../support/raw-client.js';
@@ -9,7 +9,7 @@ const routes = {
   'POST /': async (incoming: { bytes(): Promise<Uint8Array> }) => String((await incoming.bytes()).length),
 };
 
-/** A header section of so many octets, with the empty line behind it. */
+/** A header section of this many octets, including the empty line. */
 function sectionOf(octets: number): string[] {
   const rest = 'Host: localhost\r\nX: \r\n\r\n'.length;
   return [`X: ${'x'.repeat(octets - rest)}`];
@@ -43,7 +43,7 @@ const atLimit: Readonly<Record<string, readonly [string, string, string, number]
 };
 
 for (const [what, [limit, taken, refused, status]] of Object.entries(atLimit)) {
-  test(`${what} of exactly ${limit} is taken, and one more is answered ${status} and closes`, async (t) => {
+  test(`${what} of exactly ${limit} is accepted, and one more is answered ${status} and closes`, async (t) => {
     const { connect } = await serve(t, { plugins: [handlers(routes)] });
     const client = await connect();
     client.send(taken);
@@ -56,10 +56,10 @@ for (const [what, [limit, taken, refused, status]] of Object.entries(atLimit)) {
   });
 }
 
-/** Far more than every limit and what the kernel holds on both sides. */
+/** Far more than every limit and the buffers of both kernels. */
 const MOST_OCTETS = 32 * 2 ** 20;
 
-/** Sends again and again until the server answers. */
+/** Sends repeatedly until the server answers. */
 async function sendWithoutEnd(t: ExecutionContext, client: RawClient, piece: string): Promise<void> {
   const large = piece.repeat(Math.ceil(16_384 / piece.length));
   let octets = 0;

@@ -1,4 +1,4 @@
-/** A peer that takes what it is given and nothing more until it is told to. */
+/** A peer that accepts one write, and more only when the test says so. */
 
 import type { Handler } from '../../../core/api/plugin.js';
 import { DEFAULT_LIMITS, type Limits } from '../../../core/config/limits.js';
@@ -16,17 +16,17 @@ export class LoadedTransport implements Transport {
   readonly remoteAddress = '127.0.0.1';
   /** Octets that were written. */
   written = 0;
-  /** Everything that was written, as latin1; where it takes more at once, which is where it is little. */
+  /** All output as latin1; only if the peer has room, because then it is short. */
   said = '';
-  /** What was written last. */
+  /** The last output. */
   last = '';
-  /** Whether it is not read from. */
+  /** Whether reading is paused. */
   isPaused = false;
   ended = false;
   destroyed = false;
   /** Whether it was closed with an error. */
   wasReset = false;
-  /** Whether it takes more at once. */
+  /** Whether it accepts more at once. */
   hasRoom = false;
 
   write(octets: string | Uint8Array): boolean {
@@ -64,8 +64,8 @@ export class LoadedTransport implements Transport {
 
 /**
  * One connection with one handler for GET, over such a peer.
- * @param time The clock of the server, for tests of its ticks. Without it no deadline is judged but by the test's own calls
- * of `check`.
+ * @param time The clock of the server, for tests of its ticks. Without it, deadlines are checked only when the test
+ *   calls `check`.
  */
 export function loaded(
   handler: Handler,

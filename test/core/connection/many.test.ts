@@ -1,4 +1,4 @@
-/** Thousands of connections at once, and a process that may open few files. Each server is a process of its own. */
+/** Thousands of connections at once, and a process that may open few files. Each server is its own process. */
 import { spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
 import path from 'node:path';
@@ -8,13 +8,13 @@ import ava, { type ExecutionContext } from 'ava';
 import { defaultMaxConnections } from '../../../core/config/open-files.js';
 import { Peer } from '../../support/peer.js';
 
-/** One after the other: each of them needs thousands of files. */
+/** Serial: each test needs thousands of files. */
 const test = ava.serial;
 const HOST = '127.0.0.1';
 /** From dist/test/core/connection. */
 const CORE = pathToFileURL(path.resolve(import.meta.dirname, '../../../core')).href;
 
-/** Prints its port, then its log. `GET /open` tells how many sockets it has open. */
+/** Prints its port, then its log. `GET /open` returns the number of open sockets. */
 const PROGRAM = `
   import { createServer } from '${CORE}/server.js';
   import { createLog } from '${CORE}/log.js';
@@ -23,7 +23,7 @@ const PROGRAM = `
     handle('GET', '/', () => 'served');
     handle('GET', '/open', () => String(process.getActiveResourcesInfo().filter(isSocket).length));
   } };
-  // The first line is to be the port, and the start warns that GET has no HEAD here.
+  // The first line must be the port, and the start warns that GET has no HEAD here.
   const log = createLog((line) => line.includes('HEAD is answered 405') || process.stdout.write(line));
   const server = createServer({ listen: { port: 0 }, storage: 'memory', plugins: [plugin] }, { log });
   console.log((await server.listen()).port);
@@ -33,13 +33,13 @@ const get = (target: string): string => `GET ${target} HTTP/1.1\r\nHost: localho
 interface Process {
   readonly port: number;
   readonly log: readonly Readonly<Record<string, unknown>>[];
-  /** Resolves when its log tells so. */
+  /** Resolves when a matching line is logged. */
   until(isSo: (line: Readonly<Record<string, unknown>>) => boolean): Promise<void>;
-  /** Its exit code, where it has ended. */
+  /** Its exit code after it has ended. */
   readonly exitCode: number | null;
 }
 
-/** @param openFiles How many files the process may open; undefined takes the limit of this one. */
+/** @param openFiles How many files the process may open; undefined inherits the limit of this process. */
 async function start(t: ExecutionContext, openFiles?: number): Promise<Process> {
   const argv = [process.execPath, '--input-type=module', '-e', PROGRAM];
   const limit = openFiles === undefined ? '' : `ulimit -n ${openFiles}; `;
@@ -74,7 +74,7 @@ async function start(t: ExecutionContext, openFiles?: number): Promise<Process> 
 const connected = (t: ExecutionContext, port: number, count: number): Promise<Peer[]> =>
   Promise.all(Array.from({ length: count }, () => Peer.connect(t, { port, host: HOST })));
 
-/** Asks until nothing but the asking connection is open. */
+/** Repeats requests until only the test's own connection is open. */
 async function untilAlone(t: ExecutionContext, port: number): Promise<void> {
   for (;;) {
     const peer = await Peer.connect(t, { port, host: HOST });
@@ -86,10 +86,10 @@ async function untilAlone(t: ExecutionContext, port: number): Promise<void> {
   }
 }
 
-// Where a process may open few files, as many as it may.
+// If a process may open few files, as many as it may.
 const MANY = Math.min(2_500, defaultMaxConnections() - 200);
 
-test(`${MANY} connections are served at once, again and again, and all of them are given back`, async (t) => {
+test(`${MANY} connections are served at once, repeatedly, and all are closed again`, async (t) => {
   const server = await start(t);
   const peers = await connected(t, server.port, MANY);
   for (let round = 1; round <= 3; round++) {
@@ -109,7 +109,7 @@ const OPEN_FILES = 256;
 const PLACES = OPEN_FILES - 64;
 const BEYOND = 100;
 
-// Elsewhere the limit cannot be read, and the default knows nothing of it.
+// On other systems the limit cannot be read, and the default does not depend on it.
 const onLinux = process.platform === 'linux' ? test : test.skip;
 
 onLinux(
@@ -126,7 +126,7 @@ onLinux(
     t.true(
       server.log.every(({ level, message }) => level === 'warn' && String(message).includes(`${PLACES}`)),
     );
-    // Those that are in are served on while others are refused.
+    // Open connections are still served while others are refused.
     for (const peer of served) peer.send(get('/'));
     await Promise.all(served.map((peer) => peer.answers(2)));
     for (const { socket } of peers) socket.destroy();

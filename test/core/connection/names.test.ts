@@ -1,4 +1,4 @@
-/** A name with several addresses, whatever names the machine of the test knows. */
+/** A name with several addresses, independent of the names that the test machine knows. */
 import type { LookupAddress } from 'node:dns';
 import dns from 'node:dns/promises';
 import { syncBuiltinESMExports } from 'node:module';
@@ -6,17 +6,17 @@ import ava from 'ava';
 import { JackfieldError } from '../../../core/errors.js';
 import { GET_WHO, Peer, serverOf } from '../../support/peer.js';
 
-/** The resolver is the whole thread's. */
+/** Serial: the resolver belongs to the whole thread. */
 const test = ava.serial;
 
-/** What names stand for from now on. */
+/** Sets the addresses of all names. */
 function resolveTo(...addresses: readonly string[]): void {
   const found: LookupAddress[] = addresses.map((address) => ({ address, family: 4 }));
   Object.assign(dns, { lookup: async () => found });
   syncBuiltinESMExports();
 }
 
-test('every address of a name is listened at, each once and at one port', async (t) => {
+test('a server listens on every address of a name, each once and at one port', async (t) => {
   resolveTo('127.0.0.1', '127.0.0.2', '127.0.0.1');
   const server = serverOf(t, { listen: { host: 'two.test', port: 0 } });
   const { port } = await server.listen();
@@ -34,7 +34,7 @@ test('every address of a name is listened at, each once and at one port', async 
   }
 });
 
-test('where the port is taken at one address of a name, the name is not listened at', async (t) => {
+test('if the port is taken on one address of a name, the server does not listen on the name', async (t) => {
   const other = serverOf(t, { listen: { host: '127.0.0.2', port: 0 } });
   const { port } = await other.listen();
   resolveTo('127.0.0.1', '127.0.0.2');
@@ -45,7 +45,7 @@ test('where the port is taken at one address of a name, the name is not listened
   await t.throwsAsync(Peer.connect(t, { port, host: '127.0.0.1' }), { code: 'ECONNREFUSED' });
 });
 
-test('an address of a name that this machine does not have is left out, as long as there is another', async (t) => {
+test('an address of a name that this machine does not have is skipped if there is another', async (t) => {
   resolveTo('192.0.2.1', '127.0.0.1');
   const server = serverOf(t, { listen: { host: 'two.test', port: 0 } });
   await server.listen();

@@ -15,7 +15,7 @@ const BEGINNINGS = [
   ['http2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', '505', 'HTTP/2 preface'],
 ] as const;
 
-/** What the parser says of a connection that begins so. */
+/** The parser's result for a connection that begins with these octets. */
 function seenIn(pieces: readonly Buffer[], parser = new RequestParser(LIMITS)): RequestParser {
   for (const piece of pieces) {
     parser.feed(piece);
@@ -27,7 +27,7 @@ function seenIn(pieces: readonly Buffer[], parser = new RequestParser(LIMITS)): 
   return parser;
 }
 
-test('a connection that begins with another protocol is recognised, however its octets come', (t) => {
+test('a connection that begins with another protocol is recognised, however its octets are split', (t) => {
   for (const [protocol, octets] of BEGINNINGS) {
     const whole = Buffer.from(octets, 'latin1');
     for (const pieces of [[whole], octetByOctet(whole)]) {
@@ -38,7 +38,7 @@ test('a connection that begins with another protocol is recognised, however its 
   }
 });
 
-test('a PROXY line that is longer than a request line may be is recognised too', (t) => {
+test('a PROXY line longer than the request line limit is recognised too', (t) => {
   const line = Buffer.from(`PROXY UNKNOWN ${'x'.repeat(200)}`);
   for (const pieces of [[line], octetByOctet(line)]) {
     const parser = seenIn(pieces);
@@ -47,7 +47,7 @@ test('a PROXY line that is longer than a request line may be is recognised too',
   }
 });
 
-test('what only looks like another protocol is refused without that name', (t) => {
+test('octets that only resemble another protocol are refused without that name', (t) => {
   for (const octets of [
     'PROXY TCP4 HTTP/1.1\r\n\r\n',
     'PROXY / HTTP/2.0\r\n\r\n',
@@ -55,7 +55,7 @@ test('what only looks like another protocol is refused without that name', (t) =
     '\0GET / HTTP/1.1\r\n\r\n',
     '\r\n\0\r\nQUIT\n',
     '\x15\x03\x01\0\x02\x02\x28',
-    // A header section, or a later request, is no beginning of a connection.
+    // A header section or a later request is not the beginning of a connection.
     'GET / HTTP/1.1\r\n\x16\x03: a\r\n\r\n',
     `${GET}PROXY TCP4 192.0.2.1 192.0.2.2 4000 80\r\n`,
     `${GET}\x16\x03\x01`,
@@ -66,7 +66,7 @@ test('what only looks like another protocol is refused without that name', (t) =
   }
 });
 
-test('the log says what to change, and the peer is answered and closed as before', async (t) => {
+test('the log says what to change; the peer gets the same answer and close as without it', async (t) => {
   for (const [, octets, status, sentence] of BEGINNINGS) {
     const log = new KeptLog();
     const { port } = await serverOf(t, {}, log).listen();

@@ -1,4 +1,4 @@
-/** What close hooks are told, and what `stats` counts. */
+/** The outcome for `close` hooks, and the counters of `stats`. */
 import test, { type ExecutionContext } from 'ava';
 import { definePlugin, type Outcome, type PluginContext } from '../../../core/api/plugin.js';
 import type { Request } from '../../../core/api/request.js';
@@ -6,26 +6,26 @@ import { requestState } from '../../../core/plugin-api.js';
 import { createServer } from '../../../core/server.js';
 import { chunked, handlers, plugin, request, serve } from '../../support/raw-client.js';
 
-interface Told {
+interface Ending {
   readonly target: string;
   readonly outcome: Outcome;
 }
 
-/** Remembers the ends of exchanges, and waits for them. */
+/** Records the ends of exchanges, and waits for them. */
 class Witness {
-  readonly #told: Told[] = [];
+  readonly #outcomes: Ending[] = [];
   #wake: () => void = () => {};
 
   readonly plugin = plugin('witness', ({ hook }) =>
     hook('close', ({ target }, outcome) => {
-      this.#told.push({ target, outcome });
+      this.#outcomes.push({ target, outcome });
       this.#wake();
     }),
   );
 
-  async next(): Promise<Told> {
-    while (this.#told.length === 0) await new Promise<void>((resolve) => (this.#wake = resolve));
-    return this.#told.shift()!;
+  async next(): Promise<Ending> {
+    while (this.#outcomes.length === 0) await new Promise<void>((resolve) => (this.#wake = resolve));
+    return this.#outcomes.shift()!;
   }
 }
 
@@ -43,7 +43,7 @@ async function outcomeOf(
   return outcome;
 }
 
-test('an answer that went out whole has its status, its octets, its route and its time', async (t) => {
+test('a complete answer has its status, its octets, its route and its time', async (t) => {
   const outcome = await outcomeOf(
     t,
     { 'GET /a/:b': () => ({ status: 203, body: 'zwölf' }) },
@@ -66,7 +66,7 @@ test('bytes, large bodies and streams are counted without their framing', async 
   t.is((await outcomeOf(t, routes, request('GET /stream'))).contentOctets, 7);
 });
 
-test('HEAD has no content, and the route of the GET that it was forwarded to', async (t) => {
+test('HEAD has no content, and the route of the GET handler to which it was forwarded', async (t) => {
   const outcome = await outcomeOf(t, { 'GET /a/:b': () => 'abc' }, request('HEAD /a/1'));
   t.like(outcome, { status: 200, contentOctets: 0, isComplete: true, route: '/a/:b' });
 });
@@ -75,7 +75,7 @@ test('without a handler there is no route', async (t) => {
   t.like(await outcomeOf(t, {}, request('GET /none')), { status: 404, route: '', isComplete: true });
 });
 
-test('an exchange whose client went before the answer has no status', async (t) => {
+test('an exchange whose client disconnected before the answer has no status', async (t) => {
   const witness = new Witness();
   let begun: () => void = () => {};
   const hasBegun = new Promise<void>((resolve) => (begun = resolve));
@@ -97,7 +97,7 @@ test('an exchange whose client went before the answer has no status', async (t) 
   t.like((await witness.next()).outcome, { status: 0, contentOctets: 0, isComplete: false, route: '/wait' });
 });
 
-test('a stream that fails midway has its status and what was sent of it, and is not complete', async (t) => {
+test('a stream that fails midway has its status and the octets sent, and is not complete', async (t) => {
   async function* broken() {
     yield 'abc';
     await new Promise((resolve) => setImmediate(resolve));
@@ -107,10 +107,10 @@ test('a stream that fails midway has its status and what was sent of it, and is 
   t.like(outcome, { status: 200, contentOctets: 3, isComplete: false });
 });
 
-test('a request whose body does not come in time ends once, with the status of the refusal', async (t) => {
+test('a request whose body does not arrive in time ends once, with the status of the refusal', async (t) => {
   const witness = new Witness();
   const { connect } = await serve(t, {
-    plugins: [handlers({ 'POST /': async (asked) => asked.text() }), witness.plugin],
+    plugins: [handlers({ 'POST /': async (incoming) => incoming.text() }), witness.plugin],
     limits: { requestTimeoutMs: 50, headerTimeoutMs: 50 },
   });
   const client = await connect();
@@ -123,18 +123,22 @@ test('every exchange of a pipeline ends once and in order', async (t) => {
   const witness = new Witness();
   const { connect } = await serve(t, {
     plugins: [
-      handlers({ 'GET /a': () => 'a', 'GET /b': async () => 'bb', 'POST /c': async (asked) => asked.text() }),
+      handlers({
+        'GET /a': () => 'a',
+        'GET /b': async () => 'bb',
+        'POST /c': async (incoming) => incoming.text(),
+      }),
       witness.plugin,
     ],
   });
   const client = await connect();
   client.send(request('GET /a') + request('GET /b') + chunked('POST /c', ['cc', 'c']) + request('GET /a'));
-  const told: unknown[] = [];
+  const outcomes: unknown[] = [];
   for (let at = 0; at < 4; at++) {
     const { target, outcome } = await witness.next();
-    told.push([target, outcome.contentOctets]);
+    outcomes.push([target, outcome.contentOctets]);
   }
-  t.deepEqual(told, [
+  t.deepEqual(outcomes, [
     ['/a', 1],
     ['/b', 2],
     ['/c', 3],
@@ -142,7 +146,7 @@ test('every exchange of a pipeline ends once and in order', async (t) => {
   ]);
 });
 
-test('a response hook that only adds a field keeps the promised length and the wish to close', async (t) => {
+test('if a response hook only adds a field, the promised length and the wish to close stay', async (t) => {
   async function* four() {
     yield 'four';
   }
@@ -168,7 +172,7 @@ test('a response hook that only adds a field keeps the promised length and the w
   t.is(response.body, 'four');
 });
 
-test('a response hook may put a body of another length in place of one with a promised length', async (t) => {
+test('a response hook may replace a body of a promised length by one of another length', async (t) => {
   const eleven = async function* () {
     yield 'ele';
     yield 'ven';
@@ -185,13 +189,16 @@ test('a response hook may put a body of another length in place of one with a pr
   }
 });
 
-test('what travels with a request is there under another method too, and gone with the next request', async (t) => {
+test('values that travel with a request exist under another method too, and not for the next request', async (t) => {
   const mark = requestState<string>();
   const marks = definePlugin({
     name: 'marks',
     setup({ hook, handle }) {
-      hook('request', (asked: Request) => void (asked.query.has('mark') && mark.set(asked, 'marked')));
-      handle('GET', '/', (asked) => ({ headers: { 'x-mark': mark.get(asked) ?? 'none' }, body: 'a' }));
+      hook(
+        'request',
+        (incoming: Request) => void (incoming.query.has('mark') && mark.set(incoming, 'marked')),
+      );
+      handle('GET', '/', (incoming) => ({ headers: { 'x-mark': mark.get(incoming) ?? 'none' }, body: 'a' }));
     },
   });
   const { connect } = await serve(t, { plugins: [marks, 'head'] });
@@ -223,7 +230,7 @@ test('stats counts connections, refusals and exchanges', async (t) => {
   t.true(port > 0);
 });
 
-test('before the server is ready stats has zeros, and allowedMethods says that it is too early', async (t) => {
+test('before the server is ready, stats has zeros, and allowedMethods says that it is too early', async (t) => {
   let early: unknown;
   const server = createServer({
     storage: 'memory',

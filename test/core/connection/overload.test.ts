@@ -6,7 +6,7 @@ import { GET_WHO, KeptLog, Peer, serverOf, who } from '../../support/peer.js';
 const NONE = Number.POSITIVE_INFINITY;
 const HOST = '127.0.0.1';
 
-/** Answers `/slow` when it is told to, and counts what reaches plugins. */
+/** Answers `/slow` when the test says so, and counts what reaches plugins. */
 function gate() {
   const waiting: (() => void)[] = [];
   const seen: string[] = [];
@@ -28,7 +28,7 @@ function gate() {
 
 const GET_SLOW = 'GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n';
 
-test('a request beyond maxInFlight is answered 503 with Retry-After, and the connection goes on', async (t) => {
+test('a request beyond maxInFlight is answered 503 with Retry-After, and the connection stays open', async (t) => {
   const { plugin, waiting, seen } = gate();
   const log = new KeptLog();
   const config = { plugins: [plugin], overload: { maxInFlight: 1, retryAfterSeconds: 7 } };
@@ -47,14 +47,14 @@ test('a request beyond maxInFlight is answered 503 with Retry-After, and the con
   while (waiting.length === 0) await new Promise((resolve) => setImmediate(resolve));
   waiting.shift()?.();
   await other.until('done');
-  // The first to close is the request that was turned away: only its handler did not run.
+  // The first to close is the refused request: only its handler did not run.
   t.deepEqual(seen, ['/slow', '/slow closed', '/slow closed', '/slow', '/slow closed']);
   const { level, fields } = await log.until('were refused');
   t.is(level, 'warn');
   t.like(fields, { count: 1, total: 1, inFlight: 1 });
 });
 
-test('the connection closes where a body is on its way, and goes on where it is here', async (t) => {
+test('the connection closes if a body is still arriving, and stays open if it is complete', async (t) => {
   const { plugin, waiting } = gate();
   const limits = { maxBufferedOctets: 1_024 };
   const { port } = await serverOf(t, { plugins: [plugin], overload: { maxInFlight: 1 }, limits }).listen();
@@ -67,7 +67,7 @@ test('the connection closes where a body is on its way, and goes on where it is 
   whole.send(GET_SLOW);
   t.deepEqual(await whole.answers(2), ['503', '503']);
   t.false(whole.received.includes('Connection: close'));
-  // It is thrown away as it is read, so that it may be more than may wait.
+  // It is dropped as it arrives, so it may be larger than the buffer.
   whole.send(`POST /slow HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3000\r\n\r\n${'x'.repeat(3_000)}`);
   t.deepEqual(await whole.answers(3), ['503', '503', '503']);
   t.false(whole.received.includes('Connection: close'));
@@ -101,7 +101,7 @@ test('exchanges are counted until they are over, however they end', async (t) =>
   while (waiting.length === 0) await new Promise((resolve) => setImmediate(resolve));
   lost.socket.destroy();
   const late = await Peer.connect(t, { port, host: HOST });
-  // Until the server has heard of the loss it turns this away.
+  // Until the server has noticed the loss, it refuses this.
   while (waiting.length === 1) {
     const before = await late.answers(0);
     late.send(GET_SLOW);
@@ -117,7 +117,7 @@ async function untilWaiting(waiting: readonly unknown[]): Promise<void> {
   while (waiting.length === 1) await new Promise((resolve) => setImmediate(resolve));
 }
 
-test('a server without such limits has nothing to ask', (t) => {
+test('a server without such limits has no overload check', (t) => {
   const off = { maxLoopDelayMs: NONE, maxInFlight: NONE, retryAfterSeconds: 1 };
   t.is(Overload.of(off, new KeptLog()), undefined);
   for (const limit of [{ maxLoopDelayMs: 1e6 }, { maxInFlight: 5 }]) {
@@ -127,7 +127,7 @@ test('a server without such limits has nothing to ask', (t) => {
   }
 });
 
-test('a late event loop is noticed before the timer tells, and forgotten by halves', (t) => {
+test('a late event loop is noticed before the timer runs, and each sample halves the old delay', (t) => {
   let now = 0;
   const limits = { maxLoopDelayMs: 100, maxInFlight: NONE, retryAfterSeconds: 1 };
   const overload = new Overload(limits, new KeptLog(), () => now);
@@ -150,7 +150,7 @@ test('a late event loop is noticed before the timer tells, and forgotten by halv
   t.false(overload.isOver);
 });
 
-test('where only exchanges are counted, a late event loop is nothing to it', (t) => {
+test('if only exchanges are limited, a late event loop does not matter', (t) => {
   let now = 0;
   const limits = { maxLoopDelayMs: NONE, maxInFlight: 1, retryAfterSeconds: 1 };
   const overload = new Overload(limits, new KeptLog(), () => now);

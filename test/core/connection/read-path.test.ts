@@ -1,6 +1,6 @@
 /**
- * The witness of the two read paths: on the shared one the accepted socket gives its handle away and reads nothing, on
- * the portable one it reads all of it. `npm run test:portable` has to find the portable one everywhere.
+ * Shows which of the two read paths is used: on the shared one the accepted socket gives its handle away and reads
+ * nothing, on the portable one it reads everything. `npm run test:portable` must use the portable one everywhere.
  */
 import { execFile } from 'node:child_process';
 import diagnostics from 'node:diagnostics_channel';
@@ -15,13 +15,13 @@ import { serve } from '../../support/raw-client.js';
 import { IS_PORTABLE, NODE_OPTIONS } from '../../support/read-path.js';
 import { tempFolder } from '../temp-folder.js';
 
-/** What Node tells of every socket that it accepts in this process. */
+/** All sockets that Node accepts in this process. */
 const accepted: Socket[] = [];
 diagnostics.subscribe('net.server.socket', (message) => {
   accepted.push((message as { socket: Socket }).socket);
 });
 
-/** The path on which a server that listens there has read one request. */
+/** The path on which a server with this configuration has read one request. */
 async function pathOf(t: Parameters<typeof serverOf>[0], listen: ListenConfig): Promise<string> {
   const { port, socket } = await serverOf(t, { listen }).listen();
   const before = accepted.length;
@@ -35,27 +35,27 @@ async function pathOf(t: Parameters<typeof serverOf>[0], listen: ListenConfig): 
 
 const EXPECTED = IS_PORTABLE ? 'portable' : 'shared, 0 octets';
 
-test.serial(`a server takes the path of this run: ${EXPECTED}`, async (t) => {
+test.serial(`a server uses the path of this run: ${EXPECTED}`, async (t) => {
   t.is(await pathOf(t, { port: 0 }), EXPECTED);
   t.is(await pathOf(t, { port: 0, sharedReadBuffer: true }), EXPECTED);
   const folder = await tempFolder(t);
   t.is(await pathOf(t, { socket: path.join(folder, 'a.sock') }), EXPECTED);
 });
 
-test.serial('the switch of the configuration takes the portable path in every run', async (t) => {
+test.serial('the switch of the configuration selects the portable path in every run', async (t) => {
   t.is(await pathOf(t, { port: 0, sharedReadBuffer: false }), 'portable');
   const folder = await tempFolder(t);
   t.is(await pathOf(t, { socket: path.join(folder, 'a.sock'), sharedReadBuffer: false }), 'portable');
 });
 
-test.serial('the servers of the other tests take the path of this run', async (t) => {
+test.serial('the servers of the other tests use the path of this run', async (t) => {
   const { get } = await serve(t);
   const before = accepted.length;
   t.is((await get('/probe')).body, 'alive');
   t.is((accepted[before]?.bytesRead ?? 0) > 0, IS_PORTABLE);
 });
 
-/** A process of its own, which serves itself one request. */
+/** A separate process that sends itself one request. */
 const SELF_SERVED = `
   import diagnostics from 'node:diagnostics_channel';
   import { createServer } from ${JSON.stringify(pathToFileURL(path.resolve(import.meta.dirname, '../../../core/server.js')).href)};
@@ -68,7 +68,7 @@ const SELF_SERVED = `
   await server.close();
 `;
 
-test.serial('the processes that tests start take the path of this run', async (t) => {
+test.serial('processes started by tests use the path of this run', async (t) => {
   const env = { ...process.env, NODE_OPTIONS };
   const argv = ['--input-type=module', '-e', SELF_SERVED];
   const { stdout } = await promisify(execFile)(process.execPath, argv, { env });

@@ -1,4 +1,4 @@
-/** Which hooks see which responses of the server itself, over both read paths and in memory. */
+/** Which hooks see which refusals by the server itself, on both read paths and in memory. */
 import test, { type ExecutionContext } from 'ava';
 import { definePlugin, type Outcome, type PluginContext, type Unread } from '../../../core/api/plugin.js';
 import type { ServerConfig } from '../../../core/config/server-config.js';
@@ -7,7 +7,7 @@ import { createLog } from '../../../core/log.js';
 import { createServer, type Server } from '../../../core/server.js';
 import { chunked, field, RawClient, request, type WireResponse } from '../../support/raw-client.js';
 
-/** What the hooks of one exchange saw. */
+/** The calls of hooks for one exchange. */
 interface Seen {
   readonly hooks: string[];
   outcome?: Outcome;
@@ -62,7 +62,7 @@ const LIMITS = {
 
 function routes({ handle, dialect }: PluginContext): void {
   handle('GET', '/page', () => 'page');
-  handle('POST', '/text', (asked) => asked.text());
+  handle('POST', '/text', (incoming) => incoming.text());
   handle('GET', '/throw', () => {
     throw new Error('on purpose');
   });
@@ -86,7 +86,7 @@ function routes({ handle, dialect }: PluginContext): void {
   });
 }
 
-function made(witness: Witness, config: ServerConfig = {}, log: object[] = []): Server {
+function serverWith(witness: Witness, config: ServerConfig = {}, log: object[] = []): Server {
   return createServer(
     {
       storage: 'memory',
@@ -110,7 +110,7 @@ async function client(t: ExecutionContext, server: Server): Promise<RawClient> {
 interface Row {
   readonly what: string;
   readonly sends: string;
-  /** The client ends its direction behind it. */
+  /** The client ends its sending side after it. */
   readonly ends?: boolean;
   readonly code: ErrorCode | undefined;
   readonly status?: number;
@@ -121,7 +121,7 @@ interface Row {
 }
 
 const UNREAD = ['unread'];
-/** The head was read, and refused before it reached the dispatcher or its host was judged. */
+/** The head was read and refused before the dispatcher ran or its host was checked. */
 const REFUSED = ['error', 'response', 'close'];
 const NOT_FOUND = ['request', 'error', 'response', 'close'];
 const HANDLED = ['request', 'handler', 'error', 'response', 'close'];
@@ -137,10 +137,10 @@ const unread = (what: string, code: ErrorCode, sends: string, line: string, limi
 });
 
 const ROWS: readonly Row[] = [
-  unread('a method that is no token', 'METHOD_INVALID', 'G@T / HTTP/1.1\r\n\r\n', 'G@T / HTTP/1.1'),
+  unread('a method that is not a token', 'METHOD_INVALID', 'G@T / HTTP/1.1\r\n\r\n', 'G@T / HTTP/1.1'),
   unread('octets of TLS', 'METHOD_INVALID', '\x16\x03\x01"\\', '\\x16\\x03\\x01\\"\\\\'),
   unread('a line of two parts', 'REQUEST_LINE_INVALID', 'GET /\r\n\r\n', 'GET /'),
-  unread('a target of no form', 'TARGET_INVALID', 'GET page HTTP/1.1\r\n\r\n', 'GET page HTTP/1.1'),
+  unread('a target of an unknown form', 'TARGET_INVALID', 'GET page HTTP/1.1\r\n\r\n', 'GET page HTTP/1.1'),
   unread('a long target', 'TARGET_TOO_LONG', `GET /${LONG} HTTP/1.1\r\n\r\n`, `GET /${'x'.repeat(251)}`),
   unread('a long method', 'METHOD_TOO_LONG', `${LONG} / HTTP/1.1\r\n\r\n`, 'x'.repeat(256)),
   unread('another version', 'VERSION_UNSUPPORTED', 'GET / HTTP/2.0\r\n\r\n', 'GET / HTTP/2.0'),
@@ -158,7 +158,7 @@ const ROWS: readonly Row[] = [
     request('GET /page', Array(12).fill('a: b')),
     'GET /page HTTP/1.1',
   ),
-  unread('a head that does not come to its end', 'REQUEST_TIMEOUT', 'GET /pa', 'GET /pa', {
+  unread('a head that never ends', 'REQUEST_TIMEOUT', 'GET /pa', 'GET /pa', {
     headerTimeoutMs: 50,
   }),
   { what: 'no Host', code: 'HOST_MISSING', sends: 'GET /page HTTP/1.1\r\n\r\n', hooks: REFUSED },
@@ -223,8 +223,8 @@ const ROWS: readonly Row[] = [
     sends: 'GET /page HTTP/1.1\r\nHost: other.example\r\n\r\n',
     hooks: REFUSED,
   },
-  { what: 'no such path', code: 'NOT_FOUND', sends: request('GET /none'), hooks: NOT_FOUND },
-  { what: 'no such method', code: 'METHOD_NOT_ALLOWED', sends: request('PUT /page'), hooks: NOT_FOUND },
+  { what: 'an unknown path', code: 'NOT_FOUND', sends: request('GET /none'), hooks: NOT_FOUND },
+  { what: 'an unknown method', code: 'METHOD_NOT_ALLOWED', sends: request('PUT /page'), hooks: NOT_FOUND },
   { what: 'a handler that throws', code: 'HANDLER_FAILED', sends: request('GET /throw'), hooks: HANDLED },
   {
     what: 'a chunked body that grows too large',
@@ -245,7 +245,7 @@ const ROWS: readonly Row[] = [
     hooks: HANDLED,
   },
   {
-    what: 'a body that does not come to its end',
+    what: 'a body that never ends',
     code: 'REQUEST_TIMEOUT',
     sends: request('POST /text', ['Content-Length: 5'], 'ab'),
     hooks: HANDLED,
@@ -279,7 +279,7 @@ for (const sharedReadBuffer of [true, false]) {
     const how = sharedReadBuffer ? 'shared' : 'portable';
     test(`${what} (${code ?? status}) is seen by ${hooks.join(', ')}, ${how} reads`, async (t) => {
       const witness = new Witness();
-      const server = made(witness, { listen: { sharedReadBuffer }, limits } as ServerConfig);
+      const server = serverWith(witness, { listen: { sharedReadBuffer }, limits } as ServerConfig);
       const peer = await client(t, server);
       peer.send(sends);
       if (ends === true) peer.end();
@@ -305,13 +305,13 @@ function expectRow(
     line,
   }: { hooks: readonly string[]; code: ErrorCode | undefined; status: number; line: string | undefined },
   answer: Pick<WireResponse, 'status' | 'fields'>,
-  { hooks: ran, outcome, unread: told }: Seen,
+  { hooks: ran, outcome, unread }: Seen,
 ): void {
   t.is(answer.status, status);
   t.deepEqual(ran, hooks);
-  if (told !== undefined) {
-    t.like(told, { status, code: code!, remoteAddress: '127.0.0.1', requestLine: line! });
-    t.is(told.contentOctets, Number(answer.fields.get('content-length')?.join()));
+  if (unread !== undefined) {
+    t.like(unread, { status, code: code!, remoteAddress: '127.0.0.1', requestLine: line! });
+    t.is(unread.contentOctets, Number(answer.fields.get('content-length')?.join()));
     return;
   }
   t.like(outcome, { status, code, isComplete: true });
@@ -320,12 +320,12 @@ function expectRow(
 
 // In memory
 
-test('inject meets the same hooks', async (t) => {
-  const over = async (asked: Parameters<Server['inject']>[0]): Promise<[number, Seen]> => {
+test('inject runs the same hooks', async (t) => {
+  const over = async (sent: Parameters<Server['inject']>[0]): Promise<[number, Seen]> => {
     const witness = new Witness();
-    const server = made(witness);
+    const server = serverWith(witness);
     t.teardown(() => server.close());
-    const { status, headers } = await server.inject(asked);
+    const { status, headers } = await server.inject(sent);
     const seen = await witness.over();
     if (seen.unread === undefined) t.is(headers['x-seen'], 'yes');
     return [status, seen];
@@ -334,10 +334,10 @@ test('inject meets the same hooks', async (t) => {
   t.is(tooLarge, 413);
   t.deepEqual(refused.hooks, REFUSED);
   t.is(refused.outcome?.code, 'BODY_TOO_LARGE');
-  const [invalid, { hooks, unread: told }] = await over({ target: 'page' });
+  const [invalid, { hooks, unread }] = await over({ target: 'page' });
   t.is(invalid, 400);
   t.deepEqual(hooks, UNREAD);
-  t.like(told, { code: 'TARGET_INVALID', remoteAddress: '127.0.0.1', requestLine: 'GET page HTTP/1.1' });
+  t.like(unread, { code: 'TARGET_INVALID', remoteAddress: '127.0.0.1', requestLine: 'GET page HTTP/1.1' });
 });
 
 // What hooks may do
@@ -358,7 +358,7 @@ async function answerWith(
 }> {
   const witness = new Witness();
   const log: Record<string, unknown>[] = [];
-  const server = made(witness, { ...config, plugins: [{ name: 'odd', setup }] }, log);
+  const server = serverWith(witness, { ...config, plugins: [{ name: 'odd', setup }] }, log);
   const peer = await client(t, server);
   peer.send(sends);
   const answer = await peer.response();
@@ -379,7 +379,7 @@ test('a hook may replace a refusal, and the connection still closes', async (t) 
   t.like(seen.outcome, { status: 400, code: 'BODY_TOO_LARGE' });
 });
 
-test('a stream may take the place of a refusal, and a hook that fails afterwards takes it out again', async (t) => {
+test('a stream may replace a refusal, and a hook that fails afterwards removes it again', async (t) => {
   async function* page() {
     yield 'so ';
     yield 'large';
@@ -419,14 +419,14 @@ for (const stage of ['error', 'response'] as const) {
     );
     t.is(answer.status, 413);
     t.is(rest, '');
-    // Those before it have done their part.
+    // Earlier hooks have taken effect.
     if (stage === 'response') t.is(field(answer, 'x-seen'), 'yes');
     t.deepEqual(seen.hooks, stage === 'response' ? REFUSED : ['error', 'close']);
     t.true(log.some(({ plugin, message }) => plugin === 'odd' && String(message).includes('took too long')));
   });
 }
 
-test('what a late hook returns is let go of, and the hooks after it do not run', async (t) => {
+test('the result of a late hook is released, and the hooks after it do not run', async (t) => {
   let release = (): void => {};
   let returned = (): void => {};
   const isReturned = new Promise<void>((resolve) => {
@@ -459,21 +459,21 @@ test('a hook cannot take over the connection of a refusal', async (t) => {
 });
 
 test('the body of a refused request cannot be read, and reading it asks the client for nothing', async (t) => {
-  let told: unknown;
+  let failure: unknown;
   const { answer } = await answerWith(
     t,
     ({ hook }) =>
-      hook('response', async (asked) => {
-        told = await asked.text().catch((error: unknown) => error);
+      hook('response', async (refused) => {
+        failure = await refused.text().catch((error: unknown) => error);
       }),
     request('POST /text', ['Content-Length: 101', 'Expect: 100-continue']),
   );
   t.is(answer.status, 413);
-  t.like(told, { code: 'BODY_TOO_LARGE' });
+  t.like(failure, { code: 'BODY_TOO_LARGE' });
 });
 
 for (const stage of ['response', 'error'] as const) {
-  test(`an ${stage} hook that waits when a deadline comes is called once`, async (t) => {
+  test(`an ${stage} hook that is waiting at a deadline is called once`, async (t) => {
     let calls = 0;
     const { answer, seen } = await answerWith(
       t,
@@ -492,9 +492,9 @@ for (const stage of ['response', 'error'] as const) {
   });
 }
 
-test('a request that is refused behind others in a pipeline is answered behind them', async (t) => {
+test('a refused request in a pipeline is answered after the requests before it', async (t) => {
   const witness = new Witness();
-  const server = made(witness);
+  const server = serverWith(witness);
   const peer = await client(t, server);
   peer.send(request('GET /page') + HUGE + request('GET /page'));
   t.is((await peer.response()).status, 200);
@@ -506,9 +506,9 @@ test('a request that is refused behind others in a pipeline is answered behind t
   t.deepEqual(witness.seen.hooks, ['request', 'handler', 'response', 'close', ...REFUSED]);
 });
 
-test('an overloaded server runs response and close hooks, never a handler, and the connection goes on', async (t) => {
+test('an overloaded server runs response and close hooks, never a handler, and the connection stays open', async (t) => {
   const witness = new Witness();
-  const server = made(witness, { overload: { maxInFlight: 1 } });
+  const server = serverWith(witness, { overload: { maxInFlight: 1 } });
   const busy = await client(t, server);
   busy.send(request('GET /hang'));
   while (!witness.seen.hooks.includes('handler')) await new Promise((resolve) => setImmediate(resolve));
@@ -527,7 +527,7 @@ test('an overloaded server runs response and close hooks, never a handler, and t
   t.like(witness.seen.outcome, { status: 503, code: 'OVERLOADED', isComplete: true });
 });
 
-test('an unread hook that fails is logged under its plugin, and others are called', async (t) => {
+test('an unread hook that fails is logged under its plugin, and others still run', async (t) => {
   const { answer, seen, log } = await answerWith(
     t,
     ({ hook }) => {
@@ -545,11 +545,11 @@ test('an unread hook that fails is logged under its plugin, and others are calle
   t.is(log.filter(({ plugin, code }) => plugin === 'odd' && code === 'TARGET_INVALID').length, 2);
 });
 
-test('under a prefix a plugin sees no requests that could not be read', async (t) => {
+test('under a prefix, a plugin sees no unreadable requests', async (t) => {
   const witness = new Witness();
   let calls = 0;
   const scoped = { name: 'scoped', setup: ({ hook }: PluginContext) => hook('unread', () => void calls++) };
-  const server = made(witness, { plugins: [{ use: scoped, prefix: '/below' }] });
+  const server = serverWith(witness, { plugins: [{ use: scoped, prefix: '/below' }] });
   t.teardown(() => server.close());
   t.is((await server.inject({ target: 'page' })).status, 400);
   t.is(calls, 0);

@@ -1,4 +1,4 @@
-/** Both read paths, one beside the other: what the socket does at its ends is the same on each. */
+/** Both read paths side by side: the behaviour at the ends of the socket is the same. */
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import test from 'ava';
@@ -17,14 +17,14 @@ const body = {
       let octets = 0;
       for await (const part of request.body) {
         octets += part.length;
-        // Others are read meanwhile, into the same buffer where it is shared.
+        // Others are read meanwhile, into the same buffer if it is shared.
         await new Promise((resolve) => setImmediate(resolve));
       }
       return String(octets);
     });
     handle('POST', '/copy', async (request) => ({ body: await request.bytes() }));
     handle('GET', '/large', () => 'x'.repeat(LARGE));
-    // Short text and bytes in turn: they go to the socket by different ways, and stay in order.
+    // Short text and bytes in turn: they reach the socket on different ways and must stay in order.
     handle('GET', '/nth/:n', ({ params: { n } }) => {
       const text = `<${n}>${'-'.repeat(3_000)}`;
       return Number(n) % 100 === 0 ? Buffer.from(text) : text;
@@ -40,7 +40,7 @@ for (const sharedReadBuffer of [true, false]) {
     limits: { maxBodyOctets: LARGE },
   };
 
-  test(`${path}: a client that ends its direction behind the request is answered`, async (t) => {
+  test(`${path}: a client that ends its sending side after the request is answered`, async (t) => {
     const { port } = await serverOf(t, config).listen();
     const peer = await Peer.connect(t, { port, host: HOST });
     peer.socket.end(GET_WHO + GET_WHO);
@@ -49,7 +49,7 @@ for (const sharedReadBuffer of [true, false]) {
     t.is(peer.error, undefined);
   });
 
-  test(`${path}: a client that ends its direction without a request is closed`, async (t) => {
+  test(`${path}: a client that ends its sending side without a request is closed`, async (t) => {
     const { port } = await serverOf(t, config).listen();
     const peer = await Peer.connect(t, { port, host: HOST });
     peer.socket.end();
@@ -58,7 +58,7 @@ for (const sharedReadBuffer of [true, false]) {
     t.is(peer.error, undefined);
   });
 
-  test(`${path}: the last answer is whole though more comes in behind it`, async (t) => {
+  test(`${path}: the last answer is complete even if more octets arrive after its request`, async (t) => {
     const { port } = await serverOf(t, config).listen();
     const peer = await Peer.connect(t, { port, host: HOST });
     peer.send(`GET /large HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n${'x'.repeat(100_000)}`);
@@ -80,7 +80,7 @@ for (const sharedReadBuffer of [true, false]) {
     t.pass();
   });
 
-  test(`${path}: what comes in goes out again unchanged while each side waits for the other`, async (t) => {
+  test(`${path}: octets are echoed unchanged while each side waits for the other`, async (t) => {
     const { port } = await serverOf(t, config).listen();
     const sent = Array.from({ length: 200_000 }, (_, at) => `${at},`).join('');
     const peer = await Peer.connect(t, { port, host: HOST });
@@ -89,7 +89,7 @@ for (const sharedReadBuffer of [true, false]) {
     t.true(peer.received.endsWith(`\r\n\r\n${sent}`));
   });
 
-  test(`${path}: octets that wait for an answer outlive the buffer they came in`, async (t) => {
+  test(`${path}: octets that wait for an answer outlive their read buffer`, async (t) => {
     const { port } = await serverOf(t, config).listen();
     const peers = await Promise.all([1, 2, 3, 4].map(() => Peer.connect(t, { port, host: HOST })));
     for (const [at, peer] of peers.entries()) {
@@ -104,22 +104,23 @@ for (const sharedReadBuffer of [true, false]) {
     }
   });
 
-  test(`${path}: thousands of answers to a peer that reads late arrive whole and in order`, async (t) => {
+  test(`${path}: thousands of answers to a peer that reads late arrive complete and in order`, async (t) => {
     const { port } = await serverOf(t, config).listen();
     const peer = await Peer.connect(t, { port, host: HOST });
     const count = 4_000;
     peer.socket.pause();
-    // Another connection is served in between, so that few requests come with one read and their answers are short.
+    // Another connection is served in between, so that each read has few requests and answers are short.
     const other = await Peer.connect(t, { port, host: HOST });
     for (let n = 0; n < count; n++) {
-      peer.send(`GET /nth/${n} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+      const close = n === count - 1 ? 'Connection: close\r\n' : '';
+      peer.send(`GET /nth/${n} HTTP/1.1\r\nHost: localhost\r\n${close}\r\n`);
       if (n % 4 !== 0) continue;
       other.received = '';
       other.send(GET_WHO);
       await other.answers(1);
     }
     peer.socket.resume();
-    await peer.until(`<${count - 1}>${'-'.repeat(3_000)}`);
+    await peer.end();
     const order = [...peer.received.matchAll(/<(\d+)>-{3000}/g)].map(([, n]) => Number(n));
     t.deepEqual(
       order,
@@ -127,7 +128,7 @@ for (const sharedReadBuffer of [true, false]) {
     );
   });
 
-  test(`${path}: a reset of a peer that has taken nothing leaves nothing open`, async (t) => {
+  test(`${path}: a reset by a peer that has read nothing leaves nothing open`, async (t) => {
     const log = new KeptLog();
     const server = serverOf(t, config, log);
     const { port } = await server.listen();
@@ -148,7 +149,7 @@ for (const sharedReadBuffer of [true, false]) {
     );
   });
 
-  test(`${path}: a reset in the middle costs that connection and nothing else`, async (t) => {
+  test(`${path}: a reset in the middle costs only that connection`, async (t) => {
     const log = new KeptLog();
     const { port } = await serverOf(t, config, log).listen();
     const peer = await Peer.connect(t, { port, host: HOST });
@@ -165,7 +166,7 @@ for (const sharedReadBuffer of [true, false]) {
     );
   });
 
-  test(`${path}: a stop waits for what is under way and leaves nothing open`, async (t) => {
+  test(`${path}: a stop waits for exchanges in progress and leaves nothing open`, async (t) => {
     const server = serverOf(t, config);
     const { port } = await server.listen();
     const idle = await Peer.connect(t, { port, host: HOST });
@@ -185,10 +186,10 @@ for (const sharedReadBuffer of [true, false]) {
     t.true(busy.received.includes('Connection: close'));
   });
 
-  test(`${path}: a peer that is gone before it is accepted cannot pass for one of this machine`, async (t) => {
+  test(`${path}: a peer that is gone before it is accepted never counts as local`, async (t) => {
     const server = serverOf(t, { ...config, plugins: ['end', who] });
     const { port } = await server.listen();
-    // The server's loop stands still until the other process has sent, reset and ended.
+    // The server's event loop is blocked until the other process has sent, reset and ended.
     execFileSync(process.execPath, [
       '-e',
       `const socket = require('net').connect(${port}, '${HOST}', () =>
@@ -200,7 +201,7 @@ for (const sharedReadBuffer of [true, false]) {
   });
 }
 
-test('each path leaves the number of connections of the listening socket right', async (t) => {
+test('on each path, the connection count of the listening socket stays right', async (t) => {
   for (const sharedReadBuffer of [true, false]) {
     const server = serverOf(t, {
       listen: { port: 0, sharedReadBuffer },

@@ -1,4 +1,4 @@
-/** What becomes of a connection that a plugin has taken over. */
+/** The behaviour of a connection that a plugin has taken over. */
 
 import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
@@ -47,15 +47,15 @@ async function taken(t: ExecutionContext, limits = {}): Promise<Taken> {
   return { served, client, ...(await both) };
 }
 
-test('a client that sends and is not read from is held up, and nothing is lost', async (t) => {
+test('a client that sends while nobody reads is paused, and nothing is lost', async (t) => {
   const { client, stream } = await taken(t);
   const octets = 8_000_000;
   client.send('x'.repeat(octets));
   client.end();
   await once(stream, 'readable');
-  // The rest waits with the client and the kernel.
+  // The rest waits in the client and the kernel.
   while (stream.readableLength < stream.readableHighWaterMark) await once(stream, 'readable');
-  // As many reads as all of it would take.
+  // As many turns as reading all of it would take.
   for (let turns = 0; turns < 500; turns += 1) await new Promise(setImmediate);
   t.true(stream.readableLength < 200_000, `${stream.readableLength}`);
   t.true(client.unsent > 0);
@@ -64,7 +64,7 @@ test('a client that sends and is not read from is held up, and nothing is lost',
   t.is(heard, octets);
 });
 
-test('a client that does not read holds the plugin up, and no deadline of HTTP breaks that off', async (t) => {
+test('a client that does not read makes the plugin wait, and no HTTP deadline aborts that', async (t) => {
   const { client, stream, served } = await taken(t, {
     writeTimeoutMs: 40,
     idleTimeoutMs: 40,
@@ -82,7 +82,7 @@ test('a client that does not read holds the plugin up, and no deadline of HTTP b
   }
   t.true(written < 100_000_000);
   t.true(stream.writableNeedDrain);
-  // Several ticks of the deadlines pass while another connection is closed by one of them.
+  // Several ticks of the deadlines pass while a deadline closes another connection.
   const idle = await served.connect();
   await idle.closed();
   const again = await served.connect();
@@ -90,7 +90,7 @@ test('a client that does not read holds the plugin up, and no deadline of HTTP b
   t.false(stream.destroyed);
 });
 
-test('a client that resets destroys the stream, and the signal of the request tells', async (t) => {
+test('a client that resets destroys the stream and aborts the signal of the request', async (t) => {
   const { client, stream, incoming } = await taken(t);
   client.reset();
   const [error] = await once(stream, 'error');
@@ -99,13 +99,13 @@ test('a client that resets destroys the stream, and the signal of the request te
   t.true(stream.destroyed);
 });
 
-test('a stream that is destroyed breaks the connection off', async (t) => {
+test('destroying the stream aborts the connection', async (t) => {
   const { client, stream } = await taken(t);
   stream.destroy(new Error('nobody listens to this one'));
   t.is(await client.closed(), '');
 });
 
-test('what fails once the connection is taken is in the log with its plugin, and harms no other', async (t) => {
+test('a failure after the takeover is logged with its plugin, and harms no other connection', async (t) => {
   const fails: Readonly<Record<string, TakeOver>> = {
     '/throws': () => {
       throw new Error('a');
@@ -134,7 +134,7 @@ test('what fails once the connection is taken is in the log with its plugin, and
     const client = await connect();
     client.send(request(`GET ${path}`, ASKS));
     await client.response();
-    // Not with the request: what listeners throw at octets that waited falls on the process, as with any late throw.
+    // Not together with the request: errors of listeners for waiting octets end the process, like any late error.
     await new Promise(setImmediate);
     client.send('octets');
     t.is(await client.closed(), '', path);
@@ -144,7 +144,7 @@ test('what fails once the connection is taken is in the log with its plugin, and
   t.is((await get('/probe')).body, 'alive');
 });
 
-test('a listener of the stream that fails on a later tick, or rejects, costs its connection and not the process', async (t) => {
+test('a stream listener that fails on a later tick, or rejects, costs its connection and not the process', async (t) => {
   const fail = (): never => {
     throw new Error('listener');
   };
@@ -155,7 +155,7 @@ test('a listener of the stream that fails on a later tick, or rejects, costs its
           status: 101,
           headers: { Upgrade: 'x' },
           takeOver: (stream) => {
-            // What came early is told on the next tick, with nobody above.
+            // Early octets are emitted on the next tick, without any caller above.
             if (how === 'data') stream.on('data', fail);
             else if (how === 'readable') stream.on('readable', fail);
             else if (how === 'async') stream.on('data', async () => fail());
@@ -181,7 +181,7 @@ test('a listener of the stream that fails on a later tick, or rejects, costs its
   t.is(log.length, ways.length);
 });
 
-test('a stop tells the plugin, waits for the stream within the drain time, and then breaks it off', async (t) => {
+test('a stop notifies the plugin, waits for the stream within the drain time, and then aborts it', async (t) => {
   for (const ends of [true, false]) {
     let broken: unknown;
     const told = plugin('told', ({ handle, signal }) => {
@@ -213,7 +213,7 @@ test('a stop tells the plugin, waits for the stream within the drain time, and t
   }
 });
 
-test('a server that stops takes nothing over any more', async (t) => {
+test('a server that is stopping hands no connection over', async (t) => {
   let go: () => void = () => {};
   const waiting = new Promise<void>((resolve) => {
     go = resolve;
@@ -352,7 +352,7 @@ test('the end of a connection goes to the hooks of its time, also after a reload
   t.deepEqual(seen, ['old closed', 'new /x']);
 });
 
-test('a connection stays that of the plugin that takes it, whichever hooks had the answer behind it', async (t) => {
+test('a connection belongs to the plugin that takes it over, whichever hooks handled the answer later', async (t) => {
   const adding = plugin('adding', ({ hook }) =>
     hook('response', (_, { headers, ...rest }) => ({ ...rest, headers: { ...headers, 'X-Added': '1' } })),
   );
@@ -418,7 +418,7 @@ test('the tap sees the octets of both directions', async (t) => {
   t.true(seen.received.endsWith('\r\n\r\n'));
 });
 
-test('inject: the client has ended, and what the plugin says until it ends is the body', async (t) => {
+test('inject: the client has ended, and the output of the plugin until it ends is the body', async (t) => {
   const server = createServer({
     storage: 'memory',
     plugins: [
@@ -448,7 +448,7 @@ test('inject: the client has ended, and what the plugin says until it ends is th
 });
 
 for (const secure of [false, true]) {
-  test(`a WebSocket server of the package ws works on it, ${secure ? 'over TLS' : 'in the clear'}`, async (t) => {
+  test(`a WebSocket server of the package ws works on it, ${secure ? 'over TLS' : 'without TLS'}`, async (t) => {
     const sockets = new WebSocketServer({ noServer: true });
     const lines: string[] = [];
     const server = createServer(
@@ -460,7 +460,7 @@ for (const secure of [false, true]) {
           plugin('chat', ({ handle, signal }) => {
             handle('GET', '/chat', ({ method, target, headers }) => ({
               takeOver: (stream) => {
-                // ws reads these three and nothing else of a request.
+                // ws reads only these three properties of a request.
                 const incoming = { method, url: target, headers } as never;
                 sockets.handleUpgrade(incoming, stream, Buffer.alloc(0), (socket) => {
                   socket.on('message', (data, isBinary) => socket.send(data, { binary: isBinary }));

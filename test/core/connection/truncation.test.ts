@@ -1,7 +1,7 @@
 /**
- * RFC 9112 §8 from the client's side: a response that is cut looks cut. Where its framing shows that (a length, a last
- * chunk that is missing), the connection ends; where it does not, the connection is reset. The table stands in
- * docs/connection.md. A Unix socket cannot be reset: there the peer always sees an end.
+ * RFC 9112 §8 from the client's side: a response that is cut looks cut. If its framing shows that (a length, a missing
+ * last chunk), the connection ends; otherwise the connection is reset. docs/connection.md has the table. A Unix socket
+ * cannot be reset: there the peer always sees an end.
  */
 import type { Duplex } from 'node:stream';
 import ava, { type ExecutionContext } from 'ava';
@@ -11,10 +11,10 @@ import { KeptLog, type Peer, serverOf } from '../../support/peer.js';
 import { WAYS, type Way } from '../../support/ways.js';
 import { loaded } from './loaded-transport.js';
 
-/** One after the other: each has a dozen connections. */
+/** Serial: each test has a dozen connections. */
 const test = ava.serial;
 
-/** The handlers of one run, which go on when the test says so. */
+/** The handlers of one run; they continue when the test says so. */
 class Stage {
   begun = 0;
   taken: Duplex | undefined;
@@ -85,12 +85,12 @@ const UPGRADE = ['Connection: upgrade', 'Upgrade: x'];
 
 interface Ending {
   readonly request: string;
-  /** What the client waits for before the response is cut. */
+  /** The text that the client waits for before the response is cut. */
   readonly seen?: string;
   /** Cuts the response, or completes it. */
   readonly cut: (scene: Scene) => unknown;
   readonly is: 'reset' | 'end';
-  /** What the client has in the end. */
+  /** The final output. */
   readonly received?: RegExp;
 }
 
@@ -110,7 +110,7 @@ const ENDINGS: Readonly<Record<string, Ending>> = {
     cut: goOn,
     is: 'reset',
   },
-  'HTTP/1.0: a stream to its end': {
+  'HTTP/1.0: a complete stream': {
     request: ask('GET /stream HTTP/1.0'),
     seen: 'begun',
     cut: goOn,
@@ -124,7 +124,7 @@ const ENDINGS: Readonly<Record<string, Ending>> = {
     is: 'end',
     received: /Content-Length: 20\r\n.*\r\n\r\nbegun( finished)?$/s,
   },
-  'HTTP/1.0: a body that is copied, of which the client sends a part': {
+  'HTTP/1.0: an incomplete body that is copied into the answer': {
     request: `${ask('POST /copy HTTP/1.0', 'Content-Length: 10')}begun`,
     seen: '\r\n\r\nbegun',
     cut: ({ peer }) => peer.socket.end(),
@@ -253,7 +253,7 @@ for (const [name, way] of Object.entries(WAYS)) {
   }
 }
 
-test('a client that ends its direction behind the last response still gets all of that', (t) => {
+test('a client that ends its sending side after the last request still gets the whole response', (t) => {
   const { connection, peer } = loaded(() => 'last');
   connection.received(Buffer.from(ask('GET / HTTP/1.0')));
   t.true(peer.ended);
@@ -264,7 +264,7 @@ test('a client that ends its direction behind the last response still gets all o
   t.true(peer.wasReset, 'broken off after that, it is not taken for whole');
 });
 
-test('a response that the peer has taken whole is followed by an end, not by a reset', (t) => {
+test('after a response that the peer has received completely comes an end, not a reset', (t) => {
   const { connection, peer } = loaded(() => 'last');
   peer.hasRoom = true;
   connection.received(Buffer.from(ask('GET / HTTP/1.0')));
@@ -274,9 +274,9 @@ test('a response that the peer has taken whole is followed by an end, not by a r
   t.false(peer.wasReset);
 });
 
-// In memory: a client of Node that holds octets back sees an end where it was reset, so that it is no witness.
+// In memory: a Node client with buffered octets sees an end where there was a reset, so it cannot check this.
 for (const what of ['GET / HTTP/1.0', 'GET / HTTP/1.1']) {
-  test(`${what}: a peer that does not take its response in time is reset, wherever that cuts`, (t) => {
+  test(`${what}: a peer that does not read its response in time is reset, wherever that cuts`, (t) => {
     const { connection, peer } = loaded(() => 'a response', { writeTimeoutMs: 30_000 });
     connection.received(Buffer.from(ask(what)));
     connection.check(1_000);
@@ -286,7 +286,7 @@ for (const what of ['GET / HTTP/1.0', 'GET / HTTP/1.1']) {
     t.true(peer.wasReset);
   });
 
-  test(`${what}: a stop by force resets a peer that has not taken its response`, (t) => {
+  test(`${what}: a stop by force resets a peer that has not read its response`, (t) => {
     const { connection, peer } = loaded(() => 'a response');
     connection.received(Buffer.from(ask(what)));
     connection.destroy();

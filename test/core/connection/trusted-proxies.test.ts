@@ -10,7 +10,7 @@ import { tempFolder } from '../temp-folder.js';
 const PEER = { remoteAddress: '127.0.0.1', protocol: 'http' } as const;
 const proxies = new TrustedProxies(['127.0.0.1', '10.0.0.0/8', '2001:db8::/32', '::1']);
 
-/** What is made of these field lines, which came from the trusted peer. */
+/** The source of a request with these field lines from the trusted peer. */
 function origin(...lines: readonly (readonly [string, string])[]): {
   readonly remoteAddress: string;
   readonly protocol: string;
@@ -21,7 +21,7 @@ function origin(...lines: readonly (readonly [string, string])[]): {
 
 const clientOf = (...lines: readonly (readonly [string, string])[]): string => origin(...lines).remoteAddress;
 
-test('addresses, ranges and Unix sockets are trusted as configured, however they are written', (t) => {
+test('addresses, ranges and Unix sockets are trusted as configured, in any spelling', (t) => {
   for (const address of ['127.0.0.1', '10.0.0.1', '10.255.255.255', '2001:db8::7', '::1']) {
     t.true(proxies.trusts(address), address);
   }
@@ -42,7 +42,7 @@ test('a client that the trusted peer does not name is unknown', (t) => {
   t.deepEqual(origin(['X-Real-IP', '127.0.0.1']), nobody);
 });
 
-test('a proxy that names no client is logged once, with what to configure', (t) => {
+test('a proxy that names no client is logged once, with the setting to change', (t) => {
   const lines: unknown[] = [];
   const warned = new TrustedProxies(
     ['127.0.0.1'],
@@ -66,7 +66,7 @@ test('X-Forwarded-For is read from the end, past every trusted hop', (t) => {
     ['127.0.0.1, 203.0.113.9', '203.0.113.9'],
     ['203.0.113.9, 10.1.2.3', '203.0.113.9'],
     ['198.51.100.1,203.0.113.9,10.1.2.3,::1', '203.0.113.9'],
-    // All of them are trusted: the first began it.
+    // All of them are trusted: the first one is the client.
     ['10.1.1.1, 10.2.2.2', '10.1.1.1'],
     ['203.0.113.9:4711', '203.0.113.9'],
     ['[2001:DB9:0::1]:4711', '2001:db9::1'],
@@ -87,7 +87,7 @@ test('Forwarded is read from the end, past every trusted hop', (t) => {
     ['for=198.51.100.1, for=203.0.113.9;by=10.0.0.1, for=10.1.2.3', '203.0.113.9'],
     ['for=203.0.113.9; proto=https ; host="example.org", for="[::1]"', '203.0.113.9'],
     ['for="203.0.113.9", , ;;for=10.0.0.1;;', '203.0.113.9'],
-    // Many leave out the quotes that a port needs.
+    // Many proxies leave out the quotes that a port needs.
     ['for=203.0.113.9:4711', '203.0.113.9'],
     ['for="203.0.113.9:_port"', '203.0.113.9'],
     ['for="203\\.0.113.9"', '203.0.113.9'],
@@ -97,13 +97,13 @@ test('Forwarded is read from the end, past every trusted hop', (t) => {
   }
 });
 
-test('an identifier that hides the client ends the walk and is given as it is', (t) => {
+test('an identifier that hides the client ends the walk and is returned unchanged', (t) => {
   t.is(clientOf(['Forwarded', 'for=203.0.113.9, for=_gazonk, for=10.0.0.1']), '_gazonk');
   t.is(clientOf(['Forwarded', 'for=203.0.113.9, for=unknown']), 'unknown');
   t.is(clientOf(['X-Forwarded-For', '203.0.113.9, unknown']), 'unknown');
 });
 
-test('a client that cannot be understood is unknown, never the proxy itself', (t) => {
+test('a client that cannot be parsed is unknown, never the proxy itself', (t) => {
   for (const value of [
     'for',
     'for=',
@@ -126,10 +126,10 @@ test('a client that cannot be understood is unknown, never the proxy itself', (t
   }
 });
 
-test('both families of fields are believed where they agree, and neither where they do not', (t) => {
+test('both families of fields are trusted if they agree, and neither if they do not', (t) => {
   const older = ['X-Forwarded-For', '203.0.113.9'] as const;
   t.is(clientOf(['Forwarded', 'for=203.0.113.9'], older), '203.0.113.9');
-  // A proxy that writes X-Forwarded-For passes this on as the client sent it.
+  // A proxy that writes X-Forwarded-For passes this on from the client.
   t.is(clientOf(['Forwarded', 'for=127.0.0.1'], older), 'unknown');
   t.is(clientOf(['Forwarded', 'proto=https'], older), 'unknown');
   t.is(clientOf(['Forwarded', '"'], older), 'unknown');
@@ -141,7 +141,7 @@ test('both families of fields are believed where they agree, and neither where t
   });
 });
 
-test('protocol and host are those that the client used, as the proxy next to it tells', (t) => {
+test('protocol and host are those that the client used, as reported by the nearest proxy', (t) => {
   t.deepEqual(origin(['Forwarded', 'for=203.0.113.9;proto=HTTPS;host="example.org:8443"']), {
     remoteAddress: '203.0.113.9',
     protocol: 'https',
@@ -168,7 +168,7 @@ test('protocol and host are those that the client used, as the proxy next to it 
   t.like(origin(hops, ['X-Forwarded-Host', 'a.org, b.org']), { host: 'a.org' });
 });
 
-test('a protocol or host that is none is left out', (t) => {
+test('an invalid protocol or host is omitted', (t) => {
   for (const proto of ['ftp', 'https://', '', 'constructor']) {
     t.like(origin(['X-Forwarded-Proto', proto]), { protocol: 'http' });
   }
@@ -178,7 +178,7 @@ test('a protocol or host that is none is left out', (t) => {
   }
 });
 
-test('a long field takes no longer than its length', (t) => {
+test('the time for a long field is linear in its length', (t) => {
   const spaces = ' '.repeat(200_000);
   const quotes = '\\"'.repeat(100_000);
   t.is(clientOf(['Forwarded', `for=1.2.3.4${spaces}x`]), 'unknown');
@@ -193,18 +193,18 @@ test('a long field takes no longer than its length', (t) => {
 const FORWARDED = 'Forwarded: for=203.0.113.9;proto=https;host=example.org\r\n';
 const REQUEST = GET_WHO.replace('\r\n\r\n', `\r\n${FORWARDED}\r\n`);
 
-test('a trusted peer is believed, and the host it names is held to allowedHosts', async (t) => {
+test('a trusted peer is believed, and its host is checked against allowedHosts', async (t) => {
   const server = serverOf(t, { trustedProxies: ['127.0.0.1'], allowedHosts: ['example.org'] });
   const { port } = await server.listen();
   const peer = await Peer.connect(t, { port, host: '127.0.0.1' });
   peer.send(REQUEST);
   await peer.until('{"remoteAddress":"203.0.113.9","protocol":"https","host":"example.org"}');
-  // The same section twice, then one of another host in between: nothing is remembered wrongly.
+  // The same section twice, with one of another host in between: the memo must not mix them up.
   peer.send(REQUEST + REQUEST.replace('example.org', 'other.org') + REQUEST + GET_WHO);
   t.deepEqual(await peer.answers(5), ['200', '200', '400', '200', '400']);
 });
 
-test('anybody else is not: the fields are there to read and mean nothing', async (t) => {
+test('any other peer is not: the fields can be read but have no effect', async (t) => {
   const show = {
     name: 'show',
     setup({ handle }: Parameters<typeof who.setup>[0]) {
@@ -233,7 +233,7 @@ test('the proxy at a Unix socket is trusted as "unix"', async (t) => {
   t.pass();
 });
 
-test('END from loopback means a direct client, and none of a proxy', async (t) => {
+test('END is allowed for a direct client on loopback, not through a proxy', async (t) => {
   const server = serverOf(t, { trustedProxies: ['127.0.0.1'], plugins: ['end'] });
   const end = (fields: Readonly<Record<string, string>>) => server.inject({ method: 'END', headers: fields });
   t.is((await end({ 'x-forwarded-for': '203.0.113.9' })).status, 403);
@@ -242,10 +242,10 @@ test('END from loopback means a direct client, and none of a proxy', async (t) =
   t.is((await end({ 'x-forwarded-for': 'nonsense' })).status, 403);
   t.is((await end({ forwarded: 'for=_hidden' })).status, 403);
   t.is((await end({ forwarded: 'for=unknown' })).status, 403);
-  // What HAProxy and nginx send until they are configured.
+  // The fields of HAProxy and nginx with their default configuration.
   t.is((await end({})).status, 403);
   t.is((await end({ 'x-forwarded-proto': 'http' })).status, 403);
-  // What both of them pass on if a client sends the field and they are not configured to set it.
+  // The field from a client, which both pass on unless they are configured to set it.
   t.is((await end({ 'x-forwarded-for': '127.0.0.1' })).status, 403);
   t.is((await end({ forwarded: 'for="[::1]"' })).status, 403);
   t.is((await end({ 'x-forwarded-for': '127.0.0.1', forwarded: 'for=127.0.0.1' })).status, 403);

@@ -40,7 +40,7 @@ test('RFC 9110 §5.3: several Set-Cookie fields of a Response stay several lines
   t.is(fieldsOf(head)['content-length'], '2');
 });
 
-test('a Response without a body has Content-Length 0, one of 204 no such field', async (t) => {
+test('a Response without a body has Content-Length 0, except for 204', async (t) => {
   const { status, headers } = await injected(t, () => new Response(null));
   t.is(status, 200);
   t.is(headers['content-length'], '0');
@@ -49,21 +49,21 @@ test('a Response without a body has Content-Length 0, one of 204 no such field',
   t.is(empty.headers['content-length'], undefined);
 });
 
-test('Response.redirect and Response.json are answers', async (t) => {
+test('Response.redirect and Response.json are valid answers', async (t) => {
   const { status, headers } = await injected(t, () => Response.redirect('http://127.0.0.1/there', 303));
   t.is(status, 303);
   t.is(headers.location, 'http://127.0.0.1/there');
   t.deepEqual((await injected(t, () => Response.json({ a: 1 }))).json(), { a: 1 });
 });
 
-test('a clone and its original are two answers', async (t) => {
+test('a clone and its original are two separate answers', async (t) => {
   const original = new Response('twice');
   const copy = original.clone();
   t.is((await injected(t, () => original)).text, 'twice');
   t.is((await injected(t, () => copy)).text, 'twice');
 });
 
-test('Response.error, a body that was read and one that is being read are no answers', async (t) => {
+test('Response.error, and a body that was read or is being read, are invalid answers', async (t) => {
   const read = new Response('read');
   await read.text();
   const taken = new Response('taken');
@@ -76,7 +76,7 @@ test('Response.error, a body that was read and one that is being read are no ans
   }
 });
 
-test('RFC 9110 §7.6.1: what a fetched Response says about another hop, and about octets fetch has decoded, is left out', async (t) => {
+test('RFC 9110 §7.6.1: fields of a fetched Response about another hop, and about decoded octets, are removed', async (t) => {
   const upstream = createHttpServer((request, response) => {
     response.setHeader('Connection', 'close, X-Hop');
     response.setHeader('X-Hop', 'one');
@@ -119,7 +119,7 @@ test('RFC 9110 §7.6.1: what a fetched Response says about another hop, and abou
   }
 });
 
-test('a Response may ask for the connection to be closed', async (t) => {
+test('a Response may close the connection', async (t) => {
   const { headers } = await injected(t, () => new Response('bye', { headers: { Connection: 'close' } }));
   t.is(headers.connection, 'close');
 });

@@ -1,4 +1,4 @@
-/** A server with a few handlers and a client that sees every octet. */
+/** A server with a few handlers, and a client that sees every octet. */
 
 import { once } from 'node:events';
 import net from 'node:net';
@@ -9,7 +9,7 @@ import { type Log, silentLog } from '../../../core/log.js';
 import { createServer, type Server } from '../../../core/server.js';
 import { isStartWarning } from '../../support/start-warnings.js';
 
-/** What a test logs: the fields of every error line. */
+/** The error log of a test: the fields of every line. */
 export interface Logged {
   readonly log: Log;
   readonly errors: Record<string, unknown>[];
@@ -28,7 +28,7 @@ export interface Serving {
   readonly limits?: Partial<Limits>;
   readonly sharedReadBuffer?: boolean;
   readonly log?: Log;
-  /** Built-in plugins before the one of the test. */
+  /** Built-in plugins before the test's plugin. */
   readonly plugins?: readonly string[];
 }
 
@@ -75,7 +75,7 @@ export class Wire {
 
   private constructor(socket: net.Socket) {
     this.socket = socket;
-    // A reset is an end like any other here.
+    // A reset counts as any other end.
     socket.on('error', () => {});
     socket.on('close', () => {
       this.#isClosed = true;
@@ -92,7 +92,7 @@ export class Wire {
     return new Wire(socket);
   }
 
-  /** Lines are joined with CR LF; the last is followed by an empty line. */
+  /** Lines are joined with CR LF; an empty line follows the last. */
   request(...lines: readonly string[]): void {
     this.send(`${[...lines, 'Host: 127.0.0.1', '', ''].join('\r\n')}`);
   }
@@ -101,7 +101,7 @@ export class Wire {
     this.socket.write(latin1, 'latin1');
   }
 
-  /** Everything up to and including this text, taken off what was received. */
+  /** Removes and returns the received text up to and including this text. */
   async until(text: string): Promise<string> {
     for (;;) {
       const at = this.#received.indexOf(text);
@@ -110,18 +110,18 @@ export class Wire {
     }
   }
 
-  /** So many octets. */
+  /** This many octets. */
   async octets(count: number): Promise<string> {
     while (this.#received.length < count) await this.#more(`Waited for ${count} octets`);
     return this.#take(count);
   }
 
-  /** The next head, with the empty line behind it. */
+  /** The next head, including its empty line. */
   head(): Promise<string> {
     return this.until('\r\n\r\n');
   }
 
-  /** Everything until the server has ended its direction. */
+  /** Everything until the server has ended its sending side. */
   async rest(): Promise<string> {
     while (!this.socket.readableEnded && !this.#isClosed) {
       await Promise.race([once(this.socket, 'end'), once(this.socket, 'close')]);
@@ -154,7 +154,7 @@ export class Wire {
   }
 }
 
-/** Head and body of an answer of known length, taken apart. */
+/** The fields of a head. */
 export function fieldsOf(head: string): Record<string, string | undefined> {
   const fields: Record<string, string> = {};
   for (const line of head.split('\r\n').slice(1)) {
@@ -164,7 +164,7 @@ export function fieldsOf(head: string): Record<string, string | undefined> {
   return fields;
 }
 
-/** Some turns of the event loop: enough for anything that is ready to happen to have happened. */
+/** Some turns of the event loop: enough for everything that is ready to happen. */
 export async function turns(count = 20): Promise<void> {
   for (let turn = 0; turn < count; turn++) await new Promise((resolve) => setImmediate(resolve));
 }

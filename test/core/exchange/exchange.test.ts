@@ -1,4 +1,4 @@
-/** The states of an answer: the table is what the exchange goes by. */
+/** The states of an answer: the exchange follows its table. */
 import test from 'ava';
 import { DEFAULT_LIMITS } from '../../../core/config/limits.js';
 import { JackfieldError } from '../../../core/errors.js';
@@ -29,7 +29,7 @@ const INTO: { readonly [State in Exclude<AnswerState, 'open'>]: (one: Exchange) 
   lost: (one) => one.lose(new JackfieldError('CONNECTION_LOST')),
 };
 
-/** A shortest way to each state. */
+/** A shortest path to each state. */
 const WAYS: { readonly [State in AnswerState]: readonly (keyof typeof INTO)[] } = {
   open: [],
   refused: ['refused'],
@@ -40,12 +40,12 @@ const WAYS: { readonly [State in AnswerState]: readonly (keyof typeof INTO)[] } 
 };
 
 for (const from of STATES) {
-  test(`from ${from} an exchange goes where the table says, and nowhere else`, (t) => {
+  test(`from ${from}, an exchange can change only to the states in the table`, (t) => {
     for (const to of STATES) {
       if (to === 'open') continue;
       const { exchange: one } = exchange();
       for (const step of WAYS[from]) INTO[step](one);
-      // What was written is not lost any more; the connection may end all the same.
+      // A written answer cannot be lost any more, but the connection may still end.
       if (ANSWER_TRANSITIONS[from].includes(to) || (from === 'written' && to === 'lost'))
         t.notThrows(() => INTO[to](one));
       else

@@ -3,7 +3,7 @@ import type { PluginContext } from '../../../core/api/plugin.js';
 import type { Request } from '../../../core/api/request.js';
 import { fieldsOf, logged, prepared, serving, turns } from '../connection/wire.js';
 
-/** Answers POST with what this gives, as JSON. */
+/** Answers POST with the result of this function, as JSON. */
 const post =
   (read: (request: Request) => Promise<unknown>) =>
   ({ handle }: PluginContext): void =>
@@ -11,7 +11,7 @@ const post =
 
 const CHUNKED = 'POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n';
 
-test('RFC 9110 §6.5: trailers are there when the body is complete, and never among the headers', async (t) => {
+test('RFC 9110 §6.5: trailers are available when the body is complete, and never among the headers', async (t) => {
   let begun: () => void = () => {};
   const hasBegun = new Promise<void>((resolve) => {
     begun = resolve;
@@ -37,21 +37,21 @@ test('RFC 9110 §6.5: trailers are there when the body is complete, and never am
   await hasBegun;
   wire.send('0\r\nDigest: one\r\nX-A: 1\r\nx-a: 2\r\n__proto__: 3\r\nHost: elsewhere\r\n\r\n');
   const { 'content-length': length } = fieldsOf(await wire.head());
-  const told = JSON.parse(await wire.octets(Number(length)));
-  t.deepEqual(told.before, {});
-  t.is(told.text, 'abc');
-  t.is(told.trailers.digest, 'one');
-  t.is(told.trailers['x-a'], '1, 2');
-  t.is(Object.getOwnPropertyDescriptor(told.trailers, '__proto__')?.value, '3');
-  t.deepEqual(told.headers, ['host', 'transfer-encoding']);
-  t.true(told.frozen);
-  // The next request has none of them.
+  const answer = JSON.parse(await wire.octets(Number(length)));
+  t.deepEqual(answer.before, {});
+  t.is(answer.text, 'abc');
+  t.is(answer.trailers.digest, 'one');
+  t.is(answer.trailers['x-a'], '1, 2');
+  t.is(Object.getOwnPropertyDescriptor(answer.trailers, '__proto__')?.value, '3');
+  t.deepEqual(answer.headers, ['host', 'transfer-encoding']);
+  t.true(answer.frozen);
+  // The next request has no trailers.
   wire.send('POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1\r\n\r\nx');
   const next = fieldsOf(await wire.head());
   t.deepEqual(JSON.parse(await wire.octets(Number(next['content-length']))).trailers, {});
 });
 
-test('RFC 9110 §6.5: trailers are there behind an iteration, and for the request forwarded under another method', async (t) => {
+test('RFC 9110 §6.5: trailers are available after an iteration, and for a request forwarded under another method', async (t) => {
   const connect = await serving(t, ({ handle, forward }) => {
     handle('PUT', '/', async (request) => {
       let octets = 0;
@@ -75,7 +75,7 @@ test('a request without a body has no trailers', async (t) => {
   t.is((await server.inject()).text, '0');
 });
 
-test('a body that is read twice is BODY_ALREADY_READ, however it is read', async (t) => {
+test('reading a body twice is BODY_ALREADY_READ, whichever way it is read', async (t) => {
   for (const first of ['text', 'json', 'bytes'] as const) {
     for (const second of ['text', 'json', 'bytes', 'body'] as const) {
       const server = await prepared(
@@ -97,7 +97,7 @@ test('a body that is read twice is BODY_ALREADY_READ, however it is read', async
   }
 });
 
-test('an empty body is empty text and no bytes, and no JSON', async (t) => {
+test('an empty body is empty text and no bytes, and invalid JSON', async (t) => {
   const read = (how: 'text' | 'json' | 'bytes') => async (request: Request) => String(await request[how]());
   t.is((await (await prepared(t, post(read('text')))).inject({ method: 'POST' })).text, '""');
   t.is((await (await prepared(t, post(read('bytes')))).inject({ method: 'POST' })).text, '""');
@@ -106,7 +106,7 @@ test('an empty body is empty text and no bytes, and no JSON', async (t) => {
   t.regex(text, /^The body is not valid JSON/);
 });
 
-test('RFC 9110 §8.3.2: text is read by its charset; one that is not known is 415, and octets that are not of it are 400', async (t) => {
+test('RFC 9110 §8.3.2: text is decoded by its charset; an unknown charset is 415, and invalid octets are 400', async (t) => {
   const server = await prepared(
     t,
     post(async (request) => request.text()),
@@ -122,7 +122,7 @@ test('RFC 9110 §8.3.2: text is read by its charset; one that is not known is 41
   t.is((await send('; charset=utf-16le', Buffer.from([0x00]))).status, 400);
 });
 
-test('RFC 9112 §9.3: what an iteration left unread is read past within the bound, and what is pipelined behind it is served', async (t) => {
+test('RFC 9112 §9.3: the unread rest of an iteration is skipped up to the limit, and the next pipelined request is served', async (t) => {
   const connect = await serving(t, ({ handle }) => {
     handle('POST', '/', async ({ body }) => {
       for await (const _ of body) break;
@@ -140,7 +140,7 @@ test('RFC 9112 §9.3: what an iteration left unread is read past within the boun
   t.is(await wire.octets(4), 'next');
 });
 
-test('a body that came whole is whole, also where its client is gone before it is read', async (t) => {
+test('a body that arrived completely can be read, even after its client is gone', async (t) => {
   let read: () => void = () => {};
   const mayRead = new Promise<void>((resolve) => {
     read = resolve;
@@ -165,7 +165,7 @@ test('a body that came whole is whole, also where its client is gone before it i
   t.is(await heard, 'whole');
 });
 
-test('RFC 9112 §9.3: what was here of an unread body counts for nothing when its rest comes', async (t) => {
+test('RFC 9112 §9.3: the part of an unread body that was here does not count when the rest arrives', async (t) => {
   let answer: (text: string) => void = () => {};
   const connect = await serving(
     t,
@@ -189,14 +189,14 @@ test('RFC 9112 §9.3: what was here of an unread body counts for nothing when it
   answer('unread');
   t.notRegex(await wire.head(), /Connection: close/);
   await wire.until('unread');
-  // Both parts together are more than may wait.
+  // Both parts together exceed the limit.
   wire.send('x'.repeat(900));
   wire.request('GET / HTTP/1.1');
   await wire.head();
   t.is(await wire.octets(4), 'next');
 });
 
-test('RFC 9112 §9.6: a stream that begins before the body is here is the last answer, since nobody knows what it will read', async (t) => {
+test('RFC 9112 §9.6: a stream that begins before the body is complete is the last answer, because it may read the body', async (t) => {
   const connect = await serving(t, ({ handle }) =>
     handle('POST', '/', async function* () {
       yield 'unread';
@@ -208,7 +208,7 @@ test('RFC 9112 §9.6: a stream that begins before the body is here is the last a
   t.is(await wire.rest(), '6\r\nunread\r\n0\r\n\r\n');
 });
 
-test('RFC 9112 §9.6: where more is unread than the bound, the connection closes behind the answer', async (t) => {
+test('RFC 9112 §9.6: if the unread rest exceeds the limit, the connection closes after the answer', async (t) => {
   const connect = await serving(
     t,
     ({ handle }) =>
@@ -224,7 +224,7 @@ test('RFC 9112 §9.6: where more is unread than the bound, the connection closes
   t.is(await wire.rest(), 'enough');
 });
 
-test('RFC 9110 §15.5.14: a handler may take less or more than the limit of the server', async (t) => {
+test('RFC 9110 §15.5.14: a handler may set a smaller or larger body limit than the server', async (t) => {
   const { log, errors } = logged();
   const connect = await serving(
     t,
@@ -257,7 +257,7 @@ test('RFC 9110 §15.5.14: a handler may take less or more than the limit of the 
   t.deepEqual(errors, []);
 });
 
-test('a limit that is no number of octets is told at set-up', async (t) => {
+test('a limit that is not a number of octets is an error at set-up', async (t) => {
   for (const maxBodyOctets of [-1, 1.5, Number.NaN]) {
     const setup = ({ handle }: PluginContext): void => handle('POST', '/', () => '', { maxBodyOctets });
     await t.throwsAsync(prepared(t, setup), { message: /maxBodyOctets of POST \/ is not a whole number/ });

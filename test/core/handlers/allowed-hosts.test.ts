@@ -1,7 +1,7 @@
 import test from 'ava';
 import { AllowedHosts } from '../../../core/handlers/allowed-hosts.js';
 
-test('names are compared without case, port and the dot of the root', (t) => {
+test('host names are compared without case, port and trailing dot', (t) => {
   const hosts = new AllowedHosts(['Example.org', '127.0.0.1', '[::1]']);
   for (const host of [
     'example.org',
@@ -45,7 +45,7 @@ test('a star allows every host', (t) => {
     t.true(new AllowedHosts(names as '*').allows('anything.example'));
 });
 
-test('a host that was allowed once is not a way in for another, however many were asked for', (t) => {
+test('an allowed host does not allow any other, after any number of requests', (t) => {
   const hosts = new AllowedHosts(['example.org']);
   for (let port = 0; port < 3_000; port++) {
     t.true(hosts.allows(`example.org:${port}`));

@@ -4,7 +4,7 @@ import { JackfieldError } from '../../../core/errors.js';
 import { type Answer, errorAnswer, isExpected, toAnswer, toParts } from '../../../core/handlers/answer.js';
 import { HttpError } from '../../../core/handlers/http-error.js';
 
-/** The reason why it is refused. */
+/** The reason for the refusal. */
 function refusal(t: ExecutionContext, value: unknown): string {
   const error = t.throws(() => toAnswer(value as ResponseValue), { instanceOf: JackfieldError });
   t.is(error?.code, 'HANDLER_ANSWER_INVALID');
@@ -13,7 +13,7 @@ function refusal(t: ExecutionContext, value: unknown): string {
 
 const fieldsOf = ({ fields }: Answer) => fields.text.text;
 
-test('a text is 200 text/plain, bytes and streams are 200 application/octet-stream', (t) => {
+test('a string is 200 text/plain, bytes and streams are 200 application/octet-stream', (t) => {
   const text = toAnswer('é');
   t.is(text.status, 200);
   t.is(text.body, 'é');
@@ -26,7 +26,7 @@ test('a text is 200 text/plain, bytes and streams are 200 application/octet-stre
   }
 });
 
-test('parts have a status of their own, 200, or 204 where there is no body', (t) => {
+test('parts have their own status, 200, or 204 without a body', (t) => {
   t.is(toAnswer({}).status, 204);
   t.is(toAnswer({ body: '' }).status, 200);
   t.is(toAnswer({ status: 201 }).status, 201);
@@ -35,7 +35,7 @@ test('parts have a status of their own, 200, or 204 where there is no body', (t)
   t.is(toAnswer({ status: 599, body: 'x' }).status, 599);
 });
 
-test('a web Response is taken as it is, its repeated fields too', async (t) => {
+test('a web Response is sent unchanged, with its repeated fields', async (t) => {
   const headers = new Headers([
     ['set-cookie', 'a=1'],
     ['set-cookie', 'b=2'],
@@ -55,7 +55,7 @@ test('a web Response is taken as it is, its repeated fields too', async (t) => {
   t.is(toAnswer(new Response(null, { status: 204 })).body, undefined);
 });
 
-test('fields go out in the spelling they were given in, lists as several lines', (t) => {
+test('fields are sent in their original spelling, lists as several lines', (t) => {
   const answer = toAnswer({
     headers: { 'X-One': '1', 'x-Many': ['a', 'b'], 'Content-TYPE': 'a/b' },
     body: 'x',
@@ -63,11 +63,11 @@ test('fields go out in the spelling they were given in, lists as several lines',
   t.is(fieldsOf(answer), 'X-One: 1\r\nx-Many: a\r\nx-Many: b\r\nContent-TYPE: a/b\r\n');
 });
 
-test('a field of no value is a field', (t) => {
+test('a field with an empty value is sent', (t) => {
   t.is(fieldsOf(toAnswer({ status: 405, headers: { Allow: '' } })), 'Allow: \r\n');
 });
 
-test('what cannot be answered is refused, and says why', (t) => {
+test('an invalid answer is refused with the reason', (t) => {
   t.regex(refusal(t, undefined), /returned undefined.*status: 204/);
   t.regex(refusal(t, 42), /returned 42/);
   t.regex(refusal(t, []), /an array.*json/);
@@ -86,7 +86,7 @@ test('what cannot be answered is refused, and says why', (t) => {
   t.regex(refusal(t, { headers: { 'Content-Length': '2' }, body: 'x' }), /is 2, but its body has 1/);
 });
 
-test('Connection: close closes and is not sent a second time, keep-alive says nothing', (t) => {
+test('Connection: close closes and is sent only once; keep-alive is ignored', (t) => {
   const closing = toAnswer({ headers: { connection: 'Close' }, body: 'x' });
   t.true(closing.close);
   t.false(/connection/i.test(fieldsOf(closing)));
@@ -101,7 +101,7 @@ test('frozen headers are checked once, for each kind of body', (t) => {
   t.regex(fieldsOf(toAnswer({ headers, body: 'z' })), /text\/plain/);
 });
 
-test('headers that can still change are checked every time', (t) => {
+test('headers that can still change are checked each time', (t) => {
   const many = ['1'];
   const map = Object.freeze(new Map([['X-A', '1']]));
   const fetched = Object.freeze(new Headers({ 'X-A': '1' }));
@@ -115,7 +115,7 @@ test('headers that can still change are checked every time', (t) => {
   t.regex(fieldsOf(toAnswer({ headers: fetched })), /x-a: 2/);
 });
 
-test('names that objects inherit are ordinary fields', (t) => {
+test('names of inherited object properties are ordinary fields', (t) => {
   const headers = JSON.parse('{"__proto__": "1", "constructor": "2"}') as Record<string, string>;
   const answer = toAnswer({ headers, body: '' });
   t.regex(fieldsOf(answer), /__proto__: 1\r\nconstructor: 2\r\n/);
@@ -127,7 +127,7 @@ test('names that objects inherit are ordinary fields', (t) => {
   t.false('toString' in parts.headers);
 });
 
-test('the parts that a hook is shown have lower-case names and lists where there are several', (t) => {
+test('the parts for a hook have lower-case names, and lists for several lines', (t) => {
   const answer = toAnswer({ status: 201, headers: { 'X-A': ['1', '2'], 'X-B': '3' }, body: 'x' });
   t.like(toParts(answer), {
     status: 201,
@@ -138,7 +138,7 @@ test('the parts that a hook is shown have lower-case names and lists where there
   t.deepEqual(toAnswer(toParts(answer)).fields.text.text.toLowerCase(), fieldsOf(answer).toLowerCase());
 });
 
-test('errors are told by status and sentence; what is wrong inside a plugin is not', (t) => {
+test('errors are sent as status and message; faults inside a plugin are not sent', (t) => {
   t.like(errorAnswer(new HttpError(409, 'taken', { 'X-A': '1' })), { status: 409, body: 'taken' });
   t.like(errorAnswer(new JackfieldError('HOST_NOT_ALLOWED', 'x')), {
     status: 400,
@@ -158,7 +158,7 @@ test('errors are told by status and sentence; what is wrong inside a plugin is n
   }
 });
 
-test('what is wrong with a store is told by its sentence, without paths and addresses', (t) => {
+test('a fault of a store is sent as its message, without paths and addresses', (t) => {
   const sentences = {
     STORAGE_UNAVAILABLE: 'The store cannot be reached; nothing was changed.',
     STORAGE_FULL: 'The store is full; nothing was changed.',
@@ -169,16 +169,16 @@ test('what is wrong with a store is told by its sentence, without paths and addr
     t.is(status, code === 'STORAGE_FULL' ? 507 : 503);
     t.is(body, sentences[code]);
   }
-  // What the client did stays told.
+  // The client's own mistake is still sent.
   t.regex(String(errorAnswer(new JackfieldError('STORAGE_KEY_INVALID', '"a" is odd.')).body), /"a" is odd\./);
 });
 
-test('an HttpError is an error of 400 to 599', (t) => {
+test('an HttpError needs a status from 400 to 599', (t) => {
   for (const status of [399, 600, 200, 404.5, Number.NaN])
     t.throws(() => new HttpError(status, 'x'), { instanceOf: TypeError });
 });
 
-test('what bears the mark of our errors and is none of them is answered as any fault', (t) => {
+test('an object that only pretends to be one of our errors is answered with 500', (t) => {
   const marked = (parts: object): object => ({ [Symbol.for('jackfield.JackfieldError')]: true, ...parts });
   for (const parts of [
     {},

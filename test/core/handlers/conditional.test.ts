@@ -30,7 +30,7 @@ async function server(t: ExecutionContext, value: () => ResponseValue) {
   return prepared(t, get(value), { plugins: ['head'] });
 }
 
-test('RFC 9110 §15.4.5: 304 keeps what a cache has to know and has neither body nor fields about it', async (t) => {
+test('RFC 9110 §15.4.5: 304 keeps the fields that caches need and has no body and no fields about it', async (t) => {
   const connect = await serving(t, get(versioned));
   const wire = await connect();
   wire.request('GET / HTTP/1.1', 'If-None-Match: "v0", W/"v1"');
@@ -47,7 +47,7 @@ test('RFC 9110 §15.4.5: 304 keeps what a cache has to know and has neither body
     vary: 'Accept',
     'x-frame-options': 'DENY',
   });
-  // There is nothing between it and the next answer.
+  // Nothing comes between it and the next answer.
   wire.request('GET / HTTP/1.1', 'If-None-Match: "v0"');
   t.regex(await wire.head(), /^HTTP\/1\.1 200 OK\r\n/);
   t.is(await wire.octets(17), 'the first version');
@@ -70,14 +70,14 @@ test('RFC 9110 §13.2.2: HEAD is conditional like GET', async (t) => {
   t.is((await all.inject({ method: 'HEAD' })).headers['content-length'], '17');
 });
 
-test('RFC 9110 §13.1.1: a GET whose If-Match does not hold is 412', async (t) => {
+test('RFC 9110 §13.1.1: a GET with a false If-Match is 412', async (t) => {
   const all = await server(t, versioned);
   const { status, text } = await all.inject({ headers: { 'If-Match': '"v2"' } });
   t.is(status, 412);
   t.regex(text, /^A condition of the request is false/);
 });
 
-test('a body that is not sent is let go unread', async (t) => {
+test('a body that is not sent is closed unread', async (t) => {
   let pulls = 0;
   let cancels = 0;
   const streamed = () =>
@@ -102,7 +102,7 @@ test('a body that is not sent is let go unread', async (t) => {
   t.is(cancels, 2);
 });
 
-test('RFC 9110 §13.2.1: an answer that is no success, another method and an answer without validator are not conditional', async (t) => {
+test('RFC 9110 §13.2.1: errors, other methods and answers without validator are not conditional', async (t) => {
   const all = await prepared(t, ({ handle }) => {
     handle('GET', '/absent', () => ({ ...versioned(), status: 404 }));
     handle('REPORT', '/', () => versioned());
@@ -114,7 +114,7 @@ test('RFC 9110 §13.2.1: an answer that is no success, another method and an ans
   t.is((await all.inject({ target: '/plain', headers })).status, 200);
 });
 
-test('headers that are frozen are conditional too, time after time', async (t) => {
+test('answers with frozen headers are conditional too, each time', async (t) => {
   const frozen = Object.freeze({ ETag: '"v1"' });
   const all = await server(t, () => ({ headers: frozen, body: 'x' }));
   for (const [tag, status] of [
@@ -126,7 +126,7 @@ test('headers that are frozen are conditional too, time after time', async (t) =
   }
 });
 
-test('response hooks are shown the 304, and a validator that one adds makes the answer conditional', async (t) => {
+test('response hooks get the 304, and a validator that a hook adds makes the answer conditional', async (t) => {
   const seen: (number | undefined)[] = [];
   const all = await prepared(t, ({ handle, hook }) => {
     handle('GET', '/', () => 'text');
@@ -143,7 +143,7 @@ test('response hooks are shown the 304, and a validator that one adds makes the 
   t.deepEqual(seen, [304, 304]);
 });
 
-test('RFC 9110 §8.8.3: an ETag without quotes and a date that is none are told to the plugin', async (t) => {
+test('RFC 9110 §8.8.3: an ETag without quotes and an invalid date are errors of the plugin', async (t) => {
   const wrong: Record<string, string>[] = [{ ETag: 'v1' }, { 'Last-Modified': 'yesterday' }];
   for (const headers of wrong) {
     const { log, errors } = logged();
@@ -154,7 +154,7 @@ test('RFC 9110 §8.8.3: an ETag without quotes and a date that is none are told 
     );
     t.is((await all.inject()).status, 500);
     t.is((errors[0]!.err as { code: string }).code, 'HANDLER_ANSWER_INVALID');
-    // In a Headers they often come from elsewhere: passed on, and no validators.
+    // In a Headers object they often come from another server: passed on, but not used as validators.
     const proxied = await prepared(
       t,
       get(() => new Response('x', { headers })),
@@ -163,7 +163,7 @@ test('RFC 9110 §8.8.3: an ETag without quotes and a date that is none are told 
   }
 });
 
-test('RFC 9110 §13.1.1: precondition keeps a change from being lost, and an entry from being made twice', async (t) => {
+test('RFC 9110 §13.1.1: precondition prevents a lost change and a second creation', async (t) => {
   let version = 1;
   let exists = true;
   const all = await prepared(t, ({ handle }) => {
@@ -194,7 +194,7 @@ test('RFC 9110 §13.1.1: precondition keeps a change from being lost, and an ent
   t.is((await all.inject()).text, 'new');
 });
 
-test('precondition refuses a tag without quotes: a mistake of the program', async (t) => {
+test('precondition refuses a tag without quotes as a programming mistake', async (t) => {
   const { log, errors } = logged();
   const all = await prepared(
     t,

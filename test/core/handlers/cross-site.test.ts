@@ -1,4 +1,4 @@
-/** Pages of other sites: what they may not send, and how a server lets them. */
+/** Pages of other sites: the requests they may not send, and how a server allows them. */
 import test, { type ExecutionContext } from 'ava';
 import type { PluginContext } from '../../../core/api/plugin.js';
 import { testPlugin } from '../../../core/testing/test-plugin.js';
@@ -12,11 +12,11 @@ const EVIL = 'https://evil.example';
 
 let keys = 0;
 
-/** Stores an entry that is not there. */
+/** Stores a new entry. */
 const post = (server: Server, headers: Fields, more: object = {}) =>
   server.inject({ method: 'POST', target: '/create', headers, body: `key-${++keys}: value`, ...more });
 
-/** Claims what it is told, and counts what reaches it. */
+/** Has the handlers of the test, and counts the requests that reach it. */
 function counting(calls: string[], options: object = {}) {
   return plugin('counting', ({ handle, hook }) => {
     hook('request', ({ method, path }) => void calls.push(`${method} ${path}`));
@@ -56,7 +56,7 @@ test('the answer names the origin of the page and the host that it differs from'
   const origin = 'http://localhost:5173';
   const { text } = await post(server, { Host: 'localhost:10000', Origin: origin });
   t.true(text.endsWith(`: ${origin}, sent to localhost:10000`), text);
-  // What nginx sends unless it is configured to pass Host on.
+  // The fields from nginx, unless it is configured to pass Host on.
   const page = { Origin: 'https://shop.example', 'Sec-Fetch-Site': 'same-origin' };
   const proxied = await post(server, { Host: '127.0.0.1:10000', ...page });
   t.true(proxied.text.endsWith(': https://shop.example, sent to 127.0.0.1:10000'), proxied.text);
@@ -65,7 +65,7 @@ test('the answer names the origin of the page and the host that it differs from'
   );
 });
 
-test('programs, the user and pages of the server itself are let in', async (t) => {
+test("programs, users and the server's own pages are allowed", async (t) => {
   for (const headers of [
     {},
     { Origin: OWN },
@@ -74,13 +74,13 @@ test('programs, the user and pages of the server itself are let in', async (t) =
     { Origin: 'http://[::1]:10000', Host: '[::1]:10000' },
     { 'Sec-Fetch-Site': 'same-origin', Origin: OWN },
     { 'Sec-Fetch-Site': 'none' },
-    // A page of ours with the referrer policy no-referrer.
+    // A page of our own with the referrer policy no-referrer.
     { 'Sec-Fetch-Site': 'same-origin', Origin: 'null' },
   ] as readonly Fields[])
     t.is((await post(await served(t), headers)).status, 200, JSON.stringify(headers));
 });
 
-test('RFC 9110 §9.2.1: safe methods are let in, every other method is not, registered or not', async (t) => {
+test('RFC 9110 §9.2.1: safe methods are allowed, all other methods are refused, registered or not', async (t) => {
   const calls: string[] = [];
   const server = await served(t, { plugins: [counting(calls)] });
   const ask = async (method: string) =>
@@ -93,13 +93,13 @@ test('RFC 9110 §9.2.1: safe methods are let in, every other method is not, regi
   t.is((await server.inject(connect)).status, 403);
 });
 
-test('END of a page of another site stops nothing', async (t) => {
+test('END from a page of another site does not stop the server', async (t) => {
   const server = await served(t);
   t.is((await server.inject({ method: 'END', headers: { Origin: EVIL } })).status, 403);
   t.is((await server.inject()).status, 200);
 });
 
-test('an upgrade of a page of another site is refused, whatever its method', async (t) => {
+test('an upgrade from a page of another site is refused, whatever its method', async (t) => {
   const calls: string[] = [];
   const server = await served(t, { plugins: [counting(calls)] });
   const ask = async (Origin: string) => {
@@ -111,28 +111,28 @@ test('an upgrade of a page of another site is refused, whatever its method', asy
   t.is(await ask(OWN), 200);
 });
 
-test('the host of an absolute target counts, and not the Host field', async (t) => {
+test('the host of an absolute target is compared, not the Host field', async (t) => {
   const server = await served(t, { allowedHosts: '*' });
   const target = 'http://a.example/create';
   t.is((await post(server, { Origin: 'http://a.example', Host: 'b.example' }, { target })).status, 200);
   t.is((await post(server, { Origin: 'http://b.example', Host: 'b.example' }, { target })).status, 403);
 });
 
-test('HTTP/1.0 without Host has no origin', async (t) => {
+test('HTTP/1.0 without Host matches no origin', async (t) => {
   const { connect } = await serve(t, { plugins: ['post', 'create'] });
   const client = await connect();
   client.send(`POST /create HTTP/1.0\r\nOrigin: http://127.0.0.1\r\nContent-Length: 4\r\n\r\na: b`);
   t.is((await client.response()).status, 403);
 });
 
-test('the refusal comes before 100 Continue, and the connection goes on', async (t) => {
+test('the refusal comes before 100 Continue, and the connection stays open', async (t) => {
   const { connect } = await serve(t, { plugins: ['post', 'create'] });
   const client = await connect();
   client.send(request('POST /create', [`Origin: ${EVIL}`, 'Expect: 100-continue', 'Content-Length: 10']));
   t.is((await client.response()).status, 403);
 });
 
-test('an equal header section on one connection is judged for each method', async (t) => {
+test('an equal header section on one connection is checked again for each method', async (t) => {
   const { connect } = await serve(t, { plugins: ['get', 'post', 'create'] });
   const client = await connect();
   const lines = [`Origin: ${EVIL}`, 'Content-Length: 4'];
@@ -142,7 +142,7 @@ test('an equal header section on one connection is judged for each method', asyn
   t.deepEqual(statuses, [403, 200, 403, 200]);
 });
 
-test('behind a trusted proxy the host and the scheme that the client used count', async (t) => {
+test('behind a trusted proxy, the host and the scheme of the client are compared', async (t) => {
   const server = await served(t, { trustedProxies: ['127.0.0.1'], allowedHosts: ['a.example'] });
   const proxied = {
     'X-Forwarded-For': '203.0.113.9',
@@ -156,7 +156,7 @@ test('behind a trusted proxy the host and the scheme that the client used count'
   t.is((await post(direct, { ...proxied, Origin: 'https://a.example' })).status, 403);
 });
 
-test('the classic dialect refuses in its own form', async (t) => {
+test('the classic dialect refuses in its own format', async (t) => {
   const server = await served(t);
   const classic = (headers: Fields) => post(server, { Host: '127.0.0.1:10000/create', ...headers });
   for (const headers of [{ Origin: EVIL }, { 'Sec-Fetch-Site': 'cross-site' }, { Origin: 'null' }]) {
@@ -172,7 +172,7 @@ test('the classic dialect refuses in its own form', async (t) => {
   t.is((await server.inject(end)).status, 403);
 });
 
-test('"crossSite": "allow" lets everything in, and a reload changes it both ways', async (t) => {
+test('"crossSite": "allow" allows everything, and a reload changes it in both directions', async (t) => {
   const config = { listen: { port: 0 }, storage: { adapter: 'memory' } } as const;
   const server = await served(t, { ...config, crossSite: 'allow' });
   t.is((await post(server, { Origin: EVIL })).status, 200);
@@ -182,13 +182,13 @@ test('"crossSite": "allow" lets everything in, and a reload changes it both ways
   t.is((await post(server, { Origin: EVIL })).status, 200);
 });
 
-test('another value of crossSite is an error before anything listens', async (t) => {
+test('an unknown value of crossSite is an error before anything listens', async (t) => {
   const config = { crossSite: 'deny' } as unknown as { crossSite: 'allow' };
   const error = await t.throwsAsync(async () => served(t, config));
   t.regex(error?.message ?? '', /crossSite: expected "refuse" or "allow"/);
 });
 
-test('a handler may decide itself, and then only that one is open', async (t) => {
+test('a handler may decide itself, and then only that handler is open', async (t) => {
   const calls: string[] = [];
   const callback = plugin('callback', ({ handle }) => {
     handle('POST', '/callback/:id', () => 'taken', { crossSite: 'allow' });
@@ -255,7 +255,7 @@ function addHook(
   hook('crossSite', ({ headers }) => fn(headers) as boolean);
 }
 
-test('a hook lets in what it returns true for, and is asked about nothing else', async (t) => {
+test('a hook allows requests for which it returns true, and is not called for others', async (t) => {
   const asked: unknown[] = [];
   const { server } = await hooked(t, ({ origin }) => {
     asked.push(origin);
@@ -270,7 +270,7 @@ test('a hook lets in what it returns true for, and is asked about nothing else',
   t.deepEqual(asked, ['https://good.example', EVIL]);
 });
 
-test('under a prefix a hook lets in what is below it', async (t) => {
+test('under a prefix, a hook decides only for paths below it', async (t) => {
   const { server } = await hooked(t, () => true, '/open');
   const ask = async (target: string) =>
     (await server.inject({ method: 'POST', target, headers: { Origin: EVIL } })).status;
@@ -279,7 +279,7 @@ test('under a prefix a hook lets in what is below it', async (t) => {
   t.is(await ask('/openx'), 403);
 });
 
-test('a hook that throws, waits or returns no boolean lets nobody in, and the log names it', async (t) => {
+test('a hook that throws, returns a promise or no boolean allows nothing, and the log names it', async (t) => {
   for (const fn of [
     () => {
       throw new Error('broken');
@@ -298,7 +298,7 @@ test('a hook that throws, waits or returns no boolean lets nobody in, and the lo
   }
 });
 
-test('testPlugin answers as a server does', async (t) => {
+test('testPlugin answers like a server', async (t) => {
   const tested = await testPlugin(plugin('taker', ({ handle }) => handle('POST', '/', () => 'taken')));
   t.teardown(() => tested.close());
   t.is((await tested.inject({ method: 'POST', headers: { Origin: EVIL } })).status, 403);

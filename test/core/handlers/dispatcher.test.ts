@@ -1,10 +1,10 @@
-/** Hooks: in which order they run, and what each may change. */
+/** Hooks: their order, and what each may change. */
 import test from 'ava';
 import type { PluginContext } from '../../../core/api/plugin.js';
 import { HttpError } from '../../../core/handlers/http-error.js';
 import { field, plugin, request, serve } from '../../support/raw-client.js';
 
-/** A plugin that writes down when its hooks run. */
+/** A plugin that records when its hooks run. */
 const noting = (name: string, notes: string[]) =>
   plugin(name, ({ hook }: PluginContext) => {
     for (const stage of ['request', 'handler', 'response', 'error'] as const) {
@@ -64,7 +64,7 @@ test('errors pass the error hooks and then the response hooks', async (t) => {
   t.deepEqual(notes, ['request a', 'handler a', 'error a', 'response a', 'close a']);
 });
 
-test('a request that nobody takes passes the request, error and response hooks', async (t) => {
+test('a request without a handler passes the request, error and response hooks', async (t) => {
   const notes: string[] = [];
   const { get } = await serve(t, { plugins: [noting('a', notes)] });
   t.is((await get('/none')).status, 404);
@@ -72,7 +72,7 @@ test('a request that nobody takes passes the request, error and response hooks',
   t.deepEqual(notes, ['request a', 'error a', 'response a', 'close a']);
 });
 
-test('a host that is not allowed reaches no request hook and no handler', async (t) => {
+test('a request for a host that is not allowed reaches no request hook and no handler', async (t) => {
   const notes: string[] = [];
   const { connect } = await serve(t, { plugins: [noting('a', notes)] });
   const client = await connect();
@@ -103,7 +103,7 @@ test('a request or handler hook that answers ends its stage, and the handler doe
   }
 });
 
-test('a handler hook knows the parameters of the handler that was found', async (t) => {
+test('a handler hook has the parameters of the matching handler', async (t) => {
   const seen: unknown[] = [];
   const { get } = await serve(t, {
     plugins: [
@@ -115,7 +115,7 @@ test('a handler hook knows the parameters of the handler that was found', async 
   t.deepEqual(seen, [{ key: 'a b' }]);
 });
 
-test('a response hook replaces the answer, and the next one sees what it put there', async (t) => {
+test('a response hook replaces the answer, and the next hook gets the new one', async (t) => {
   const { get } = await serve(t, {
     plugins: [
       plugin('handles', ({ handle }) => handle('GET', '/', () => ({ headers: { 'X-A': '1' }, body: 'x' }))),
@@ -158,7 +158,7 @@ test('a response hook may wrap a stream', async (t) => {
   t.is((await get('/')).body, 'AB');
 });
 
-test('an error hook answers in place of the error, and sees what was thrown', async (t) => {
+test('an error hook replaces the error response and gets the thrown error', async (t) => {
   const thrown = new Error('on purpose');
   let seen: unknown;
   const { get, log } = await serve(t, {
@@ -183,7 +183,7 @@ test('an error hook answers in place of the error, and sees what was thrown', as
   t.is(log[0]?.plugin, 'fails');
 });
 
-test('the close hook runs once for each exchange, also where it was broken off', async (t) => {
+test('the close hook runs once for each exchange, even if it was aborted', async (t) => {
   const closed: string[] = [];
   let tell: () => void = () => {};
   const { connect } = await serve(t, {
@@ -209,7 +209,7 @@ test('the close hook runs once for each exchange, also where it was broken off',
   t.deepEqual(closed, ['/probe', '/none', '/hangs']);
 });
 
-test('a forwarded request has the other method and the same everything else', async (t) => {
+test('a forwarded request has the new method and is otherwise the same', async (t) => {
   const { connect } = await serve(t, {
     plugins: [
       plugin('forwards', ({ handle, forward }) => {

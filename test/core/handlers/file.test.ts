@@ -30,7 +30,7 @@ async function served(
   return { server, place };
 }
 
-test('a file is sent with type, length, date, entity tag and the word that it has ranges', async (t) => {
+test('a file is sent with type, length, date, entity tag and Accept-Ranges', async (t) => {
   const { server, place } = await served(t, '<p>page');
   const { status, headers, text } = await server.inject();
   t.is(status, 200);
@@ -44,7 +44,7 @@ test('a file is sent with type, length, date, entity tag and the word that it ha
   t.not((await server.inject()).headers.etag, headers.etag);
 });
 
-test('type and headers of the handler take the place of its own', async (t) => {
+test('type and headers of the handler replace those of the file', async (t) => {
   const { server } = await served(t, 'x', 'x.html', {
     type: 'text/x',
     headers: { etag: '"mine"', 'Cache-Control': 'no-cache', 'last-modified': MODIFIED },
@@ -56,7 +56,7 @@ test('type and headers of the handler take the place of its own', async (t) => {
   t.is(headers['cache-control'], 'no-cache');
 });
 
-test('RFC 9110 §9.3.2: HEAD has the fields of GET and opens nothing', async (t) => {
+test('RFC 9110 §9.3.2: HEAD has the fields of GET and opens no file', async (t) => {
   const { server, place } = await served(t, 'seven o');
   const { headers } = await server.inject();
   const whenOpened = async () => (await stat(place)).atimeMs;
@@ -68,7 +68,7 @@ test('RFC 9110 §9.3.2: HEAD has the fields of GET and opens nothing', async (t)
   t.is(await whenOpened(), before);
 });
 
-test('RFC 9110 §13.2.2: a file that the client has is 304', async (t) => {
+test('RFC 9110 §13.2.2: a file that the client already has is 304', async (t) => {
   const { server } = await served(t, 'x');
   const { headers } = await server.inject();
   t.is((await server.inject({ headers: { 'If-None-Match': String(headers.etag) } })).status, 304);
@@ -95,7 +95,7 @@ test('RFC 9110 §15.3.7: one range is 206 with Content-Range', async (t) => {
   }
 });
 
-test('RFC 9110 §14.2: several ranges, a range of HEAD and of another unit are answered with the whole', async (t) => {
+test('RFC 9110 §14.2: several ranges, a range of HEAD and a range of another unit are answered with the whole file', async (t) => {
   const { server } = await served(t, '0123456789');
   for (const [method, range] of [
     ['GET', 'bytes=0-1,8-9'],
@@ -109,7 +109,7 @@ test('RFC 9110 §14.2: several ranges, a range of HEAD and of another unit are a
   }
 });
 
-test('RFC 9110 §14.2: only of what would be 200 a part is sent', async (t) => {
+test('RFC 9110 §14.2: a part is sent only if the answer would be 200', async (t) => {
   const place = path.join(await tempFolder(t), 'page.html');
   await writeFile(place, '0123456789');
   const server = await prepared(t, ({ handle }) =>
@@ -121,7 +121,7 @@ test('RFC 9110 §14.2: only of what would be 200 a part is sent', async (t) => {
   t.is(text, '0123456789');
 });
 
-test('RFC 9110 §15.5.17: a range behind the end is 416 and tells the length', async (t) => {
+test('RFC 9110 §15.5.17: a range after the end is 416 with the length', async (t) => {
   const { server } = await served(t, '0123456789');
   const { status, headers } = await server.inject({ headers: { Range: 'bytes=10-' } });
   t.is(status, 416);
@@ -129,7 +129,7 @@ test('RFC 9110 §15.5.17: a range behind the end is 416 and tells the length', a
   t.is(headers['content-type'], 'text/plain; charset=utf-8');
 });
 
-test('RFC 9110 §13.1.5: If-Range that does not hold is answered with the whole', async (t) => {
+test('RFC 9110 §13.1.5: a false If-Range is answered with the whole file', async (t) => {
   const { server } = await served(t, '0123456789');
   const { headers } = await server.inject();
   const status = async (ifRange: string, more = {}) =>
@@ -151,7 +151,7 @@ test('an empty file is 200 with no octets', async (t) => {
   t.is((await server.inject({ headers: { Range: 'bytes=-5' } })).status, 200);
 });
 
-test('a file that is not there, a folder and a name that is none are 404, and no fault of the plugin', async (t) => {
+test('a missing file, a folder and an invalid name are 404, and not a fault of the plugin', async (t) => {
   const folder = await tempFolder(t);
   await writeFile(path.join(folder, 'a'), '');
   const { log, errors } = logged();
@@ -166,7 +166,7 @@ test('a file that is not there, a folder and a name that is none are 404, and no
   t.deepEqual(errors, []);
 });
 
-test('no name leaves the root, in whatever spelling', async (t) => {
+test('no name leaves the root, whatever its spelling', async (t) => {
   const folder = await tempFolder(t);
   const root = path.join(folder, 'root');
   await mkdir(path.join(root, '..hidden'), { recursive: true });
@@ -199,7 +199,7 @@ test('no name leaves the root, in whatever spelling', async (t) => {
   }
 });
 
-test('a symbolic link within the root is followed', async (t) => {
+test('a symbolic link inside the root is followed', async (t) => {
   const root = await tempFolder(t);
   await writeFile(path.join(root, 'real.txt'), 'real');
   try {
@@ -212,7 +212,7 @@ test('a symbolic link within the root is followed', async (t) => {
   t.is((await server.inject()).text, 'real');
 });
 
-test('a file that is gone or changed when its octets are wanted is answered as such, and not in part', async (t) => {
+test('a file that was deleted or changed before it is read gives an error, and no part of it', async (t) => {
   for (const [change, status] of [
     [(place: string) => rm(place), 404],
     [(place: string) => writeFile(place, 'another'), 503],
@@ -247,7 +247,7 @@ test('a file that becomes shorter while it is read breaks the connection off', a
   t.is((errors[0]!.err as { code: string }).code, 'FILE_CHANGED');
 });
 
-test('a large file arrives whole', async (t) => {
+test('a large file arrives complete', async (t) => {
   const size = 5 * 1024 * 1024;
   const folder = await tempFolder(t, { 'a.bin': Buffer.alloc(size, 'x') });
   const connect = await serving(t, ({ handle }) => handle('GET', '/', () => file('a.bin', { root: folder })));
@@ -263,7 +263,7 @@ const openFiles = async (place: string): Promise<number> => {
 };
 
 (process.platform === 'linux' ? test : test.skip)(
-  'a file is closed again when the peer goes away in the middle',
+  'a file is closed if the peer disconnects in the middle',
   async (t) => {
     const folder = await tempFolder(t, { 'a.bin': Buffer.alloc(32 * 1024 * 1024, 'x') });
     const place = path.join(folder, 'a.bin');

@@ -1,4 +1,4 @@
-/** Fields of an upstream or an application that cannot be understood: passed on, not used, and the same under hooks. */
+/** Invalid fields of an upstream or an application: passed on, not used, and the same with hooks. */
 import { createServer as createUpstream } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
@@ -54,7 +54,7 @@ async function served(t: ExecutionContext, plugins: readonly PluginEntry[]) {
 }
 
 for (const [title, hook] of Object.entries(HOOKS)) {
-  test(`an upstream's strange fields are passed on, with the hook ${title}`, async (t) => {
+  test(`invalid fields of an upstream are passed on, with the hook ${title}`, async (t) => {
     let fields: Readonly<Record<string, string>> = {};
     const upstream = createUpstream((_, response) => {
       response.sendDate = false;
@@ -79,7 +79,7 @@ for (const [title, hook] of Object.entries(HOOKS)) {
     t.is((await server.inject()).headers['content-type'], undefined, 'a type is not made up');
   });
 
-  test(`an application's strange fields are passed on, with the hook ${title}`, async (t) => {
+  test(`invalid fields of an application are passed on, with the hook ${title}`, async (t) => {
     const folder = await tempFolder(t, {
       'app.mjs': `export default ({ headers }) =>
         new Response(${JSON.stringify(BODY)}, { headers: JSON.parse(headers.get('x-fields')) });`,
@@ -95,7 +95,7 @@ for (const [title, hook] of Object.entries(HOOKS)) {
   });
 }
 
-test('a validator that a hook itself writes wrong is a mistake of the hook', async (t) => {
+test('an invalid validator from a hook is a fault of the hook', async (t) => {
   for (const headers of [{ etag: 'mine' }, { 'last-modified': 'today' }]) {
     const hooked = definePlugin({
       name: 'hooked',
@@ -108,7 +108,7 @@ test('a validator that a hook itself writes wrong is a mistake of the hook', asy
   }
 });
 
-test('two entity tags are none', async (t) => {
+test('two entity tags count as none', async (t) => {
   const many = definePlugin({
     name: 'many',
     setup: ({ handle }) => handle('GET', '/', () => ({ headers: { ETag: ['"a"', '"b"'] }, body: 'x' })),

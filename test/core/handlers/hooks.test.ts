@@ -1,4 +1,4 @@
-/** Hooks without promises: they run at once, and what they return is checked once. */
+/** Hooks without promises: they run synchronously, and their results are checked once. */
 import { setImmediate as turn } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import type { Handler, Hooks } from '../../../core/api/plugin.js';
@@ -13,26 +13,26 @@ import { type Log, silentLog } from '../../../core/log.js';
 import { LoadedTransport } from '../connection/loaded-transport.js';
 
 type Line = Readonly<Record<string, unknown>>;
-type Given = { readonly [S in Stage]?: Hooks[S] | readonly Hooks[S][] };
+type StageHooks = { readonly [S in Stage]?: Hooks[S] | readonly Hooks[S][] };
 
 interface Served {
-  /** Sends octets, and returns what was written before the call was over. */
+  /** Sends octets, and returns the octets written before the call returned. */
   send(octets: string): string;
   readonly said: string;
   readonly errors: readonly Line[];
 }
 
 /** One connection. The hooks of a stage belong to the plugins `first`, `second` and so on. */
-function served(t: ExecutionContext, handler: Handler, given: Given, maxInFlight?: number): Served {
+function served(t: ExecutionContext, handler: Handler, fnsOf: StageHooks, maxInFlight?: number): Served {
   const errors: Line[] = [];
-  const log: Log = { ...silentLog, error: (fields: unknown) => void errors.push(fields as Line) }; // lines of the server have fields
+  const log: Log = { ...silentLog, error: (fields: unknown) => void errors.push(fields as Line) }; // the server's log lines have fields
   const names = ['first', 'second', 'third'];
   const hooks = Object.fromEntries(
-    Object.entries({ ...NO_HOOKS, ...given }).map(([stage, fns]) => [
+    Object.entries({ ...NO_HOOKS, ...fnsOf }).map(([stage, fns]) => [
       stage,
       [fns].flat().map((fn, at) => ({ plugin: names[at], fn })),
     ]),
-  ) as unknown as typeof NO_HOOKS; // of the same stages, hook by hook
+  ) as unknown as typeof NO_HOOKS; // the same stages, one hook each
   const registry = new Registry([makeRoute('under-test', '*', '*', handler)]);
   const contributions = { registry, hooks, dialects: [], taken: new Map() };
   const dispatcher = new Dispatcher(contributions, new AllowedHosts('*'), log);
@@ -65,7 +65,7 @@ const adds =
   (name: string, value: string): Hooks['response'] =>
   (_, response) => ({ ...response, headers: { ...response.headers, [name]: value } });
 
-test('with hooks that return no promise, an answer is written within the read that brought its request', (t) => {
+test('if no hook returns a promise, the answer is written within the read that brought its request', (t) => {
   const ran: string[] = [];
   const { send } = served(t, () => 'x', {
     request: () => void ran.push('request'),
@@ -80,7 +80,7 @@ test('with hooks that return no promise, an answer is written within the read th
   t.deepEqual(ran, ['request', 'handler', 'response', 'close']);
 });
 
-test('an error is answered within the same read, by an error hook that returns no promise', (t) => {
+test('an error hook without a promise answers an error within the same read', (t) => {
   const failing: Handler = () => {
     throw new Error('on purpose');
   };
@@ -94,27 +94,27 @@ test('an error is answered within the same read, by an error hook that returns n
   );
 });
 
-test('a refusal by the server is written within the same read, hooks included', (t) => {
-  const given = { response: [adds('x-a', '1'), adds('x-b', '2')], error: () => {} };
-  const overloaded = served(t, () => 'x', given, 0).send(GET);
+test('a refusal by the server is written within the same read, including its hooks', (t) => {
+  const hooks = { response: [adds('x-a', '1'), adds('x-b', '2')], error: () => {} };
+  const overloaded = served(t, () => 'x', hooks, 0).send(GET);
   t.regex(overloaded, /^HTTP\/1\.1 503 [\s\S]*x-a: 1\r\n[\s\S]*x-b: 2\r\n/);
   const large = `POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: ${DEFAULT_LIMITS.maxBodyOctets + 1}\r\n\r\n`;
-  t.regex(served(t, () => 'x', given).send(large), /^HTTP\/1\.1 413 [\s\S]*x-a: 1\r\n[\s\S]*x-b: 2\r\n/);
+  t.regex(served(t, () => 'x', hooks).send(large), /^HTTP\/1\.1 413 [\s\S]*x-a: 1\r\n[\s\S]*x-b: 2\r\n/);
 });
 
 for (const stage of ['request', 'handler', 'response', 'error'] as const) {
-  test(`a ${stage} hook that returns a promise is awaited, and the hooks after it run in order`, async (t) => {
+  test(`a ${stage} hook that returns a promise is awaited, and later hooks run in order`, async (t) => {
     const ran: string[] = [];
     const hook = (name: string, isLate: boolean) => () => {
       ran.push(name);
       return isLate ? turn().then(() => void ran.push(`${name} done`)) : undefined;
     };
-    const given = { [stage]: [hook('a', false), hook('b', true), hook('c', false)] } as Given;
+    const hooks = { [stage]: [hook('a', false), hook('b', true), hook('c', false)] } as StageHooks;
     const handler: Handler = () => {
       if (stage === 'error') throw new Error('on purpose');
       return 'x';
     };
-    const peer = served(t, handler, given);
+    const peer = served(t, handler, hooks);
     t.is(peer.send(GET), '');
     t.deepEqual(ran, ['a', 'b']);
     while (peer.said === '') await turn();
@@ -138,13 +138,13 @@ const FAULTY: readonly [string, Hooks['response']][] = [
   ['a value of two lines', adds('x-a', '1\r\nx-injected: 1')],
   ['a name that is not a token', adds('x a', '1')],
   ['a field of the connection', adds('transfer-encoding', 'chunked')],
-  ['a Content-Length that is not true', adds('content-length', '7')],
+  ['a wrong Content-Length', adds('content-length', '7')],
   ['an ETag without quotes', adds('etag', 'v1')],
-  ['a status that is none', (_, response) => ({ ...response, status: 1_000 })],
+  ['an invalid status', (_, response) => ({ ...response, status: 1_000 })],
 ];
 
 for (const [what, faulty] of FAULTY) {
-  test(`${what} is a 500, and the log names the hook that set it, not the one that passed it on`, (t) => {
+  test(`${what} is a 500, and the log names the hook that set it, not one that passed it on`, (t) => {
     const { send, errors } = served(t, () => 'x', { response: [adds('x-b', '2'), faulty, adds('x-c', '3')] });
     const answer = send(GET);
     t.regex(answer, /^HTTP\/1\.1 500 /);
@@ -169,7 +169,7 @@ test('a hook that fails because of a faulty field is not blamed for it', (t) => 
   );
 });
 
-test('what a hook does to the response that it was shown, or to what it returned, changes nothing', (t) => {
+test('changing the response object, or a returned object later, has no effect', (t) => {
   const kept: Record<string, string>[] = [];
   const { send } = served(t, () => ({ headers: { 'x-a': '1' }, body: 'x' }), {
     response: [
@@ -197,7 +197,7 @@ test('a validator that a hook adds is applied before the next hook runs', (t) =>
   t.deepEqual(seen, [304]);
 });
 
-test('a type that a hook removes is the default type for the next hook', (t) => {
+test('after a hook removes the type, the next hook sees the default type', (t) => {
   const seen: unknown[] = [];
   const { send } = served(t, () => ({ headers: { 'content-type': 'text/html' }, body: 'x' }), {
     response: [

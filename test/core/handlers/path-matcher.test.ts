@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { pathMatcher } from '../../../core/handlers/path-matcher.js';
 import { makeRoute, Registry } from '../../../core/handlers/registry.js';
 
-test('a pattern on its own matches what the registry would', (t) => {
+test('a single pattern matches the same paths as in the registry', (t) => {
   const part = fc.constantFrom('a', 'b', ':x', '', '%41', '~');
   const patterns = fc
     .tuple(fc.array(part, { minLength: 1, maxLength: 4 }), fc.boolean())
@@ -21,7 +21,7 @@ test('a pattern on its own matches what the registry would', (t) => {
   t.pass();
 });
 
-test('what is no pattern is refused as handle refuses it', (t) => {
+test('an invalid pattern is refused as in handle', (t) => {
   for (const pattern of ['', 'a', '/a?b', '/*/a', '/:', '/:a/:a'])
     t.throws(() => pathMatcher(pattern), { instanceOf: TypeError });
 });

@@ -7,7 +7,7 @@ import { normalisePath } from '../../../core/http/request-target.js';
 
 const handler = () => 'x';
 
-/** `'GET /a'`, with options where there are some. */
+/** `'GET /a'`, with options if there are any. */
 type Claim = string | readonly [string, HandleOptions];
 
 function route(claim: Claim, plugin = 'p'): Route {
@@ -18,7 +18,7 @@ function route(claim: Claim, plugin = 'p'): Route {
 
 const registryOf = (...claims: readonly Claim[]) => new Registry(claims.map((claim) => route(claim)));
 
-/** Who gets it, as `'METHOD /pattern'`, with its parameters. */
+/** The handler that gets the request, as `'METHOD /pattern'`, with its parameters. */
 function found(registry: Registry, method: string, path: string): readonly [string, object] | undefined {
   const match = registry.find(method, path);
   return match && [`${match.route.method} ${match.route.pattern.text}`, { ...match.params }];
@@ -29,7 +29,7 @@ function gets(t: ExecutionContext, registry: Registry, request: string, who: str
   t.deepEqual(found(registry, method, path), [who, params], request);
 }
 
-test('a literal pattern takes its own path and no other', (t) => {
+test('a literal pattern matches its own path and no other', (t) => {
   const registry = registryOf('GET /', 'GET /a', 'GET /a/b', 'GET /c/');
   gets(t, registry, 'GET /', 'GET /');
   gets(t, registry, 'GET /a', 'GET /a');
@@ -40,7 +40,7 @@ test('a literal pattern takes its own path and no other', (t) => {
   t.is(registry.find('POST', '/a'), undefined);
 });
 
-test('the most specific pattern wins, in whatever order they were registered', (t) => {
+test('the most specific pattern wins, whatever the order of registration', (t) => {
   const claims = ['GET /a/b', 'GET /a/:x', 'GET /:y/b', 'GET /a/*', 'GET /:y/:x', 'GET /*', 'GET *'];
   for (const registry of [registryOf(...claims), registryOf(...claims.toReversed())]) {
     gets(t, registry, 'GET /a/b', 'GET /a/b');
@@ -53,14 +53,14 @@ test('the most specific pattern wins, in whatever order they were registered', (
   }
 });
 
-test('what a more specific branch took is given back when it leads nowhere', (t) => {
+test('a more specific branch that leads nowhere leaves no parameters', (t) => {
   const registry = registryOf('GET /:a/:b/c', 'GET /x/:d/e', 'GET /*');
   gets(t, registry, 'GET /x/y/e', 'GET /x/:d/e', { d: 'y' });
   gets(t, registry, 'GET /x/y/c', 'GET /:a/:b/c', { a: 'x', b: 'y' });
   gets(t, registry, 'GET /x/y/z', 'GET /*', { '*': 'x/y/z' });
 });
 
-test('a name takes one segment that is not empty, a rest takes everything, even nothing', (t) => {
+test('a name matches one segment that is not empty, a rest matches everything, even nothing', (t) => {
   const registry = registryOf('GET /n/:name', 'GET /r/*');
   gets(t, registry, 'GET /n/a', 'GET /n/:name', { name: 'a' });
   t.is(registry.find('GET', '/n/'), undefined);
@@ -71,14 +71,14 @@ test('a name takes one segment that is not empty, a rest takes everything, even 
   t.is(registry.find('GET', '/r'), undefined);
 });
 
-test('only the pattern * takes targets that are no path', (t) => {
+test('only the pattern * matches targets that are not paths', (t) => {
   const registry = registryOf('OPTIONS *', 'OPTIONS /*', 'CONNECT *');
   gets(t, registry, 'OPTIONS *', 'OPTIONS *', { '*': '*' });
   gets(t, registry, 'CONNECT localhost:80', 'CONNECT *', { '*': 'localhost:80' });
   gets(t, registry, 'OPTIONS /a', 'OPTIONS /*', { '*': 'a' });
 });
 
-test('a handler that names the method wins over one for any, with one pattern; the pattern counts first', (t) => {
+test('with one pattern, a handler that names the method wins over one for any; the pattern is compared first', (t) => {
   const registry = registryOf('* /a', 'GET /a', '* /b', 'GET /*');
   gets(t, registry, 'GET /a', 'GET /a');
   gets(t, registry, 'PURGE /a', '* /a');
@@ -86,7 +86,7 @@ test('a handler that names the method wins over one for any, with one pattern; t
   gets(t, registry, 'GET /c', 'GET /*', { '*': 'c' });
 });
 
-test('registeredMethodsOnly opens no method that nobody named', (t) => {
+test('registeredMethodsOnly accepts no method that no handler names', (t) => {
   const registry = registryOf(['* /a', { registeredMethodsOnly: true }], 'POST /b');
   gets(t, registry, 'POST /a', '* /a');
   t.is(registry.find('PURGE', '/a'), undefined);
@@ -95,7 +95,7 @@ test('registeredMethodsOnly opens no method that nobody named', (t) => {
   t.true(registryOf('* /a').takesMethod('PURGE'));
 });
 
-test('a fallback is asked last, however specific it is, and does not make its path exist', (t) => {
+test('a fallback comes last, however specific it is, and does not make its path exist', (t) => {
   const registry = registryOf(['HEAD /a', { fallback: true }], 'HEAD /*', 'GET /b');
   gets(t, registry, 'HEAD /a', 'HEAD /*', { '*': 'a' });
   const only = registryOf(['HEAD *', { fallback: true }], 'POST /b');
@@ -104,14 +104,14 @@ test('a fallback is asked last, however specific it is, and does not make its pa
   t.deepEqual(only.allowedMethods('/none'), []);
 });
 
-test('Allow names the methods of a path, in one order', (t) => {
+test('Allow names the methods of a path, in a fixed order', (t) => {
   const registry = registryOf('PURGE /a', 'GET /a', 'POST /:x', 'LIST *', 'OPTIONS /b');
   t.deepEqual(registry.allowedMethods('/a'), ['GET', 'LIST', 'POST', 'PURGE']);
   t.deepEqual(registry.allowedMethods('/b'), ['LIST', 'OPTIONS', 'POST']);
   t.deepEqual(registry.allowedMethods('*'), ['LIST']);
 });
 
-test('Allow names HEAD where its fallback answers with GET, and only there', (t) => {
+test('Allow names HEAD only where its fallback answers with GET', (t) => {
   const everywhere = registryOf('GET /a', 'POST /b', ['HEAD *', { fallback: true }]);
   t.deepEqual(everywhere.allowedMethods('/a'), ['GET', 'HEAD']);
   t.deepEqual(everywhere.allowedMethods('/b'), ['POST']);
@@ -120,7 +120,7 @@ test('Allow names HEAD where its fallback answers with GET, and only there', (t)
   t.deepEqual(somewhere.allowedMethods('/c'), ['GET', 'HEAD']);
 });
 
-test('the option allow narrows what a handler of any method adds to Allow', (t) => {
+test('the option allow limits the methods that a handler of any method adds to Allow', (t) => {
   const registry = registryOf(
     ['* /a', { registeredMethodsOnly: true, allow: ['POST'] }],
     'GET /b',
@@ -129,7 +129,7 @@ test('the option allow narrows what a handler of any method adds to Allow', (t) 
   t.deepEqual(registry.allowedMethods('/a'), ['POST']);
 });
 
-test('parameters are percent-decoded, and what is no UTF-8 text is refused', (t) => {
+test('parameters are percent-decoded, and invalid UTF-8 is refused', (t) => {
   const registry = registryOf('GET /k/:key', 'GET /r/*');
   gets(t, registry, 'GET /k/a%20b%2Fc%25', 'GET /k/:key', { key: 'a b/c%' });
   gets(t, registry, 'GET /k/%E2%82%AC', 'GET /k/:key', { key: '€' });
@@ -139,7 +139,7 @@ test('parameters are percent-decoded, and what is no UTF-8 text is refused', (t)
   t.deepEqual(registry.allowedMethods('/k/%FF'), ['GET'], 'nothing is decoded for Allow');
 });
 
-test('two spellings of one path are one: an escape cannot get round a literal pattern', (t) => {
+test('two spellings of one path are the same: an escape cannot get round a literal pattern', (t) => {
   const registry = registryOf('GET /admin', 'GET /:any', 'GET /caf%c3%a9');
   for (const spelling of ['/%61dmin', '/a%64min', '/%61%64%6D%69%6e'])
     gets(t, registry, `GET ${normalisePath(spelling)}`, 'GET /admin');
@@ -148,7 +148,7 @@ test('two spellings of one path are one: an escape cannot get round a literal pa
   t.is(normalisePath('/%zz'), undefined);
 });
 
-test('names that objects inherit are ordinary segments, methods and parameters', (t) => {
+test('names of inherited object properties are ordinary segments, methods and parameters', (t) => {
   const registry = registryOf('GET /:name', 'GET /__proto__/x');
   for (const name of ['__proto__', 'constructor', 'toString', 'hasOwnProperty']) {
     t.is(registry.find('GET', `/${name}`)?.params.name, name);
@@ -161,7 +161,7 @@ test('names that objects inherit are ordinary segments, methods and parameters',
   t.is(Object.getOwnPropertyDescriptor(proto?.params ?? {}, '__proto__')?.value, 'a');
 });
 
-test('one method and one shape of pattern can be claimed once', (t) => {
+test('each method and shape of pattern can be claimed once', (t) => {
   for (const [first, second] of [
     ['GET /a', 'GET /a'],
     ['GET /:a', 'GET /:b'],
@@ -178,7 +178,7 @@ test('one method and one shape of pattern can be claimed once', (t) => {
   t.notThrows(() => registryOf('GET /a', 'POST /a', '* /a', ['GET /a', { fallback: true }], 'GET /:a'));
 });
 
-test('what is no method, pattern or handler is a mistake of the program', (t) => {
+test('an invalid method, pattern or handler is a programming mistake', (t) => {
   for (const [method, pattern] of [
     ['', '/'],
     ['A B', '/'],
@@ -201,7 +201,7 @@ test('what is no method, pattern or handler is a mistake of the program', (t) =>
   t.throws(() => makeRoute('p', 'GET', '/', 'x' as never), { instanceOf: TypeError });
 });
 
-// Against the plainest matcher that can be written
+// Compared with the simplest possible matcher
 
 /** Specificity of one segment: literal, name, rest. */
 const RANK = { literal: 0, name: 1, rest: 2 } as const;
@@ -225,7 +225,7 @@ function naiveParams({ pattern }: Route, path: string): Record<string, string> |
   return parts.length === pattern.segments.length ? params : undefined;
 }
 
-/** Below 0 where `a` is the more specific: segment by segment, then the method. */
+/** Below 0 if `a` is more specific: segment by segment, then the method. */
 function compare(a: Route, b: Route): number {
   const ranks = ({ pattern }: Route) =>
     pattern.everything ? [3] : pattern.segments.map(({ kind }) => RANK[kind]);
@@ -271,7 +271,7 @@ const path = fc.oneof(
     .map((parts) => `/${parts.join('/')}`),
 );
 
-test('the registry finds what a linear search for the most specific handler finds', (t) => {
+test('the registry finds the same handler as a linear search for the most specific one', (t) => {
   fc.assert(
     fc.property(
       fc.array(claim, { maxLength: 8 }),

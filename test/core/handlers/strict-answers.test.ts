@@ -1,4 +1,7 @@
-/** Mistakes that JavaScript lets pass: each is an error of the plugin, told in words, and never a silent 200 or 204. */
+/**
+ * Mistakes that JavaScript does not notice: each is an error of the plugin with a clear message, never a silent 200 or
+ * 204.
+ */
 import test, { type ExecutionContext } from 'ava';
 import {
   createServer,
@@ -17,7 +20,7 @@ interface Line {
   readonly err?: { readonly message: string; readonly code?: string };
 }
 
-/** A server whose one plugin, `author`, was written in JavaScript: nothing was checked by types. */
+/** A server with one plugin, `author`, written in JavaScript: no types were checked. */
 async function authored(
   t: ExecutionContext,
   setup: (context: PluginContext) => void,
@@ -32,7 +35,7 @@ async function authored(
   return { server, lines };
 }
 
-/** What the log says of a handler that returns this. */
+/** The log's message about a handler that returns this value. */
 async function refusal(t: ExecutionContext, value: unknown): Promise<string> {
   const { server, lines } = await authored(t, ({ handle }) => handle('GET', '/', () => value as string));
   const { status, text } = await server.inject();
@@ -42,13 +45,13 @@ async function refusal(t: ExecutionContext, value: unknown): Promise<string> {
   return line?.err?.message ?? '';
 }
 
-test('a member that answers do not have is refused, with the one that was meant', async (t) => {
+test('an unknown member of an answer is refused, and the message suggests the right one', async (t) => {
   t.regex(await refusal(t, { boddy: 'x' }), /not "boddy"; did you mean "body"\?/);
   t.regex(await refusal(t, { header: {} }), /did you mean "headers"\?/);
   t.regex(await refusal(t, { stauts: 200 }), /did you mean "status"\?/);
 });
 
-test('json that JSON cannot hold is a 500 of the plugin', async (t) => {
+test('json that JSON cannot represent is a 500 of the plugin', async (t) => {
   const cases: readonly (readonly [unknown, RegExp])[] = [
     [Promise.resolve(1), /json is a promise. Await it first/],
     [undefined, /json is undefined/],
@@ -66,7 +69,7 @@ test('json that JSON cannot hold is a 500 of the plugin', async (t) => {
   for (const [json, expected] of cases) t.regex(await refusal(t, { json }), expected);
 });
 
-test('json that is empty, or says itself what it is, is answered', async (t) => {
+test('empty json, and values with toJSON, are answered', async (t) => {
   class Empty {}
   const values = [
     {},
@@ -88,14 +91,14 @@ test('json that is empty, or says itself what it is, is answered', async (t) => 
   t.is((await server.inject()).status, 200);
 });
 
-test('an error that is returned is to be thrown, and other objects are no answers', async (t) => {
+test('returned errors and other unknown objects are refused', async (t) => {
   t.regex(await refusal(t, new HttpError(404, 'not here')), /returned an error; throw the error instead/);
   t.regex(await refusal(t, new Error('plain')), /throw the error instead. The error: plain/);
   t.regex(await refusal(t, Object.assign(new Error('with status'), { status: 404 })), /throw the error/);
   for (const value of [new Map(), new Date(), /x/]) t.regex(await refusal(t, value), /object of type/);
 });
 
-test('one field in two spellings is one field: the later counts, and a list makes several lines', async (t) => {
+test('one field in two spellings is one field: the last one wins, and a list makes several lines', async (t) => {
   const headers = {
     'cache-control': 'no-store',
     'Content-Type': 'text/html',
@@ -127,7 +130,7 @@ test('a response hook that adds a field in another spelling replaces it', async 
   t.is((await server.inject()).headers['cache-control'], 'no-cache');
 });
 
-test('what a hook returns is checked as an answer is', async (t) => {
+test('the result of a hook is checked like an answer', async (t) => {
   for (const stage of ['request', 'handler', 'response'] as const) {
     const { server, lines } = await authored(t, ({ handle, hook }) => {
       handle('GET', '/', () => 'x');
@@ -138,7 +141,7 @@ test('what a hook returns is checked as an answer is', async (t) => {
   }
 });
 
-test('calls with a member that nobody reads are a 500 of the plugin that made them', async (t) => {
+test('calls with an unknown member are a 500 of the plugin that made them', async (t) => {
   const calls: Readonly<Record<string, (context: PluginContext) => unknown>> = {
     'commit takes checks, puts and deletes, not "put"; did you mean "puts"?': ({ storage }) =>
       storage.commit({ put: [{ key: 'a', value: '1' }] } as object),
@@ -173,7 +176,7 @@ test('calls with a member that nobody reads are a 500 of the plugin that made th
   }
 });
 
-test('file, precondition and inform refuse members that they do not read', async (t) => {
+test('file, precondition and inform refuse unknown members', async (t) => {
   const { file, precondition } = await import('../../../core/index.js');
   const calls: Readonly<Record<string, (request: Parameters<typeof precondition>[0]) => unknown>> = {
     'did you mean "root"?': () => file('a', { rot: '/' } as object),
@@ -194,7 +197,7 @@ test('file, precondition and inform refuse members that they do not read', async
   }
 });
 
-test('keys, values and prefixes of a client that the store refuses stay the client’s 400', async (t) => {
+test('keys, values and prefixes from a client that the store refuses are 400', async (t) => {
   const server = createServer({
     storage: 'memory',
     plugins: ['get', 'head', 'post', 'put', 'create', 'update', 'keys'],
@@ -217,7 +220,7 @@ test('keys, values and prefixes of a client that the store refuses stay the clie
   }
 });
 
-test('a plugin makes a key of its client the client’s with fromClient, but not a mistake of its own', async (t) => {
+test("with fromClient, a plugin marks a refused key as the client's, but not its own mistakes", async (t) => {
   const { fromClient } = await import('../../../core/index.js');
   const { server } = await authored(t, ({ handle, storage }) => {
     const get = (key: string) => {
@@ -234,7 +237,7 @@ test('a plugin makes a key of its client the client’s with fromClient, but not
   t.is((await server.inject({ target: '/mine/typed' })).status, 500);
 });
 
-test('options of handle that nobody reads, or of another type, keep the plugin from starting', async (t) => {
+test('an unknown option of handle, or one of a wrong type, is an error at set-up', async (t) => {
   for (const [options, expected] of [
     [{ maxBodyOctet: 5 }, /not "maxBodyOctet"; did you mean "maxBodyOctets"\?/],
     [{ fallback: 'yes' }, /fallback of GET \/ is neither true nor false/],
@@ -248,7 +251,7 @@ test('options of handle that nobody reads, or of another type, keep the plugin f
     );
 });
 
-test('plugins, adapters and options of a server with a misspelt member are refused', async (t) => {
+test('misspelt members of plugins, adapters and server options are refused', async (t) => {
   const started = async (plugin: unknown) => {
     const server = createServer({ storage: 'memory', plugins: [plugin as PluginEntry] });
     t.teardown(() => server.close());
@@ -264,7 +267,7 @@ test('plugins, adapters and options of a server with a misspelt member are refus
       code: 'PLUGIN_INVALID',
       message: new RegExp(`did you mean "${meant}"\\?`),
     });
-  // An object without `setup` is read as an entry of the configuration; a module of one is not.
+  // An object without `setup` counts as an entry of the configuration; a module with one does not.
   t.throws(() => recognise({ name: 'a', setUp: setup }, './a.js', ''), { message: /did you mean "setup"\?/ });
   await t.notThrowsAsync(started({ name: 'a', setup, helpers: {}, names: [] }));
   const adapter = { name: 'a', create: () => ({}), verfiy: () => ({}) };
@@ -273,7 +276,7 @@ test('plugins, adapters and options of a server with a misspelt member are refus
   t.throws(() => createServer({}, { logs: undefined } as object), { message: /did you mean "log"\?/ });
 });
 
-test('the start warns of methods and patterns that would never match what was meant', async (t) => {
+test('the start warns of methods and patterns that probably never match', async (t) => {
   const { lines } = await authored(t, ({ handle }) => {
     handle('get', '/lower', () => 'x');
     for (const pattern of ['/a/{id}', '/a/[id]', '/a/<id>', '/a/(x)', '/files/*.js', '/a-:b', '/**'])
@@ -299,7 +302,7 @@ test('the start warns of methods and patterns that would never match what was me
     );
 });
 
-test('the start warns of GET where HEAD would be 405, and of nothing else', async (t) => {
+test('the start warns of GET if HEAD would be 405, and of nothing else', async (t) => {
   const lines: Line[] = [];
   const mixed = definePlugin({
     name: 'mixed',

@@ -2,7 +2,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import { chooseRange } from '../../../core/http/byte-range.js';
 
-test('RFC 9110 §14.1.2: one range of octets is chosen', (t) => {
+test('RFC 9110 §14.1.2: a single range is chosen', (t) => {
   t.deepEqual(chooseRange('bytes=0-499', 10_000), { first: 0, last: 499 });
   t.deepEqual(chooseRange('bytes=9500-', 10_000), { first: 9_500, last: 9_999 });
   t.deepEqual(chooseRange('bytes=-500', 10_000), { first: 9_500, last: 9_999 });
@@ -12,7 +12,7 @@ test('RFC 9110 §14.1.2: one range of octets is chosen', (t) => {
   t.deepEqual(chooseRange('BYTES=0-1', 10_000), { first: 0, last: 1 });
 });
 
-test('RFC 9110 §14.2: another unit, and what is no range, is ignored', (t) => {
+test('RFC 9110 §14.2: other units and malformed ranges are ignored', (t) => {
   for (const field of [
     'lines=0-1',
     'bytes',
@@ -31,7 +31,7 @@ test('RFC 9110 §14.2: another unit, and what is no range, is ignored', (t) => {
   }
 });
 
-test('RFC 9110 §15.5.17: a range of which no octet is there is unsatisfiable', (t) => {
+test('RFC 9110 §15.5.17: a range outside the representation is unsatisfiable', (t) => {
   for (const field of [
     'bytes=10-',
     'bytes=10-20',
@@ -45,14 +45,14 @@ test('RFC 9110 §15.5.17: a range of which no octet is there is unsatisfiable', 
   t.is(chooseRange('bytes=-1', 0), undefined, 'the last octets of nothing are the whole of it');
 });
 
-test('RFC 9110 §15.3.7.2: ranges that overlap or touch are one, and those that do not are ignored together', (t) => {
+test('RFC 9110 §15.3.7.2: ranges that overlap or touch are merged; separate ranges are all ignored', (t) => {
   t.deepEqual(chooseRange('bytes=0-4,5-9', 100), { first: 0, last: 9 });
   t.deepEqual(chooseRange('bytes=5-9, 0-7 ,', 100), { first: 0, last: 9 });
   t.deepEqual(chooseRange('bytes=0-4,200-300', 100), { first: 0, last: 4 });
   t.is(chooseRange('bytes=0-4,6-9', 100), undefined);
 });
 
-test('a range lies within the whole, whatever is asked for', (t) => {
+test('a range never exceeds the representation', (t) => {
   const spec = fc.tuple(fc.option(fc.nat(50)), fc.option(fc.nat(50)));
   const field = fc
     .array(spec, { maxLength: 4 })

@@ -1,8 +1,8 @@
 import test from 'ava';
 import { HeaderSection } from '../../../core/http/header-section.js';
 
-test('long runs of white space within a list are read in linear time', (t) => {
-  // Linear, this takes a few milliseconds; with a search that starts anew at every blank it takes a minute.
+test('long runs of white space in a list are parsed in linear time', (t) => {
+  // Linear, this takes a few milliseconds; a search that starts again at every blank takes a minute.
   const value = `a${' '.repeat(200_000)}b`;
   for (const name of ['Connection', 'Expect', 'Transfer-Encoding']) {
     const before = process.cpuUsage();

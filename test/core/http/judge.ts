@@ -1,4 +1,4 @@
-/** Feeds octets to a parser as a connection would and writes down what it said. */
+/** Feeds octets to a parser like a connection does, and records its events. */
 import type { ErrorCode } from '../../../core/errors.js';
 import type { Framing } from '../../../core/http/framing.js';
 import { type ParserOptions, RequestParser } from '../../../core/http/parser.js';
@@ -24,17 +24,17 @@ export interface JudgedRequest {
 
 export interface Verdict {
   readonly requests: readonly JudgedRequest[];
-  /** Why nothing more is read; undefined where more may come. */
+  /** Why reading stopped; undefined if more may come. */
   readonly error: ErrorCode | undefined;
-  /** Whether the end of the octets lies within a request. */
+  /** Whether the octets end inside a request. */
   readonly midRequest: boolean;
 }
 
 /**
- * How the memory of what is fed behaves.
- * - `steady`: it is never written again
- * - `reused`: one buffer for everything, overwritten once the parser needs more
- * - `kept`: the same, and overwritten after every single event, behind a `keep`
+ * What happens to the memory that is fed.
+ * - `steady`: it is never overwritten
+ * - `reused`: one buffer for everything, overwritten when the parser needs more
+ * - `kept`: the same, and overwritten after every single event, after a `keep`
  */
 export const MEMORIES = ['steady', 'reused', 'kept'] as const;
 export type Memory = (typeof MEMORIES)[number];
@@ -46,7 +46,7 @@ export const LIMITS: ParserOptions = {
   maxBodyOctets: 100,
 };
 
-/** Claims a Host field with a slash, and lets the lines after it end in LF. */
+/** Claims a Host field with a slash, and allows the lines after it to end in LF. */
 export const SLASH_DIALECT: Partial<ParserOptions> = {
   allowsBareLf: (host) => host.includes('/'),
   claim: ({ rawHeaders }) =>
@@ -55,10 +55,10 @@ export const SLASH_DIALECT: Partial<ParserOptions> = {
       : undefined,
 };
 
-/** What overwritten memory holds: a parser that reads it reads nonsense. */
+/** Written over used memory: a parser that still reads it gives a wrong result. */
 const RUBBISH = 0x0a;
 
-/** @param parser One that waits for a request, where it is to be a used one. */
+/** @param parser A parser that waits for a request; default: a new one. */
 export function judge(
   pieces: Iterable<Buffer>,
   options: ParserOptions = LIMITS,
@@ -71,7 +71,7 @@ export function judge(
     if (scribe.error !== undefined) break;
     let octets = piece;
     if (memory !== 'steady') {
-      // Behind what counts there are octets that do not.
+      // The buffer has more octets than `length` says.
       if (shared.length < piece.length + 3) shared = Buffer.alloc(piece.length + 3, RUBBISH);
       octets = shared;
       piece.copy(octets);
@@ -97,9 +97,9 @@ class Scribe {
     this.#parser = parser;
   }
 
-  /** Reads on until the parser needs more. */
+  /** Reads until the parser needs more. */
   read(octets: number, afterEvent: () => void): void {
-    // Each event but the last takes an octet at least; a request has two events that may share one.
+    // Each event except the last consumes at least one octet; a request has two events that may share one.
     const mostCalls = 2 * octets + 4;
     for (let calls = 0; calls < mostCalls; calls++) {
       const event = this.#parser.next();
@@ -143,7 +143,7 @@ function judged(parser: RequestParser): JudgedRequest {
   };
 }
 
-/** The octets cut at these places, in any order; places beyond the end do not count. */
+/** The octets cut at these places, in any order; places beyond the end are ignored. */
 export function cut(octets: Buffer, places: readonly number[]): Buffer[] {
   const inside = places.filter((place) => place > 0 && place < octets.length);
   const ends = [...new Set([...inside, octets.length])].sort((a, b) => a - b);

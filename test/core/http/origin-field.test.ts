@@ -1,7 +1,7 @@
 import test from 'ava';
 import { isSameOrigin } from '../../../core/http/origin-field.js';
 
-test('an origin is the requested host, in any spelling of name and port', (t) => {
+test('an origin equals the requested host in any spelling of name and port', (t) => {
   for (const [origin, protocol, host] of [
     ['http://a.example', 'http', 'a.example'],
     ['http://a.example', 'http', 'a.example:80'],
@@ -16,14 +16,14 @@ test('an origin is the requested host, in any spelling of name and port', (t) =>
     ['http://[::1]:10000', 'http', '[::1]:10000'],
     ['http://[::1]', 'http', '[0:0:0:0:0:0:0:1]:80'],
     ['http://[2001:DB8::A]', 'http', '[2001:db8::a]'],
-    // A proxy that ends TLS, and does not say so.
+    // A proxy that ends TLS and does not say so.
     ['https://a.example', 'http', 'a.example'],
     ['https://a.example:8443', 'http', 'a.example:8443'],
   ] as const)
     t.true(isSameOrigin(origin, protocol, host), `${origin} ${protocol} ${host}`);
 });
 
-test('everything else is another origin', (t) => {
+test('any other origin is a different one', (t) => {
   for (const [origin, protocol, host] of [
     ['http://b.example', 'http', 'a.example'],
     ['http://a.example.evil.test', 'http', 'a.example'],

@@ -1,4 +1,4 @@
-/** What holds of the parser whatever it is fed, each as a property: tried briefly by the tests, at length by the fuzzer. */
+/** Properties that hold for the parser with any input. The tests run each briefly, the fuzzer for a long time. */
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { type ParserOptions, RequestParser } from '../../../core/http/parser.js';
@@ -18,7 +18,7 @@ const GENEROUS: ParserOptions = {
   maxBodyOctets: 1_048_576,
 };
 
-/** Limits that the requests at random reach now and then. */
+/** Limits that random requests reach now and then. */
 const limits: fc.Arbitrary<ParserOptions> = fc.oneof(
   fc.constant(LIMITS),
   fc.record({
@@ -31,7 +31,7 @@ const limits: fc.Arbitrary<ParserOptions> = fc.oneof(
 
 const memory = fc.constantFrom(...MEMORIES);
 
-/** Ways to cut octets to pieces. */
+/** Ways to cut octets into pieces. */
 const pieces = fc.oneof(
   fc.constant(octetByOctet),
   fc.array(fc.nat(), { minLength: 1, maxLength: 6 }).map(
@@ -43,7 +43,7 @@ const pieces = fc.oneof(
   ),
 );
 
-/** Mostly lengths of as many digits, now and then one in blanks, or what no length is. */
+/** Usually lengths with the same number of digits, sometimes with blanks or invalid. */
 const lengthTexts = fc.oneof(
   { weight: 8, arbitrary: fc.integer({ min: 10, max: 60 }).map(String) },
   { weight: 1, arbitrary: fc.nat(120).map(String) },
@@ -54,7 +54,7 @@ const lengthTexts = fc.oneof(
   },
 );
 
-/** Header sections as of a length, each with what else stands around it. */
+/** Header sections as functions of a length, with different fields around it. */
 const lengthSections = fc
   .record({
     name: fc.constantFrom('Content-Length', 'content-length'),
@@ -68,7 +68,7 @@ const lengthSections = fc
         `Host: a\r\n${before}${name}:${blanks}${text}${blanks}\r\n${behind}`,
   );
 
-/** A head of which every line may end in any way. */
+/** A head in which every line may end in any way. */
 const mixedHead = fc.record({
   host: fc.constantFrom('a', 'a/b', 'a/b', 'a b'),
   ends: fc.array(
@@ -82,7 +82,7 @@ const mixedHead = fc.record({
   body: fc.constantFrom('', 'x', '\nGET / HTTP/1.1\r\n'),
 });
 
-/** The octets of such a head, and by what the rule in words says of it; undefined where it is read. */
+/** The octets of such a head, and the error that the documented rule gives; undefined if the head is accepted. */
 function mixedOctets({ host, ends, body }: { host: string; ends: readonly string[]; body: string }) {
   const lines = [
     'POST / HTTP/1.1',
@@ -110,7 +110,7 @@ function law<T extends [unknown, ...unknown[]]>(
 
 export const LAWS: readonly Law[] = [
   law(
-    'pipelined requests are read as the parts that each was built from, however they are split',
+    'pipelined requests are parsed into the parts from which they were built, however they are split',
     [connectionOf(4), pieces, memory],
     (requests, split, how) => {
       const octets = joined(requests);
@@ -121,7 +121,7 @@ export const LAWS: readonly Law[] = [
   ),
 
   law(
-    'any octets have one verdict, however they are split and whatever becomes of the memory they were in',
+    'any octets give one result, however they are split and whatever happens to their memory',
     [anyOctets, limits, pieces, memory],
     (octets, options, split, how) => {
       const expected = judge([octets], options);
@@ -131,7 +131,7 @@ export const LAWS: readonly Law[] = [
   ),
 
   law(
-    'a bare LF is read after the Host field of a dialect and nowhere else, whatever came before on the connection',
+    'a bare LF is accepted only after the Host field of a dialect, whatever came before on the connection',
     [fc.array(mixedHead, { minLength: 1, maxLength: 6 }), pieces, memory],
     (heads, split, how) => {
       const mixed = heads.map(mixedOctets);
@@ -148,11 +148,11 @@ export const LAWS: readonly Law[] = [
   ),
 
   law(
-    'what a connection has seen before changes no verdict',
+    'earlier requests of a connection do not change the result',
     [connectionOf(6), mutatedRequests, fc.boolean(), pieces, memory, fc.nat()],
     (before, probe, isRelated, split, how, place) => {
       const parser = new RequestParser(GENEROUS);
-      // From the second request on a header section is remembered; so the history is read request by request.
+      // A header section is remembered from the second request on, so the earlier requests are read one by one.
       for (const { octets } of before) judge([octets], GENEROUS, 'steady', parser);
       const octets = isRelated ? altered(before.at(-1)!.octets, place) : probe;
       assert.deepEqual(judge(split(octets), GENEROUS, how, parser), judge([octets], GENEROUS));
@@ -160,7 +160,7 @@ export const LAWS: readonly Law[] = [
   ),
 
   law(
-    'a section of which only the Content-Length is another is judged as if it came first',
+    'a section that differs only in Content-Length gives the same result as on a new connection',
     [
       fc.tuple(lengthSections, lengthSections),
       fc.array(fc.tuple(fc.nat(9), lengthTexts), { minLength: 4, maxLength: 20 }),
@@ -174,7 +174,7 @@ export const LAWS: readonly Law[] = [
         const head = `POST /a HTTP/1.1\r\n${section(text)}\r\n`;
         const octets = Buffer.from(head + 'x'.repeat(length), 'latin1');
         const expected = judge([octets], LIMITS);
-        // Whole, since a section is remembered and found only where all of it is there.
+        // In one piece: a section is remembered and found only if all of it is there.
         assert.deepEqual(judge([octets], LIMITS, how, parser), expected);
         if (expected.error !== undefined || expected.midRequest) return;
       }
@@ -182,7 +182,7 @@ export const LAWS: readonly Law[] = [
   ),
 
   law(
-    'a request that does not come to its end is refused before it has cost more octets than the limits allow',
+    'a request that never ends is refused before it costs more octets than the limits allow',
     [
       mutatedRequests,
       limits,
@@ -201,7 +201,7 @@ export const LAWS: readonly Law[] = [
   ),
 ];
 
-/** Whether the request under way is complete or refused with this piece. */
+/** Whether this piece completes the current request or causes its refusal. */
 function endsWith(parser: RequestParser, piece: Buffer): boolean {
   parser.feed(piece);
   for (;;) {
@@ -211,14 +211,14 @@ function endsWith(parser: RequestParser, piece: Buffer): boolean {
   }
 }
 
-/** What the longest request has: chunks of one octet have a size of 16 digits and two line ends each. */
+/** The size of the longest request: chunks of one octet have a size of 16 digits and two line ends each. */
 function mostOctets({ maxTargetOctets, maxHeaderSectionOctets, maxBodyOctets }: ParserOptions): number {
   const requestLine = 4 * 2 + MAX_METHOD_OCTETS + 1 + maxTargetOctets + ' HTTP/1.1\r\n'.length;
   const chunked = (maxBodyOctets + 1) * (16 + 2 + 1 + 2) + 16_384;
   return requestLine + 2 * maxHeaderSectionOctets + chunked;
 }
 
-/** The octets with one of them another, missing or more. */
+/** The octets with one of them replaced, removed or added. */
 function altered(octets: Buffer, place: number): Buffer {
   const at = Math.floor(place / 3) % octets.length;
   const put = ['x', '', ' '][place % 3]!;

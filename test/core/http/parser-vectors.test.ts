@@ -5,7 +5,7 @@ import { eventsOf, parseVectors, readVectors, unescapeText, type Vector } from '
 const NEXT = Buffer.from('GET /next HTTP/1.1\r\nHost:n\r\n\r\n');
 const NEXT_EVENTS = ['head GET /next 1.1', 'host n', 'field Host: n', 'complete'];
 
-/** Places to cut at: all, where the octets are few; else those near the ends, near line ends and some between. */
+/** Places to cut at: all of them for short input; otherwise those near the ends and line ends, and some between. */
 function places(octets: Buffer): number[] {
   const all = Array.from(octets.keys());
   if (octets.length <= 2_000) return all;
@@ -14,7 +14,7 @@ function places(octets: Buffer): number[] {
   return all.filter(isNear);
 }
 
-/** The verdict on each way to read the octets. */
+/** The result of each way to read the octets. */
 function* readings({ octets, options }: Pick<Vector, 'octets' | 'options'>) {
   for (const memory of MEMORIES) {
     yield { how: `whole, ${memory}`, verdict: judge([octets], options, memory) };
@@ -41,13 +41,13 @@ for (const vector of vectors) {
       t.deepEqual(
         eventsOf(verdict, events),
         [...expected, ...NEXT_EVENTS],
-        `${how}, with the next behind it`,
+        `${how}, with another request after it`,
       );
     }
   });
 
   if (vector.events.at(-1)?.startsWith('error ')) {
-    test(`${vector.file} › ${vector.title} › and nothing behind it is read`, (t) => {
+    test(`${vector.file} › ${vector.title} › and nothing after it is read`, (t) => {
       const [octets, expected] = [
         Buffer.concat([vector.octets, NEXT]),
         vector.events.map((line) => line.trimEnd()),
@@ -58,7 +58,7 @@ for (const vector of vectors) {
   }
 }
 
-test('there are vectors, each has a title of its own that names a section', (t) => {
+test('there are vectors, and each has a unique title that names a section', (t) => {
   t.true(vectors.length > 150);
   t.is(new Set(vectors.map(({ title }) => title)).size, vectors.length);
   t.deepEqual(
@@ -67,7 +67,7 @@ test('there are vectors, each has a title of its own that names a section', (t) 
   );
 });
 
-test('escapes and repeated groups of a vector are octets', (t) => {
+test('escapes and repeated groups of a vector become octets', (t) => {
   t.is(unescapeText('a\\r\\n\\t\\\\\\x00\\xff*2)'), 'a\r\n\t\\\0\xff*2)');
   t.is(unescapeText('\\(ab*3)c'), 'abababc');
   t.is(unescapeText('\\(a\\(b*2)\\n*2)'), 'abb\nabb\n');
@@ -75,7 +75,7 @@ test('escapes and repeated groups of a vector are octets', (t) => {
   t.throws(() => unescapeText('\\(a'));
 });
 
-test('a line of a vector that means nothing is an error', (t) => {
+test('an unknown line in a vector is an error', (t) => {
   t.throws(() => parseVectors('x.txt', '== RFC 1 §1: a\n> a\n< incomplete\nwhat\n'));
   t.throws(() => parseVectors('x.txt', '== RFC 1 §1: a\nlimits none=1\n> a\n< incomplete\n'));
   t.throws(() => parseVectors('x.txt', '== RFC 1 §1: a\n> a\n'));

@@ -4,7 +4,7 @@ import { LIMITS } from './judge.js';
 
 const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
 
-/** The events of these octets, the last one included. */
+/** The events of these octets, including the last. */
 function feed(parser: RequestParser, octets: string): ParserEvent[] {
   const events: ParserEvent[] = [];
   parser.feed(Buffer.from(octets, 'latin1'));
@@ -15,7 +15,7 @@ function feed(parser: RequestParser, octets: string): ParserEvent[] {
   }
 }
 
-test('a request has begun with the first octet of its method', (t) => {
+test('a request begins with the first octet of its method', (t) => {
   const parser = new RequestParser(LIMITS);
   t.false(parser.midRequest);
   for (const octet of 'GET / HTTP/1.1\r\nHost: a\r\n\r') {
@@ -26,7 +26,7 @@ test('a request has begun with the first octet of its method', (t) => {
   t.false(parser.midRequest);
 });
 
-test('empty lines begin no request, nor does half of one', (t) => {
+test('empty lines, or half of one, do not begin a request', (t) => {
   const parser = new RequestParser(LIMITS);
   for (const octets of ['\r', '\n', '\r\n', '\r']) {
     feed(parser, octets);
@@ -36,7 +36,7 @@ test('empty lines begin no request, nor does half of one', (t) => {
   t.true(parser.midRequest);
 });
 
-test('how much of the body is still to come is known where its length is', (t) => {
+test('the number of body octets still to come is known if there is a length', (t) => {
   const parser = new RequestParser(LIMITS);
   feed(parser, 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n');
   t.is(parser.bodyLeft, 5);
@@ -53,7 +53,7 @@ test('how much of the body is still to come is known where its length is', (t) =
   t.is(parser.bodyLeft, 0);
 });
 
-test('a complete request says so until the next is asked for', (t) => {
+test('`complete` repeats until the next request is started', (t) => {
   const parser = new RequestParser(LIMITS);
   t.deepEqual(feed(parser, GET + GET), ['head', 'complete']);
   t.is(parser.next(), 'complete');
@@ -75,11 +75,11 @@ test('an error is final', (t) => {
   t.throws(() => parser.proceed(), { instanceOf: TypeError });
 });
 
-test('to proceed before a request is complete is a mistake of the caller', (t) => {
+test('calling proceed() before a request is complete throws', (t) => {
   t.throws(() => new RequestParser(LIMITS).proceed(), { instanceOf: TypeError });
 });
 
-test('a parser that rested within a request reads on', (t) => {
+test('a parser can release memory inside a request and continue', (t) => {
   const parser = new RequestParser(LIMITS);
   for (const octet of GET) {
     parser.rest();
@@ -89,7 +89,7 @@ test('a parser that rested within a request reads on', (t) => {
   t.is(parser.head?.host, 'a');
 });
 
-test('a dialect is asked about a head whose only fault is its Host, and may take it', (t) => {
+test('a dialect sees a head whose only fault is its Host, and may accept it', (t) => {
   const asked: unknown[] = [];
   const claimed = { dialect: 'test', path: '/a', write: () => ({ head: '', withBody: false, close: true }) };
   const parser = new RequestParser({
@@ -113,14 +113,14 @@ test('a dialect is asked about a head whose only fault is its Host, and may take
   ]);
 });
 
-test('no dialect is asked about faulty framing or an unknown expectation', (t) => {
+test('no dialect sees a head with faulty framing or an unknown expectation', (t) => {
   for (const line of ['Content-Length: x', 'Transfer-Encoding: gzip', 'Expect: x']) {
     const parser = new RequestParser({ ...LIMITS, claim: () => t.fail() as never });
     t.deepEqual(feed(parser, `GET / HTTP/1.1\r\n${line}\r\n\r\n`), ['error'], line);
   }
 });
 
-test('RFC 9110 §7.4: that one target needs TLS says nothing of the next', (t) => {
+test('RFC 9110 §7.4: a target that needs TLS does not affect the next one', (t) => {
   const parser = new RequestParser(LIMITS);
   const targets = ['https://a/', '/', 'http://a/', 'https://a/?x', '*'];
   const line = (target: string): string => `${target === '*' ? 'OPTIONS' : 'GET'} ${target} HTTP/1.1`;

@@ -4,7 +4,7 @@ import { evaluatePreconditions, mayBePartial } from '../../../core/http/precondi
 const THEN = 'Sun, 06 Nov 1994 08:49:37 GMT';
 const BEFORE = 'Sun, 06 Nov 1994 08:49:36 GMT';
 const AFTER = 'Sun, 06 Nov 1994 08:49:38 GMT';
-/** With a part of a second, which no HTTP-date can tell. */
+/** With a fraction of a second, which HTTP-date cannot express. */
 const LAST_MODIFIED = Date.UTC(1994, 10, 6, 8, 49, 37, 600);
 const CURRENT = { etag: '"a"', lastModified: LAST_MODIFIED };
 
@@ -40,11 +40,11 @@ test('RFC 9110 §13.1.2: If-None-Match compares weakly; a match is 304 for GET a
   t.is(evaluatePreconditions({ 'if-none-match': '*' }, undefined, false), 'perform');
 });
 
-test('RFC 9110 §8.8.3: a comma within a tag does not end it', (t) => {
+test('RFC 9110 §8.8.3: a comma inside a tag does not end it', (t) => {
   t.is(read({ 'if-none-match': '"x", "a,b"' }, { etag: '"a,b"', lastModified: undefined }), 'not-modified');
 });
 
-test('RFC 9110 §13.1.3: If-Modified-Since is only for GET and HEAD and knows whole seconds', (t) => {
+test('RFC 9110 §13.1.3: If-Modified-Since applies only to GET and HEAD and compares whole seconds', (t) => {
   t.is(read({ 'if-modified-since': THEN }), 'not-modified');
   t.is(read({ 'if-modified-since': AFTER }), 'not-modified');
   t.is(read({ 'if-modified-since': BEFORE }), 'perform');
@@ -53,21 +53,21 @@ test('RFC 9110 §13.1.3: If-Modified-Since is only for GET and HEAD and knows wh
   t.is(read({ 'if-modified-since': THEN }, { etag: '"a"', lastModified: undefined }), 'perform');
 });
 
-test('RFC 9110 §13.1.4: If-Unmodified-Since fails with 412 where the resource is newer', (t) => {
+test('RFC 9110 §13.1.4: If-Unmodified-Since fails with 412 if the resource is newer', (t) => {
   t.is(write({ 'if-unmodified-since': BEFORE }), 'failed');
   t.is(write({ 'if-unmodified-since': THEN }), 'perform');
   t.is(write({ 'if-unmodified-since': 'never' }), 'perform');
   t.is(write({ 'if-unmodified-since': BEFORE }, { etag: '"a"', lastModified: undefined }), 'perform');
 });
 
-test('RFC 9110 §13.2.2: entity tags go before dates, and what must match before what must not', (t) => {
+test('RFC 9110 §13.2.2: entity tags come before dates, and If-Match before If-None-Match', (t) => {
   t.is(read({ 'if-match': '"a"', 'if-unmodified-since': BEFORE }), 'perform');
   t.is(read({ 'if-none-match': '"b"', 'if-modified-since': THEN }), 'perform');
   t.is(read({ 'if-match': '"b"', 'if-none-match': '"a"' }), 'failed');
   t.is(read({ 'if-match': '"a"', 'if-none-match': '"a"' }), 'not-modified');
 });
 
-test('RFC 9110 §13.1.5: If-Range compares strongly, and a date exactly', (t) => {
+test('RFC 9110 §13.1.5: If-Range compares tags strongly and dates exactly', (t) => {
   t.true(mayBePartial(undefined, CURRENT));
   t.true(mayBePartial('"a"', CURRENT));
   t.false(mayBePartial('W/"a"', CURRENT));

@@ -1,4 +1,4 @@
-/** Requests at random: valid ones with the parts they are made of, and octets that look like some. */
+/** Random requests: valid ones with the parts they are made of, and octets that look like requests. */
 import fc from 'fast-check';
 import type { JudgedRequest } from './judge.js';
 
@@ -23,7 +23,7 @@ const blanks = text(' \t', 0, 3);
 const plainCharacter = fc.constantFrom(...`${DIGITS}${LETTERS}-._~:@!$&'()*+,;=[]^\`{|}/`);
 const UNRESERVED = `${DIGITS}${LETTERS}-._~`;
 
-/** An octet of a path as it may be sent, and in its normal spelling. */
+/** An octet of a path in a form to send, and in its normal spelling. */
 const pathPiece = fc.oneof(
   { weight: 3, arbitrary: plainCharacter.map((character) => ({ sent: character, normal: character })) },
   fc.tuple(fc.nat(255), fc.boolean()).map(([code, upper]) => {
@@ -61,7 +61,7 @@ const fieldValue = fc
   .oneof(text(`${LETTERS}${DIGITS} ,;=/*`, 0, 12), text(valueCharacters, 0, 12))
   .map((value) => value.replace(/^[ \t]+|[ \t]+$/g, ''));
 
-/** Fields that the parser itself has to understand are added where their meaning is known. */
+/** The generator adds the fields that the parser evaluates only where their effect is known. */
 const UNDERSTOOD = /^(?:host|content-length|transfer-encoding|connection|expect)$/i;
 const fieldName = fc
   .oneof(fc.constantFrom('Accept', 'User-Agent', 'Cookie', '__proto__', 'constructor', 'X'), token)
@@ -86,7 +86,7 @@ const otherFields = fc.array(fieldOf(fieldName, fieldValue), { maxLength: 4 });
 
 const octets = (minLength: number, maxLength: number) =>
   fc.uint8Array({ minLength, maxLength }).map((values) => Buffer.from(values).toString('latin1'));
-/** Bodies that look like requests, which they must never be taken for. */
+/** Bodies that look like requests; the parser must never treat them as requests. */
 const content = fc.oneof(octets(0, 40), fc.constant('GET /smuggled HTTP/1.1\r\nHost: evil\r\n\r\n'));
 
 const quoted = text(
@@ -109,7 +109,7 @@ const extensions = fc.oneof(
   fc.array(extension, { maxLength: 2 }).map((all) => all.join('')),
 );
 
-/** A chunk size as hexadecimal digits: either case, zeros in front. */
+/** A chunk size as hexadecimal digits, in either case, with leading zeros. */
 const sizeOf = (length: number, zeros: number, upper: boolean): string => {
   const digits = '0'.repeat(zeros) + length.toString(16);
   return upper ? digits.toUpperCase() : digits;
@@ -153,7 +153,7 @@ const chunkedBody: fc.Arbitrary<Body> = fc
     coded: `${chunks.map(({ coded }) => coded).join('')}0${ext}\r\n${trailers.map(({ line }) => line).join('')}\r\n`,
   }));
 
-// The whole
+// Whole requests
 
 interface Connection {
   readonly field: Field | undefined;
@@ -172,7 +172,7 @@ const connection: fc.Arbitrary<Connection> = fc.oneof(
   ),
 );
 
-/** All that makes a header section; few of them, so that a connection meets the same one again. */
+/** All parts of a header section. Few values, so that the same section repeats on a connection. */
 const section = fc.record({
   minor: fc.constantFrom(0, 1, 1, 1, 2),
   others: otherFields,
@@ -185,7 +185,7 @@ type Section = typeof section extends fc.Arbitrary<infer T> ? T : never;
 
 const emptyLines = fc.oneof({ weight: 4, arbitrary: fc.constant(0) }, fc.nat(4));
 
-/** A request of this header section, with any line and body. */
+/** A request with this header section and any line and body. */
 function requestOf({ minor, others, host, connection: { field, option }, expects, place }: Section) {
   const version = minor === 0 ? '1.0' : '1.1';
   const bodies =
@@ -218,7 +218,7 @@ function requestOf({ minor, others, host, connection: { field, option }, expects
 
 export const validRequest: fc.Arbitrary<BuiltRequest> = section.chain(requestOf);
 
-/** Requests of one connection: as from one client, their header sections are few. */
+/** Requests of one connection. As from one client, they have few different header sections. */
 export const connectionOf = (maxLength: number): fc.Arbitrary<BuiltRequest[]> =>
   fc.array(section, { minLength: 1, maxLength: 2 }).chain((sections) =>
     fc.array(
@@ -232,7 +232,7 @@ export const joined = (requests: readonly BuiltRequest[]): Buffer =>
 
 // Octets that look like requests
 
-/** What breaks things, where it stands in the wrong place. */
+/** Octets that cause errors in the wrong place. */
 const fragment = fc.oneof(
   fc.constantFrom(
     '\r',
@@ -260,7 +260,7 @@ const fragment = fc.oneof(
   fc.tuple(octets(1, 1), fc.nat(120)).map(([one, times]) => one.repeat(times)),
 );
 
-/** At a place: so many octets are taken away and these put there; a negative number repeats octets instead. */
+/** At this place, remove some octets and insert others; a negative number repeats octets instead. */
 const mutation = fc.record({
   place: fc.nat(),
   away: fc.oneof(fc.constant(0), fc.integer({ min: -30, max: 12 })),

@@ -3,7 +3,7 @@ import type { PluginContext } from '../../../core/api/plugin.js';
 import { FieldText, keepAliveLine } from '../../../core/http/response-head.js';
 import { createServer } from '../../../core/server.js';
 
-test('a client is told a second less than the server waits, in whole seconds, or nothing', (t) => {
+test("the Keep-Alive timeout is a second less than the server's, in whole seconds, or absent", (t) => {
   t.is(keepAliveLine(65_000), 'Keep-Alive: timeout=64\r\n');
   t.is(keepAliveLine(2_999), 'Keep-Alive: timeout=1\r\n');
   t.is(keepAliveLine(2_000), 'Keep-Alive: timeout=1\r\n');
@@ -12,7 +12,7 @@ test('a client is told a second less than the server waits, in whole seconds, or
   t.is(keepAliveLine(Number.POSITIVE_INFINITY), '');
 });
 
-test('a head that is kept follows a change of the time that connections stay open', (t) => {
+test('a cached head follows a change of the keep-alive time', (t) => {
   const text = new FieldText('', false, false);
   const ending = (seconds: number): string =>
     `\r\nContent-Length: 1\r\nConnection: keep-alive\r\nKeep-Alive: timeout=${seconds}\r\n\r\n`;
@@ -22,7 +22,7 @@ test('a head that is kept follows a change of the time that connections stay ope
   t.is(text.whole(200, 'now', 1, ''), 'HTTP/1.1 200 OK\r\nDate: now\r\nContent-Length: 1\r\n\r\n');
 });
 
-test('Keep-Alive follows a reload, and never comes with Connection: close', async (t) => {
+test('Keep-Alive follows a reload, and is never sent with Connection: close', async (t) => {
   const plugin = { name: 'x', setup: ({ handle }: PluginContext) => handle('GET', '/', () => 'x') };
   const config = (idleTimeoutMs: number) => ({
     storage: 'memory',

@@ -1,4 +1,4 @@
-/** Reads `test/vectors/*.txt`; the format is told in the README beside them. */
+/** Reads `test/vectors/*.txt`; the README next to them describes the format. */
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { ParserOptions } from '../../../core/http/parser.js';
@@ -50,7 +50,7 @@ function parseLimits(text: string): Partial<ParserOptions> {
   return Object.fromEntries(limits);
 }
 
-/** `\(`, the escapes, `*5)`: what stands between is repeated; such groups may hold others. */
+/** `\(`, the escapes, `*5)`: the text between is repeated; groups may be nested. */
 export function unescapeText(text: string): string {
   const open: string[] = [''];
   const pattern = /\\r|\\n|\\t|\\\\|\\x([0-9a-f]{2})|(\\\()|\*(\d+)\)|[^\\]|(\\)/gs;
@@ -79,23 +79,23 @@ const plain = (text: string): string => ESCAPES.get(text) ?? text;
 
 const IS_DETAIL = /^(?:path|query|host|no host|field|framing|persistent|continue)(?: |$)/;
 
-/** The verdict in the words of the vectors, as far as the vector speaks of it. */
+/** The result as event lines, limited to the details in the vector. */
 export function eventsOf({ requests, error, midRequest }: Verdict, expected: readonly string[]): string[] {
-  const asked = detailsAsked(expected);
-  const lines = requests.flatMap((request, at) => linesOf(request, asked[at] ?? new Set()));
+  const details = detailsAsked(expected);
+  const lines = requests.flatMap((request, at) => linesOf(request, details[at] ?? new Set()));
   if (error !== undefined) lines.push(`error ${error}`);
   else if (midRequest || requests.length === 0) lines.push('incomplete');
   return lines;
 }
 
-/** Of each request, which details the vector tells. */
+/** The details that the vector has for each request. */
 function detailsAsked(expected: readonly string[]): Set<string>[] {
-  const asked: Set<string>[] = [];
+  const details: Set<string>[] = [];
   for (const line of expected) {
-    if (line.startsWith('head ')) asked.push(new Set());
-    else if (IS_DETAIL.test(line)) asked.at(-1)!.add(line === 'no host' ? 'host' : line.split(' ', 1)[0]!);
+    if (line.startsWith('head ')) details.push(new Set());
+    else if (IS_DETAIL.test(line)) details.at(-1)!.add(line === 'no host' ? 'host' : line.split(' ', 1)[0]!);
   }
-  return asked;
+  return details;
 }
 
 function linesOf(request: JudgedRequest, asked: ReadonlySet<string>): string[] {

@@ -7,7 +7,7 @@ import { GET_WHO, Peer, serverOf } from '../../support/peer.js';
 import { deadPort } from '../client/canned-server.js';
 import { tempFolder } from '../temp-folder.js';
 
-/** Whether this machine can listen at `::1`. */
+/** Whether this machine can listen on `::1`. */
 const hasIPv6 = await new Promise<boolean>((resolve) => {
   const probe = net.createServer();
   probe.on('error', () => resolve(false));
@@ -15,7 +15,7 @@ const hasIPv6 = await new Promise<boolean>((resolve) => {
 });
 const withIPv6 = hasIPv6 ? test : test.skip;
 
-test('a server listens at several addresses at once, and its plugins do not mind', async (t) => {
+test('a server listens on several addresses at once, and plugins need no change', async (t) => {
   const socket = path.join(await tempFolder(t), 'a.sock');
   const server = serverOf(t, { listen: [{ port: 0 }, { socket }, { port: 0, host: '127.0.0.2' }] });
   t.deepEqual(server.addresses, []);
@@ -37,7 +37,7 @@ test('a server listens at several addresses at once, and its plugins do not mind
   await t.throwsAsync(Peer.connect(t, { port: first.port, host: '127.0.0.1' }), { code: 'ECONNREFUSED' });
 });
 
-test('where one of several cannot listen, none does', async (t) => {
+test('if one of several listeners fails, none listens', async (t) => {
   const socket = path.join(await tempFolder(t), 'a.sock');
   const { port: taken } = await serverOf(t).listen();
   const free = await deadPort();
@@ -59,7 +59,7 @@ withIPv6('"::" takes IPv4 too, and an IPv4 client keeps its IPv4 address', async
   }
 });
 
-test('a name is listened at on every address it has, at one port', async (t) => {
+test('a server listens on every address of a name, at one port', async (t) => {
   const server = serverOf(t, { listen: { host: 'localhost', port: 0 } });
   const { port } = await server.listen();
   t.true(server.addresses.length >= 1);
@@ -71,7 +71,7 @@ test('a name is listened at on every address it has, at one port', async (t) => 
   }
 });
 
-test('a name that cannot be looked up and an address of another machine are told', async (t) => {
+test('an unknown name and an address of another machine are reported', async (t) => {
   for (const host of ['name.invalid', '192.0.2.1']) {
     const error = await t.throwsAsync(serverOf(t, { listen: { host, port: 0 } }).listen(), {
       instanceOf: JackfieldError,

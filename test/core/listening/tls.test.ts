@@ -17,7 +17,7 @@ function subjectOf({ socket }: Peer): string {
   return String((socket as tls.TLSSocket).getPeerCertificate().subject.CN);
 }
 
-test('HTTPS is served, pipelined and kept alive, and says so to handlers', async (t) => {
+test('HTTPS works with pipelining and keep-alive, and handlers see the protocol', async (t) => {
   const server = serverOf(t, { listen: { port: 0, tls: ONE } });
   const { port, url } = await server.listen();
   t.is(url, `https://127.0.0.1:${port}`);
@@ -33,7 +33,7 @@ test('HTTPS is served, pipelined and kept alive, and says so to handlers', async
   t.is(peer.error, undefined);
 });
 
-test('a large body goes out and a large body comes in over TLS', async (t) => {
+test('large bodies work in both directions over TLS', async (t) => {
   const octets = 4_000_000;
   const echo = {
     name: 'echo',
@@ -59,7 +59,7 @@ test('a large body goes out and a large body comes in over TLS', async (t) => {
   t.is(peer.received.length - peer.received.indexOf('\r\n\r\n') - 4, octets);
 });
 
-test('paths start at the folder of the configuration', async (t) => {
+test('relative paths of certificates start at the folder of the configuration', async (t) => {
   const folder = await tempFolder(t, { 'tls/a.crt': ONE.cert, 'tls/a.key': ONE.key });
   const listen = { port: 0, tls: { cert: 'tls/a.crt', key: 'tls/a.key' } };
   const server = createServer({ listen, storage: 'memory', plugins: [who] }, { source: plainSource(folder) });
@@ -68,7 +68,7 @@ test('paths start at the folder of the configuration', async (t) => {
   t.is(subjectOf(await Peer.secure(t, { port })), 'jackfield test one');
 });
 
-/** What `ready` says of these files. */
+/** The error of `ready` for these files. */
 async function faultOf(t: ExecutionContext, config: TlsConfig, folder: string): Promise<string> {
   const server = createServer(
     { listen: { tls: config }, storage: 'memory', plugins: [] },
@@ -79,7 +79,7 @@ async function faultOf(t: ExecutionContext, config: TlsConfig, folder: string): 
   return `${error?.code}: ${error?.message}`;
 }
 
-test('what is wrong with a certificate is told before anything is set up, with the file that is wrong', async (t) => {
+test('a faulty certificate is reported with its file before anything is set up', async (t) => {
   const folder = await tempFolder(t, {
     'a.crt': ONE.cert,
     'a.key': ONE.key,
@@ -141,7 +141,7 @@ async function secured(
   return { server, folder, port };
 }
 
-test('a new certificate is taken without a restart, and open connections go on', async (t) => {
+test('a new certificate is used without a restart, and open connections continue', async (t) => {
   const { server, folder, port } = await secured(t, new KeptLog());
   const before = await Peer.secure(t, { port });
   await writeFile(path.join(folder, 'a.crt'), TWO.cert);
@@ -152,7 +152,7 @@ test('a new certificate is taken without a restart, and open connections go on',
   await before.until('200 OK');
 });
 
-test('a broken new certificate leaves the old one in use and is told in the log', async (t) => {
+test('a broken new certificate is logged and the old one stays in use', async (t) => {
   const log = new KeptLog();
   const { server, folder, port } = await secured(t, log);
   await writeFile(path.join(folder, 'a.crt'), TWO.cert);
@@ -170,7 +170,7 @@ test('without TLS there is nothing to reload', async (t) => {
   t.true(await server.reloadCertificates());
 });
 
-test('plain HTTP on a TLS port and a TLS hello on a plain port are closed, and both ports live on', async (t) => {
+test('plain HTTP on a TLS port and a TLS hello on a plain port are closed, and both ports keep working', async (t) => {
   const server = serverOf(t, { listen: [{ port: 0, tls: ONE }, { port: 0 }] });
   await server.listen();
   const [secure = 0, plain = 0] = server.addresses.map(({ port }) => port);
@@ -189,7 +189,7 @@ test('plain HTTP on a TLS port and a TLS hello on a plain port are closed, and b
   }
 });
 
-test('the log says what to change if a peer does not speak TLS to an address with TLS', async (t) => {
+test('the log says what to change if a peer does not use TLS on a TLS address', async (t) => {
   for (const [octets, sentence] of [
     [GET_WHO, 'plain HTTP to an address with "tls"'],
     ['PURGE / HTTP/1.1\r\nHost: localhost\r\n\r\n', 'data that is not TLS to an address with "tls"'],
@@ -207,11 +207,11 @@ test('the log says what to change if a peer does not speak TLS to an address wit
   }
 });
 
-test('a TLS handshake that fails for another reason is no such warning', async (t) => {
+test('a TLS handshake that fails for another reason causes no such warning', async (t) => {
   const log = new KeptLog();
   const { port } = await serverOf(t, { listen: { port: 0, tls: { ...ONE, ca: ONE.cert } } }, log).listen();
   const peer = await Peer.connect(t, { port, host: '127.0.0.1' });
-  // A record of a handshake that holds none.
+  // A handshake record without a handshake.
   peer.send('\x16\x03\x01\0\x05\xff\xff\xff\xff\xff');
   await log.until('A TLS handshake failed.');
   t.deepEqual(
@@ -220,7 +220,7 @@ test('a TLS handshake that fails for another reason is no such warning', async (
   );
 });
 
-test('a handshake that does not end has the time of a header section, and a stop does not wait for it', async (t) => {
+test('an unfinished handshake has the same timeout as a header section, and a stop does not wait for it', async (t) => {
   const slow = serverOf(t, { listen: { port: 0, tls: ONE }, limits: { headerTimeoutMs: 50 } });
   const peer = await Peer.connect(t, { port: (await slow.listen()).port, host: '127.0.0.1' });
   peer.send('\x16\x03\x01');
@@ -229,7 +229,7 @@ test('a handshake that does not end has the time of a header section, and a stop
   const stopped = serverOf(t, { listen: { port: 0, tls: ONE } });
   const { port } = await stopped.listen();
   const silent = await Peer.connect(t, { port, host: '127.0.0.1' });
-  // The listening socket takes connections in their order.
+  // The listening socket accepts connections in order.
   const next = await Peer.secure(t, { port });
   next.send(GET_WHO);
   await next.until('200 OK');
@@ -238,8 +238,8 @@ test('a handshake that does not end has the time of a header section, and a stop
   t.pass();
 });
 
-test('a client that ends in the middle of its handshake, or before it, is let go at once', async (t) => {
-  // A deadline would be longer than this test may take.
+test('a client that disconnects during or before its handshake is released at once', async (t) => {
+  // A timeout would take longer than this test may take.
   const limits = { headerTimeoutMs: 600_000 };
   const server = serverOf(t, { listen: { port: 0, tls: ONE }, limits });
   const { port } = await server.listen();
@@ -253,7 +253,7 @@ test('a client that ends in the middle of its handshake, or before it, is let go
 });
 
 for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
-  test(`a client that ends its direction behind its request over ${version} is answered, however late`, async (t) => {
+  test(`a client that ends its sending side after its request over ${version} gets its answer, however late`, async (t) => {
     let letGo: () => void = () => {};
     const held = new Promise<void>((resolve) => {
       letGo = resolve;
@@ -269,7 +269,7 @@ for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
     };
     const server = serverOf(t, { listen: { port: 0, tls: ONE }, plugins: [who, late] });
     const { port } = await server.listen();
-    // The types do not know that TLS can be half open too.
+    // The type definitions do not know that TLS can be half open too.
     const options = { port, maxVersion: version, minVersion: version, allowHalfOpen: true };
     const peer = await Peer.secure(t, options);
     peer.socket.end('GET /late HTTP/1.1\r\nHost: localhost\r\n\r\n');
@@ -282,7 +282,7 @@ for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
   });
 }
 
-test('handshakes under way count among the connections', async (t) => {
+test('handshakes in progress count as connections', async (t) => {
   const log = new KeptLog();
   const server = serverOf(t, { listen: { port: 0, tls: ONE }, limits: { maxConnections: 2 } }, log);
   const { port } = await server.listen();
@@ -298,7 +298,7 @@ test('handshakes under way count among the connections', async (t) => {
       await Peer.secure(t, { port });
       break;
     } catch {
-      // The server has not heard of the ends yet.
+      // The server has not seen the ends yet.
     }
   }
   t.pass();
@@ -311,7 +311,7 @@ test('with an authority, clients need a certificate that it signed', async (t) =
   known.send(GET_WHO);
   await known.until('200 OK');
   for (const other of [{}, ONE]) {
-    // TLS 1.3 tells a client of it only behind its own part of the handshake.
+    // TLS 1.3 reports it to a client only after the client's own part of the handshake.
     const refused = await Peer.secure(t, { port, maxVersion: 'TLSv1.3', ...other });
     refused.send(GET_WHO);
     await refused.close();
@@ -319,7 +319,7 @@ test('with an authority, clients need a certificate that it signed', async (t) =
   }
 });
 
-test('the oldest version is 1.2, or what minVersion says', async (t) => {
+test('the lowest TLS version is 1.2, or the value of minVersion', async (t) => {
   const server = serverOf(t, {
     listen: [
       { port: 0, tls: ONE },
@@ -333,7 +333,7 @@ test('the oldest version is 1.2, or what minVersion says', async (t) => {
   await t.throwsAsync(Peer.secure(t, { port: strict, maxVersion: 'TLSv1.2' }));
 });
 
-test('a certificate that is a named pipe nobody writes to is given up', async (t) => {
+test('a certificate that is a named pipe without a writer causes a timeout', async (t) => {
   const folder = await tempFolder(t);
   const cert = path.join(folder, 'pipe.pem');
   execFileSync('mkfifo', [cert]);
@@ -341,6 +341,6 @@ test('a certificate that is a named pipe nobody writes to is given up', async (t
     code: 'TLS_UNREADABLE',
     message: /pipe\.pem, the "cert": it took longer than 50 ms\.$/,
   });
-  // Who still waits for it in this process is let go of.
+  // Unblocks readers in this process that still wait for it.
   await writeFile(cert, '');
 });

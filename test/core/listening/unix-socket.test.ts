@@ -34,7 +34,7 @@ test('a relative path starts at the folder of the configuration', async (t) => {
   t.is((await server.listen()).socket, path.join(folder, 'a.sock'));
 });
 
-test('owner and group may connect, or whom socketMode says', async (t) => {
+test('owner and group may connect, or the users that socketMode allows', async (t) => {
   const folder = await tempFolder(t);
   const usual = path.join(folder, 'usual.sock');
   const own = path.join(folder, 'own.sock');
@@ -43,7 +43,7 @@ test('owner and group may connect, or whom socketMode says', async (t) => {
   t.is((await lstat(own)).mode & 0o777, 0o600);
 });
 
-test('a socket that a killed process left behind is taken over', async (t) => {
+test('a socket that a killed process left behind is replaced', async (t) => {
   const socket = path.join(await tempFolder(t), 'a.sock');
   const child = spawn(process.execPath, [
     '-e',
@@ -61,7 +61,7 @@ test('a socket that a killed process left behind is taken over', async (t) => {
   await peer.until('200 OK');
 });
 
-test('a socket on which somebody answers is left to them', async (t) => {
+test('a socket with a live server is left alone', async (t) => {
   const socket = path.join(await tempFolder(t), 'a.sock');
   await serverOf(t, { listen: { socket } }).listen();
   const error = await t.throwsAsync(serverOf(t, { listen: { socket } }).listen(), {
@@ -77,7 +77,7 @@ test('a socket on which somebody answers is left to them', async (t) => {
   await peer.until('200 OK');
 });
 
-test('whatever else is in the place of the socket stays', async (t) => {
+test('any other file in place of the socket stays', async (t) => {
   const folder = await tempFolder(t, { 'a.txt': 'precious' });
   await mkdir(path.join(folder, 'folder'));
   await symlink('nowhere', path.join(folder, 'link'));
@@ -92,7 +92,7 @@ test('whatever else is in the place of the socket stays', async (t) => {
   }
 });
 
-test('a folder that is missing and a path that is too long are told', async (t) => {
+test('a missing folder and a path that is too long are reported', async (t) => {
   const folder = await tempFolder(t);
   const missing = path.join(folder, 'none', 'a.sock');
   const long = path.join(folder, 'x'.repeat(120));
@@ -109,7 +109,7 @@ test('a folder that is missing and a path that is too long are told', async (t) 
   }
 });
 
-test('the peer of a Unix socket is local', async (t) => {
+test('the peer of a Unix socket counts as local', async (t) => {
   const socket = path.join(await tempFolder(t), 'a.sock');
   const server = serverOf(t, { listen: { socket }, plugins: ['end'] });
   await server.listen();

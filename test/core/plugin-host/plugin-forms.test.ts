@@ -1,4 +1,4 @@
-/** The forms that a plugin may have: object, function, class with `setup`, class with marked methods. */
+/** The forms of plugins: object, function, class with `setup`, class with marked methods. */
 import test, { type ExecutionContext } from 'ava';
 import {
   createServer,
@@ -64,7 +64,7 @@ test('marked methods of a class are its handlers and hooks, bound to the instanc
   );
 });
 
-test('a subclass has the marks of its base, except where it writes a method anew', async (t) => {
+test('a subclass inherits marks, except for methods that it overrides', async (t) => {
   class QuietPurge extends PurgePlugin {
     static readonly plugin = { name: 'quiet' };
     override note(): void {}
@@ -91,20 +91,20 @@ test('JavaScript calls the decorators with the prototype and the name of the met
   t.is((await server.inject({ method: 'SHOUT', body: 'hey' })).text, 'HEY!');
 });
 
-test('the standard form of decorators, which are called with the method and a context, is understood', async (t) => {
+test('the standard form of decorators, with a method and a context, works', async (t) => {
   class Ping {
     ping(): string {
       return `pong ${this instanceof Ping}`;
     }
   }
   const context = { kind: 'method', name: 'ping', static: false, private: false };
-  // What a compiler without experimentalDecorators makes of `@Handle('PING', '/')`.
+  // As a compiler without experimentalDecorators calls `@Handle('PING', '/')`.
   Handle('PING', '/')(Ping.prototype.ping, context as ClassMethodDecoratorContext);
   const server = await served(t, Ping);
   t.is((await server.inject({ method: 'PING' })).text, 'pong true');
 });
 
-test('a mark on what is no method of the instance is refused where it stands', (t) => {
+test('a mark on anything but a method of the instance is refused at once', (t) => {
   class Wrong {
     static ping(): string {
       return '';
@@ -134,7 +134,7 @@ test('a class may have marked methods and setup', async (t) => {
   t.is((await server.inject({ method: 'TWO' })).text, 'two');
 });
 
-test('a function is a plugin, called after itself; its property "plugin" has the rest', async (t) => {
+test('a function is a plugin with its own name; its property "plugin" has the rest of the definition', async (t) => {
   function helloWorld({ handle }: PluginContext): void {
     handle('HELLO', '/', () => 'world');
   }
@@ -156,7 +156,7 @@ test('a function is a plugin, called after itself; its property "plugin" has the
   );
 });
 
-test('a range of versions is met by a plugin under its own name, by a built-in, and by one with another name', async (t) => {
+test('a version range is met by a plugin under its own name, by a built-in plugin, and by a renamed one', async (t) => {
   const audit = definePlugin({ name: 'audit', version: '1.4.0', setup() {} });
   const needy = definePlugin({
     name: 'needy',
@@ -170,7 +170,7 @@ test('a range of versions is met by a plugin under its own name, by a built-in, 
   );
 });
 
-test('a version ahead of its release meets a range by its place in the order', async (t) => {
+test('a prerelease meets a range by its place in the order', async (t) => {
   const audit = definePlugin({ name: 'audit', version: '1.1.0-beta.1', setup() {} });
   const needy = (range: string) =>
     definePlugin({ name: 'needy', needs: [{ name: 'audit', range }], setup() {} });
@@ -184,7 +184,7 @@ test('a version ahead of its release meets a range by its place in the order', a
   await t.throwsAsync(served(t, next, needy('^1.0.0')), { code: 'PLUGIN_NEEDS_VERSION' });
 });
 
-test('of two with one own name, each has to be in the range', async (t) => {
+test('of two plugins with the same own name, each must be in the range', async (t) => {
   const audit = (version: string) => definePlugin({ name: 'audit', version, setup() {} });
   const needy = definePlugin({ name: 'needy', needs: ['audit@^1.2'], setup() {} });
   await t.throwsAsync(served(t, needy, audit('1.4.0'), { use: audit('1.0.0'), as: 'old' }), {

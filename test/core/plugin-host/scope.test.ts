@@ -19,7 +19,7 @@ const paths = definePlugin({
   },
 });
 
-test('a prefix is put before every pattern that a plugin claims', async (t) => {
+test('a prefix is added to every pattern that a plugin claims', async (t) => {
   const server = await served(t, [{ use: paths, prefix: '/api/v1' }]);
   const text = async (method: string, target: string) => (await server.inject({ method, target })).text;
   t.is(await text('ROOT', '/api/v1'), 'root');
@@ -35,7 +35,7 @@ test('a prefix is put before every pattern that a plugin claims', async (t) => {
     t.is((await server.inject({ method, target })).status, 404, `${method} ${target}`);
 });
 
-test('"*" under a prefix is the prefix and all below; its rest is the path below', async (t) => {
+test('"*" under a prefix is the prefix and everything below it; its rest is the path below', async (t) => {
   const server = await served(t, [{ use: paths, prefix: '/api' }]);
   const rest = async (target: string) => (await server.inject({ method: 'ALL', target })).text;
   t.is(await rest('/api'), '/');
@@ -48,7 +48,7 @@ test('"*" under a prefix is the prefix and all below; its rest is the path below
   t.is(server.plugins[0]?.prefix, '/api');
 });
 
-test('hooks of a plugin under a prefix see only requests there', async (t) => {
+test('hooks of a plugin with a prefix see only requests under it', async (t) => {
   const guard = definePlugin({
     name: 'guard',
     setup({ hook }) {
@@ -66,7 +66,7 @@ test('hooks of a plugin under a prefix see only requests there', async (t) => {
   }
 });
 
-test('one plugin twice: under prefixes, names and options of their own', async (t) => {
+test('one plugin can be used twice, with different prefixes, names and options', async (t) => {
   const lines: unknown[] = [];
   const log = {
     debug() {},
@@ -93,7 +93,7 @@ test('one plugin twice: under prefixes, names and options of their own', async (
   t.like(lines[0], { plugin: 'failing-too', path: '/other' });
 });
 
-test('the store behind two prefixes is one', async (t) => {
+test('plugins under two prefixes share one store', async (t) => {
   const server = await served(t, [
     'get',
     'post',
@@ -106,7 +106,7 @@ test('the store behind two prefixes is one', async (t) => {
   t.is((await server.inject({ target: '/b' })).text, (await server.inject({ target: '/' })).text);
 });
 
-test('two plugins that claim the same under one prefix are named with the whole pattern', async (t) => {
+test('a repeated claim under a prefix is reported with the whole pattern', async (t) => {
   const plugins = [
     { use: paths, prefix: '/api' },
     { use: paths, prefix: '/api', as: 'again' },

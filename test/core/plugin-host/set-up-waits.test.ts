@@ -1,4 +1,4 @@
-/** What a set-up that takes too long waits for, as far as it can be told. */
+/** What a set-up that takes too long waits for, as far as it is known. */
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { plainSource } from '../../../core/config/config-file.js';
@@ -9,12 +9,12 @@ import { createServer } from '../../../core/server.js';
 import { testPlugin } from '../../../core/testing/test-plugin.js';
 import { tempFolder } from '../temp-folder.js';
 
-interface Told {
-  /** Behind the plugin's name, with paths from the folder of the plugin. */
+interface Outcome {
+  /** The text after the plugin's name, with paths relative to the plugin's folder. */
   readonly sentence: string;
 }
 
-async function told(t: ExecutionContext, code: string, traceSetup: boolean): Promise<Told> {
+async function outcomeOf(t: ExecutionContext, code: string, traceSetup: boolean): Promise<Outcome> {
   const folder = await tempFolder(t, {
     'p.mjs': code,
     'helper.mjs': 'export async function helper() {\n  await new Promise(() => {});\n}\n',
@@ -38,7 +38,7 @@ const plugin = (setup: string, before = ''): string =>
 
 const TRACED: Readonly<Record<string, readonly [code: string, sentence: RegExp]>> = {
   'its own promise': [plugin('await new Promise(() => {});'), /^ and waits at p\.mjs:3:\d+\b/],
-  'a function of its own, behind an answer of the store': [
+  'its own function, after an answer of the store': [
     plugin(
       'await storage.get("a");\n  await inner();',
       'async function inner() { await Promise.resolve(); await new Promise(() => {}); }',
@@ -49,7 +49,7 @@ const TRACED: Readonly<Record<string, readonly [code: string, sentence: RegExp]>
     plugin('await helper();', 'import { helper } from "./helper.mjs";'),
     /^ and waits at helper\.mjs:2:\d+, .*p\.mjs:3:\d/,
   ],
-  'a package: the line that calls it is told': [
+  'a package: the line that calls it is named': [
     plugin('await connect();', 'import { connect } from "driver";'),
     /^ and waits at p\.mjs:3:\d+(?:\.|, p\.mjs)/,
   ],
@@ -59,17 +59,17 @@ const TRACED: Readonly<Record<string, readonly [code: string, sentence: RegExp]>
   ],
 };
 
-// One at a time, since a trace is of the whole process.
+// One at a time, because a trace covers the whole process.
 for (const [title, [code, sentence]] of Object.entries(TRACED)) {
   test.serial(`with a trace, the line is named: ${title}`, async (t) => {
-    t.regex((await told(t, code, true)).sentence, sentence);
+    t.regex((await outcomeOf(t, code, true)).sentence, sentence);
   });
 }
 
-test.serial('without a trace no line is named, and the step is', async (t) => {
-  t.is((await told(t, plugin('await new Promise(() => {});'), false)).sentence, '.');
+test.serial('without a trace the step is named, but no line', async (t) => {
+  t.is((await outcomeOf(t, plugin('await new Promise(() => {});'), false)).sentence, '.');
   const module = 'await new Promise(() => {});\nexport default {};';
-  t.is((await told(t, module, false)).sentence, ' and waits for the import of its module.');
+  t.is((await outcomeOf(t, module, false)).sentence, ' and waits for the import of its module.');
 });
 
 test.serial('testPlugin names the line', async (t) => {
@@ -83,7 +83,7 @@ test.serial('testPlugin names the line', async (t) => {
   });
 });
 
-test.serial('a trace forgets what is settled, and notes nothing when it has ended', async (t) => {
+test.serial('a trace forgets settled promises, and records nothing after its end', async (t) => {
   const places = await PromiseTrace.during(true, async (trace) => {
     await Promise.resolve(1);
     await Promise.reject(new Error('expected')).catch(() => {});

@@ -18,7 +18,7 @@ async function revisionsOf(feed: ChangeFeed, after: number, count: number): Prom
   return revisions;
 }
 
-test('a reader gets what came behind its revision, then what comes', async (t) => {
+test('a reader gets the changes after its revision, then future ones', async (t) => {
   const feed = new ChangeFeed(0);
   feed.tell([put(1), put(2)]);
   feed.tell([put(5)]);
@@ -31,7 +31,7 @@ test('a reader gets what came behind its revision, then what comes', async (t) =
   t.deepEqual(await reader.next(), { done: false, value: put(7) });
 });
 
-test('`next` called several times at once is answered in order', async (t) => {
+test('several `next` calls at once are answered in order', async (t) => {
   const feed = new ChangeFeed(0);
   const reader = readerOf(feed, 0);
   const asked = [reader.next(), reader.next(), reader.next()];
@@ -43,14 +43,14 @@ test('`next` called several times at once is answered in order', async (t) => {
   );
 });
 
-test('each reader of one feed reads by itself', async (t) => {
+test('each reader of a feed has its own position', async (t) => {
   const feed = new ChangeFeed(0);
   feed.tell([put(1), put(2), put(3)]);
   t.deepEqual(await revisionsOf(feed, 0, 3), [1, 2, 3]);
   t.deepEqual(await revisionsOf(feed, 2, 1), [3]);
 });
 
-test('a revision that only a commit without changes had is one to start after', async (t) => {
+test('a reader may start after the revision of a commit without changes', async (t) => {
   const feed = new ChangeFeed(0);
   feed.tell([put(1)]);
   feed.tell([], 2);
@@ -60,7 +60,7 @@ test('a revision that only a commit without changes had is one to start after', 
   t.is((await waiting).value?.revision, 3);
 });
 
-test('a revision that was not reached is an error, and the end of its reader', async (t) => {
+test('a revision that was not reached is an error and ends its reader', async (t) => {
   const feed = new ChangeFeed(4);
   const reader = readerOf(feed, 5);
   await t.throwsAsync(reader.next(), { code: 'STORAGE_REVISION_UNKNOWN' });
@@ -68,7 +68,7 @@ test('a revision that was not reached is an error, and the end of its reader', a
   t.true((await reader.next()).done);
 });
 
-test('what happened before the feed began is gone', async (t) => {
+test('changes before the start of the feed are gone', async (t) => {
   const feed = new ChangeFeed(4);
   await t.throwsAsync(readerOf(feed, 3).next(), { code: 'STORAGE_HISTORY_GONE' });
   feed.tell([put(5)]);
@@ -92,7 +92,7 @@ test('history is bounded by octets, but the last change is always kept', async (
   await t.throwsAsync(readerOf(feed, 9).next(), { code: 'STORAGE_HISTORY_GONE' });
 });
 
-test('a slow reader that history has left behind is told so, never given a gap', async (t) => {
+test('a slow reader behind the history gets an error, never a gap', async (t) => {
   const feed = new ChangeFeed(0, { historyChanges: 2 });
   feed.tell([put(1)]);
   const reader = readerOf(feed, 0);
@@ -102,7 +102,7 @@ test('a slow reader that history has left behind is told so, never given a gap',
   t.true((await reader.next()).done);
 });
 
-test('who waits misses nothing of what is told at once, however short the history', async (t) => {
+test('a waiting reader misses none of several changes at once, even with a short history', async (t) => {
   const feed = new ChangeFeed(0, { historyChanges: 1 });
   const reader = readerOf(feed, 0);
   const asked = [reader.next(), reader.next(), reader.next()];
@@ -113,7 +113,7 @@ test('who waits misses nothing of what is told at once, however short the histor
   );
 });
 
-test('`return` ends a `next` that waits, and leaves other readers alone', async (t) => {
+test('`return` ends a waiting `next` and no other reader', async (t) => {
   const feed = new ChangeFeed(0);
   const [one, other] = [readerOf(feed, 0), readerOf(feed, 0)];
   const [waiting, otherWaiting] = [one.next(), other.next()];
@@ -124,7 +124,7 @@ test('`return` ends a `next` that waits, and leaves other readers alone', async 
   t.is((await otherWaiting).value?.revision, 1);
 });
 
-test('`close` ends every reader, those that wait and those that do not', async (t) => {
+test('`close` ends every reader, waiting or not', async (t) => {
   const feed = new ChangeFeed(0);
   const [waits, idle] = [readerOf(feed, 0), readerOf(feed, 0)];
   const waiting = waits.next();
@@ -133,7 +133,7 @@ test('`close` ends every reader, those that wait and those that do not', async (
   t.true((await idle.next()).done);
 });
 
-test('a reader that leaves its loop is returned', async (t) => {
+test('a reader that leaves its loop is closed', async (t) => {
   const feed = new ChangeFeed(0);
   feed.tell([put(1), put(2)]);
   for await (const { revision } of feed.watch(0)) {

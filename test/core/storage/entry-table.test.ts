@@ -32,7 +32,7 @@ const anySteps = fc.array(
   { maxLength: 40 },
 );
 
-test('any sequence of commits, reads, pages and moments is answered as by the naive model', (t) => {
+test('any sequence of commits, reads, pages and times has the answers of the naive model', (t) => {
   fc.assert(
     fc.property(anySteps, (steps) => {
       const table = new EntryTable();
@@ -51,7 +51,7 @@ test('any sequence of commits, reads, pages and moments is answered as by the na
   t.pass();
 });
 
-test('a draft of several commits, applied later, leaves what the commits one by one leave', (t) => {
+test('a draft of several commits, applied later, has the same result as the single commits', (t) => {
   fc.assert(
     fc.property(
       fc.array(anyChange, { maxLength: 10 }),
@@ -62,14 +62,14 @@ test('a draft of several commits, applied later, leaves what the commits one by 
         for (const change of before) t.deepEqual(commitTo(one, change, 1), commitTo(other, change, 1));
         const draft = new Draft(one, 2);
         const results = together.map((change) => draft.commit(change));
-        const made = together.filter((_, at) => results[at]?.ok === true);
+        const successful = together.filter((_, at) => results[at]?.ok === true);
         const revisions = results.flatMap((result) => (result.ok ? [result.revision] : []));
         t.deepEqual(
           draft.commits.map(({ revision }) => revision),
           revisions,
         );
         for (const [at, { revision, puts, deletes }] of draft.commits.entries()) {
-          const { puts: asked = [], deletes: askedDeletes = [] } = made[at]!;
+          const { puts: asked = [], deletes: askedDeletes = [] } = successful[at]!;
           const { previous } = results.flatMap((result) => (result.ok ? [result] : []))[at]!;
           t.deepEqual(
             puts.map((put) => [put.key, put.value, put.revision]),
@@ -78,7 +78,7 @@ test('a draft of several commits, applied later, leaves what the commits one by 
           t.deepEqual(
             deletes,
             askedDeletes.filter((key) => previous.has(key)),
-            'only what was there',
+            'only existing keys',
           );
         }
         t.deepEqual(
@@ -88,7 +88,7 @@ test('a draft of several commits, applied later, leaves what the commits one by 
         const inDraft = KEYS.map((key) => draft.get(key));
         const unchanged = other.list({ limit: 100 }, 2);
         t.deepEqual(one.list({ limit: 100 }, 2), unchanged, 'a draft changes nothing');
-        // Even where the table drops an expired entry while the draft is being written down.
+        // Even if the table drops an expired entry while the draft is being written to disk.
         one.forgetExpired(50);
         one.apply(draft);
         t.deepEqual(
@@ -108,7 +108,7 @@ test('a draft of several commits, applied later, leaves what the commits one by 
   t.pass();
 });
 
-test('entries in any order of insertion and deletion stand in their order', (t) => {
+test('entries are sorted after any insertions and deletions', (t) => {
   fc.assert(
     fc.property(
       fc.array(fc.tuple(fc.boolean(), fc.nat(3_000)), { maxLength: 5_000, size: 'max' }),
@@ -144,7 +144,7 @@ test('entries in any order of insertion and deletion stand in their order', (t) 
   t.pass();
 });
 
-test('expired entries leave the table, in order of expiry, whichever they are', (t) => {
+test('expired entries leave the table in order of expiry', (t) => {
   const table = new EntryTable();
   for (const [name, ttlMs] of [
     ['late', 30],
@@ -161,14 +161,14 @@ test('expired entries leave the table, in order of expiry, whichever they are', 
   t.deepEqual(table.forgetExpired(10_000), [], 'put again without a time to live');
 });
 
-test('a page deep in a large store looks at about as many entries as it lists', (t) => {
+test('a page deep in a large store reads about as many entries as it lists', (t) => {
   const sorted = new SortedEntries((one, other) => {
     compared += 1;
     return byCreation(one, other);
   });
   let compared = 0;
   for (let created = 1; created <= 100_000; created += 1) sorted.set(entry(created));
-  // A queue that was worked off must not be walked through either.
+  // Nor may it walk through deleted entries, as of a processed queue.
   for (let created = 1; created <= 50_000; created += 1) sorted.delete({ created });
   for (const after of [0, 25_000, 50_000, 75_000, 99_990]) {
     compared = 0;
@@ -182,8 +182,8 @@ function entry(created: number): Entry {
   return { key: `key ${created}`, value: '', created, revision: created };
 }
 
-test('frozen entries stay as they were, whatever is put and deleted afterwards', (t) => {
-  // More than a run of entries, so that runs are split, joined and dropped.
+test('later puts and deletes do not change frozen entries', (t) => {
+  // More entries than one run holds, so that runs are split, joined and dropped.
   const step = fc.record({ key: fc.nat(1_500).map(String), put: fc.boolean(), freeze: fc.nat(40) });
   fc.assert(
     fc.property(fc.array(step, { minLength: 100, maxLength: 2_000, size: 'max' }), (steps) => {

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import test from 'ava';
 import { ExpiryTimer } from '../../../core/storage/expiry-timer.js';
 
-test('notices at the earliest of the moments it was armed for, and again once armed again', async (t) => {
+test('the timer fires at the earliest time that it was armed for, and again when armed again', async (t) => {
   let notice = () => {};
   const noticed = () => new Promise<void>((resolve) => (notice = resolve));
   const keepAlive = setInterval(() => {}, 1_000);
@@ -22,7 +22,7 @@ test('notices at the earliest of the moments it was armed for, and again once ar
   t.pass();
 });
 
-test('a moment further off than timers can wait is not noticed at once', async (t) => {
+test('a time beyond the range of timers does not fire at once', async (t) => {
   let noticed = 0;
   const timer = new ExpiryTimer(() => (noticed += 1));
   timer.arm(Date.now() + 10 * 365 * 86_400_000);
@@ -31,7 +31,7 @@ test('a moment further off than timers can wait is not noticed at once', async (
   timer.stop();
 });
 
-test('does not keep the process alive', async (t) => {
+test('the timer does not keep the process alive', async (t) => {
   const file = new URL('../../../core/storage/expiry-timer.js', import.meta.url).href;
   const script = `import { ExpiryTimer } from ${JSON.stringify(file)};
     new ExpiryTimer(() => process.exit(3)).arm(Date.now() + 3_600_000);`;

@@ -50,17 +50,17 @@ test('built-in adapters are found by their file name', async (t) => {
   for (const name of ['json-file', 'lru', 'memory']) t.true(names.includes(name), name);
 });
 
-test('every built-in adapter bears the name of its file', async (t) => {
+test('every built-in adapter has the name of its file', async (t) => {
   for (const name of await listBuiltIn(ADAPTERS)) t.is((await find(name)).name, name);
 });
 
-test('a path starts at the folder of the configuration', async (t) => {
+test('a path is relative to the folder of the configuration', async (t) => {
   await file('adapters/mine.mjs', DEFINITION);
   t.is((await find('./adapters/mine.mjs')).name, 'mine');
   t.is((await find(join(folder, 'adapters/mine.mjs'))).name, 'mine');
 });
 
-test('a package is found from the folder, first as jackfield-adapter-NAME', async (t) => {
+test('a package is resolved from the folder, first as jackfield-adapter-NAME', async (t) => {
   await aPackage('both', { type: 'module' });
   await aPackage('jackfield-adapter-both', { type: 'module' }, DEFINITION.replace('mine', 'prefixed'));
   await aPackage('@scope/store', { type: 'module' });
@@ -76,7 +76,7 @@ test('a package that can only be imported is found', async (t) => {
   t.is((await find('import-only')).name, 'mine');
 });
 
-test('a CommonJS package is found, also one compiled from `export default`', async (t) => {
+test('a CommonJS package is found, even if compiled from `export default`', async (t) => {
   await aPackage('common', {}, 'module.exports = { name: "common", create() {} };');
   await aPackage(
     'compiled',
@@ -87,7 +87,7 @@ test('a CommonJS package is found, also one compiled from `export default`', asy
   t.is((await find('compiled')).name, 'compiled');
 });
 
-test('an unknown name is named with its place, a suggestion and the built-in ones', async (t) => {
+test('the error for an unknown name has its place, a suggestion and the built-in names', async (t) => {
   const { code, message } = await errorOf('memroy', 'jackfield.config.json:3:27');
   t.is(code, 'ADAPTER_UNKNOWN');
   t.true(message.includes('"memroy" at jackfield.config.json:3:27. Did you mean "memory"?'), message);
@@ -95,7 +95,7 @@ test('an unknown name is named with its place, a suggestion and the built-in one
   t.true(message.includes('jackfield-adapter-memroy'));
 });
 
-test('a name that is no name never reaches the file system', async (t) => {
+test('an invalid name never reaches the file system', async (t) => {
   await file('outside.js', DEFINITION);
   for (const name of [
     '',
@@ -111,13 +111,13 @@ test('a name that is no name never reaches the file system', async (t) => {
   }
 });
 
-test('a file that is not there is named in full', async (t) => {
+test('the error for a missing file has its full path', async (t) => {
   const { code, message } = await errorOf('./nowhere.js');
   t.is(code, 'ADAPTER_UNKNOWN');
   t.true(message.includes(join(folder, 'nowhere.js')), message);
 });
 
-test('a module that fails while it is imported is ADAPTER_INVALID with the reason', async (t) => {
+test('a module that fails during its import is ADAPTER_INVALID with the reason', async (t) => {
   await file('throws.mjs', 'throw new Error("out of order");');
   await file('syntax.mjs', 'export default {');
   const { code, message, cause } = await errorOf('./throws.mjs');
@@ -127,7 +127,7 @@ test('a module that fails while it is imported is ADAPTER_INVALID with the reaso
   t.is((await errorOf('./syntax.mjs')).code, 'ADAPTER_INVALID');
 });
 
-test('a driver that is not installed is named with the command that installs it', async (t) => {
+test('the error for a missing driver has the command that installs it', async (t) => {
   await aPackage('jackfield-adapter-far', { type: 'module' }, `import '@far/driver/sub';\n${DEFINITION}`);
   await aPackage('near', {}, 'require("near-driver");');
   for (const [name, driver] of [
@@ -140,7 +140,7 @@ test('a driver that is not installed is named with the command that installs it'
   }
 });
 
-test('a file of its own that an adapter does not find is no package to install', async (t) => {
+test('a missing file of the adapter itself is not reported as a missing package', async (t) => {
   await file('half.mjs', `import './other-half.js';\n${DEFINITION}`);
   const { code, message } = await errorOf('./half.mjs');
   t.is(code, 'ADAPTER_INVALID');
@@ -172,7 +172,7 @@ class Shelf extends MemoryAdapter {
   }
 }
 
-test('a class is an adapter: it is given what its constructor names', async (t) => {
+test('a class is an adapter and gets the services that its constructor names', async (t) => {
   const { name, options, create } = asDefinition(Shelf, 'the object');
   t.is(name, 'shelf');
   t.is(options, Shelf.adapter.options);
@@ -192,7 +192,7 @@ test('a server keeps its entries in an adapter that is a class', async (t) => {
   await server.close();
 });
 
-test('a class adapter without a name, or with a parameter that names no token, is refused with a sentence', async (t) => {
+test('a class adapter without a name, or with a parameter without a token, is refused', async (t) => {
   t.throws(() => asDefinition(class {}, 'the object'), {
     code: 'ADAPTER_INVALID',
     message:

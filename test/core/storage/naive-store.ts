@@ -1,4 +1,4 @@
-/** The storage contract in the plainest way: one array, searched and sorted every time. */
+/** The storage contract in the simplest way: one array, searched and sorted on every call. */
 import type { Change, CommitResult, Entry, Listing, Page } from '../../../core/storage/contract.js';
 
 export class NaiveStore {

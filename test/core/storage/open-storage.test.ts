@@ -1,4 +1,4 @@
-/** A store that takes long to open: the log names its adapter, and the start goes on waiting. */
+/** A store that takes long to open: the log names its adapter, and the start waits. */
 import test from 'ava';
 import { createLog } from '../../../core/log.js';
 import { openStorage } from '../../../core/storage/open-storage.js';
@@ -16,7 +16,7 @@ test('an adapter that opens late is named in the log, and its store is used', as
   }, 'warn');
   const adapter = memory.create({}, { folder: '/', log });
   const { open } = adapter;
-  // Keeps the process, as a connection or a disk would.
+  // Keeps the process alive, as a connection or a disk would.
   const waiting = setInterval(() => {}, 1_000);
   t.teardown(() => clearInterval(waiting));
   adapter.open = async () => {

@@ -19,10 +19,10 @@ function over(history: WatchedChange[]) {
   return { feed, state, reader };
 }
 
-/** Lets everything happen that needs no timer. */
+/** Waits for everything that needs no timer. */
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
-test('a reader gets what follows its revision, however much is read at once, and then what comes', async (t) => {
+test('a reader gets the changes after its revision, even in several reads, and then the next one', async (t) => {
   const history = [1, 2, 3, 4, 5].map(change);
   const { feed, reader } = over(history);
   const one = reader(1);
@@ -34,7 +34,7 @@ test('a reader gets what follows its revision, however much is read at once, and
   t.is((await waiting).value?.revision, 6);
 });
 
-test('a wake-up between the look and the sleep is not slept through', async (t) => {
+test('a wake-up between a read and the sleep is not missed', async (t) => {
   const history: WatchedChange[] = [];
   const feed: PolledFeed = new PolledFeed(async (after) => {
     const seen = history.filter(({ revision }) => revision > after);
@@ -47,7 +47,7 @@ test('a wake-up between the look and the sleep is not slept through', async (t) 
   t.is((await feed.watch(0)[Symbol.asyncIterator]().next()).value?.revision, 1);
 });
 
-test('wake-ups for nothing tell nothing', async (t) => {
+test('wake-ups without a change report nothing', async (t) => {
   const history = [change(1)];
   const { feed, reader, state } = over(history);
   const waiting = reader(1).next();
@@ -62,7 +62,7 @@ test('wake-ups for nothing tell nothing', async (t) => {
   t.is((await waiting).value?.revision, 2);
 });
 
-test('calls of `next` that do not wait for each other are answered in order', async (t) => {
+test('several `next` calls at once are answered in order', async (t) => {
   const { reader } = over([1, 2, 3].map(change));
   const one = reader();
   const results = await Promise.all([one.next(), one.next(), one.next()]);
@@ -72,7 +72,7 @@ test('calls of `next` that do not wait for each other are answered in order', as
   );
 });
 
-test('an outage is an error to who begins, and waited for by who has read', async (t) => {
+test('a reader that starts during an outage gets the error, and one that has read before waits', async (t) => {
   const history = [change(1)];
   const { feed, reader, state } = over(history);
   const one = reader();
@@ -99,7 +99,7 @@ test('other errors end the reader', async (t) => {
   t.true((await one.next()).done);
 });
 
-test('`return` and `close` end a `next` that waits', async (t) => {
+test('`return` and `close` end a waiting `next`', async (t) => {
   const { feed, reader } = over([]);
   const [one, other] = [reader(), reader()];
   const [first, second] = [one.next(), other.next()];
@@ -111,22 +111,22 @@ test('`return` and `close` end a `next` that waits', async (t) => {
   t.true((await other.next()).done);
 });
 
-/** A change of another history: what was told as this revision before is lost. */
+/** A change of another history: the change that had this revision before is lost. */
 const marked = (revision: number, mark: string): WatchedChange => ({ ...change(revision), mark });
 
-test('a revision that is given a second time is told to who has read the first', async (t) => {
+test('if a revision is used again, a reader that has read the first change gets an error', async (t) => {
   const history = [marked(1, 'a'), marked(2, 'b'), marked(3, 'c')];
   const { feed, reader } = over(history);
   const [ahead, behind] = [reader(), reader()];
   for (const one of [ahead, ahead, ahead, behind, behind]) await one.next();
-  const [lost, goesOn] = [ahead.next(), behind.next()];
-  t.is((await goesOn).value?.mark, 'c');
+  const [lost, continues] = [ahead.next(), behind.next()];
+  t.is((await continues).value?.mark, 'c');
   history.splice(2, 1, marked(3, 'd'), marked(4, 'e'));
   feed.wake();
   await t.throwsAsync(lost, { code: 'STORAGE_REVISION_UNKNOWN' });
 });
 
-test('who waits for the first change learns of a loss too', async (t) => {
+test('a reader that waits for its first change notices a loss too', async (t) => {
   const history = [marked(1, 'a'), marked(2, 'b')];
   const { feed, reader } = over(history);
   const waiting = reader(2).next();
@@ -136,8 +136,8 @@ test('who waits for the first change learns of a loss too', async (t) => {
   await t.throwsAsync(waiting, { code: 'STORAGE_REVISION_UNKNOWN' });
 });
 
-test('behind commits that changed nothing a reader stands behind the last change', async (t) => {
-  // Revisions 2 and 3 changed nothing, and were lost; what takes them is new to everybody.
+test('after commits that changed nothing, a reader continues after the last change', async (t) => {
+  // Revisions 2 and 3 changed nothing and were lost; no reader has seen a change with these revisions.
   const history = [marked(1, 'a')];
   const { feed, reader } = over(history);
   const waiting = reader(3).next();
@@ -147,7 +147,7 @@ test('behind commits that changed nothing a reader stands behind the last change
   t.is((await waiting).value?.revision, 2);
 });
 
-test('who comes back names the change; another one with its revision is not gone on from', async (t) => {
+test('a returning reader gives the mark of its change; another change with this revision is an error', async (t) => {
   const { reader } = over([marked(1, 'a'), marked(2, 'b'), marked(3, 'c')]);
   t.is((await reader(2, 'b').next()).value?.revision, 3);
   await t.throwsAsync(reader(2, 'x').next(), { code: 'STORAGE_REVISION_UNKNOWN' });

@@ -19,7 +19,7 @@ function opened(): StorageDoor {
   return door;
 }
 
-/** A memory adapter with some functions of its own. */
+/** A memory adapter with some functions replaced. */
 function withFunctions(functions: Partial<StorageAdapter>): StorageDoor {
   const memory = new MemoryAdapter();
   return new StorageDoor({
@@ -34,7 +34,7 @@ function withFunctions(functions: Partial<StorageAdapter>): StorageDoor {
   });
 }
 
-// The door keeps every promise of the contract.
+// The door keeps all promises of the contract.
 storageContract(
   (title, body) =>
     test(title, async (t) => {
@@ -44,7 +44,7 @@ storageContract(
   () => new StorageDoor(new MemoryAdapter()),
 );
 
-test('what the adapter answers at once is answered at once', (t) => {
+test('if the adapter returns directly, so does the door', (t) => {
   const door = opened();
   const result = door.commit({ puts: [{ key: 'a', value: '1' }] });
   t.false(result instanceof Promise);
@@ -53,7 +53,7 @@ test('what the adapter answers at once is answered at once', (t) => {
   t.is(door.close(), undefined);
 });
 
-test('what the adapter promises is promised', async (t) => {
+test('if the adapter returns a promise, so does the door', async (t) => {
   const entry: Entry = { key: 'a', value: '1', created: 1, revision: 1 };
   const door = withFunctions({ open: async () => {}, get: async () => entry });
   const opening = door.open();
@@ -76,7 +76,7 @@ for (const [what, key] of [
 ] as const) {
   test(`${what} as a key is STORAGE_KEY_INVALID everywhere`, (t) => {
     const door = opened();
-    const bad = key as string; // What a handler in JavaScript may pass.
+    const bad = key as string; // As a handler in JavaScript may call it.
     const expected = { instanceOf: StorageError, code: 'STORAGE_KEY_INVALID' };
     t.throws(() => door.get(bad), expected);
     t.throws(() => door.commit({ puts: [{ key: bad, value: '' }] }), expected);
@@ -169,7 +169,7 @@ for (const change of [
   });
 }
 
-test('a key may stand in the checks and in the puts', (t) => {
+test('a key may be in both the checks and the puts', (t) => {
   t.notThrows(() =>
     opened().commit({ checks: [{ key: 'a', revision: 0 }], puts: [{ key: 'a', value: '' }] }),
   );
@@ -181,7 +181,7 @@ for (const [what, answer] of [
   ['an entry without a revision', { key: 'a', value: '1', created: 1 }],
   ['a value that is not a text', { key: 'a', value: 1, created: 1, revision: 1 }],
 ] as const) {
-  test(`an adapter that answers get with ${what} is named as the culprit`, async (t) => {
+  test(`an adapter that answers get with ${what} is named in the error`, async (t) => {
     const junk = answer as unknown as Entry;
     const expected = { code: 'STORAGE_ANSWER_INVALID', message: /the adapter "odd" answered get with / };
     const now = withFunctions({ get: () => junk });
@@ -193,7 +193,7 @@ for (const [what, answer] of [
   });
 }
 
-test('an adapter that answers list or commit with junk is named, and whether a change was made is unknown', (t) => {
+test('if an adapter answers list or commit with junk, the error names it, and the outcome of a change is unknown', (t) => {
   for (const listing of [undefined, {}, { entries: [{}] }, { entries: [], next: '5' }]) {
     const door = withFunctions({ list: () => listing as never });
     door.open();
@@ -224,7 +224,7 @@ for (const change of [{ put: [] }, { puts: [{ key: 'a', value: '', ttl: 1 }] }, 
   });
 }
 
-test('what an adapter throws or rejects with is STORAGE_UNAVAILABLE with its cause, unless it has a code', async (t) => {
+test('other errors of an adapter become STORAGE_UNAVAILABLE with their cause; errors with a code stay', async (t) => {
   const cause = new Error('connection refused');
   const known = new StorageError('STORAGE_OUTCOME_UNKNOWN');
   const door = withFunctions({
@@ -245,7 +245,7 @@ test('what an adapter throws or rejects with is STORAGE_UNAVAILABLE with its cau
   t.is(await t.throwsAsync(async () => door.commit({})), known);
 });
 
-test('a promise that is none of ours is followed too', async (t) => {
+test('a promise of another library is awaited too', async (t) => {
   // biome-ignore lint/suspicious/noThenProperty: it is the point of this test.
   const thenable = { then: (_ok: unknown, failed: (reason: unknown) => void) => failed(new Error('odd')) };
   const door = withFunctions({ get: () => thenable as unknown as Promise<undefined> });
@@ -253,7 +253,7 @@ test('a promise that is none of ours is followed too', async (t) => {
   await t.throwsAsync(async () => door.get('a'), { code: 'STORAGE_UNAVAILABLE' });
 });
 
-test('before it is open and after it is closed every call is STORAGE_CLOSED', async (t) => {
+test('before open and after close every call is STORAGE_CLOSED', async (t) => {
   const door = new StorageDoor(new MemoryAdapter());
   const closed = { instanceOf: StorageError, code: 'STORAGE_CLOSED' };
   const allClosed = () => {
@@ -269,7 +269,7 @@ test('before it is open and after it is closed every call is STORAGE_CLOSED', as
   t.is(await door.close(), undefined, 'closing twice is no error');
 });
 
-test('a feed is there where the adapter has one, and only while the store is open', async (t) => {
+test('a feed is present if the adapter has one, and works only while the store is open', async (t) => {
   t.is(withFunctions({}).watch, undefined);
   t.is(withFunctions({}).revision, undefined);
   const door = new StorageDoor(new MemoryAdapter());
@@ -282,7 +282,7 @@ test('a feed is there where the adapter has one, and only while the store is ope
   t.throws(() => door.watch?.(0), closed);
 });
 
-test('a feed is asked only for what is a revision, and fails by a code', async (t) => {
+test('a feed accepts only revisions, and fails with a code', async (t) => {
   const door = withFunctions({
     revision: () => 1,
     watch: () => ({ [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(new Error('lost')) }) }),
@@ -296,7 +296,7 @@ test('a feed is asked only for what is a revision, and fails by a code', async (
   t.deepEqual(await reader?.return?.(), { done: true, value: undefined });
 });
 
-test('a store that could not be opened stays closed and may be tried again', async (t) => {
+test('a store that could not be opened stays closed, and may be opened again', async (t) => {
   let ready = false;
   const door = withFunctions({
     open: async () => {
@@ -311,7 +311,7 @@ test('a store that could not be opened stays closed and may be tried again', asy
   t.is(await door.get('a'), undefined);
 });
 
-test('the adapter gets defaults filled in', (t) => {
+test('the adapter gets all defaults', (t) => {
   const calls: unknown[] = [];
   const door = withFunctions({
     list: (page) => {
@@ -332,7 +332,7 @@ test('the adapter gets defaults filled in', (t) => {
   ]);
 });
 
-test('stored strings do not keep the request alive that they were cut from', (t) => {
+test('stored strings do not keep alive the request that they were cut from', (t) => {
   setFlagsFromString('--expose-gc');
   const collectGarbage: () => void = runInNewContext('gc');
   const door = opened();
@@ -342,7 +342,7 @@ test('stored strings do not keep the request alive that they were cut from', (t)
   };
   const before = heap();
   for (let n = 0; n < 100; n += 1) {
-    // Read from octets, so that it is one flat string, as a body is.
+    // Decoded from octets, so that it is one flat string, like a body.
     const body = Buffer.from(
       `the key of entry ${n + 100}=the value of it${' '.repeat(1_048_576)}`,
     ).toString();

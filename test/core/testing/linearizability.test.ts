@@ -1,4 +1,4 @@
-/** The judge, judged: histories that are known to be right and known to be wrong. */
+/** Tests the checker with histories that are known to be right or wrong. */
 import test from 'ava';
 import type { Change, CommitResult } from '../../../core/storage/contract.js';
 import { type Call, isLinearizable } from '../../../core/testing/storage/linearizability.js';
@@ -19,7 +19,7 @@ const commit = ([invoked, answered]: When, change: Change, result: CommitResult 
   result,
 });
 
-/** A put of one key; `before` is what it says it replaced. */
+/** A put of one key; `before` is the entry that it says it replaced. */
 function put(when: When, key: string, value: string, revision: number, before?: [string, number]): Call {
   const [value0, revision0] = before ?? ['', 0];
   const entry = { key, value: value0, created: 1, revision: revision0 };
@@ -31,8 +31,8 @@ const unknown = (invoked: number, change: Change) =>
   commit([invoked, Number.POSITIVE_INFINITY], change, undefined);
 
 const RIGHT: Readonly<Record<string, readonly Call[]>> = {
-  'nothing at all': [],
-  'one behind the other': [
+  'an empty history': [],
+  'one call after the other': [
     get([0, 1], 'a'),
     put([2, 3], 'a', 'x', 1),
     get([4, 5], 'a', 'x', 1),
@@ -47,7 +47,7 @@ const RIGHT: Readonly<Record<string, readonly Call[]>> = {
     get([3, 4], 'a', 'x', 1),
     get([5, 6], 'a', 'x', 1),
   ],
-  'racing writes in the order that their answers tell': [
+  'racing writes in the order of their answers': [
     put([0, 5], 'a', 'x', 2, ['y', 1]),
     put([1, 4], 'a', 'y', 1),
     get([6, 7], 'a', 'x', 2),
@@ -129,7 +129,7 @@ const WRONG: Readonly<Record<string, readonly Call[]>> = {
     put([0, 1], 'a', 'x', 1),
     commit([2, 3], { deletes: ['a'] }, { ok: true, revision: 2, previous: new Map() }),
   ],
-  'a value under the revision of another': [
+  'a value with the revision of another one': [
     put([0, 1], 'a', 'x', 1),
     put([2, 3], 'a', 'y', 2, ['x', 1]),
     get([4, 5], 'a', 'y', 1),
@@ -155,16 +155,16 @@ for (const [title, history] of Object.entries(WRONG)) {
   });
 }
 
-test('a history may begin with something', (t) => {
+test('a history may begin with entries', (t) => {
   const initial = new Map([['a', { value: 'x', revision: 4 }]]);
   t.true(isLinearizable([get([0, 1], 'a', 'x', 4)], initial));
   t.false(isLinearizable([get([0, 1], 'a')], initial));
 });
 
-test('sixty calls of eight callers are judged without trying every order', (t) => {
+test('sixty calls of eight callers are checked without trying every order', (t) => {
   const calls: Call[] = [];
   for (let n = 0; n < 60; n += 1) {
-    // Eight at a time are under way.
+    // Eight at a time are in progress.
     const before: [string, number] | undefined = n === 0 ? undefined : [`v${n - 1}`, n];
     calls.push(put([n * 2, n * 2 + 15], 'a', `v${n}`, n + 1, before));
   }

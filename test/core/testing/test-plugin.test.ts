@@ -31,7 +31,7 @@ test('a plugin answers, stores and logs without a socket', async (t) => {
   t.like(log.at(-1), { message: 'silent' });
 });
 
-test('it may be named, need others, stand under a prefix and use another store', async (t) => {
+test('the plugin may be named, need others, have a prefix and use another store', async (t) => {
   const folder = await tempFolder(t, {
     'needy.mjs':
       "export default { name: 'needy', needs: ['shout'], setup: ({ handle, storage }) => handle('NAME', '/', () => storage.name) };",
@@ -48,7 +48,7 @@ test('it may be named, need others, stand under a prefix and use another store',
   await close();
 });
 
-test('what keeps a plugin from being set up is told', async (t) => {
+test('errors of a set-up are reported', async (t) => {
   await t.throwsAsync(testPlugin(shout, { options: { mrak: 1 } }), {
     code: 'PLUGIN_OPTIONS_INVALID',
     message: /did you mean "mark"\?/,
@@ -77,15 +77,15 @@ pluginContract(
   { options: { mark: '?' }, wrong: [{ mark: 1 }, { mark: null }] },
 );
 
-test('the contract finds what it is there to find', async (t) => {
+test('the contract finds the faults that it should find', async (t) => {
   const lax = definePlugin({
     name: 'lax',
     options: z.object({ mark: z.coerce.string().default('') }),
     setup() {},
   });
   t.deepEqual(await failuresOf(lax, { wrong: [{ mark: 1 }] }), [
-    'an option that it does not know is refused',
-    'the wrong options 1 are refused',
+    'it refuses an unknown option',
+    'it refuses the wrong options 1',
   ]);
 
   const untidy = definePlugin({
@@ -96,9 +96,9 @@ test('the contract finds what it is there to find', async (t) => {
       }),
   });
   t.deepEqual(await failuresOf(untidy), [
-    'it is set up, has a name, and closes without an error in the log',
-    'two servers have it at once, and the end of one is none for the other',
-    'it can be set up again when it was closed',
+    'it can be set up, has a name, and closes without an error in the log',
+    'two servers can use it at once, and closing one does not affect the other',
+    'it can be set up again after it was closed',
   ]);
 
   let taken = false;
@@ -113,10 +113,10 @@ test('the contract finds what it is there to find', async (t) => {
     },
   });
   t.deepEqual(await failuresOf(selfish), [
-    'two servers have it at once, and the end of one is none for the other',
-    'it can be set up again when it was closed',
-    'it is closed where another plugin fails behind it',
-    'under a prefix it claims nothing outside, and answers there as it does without one',
+    'two servers can use it at once, and closing one does not affect the other',
+    'it can be set up again after it was closed',
+    'it is closed if a plugin after it fails',
+    'under a prefix it claims nothing outside, and answers as without a prefix',
   ]);
 
   for (const fixed of [
@@ -131,7 +131,7 @@ test('the contract finds what it is there to find', async (t) => {
     }),
   ])
     t.deepEqual(await failuresOf(fixed), [
-      'under a prefix it claims nothing outside, and answers there as it does without one',
+      'under a prefix it claims nothing outside, and answers as without a prefix',
     ]);
 
   const failing = definePlugin({
@@ -142,7 +142,7 @@ test('the contract finds what it is there to find', async (t) => {
       }),
   });
   t.deepEqual(await failuresOf(failing), [
-    'two servers have it at once, and the end of one is none for the other',
+    'two servers can use it at once, and closing one does not affect the other',
   ]);
 });
 

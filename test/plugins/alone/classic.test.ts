@@ -6,7 +6,7 @@ import { setUp } from '../fakes.js';
 /** 12:11:44 in Seoul. */
 const DATE = new Date('2022-05-03T03:11:44.900Z');
 
-/** Asked like a server that has the default plugins, and `GET /stats` of a user. */
+/** A server with the default plugins, and `GET /stats` of a user's plugin. */
 const server: DialectContext = {
   isAllowedHost: (host) => ['127.0.0.1', 'localhost', '[::1]'].includes(host),
   hasMethod: (method) => ['HEAD', 'GET', 'POST', 'PUT', 'END'].includes(method),
@@ -42,19 +42,19 @@ function write(head: ClaimedHead, status: number, contentLength = 0, date = DATE
   return head.write({ status, headers: new Map([['allow', ['POST']]]), contentLength, date });
 }
 
-test('a request is claimed when its one Host field holds a slash', (t) => {
+test('a request is claimed if its only Host field contains a slash', (t) => {
   t.truthy(claim('127.0.0.1/'));
   t.truthy(claim('', { rawHeaders: ['Accept', '*/*', 'hOST', '127.0.0.1/create'] }));
 });
 
-test('a Host without a slash, none and two are left to the standard', (t) => {
+test('requests without Host, with two, or without a slash in it are not claimed', (t) => {
   t.is(claim('127.0.0.1:99999'), undefined);
   t.is(claim('', { rawHeaders: [] }), undefined);
   t.is(claim('', { rawHeaders: ['Accept', 'text/html'] }), undefined);
   t.is(claim('', { rawHeaders: ['Host', '127.0.0.1/', 'host', '127.0.0.1/'] }), undefined);
 });
 
-test('a bare LF is allowed after a Host with a slash only', (t) => {
+test('a bare LF is allowed only after a Host with a slash', (t) => {
   const [dialect] = setUp(classic).dialects;
   for (const host of ['127.0.0.1/', '127.0.0.1/create', '?/?', '/'])
     t.true(dialect!.allowsBareLf?.(host), host);
@@ -62,7 +62,7 @@ test('a bare LF is allowed after a Host with a slash only', (t) => {
     t.false(dialect!.allowsBareLf?.(host), host);
 });
 
-test('the address is the host and the first segment behind it', (t) => {
+test('the address is the host and the first segment after it', (t) => {
   for (const [host, path] of [
     ['127.0.0.1/', '/'],
     ['127.0.0.1/create', '/create'],
@@ -78,7 +78,7 @@ test('the address is the host and the first segment behind it', (t) => {
   }
 });
 
-test('rule 1: a question mark or an empty host is no address, and the answer names none', (t) => {
+test('rule 1: an address with a question mark or without a host is invalid, and the answer does not repeat it', (t) => {
   for (const host of [
     '?/?',
     '127.0.0.1/?x',
@@ -94,13 +94,13 @@ test('rule 1: a question mark or an empty host is no address, and the answer nam
   }
 });
 
-test('rule 2 comes before rule 3: the method is judged before the host', (t) => {
+test('rule 2 comes before rule 3: the method is checked before the host', (t) => {
   const answer = { status: 405, body: 'Method not allowed' };
   t.deepEqual(claimed('127.0.5.1/', { method: 'PRRT' }).answer, answer);
   t.deepEqual(claimed('127.0.0.1/create', { method: 'get' }).answer, answer);
 });
 
-test('rule 2: a method that nobody names is still taken by a handler for all methods', (t) => {
+test('rule 2: a handler for all methods also handles a method that no plugin names', (t) => {
   const context: DialectContext = {
     ...server,
     hasHandler: (method, path) => path === '/any' || server.hasHandler(method, path),
@@ -124,7 +124,7 @@ test('rule 3: a host that is not allowed is named', (t) => {
   }
 });
 
-test('a valid port behind the host is no part of its name, and stays in the answer', (t) => {
+test('a valid port after the host does not belong to its name, and stays in the answer', (t) => {
   for (const host of ['127.0.0.1:10000', 'localhost:', '[::1]:65535', '[::1]']) {
     const head = claimed(`${host}/create`);
     t.is(head.answer, undefined, host);
@@ -132,25 +132,25 @@ test('a valid port behind the host is no part of its name, and stays in the answ
   }
 });
 
-test('a path that nobody claims is as good as the root', (t) => {
+test('a path that no plugin claims is treated as the root', (t) => {
   for (const segment of ['nothing', 'creat', 'create%', 'a b', 'caf\u00e9', '..%zz', '%ff']) {
     t.is(claimed(`127.0.0.1/${segment}`).path, '/', segment);
     t.is(claimed(`127.0.0.1/${segment}`, { method: 'END' }).path, '/', segment);
   }
 });
 
-test('POST and PUT keep a path that their fallbacks take, so that these can answer', (t) => {
+test('POST and PUT keep a path that their fallbacks handle, so that the fallbacks can answer', (t) => {
   t.is(claimed('127.0.0.1/nothing', { method: 'POST' }).path, '/nothing');
   t.is(claimed('127.0.0.1/nothing', { method: 'PUT' }).path, '/nothing');
 });
 
-test('HEAD goes where GET goes, although its own handler takes every path', (t) => {
+test('HEAD goes to the path of GET, although its own handler handles every path', (t) => {
   t.is(claimed('127.0.0.1/nothing', { method: 'HEAD' }).path, '/');
   t.is(claimed('127.0.0.1/create', { method: 'HEAD' }).path, '/create');
   t.is(claimed('127.0.0.1/stats', { method: 'HEAD' }).path, '/stats');
 });
 
-test('HEAD still finds create where GET is not registered at all', (t) => {
+test('HEAD still reaches create if GET is not registered', (t) => {
   const context: DialectContext = {
     ...server,
     hasMethod: (method) => method !== 'GET' && server.hasMethod(method),
@@ -159,7 +159,7 @@ test('HEAD still finds create where GET is not registered at all', (t) => {
   t.is(claimed('127.0.0.1/create', { method: 'HEAD', context }).path, '/create');
 });
 
-test('the head of an answer has six lines in a fixed order, whatever the handler set', (t) => {
+test('the head of an answer has six lines in a fixed order, whatever fields the handler sets', (t) => {
   t.deepEqual(write(claimed('127.0.0.1/create/x'), 200, 13), {
     head: [
       'HTTP/1.1 200 OK',
@@ -184,21 +184,21 @@ test('rule 6: HEAD is answered 100 without body, as a final answer', (t) => {
   t.false(close);
 });
 
-test('a HEAD that is refused carries its sentence', (t) => {
+test('a refused HEAD has a body with its sentence', (t) => {
   const { head, withBody } = write(claimed('127.0.0.1/create', { method: 'HEAD' }), 404, 50);
   t.true(head.startsWith('HTTP/1.1 404 NOT_FOUND\r\n'));
   t.true(head.includes('\r\nContent-Length: 50\r\n'));
   t.true(withBody);
 });
 
-test('rule 11: an END that is obeyed gets no octets, one that is refused gets an answer', (t) => {
+test('rule 11: an accepted END gets no octets, a refused one gets an answer', (t) => {
   const head = claimed('127.0.0.1/', { method: 'END' });
   t.deepEqual(write(head, 204), { head: '', withBody: false, close: true });
   t.true(write(head, 403, 41).head.startsWith('HTTP/1.1 403 FORBIDDEN\r\n'));
   t.true(write(claimed('127.0.0.1/'), 204).head.startsWith('HTTP/1.1 204 NO_CONTENT\r\n'));
 });
 
-test('reasons are the standard phrases in capitals, empty for a status that has none', (t) => {
+test('reasons are the standard phrases in capitals, and empty for an unknown status', (t) => {
   const head = claimed('127.0.0.1/');
   for (const [status, reason] of [
     [200, 'OK'],
@@ -213,7 +213,7 @@ test('reasons are the standard phrases in capitals, empty for a status that has 
   }
 });
 
-test('the date is that of the configured zone, under the configured label', (t) => {
+test('the date is in the configured time zone, with the configured label', (t) => {
   const dateOf = (options: unknown, date: string) =>
     /Date: (.*)\r\n/.exec(write(claimed('127.0.0.1/', { options }), 200, 0, new Date(date)).head)?.[1];
   t.is(dateOf({}, '2022-05-02T15:00:00Z'), 'Tue, 03 May 2022 00:00:00 KST');
@@ -225,7 +225,7 @@ test('the date is that of the configured zone, under the configured label', (t) 
   t.is(dateOf({ timeZone: 'America/St_Johns' }, '2024-01-01T00:00:00Z'), 'Sun, 31 Dec 2023 20:30:00 KST');
 });
 
-test('the date moves with the clock, both ways', (t) => {
+test('the date follows the clock in both directions', (t) => {
   const head = claimed('127.0.0.1/');
   const lineAt = (ms: number) => write(head, 200, 0, new Date(DATE.getTime() + ms)).head.split('\r\n')[5];
   t.is(lineAt(0), 'Date: Tue, 03 May 2022 12:11:44 KST');
@@ -234,7 +234,7 @@ test('the date moves with the clock, both ways', (t) => {
   t.is(lineAt(-1000), 'Date: Tue, 03 May 2022 12:11:43 KST');
 });
 
-test('a zone that does not exist, and a label that would break the line, are refused', (t) => {
+test('an unknown time zone and a label that would break the line are refused', (t) => {
   for (const options of [
     { timeZone: 'Asia/Soul' },
     { timeZone: '' },

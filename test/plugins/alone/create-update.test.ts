@@ -19,7 +19,7 @@ function updater(storage = new FakeStorage()) {
 
 const stored = ({ entries }: FakeStorage) => Array.from(entries.values(), ({ key, value }) => [key, value]);
 
-test('both take every method that is registered on their path, and open none', (t) => {
+test('both handle every registered method at their path, and make no method exist', (t) => {
   for (const [plugin, path, method] of [
     [create, '/create', 'POST'],
     [update, '/update', 'PUT'],
@@ -34,7 +34,7 @@ test('both take every method that is registered on their path, and open none', (
   }
 });
 
-test('the wrong method is told the right one, and stores nothing', async (t) => {
+test('a wrong method is answered with the right one, and stores nothing', async (t) => {
   const storage = new FakeStorage();
   for (const method of ['GET', 'HEAD', 'PUT', 'END', 'post']) {
     const answer = await settled(setUp(create, { storage }).call({ method, body: 'a: 1' }));
@@ -51,7 +51,7 @@ test('the wrong method is told the right one, and stores nothing', async (t) => 
   t.deepEqual(storage.commits, []);
 });
 
-test('a body without valid pairs is refused by both with the same sentences, and stores nothing', async (t) => {
+test('both refuse a body without valid pairs with the same sentences, and store nothing', async (t) => {
   const storage = new FakeStorage();
   for (const send of [creator(storage), updater(storage)]) {
     t.like(await send(''), { status: 400, text: 'There is no content. Please check' });
@@ -63,7 +63,7 @@ test('a body without valid pairs is refused by both with the same sentences, and
   t.deepEqual(storage.commits, []);
 });
 
-test('create stores every pair in order and says so', async (t) => {
+test('create stores every pair in order and lists them in its answer', async (t) => {
   const storage = new FakeStorage();
   t.like(await creator(storage)('ID: 20182793&Subject: Computer_Network&Grade: A'), {
     status: 200,
@@ -82,7 +82,7 @@ test('create stores every pair in order and says so', async (t) => {
   ]);
 });
 
-test('create refuses a body whole when one of its keys exists or stands there twice', async (t) => {
+test('create refuses the whole body if one of its keys exists or is repeated', async (t) => {
   const storage = new FakeStorage([['ID', '1']]);
   for (const body of ['new: 1&ID: 2', 'new: 1&new: 2', ' ID : 2']) {
     t.like(await creator(storage)(body), { status: 400, text: 'The key already exists!' }, body);
@@ -91,7 +91,7 @@ test('create refuses a body whole when one of its keys exists or stands there tw
   t.deepEqual(stored(storage), [['ID', '1']]);
 });
 
-test('create leaves it to the store whether a key exists, in the commit itself', async (t) => {
+test('create lets the commit check whether a key exists', async (t) => {
   const storage = new FakeStorage();
   await creator(storage)('a: 1&b: 2');
   t.deepEqual(storage.commits, [
@@ -118,7 +118,7 @@ test('update reports a replaced and a new key in 191 octets', async (t) => {
   ]);
 });
 
-test('update leaves out the part that has no keys', async (t) => {
+test('update leaves out a part without keys', async (t) => {
   const storage = new FakeStorage([
     ['a', '1'],
     ['b', ''],
@@ -141,7 +141,7 @@ test('update begins its answer with the body as received, whatever its form', as
   t.true(text.startsWith(`${body}\n\nUpdate(New) Data as follow:\n\na: 1.0(There's`));
 });
 
-test('of a key that stands twice in an update the last value stays, and each step is told', async (t) => {
+test('update with a repeated key keeps the last value and reports each step', async (t) => {
   const storage = new FakeStorage([['old', '0']]);
   const { text } = await updater(storage)('old: 1&new: 2&old: 3&new: 4');
   t.is(
@@ -158,7 +158,7 @@ test('of a key that stands twice in an update the last value stays, and each ste
   ]);
 });
 
-test('what the store throws is passed on as it is', async (t) => {
+test('errors of the store are passed on unchanged', async (t) => {
   const fault = new Error('disk full');
   class Full extends FakeStorage {
     override commit(): never {

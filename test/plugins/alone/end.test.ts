@@ -11,7 +11,7 @@ test('a peer on this machine stops the server, once per request', async (t) => {
   }
 });
 
-test('a peer elsewhere is refused, however its address is written', async (t) => {
+test('a peer on another machine is refused, however its address is written', async (t) => {
   const { call, shutdowns } = setUp(end);
   for (const remoteAddress of [
     '192.168.0.1',

@@ -4,7 +4,7 @@ import post from '../../../plugins/post.js';
 import put from '../../../plugins/put.js';
 import { settled, setUp } from '../fakes.js';
 
-test('head, post and put take their method only where nothing else does', (t) => {
+test('head, post and put handle their method only if no other handler does', (t) => {
   for (const [plugin, method] of [
     [head, 'HEAD'],
     [post, 'POST'],
@@ -16,11 +16,11 @@ test('head, post and put take their method only where nothing else does', (t) =>
   }
 });
 
-test('HEAD is what GET answers on the same path', async (t) => {
+test('HEAD is answered like GET on the same path', async (t) => {
   t.is((await settled(setUp(head).call({ method: 'HEAD', target: '/some/path' }))).text, 'GET /some/path');
 });
 
-test('POST and PUT name the path that takes them', async (t) => {
+test('POST and PUT name the path for them', async (t) => {
   t.like(await settled(setUp(post).call({ method: 'POST' })), {
     status: 404,
     text: 'Select the appropriate path(Create mode => /create)',
@@ -31,7 +31,7 @@ test('POST and PUT name the path that takes them', async (t) => {
   });
 });
 
-test('POST and PUT do not send a client to a path that nobody took', async (t) => {
+test('POST and PUT do not name a path that no plugin handles', async (t) => {
   t.like(await settled(setUp(post).call({ method: 'POST', target: '/create' })), {
     status: 404,
     text: 'Create mode is not configured',

@@ -13,21 +13,21 @@ function numbered(count: number): [string, string][] {
 const textOf = (pairs: readonly (readonly [string, string])[]) =>
   `The data in DB is as follows. \n\n${pairs.map(([key, value]) => `${key}:${value}`).join('\n\n')}`;
 
-test('GET is the only method it registers, and the root its only path', (t) => {
+test('it registers only GET, and only at the root', (t) => {
   t.deepEqual(
     setUp(get).handlers.map(({ method, pattern }) => [method, pattern]),
     [['GET', '/']],
   );
 });
 
-test('a store that answers at once is answered with a plain string at once', (t) => {
+test('with a synchronous store the answer is a plain string, without a promise', (t) => {
   const pairs = numbered(256);
   const answer = setUp(get, { storage: new FakeStorage(pairs) }).call() as ResponseParts;
   t.is(answer.body, textOf(pairs));
   t.is((setUp(get).call() as ResponseParts).body, 'No data in DB');
 });
 
-test('a store that answers later gets the same answer', async (t) => {
+test('with an asynchronous store the answer is the same', async (t) => {
   const pairs = numbered(3);
   const { text } = await settled(setUp(get, { storage: new LateStorage(pairs) }).call());
   t.is(text, textOf(pairs));
@@ -43,11 +43,11 @@ for (const count of [0, 1, 255, 256, 257, 512, 513, 1000]) {
   });
 }
 
-test('a long listing is read page by page, and only as fast as it is taken', async (t) => {
+test('a long listing is read page by page, and only as fast as the client reads it', async (t) => {
   const storage = new FakeStorage(numbered(1000));
   const { body } = setUp(get, { storage }).call() as { body: AsyncIterable<string> };
   const limits = () => storage.pages.map(({ limit }) => limit);
-  // Few before their size is known, which a page of large values could make too many.
+  // Few entries at first, because their size is not yet known and a page of large values would be too large.
   t.deepEqual(limits(), [16, 240]);
   const reader = body[Symbol.asyncIterator]();
   await reader.next();
@@ -58,7 +58,7 @@ test('a long listing is read page by page, and only as fast as it is taken', asy
   t.deepEqual(limits(), [16, 240, 256]);
 });
 
-test('large values are never asked for by hundreds', async (t) => {
+test('large values are read in small pages', async (t) => {
   const pairs = Array.from({ length: 300 }, (_, n): [string, string] => [`${n}`, 'x'.repeat(100_000)]);
   const storage = new FakeStorage(pairs);
   t.true((await settled(setUp(get, { storage }).call())).text === textOf(pairs));
@@ -66,7 +66,7 @@ test('large values are never asked for by hundreds', async (t) => {
   t.true(storage.pages.length < 20, String(storage.pages.length));
 });
 
-test('pages whose entries are gone in the meantime leave no trace in the text', async (t) => {
+test('pages whose entries were deleted meanwhile leave no gap in the text', async (t) => {
   const entry = (at: number) => ({ key: `k${at}`, value: 'v', created: at, revision: at });
   const pages: Listing[] = [
     { entries: [], next: 1 },
@@ -101,7 +101,7 @@ test('JSON keeps creation order and keys that an object would move or lose', asy
   t.is(headers['Content-Type'], 'application/json');
 });
 
-test('every form says that it depends on Accept', async (t) => {
+test('every form has Vary: Accept', async (t) => {
   const { call } = setUp(get, { storage: new FakeStorage(numbered(300)) });
   for (const target of ['/', '/?limit=10', '/?prefix=x']) {
     for (const headers of [{}, JSON_CLIENT]) {
@@ -110,7 +110,7 @@ test('every form says that it depends on Accept', async (t) => {
   }
 });
 
-test('a prefix chooses keys; none found is an empty listing', async (t) => {
+test('a prefix selects keys; without a match the listing is empty', async (t) => {
   const storage = new FakeStorage([
     ['a1', 'x'],
     ['b1', 'y'],
@@ -133,7 +133,7 @@ test('a prefix chooses keys; none found is an empty listing', async (t) => {
   t.is((await settled(call({ target: '/?prefix=c', headers: JSON_CLIENT }))).text, '{}');
 });
 
-test('Link leads from page to page until the last, which has none', async (t) => {
+test('Link leads from page to page; the last page has none', async (t) => {
   const prefix = 'a&b="%>\u00e9 ';
   const pairs = numbered(7).map(([key, value]): [string, string] => [prefix + key, value]);
   const { call } = setUp(get, { storage: new FakeStorage([...pairs, ['other', 'x']]) });
@@ -149,12 +149,12 @@ test('Link leads from page to page until the last, which has none', async (t) =>
   t.deepEqual(pages, pairs);
 });
 
-test('Link names no prefix where none was asked for', async (t) => {
+test('Link has no prefix if the request has none', async (t) => {
   const { call } = setUp(get, { storage: new FakeStorage(numbered(2)) });
   t.is((await settled(call({ target: '/?limit=1' }))).headers.Link, '</?after=1&limit=1>; rel="next"');
 });
 
-test('after without limit is the whole rest', async (t) => {
+test('after without limit lists the whole rest', async (t) => {
   const pairs = numbered(600);
   const { call } = setUp(get, { storage: new FakeStorage(pairs) });
   t.is((await settled(call({ target: '/?after=10' }))).text, textOf(pairs.slice(10)));
@@ -162,7 +162,7 @@ test('after without limit is the whole rest', async (t) => {
   t.is((await settled(call({ target: '/?after=600' }))).text, 'No data in DB');
 });
 
-test('a query that is not understood is refused, and the store is not asked', async (t) => {
+test('an invalid query is refused, and the store is not asked', async (t) => {
   const storage = new FakeStorage(numbered(3));
   const { call } = setUp(get, { storage });
   const after = 'The query parameter after is not a whole number of at least 0.';
@@ -193,7 +193,7 @@ test('a query that is not understood is refused, and the store is not asked', as
   t.is(storage.pages.length, 0);
 });
 
-test('a limit of 1 and one of 1000 are taken, and an empty query is none', async (t) => {
+test('limits of 1 and 1000 are accepted, and an empty query counts as none', async (t) => {
   const { call } = setUp(get, { storage: new FakeStorage(numbered(3)) });
   t.is((await settled(call({ target: '/?limit=1' }))).text, textOf(numbered(1)));
   t.is((await settled(call({ target: '/?limit=1000' }))).text, textOf(numbered(3)));

@@ -19,7 +19,7 @@ async function read(body: string, contentType?: string): Promise<unknown> {
 
 const refused = (body: string, status = 400) => ({ status, body });
 
-test('classic pairs are what stands before and after the first colon, trimmed', async (t) => {
+test('classic pairs are the texts before and after the first colon, trimmed', async (t) => {
   t.deepEqual(await read('ID: 20182793&Subject: Computer_Network'), [
     ['ID', '20182793'],
     ['Subject', 'Computer_Network'],
@@ -28,7 +28,7 @@ test('classic pairs are what stands before and after the first colon, trimmed', 
   t.deepEqual(await read('url: http://[::1]:80/'), [['url', 'http://[::1]:80/']]);
 });
 
-test('a value may be empty, and a key may hold line breaks and what objects are afraid of', async (t) => {
+test('a value may be empty, and a key may contain line breaks and names such as __proto__', async (t) => {
   t.deepEqual(await read('a:&b: '), [
     ['a', ''],
     ['b', ''],
@@ -52,13 +52,13 @@ test('a pair without a colon is refused, an empty one too', async (t) => {
   }
 });
 
-test('a blank key is refused, but only where every pair is one', async (t) => {
+test('a blank key is refused, but only if every pair has a colon', async (t) => {
   for (const body of [':', ': 95', ' : 95', 'a: 1&: 2'])
     t.deepEqual(await read(body), refused(BLANK_KEY), body);
   t.deepEqual(await read(': 1&b'), refused(NO_PAIR));
 });
 
-test('any type that says nothing of JSON or forms has classic pairs', async (t) => {
+test('a body of any type except JSON and forms has classic pairs', async (t) => {
   for (const type of [
     'text/html',
     'text/plain; charset=utf-8',
@@ -71,14 +71,14 @@ test('any type that says nothing of JSON or forms has classic pairs', async (t) 
   }
 });
 
-test('a multipart form is refused with what to send instead', async (t) => {
+test('a multipart form is refused, and the sentence says what to send instead', async (t) => {
   t.deepEqual(
     await read('a: 1', 'Multipart/Form-Data; boundary=x'),
     refused('Send the pairs as "key: value&key2: value2", as a JSON object or as a URL-encoded form.', 415),
   );
 });
 
-test('a form is decoded; its keys and values are kept as they are', async (t) => {
+test('a form is decoded; its keys and values are not changed', async (t) => {
   t.deepEqual(await read('a=1&b+c=+%26%3D%3A+&d=', FORM), [
     ['a', '1'],
     ['b c', ' &=: '],
@@ -96,12 +96,12 @@ test('a form is decoded; its keys and values are kept as they are', async (t) =>
   t.deepEqual(await read('+=1', FORM), refused(BLANK_KEY));
 });
 
-test('a form whose escapes are no UTF-8 is refused, so that nothing else is stored in their place', async (t) => {
+test('a form whose escapes are not UTF-8 is refused, so that no other text is stored', async (t) => {
   for (const body of ['a=%FF', 'a=%', 'a=50%', '%C3=1'])
     t.deepEqual(await read(body, FORM), refused(NO_PAIR), body);
 });
 
-test('classic pairs are known as such also under the type that curl gives every body', async (t) => {
+test('classic pairs are recognised also under the type that curl sends with every body', async (t) => {
   t.deepEqual(await read('ID: 1+1&Subject: x%20y', FORM), [
     ['ID', '1+1'],
     ['Subject', 'x%20y'],
@@ -122,14 +122,14 @@ test('JSON members keep their order, their repetitions and the digits of their n
   t.deepEqual(await read('\n{ "a" : "" }\n', 'application/vnd.api+json; charset=utf-8'), [['a', '']]);
 });
 
-test('JSON strings are unescaped and kept as they are', async (t) => {
+test('JSON strings are unescaped and not changed', async (t) => {
   t.deepEqual(await read('{"\\u0061\\n\\"": " {[,:}] \\ud83d\\ude00", "__proto__": " x "}', JSON_TYPE), [
     ['a\n"', ' {[,:}] 😀'],
     ['__proto__', ' x '],
   ]);
 });
 
-test('JSON that is no object of texts, numbers and booleans is refused', async (t) => {
+test('JSON that is not an object of strings, numbers and booleans is refused', async (t) => {
   for (const body of ['[]', '"a: 1"', '1', 'null', '{"a":null}', '{"a":{}}', '{"a":[1]}', '{"a":[],"a":1}']) {
     t.deepEqual(await read(body, JSON_TYPE), refused(NO_PAIR), body);
   }
@@ -138,18 +138,18 @@ test('JSON that is no object of texts, numbers and booleans is refused', async (
   t.deepEqual(await read('{" ":1,"a":null}', JSON_TYPE), refused(NO_PAIR));
 });
 
-test('what is not JSON under the type of JSON is an error of its own', async (t) => {
+test('invalid JSON with the type of JSON has its own error', async (t) => {
   for (const body of ['a: 1', '{"a":1,}', '{a:1}', '{"a":1} x', '{"a":1 /* no */}', "{'a':1}", '{"a":01}']) {
     await t.throwsAsync(read(body, JSON_TYPE), { code: 'BODY_NOT_JSON' }, body);
   }
 });
 
-test('a body of brackets is refused and exhausts nothing', async (t) => {
+test('a body of brackets is refused and does not exhaust the stack', async (t) => {
   const deep = `${'['.repeat(400_000)}${']'.repeat(400_000)}`;
   t.deepEqual(await read(`{"a":${deep},"a":1}`, JSON_TYPE), refused(NO_PAIR));
 });
 
-test('any JSON object of texts and numbers is read as JSON.parse reads it', async (t) => {
+test('any JSON object of strings and numbers is read as by JSON.parse', async (t) => {
   const members = fc.uniqueArray(
     fc.tuple(fc.string({ unit: 'binary' }), fc.oneof(fc.string(), fc.double(), fc.boolean())),
     {
@@ -160,7 +160,7 @@ test('any JSON object of texts and numbers is read as JSON.parse reads it', asyn
   await fc.assert(
     fc.asyncProperty(members, async (list) => {
       const written = list.map(([key, value]) => [`k${key}`, value] as const);
-      // NaN and the infinities have no JSON: JSON.stringify writes null, which is refused.
+      // JSON has no NaN and no infinities: JSON.stringify writes null, which is refused.
       fc.pre(written.every(([, value]) => typeof value !== 'number' || Number.isFinite(value)));
       const body = `{${written.map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`).join(' , ')}}`;
       t.deepEqual(

@@ -1,4 +1,4 @@
-/** The lock may be lost while a checkpoint writes: from then on the data may be another process's. */
+/** The lock may be lost while a checkpoint writes: from then on the data may belong to another process. */
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import test from 'ava';
 import { StorageError } from '../../../core/storage/contract.js';
@@ -11,7 +11,7 @@ for (const [moment, looks] of [
   ['before it begins', 0],
   ['while it writes', 1],
 ] as const) {
-  test(`a lock that is lost ${moment} leaves the data file and the journals as they are`, async (t) => {
+  test(`a lock that is lost ${moment} leaves the data file and the journals unchanged`, async (t) => {
     const { folder, path } = await freshFolder(t);
     await mkdir(folder, { recursive: true });
     await writeFile(path, '{\n  "a": "another process wrote this"\n}\n');

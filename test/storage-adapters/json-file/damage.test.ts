@@ -1,4 +1,4 @@
-/** One octet of a journal flipped, cut off or doubled, at every place: each gets the right verdict. */
+/** One octet of a journal flipped, removed or doubled, at every place: each gets the right verdict. */
 import { cp, writeFile } from 'node:fs/promises';
 import test, { type ExecutionContext } from 'ava';
 import type { WatchedChange } from '../../../core/storage/contract.js';
@@ -24,7 +24,7 @@ for (const [at, batch] of BATCHES.entries()) {
   for (const revision of batch) lines.push(frameLine(change(revision), durable, SALT));
 }
 const whole = Buffer.from(lines.join(''));
-/** `ends[n]` is where the frame with sequence n ends; `ends[0]` the header. */
+/** `ends[n]` is the end of the frame with sequence n; `ends[0]` the end of the header. */
 const ends: number[] = [];
 for (let at = 0, line = 0; line < lines.length; line += 1) {
   at += Buffer.byteLength(lines[line]!);
@@ -33,7 +33,7 @@ for (let at = 0, line = 0; line < lines.length; line += 1) {
 const LAST = 8;
 const LAST_BATCH = 8;
 
-/** The sequence of the frame that this octet is of; 0 for the header. */
+/** The sequence of the frame with this octet; 0 for the header. */
 const sequenceAt = (at: number) => ends.findIndex((end) => at < end);
 const read = (octets: Buffer) => {
   const found: number[] = [];
@@ -42,7 +42,10 @@ const read = (octets: Buffer) => {
 };
 const upTo = (last: number) => Array.from({ length: last }, (_, at) => at + 1);
 
-/** Whether the frames before this one were taken, and whether it is known that it had been on disk. */
+/**
+ * Checks that the frames before this one are read, and that the frame is damaged if a later frame proves that it was on
+ * disk, otherwise torn.
+ */
 function judged(
   t: ExecutionContext,
   octets: Buffer,
@@ -56,14 +59,14 @@ function judged(
   t.is(goodOctets, ends[sequence - 1] ?? 0, what);
 }
 
-test('the journal itself is whole', (t) => {
+test('the undamaged journal is whole', (t) => {
   const { verdict, found } = read(whole);
   t.is(verdict, 'whole');
   t.deepEqual(found, upTo(LAST));
 });
 
 for (const mask of [0x01, 0x20, 0x80, 0xff]) {
-  test(`an octet flipped by ${mask} is damage where its record is known to have been stored, else a torn tail`, (t) => {
+  test(`an octet flipped by ${mask} is damage if its record is known to have been stored, otherwise a torn tail`, (t) => {
     for (let at = HEADER_OCTETS; at < whole.length; at += 1) {
       const octets = Buffer.from(whole);
       octets[at] = whole[at]! ^ mask;
@@ -78,7 +81,7 @@ for (const mask of [0x01, 0x20, 0x80, 0xff]) {
   });
 }
 
-test('every octet made a line end, or a line end made something else', (t) => {
+test('any octet replaced by a line end, or a line end by another octet, is detected', (t) => {
   for (let at = HEADER_OCTETS; at < whole.length; at += 1) {
     const octets = Buffer.from(whole);
     octets[at] = octets[at] === 0x0a ? 0x20 : 0x0a;
@@ -86,25 +89,25 @@ test('every octet made a line end, or a line end made something else', (t) => {
   }
 });
 
-test('an octet taken out, and the rest moved up', (t) => {
+test('a removed octet is detected', (t) => {
   for (let at = HEADER_OCTETS; at < whole.length; at += 1) {
     const octets = Buffer.concat([whole.subarray(0, at), whole.subarray(at + 1)]);
     judged(t, octets, sequenceAt(at), `octet ${at}`);
   }
 });
 
-test('an octet doubled', (t) => {
+test('a doubled octet is detected', (t) => {
   for (let at = HEADER_OCTETS; at < whole.length; at += 1) {
     const octets = Buffer.concat([whole.subarray(0, at + 1), whole.subarray(at)]);
     const sequence = sequenceAt(at);
-    // A line end twice leaves its own record whole, and the empty line in front of the next.
+    // A doubled line end leaves its own record whole; the empty line is before the next record.
     if (whole[at] !== 0x0a) judged(t, octets, sequence, `octet ${at}`);
     else if (sequence < LAST) judged(t, octets, sequence + 1, `line end ${at}`);
     else t.is(read(octets).verdict, 'torn');
   }
 });
 
-test('cut at any octet, it is what was whole before, and never damage: a crash leaves the same', (t) => {
+test('a journal cut at any octet has the records before the cut and is never damaged, because a crash leaves the same', (t) => {
   for (let size = HEADER_OCTETS; size < whole.length; size += 1) {
     const { verdict, found } = read(whole.subarray(0, size));
     const last = sequenceAt(size) - 1;
@@ -114,7 +117,7 @@ test('cut at any octet, it is what was whole before, and never damage: a crash l
   for (let size = 0; size < HEADER_OCTETS; size += 1) t.is(read(whole.subarray(0, size)).verdict, 'torn');
 });
 
-test('a record that stands twice is damage: no crash writes one again', (t) => {
+test('a repeated record is damage, because no crash writes a record twice', (t) => {
   for (let sequence = 1; sequence <= LAST; sequence += 1) {
     const line = whole.subarray(ends[sequence - 1], ends[sequence]);
     for (let behind = sequence; behind <= LAST; behind += 1) {
@@ -126,16 +129,16 @@ test('a record that stands twice is damage: no crash writes one again', (t) => {
   }
 });
 
-test('a stretch of zeros, as a disk leaves it, is judged like any damage', (t) => {
+test('a range of zeros, as a disk may leave it, is judged like any damage', (t) => {
   for (let at = HEADER_OCTETS; at < whole.length; at += 7) {
     const octets = Buffer.from(whole);
     octets.fill(0, at, Math.min(at + 16, whole.length));
-    // Where they reach into the last record too, nothing is left that knows.
+    // If the zeros reach into the last record too, no record proves anything about the damaged one.
     judged(t, octets, sequenceAt(at), `zeros at ${at}`, at + 16 <= ends[LAST - 1]!);
   }
 });
 
-test('records of another journal are none of this one', (t) => {
+test('records of another journal are ignored', (t) => {
   const others = Buffer.from(frameLine(change(9), 8, SALT + 1));
   const { verdict, found } = read(Buffer.concat([whole, others]));
   t.is(verdict, 'torn');
@@ -158,7 +161,7 @@ test('a value that looks like a record proves nothing', (t) => {
     t.is(read(octets.subarray(0, size)).verdict, 'torn');
 });
 
-test('a later journal that is NUL from its header on is damage, not room; none longer than a header was ever empty', async (t) => {
+test('a later journal of NUL octets is damage if it is longer than a header, and empty otherwise', async (t) => {
   const { folder } = await freshFolder(t);
   const running = await opened(t, {
     path: `${folder}/data.json`,

@@ -1,6 +1,6 @@
 /**
- * The power fails while an operator decides about refused data: afterwards the decision is made, or it is still to be
- * made, and either way nothing that it could take is lost.
+ * The power fails while an operator repairs refused data: afterwards the repair is either complete or still to be made,
+ * and nothing that it could use is lost.
  */
 import test from 'ava';
 import type { FileSystem } from '../../../storage-adapters/json-file/file-system.js';
@@ -20,7 +20,7 @@ const over = (files: FileSystem) =>
     checkpoints: { idleMs: 1_000_000_000, minOctets: 1_000_000_000 },
   });
 
-/** What a killed server leaves: a and b in the data file, two commits in the journal. */
+/** The files of a killed server: a and b in the data file, two commits in the journal. */
 async function killed(): Promise<Record<string, Uint8Array>> {
   const files = new ModelFiles();
   const adapter = over(files);
@@ -34,7 +34,7 @@ async function killed(): Promise<Record<string, Uint8Array>> {
 
 type Contents = Record<string, Uint8Array>;
 
-/** The data as the server wrote it is canonical; an edit may be that too. */
+/** The server writes the data in a canonical form; an edit may have the same form. */
 const REFUSED: Readonly<Record<string, (contents: Contents) => Contents>> = {
   'an edit': (contents) => ({ ...contents, 'data.json': Buffer.from('{"a": "edited", "mine": "x"}') }),
   'an edit in the form that the server writes': (contents) => ({
@@ -61,7 +61,7 @@ const named = (contents: Contents): Contents =>
 
 for (const [what, refuse] of Object.entries(REFUSED)) {
   for (const decide of [adopt, discard]) {
-    test(`${what}: the power fails at any moment of ${decide.name}`, async (t) => {
+    test(`${what}: ${decide.name} survives a power failure at any moment`, async (t) => {
       const before = named(await killed());
       const beginning = () =>
         ModelFiles.of(

@@ -7,7 +7,7 @@ const HOUR_MS = 3_600_000;
 const session = (value: string, ttlMs = HOUR_MS) => ({ puts: [{ key: 'session', value, ttlMs }] });
 const expiryOf = (adapter: JsonFileAdapter, key = 'session') => adapter.get(key)?.expiresAt;
 
-test("the data file stays the user's, with no word about expiry", async (t) => {
+test('the data file contains nothing about expiry', async (t) => {
   const { path } = await freshFolder(t);
   const adapter = await opened(t, { path });
   await adapter.commit(puts({ a: '1' }));
@@ -16,7 +16,7 @@ test("the data file stays the user's, with no word about expiry", async (t) => {
   t.is(await readFile(path, 'utf8'), '{\n  "a": "1",\n  "session": "x"\n}\n');
 });
 
-test('expiry is known again after a restart, whatever was written after it', async (t) => {
+test('expiry is known after a restart, whatever was written later', async (t) => {
   const { path } = await freshFolder(t);
   const adapter = await opened(t, { path });
   await adapter.commit(session('x'));
@@ -30,7 +30,7 @@ test('expiry is known again after a restart, whatever was written after it', asy
   t.is(expiryOf(await opened(t, { path })), expiresAt);
 });
 
-test('another expiry for the same value is kept, though the data does not change by an octet', async (t) => {
+test('a new expiry for the same value is kept, although the data file does not change', async (t) => {
   const { path } = await freshFolder(t);
   for (const change of [session('x'), session('x', 2 * HOUR_MS), puts({ session: 'x' }), session('x')]) {
     const adapter = await opened(t, { path });
@@ -44,7 +44,7 @@ test('another expiry for the same value is kept, though the data does not change
   }
 });
 
-test('a value edited by hand does not expire, its neighbours still do', async (t) => {
+test('a value edited by hand does not expire, and its neighbours still do', async (t) => {
   const { path } = await freshFolder(t);
   const adapter = await opened(t, { path });
   await adapter.commit(session('x'));
@@ -57,7 +57,7 @@ test('a value edited by hand does not expire, its neighbours still do', async (t
   t.is(typeof expiryOf(again, 'other'), 'number');
 });
 
-test('what expired while the server was stopped is absent, and leaves the file', async (t) => {
+test('an entry that expired while the server was stopped is absent, and leaves the file', async (t) => {
   const { path } = await freshFolder(t);
   const adapter = await opened(t, { path });
   await adapter.commit(session('x', 1));
@@ -73,7 +73,7 @@ test('what expired while the server was stopped is absent, and leaves the file',
   ]);
 });
 
-test('an expiry for a key that is gone is ignored', async (t) => {
+test('an expiry for a missing key is ignored', async (t) => {
   const { path } = await freshFolder(t);
   const adapter = await opened(t, { path });
   await adapter.commit(session('x'));
@@ -86,7 +86,7 @@ test('an expiry for a key that is gone is ignored', async (t) => {
   t.is(expiryOf(await opened(t, { path })), undefined);
 });
 
-test('however many entries expire at once, they are told as one change and the next commit is made', async (t) => {
+test('any number of entries that expire at once are one change, and the next commit succeeds', async (t) => {
   const { path } = await freshFolder(t);
   const adapter = await opened(t, { path });
   const many = Array.from({ length: 200_000 }, (_, n) => ({ key: `k${n}`, value: '', ttlMs: 1 }));

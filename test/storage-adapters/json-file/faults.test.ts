@@ -1,6 +1,6 @@
 /**
- * Every operation of two commits, a checkpoint and a third commit fails in every way: what is answered, what is read
- * then, and what a start finds.
+ * Every operation of two commits, a checkpoint and a third commit fails in every way. Checks the answers, the reads
+ * afterwards, and what the next start finds.
  */
 import { cp, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -37,7 +37,7 @@ const LATER = puts({ a: 'later', d: 'later' });
 /** The codes after which nothing may have changed. */
 const UNCHANGED = ['STORAGE_FULL', 'STORAGE_UNAVAILABLE', 'STORAGE_LOCKED'];
 
-/** What is done, with how each commit ended; checkpoints may fail, and that is no one's business. */
+/** The scenario, with the outcome of each commit. A checkpoint may fail without consequences. */
 async function scenario(adapter: JsonFileAdapter, perform = (call: () => unknown) => outcomeOf(call)) {
   const outcomes = [await perform(() => adapter.commit(OLD)), await perform(() => adapter.commit(NEW))];
   await adapter.checkpoint().catch(() => {});
@@ -46,7 +46,7 @@ async function scenario(adapter: JsonFileAdapter, perform = (call: () => unknown
 }
 const CHANGES = [OLD, NEW, LATER];
 
-/** The operations of the scenario, found by doing it without a fault. */
+/** The operations of the scenario, recorded without a fault. */
 const operations = await (async () => {
   const folder = await mkdtemp(join(tmpdir(), 'jackfield-probe-'));
   const files = new FaultyFiles();
@@ -64,13 +64,13 @@ const operations = await (async () => {
   await rm(folder, { recursive: true });
   return done;
 })();
-/** Behind the making of the first journal and base, and before the checkpoint. */
+/** After the first journal and base were created, and before the checkpoint. */
 const isOfCommits = (number: number) =>
   number > operations.indexOf('rename data.json.base.1.tmp') &&
   number < operations.indexOf('create data.json.journal.2');
-const shown = (operation: string) => operation.replace(/lock-.*/, 'lock');
+const plain = (operation: string) => operation.replace(/lock-.*/, 'lock');
 
-test('a disk that has no room to spare still takes the commits that fit, and room is cut off at the end', async (t) => {
+test('a disk without space to reserve still takes the commits that fit, and reserved space is cut off at the end', async (t) => {
   const { folder, path } = await freshFolder(t);
   const files = new FaultyFiles();
   const journal = `${path}.journal.1`;
@@ -79,7 +79,7 @@ test('a disk that has no room to spare still takes the commits that fit, and roo
   t.true((await stat(journal)).size > 1_000);
   await adapter.commit(NEW);
   t.true((await stat(journal)).size < 1_500, 'the second commit took the room of the first');
-  // The first write of a long commit is that of room behind it.
+  // The first write of a long commit reserves space after it.
   let refused = 0;
   files.faultOf = (operation) => {
     if (refused > 0 || operation !== 'write data.json.journal.1') return undefined;
@@ -91,7 +91,7 @@ test('a disk that has no room to spare still takes the commits that fit, and roo
   t.is(refused, 1);
   const { entries } = adapter.list({ limit: 10 });
 
-  // As it is after a kill: what is behind the frames is no torn record.
+  // As after a kill: the space after the frames is not a torn record.
   const { folder: copy, path: copied } = await freshFolder(t);
   await cp(folder, copy, { recursive: true, filter: (name) => !name.includes('.lock-') });
   const lines: string[] = [];
@@ -110,10 +110,10 @@ test('a disk that has no room to spare still takes the commits that fit, and roo
   }
 });
 
-test('the order of a commit and of a checkpoint is as FORMAT.md tells it', (t) => {
-  const order = operations.map(shown).filter((operation) => /^(create|sync|rename|unlink)/.test(operation));
+test('the order of a commit and of a checkpoint is that of FORMAT.md', (t) => {
+  const order = operations.map(plain).filter((operation) => /^(create|sync|rename|unlink)/.test(operation));
   t.deepEqual(order, [
-    // The first commit makes the journal and what it begins on.
+    // The first commit creates the journal and its base.
     'create data.json.journal.1',
     'sync data.json.journal.1',
     'syncFolder',
@@ -144,7 +144,7 @@ test('the order of a commit and of a checkpoint is as FORMAT.md tells it', (t) =
   ]);
 });
 
-/** What a start finds is what was answered, and of what is unknown the first, any number of them. */
+/** A start finds all acknowledged commits, and of the unknown ones the first n, for any n. */
 async function holds(
   t: ExecutionContext,
   adapter: JsonFileAdapter,
@@ -168,7 +168,7 @@ async function holds(
 for (const [number, operation] of operations.entries()) {
   for (const code of ['ENOSPC', 'EIO', 'EACCES', 'EMFILE']) {
     for (const when of ['before', 'after'] satisfies When[]) {
-      test(`${code} ${when} ${number}: ${shown(operation)}`, async (t) => {
+      test(`${code} ${when} ${number}: ${plain(operation)}`, async (t) => {
         const { folder, path } = await freshFolder(t);
         const files = new FaultyFiles();
         const adapter = adapterWith({ path, files, checkpoints: NEVER, lookEveryMs: 0 });
@@ -176,14 +176,14 @@ for (const [number, operation] of operations.entries()) {
         const start = files.done.length;
         files.faultOf = (_, at) => (at === start + number ? { code, when } : undefined);
         const outcomes = await scenario(adapter);
-        t.is(shown(files.done[start + number] ?? ''), shown(operation));
+        t.is(plain(files.done[start + number] ?? ''), plain(operation));
 
         const model = new NaiveModel();
         for (const [at, outcome] of outcomes.entries()) if (outcome === 'ok') model.commit(CHANGES[at]!);
         t.is(
           stateOf(await entriesOf(adapter), adapter.revision()),
           model.state(),
-          'what is read is what was answered',
+          'reads return the acknowledged state',
         );
         const unknownAt = outcomes.indexOf('STORAGE_OUTCOME_UNKNOWN');
         if (unknownAt !== -1) {
@@ -200,7 +200,7 @@ for (const [number, operation] of operations.entries()) {
             outcomes.every((outcome) => outcome === 'ok' || UNCHANGED.includes(outcome)),
             outcomes.join(),
           );
-          // A disk that fails is not asked again until the store is opened anew.
+          // A disk that fails is not used again until the store is reopened.
           const failed = outcomes.filter((outcome) => outcome !== 'ok').length;
           t.true(code === 'EIO' || failed <= 1, 'the next commit is made');
         }
@@ -221,15 +221,15 @@ for (const [number, operation] of operations.entries()) {
     }
   }
 
-  test(`killed at ${number}: ${shown(operation)}`, async (t) => {
+  test(`killed at ${number}: ${plain(operation)}`, async (t) => {
     const { path } = await freshFolder(t);
     const files = new FaultyFiles();
     const adapter = adapterWith({ path, files, checkpoints: NEVER, lookEveryMs: 0 });
     await adapter.open();
     const start = files.done.length;
-    // From this operation on nothing happens any more, not even cleaning up.
+    // From this operation on everything fails, also cleaning up.
     files.faultOf = (_, at) => (at >= start + number ? { code: 'EKILLED', when: 'before' } : undefined);
-    // Where nothing can be cleaned up, no answer but success says what is on disk.
+    // If nothing can be cleaned up, only success says what is on disk.
     const outcomes = (await scenario(adapter)).map((outcome) =>
       outcome === 'ok' ? 'ok' : 'STORAGE_OUTCOME_UNKNOWN',
     );
@@ -242,7 +242,7 @@ for (const [number, operation] of operations.entries()) {
 }
 
 for (const room of [0, 1, 10, 30]) {
-  test(`a disk with room for ${room} octets is STORAGE_FULL, and works again when there is room`, async (t) => {
+  test(`a disk with space for ${room} octets is STORAGE_FULL, and works again when there is space`, async (t) => {
     const { path } = await freshFolder(t);
     const files = new FaultyFiles();
     const adapter = await opened(t, { path, files });
@@ -270,7 +270,7 @@ for (const room of [0, 1, 10, 30]) {
   });
 }
 
-test('a long commit that finds room for its first pieces only leaves nothing behind', async (t) => {
+test('a long commit that has space only for its first pieces leaves nothing behind', async (t) => {
   const { path } = await freshFolder(t);
   const files = new FaultyFiles();
   const adapter = await opened(t, { path, files });
@@ -288,7 +288,7 @@ test('a long commit that finds room for its first pieces only leaves nothing beh
   ]);
 });
 
-test('writes that take few octets at a time are done in full', async (t) => {
+test('short writes are continued until all octets are written', async (t) => {
   const { path } = await freshFolder(t);
   const files = new FaultyFiles();
   files.mostAtOnce = 3;
@@ -299,7 +299,7 @@ test('writes that take few octets at a time are done in full', async (t) => {
   t.deepEqual(onDisk(path), [['a', 'é'.repeat(50)]]);
 });
 
-test('a commit that waited behind a failed one is judged by what was really stored', async (t) => {
+test('a commit that waited for a failed one is judged by the real state', async (t) => {
   const { path } = await freshFolder(t);
   const files = new FaultyFiles();
   const adapter = await opened(t, { path, files });
@@ -307,7 +307,7 @@ test('a commit that waited behind a failed one is judged by what was really stor
   let behind: Promise<unknown> | undefined;
   files.faultOf = (operation) => {
     if (operation !== 'write data.json.journal.1' || behind !== undefined) return undefined;
-    // While the first is in flight: creates what the first creates.
+    // While the first is in flight: creates the same key.
     behind = adapter.commit({ checks: [{ key: 'b', revision: 0 }], ...puts({ b: 'second' }) });
     return { code: 'ENOSPC', when: 'after' };
   };
@@ -319,7 +319,7 @@ test('a commit that waited behind a failed one is judged by what was really stor
   t.is((await storedIn(path))[1]?.[1], 'second');
 });
 
-test('a conflict with a commit in flight is answered when that one is durable', async (t) => {
+test('a conflict with a commit in flight is answered when that commit is durable', async (t) => {
   const { path } = await freshFolder(t);
   const files = new FaultyFiles();
   const adapter = await opened(t, { path, files });
@@ -340,7 +340,7 @@ test('a conflict with a commit in flight is answered when that one is durable', 
   t.deepEqual(answers, ['synced', 'first stored', 'conflict']);
 });
 
-test('commits are made and answered while a checkpoint is written', async (t) => {
+test('commits succeed while a checkpoint is written', async (t) => {
   const { path } = await freshFolder(t);
   const files = new FaultyFiles();
   const adapter = await opened(t, { path, files, checkpoints: NEVER, lookEveryMs: 0 });
@@ -349,7 +349,7 @@ test('commits are made and answered while a checkpoint is written', async (t) =>
   let made: Promise<unknown> | undefined;
   const { create } = files;
   files.create = async (name) => {
-    // The snapshot goes on only when a commit was answered.
+    // The snapshot continues only when a commit was answered.
     if (name.endsWith('data.json.tmp')) {
       made = adapter.commit(puts({ b: '1' })).then(() => order.push('committed'));
       await made;

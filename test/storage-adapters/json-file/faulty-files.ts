@@ -1,4 +1,4 @@
-/** The real file system, where any operation can be made to fail: before it is done, or although it was done. */
+/** The real file system, except that any operation can fail, before or after it is done. */
 import { basename } from 'node:path';
 import {
   type FileSystem,
@@ -8,17 +8,17 @@ import {
 
 export type When = 'before' | 'after';
 
-/** What happens to an operation; undefined where nothing does. */
+/** The fault of an operation; undefined for none. */
 export type Fault = { readonly code: string; readonly when: When } | undefined;
 
 export class FaultyFiles implements FileSystem {
   /** The operations so far, such as `rename data.json.tmp`. */
   readonly done: string[] = [];
-  /** Asked about each operation by its text and its number. */
+  /** Called for each operation with its text and number. */
   faultOf: (operation: string, number: number) => Fault = () => undefined;
-  /** Room for this many octets more. */
+  /** The octets of space left. */
   room = Number.POSITIVE_INFINITY;
-  /** A write takes no more octets than this. */
+  /** The most octets that one write takes. */
   mostAtOnce = Number.POSITIVE_INFINITY;
 
   async #do<T>(operation: string, perform: () => Promise<T>): Promise<T> {
@@ -57,7 +57,7 @@ export class FaultyFiles implements FileSystem {
     });
     const write = (octets: Uint8Array, at: number) =>
       this.#do(`write ${name}`, async () => {
-        // A disk that is nearly full takes what it has room for, and says so only by the number.
+        // A nearly full disk writes what fits, and reports that only by the number of octets.
         const taken = Math.min(octets.length, this.room, this.mostAtOnce);
         this.room -= taken;
         return taken === 0 ? 0 : file.write(octets.subarray(0, taken), at);
@@ -76,7 +76,7 @@ export class FaultyFiles implements FileSystem {
       dress: (like) => this.#do(`dress ${name}`, () => file.dress(like)),
       sync: () => this.#do(`sync ${name}`, () => file.sync()),
       syncData,
-      // Closed in any case, or the test would leak descriptors.
+      // Always close, or the test would leak descriptors.
       close: async () => {
         await file.close();
         await this.#do(`close ${name}`, async () => {});

@@ -9,7 +9,7 @@ import { adapterWith, freshFolder, opened, otherProcess, outcomeOf, puts, stored
 
 const open = (path: string) => new JsonFileAdapter({ path }).open();
 
-test('a file opened by another process is refused with its id, and free as soon as that is killed', async (t) => {
+test('a file that another process has open is refused with its id, and free as soon as that process is killed', async (t) => {
   const { folder, path } = await freshFolder(t);
   const other = otherProcess(t, path);
   t.is(await other.line(), 'opened');
@@ -27,7 +27,7 @@ test('a file opened by another process is refused with its id, and free as soon 
   );
 });
 
-test('a process that is stopped keeps its file', async (t) => {
+test('a stopped process keeps its file', async (t) => {
   const { path } = await freshFolder(t);
   const other = otherProcess(t, path);
   await other.line();
@@ -45,7 +45,7 @@ test('two adapters of one process exclude each other', async (t) => {
   await opened(t, { path });
 });
 
-test('of many that open a file with a dead lock at once exactly one gets it', async (t) => {
+test('of many processes that open a file with a dead lock at once, exactly one gets it', async (t) => {
   const { path } = await freshFolder(t);
   for (let round = 0; round < 5; round += 1) {
     const dead = otherProcess(t, path);
@@ -68,7 +68,7 @@ test('of many that open a file with a dead lock at once exactly one gets it', as
   }
 });
 
-test('who lost the lock writes nothing any more', async (t) => {
+test('a store that lost its lock writes nothing more', async (t) => {
   const { folder, path } = await freshFolder(t);
   const adapter = await opened(t, { path });
   await adapter.commit(puts({ a: '1' }));
@@ -87,7 +87,7 @@ test('who lost the lock writes nothing any more', async (t) => {
   );
 });
 
-test('a file that only bears the name of a lock is left alone', async (t) => {
+test('a file that only has the name of a lock is ignored', async (t) => {
   const { path } = await freshFolder(t);
   for (const name of [`${path}.lock`, `${path}.lock-00000000`, `${path}.lock-x`])
     await writeFile(name, 'mine');
@@ -95,7 +95,7 @@ test('a file that only bears the name of a lock is left alone', async (t) => {
   t.is(await readFile(`${path}.lock-00000000`, 'utf8'), 'mine');
 });
 
-test('a path too long for a socket is locked in the folder for temporary files', async (t) => {
+test('if the path is too long for a socket, the lock is in the folder for temporary files', async (t) => {
   const { folder } = await freshFolder(t);
   const deep = join(folder, 'd'.repeat(120));
   await mkdir(deep);
@@ -111,7 +111,7 @@ test('a path too long for a socket is locked in the folder for temporary files',
   t.false((await readdir(deep)).some((name) => name.includes('lock')));
 });
 
-test('an adapter that was never closed does not keep the process from ending', async (t) => {
+test('an adapter that was never closed does not keep the process alive', async (t) => {
   const { path } = await freshFolder(t);
   const other = otherProcess(t, path, 'leave');
   t.is(await other.line(), 'opened');
@@ -120,7 +120,7 @@ test('an adapter that was never closed does not keep the process from ending', a
   await opened(t, { path });
 });
 
-test('where nothing may be written, who only reads is let in, unless somebody has the data', async (t) => {
+test('in a read-only folder a reader may open the data, unless another process has it', async (t) => {
   const { path } = await freshFolder(t);
   await writeFile(path, '{"a": "1"}');
   const files = {

@@ -1,4 +1,4 @@
-/** The real file system: a write that is synced by itself goes to the file that was opened, whatever its name is now. */
+/** The real file system: a synced write goes to the file that was opened, whatever its current name. */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { freshFolder } from './helpers.js';
 
 const octets = (text: string) => Buffer.from(text);
 
-test('what is written synced stands where it was to stand, between what was written otherwise', async (t) => {
+test('synced writes are at the right offset between other writes', async (t) => {
   const { folder } = await freshFolder(t);
   const path = join(folder, 'file');
   const file = await nodeFileSystem.create(path);
@@ -20,7 +20,7 @@ test('what is written synced stands where it was to stand, between what was writ
   await file.close();
 });
 
-test('it goes to the file that was opened, also where another has its name by then', async (t) => {
+test('a synced write goes to the opened file, even if another file has its name now', async (t) => {
   const { folder } = await freshFolder(t);
   const path = join(folder, 'file');
   const file = await nodeFileSystem.create(path);
@@ -41,7 +41,7 @@ if (process.platform === 'linux') {
       const path = join(folder, 'file');
       const file = await nodeFileSystem.create(path);
       await file.writeSynced(octets('x'), 0);
-      // Octal, as /proc shows it; O_DSYNC is 010000.
+      // Octal, as in /proc; O_DSYNC is 010000.
       const flags = descriptorsOf(path).map((descriptor) => {
         const [, shown = ''] =
           /^flags:\s+(\d+)/m.exec(readFileSync(`/proc/self/fdinfo/${descriptor}`, 'utf8')) ?? [];
@@ -59,7 +59,7 @@ function descriptorsOf(path: string): string[] {
     try {
       return readlinkSync(`/proc/self/fd/${descriptor}`) === path;
     } catch {
-      return false; // The descriptor of the listing itself is gone by now.
+      return false; // The descriptor of the listing itself, which is closed now.
     }
   });
 }

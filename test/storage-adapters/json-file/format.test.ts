@@ -1,4 +1,4 @@
-/** FORMAT.md tells the truth: its example is read as it says. */
+/** The example in FORMAT.md is correct. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
@@ -17,7 +17,7 @@ test('the files of the example are read as the page says', async (t) => {
     report: { origin: 'known', revision: 8, journalCommits: 3, tornOctets: 0 },
   });
   const adapter = await opened(t, { path });
-  // Whether the tokens of the example have expired by now is not what this is about.
+  // The test does not depend on whether the tokens of the example have expired.
   const stays = (await entriesOf(adapter)).filter(({ expiresAt }) => expiresAt === undefined);
   t.deepEqual(stays, [
     { key: '10', value: 'ten, changed', created: 1, revision: 6 },

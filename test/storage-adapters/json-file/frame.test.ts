@@ -1,10 +1,10 @@
-/** Frames of a journal: whatever a commit holds, its line is JSON behind numbers and is read as it was written. */
+/** Frames of a journal: the line of any commit is JSON after numbers, and is read back unchanged. */
 import test from 'ava';
 import fc from 'fast-check';
 import type { WatchedChange } from '../../../core/storage/contract.js';
 import { frameIn, frameLine, hex } from '../../../storage-adapters/json-file/frame.js';
 
-/** Whole characters of every plane, and those that JSON escapes more often than chance would have it. */
+/** Complete characters of every plane, with more escaped ones than chance would give. */
 const texts = fc.oneof(
   fc.string({ unit: 'binary' }),
   fc.string({ unit: fc.constantFrom('"', '\\', '\n', '\0', '\u001f', '\u007f', '\u2028', 'a', 'é', '😀') }),
@@ -25,7 +25,7 @@ const changes: fc.Arbitrary<WatchedChange> = numbers.chain((revision) =>
   }),
 );
 
-test('a frame is one line of the form that FORMAT.md tells, and is read as it was written', (t) => {
+test('a frame is one line in the format of FORMAT.md, and is read back unchanged', (t) => {
   const property = fc.property(changes, numbers, fc.nat(0xffffffff), (change, durable, salt) => {
     const line = frameLine(change, durable, salt);
     t.is(line.indexOf('\n'), line.length - 1);
@@ -50,7 +50,7 @@ function bodyOf({ puts, deletes }: WatchedChange) {
   return { put, delete: deletes };
 }
 
-test('a number of 32 bits is eight digits', (t) => {
+test('a number of 32 bits has eight digits', (t) => {
   for (const [number, digits] of [
     [0, '00000000'],
     [0x0a_0b_0c_0d, '0a0b0c0d'],

@@ -3,7 +3,7 @@ import { GroupCommit } from '../../../storage-adapters/json-file/group-commit.js
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
-/** Writes down its groups; `finish` ends the one that is in flight. */
+/** Records its groups; `finish` ends the one in flight. */
 function recorded(mostWaitMs?: number) {
   const groups: number[][] = [];
   const ends: (() => void)[] = [];
@@ -18,7 +18,7 @@ function recorded(mostWaitMs?: number) {
   return { commits, groups, started, finish: () => ends.shift()?.() };
 }
 
-test('who comes in the turns of the event loop that follow each other shares one group', async (t) => {
+test('commits in consecutive turns of the event loop share one group', async (t) => {
   const { commits, groups, started, finish } = recorded(Number.POSITIVE_INFINITY);
   const answers: Promise<string>[] = [];
   const chain = (work: number): void => {
@@ -32,7 +32,7 @@ test('who comes in the turns of the event loop that follow each other shares one
   t.deepEqual(await Promise.all(answers), ['done 1', 'done 2', 'done 3', 'done 4']);
 });
 
-test('while a group is in flight the next one gathers, however long that takes', async (t) => {
+test('while a group is in flight the next one gathers, for any time', async (t) => {
   const { commits, groups, started, finish } = recorded(Number.POSITIVE_INFINITY);
   const first = commits.add(1);
   await started(1);
@@ -49,7 +49,7 @@ test('while a group is in flight the next one gathers, however long that takes',
   await commits.settled();
 });
 
-test('a group is not kept waiting by a stream of others that never ends', async (t) => {
+test('an endless stream of commits does not delay a group forever', async (t) => {
   const { commits, groups, started, finish } = recorded();
   let work = 0;
   let isOver = false;
@@ -60,7 +60,7 @@ test('a group is not kept waiting by a stream of others that never ends', async 
     void commits.add(work);
   };
   stream();
-  // It would never come where every turn with somebody new put it off.
+  // If every turn with a new commit delayed the group, it would never start.
   await started(1);
   isOver = true;
   t.is(groups[0]?.[0], 1);

@@ -1,4 +1,4 @@
-/** What the tests of json-file share: fresh folders, what is on disk, and adapters over it. */
+/** Shared by the tests of json-file: new folders, the content of the disk, and adapters over it. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
@@ -18,14 +18,14 @@ import {
 import { pairsIn } from '../../../storage-adapters/json-file/json-text.js';
 import { recover } from '../../../storage-adapters/json-file/recovery.js';
 
-/** A fresh folder that goes with the test, and the data file to be in it. */
+/** A new folder, removed after the test, and the path of its data file. */
 export async function freshFolder(t: ExecutionContext): Promise<{ folder: string; path: string }> {
   const folder = await realpath(await mkdtemp(join(tmpdir(), 'jackfield-json-')));
   t.teardown(() => rm(folder, { recursive: true, force: true }));
   return { folder, path: join(folder, 'data.json') };
 }
 
-/** An adapter in which the test has replaced some parts. */
+/** An adapter with some parts replaced by the test. */
 export function adapterWith(settings: JsonFileOptions & JsonFileSeams): JsonFileAdapter {
   const { files, lock, checkpoints, room, lookEveryMs, ...options } = settings;
   return new JsonFileAdapter(options, {
@@ -37,7 +37,7 @@ export function adapterWith(settings: JsonFileOptions & JsonFileSeams): JsonFile
   });
 }
 
-/** An opened adapter, closed with the test. */
+/** An open adapter, closed after the test. */
 export async function opened(
   t: ExecutionContext,
   settings: JsonFileOptions & JsonFileSeams,
@@ -56,23 +56,23 @@ export async function entriesOf(adapter: JsonFileAdapter): Promise<Entry[]> {
   return adapter.list({ limit: 1_000_000 }).entries;
 }
 
-/** The entries as pairs, as `onDisk` gives them. */
+/** The entries as pairs, like those of `onDisk`. */
 export async function pairsOf(adapter: JsonFileAdapter): Promise<string[][]> {
   return (await entriesOf(adapter)).map(({ key, value }) => [key, value]);
 }
 
-/** The pairs that a start at this moment would find, in the data file and its journals. */
+/** The pairs that a start would find now, in the data file and its journals. */
 export async function storedIn(path: string): Promise<string[][]> {
   const { table } = await recover(nodeFileSystem, path);
   return Array.from(table.freeze(), ({ key, value }) => [key, value]);
 }
 
-/** The pairs in the data file, which must be whole; none where there is no file. */
+/** The pairs in the data file, which must be complete; none if there is no file. */
 export function onDisk(path: string): string[][] {
   return existsSync(path) ? [...pairsIn(readFileSync(path), path)] : [];
 }
 
-/** The code that this fails with, or `ok`. */
+/** The code of the failure, or `ok`. */
 export async function outcomeOf(call: () => unknown): Promise<string> {
   try {
     await call();
@@ -85,13 +85,13 @@ export async function outcomeOf(call: () => unknown): Promise<string> {
 
 export interface OtherProcess {
   readonly pid: number;
-  /** The next line that it prints; undefined when it has ended. */
+  /** The next printed line; undefined when the process has ended. */
   line(): Promise<string | undefined>;
   kill(signal: NodeJS.Signals): void;
   ended: Promise<unknown>;
 }
 
-/** A process of its own that opens the file and writes to it; see `writer.ts`. */
+/** Another process that opens the file and writes to it; see `writer.ts`. */
 export function otherProcess(t: ExecutionContext, ...args: string[]): OtherProcess {
   const program = fileURLToPath(new URL('./writer.js', import.meta.url));
   const child = spawn(process.execPath, [program, ...args], { stdio: ['pipe', 'pipe', 'inherit'] });

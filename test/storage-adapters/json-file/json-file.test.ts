@@ -17,7 +17,7 @@ import jsonFile, { JsonFileAdapter } from '../../../storage-adapters/json-file/j
 import { FaultyFiles } from './faulty-files.js';
 import { entriesOf, freshFolder, onDisk, opened, outcomeOf, pairsOf, puts, storedIn } from './helpers.js';
 
-test('the file is the data, pretty-printed, in creation order, with nothing else in it', async (t) => {
+test('the file contains only the data, pretty-printed, in creation order', async (t) => {
   const { folder, path } = await freshFolder(t);
   const adapter = await opened(t, { path });
   for (const key of ['10', '9', 'a']) await adapter.commit(puts({ [key]: `"${key}"` }));
@@ -33,7 +33,7 @@ test('the file is the data, pretty-printed, in creation order, with nothing else
   );
 });
 
-test('a file written by hand is the data, in its order', async (t) => {
+test('a file written by hand is read, in its order', async (t) => {
   const { path } = await freshFolder(t);
   await writeFile(path, '\ufeff{ "b": "1",\r\n "2": "x", "1": "y" }');
   const adapter = await opened(t, { path });
@@ -44,7 +44,7 @@ test('a file written by hand is the data, in its order', async (t) => {
   ]);
 });
 
-test('a store without a file is empty, and reading makes no file', async (t) => {
+test('a store without a file is empty, and reading creates no file', async (t) => {
   const { folder, path } = await freshFolder(t);
   const adapter = await opened(t, { path });
   t.is(adapter.get('a'), undefined);
@@ -53,7 +53,7 @@ test('a store without a file is empty, and reading makes no file', async (t) => 
   t.deepEqual(await readdir(folder), []);
 });
 
-test('damaged data is refused with its place and stays as it is', async (t) => {
+test('damaged data is refused with its place and unchanged', async (t) => {
   const { folder, path } = await freshFolder(t);
   await writeFile(path, '{\n  "a": 1\n}');
   const error = await t.throwsAsync(() => new JsonFileAdapter({ path }).open(), { code: 'STORAGE_CORRUPT' });
@@ -62,13 +62,13 @@ test('damaged data is refused with its place and stays as it is', async (t) => {
   t.deepEqual(await readdir(folder), ['data.json'], 'the lock is released');
 });
 
-test('a folder in the place of the file is STORAGE_UNREADABLE', async (t) => {
+test('a folder in place of the file is STORAGE_UNREADABLE', async (t) => {
   const { path } = await freshFolder(t);
   await mkdir(path);
   t.is(await outcomeOf(() => new JsonFileAdapter({ path }).open()), 'STORAGE_UNREADABLE');
 });
 
-test('a missing folder is STORAGE_UNREADABLE and is not made', async (t) => {
+test('a missing folder is STORAGE_UNREADABLE and is not created', async (t) => {
   const { folder } = await freshFolder(t);
   const path = join(folder, 'missing', 'data.json');
   const error = await t.throwsAsync(() => new JsonFileAdapter({ path }).open(), {
@@ -78,7 +78,7 @@ test('a missing folder is STORAGE_UNREADABLE and is not made', async (t) => {
   t.deepEqual(await readdir(folder), []);
 });
 
-test('a file in the place of the folder is STORAGE_UNREADABLE', async (t) => {
+test('a file in place of the folder is STORAGE_UNREADABLE', async (t) => {
   const { path } = await freshFolder(t);
   await writeFile(path, '{}');
   t.is(
@@ -87,7 +87,7 @@ test('a file in the place of the folder is STORAGE_UNREADABLE', async (t) => {
   );
 });
 
-test('a new file is for its owner alone; the mode of an existing one is kept', async (t) => {
+test('only the owner can read a new file; the mode of an existing one is kept', async (t) => {
   const { path } = await freshFolder(t);
   const adapter = await opened(t, { path });
   await adapter.commit(puts({ a: '1' }));
@@ -103,7 +103,7 @@ test('a new file is for its owner alone; the mode of an existing one is kept', a
   t.is((await stat(path)).mode & 0o777, 0o664);
 });
 
-test('a symbolic link is written through, also one to a file that is still to be made', async (t) => {
+test('a symbolic link is followed, also one to a missing file', async (t) => {
   const { folder, path } = await freshFolder(t);
   await mkdir(join(folder, 'elsewhere'));
   await symlink('elsewhere/more', path);
@@ -134,7 +134,7 @@ test('a link in a circle is STORAGE_UNREADABLE', async (t) => {
   t.is(await outcomeOf(() => new JsonFileAdapter({ path }).open()), 'STORAGE_UNREADABLE');
 });
 
-test('a leftover temporary file is ignored and replaced, also where it is a link', async (t) => {
+test('a leftover temporary file is ignored and replaced, even if it is a link', async (t) => {
   const { folder, path } = await freshFolder(t);
   await writeFile(path, '{"a": "1"}');
   await writeFile(join(folder, 'victim'), 'untouched');
@@ -147,7 +147,7 @@ test('a leftover temporary file is ignored and replaced, also where it is a link
   t.is(await readFile(join(folder, 'victim'), 'utf8'), 'untouched');
 });
 
-test('an edit while the server runs is kept aside with a warning, and the server goes on', async (t) => {
+test('an edit while the server runs is copied with a warning, and the server continues', async (t) => {
   const { folder, path } = await freshFolder(t);
   const lines: string[] = [];
   const adapter = await opened(t, { path, log: createLog((line) => lines.push(line)) });
@@ -176,7 +176,7 @@ test('an edit while the server runs is kept aside with a warning, and the server
   t.is(lines.length, 1, 'said once');
 });
 
-test('a file that appears where there was none is kept aside too', async (t) => {
+test('a file that appears where there was none is copied too', async (t) => {
   const { folder, path } = await freshFolder(t);
   const adapter = await opened(t, { path });
   await writeFile(path, '{"mine": "precious"}');
@@ -186,7 +186,7 @@ test('a file that appears where there was none is kept aside too', async (t) => 
   t.is((await readdir(folder)).filter((name) => name.includes('.edited-')).length, 1);
 });
 
-test('commits of one moment share one write and one sync', async (t) => {
+test('concurrent commits share one write and one sync', async (t) => {
   const { path } = await freshFolder(t);
   const files = new FaultyFiles();
   const adapter = await opened(t, { path, files });
@@ -200,12 +200,12 @@ test('commits of one moment share one write and one sync', async (t) => {
   t.is((await storedIn(path)).length, 101);
 });
 
-test('closing makes and answers every commit that came before, and only then gives the lock back', async (t) => {
+test('close completes and answers all earlier commits before it releases the lock', async (t) => {
   const { path } = await freshFolder(t);
   const adapter = await opened(t, { path });
   const commits = [adapter.commit(puts({ a: '1' }))];
   await new Promise((resolve) => setImmediate(resolve));
-  // The first is in flight, this one waits behind it.
+  // The first is in flight, this one waits.
   commits.push(adapter.commit(puts({ b: '1' })));
   const closing = adapter.close();
   t.is(await outcomeOf(() => adapter.commit(puts({ c: '1' }))), 'STORAGE_CLOSED');
@@ -218,14 +218,14 @@ test('closing makes and answers every commit that came before, and only then giv
   ]);
 });
 
-test('a commit is read only once it is on disk', async (t) => {
+test('a commit is visible only when it is on disk', async (t) => {
   const { path } = await freshFolder(t);
   const files = new FaultyFiles();
   const adapter = await opened(t, { path, files });
   await adapter.commit(puts({ a: '1' }));
   const seen: string[] = [];
   files.faultOf = (operation) => {
-    // Asked right before the operation is done.
+    // Checked right before the operation.
     if (/^(write|sync) .*journal/.test(operation)) seen.push(`${operation}: ${adapter.get('a')?.value}`);
     return undefined;
   };
@@ -234,7 +234,7 @@ test('a commit is read only once it is on disk', async (t) => {
   t.is(adapter.get('a')?.value, '2');
 });
 
-test('created and revision are the same after a restart, clean or not, and go on from there', async (t) => {
+test('created and revision continue after a restart, clean or not', async (t) => {
   const { folder, path } = await freshFolder(t);
   const adapter = new JsonFileAdapter({ path });
   await adapter.open();
@@ -246,7 +246,7 @@ test('created and revision are the same after a restart, clean or not, and go on
   const entries = await entriesOf(adapter);
   const revision = adapter.revision();
   t.is(revision, 8);
-  // As a kill would leave it.
+  // As after a kill.
   await mkdir(join(folder, 'killed'));
   for (const name of await readdir(folder)) {
     if (/\.json$|\.(base|journal)\.\d+$/.test(name))
@@ -262,7 +262,7 @@ test('created and revision are the same after a restart, clean or not, and go on
   }
 });
 
-test('entries of a file edited while the server was stopped get revisions and places that nobody had', async (t) => {
+test('entries of a file edited while the server was stopped get new revisions and places', async (t) => {
   const { path } = await freshFolder(t);
   const adapter = new JsonFileAdapter({ path });
   await adapter.open();
@@ -282,7 +282,7 @@ test('entries of a file edited while the server was stopped get revisions and pl
   t.is(third.get('a')?.revision, 4, 'and keep them');
 });
 
-test('who watches sees what the journal still has from before a kill, and is told where it has no more', async (t) => {
+test('after a kill, readers of the feed get the changes in the journal, and an error for older ones', async (t) => {
   const { folder, path } = await freshFolder(t);
   const adapter = await opened(t, { path });
   await adapter.commit(puts({ a: '1' }));
@@ -307,7 +307,7 @@ test('who watches sees what the journal still has from before a kill, and is tol
   });
 });
 
-test('how much is kept for those who watch is an option', async (t) => {
+test('an option bounds the history of the feed', async (t) => {
   const { path } = await freshFolder(t);
   for (let starts = 0; starts < 2; starts += 1) {
     const adapter = await opened(t, { path, historyChanges: 2 });
@@ -320,7 +320,7 @@ test('how much is kept for those who watch is an option', async (t) => {
   }
 });
 
-test('the journal is merged into the file when it has outgrown it, and when nothing was written for a while', async (t) => {
+test('the journal is merged into the file when it is larger than the file, and after a pause without writes', async (t) => {
   const { path } = await freshFolder(t);
   for (const checkpoints of [
     { minOctets: 1_000, idleMs: 1_000_000_000 },
@@ -345,7 +345,7 @@ test('the journal is merged into the file when it has outgrown it, and when noth
   }
 });
 
-test('the path of the options starts at the folder of the configuration', async (t) => {
+test('the path in the options is relative to the folder of the configuration', async (t) => {
   const { folder } = await freshFolder(t);
   const validated = await jsonFile.options?.['~standard'].validate({});
   t.like(validated, { value: { path: 'data.json' } });

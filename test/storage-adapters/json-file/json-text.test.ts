@@ -7,7 +7,7 @@ const read = (text: string | Uint8Array) => [
   ...pairsIn(typeof text === 'string' ? Buffer.from(text) : text, 'data.json'),
 ];
 
-test('any entries written as lines are read back in their order', (t) => {
+test('any entries written as lines are read back in order', (t) => {
   const text = fc.string({ unit: 'binary' });
   const pairs = fc.uniqueArray(fc.tuple(fc.oneof(text, fc.nat(99).map(String)), text), {
     selector: ([key]) => key,
@@ -24,7 +24,7 @@ test('any entries written as lines are read back in their order', (t) => {
   t.pass();
 });
 
-test('white space, escapes and a byte order mark are read as JSON has them', (t) => {
+test('white space, escapes and a byte order mark are read as in JSON', (t) => {
   t.deepEqual(read('\ufeff {\r\n\t"a" : "\\u0041\\n\\"\\\\" ,"b":"\u2028\\/"}\n\n'), [
     ['a', 'A\n"\\'],
     ['b', '\u2028/'],
@@ -57,8 +57,8 @@ for (const [what, text, place, hint] of [
   ['a comment', '{\n // mine\n "a": "1"}', '2:2', /comments/],
   ['a file cut within a value', '{"a": "12', '1:7', /closing double quote/],
   ['a file cut before the end', '{"a": "12"', '1:11', /closing }/],
-  ['a file cut behind the brace', '{', '1:2', /key/],
-  ['something behind the end', '{"a": "1"}\n{}', '2:1', /end of the object/],
+  ['a file cut after the brace', '{', '1:2', /key/],
+  ['text after the end', '{"a": "1"}\n{}', '2:1', /end of the object/],
   ['a line break in a string', '{"a": "1\n2"}', '1:7', /line break/],
   ['an unknown escape', '{"a": "\\x41"}', '1:7', /escape/],
   ['an escaped quote at the end', '{"a": "\\\\\\"}', '1:7', /closing double quote/],
@@ -79,7 +79,7 @@ test('octets that are not UTF-8 are STORAGE_CORRUPT with their place', (t) => {
   }
 });
 
-test('a file cut at any octet is never read as something else', (t) => {
+test('a file cut at any octet is never read as other data', (t) => {
   const whole = Buffer.from(`{\n${lineOf('key', 'é\\"\n')},\n${lineOf('10', '')}\n}\n`);
   for (let length = 0; length < whole.length - 1; length += 1) {
     t.throws(() => read(whole.subarray(0, length)), { code: 'STORAGE_CORRUPT' }, `cut at ${length}`);

@@ -1,4 +1,4 @@
-/** Real processes, killed at any moment, with the journal alone and while it is merged all the time. */
+/** Real processes, killed at any moment, with the journal alone and with constant checkpoints. */
 import test, { type ExecutionContext } from 'ava';
 import { verify } from '../../../storage-adapters/json-file/operator.js';
 import { freshFolder, opened, otherProcess, storedIn } from './helpers.js';
@@ -27,7 +27,7 @@ async function holdsAll(
 }
 
 for (const how of ['writing', 'merging']) {
-  test(`a process killed at any moment while ${how} has lost nothing that it acknowledged`, async (t) => {
+  test(`a process killed at any moment while ${how} loses no acknowledged commit`, async (t) => {
     const { path } = await freshFolder(t);
     const acknowledged = new Set<string>();
     let next = 0;
@@ -42,7 +42,7 @@ for (const how of ['writing', 'merging']) {
       await writer.ended;
       next = await holdsAll(t, path, acknowledged);
 
-      // Killed again while it recovers, at some moment of its start.
+      // Killed again during recovery, at some moment of its start.
       for (let starts = 0; starts < 2; starts += 1) {
         const starting = otherProcess(t, path, 'hold', how);
         const moment = Math.random();

@@ -1,4 +1,4 @@
-/** What somebody does to the files of a store that is open: nothing is acknowledged into what no start would find. */
+/** Changes to the files of an open store: no commit is acknowledged that a start would not find. */
 import {
   appendFile,
   copyFile,
@@ -20,8 +20,8 @@ import { freshFolder, opened, outcomeOf, pairsOf, puts } from './helpers.js';
 
 const NEVER = { idleMs: 1_000_000_000, minOctets: 1_000_000_000 };
 
-/** What is done to the file; `isThere` where something stands under its name afterwards. */
-const MEDDLING: Record<string, { isThere: boolean; to: (file: string) => Promise<unknown> }> = {
+/** The change; `isThere` if a file has the name afterwards. */
+const CHANGES: Record<string, { isThere: boolean; to: (file: string) => Promise<unknown> }> = {
   removed: { isThere: false, to: (file) => rm(file) },
   renamed: { isThere: false, to: (file) => rename(file, `${file}.away`) },
   'replaced by a copy': {
@@ -35,7 +35,7 @@ const MEDDLING: Record<string, { isThere: boolean; to: (file: string) => Promise
   'appended to': { isThere: true, to: (file) => appendFile(file, 'a note\n') },
 };
 
-/** What is found after a kill -9 at this moment. */
+/** The entries after a kill -9 at this moment. */
 async function afterKill(t: ExecutionContext, folder: string): Promise<string[][]> {
   const { folder: other } = await freshFolder(t);
   await cp(folder, other, { recursive: true, filter: (name) => !name.includes('.lock-') });
@@ -50,8 +50,8 @@ async function journalIn(folder: string): Promise<string> {
 const takesChanges = (adapter: JsonFileAdapter, key: string) =>
   until(async () => (await outcomeOf(() => adapter.commit(puts({ [key]: 'x' })))) === 'ok');
 
-for (const [how, { isThere, to }] of Object.entries(MEDDLING)) {
-  test(`a journal that is ${how} while it is open takes no more commits, and all data is written anew`, async (t) => {
+for (const [how, { isThere, to }] of Object.entries(CHANGES)) {
+  test(`a journal that is ${how} while it is open accepts no more commits, and all data is written again`, async (t) => {
     const { folder, path } = await freshFolder(t);
     const adapter = await opened(t, { path, checkpoints: NEVER });
     await adapter.commit(puts({ a: '1' }));
@@ -78,12 +78,12 @@ for (const [how, { isThere, to }] of Object.entries(MEDDLING)) {
     t.deepEqual(await pairsOf(await opened(t, { path })), all);
   });
 
-  for (const state of ['with commits', 'empty']) {
-    test(`a journal, ${state}, that is ${how} before a clean stop takes nothing with it`, async (t) => {
+  for (const state of ['with commits', 'without commits']) {
+    test(`a journal ${state} that is ${how} before a clean stop loses nothing`, async (t) => {
       const { folder, path } = await freshFolder(t);
       const adapter = await opened(t, { path, checkpoints: NEVER });
       await adapter.commit(puts({ a: '1' }));
-      if (state === 'empty') await adapter.checkpoint();
+      if (state === 'without commits') await adapter.checkpoint();
       await to(await journalIn(folder));
       await adapter.close();
       const again = await opened(t, { path });
@@ -93,7 +93,7 @@ for (const [how, { isThere, to }] of Object.entries(MEDDLING)) {
   }
 }
 
-test('a data file that is removed while it is open is there again after a clean stop, written to or not', async (t) => {
+test('a data file that is removed while it is open is restored by a clean stop, with or without new commits', async (t) => {
   for (const isWritten of [false, true]) {
     const { path } = await freshFolder(t);
     const adapter = await opened(t, { path, checkpoints: NEVER });
@@ -108,7 +108,7 @@ test('a data file that is removed while it is open is there again after a clean 
   }
 });
 
-test('a copy of what stood in the place of the journal is kept as it was', async (t) => {
+test('a file in place of the journal is copied unchanged', async (t) => {
   const { folder, path } = await freshFolder(t);
   const adapter = await opened(t, { path, checkpoints: NEVER });
   await adapter.commit(puts({ a: '1' }));
@@ -118,13 +118,13 @@ test('a copy of what stood in the place of the journal is kept as it was', async
   t.is(await readFile(join(folder, kept), 'utf8'), 'what somebody wrote');
 });
 
-test('where the journal is gone and the disk is full, nothing is taken until all data could be written anew', async (t) => {
+test('if the journal is gone and the disk is full, no commit succeeds until all data could be written again', async (t) => {
   const { folder, path } = await freshFolder(t);
   const files = new FaultyFiles();
   const adapter = await opened(t, { path, files, checkpoints: NEVER });
   await adapter.commit(puts({ a: '1' }));
   await rm(await journalIn(folder));
-  // Enough for a journal, and not for the data.
+  // Enough for a journal, but not for the data.
   files.room = 80;
   for (let tries = 0; tries < 3; tries += 1) {
     t.is(await outcomeOf(() => adapter.commit(puts({ refused: 'x' }))), 'STORAGE_UNAVAILABLE');
@@ -139,7 +139,7 @@ test('where the journal is gone and the disk is full, nothing is taken until all
   ]);
 });
 
-test('a folder that is renamed takes its lock along: nothing is written, neither there nor in its place', async (t) => {
+test('a renamed folder takes its lock with it: nothing is written, neither there nor at the old path', async (t) => {
   const { folder, path } = await freshFolder(t);
   const away = `${folder}-away`;
   t.teardown(() => rm(away, { recursive: true, force: true }));
@@ -155,7 +155,7 @@ test('a folder that is renamed takes its lock along: nothing is written, neither
   t.deepEqual(await pairsOf(await opened(t, { path: join(away, 'data.json') })), [['a', '1']]);
 });
 
-test('a folder that is removed is told by each commit, and where its lock is elsewhere, one that is there again is written', async (t) => {
+test('each commit reports a removed folder, and with a lock elsewhere a restored folder is written again', async (t) => {
   const { folder } = await freshFolder(t);
   // Too long for a socket.
   const deep = join(folder, 'd'.repeat(100));
@@ -176,7 +176,7 @@ test('a folder that is removed is told by each commit, and where its lock is els
 });
 
 for (const lookEveryMs of [0, 10]) {
-  test(`commits under way while the journal is removed again and again are safe once they are acknowledged; looks ${lookEveryMs} ms apart`, async (t) => {
+  test(`commits in progress while the journal is removed repeatedly are safe once acknowledged, with checks ${lookEveryMs} ms apart`, async (t) => {
     const { folder, path } = await freshFolder(t);
     const adapter = await opened(t, { path, lookEveryMs });
     const acknowledged: string[] = [];
@@ -195,7 +195,8 @@ for (const lookEveryMs of [0, 10]) {
     }
     isOver = true;
     await Promise.all(writers);
-    // The last may have been acknowledged into a journal that was removed a moment later; a checkpoint has all.
+    // The last commit may have been acknowledged into a journal that was removed a moment later; a checkpoint saves
+    // all.
     await adapter.checkpoint();
     const found = new Set((await afterKill(t, folder)).map(([key]) => key));
     t.deepEqual(
@@ -205,7 +206,7 @@ for (const lookEveryMs of [0, 10]) {
   });
 }
 
-test('lock and journal are looked at before the first batch, and not again until the look is too old', async (t) => {
+test('lock and journal are checked before the first batch, and again only when the check is too old', async (t) => {
   for (const [lookEveryMs, looks] of [
     [1_000_000, 1],
     [0, 5],

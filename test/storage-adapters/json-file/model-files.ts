@@ -1,8 +1,8 @@
 /**
- * A folder in memory that knows what a power failure would leave. Contents are safe when the file was synced, names
- * when the folder was. Of what was not synced anything may have reached the disk: of the names every choice of the
- * changes; of a file its changes up to any one of them, the last also in part, or with a hole where the rest of it
- * should be.
+ * A folder in memory that knows the states that a power failure may leave. Contents are safe when the file was synced,
+ * names when the folder was synced. Any part of the unsynced changes may have reached the disk: of names any selection
+ * of the changes; of a file its changes up to any one of them, the last also in part, or with a hole in place of the
+ * rest.
  */
 import type { FileStat, FileSystem, OpenFile } from '../../../storage-adapters/json-file/file-system.js';
 
@@ -12,7 +12,7 @@ interface Inode {
   readonly id: string;
   content: Uint8Array;
   synced: Uint8Array;
-  /** What was done to it since it was synced. */
+  /** The changes since the last sync. */
   unsynced: Change[];
   changes: number;
 }
@@ -29,9 +29,9 @@ export class ModelFiles implements FileSystem {
   #synced: Names = new Map();
   #unsynced: NameChange[] = [];
   #inodes = 0;
-  /** Called behind every operation that changes something. */
+  /** Called after every operation that changes something. */
   afterEach: () => void = () => {};
-  /** Asked before every operation; an error that it gives is thrown, and nothing done. */
+  /** Called before every operation; if it returns an error, that is thrown and nothing is done. */
   faultOf: (operation: string, path: string) => Error | undefined = () => undefined;
 
   static of(contents: Readonly<Record<string, Uint8Array>>): ModelFiles {
@@ -45,14 +45,14 @@ export class ModelFiles implements FileSystem {
     return Object.fromEntries([...this.#names].map(([name, { content }]) => [name, content]));
   }
 
-  /** Every state that a power failure at this moment may leave, without those that are the same. */
+  /** All different states that a power failure at this moment may leave. */
   afterPowerFailure(seen = new Set<string>()): ModelFiles[] {
     const states: ModelFiles[] = [];
     for (const names of this.#possibleNames()) {
       const inodes = [...new Set(names.values())];
       const open = inodes.filter(({ unsynced }) => unsynced.length > 0);
       const choices: Map<Inode, Uint8Array>[] = [new Map()];
-      // Each of those in every state, beside the others as a whole kept or lost.
+      // Each of them in every state, with each other one completely kept or lost.
       for (const inode of open) {
         for (const content of possibleContents(inode)) {
           for (const rest of ['content', 'synced'] as const) {
@@ -77,7 +77,7 @@ export class ModelFiles implements FileSystem {
 
   *#possibleNames(): Generator<Names, void> {
     const changes = this.#unsynced;
-    // Of more changes than this, only the last are taken in every combination.
+    // If there are more changes, only the last ones are combined.
     const fixed = Math.max(0, changes.length - 7);
     for (let choice = 0; choice < 2 ** (changes.length - fixed); choice += 1) {
       const names = new Map(this.#synced);
@@ -108,7 +108,7 @@ export class ModelFiles implements FileSystem {
   }
 
   async #do<T>(operation: string, path: string, perform: () => T): Promise<T> {
-    // As with real files, nothing is done before whoever asked goes on.
+    // As with real files, the caller continues before anything is done.
     await undefined;
     const fault = this.faultOf(operation, path);
     if (fault !== undefined) throw fault;
@@ -233,13 +233,13 @@ function* possibleContents({ synced, unsynced }: Inode): Generator<Uint8Array, v
   for (const change of unsynced) {
     if ('octets' in change) {
       const { at, octets } = change;
-      // Octet by octet where it is short; else a choice of places.
+      // Octet by octet if it is short; otherwise at a sample of places.
       const step = Math.max(1, Math.floor(octets.length / 150));
       for (let length = 1; length < octets.length; length += step) {
         yield changed(content, { at, octets: octets.subarray(0, length) });
       }
       const half = Math.floor(octets.length / 2);
-      // The size is known already, the content not yet; or the second half came first.
+      // The size is on disk already but not the content; or the second half came first.
       yield changed(content, { at, octets: new Uint8Array(octets.length) });
       yield changed(content, { at, octets: Uint8Array.from(octets, (octet, n) => (n < half ? 0 : octet)) });
       yield changed(content, { at, octets: Uint8Array.from(octets, (octet, n) => (n < half ? octet : 0)) });

@@ -38,7 +38,7 @@ const over = (files: ModelFiles) =>
     checkpoints: { idleMs: 1_000_000_000, minOctets: 1_000_000_000 },
   });
 
-test('whatever is done in whatever order, the store holds what the model says', async (t) => {
+test('whatever is done in any order, the store has the entries of the model', async (t) => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(step, { maxLength: 30 }),
@@ -48,7 +48,7 @@ test('whatever is done in whatever order, the store holds what the model says', 
         let files = new ModelFiles();
         let adapter = over(files);
         await adapter.open();
-        /** Answers that are still to come, with what the model said. */
+        /** Answers that have not arrived yet, with those of the model. */
         let pending: Promise<void>[] = [];
         let merging: Promise<unknown> = Promise.resolve();
         const settle = async () => {
@@ -75,7 +75,7 @@ test('whatever is done in whatever order, the store holds what the model says', 
             await settle();
             if (what === 'restart') await adapter.close();
             else {
-              // The checkpoint may be anywhere; what it does from here on is not of this disk.
+              // The checkpoint may be at any step; what it does from here on does not reach this disk.
               const states = files.afterPowerFailure();
               const [choice = 0] = [...choices.take(1)];
               files = states[choice % states.length] ?? files;

@@ -1,7 +1,7 @@
-/** What a store should hold, told as simply as can be: a list of entries. */
+/** The expected content of a store, in the simplest way: a list of entries. */
 import type { Change, Entry } from '../../../core/storage/contract.js';
 
-/** An entry without the moment of its expiry, which depends on the clock. */
+/** An entry without its time of expiry, which depends on the clock. */
 export type Row = readonly [key: string, value: string, created: number, revision: number, expires: boolean];
 
 export class NaiveModel {
@@ -9,7 +9,7 @@ export class NaiveModel {
   created = 0;
   revision = 0;
 
-  /** @returns The key of the conflict; undefined where it was made. */
+  /** @returns The key of the conflict; undefined if the commit was made. */
   commit({ checks = [], puts = [], deletes = [] }: Change): string | undefined {
     for (const { key, revision } of checks) {
       if ((this.rows.find((row) => row[0] === key)?.[3] ?? 0) !== revision) return key;
@@ -27,7 +27,7 @@ export class NaiveModel {
     return undefined;
   }
 
-  /** All of the state, to compare. */
+  /** The whole state, for comparison. */
   state(): string {
     return JSON.stringify([this.revision, this.rows]);
   }

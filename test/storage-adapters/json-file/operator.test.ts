@@ -1,4 +1,4 @@
-/** Edits and damage: what is refused, what is kept, and how an operator decides. */
+/** Edits and damage: what is refused, what is kept, and how an operator repairs it. */
 import { copyFile, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import test, { type ExecutionContext } from 'ava';
 import { createLog } from '../../../core/log.js';
@@ -14,7 +14,7 @@ import { entriesOf, freshFolder, onDisk, opened, outcomeOf, pairsOf, puts, store
 
 const NEVER = { idleMs: 1_000_000_000, minOctets: 1_000_000_000 };
 
-/** What a killed server leaves: a, b merged into the data; c and another b in the journal. */
+/** The files of a killed server: a, b in the data file; c and another b in the journal. */
 async function killed(t: ExecutionContext) {
   const { folder, path } = await freshFolder(t);
   const adapter = new JsonFileAdapter({ path }, { checkpoints: NEVER });
@@ -35,7 +35,7 @@ async function killed(t: ExecutionContext) {
   return { folder, path, revision, journal: `${folder}/${journal}` };
 }
 
-test('an edit while commits wait in the journal is refused, and nothing is touched', async (t) => {
+test('an edit while the journal has commits is refused, and nothing is changed', async (t) => {
   const { folder, path } = await killed(t);
   await writeFile(path, '{"a": "edited", "mine": "x"}');
   const before = (await readdir(folder)).toSorted();
@@ -47,7 +47,7 @@ test('an edit while commits wait in the journal is refused, and nothing is touch
   t.is(await outcomeOf(() => opened(t, { path })), 'STORAGE_EDITED', 'removed is edited too');
 });
 
-test('adopt takes the edited file with the commits of the journal on top', async (t) => {
+test('adopt applies the commits of the journal to the edited file', async (t) => {
   const { path, revision } = await killed(t);
   await writeFile(path, '{"a": "edited", "mine": "x", "session": "x"}');
   const { commits, kept } = await adopt(path);
@@ -66,7 +66,7 @@ test('adopt takes the edited file with the commits of the journal on top', async
   t.is(await outcomeOf(() => adapter.commit(puts({ d: '1' }))), 'ok');
 });
 
-test('discard takes the edited file alone', async (t) => {
+test('discard keeps only the edited file', async (t) => {
   const { path, revision } = await killed(t);
   await writeFile(path, '{"a": "edited", "mine": "x"}');
   t.is((await discard(path)).commits, 0);
@@ -105,7 +105,7 @@ test('a damaged journal is refused with file, offset and record, and copied once
   t.like(await verify(path), { sound: true, report: { origin: 'known', entries: 2 } });
 });
 
-test('a damaged or missing file of ours beside the data is refused', async (t) => {
+test('if a file of the store beside the data is damaged or missing, the store is refused', async (t) => {
   for (const harm of ['cut', 'flip', 'remove'] as const) {
     for (const kind of ['base', 'journal']) {
       const { folder, path } = await killed(t);
@@ -139,7 +139,7 @@ for (const [what, damage] of Object.entries({
   'a header that became NUL': (octets: Buffer) => octets.fill(0, 0, HEADER_OCTETS),
   'a beginning that is gone': (octets: Buffer) => octets.subarray(HEADER_OCTETS),
 })) {
-  test(`a damaged journal: adopt takes every commit in spite of ${what}`, async (t) => {
+  test(`a damaged journal: adopt applies every commit in spite of ${what}`, async (t) => {
     const { path, revision, journal } = await killed(t);
     await writeFile(journal, damage(await readFile(journal)));
     t.is(await outcomeOf(() => opened(t, { path })), 'STORAGE_CORRUPT');
@@ -154,7 +154,7 @@ for (const [what, damage] of Object.entries({
   });
 }
 
-test('a damaged base: what was to expire still does after adopt and discard', async (t) => {
+test('a damaged base: entries still expire after adopt and discard', async (t) => {
   for (const decide of [adopt, discard]) {
     const { folder, path } = await freshFolder(t);
     const before = new JsonFileAdapter({ path }, { checkpoints: NEVER });
@@ -181,7 +181,7 @@ test('a damaged base: what was to expire still does after adopt and discard', as
   }
 });
 
-test('a torn last record is cut off with a warning, and kept aside', async (t) => {
+test('a torn last record is cut off with a warning, and copied', async (t) => {
   const { folder, path, journal } = await killed(t);
   const octets = await readFile(journal);
   await writeFile(journal, octets.subarray(0, -3));
@@ -198,7 +198,7 @@ test('a torn last record is cut off with a warning, and kept aside', async (t) =
   t.true(octets.subarray(0, -3).equals(Buffer.concat([await readFile(journal), tail])));
 });
 
-test('stats tells what is there, and neither it nor verify works while a server has the data', async (t) => {
+test('stats reports the content, and neither stats nor verify works while a server has the data open', async (t) => {
   const { path, revision } = await killed(t);
   t.like(await stats(path), {
     path,

@@ -1,6 +1,6 @@
 /**
- * The power fails behind every operation, and the disk keeps any part of what was not synced: whatever it is, all that
- * was answered is there, in order and exact, and nothing is half there.
+ * The power fails after every operation, and the disk keeps any part of the unsynced data: every acknowledged commit
+ * exists, in order and exact, and none exists in part.
  */
 import test, { type ExecutionContext } from 'ava';
 import type { Change } from '../../../core/storage/contract.js';
@@ -13,7 +13,7 @@ import { NaiveModel, stateOf } from './naive-model.js';
 const PATH = '/model/data.json';
 const HOUR_MS = 3_600_000;
 
-/** Journals get room from their first frame on, some frames at a time. */
+/** Journals reserve space from their first frame on, a few frames at a time. */
 const ROOM = { from: 0, step: 150 };
 
 const over = (files: FileSystem, room?: typeof ROOM) =>
@@ -22,7 +22,7 @@ const over = (files: FileSystem, room?: typeof ROOM) =>
     path: PATH,
     files,
     lock: async () => ({ isHeld: async () => true, release: async () => {} }),
-    // Only when the test says so.
+    // Only when the test asks.
     checkpoints: { idleMs: 1_000_000_000, minOctets: 1_000_000_000 },
     room,
   });
@@ -63,7 +63,7 @@ interface Failure {
   readonly asked: number;
 }
 
-/** Does this over files in memory, and remembers all that power failures would have left. */
+/** Runs the scenario over files in memory, and collects all states that power failures would leave. */
 async function failuresIn(
   files: ModelFiles,
   scenario: (adapter: JsonFileAdapter, commit: (change: Change) => Promise<void>) => Promise<void>,
@@ -85,7 +85,7 @@ async function failuresIn(
     const result = await adapter.commit(change);
     if (!result.ok) throw new Error('a conflict');
     answered = Math.max(answered, at);
-    // From here on the same state may mean that something is lost.
+    // From here on the same state may mean a loss.
     seen = new Set();
     files.afterEach();
   });
@@ -93,48 +93,48 @@ async function failuresIn(
 }
 
 async function allHold(t: ExecutionContext, failures: readonly Failure[]): Promise<number> {
-  let looked = 0;
+  let checked = 0;
   for (const { states, answered, asked } of failures) {
     for (const state of states) {
       const contents = state.contents();
       const found = await stateIn(state);
       const reached = STATES.indexOf(found);
       if (reached < answered || reached > asked) {
-        const told = Object.entries(contents).map(([name, octets]) => `${name}: ${Buffer.from(octets)}`);
-        t.fail(`${answered} of ${asked} were answered, and there is ${found} of\n${told.join('\n')}`);
-        return looked;
+        const lines = Object.entries(contents).map(([name, octets]) => `${name}: ${Buffer.from(octets)}`);
+        t.fail(`${answered} of ${asked} were answered, and there is ${found} of\n${lines.join('\n')}`);
+        return checked;
       }
-      // Recovering wrote what it had to, and the next start finds the same.
+      // Recovery has written its repairs, so the next start finds the same.
       state.afterEach = () => {};
-      if (looked % 7 === 0) t.is(await stateIn(state), found);
-      looked += 1;
+      if (checked % 7 === 0) t.is(await stateIn(state), found);
+      checked += 1;
     }
   }
-  return looked;
+  return checked;
 }
 
-for (const [where, room] of [['', undefined] as const, [', in room that was made before', ROOM] as const]) {
-  test(`commits one after the other, then a clean end${where}`, async (t) => {
+for (const [where, room] of [['', undefined] as const, [', in reserved space', ROOM] as const]) {
+  test(`commits one after the other, then a clean end, survive power failures${where}`, async (t) => {
     const each = async (adapter: JsonFileAdapter, commit: (change: Change) => Promise<void>) => {
       for (const change of CHANGES) await commit(change);
       await adapter.close();
     };
-    const looked = await allHold(t, await failuresIn(new ModelFiles(), each, 0, room));
-    t.true(looked > 1_000, `${looked} states`);
+    const checked = await allHold(t, await failuresIn(new ModelFiles(), each, 0, room));
+    t.true(checked > 1_000, `${checked} states`);
   });
 
-  test(`commits that share a write${where}`, async (t) => {
+  test(`commits that share a write survive power failures${where}`, async (t) => {
     const together = async (_: JsonFileAdapter, commit: (change: Change) => Promise<void>) => {
       await Promise.all(CHANGES.slice(0, 3).map(commit));
       await Promise.all(CHANGES.slice(3).map(commit));
     };
-    const looked = await allHold(t, await failuresIn(new ModelFiles(), together, 0, room));
-    t.true(looked > 500, `${looked} states`);
+    const checked = await allHold(t, await failuresIn(new ModelFiles(), together, 0, room));
+    t.true(checked > 500, `${checked} states`);
   });
 }
 
 for (const at of [1, 4, 7]) {
-  test(`a checkpoint beside the commits from number ${at} on, and another behind them`, async (t) => {
+  test(`a checkpoint during the commits from number ${at} on, and another one after them, survive power failures`, async (t) => {
     const failures = await failuresIn(new ModelFiles(), async (adapter, commit) => {
       let merged: Promise<void> | undefined;
       for (const [number, change] of CHANGES.entries()) {
@@ -145,24 +145,24 @@ for (const at of [1, 4, 7]) {
       await adapter.checkpoint();
       await adapter.close();
     });
-    const looked = await allHold(t, failures);
-    t.true(looked > 1_000, `${looked} states`);
+    const checked = await allHold(t, failures);
+    t.true(checked > 1_000, `${checked} states`);
   });
 }
 
-test('the power fails again while the store recovers, and again while it goes on', async (t) => {
+test('the power fails again during recovery, and again afterwards', async (t) => {
   const failures = await failuresIn(new ModelFiles(), async (adapter, commit) => {
     for (const change of CHANGES.slice(0, 4)) await commit(change);
     const merged = adapter.checkpoint();
     for (const change of CHANGES.slice(4, 6)) await commit(change);
     await merged;
   });
-  let looked = 0;
+  let checked = 0;
   let number = 0;
   for (const { states } of failures) {
     for (const state of states) {
       number += 1;
-      // Every state has been looked at above; these are a choice of them.
+      // All states were checked above; this is a sample of them.
       if (number % 23 !== 0) continue;
       const found = STATES.indexOf(await stateIn(ModelFiles.of(state.contents())));
       const again = await failuresIn(
@@ -172,14 +172,14 @@ test('the power fails again while the store recovers, and again while it goes on
         },
         found,
       );
-      looked += await allHold(t, again);
+      checked += await allHold(t, again);
     }
   }
-  t.true(looked > 1_000, `${looked} states`);
+  t.true(checked > 1_000, `${checked} states`);
 });
 
-/** A process that is killed loses nothing that it wrote, yet what it had not synced is still not safe. */
-async function killedBehind(count: number): Promise<{ failures: Failure[]; isOver: boolean }> {
+/** A killed process loses no written data, but data that it had not synced is still not safe. */
+async function killedAfter(count: number): Promise<{ failures: Failure[]; isOver: boolean }> {
   const files = new ModelFiles();
   let operations = 0;
   files.faultOf = () => {
@@ -198,7 +198,7 @@ async function killedBehind(count: number): Promise<{ failures: Failure[]; isOve
       if (asked === 2) await killed.checkpoint();
     }
   } catch {
-    // As said.
+    // The kill.
   }
   const isOver = operations <= count;
   files.faultOf = () => undefined;
@@ -211,7 +211,7 @@ async function killedBehind(count: number): Promise<{ failures: Failure[]; isOve
   await restarted.open();
   const { entries } = restarted.list({ limit: 1_000 });
   answered = STATES.indexOf(stateOf(entries, restarted.revision()));
-  // What was shown is there from now on.
+  // Readers have seen this state, so it must not be lost.
   seen = new Set();
   files.afterEach();
   asked = answered + 1;
@@ -219,12 +219,12 @@ async function killedBehind(count: number): Promise<{ failures: Failure[]; isOve
   return { failures, isOver };
 }
 
-test('the power fails behind a restart that followed a kill at any operation', async (t) => {
-  let looked = 0;
+test('the power fails after a restart that followed a kill at any operation', async (t) => {
+  let checked = 0;
   for (let count = 0; ; count += 1) {
-    const { failures, isOver } = await killedBehind(count);
-    looked += await allHold(t, failures);
+    const { failures, isOver } = await killedAfter(count);
+    checked += await allHold(t, failures);
     if (isOver) break;
   }
-  t.true(looked > 1_000, `${looked} states`);
+  t.true(checked > 1_000, `${checked} states`);
 });

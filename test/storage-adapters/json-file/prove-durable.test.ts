@@ -1,4 +1,4 @@
-/** What a place must allow before a store opens in it: refused at the start, never with the first change. */
+/** The operations that a place must allow: without them a store is refused at the start, not at the first change. */
 import { execFileSync } from 'node:child_process';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -22,7 +22,7 @@ for (const [what, operation, code] of [
   ['rename', /^rename data\.json\.base\.0\.tmp/, 'EPERM'],
   ['sync the folder', /^syncFolder/, 'ERR_ACCESS_DENIED'],
 ] as const) {
-  test(`where it cannot ${what} a store is refused when it opens, and leaves nothing`, async (t) => {
+  test(`if it cannot ${what}, a store is refused when it opens, and leaves nothing behind`, async (t) => {
     const { folder, path } = await freshFolder(t);
     await writeFile(path, '{ "a": "1" }\n');
     const open = () => opened(t, { path, files: refusing(operation, code) });
@@ -32,7 +32,7 @@ for (const [what, operation, code] of [
   });
 }
 
-test('the sentence says which step failed, and names the permission model where Node refused it', async (t) => {
+test('the error names the failed step, and the permission model if Node refused it', async (t) => {
   const { path } = await freshFolder(t);
   const open = (code: string) => opened(t, { path, files: refusing(/^sync /, code) });
   const { message } = (await t.throwsAsync(open('ERR_ACCESS_DENIED'), { instanceOf: StorageError }))!;
@@ -40,7 +40,7 @@ test('the sentence says which step failed, and names the permission model where 
   t.regex((await t.throwsAsync(open('EINVAL')))!.message, /Choose a path on a local disk/);
 });
 
-test('a data file that cannot get a second name, as where it is mounted by itself, is refused', async (t) => {
+test('a data file that cannot be hard-linked, such as one that is mounted by itself, is refused', async (t) => {
   const { folder, path } = await freshFolder(t);
   await writeFile(path, '{}\n');
   const error = await t.throwsAsync(opened(t, { path, files: refusing(/^link data\.json$/, 'EXDEV') }), {
@@ -51,7 +51,7 @@ test('a data file that cannot get a second name, as where it is mounted by itsel
   t.deepEqual(await readdir(folder), ['data.json']);
 });
 
-test('a file system without second names is no reason to refuse', async (t) => {
+test('a file system without hard links is accepted', async (t) => {
   const { path } = await freshFolder(t);
   await writeFile(path, '{ "a": "1" }\n');
   const adapter = await opened(t, { path, files: refusing(/^link data\.json$/, 'EPERM') });
@@ -62,7 +62,7 @@ test('a file system without second names is no reason to refuse', async (t) => {
   ]);
 });
 
-test('a full disk is no reason either: the store can be read', async (t) => {
+test('a full disk is accepted: the store can be read', async (t) => {
   const { path } = await freshFolder(t);
   const before = await opened(t, { path });
   await before.commit(puts({ a: '1' }));
@@ -72,7 +72,7 @@ test('a full disk is no reason either: the store can be read', async (t) => {
   t.is(await outcomeOf(() => adapter.commit(puts({ b: '2' }))), 'STORAGE_FULL');
 });
 
-test('what a process that was killed in between has left is removed', async (t) => {
+test('leftovers of a process that was killed during the check are removed', async (t) => {
   const { folder, path } = await freshFolder(t);
   for (const name of ['data.json.tmp', 'data.json.base.0.tmp']) await writeFile(join(folder, name), '\n');
   const adapter = await opened(t, { path });
@@ -83,7 +83,7 @@ test('what a process that was killed in between has left is removed', async (t) 
   await adapter.close();
 });
 
-test('a repair is refused too, before anything is put aside', async (t) => {
+test('a repair is refused too, before it moves anything', async (t) => {
   const { folder, path } = await freshFolder(t);
   await writeFile(path, '{}\n');
   const repair = () => adopt(path, { files: refusing(/^syncFolder/, 'EINVAL') });
@@ -100,9 +100,9 @@ function canMount(): boolean {
   }
 }
 
-if (!canMount()) console.log('Left out: a data file mounted by itself, since nothing can be mounted here.');
+if (!canMount()) console.log('Skipped: a data file mounted by itself, because nothing can be mounted here.');
 else {
-  test('the command refuses a data file that is mounted by itself, and serves one whose folder is', async (t) => {
+  test('the command refuses a data file that is mounted by itself, and serves one in a mounted folder', async (t) => {
     const { folder } = await freshFolder(t);
     for (const name of ['host', 'app']) await mkdir(join(folder, name));
     await writeFile(join(folder, 'host/data.json'), '{}\n');

@@ -1,4 +1,4 @@
-/** Real faults of a real kernel: a file system without room, and a sync that fails. */
+/** Faults of a real kernel: a full file system, and a failed sync. */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmdirSync } from 'node:fs';
@@ -13,7 +13,7 @@ import { freshFolder, opened, otherProcess, outcomeOf, pairsOf, puts, storedIn }
 
 const quietly = { stdio: 'ignore' } as const;
 
-/** A file system of 1 MiB; undefined where this machine lets us make none. */
+/** A file system of 1 MiB; undefined if this machine does not let us create one. */
 function tinyFileSystem(): string | undefined {
   const folder = mkdtempSync(join(tmpdir(), 'jackfield-tiny-'));
   try {
@@ -35,7 +35,7 @@ function canTrace(call: string): boolean {
 }
 
 const tiny = tinyFileSystem();
-if (tiny === undefined) console.log('Left out: a full file system, since none can be mounted here.');
+if (tiny === undefined) console.log('Skipped: a full file system, because none can be mounted here.');
 else {
   test.after.always(() => {
     execFileSync('umount', [tiny], quietly);
@@ -43,7 +43,7 @@ else {
   });
 
   test.serial(
-    'a file system without room refuses whole commits, keeps all others, and takes more when there is room',
+    'a full file system refuses whole commits, keeps all others, and accepts more when there is space',
     async (t) => {
       const path = join(tiny, 'data.json');
       const filler = join(tiny, 'filler');
@@ -72,7 +72,7 @@ else {
   );
 
   test.serial(
-    'a process killed at any moment on a disk that is full again and again has lost nothing that it acknowledged',
+    'a process killed at any moment on a disk that fills up repeatedly loses no acknowledged commit',
     async (t) => {
       const path = join(tiny, 'killed.json');
       const filler = join(tiny, 'filler of the killed');
@@ -88,7 +88,7 @@ else {
           else acknowledged.add(line);
         };
         for (let lines = Math.floor(Math.random() * 40); lines > 0; lines -= 1) await read();
-        // In every other round the disk becomes full while the process writes, and stays so for a while.
+        // In every other round the disk fills up while the process writes, and stays full for a while.
         if (round % 2 === 1) {
           await writeFile(filler, Buffer.alloc(1_048_576)).catch(() => {});
           const enough = refused + 1 + Math.floor(Math.random() * 10);
@@ -99,7 +99,7 @@ else {
           if (!line.startsWith('failed: ')) acknowledged.add(line);
         }
         await writer.ended;
-        // Killed again while it recovers, as likely as not without room for what it would put right.
+        // Killed again during recovery, often without space for its repairs.
         const starting = otherProcess(t, path, 'hold', 'merging');
         if (round % 3 === 0) await starting.line();
         starting.kill('SIGKILL');
@@ -122,18 +122,18 @@ else {
   );
 }
 
-/** How commits are synced: most by the write itself; with room that is made for them, by a call of its own. */
+/** How commits are synced: most by the write itself; with reserved space by a separate call. */
 const SYNCS = { pwrite64: 20, fdatasync: 1 };
 
 for (const [call, when] of Object.entries(SYNCS)) {
   if (!canTrace(call)) {
-    console.log(`Left out: a failing ${call}, since strace cannot inject one here.`);
+    console.log(`Skipped: a failing ${call}, because strace cannot inject one here.`);
     continue;
   }
-  test(`a ${call} that fails with EIO is an unknown outcome, and nothing is written behind it`, async (t) => {
+  test(`after a ${call} that fails with EIO the outcome is unknown, and nothing more is written`, async (t) => {
     const { path } = await freshFolder(t);
     const program = fileURLToPath(new URL('./writer.js', import.meta.url));
-    // One call of a thread fails, and that one alone: what follows must not be tried on the journal.
+    // Only one call of a thread fails: the journal must not be used after it.
     const inject = [
       '-f',
       '-o',
@@ -150,7 +150,7 @@ for (const [call, when] of Object.entries(SYNCS)) {
       detached: true,
     });
     t.teardown(() => {
-      // strace and what it traces.
+      // strace and its child.
       if (writer.exitCode === null && writer.signalCode === null) process.kill(-(writer.pid ?? 0), 'SIGKILL');
     });
     const acknowledged: string[] = [];

@@ -1,4 +1,4 @@
-/** Room that is made in a journal, on a disk that has any number of octets left: what is answered is true. */
+/** Space is reserved in a journal on a disk with any number of octets left: every answer is true. */
 import { cp } from 'node:fs/promises';
 import test from 'ava';
 import { FaultyFiles } from './faulty-files.js';
@@ -8,7 +8,7 @@ const NEVER = { idleMs: 1_000_000_000, minOctets: 1_000_000_000 };
 const LENGTHS = [10, 300, 40, 700, 1];
 
 for (const step of [60, 400, 5_000]) {
-  test(`a disk that fills up while room is made, ${step} octets at a time, refuses whole commits and loses none`, async (t) => {
+  test(`a disk that fills up while space is reserved, ${step} octets at a time, refuses whole commits and loses none`, async (t) => {
     const refused = new Set<number>();
     for (let left = 0; left < 1_900; left += 83) {
       const { folder, path } = await freshFolder(t);
@@ -25,7 +25,7 @@ for (const step of [60, 400, 5_000]) {
       files.room = left;
       for (const [at, length] of LENGTHS.entries()) {
         const outcome = await commit(`full ${at}`, length);
-        // A journal that is not as long as it should be would be taken for one that somebody changed.
+        // A journal of another length than expected would look as if somebody had changed it.
         t.true(['ok', 'STORAGE_FULL'].includes(outcome), `${outcome} with ${left} left`);
         if (outcome !== 'ok') refused.add(left);
       }
@@ -33,7 +33,7 @@ for (const step of [60, 400, 5_000]) {
       for (const [at, length] of LENGTHS.entries()) t.is(await commit(`again ${at}`, length), 'ok');
       t.deepEqual(await pairsOf(adapter), stored);
 
-      // After a kill, with the room that there is.
+      // After a kill, with the reserved space.
       const { folder: copy, path: copied } = await freshFolder(t);
       await cp(folder, copy, { recursive: true, filter: (name) => !name.includes('.lock-') });
       const restarted = await opened(t, { path: copied, checkpoints: NEVER, room });
@@ -46,7 +46,7 @@ for (const step of [60, 400, 5_000]) {
   });
 }
 
-test('room of which the disk has only a part is given back to the octets that need it, and not asked for again', async (t) => {
+test('space that could be reserved only in part is returned, and not requested again', async (t) => {
   const { path } = await freshFolder(t);
   const files = new FaultyFiles();
   const adapter = await opened(t, { path, files, checkpoints: NEVER, room: { from: 0, step: 1_000 } });

@@ -1,7 +1,7 @@
 /**
- * A program, not a test: opens the data file and says so, then writes keys from a number on and prints each that was
- * acknowledged. Arguments: the path; the first number, `hold` to only keep the file open until stdin ends, or `leave` to come
- * to the end of the program without closing; `merging` to make checkpoints all the time.
+ * A program, not a test: opens the data file and reports that, then writes keys from a number on and prints each
+ * acknowledged one. Arguments: the path; the first number, `hold` to only keep the file open until stdin ends, or
+ * `leave` to reach the end of the program without closing; `merging` for constant checkpoints.
  */
 import { writeSync } from 'node:fs';
 import { JsonFileAdapter } from '../../../storage-adapters/json-file/json-file.js';
@@ -9,7 +9,7 @@ import { JsonFileAdapter } from '../../../storage-adapters/json-file/json-file.j
 const [path = '', first = 'hold', how] = process.argv.slice(2);
 const checkpoints = how === 'merging' ? { minOctets: 1, idleMs: 1 } : undefined;
 const adapter = new JsonFileAdapter({ path }, { checkpoints });
-// Synchronous, so that a line is out before anything else happens.
+// Synchronous, so that the line is written before anything else happens.
 const say = (line: string) => writeSync(1, `${line}\n`);
 
 try {

@@ -6,7 +6,7 @@ import { silentLog } from '../../../core/log.js';
 import definition, { LmdbAdapter } from '../../../storage-adapters/lmdb/lmdb.js';
 import { freshPath, opened, outcomeOf, put } from './helpers.js';
 
-/** A closed store of some hundred entries, and its data file. */
+/** A closed store of a few hundred entries, and its data file. */
 async function stored(t: ExecutionContext): Promise<{ path: string; file: string }> {
   const path = await freshPath(t);
   const adapter = await opened(t, { path });
@@ -33,7 +33,7 @@ async function verified(path: string): Promise<readonly string[]> {
   return report?.faults ?? ['no report'];
 }
 
-test('a data file that is gone, emptied, cut or of something else is refused and left as it is', async (t) => {
+test('a missing, empty, cut or foreign data file is refused and unchanged', async (t) => {
   const damages: Readonly<Record<string, (file: string, octets: Buffer) => Promise<unknown>>> = {
     gone: (file) => rm(file),
     emptied: (file) => truncate(file, 0),
@@ -53,11 +53,11 @@ test('a data file that is gone, emptied, cut or of something else is refused and
   }
 });
 
-test('a changed octet of an entry is STORAGE_CORRUPT where it is read, and told by a check', async (t) => {
+test('a changed octet of an entry is STORAGE_CORRUPT when it is read, and a check reports it', async (t) => {
   const { path, file } = await stored(t);
   const octets = await readFile(file);
   const handle = await open(file, 'r+');
-  // Wherever the value stands: pages that are free again may hold it too.
+  // Everywhere the value occurs: free pages may contain it too.
   for (let at = octets.indexOf('needle 17 n'); at !== -1; at = octets.indexOf('needle 17 n', at + 1)) {
     await handle.write('N', at);
   }
@@ -73,13 +73,13 @@ test('a changed octet of an entry is STORAGE_CORRUPT where it is read, and told 
   t.is(adapter.get('key 18')?.value, 'needle 18 '.repeat(20));
 });
 
-test('a folder that holds no store of this format is refused', async (t) => {
+test('a folder without a store of this format is refused', async (t) => {
   const { path } = await stored(t);
   await writeFile(join(path, 'jackfield-store.json'), '{"adapter":"lmdb","format":2}\n');
   t.is(await openingOf(path), 'STORAGE_CORRUPT');
 });
 
-test('a file of LMDB that belongs to something else is refused and left as it is', async (t) => {
+test('an LMDB file of another program is refused and unchanged', async (t) => {
   const path = await freshPath(t);
   const other = openLmdb({ path, noSubdir: false, overlappingSync: false });
   await other.put('a setting', 1);

@@ -2,10 +2,10 @@ import test from 'ava';
 import { StorageError } from '../../../core/storage/contract.js';
 import { errorOf, faultOf } from '../../../storage-adapters/lmdb/faults.js';
 
-/** As the driver throws them. */
+/** An error of the driver. */
 const thrown = (code: number, message: string) => Object.assign(new Error(message), { code });
 
-test('a full disk changes nothing; any other failure of a write leaves its outcome unknown', (t) => {
+test('a full disk changes nothing; after any other failed write the outcome is unknown', (t) => {
   for (const full of [
     thrown(28, 'No space left on device'),
     thrown(122, 'Disk quota exceeded'),
@@ -23,7 +23,7 @@ test('a full disk changes nothing; any other failure of a write leaves its outco
   }
 });
 
-test('damage is STORAGE_CORRUPT, another failure of a read STORAGE_UNREADABLE', (t) => {
+test('damage is STORAGE_CORRUPT, any other failed read is STORAGE_UNREADABLE', (t) => {
   for (const during of ['reading', 'writing'] as const) {
     t.is(
       faultOf(thrown(-30796, 'MDB_CORRUPTED: Located page was wrong type'), during).code,
@@ -38,7 +38,7 @@ test('damage is STORAGE_CORRUPT, another failure of a read STORAGE_UNREADABLE', 
   t.is(faultOf(thrown(13, 'Permission denied'), 'reading').code, 'STORAGE_UNREADABLE');
 });
 
-test('an error of the contract goes from one thread to the other as it was', (t) => {
+test('an error of the contract is unchanged after passing between threads', (t) => {
   for (const error of [
     new StorageError('STORAGE_CORRUPT', 'the record "a".'),
     new StorageError('STORAGE_CLOSED', 'x'),

@@ -1,4 +1,4 @@
-/** What the tests of lmdb share: fresh folders, adapters over them, and processes that use them too. */
+/** Shared by the tests of lmdb: new folders, adapters over them, and processes that use them too. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, realpath, rm } from 'node:fs/promises';
@@ -12,14 +12,14 @@ import { LmdbAdapter, type LmdbOptions } from '../../../storage-adapters/lmdb/lm
 
 export const PROGRAM = fileURLToPath(new URL('./program.js', import.meta.url));
 
-/** The folder of a store that is not there yet; goes with the test. */
+/** The folder of a store that does not exist yet; removed after the test. */
 export async function freshPath(t: ExecutionContext): Promise<string> {
   const folder = await realpath(await mkdtemp(join(tmpdir(), 'jackfield-lmdb-')));
   t.teardown(() => rm(folder, { recursive: true, force: true }));
   return join(folder, 'data.lmdb');
 }
 
-/** An opened adapter, closed with the test. */
+/** An open adapter, closed after the test. */
 export async function opened(t: ExecutionContext, options: LmdbOptions): Promise<LmdbAdapter> {
   const adapter = new LmdbAdapter(options);
   await adapter.open();
@@ -35,7 +35,7 @@ export function entriesOf(adapter: LmdbAdapter): Entry[] {
   return adapter.list({ limit: 1_000_000 }).entries;
 }
 
-/** The code that this fails with, or `ok`. */
+/** The code of the failure, or `ok`. */
 export async function outcomeOf(call: () => unknown): Promise<string> {
   try {
     await call();
@@ -47,7 +47,7 @@ export async function outcomeOf(call: () => unknown): Promise<string> {
 }
 
 export interface OtherProcess {
-  /** The next line that it prints; undefined when it has ended. */
+  /** The next printed line; undefined when the process has ended. */
   line(): Promise<string | undefined>;
   kill(signal: NodeJS.Signals): void;
   readonly ended: Promise<unknown>;

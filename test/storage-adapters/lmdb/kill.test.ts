@@ -1,7 +1,7 @@
 import test from 'ava';
 import { entriesOf, freshPath, opened, otherProcess } from './helpers.js';
 
-test('processes killed at any moment have lost nothing that they acknowledged, and halved nothing', async (t) => {
+test('processes killed at any moment lose no acknowledged commit and leave none in part', async (t) => {
   const path = await freshPath(t);
   const acknowledged = new Set<string>();
   for (let round = 0; round < 8; round += 1) {
@@ -10,7 +10,7 @@ test('processes killed at any moment have lost nothing that they acknowledged, a
     for (const writer of writers) {
       const enough = 1 + Math.floor(Math.random() * 30);
       for (let lines = 0; lines < enough; lines += 1) acknowledged.add((await writer.line()) ?? '');
-      // The other one goes on writing while this one dies.
+      // The other process continues to write meanwhile.
       writer.kill('SIGKILL');
       for (let line = await writer.line(); line !== undefined; line = await writer.line())
         acknowledged.add(line);
@@ -36,10 +36,10 @@ test('processes killed at any moment have lost nothing that they acknowledged, a
   t.is(adapter.revision(), entries.length / 2);
 });
 
-test('processes killed while the map grows under all of them have lost nothing and locked nobody', async (t) => {
+test('processes killed while the map grows lose nothing and lock nobody out', async (t) => {
   const path = await freshPath(t);
   const acknowledged = new Set<string>();
-  // It is there all the time, with a map of before.
+  // It is open all the time, with the old map.
   const reader = await opened(t, { path, historyChanges: 1 });
   for (let round = 0; round < 5; round += 1) {
     const writers = [0, 1, 2].map((at) => otherProcess(t, path, 'grow', `${round}.${at}`));

@@ -10,7 +10,7 @@ import { decodeEntry, encodeEntry } from '../../../storage-adapters/lmdb/records
 import { readText } from '../../repository.js';
 import { entriesOf, freshPath, opened, outcomeOf, put } from './helpers.js';
 
-test('the path is relative to the folder of the configuration, and the folder is made', async (t) => {
+test('the path is relative to the folder of the configuration, and the folder is created', async (t) => {
   const folder = dirname(await freshPath(t));
   const source = { folder, locate: () => '' };
   const door = await openStorage({ adapter: 'lmdb', options: { path: 'deep/store' } }, source, silentLog);
@@ -19,7 +19,7 @@ test('the path is relative to the folder of the configuration, and the folder is
   t.true(existsSync(join(folder, 'deep/store/data.mdb')));
 });
 
-test('a driver that is not installed is an error that says what to install', async (t) => {
+test('the error for a missing driver says what to install', async (t) => {
   const missing = Object.assign(new Error("Cannot find package 'lmdb'"), { code: 'ERR_MODULE_NOT_FOUND' });
   const adapter = new LmdbAdapter({ path: await freshPath(t) }, () => Promise.reject(missing));
   const error = await t.throwsAsync(() => adapter.open(), { instanceOf: StorageError });
@@ -33,7 +33,7 @@ test('a path that cannot be a folder is STORAGE_UNREADABLE', async (t) => {
   t.is(await outcomeOf(() => new LmdbAdapter({ path }).open()), 'STORAGE_UNREADABLE');
 });
 
-test('keys have up to 1,978 octets; more is refused without harm to others of the moment', async (t) => {
+test('keys have at most 1,978 octets; a longer one is refused without harm to concurrent commits', async (t) => {
   const adapter = await opened(t, { path: await freshPath(t) });
   const longest = 'ä'.repeat(989);
   const outcomes = await Promise.all([
@@ -46,7 +46,7 @@ test('keys have up to 1,978 octets; more is refused without harm to others of th
   t.is(adapter.get(`${longest}x`), undefined);
 });
 
-test('a store opened only to be read is not written, and is not made where there is none', async (t) => {
+test('a store opened only for reading is not written, and a missing one is not created', async (t) => {
   const path = await freshPath(t);
   t.is(await outcomeOf(() => new LmdbAdapter({ path, readOnly: true }).open()), 'STORAGE_UNREADABLE');
   t.false(existsSync(path));
@@ -62,21 +62,21 @@ test('a store opened only to be read is not written, and is not made where there
   t.true(before.equals(await readFile(join(path, 'data.mdb'))));
 });
 
-test('the history is bounded by commits and by octets, and what is older is STORAGE_HISTORY_GONE', async (t) => {
+test('the history is bounded by commits and by octets, and older changes are STORAGE_HISTORY_GONE', async (t) => {
   for (const bound of [{ historyChanges: 3 }, { historyOctets: 3_500 }]) {
     const adapter = await opened(t, { path: await freshPath(t), ...bound });
     for (let n = 1; n <= 10; n += 1) await put(adapter, `key ${n}`, 'x'.repeat(1_000));
     const from = (revision: number) => adapter.watch(revision)[Symbol.asyncIterator]().next();
     t.is(await outcomeOf(() => from(6)), 'STORAGE_HISTORY_GONE');
     t.is((await from(7)).value.revision, 8);
-    // One that is too large for all of it is still told to who follows.
+    // A change larger than the whole bound is still reported to readers.
     await put(adapter, 'large', 'x'.repeat(10_000));
     t.is((await from(10)).value.puts[0].key, 'large');
     t.is(await outcomeOf(() => from(12)), 'STORAGE_REVISION_UNKNOWN');
   }
 });
 
-test('a prefix that few of many entries have is listed whole and in creation order', async (t) => {
+test('a prefix of few among many entries is listed completely and in creation order', async (t) => {
   const adapter = await opened(t, { path: await freshPath(t) });
   const puts = Array.from({ length: 5_000 }, (_, n) => ({
     key: n % 500 === 0 ? `rare/${9_999 - n}` : `common/${n}`,
@@ -96,7 +96,7 @@ test('a prefix that few of many entries have is listed whole and in creation ord
   }
 });
 
-test('many commits at once share a batch, and each has its own verdict', async (t) => {
+test('many commits at once share a batch, and each has its own result', async (t) => {
   const adapter = await opened(t, { path: await freshPath(t) });
   const results = await Promise.all(
     Array.from({ length: 300 }, (_, n) =>
@@ -117,7 +117,7 @@ test('many commits at once share a batch, and each has its own verdict', async (
   );
 });
 
-test('the record that FORMAT.md shows is the one that is written', async (t) => {
+test('the record in FORMAT.md is the one that is written', async (t) => {
   const page = await readText('storage-adapters/lmdb/FORMAT.md');
   const [, shown = ''] = /^```\n(ce [\s\S]*?)```/m.exec(page) ?? [];
   const octets = shown.split('\n').map((line) => line.slice(0, 26).replaceAll(' ', ''));
@@ -127,7 +127,7 @@ test('the record that FORMAT.md shows is the one that is written', async (t) => 
   t.deepEqual(decodeEntry(Buffer.from('a'), record), entry);
 });
 
-test('nothing is acknowledged into a file that was removed or replaced while it was open', async (t) => {
+test('no commit into a removed or replaced data file is acknowledged', async (t) => {
   const path = await freshPath(t);
   const adapter = await opened(t, { path });
   await put(adapter, 'a', '1');

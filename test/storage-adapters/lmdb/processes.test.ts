@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import test from 'ava';
 import { entriesOf, freshPath, opened, otherProcess, PROGRAM, put } from './helpers.js';
 
-test('processes that race lose no step of a counter, and no two commits have one revision', async (t) => {
+test('racing processes lose no step of a counter, and no two commits have the same revision', async (t) => {
   const path = await freshPath(t);
   const adapter = await opened(t, { path });
   const others = ['40', '40', '40'].map((times) => otherProcess(t, path, 'count', times));
@@ -12,7 +12,7 @@ test('processes that race lose no step of a counter, and no two commits have one
   t.is(entriesOf(adapter).length, 1);
 });
 
-test('processes that create the same fresh store at once share it', async (t) => {
+test('processes that create the same new store at once share it', async (t) => {
   const path = await freshPath(t);
   const others = ['a', 'b', 'c', 'd'].map((key) => otherProcess(t, path, 'put', key, `of ${key}`));
   for (const other of others) {
@@ -32,12 +32,12 @@ test('processes that create the same fresh store at once share it', async (t) =>
   );
 });
 
-test('what another process acknowledged is read at once, also within one turn of the event loop', async (t) => {
+test('a commit acknowledged to another process is visible at once, even within one turn of the event loop', async (t) => {
   const path = await freshPath(t);
   const adapter = await opened(t, { path });
   await put(adapter, 'a', 'old');
   t.is(adapter.get('a')?.value, 'old');
-  // Nothing of this process runs in between: a snapshot of this turn would still be the one of before.
+  // This process stays in the same turn of the event loop: a snapshot of this turn would be too old.
   execFileSync(process.execPath, [PROGRAM, path, 'put', 'a', 'new']);
   t.is(adapter.get('a')?.value, 'new');
   execFileSync(process.execPath, [PROGRAM, path, 'put', 'b', 'new']);
@@ -49,7 +49,7 @@ test('what another process acknowledged is read at once, also within one turn of
   t.is(adapter.revision(), 4);
 });
 
-test('a feed tells what another process commits', async (t) => {
+test('a feed reports the commits of other processes', async (t) => {
   const path = await freshPath(t);
   const adapter = await opened(t, { path });
   const reader = adapter.watch(0)[Symbol.asyncIterator]();
@@ -61,7 +61,7 @@ test('a feed tells what another process commits', async (t) => {
   await reader.return?.();
 });
 
-test('a process that dies with the store open neither locks it nor keeps its room', async (t) => {
+test('a process that dies with an open store neither locks it nor occupies its space', async (t) => {
   const path = await freshPath(t);
   const adapter = await opened(t, { path });
   for (let round = 0; round < 3; round += 1) {

@@ -1,12 +1,13 @@
 /**
- * A program, not a test: opens the store in the folder of its first argument, says so, and does what the second says.
+ * A program, not a test: opens the store in the folder of its first argument, reports that, and runs the command of the
+ * second argument.
  *
- * - `write NAME`: commits pairs of keys, several at a time, without end, and prints each key that was acknowledged.
- * - `grow NAME`: likewise, each value 64 KiB, so that the map grows all the time.
- * - `count TIMES`: raises a counter so many times, each step checked, several steps racing.
- * - `put KEY VALUE`: that, and ends.
- * - `fill OCTETS`: commits values of that size until one is refused, prints the code, then what was acknowledged.
- * - `page`: pages through the store and prints how many octets of values it has.
+ * - `write NAME`: commits pairs of keys, several at a time, without end, and prints each acknowledged key.
+ * - `grow NAME`: the same with values of 64 KiB, so that the map grows all the time.
+ * - `count TIMES`: increments a counter so many times, with several checked steps racing.
+ * - `put KEY VALUE`: puts one entry and ends.
+ * - `fill OCTETS`: commits values of that size until one is refused, prints the code, then the acknowledged keys.
+ * - `page`: pages through the store and prints the octets of its values.
  */
 import { writeSync } from 'node:fs';
 import { StorageError } from '../../../core/storage/contract.js';
@@ -14,7 +15,7 @@ import { LmdbAdapter } from '../../../storage-adapters/lmdb/lmdb.js';
 
 const [path = '', does = '', argument = '', value = ''] = process.argv.slice(2);
 const adapter = new LmdbAdapter({ path });
-// Synchronous, so that a line is out before anything else happens.
+// Synchronous, so that the line is written before anything else happens.
 const say = (line: string) => writeSync(1, `${line}\n`);
 
 const DOES: Readonly<Record<string, () => Promise<unknown>>> = {
@@ -81,7 +82,7 @@ const DOES: Readonly<Record<string, () => Promise<unknown>>> = {
     }
     say(String(acknowledged));
     say(String(adapter.list({ limit: 1_000_000 }).entries.length));
-    // What gives room back must still be possible.
+    // Changes that free space must still work.
     for (let key = 0; key < acknowledged / 2; key += 1) await adapter.commit({ deletes: [`fill ${key}`] });
     await adapter.commit({ puts: [{ key: 'small', value: 'fits again' }] });
     say(adapter.get('small')?.value ?? 'lost');

@@ -5,7 +5,7 @@ import { freshPath, opened, PROGRAM, put, running } from './helpers.js';
 
 const MEBI = 1_048_576;
 
-test('the map grows with the data, also under a reader that was there before', async (t) => {
+test('the map grows with the data, even under an older reader', async (t) => {
   const path = await freshPath(t);
   const reader = await opened(t, { path });
   const writer = await opened(t, { path });
@@ -21,23 +21,23 @@ test('the map grows with the data, also under a reader that was there before', a
   t.is((await opened(t, { path })).list({ limit: 100 }).entries.length, 65);
 });
 
-test('a store larger than the heap is opened, paged through and written', async (t) => {
+test('a store larger than the heap can be opened, paged through and written', async (t) => {
   const path = await freshPath(t);
   const adapter = await opened(t, { path, historyChanges: 1 });
   const value = 'v'.repeat(MEBI);
   const puts = Array.from({ length: 96 }, (_, n) => put(adapter, `large ${n}`, value));
   await Promise.all(puts);
   await adapter.close();
-  // The values alone are twice what this process may have.
+  // The values alone are twice the heap limit of this process.
   const other = running(t, process.execPath, ['--max-old-space-size=48', PROGRAM, path, 'page']);
   t.is(await other.line(), 'opened');
   t.is(await other.line(), String(96 * MEBI));
   t.is(await other.line(), 'done');
 });
 
-test('a commit that finds no room is STORAGE_FULL, changes nothing, and room that is made can be used', async (t) => {
+test('a commit without space is STORAGE_FULL and changes nothing, and freed space can be used', async (t) => {
   const path = await freshPath(t);
-  // A file of more than 4 MiB is refused by the system, as a full disk would refuse it.
+  // The system refuses a file over 4 MiB like a full disk.
   const command = `trap '' XFSZ; ulimit -f 4096; exec "$0" "$@"`;
   const other = running(t, '/bin/bash', ['-c', command, process.execPath, PROGRAM, path, 'fill', '100000']);
   t.is(await other.line(), 'opened');

@@ -1,4 +1,4 @@
-/** The clock of the machine may be set while PostgreSQL is away; that says nothing of how long it is away. */
+/** The clock of the machine may change while PostgreSQL is away; that says nothing about the length of the outage. */
 import { EventEmitter } from 'node:events';
 import test, { type ExecutionContext } from 'ava';
 import { silentLog } from '../../../core/log.js';
@@ -6,7 +6,7 @@ import { Database } from '../../../storage-adapters/postgres/database.js';
 import { ReadQueue } from '../../../storage-adapters/postgres/read-queue.js';
 import { codeOf } from '../outage.js';
 
-/** A driver of which only that is there which a database without connections needs. */
+/** The part of the driver that a database without connections needs. */
 class Driver {
   isDown = true;
   asked = 0;
@@ -29,7 +29,7 @@ class Driver {
     })(this);
 }
 
-/** A database over such a driver, and `Date.now` as it is when the test is over. */
+/** A database over such a driver; restores `Date.now` after the test. */
 async function over(t: ExecutionContext, driver: Driver): Promise<Database> {
   const { now } = Date;
   const options = {
@@ -46,23 +46,20 @@ async function over(t: ExecutionContext, driver: Driver): Promise<Database> {
   return database;
 }
 
-test.serial(
-  'a database that is back is found again although the clock was set back by an hour',
-  async (t) => {
-    const driver = new Driver();
-    const database = await over(t, driver);
-    const ask = () => codeOf(() => database.query('SELECT 1', []));
-    t.is(await ask(), 'STORAGE_UNAVAILABLE');
-    driver.isDown = false;
-    const hourAgo = Date.now() - 3_600_000;
-    Date.now = () => hourAgo;
-    // The pause after one failure is some milliseconds.
-    while ((await ask()) !== 'no error') await new Promise((resolve) => setImmediate(resolve));
-    t.is(driver.asked, 2);
-  },
-);
+test.serial('an available database is found again although the clock was set back by an hour', async (t) => {
+  const driver = new Driver();
+  const database = await over(t, driver);
+  const ask = () => codeOf(() => database.query('SELECT 1', []));
+  t.is(await ask(), 'STORAGE_UNAVAILABLE');
+  driver.isDown = false;
+  const hourAgo = Date.now() - 3_600_000;
+  Date.now = () => hourAgo;
+  // After one failure the pause is a few milliseconds.
+  while ((await ask()) !== 'no error') await new Promise((resolve) => setImmediate(resolve));
+  t.is(driver.asked, 2);
+});
 
-test.serial('reads that wait for their turn are not late because the clock was set on', async (t) => {
+test.serial('waiting reads are not late because the clock was set forward', async (t) => {
   const driver = new Driver();
   driver.isDown = false;
   const reads = new ReadQueue(await over(t, driver), 1, 60_000);

@@ -1,6 +1,6 @@
 /**
- * A standby takes over from its primary: what comes back by itself, what is lost, and that a loss is told to who watches.
- * What is replicated synchronously is never lost; what is not may be, and then nobody is told it had not happened.
+ * A standby replaces its primary: what recovers by itself, what is lost, and that readers of the feed notice a loss.
+ * Synchronously replicated commits are never lost; others may be, and then no client was told that they had failed.
  */
 import test, { type ExecutionContext } from 'ava';
 import pg from 'pg';
@@ -30,7 +30,7 @@ function failoverTests(): void {
     return answers;
   }
 
-  /** A primary and its standby; the adapter knows both addresses, the standby first. */
+  /** A primary and its standby; the adapter knows both addresses, the standby's first. */
   async function pair(t: ExecutionContext, options: Partial<PostgresOptions> = {}) {
     const primary = await startPostgres();
     t.teardown(() => primary.stop());
@@ -64,20 +64,17 @@ function failoverTests(): void {
   const worksAgain = (adapter: StorageAdapter) =>
     until(async () => (await codeOf(() => adapter.commit(put('again')))) === 'no error');
 
-  test.serial(
-    'of several addresses the one of the primary is taken; a standby alone is refused',
-    async (t) => {
-      const { primary, standby, adapter, fresh } = await pair(t);
-      t.true((await adapter.commit(put('a'))).ok);
-      t.is((await (await opened(t, fresh(primary.url()))).get('a'))?.value, 'x');
-      const error = await t.throwsAsync(fresh(standby.url()).open(), { code: 'STORAGE_UNAVAILABLE' });
-      t.regex(error.message, /is a standby; the address must lead to the primary/);
-    },
-  );
+  test.serial('of several addresses the primary is used; a standby alone is refused', async (t) => {
+    const { primary, standby, adapter, fresh } = await pair(t);
+    t.true((await adapter.commit(put('a'))).ok);
+    t.is((await (await opened(t, fresh(primary.url()))).get('a'))?.value, 'x');
+    const error = await t.throwsAsync(fresh(standby.url()).open(), { code: 'STORAGE_UNAVAILABLE' });
+    t.regex(error.message, /is a standby; the address must lead to the primary/);
+  });
 
   for (const sync of [false, true]) {
     test.serial(
-      `killed under load, and a${sync ? ' synchronous' : 'n asynchronous'} standby takes over: whoever writes goes on`,
+      `after a kill under load, a${sync ? ' synchronous' : 'n asynchronous'} standby takes over and writers continue`,
       async (t) => {
         const { primary, standby, adapter } = await pair(t);
         if (sync) {
@@ -113,7 +110,7 @@ function failoverTests(): void {
     t.true((await adapter.commit(put('a'))).ok);
     await standby.kill();
     t.is(await codeOf(() => impatient.commit(put('a'))), 'STORAGE_OUTCOME_UNKNOWN', 'nobody confirms it');
-    // Who ends the wait by hand makes it a COMMIT with a warning, which is not the promise.
+    // If an operator ends the wait, COMMIT succeeds with a warning, but the commit is not replicated.
     const commit = t.throwsAsync(adapter.commit(put('a', 'y')), { code: 'STORAGE_OUTCOME_UNKNOWN' });
     const cancel = `SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'`;
     let isOver = false;
@@ -128,7 +125,7 @@ function failoverTests(): void {
     t.true((await (await make(primary.url())).commit(put('b'))).ok);
   });
 
-  test.serial('a server that takes no writes says so, is read, and works again by itself', async (t) => {
+  test.serial('a read-only server is reported, can be read, and works again by itself', async (t) => {
     const { primary, adapter } = await pair(t);
     await adapter.commit(put('a'));
     await set(primary, 'default_transaction_read_only = on');
@@ -137,7 +134,7 @@ function failoverTests(): void {
     t.regex(error.message, /accepts no writes now \(default_transaction_read_only/);
     t.is(await codeOf(() => adapter.get('a')), 'no error');
     t.is(await adapter.get('b'), undefined);
-    // It is a transaction itself.
+    // The setting cannot be changed in a read-only transaction.
     await ask(
       primary,
       'SET default_transaction_read_only = off',
@@ -147,14 +144,14 @@ function failoverTests(): void {
     await worksAgain(adapter);
   });
 
-  test.serial('revisions that are given a second time are told to who has read the first', async (t) => {
+  test.serial('if revisions are used again, readers of the first changes get an error', async (t) => {
     const { primary, standby, fresh, make, adapter } = await pair(t);
     await adapter.commit(put('a', 'kept'));
     const { url } = await watched(t, fresh());
     const client = await EventSourceClient.connect(`${url}?after=1`);
     t.teardown(() => client.close());
     await inStep(primary);
-    // From now on it gets nothing more.
+    // From now on the standby receives nothing more.
     await set(standby, `primary_conninfo = ''`);
     await until(async () => (await ask(primary, 'SELECT 1 FROM pg_stat_replication')).length === 0);
     const reader = adapter.watch(0)[Symbol.asyncIterator]();

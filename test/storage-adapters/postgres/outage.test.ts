@@ -1,4 +1,4 @@
-/** What is answered when the connection to PostgreSQL breaks, stage by stage, and that it comes back by itself. */
+/** Answers when the connection to PostgreSQL breaks, stage by stage, and that the adapter recovers by itself. */
 import test, { type ExecutionContext } from 'ava';
 import { silentLog } from '../../../core/log.js';
 import { PostgresAdapter, type PostgresOptions } from '../../../storage-adapters/postgres/postgres.js';
@@ -7,7 +7,7 @@ import { codeOf, opened, proxyFor, put, readableLog, textsOf } from '../outage.j
 import { until } from '../shared-store.js';
 
 withPostgres(test, (server) => {
-  /** Through a proxy, and straight to the server for what is really there. */
+  /** One adapter through a proxy, and one directly to the server to see the real data. */
   async function both(t: ExecutionContext, options: Partial<PostgresOptions> = {}) {
     const proxy = await proxyFor(t, server().socket);
     const namespace = freshNamespace();
@@ -21,22 +21,22 @@ withPostgres(test, (server) => {
     ['the changes are written', 'jackfield_write', 'STORAGE_UNAVAILABLE'],
     ['COMMIT is sent', 'COMMIT\0', 'STORAGE_OUTCOME_UNKNOWN'],
   ] as const) {
-    for (const where of ['before', 'behind'] as const) {
-      test.serial(`a connection cut ${where} the moment when ${stage}: ${code}`, async (t) => {
+    for (const where of ['before', 'after'] as const) {
+      test.serial(`a connection cut ${where} ${stage}: ${code}`, async (t) => {
         const { proxy, adapter, direct } = await both(t);
         await adapter.commit(put('a', 'old'));
         proxy.cutWhen(where, (octets) => octets.includes(match));
         t.is(await codeOf(() => adapter.commit(put('a', 'new'))), code);
         proxy.cutWhen(where, undefined);
-        const isStored = code === 'STORAGE_OUTCOME_UNKNOWN' && where === 'behind';
+        const isStored = code === 'STORAGE_OUTCOME_UNKNOWN' && where === 'after';
         t.is((await direct.get('a'))?.value, isStored ? 'new' : 'old');
-        // Neither the lock nor the broken connection is in the way of the next one.
+        // Neither the lock nor the broken connection blocks the next commit.
         t.true((await adapter.commit(put('b'))).ok);
       });
     }
   }
 
-  test.serial('during an outage every call fails, and after it every call works', async (t) => {
+  test.serial('during an outage every call fails, and afterwards every call works', async (t) => {
     const { proxy, adapter } = await both(t);
     await adapter.commit(put('a'));
     proxy.refuse(true);
@@ -54,7 +54,7 @@ withPostgres(test, (server) => {
     t.true((await adapter.commit(put('a'))).ok);
   });
 
-  test.serial('a network that swallows everything meets the time-outs', async (t) => {
+  test.serial('a network that drops everything leads to the time-outs', async (t) => {
     const { proxy, adapter } = await both(t, { statementTimeoutMs: 500, connectTimeoutMs: 500 });
     // A busy machine may be slower than these time-outs.
     await until(async () => (await codeOf(() => adapter.commit(put('a')))) === 'no error');
@@ -79,14 +79,14 @@ withPostgres(test, (server) => {
         return false;
       });
       t.is(await codeOf(() => adapter.commit(put('a', 'new'))), code);
-      // The server still waits for the rest of that transaction, and has not heard that nobody will send it.
+      // The server still waits for the rest of that transaction, and does not know that nobody will send it.
       await until(async () => (await codeOf(() => direct.commit(put('b')))) === 'no error');
       t.is((await direct.get('a'))?.value, 'old');
       proxy.freeze(false);
     });
   }
 
-  test.serial('a lock that somebody else holds meets the time-out, and nothing is changed', async (t) => {
+  test.serial('a lock that another client holds leads to the time-out, and nothing is changed', async (t) => {
     const { adapter, direct } = await both(t, { statementTimeoutMs: 500 });
     const { default: pg } = await import('pg');
     const client = new pg.Client({ connectionString: server().url() });
@@ -99,21 +99,21 @@ withPostgres(test, (server) => {
     t.true((await adapter.commit(put('a'))).ok);
   });
 
-  test.serial('a feed goes on behind an outage without a gap', async (t) => {
+  test.serial('a feed continues after an outage without a gap', async (t) => {
     const { proxy, adapter, direct } = await both(t);
     const first = await direct.commit(put('a'));
     const reader = adapter.watch(0)[Symbol.asyncIterator]();
     t.is((await reader.next()).value?.revision, first.ok && first.revision);
     const waiting = reader.next();
     proxy.refuse(true);
-    const told = await direct.commit(put('b'));
+    const committed = await direct.commit(put('b'));
     const later = await direct.commit(put('c'));
     proxy.refuse(false);
-    t.is((await waiting).value?.revision, told.ok && told.revision);
+    t.is((await waiting).value?.revision, committed.ok && committed.revision);
     t.is((await reader.next()).value?.revision, later.ok && later.revision);
   });
 
-  test.serial('a feed that begins during an outage says so', async (t) => {
+  test.serial('a feed that starts during an outage fails', async (t) => {
     const { proxy, adapter } = await both(t);
     proxy.refuse(true);
     t.is(await codeOf(() => adapter.watch(0)[Symbol.asyncIterator]().next()), 'STORAGE_UNAVAILABLE');
@@ -134,22 +134,19 @@ withPostgres(test, (server) => {
     t.is((await direct.get('b'))?.value, 'x');
   });
 
-  test.serial(
-    'where there is no server, opening fails with a sentence and without the password',
-    async (t) => {
-      const proxy = await proxyFor(t, server().socket);
-      proxy.refuse(true);
-      const { log, lines } = readableLog();
-      const url = server().url(proxy.port);
-      const adapter = new PostgresAdapter({ url }, { log });
-      const error = await t.throwsAsync(async () => adapter.open(), { code: 'STORAGE_UNAVAILABLE' });
-      t.regex(error.message, /^The store cannot be reached; nothing was changed\. \S/);
-      t.false(textsOf(error).includes('a-secret'));
-      t.false(lines.join('').includes('a-secret'));
-      proxy.refuse(false);
-      // It may be tried again.
-      await adapter.open();
-      await adapter.close();
-    },
-  );
+  test.serial('without a server, opening fails with a sentence and without the password', async (t) => {
+    const proxy = await proxyFor(t, server().socket);
+    proxy.refuse(true);
+    const { log, lines } = readableLog();
+    const url = server().url(proxy.port);
+    const adapter = new PostgresAdapter({ url }, { log });
+    const error = await t.throwsAsync(async () => adapter.open(), { code: 'STORAGE_UNAVAILABLE' });
+    t.regex(error.message, /^The store cannot be reached; nothing was changed\. \S/);
+    t.false(textsOf(error).includes('a-secret'));
+    t.false(lines.join('').includes('a-secret'));
+    proxy.refuse(false);
+    // It may be opened again.
+    await adapter.open();
+    await adapter.close();
+  });
 });

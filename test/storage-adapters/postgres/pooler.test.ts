@@ -1,4 +1,4 @@
-/** A PgBouncer between: sessions that are our own, and sessions that others get as well. */
+/** With a PgBouncer in between: sessions of our own, and sessions shared with other clients. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -23,10 +23,10 @@ const isThere = (() => {
 
 const IGNORED = 'ignore_startup_parameters = statement_timeout,idle_in_transaction_session_timeout';
 
-/** It refuses to run as root: then it is "nobody", as the server is. */
+/** PgBouncer refuses to run as root: then it runs as "nobody", like the server. */
 const owner = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
 
-/** @param socketFolder Of the server. @returns The port that it listens at. */
+/** @param socketFolder The folder of the server's socket. @returns The port of the pooler. */
 async function pooler(t: ExecutionContext, socketFolder: string, ...settings: string[]): Promise<number> {
   const folder = await mkdtemp(path.join(tmpdir(), 'jackfield-pooler-'));
   t.teardown(() => rm(folder, { recursive: true }));
@@ -72,7 +72,7 @@ else {
     const socketFolder = () => path.dirname(server().socket);
     const at = (port: number) => `postgres://jackfield@127.0.0.1:${port}/postgres`;
 
-    test.serial('one that was not told of our settings refuses them, and says which', async (t) => {
+    test.serial('a pooler that does not know our settings refuses them, and names them', async (t) => {
       const port = await pooler(t, socketFolder());
       const { log } = readableLog();
       const adapter = new PostgresAdapter({ url: at(port) }, { log });
@@ -104,9 +104,9 @@ else {
           t.deepEqual([writers[0]?.refused, writers[1]?.refused], [0, 0]);
           const reader = one.watch((await one.revision()) - 1)[Symbol.asyncIterator]();
           await reader.next();
-          const told = reader.next();
+          const change = reader.next();
           await other.commit(put('told'));
-          t.is((await told).value?.puts[0]?.key, 'told');
+          t.is((await change).value?.puts[0]?.key, 'told');
           await reader.return?.();
           if (mode === 'session') t.false(lines.some((line) => line.includes('no longer prepared')));
         },

@@ -1,4 +1,4 @@
-/** What is PostgreSQL's alone: driver, options, tables, history, and what lies in the database. */
+/** For PostgreSQL only: driver, options, tables, history, and the content of the database. */
 import test from 'ava';
 import { silentLog } from '../../../core/log.js';
 import { createServer } from '../../../core/server.js';
@@ -23,7 +23,7 @@ test('without the driver the error says what to install', async (t) => {
   );
 });
 
-test('an address that is none is refused without showing it', async (t) => {
+test('an address of another protocol is refused without showing it', async (t) => {
   const storage = { adapter: 'postgres', options: { url: 'postgers://user:a-secret@host/x' } };
   const server = createServer({ listen: { port: 0 }, storage });
   const error = await t.throwsAsync(server.ready(), { code: 'ADAPTER_OPTIONS_INVALID' });
@@ -31,7 +31,7 @@ test('an address that is none is refused without showing it', async (t) => {
   t.false(textsOf(error).includes('a-secret'));
 });
 
-test('an address that cannot be read is told without showing it', async (t) => {
+test('an invalid address is reported without showing it', async (t) => {
   const adapter = new PostgresAdapter({ url: 'postgres://user:a-secret@[bad/x' }, context);
   const error = await t.throwsAsync(async () => adapter.open(), { code: 'STORAGE_UNAVAILABLE' });
   t.regex(error.message, /address/);
@@ -44,8 +44,8 @@ test('an unknown option is refused', async (t) => {
   t.regex(error?.message ?? '', /unknown key "namspace".*did you mean "namespace"/);
 });
 
-test('a server does not start where the database is not there', async (t) => {
-  // Port 1 of loopback: nobody listens there.
+test('a server does not start if the database cannot be reached', async (t) => {
+  // Port 1 of loopback: nothing listens there.
   const storage = { adapter: 'postgres', options: { url: 'postgres://user:a-secret@127.0.0.1:1/x' } };
   const error = await t.throwsAsync(createServer({ listen: { port: 0 }, storage }).ready(), {
     code: 'STORAGE_UNAVAILABLE',
@@ -54,7 +54,7 @@ test('a server does not start where the database is not there', async (t) => {
   t.false(textsOf(error).includes('a-secret'));
 });
 
-test('the adapter declares what it promises', (t) => {
+test('the adapter declares its properties', (t) => {
   const { supports } = definition.create({ url: 'postgres://x/y' } as never, { ...context, folder: '/' });
   t.deepEqual(supports, { durable: true, shared: 'cluster', bounded: false, watch: true });
 });
@@ -86,7 +86,7 @@ withPostgres(test, (server) => {
     await Promise.all(adapters.map((adapter) => adapter.close()));
   });
 
-  test.serial('tables of a later version are refused, and left as they are', async (t) => {
+  test.serial('tables of a later version are refused and unchanged', async (t) => {
     const before = make();
     await before.open();
     await before.close();
@@ -113,7 +113,7 @@ withPostgres(test, (server) => {
     );
   });
 
-  test.serial('changes behind the bound are trimmed, and who asks for them is told', async (t) => {
+  test.serial('changes before the bound are trimmed, and readers that need them get an error', async (t) => {
     const adapter = await opened(t, make({ historyChanges: 20 }));
     for (let n = 0; n < 60; n += 1) await adapter.commit(put('a', String(n)));
     const code = () => codeOf(() => adapter.watch(0)[Symbol.asyncIterator]().next());
@@ -131,7 +131,7 @@ withPostgres(test, (server) => {
     t.true(Number(row?.kept) <= 22);
   });
 
-  test.serial('a row that a hand put into the table is met as a conflict, not as an error', async (t) => {
+  test.serial('a row that was inserted by hand is a conflict, not an error', async (t) => {
     const namespace = freshNamespace();
     const adapter = await opened(t, make({ namespace }));
     await query(
@@ -143,7 +143,7 @@ withPostgres(test, (server) => {
     });
   });
 
-  /** While `body` runs, puts of the value `trap` fail in the server with what `raise` says. */
+  /** While `body` runs, puts of the value `trap` fail in the server with the error of `raise`. */
   async function trapped(when: 'at once' | 'at COMMIT', raise: string, body: () => Promise<void>) {
     await query(`CREATE SEQUENCE tries;
       CREATE FUNCTION trap() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
@@ -160,7 +160,7 @@ withPostgres(test, (server) => {
 
   for (const when of ['at once', 'at COMMIT'] as const) {
     for (const state of ['40001', '40P01', '23505']) {
-      test.serial(`${state} ${when} is tried again, and not for ever`, async (t) => {
+      test.serial(`${state} ${when} is retried, but not forever`, async (t) => {
         const adapter = await opened(t, make());
         await trapped(when, `IF nextval('tries') <= 3 THEN ${fails(state)} END IF;`, async () => {
           t.true((await adapter.commit(put('a', 'trap'))).ok);
@@ -182,7 +182,7 @@ withPostgres(test, (server) => {
     });
   }
 
-  test.serial('what is wrong with one commit does not fail those that went with it', async (t) => {
+  test.serial('a fault of one commit does not fail the others in its transaction', async (t) => {
     const adapter = await opened(t, make());
     await trapped('at once', fails('22023'), async () => {
       const codes = await Promise.all(
@@ -197,7 +197,7 @@ withPostgres(test, (server) => {
     );
   });
 
-  test.serial('a user whose commits are not synced by default gets synced ones', async (t) => {
+  test.serial('commits of a user without synchronous commits are synced', async (t) => {
     await query('ALTER ROLE jackfield SET synchronous_commit = off');
     const namespace = freshNamespace();
     const adapter = await opened(t, make({ namespace }));
@@ -224,7 +224,7 @@ withPostgres(test, (server) => {
   });
 
   test.serial(
-    'a crowd of reads is answered, each with its own entry, also those that come in between',
+    'many concurrent reads each get their own entry, also those that arrive meanwhile',
     async (t) => {
       const adapter = await opened(t, make());
       const keys = Array.from({ length: 200 }, (_, n) => `key ${n}`);
@@ -245,7 +245,7 @@ withPostgres(test, (server) => {
     },
   );
 
-  test.serial('a server that stops lets go of every connection', async (t) => {
+  test.serial('a server that stops closes every connection', async (t) => {
     const adapter = make();
     await adapter.open();
     const reader = adapter.watch(0)[Symbol.asyncIterator]();

@@ -1,4 +1,4 @@
-/** What a real PostgreSQL does to its clients: it dies, stands still, refuses, runs out of connections. */
+/** Faults of a real PostgreSQL: it dies, hangs, refuses, runs out of connections. */
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -35,7 +35,7 @@ withPostgres(test, (server) => {
   }
 
   test.serial(
-    'killed and started again under load: what was acknowledged is there, what was refused is not',
+    'after kills and restarts under load, acknowledged commits exist and refused ones do not',
     async (t) => {
       const adapter = await at(t);
       await survivesKills(t, adapter, server(), 100);
@@ -43,7 +43,7 @@ withPostgres(test, (server) => {
   );
 
   test.serial(
-    'sessions that the server ends under load, again and again, halve nothing and lose nothing',
+    'if the server ends sessions under load repeatedly, no commit is lost or left in part',
     async (t) => {
       const adapter = await at(t);
       const client = await superuser(t);
@@ -61,7 +61,7 @@ withPostgres(test, (server) => {
   );
 
   test.serial(
-    'sessions that stand still for longer than the time-out are an outage, and others are opened',
+    'sessions that hang for longer than the time-out are an outage, and are replaced',
     async (t) => {
       const adapter = await at(t, { statementTimeoutMs: 300 });
       await worksAgain(adapter);
@@ -86,7 +86,7 @@ withPostgres(test, (server) => {
     },
   );
 
-  test.serial('a database that there is none of is told at start', async (t) => {
+  test.serial('a missing database is reported at the start', async (t) => {
     const url = server().url().replace('/postgres?', '/nowhere?');
     const error = await t.throwsAsync(new PostgresAdapter({ url }, { log: silentLog }).open(), {
       code: 'STORAGE_UNAVAILABLE',
@@ -95,12 +95,12 @@ withPostgres(test, (server) => {
   });
 
   test.serial(
-    'a server that lets nobody write refuses commits, answers reads, and takes commits when it does again',
+    'a read-only server refuses commits, answers reads, and accepts commits when it can write again',
     async (t) => {
       const adapter = await at(t);
       await adapter.commit(put('a', 'old'));
       const client = await superuser(t);
-      // What a standby is too: every transaction is read-only.
+      // Like a standby: every transaction is read-only.
       await client.query('ALTER DATABASE postgres SET default_transaction_read_only = on');
       await client.query(
         `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'jackfield'`,
@@ -114,13 +114,13 @@ withPostgres(test, (server) => {
     },
   );
 
-  test.serial('where the server has no connection left, callers share those that there are', async (t) => {
+  test.serial('if the server has no connection left, callers share the existing ones', async (t) => {
     const adapter = await at(t, { poolSize: 50, connectTimeoutMs: 10_000 });
     await adapter.commit(put('a'));
     const client = await superuser(t);
     const { rows } = await client.query(`SELECT current_setting('max_connections')::int AS most`);
     const others: pg.Client[] = [];
-    // All but one or two, held by somebody else.
+    // Another client takes all but one or two.
     for (let n = 0; n < Number(rows[0]?.most); n += 1) {
       const other = await superuser(t).catch(() => undefined);
       if (other === undefined) break;
@@ -142,7 +142,7 @@ withPostgres(test, (server) => {
     );
   });
 
-  test.serial('a value of 16 MiB is stored and told', async (t) => {
+  test.serial('a value of 16 MiB is stored and reported by the feed', async (t) => {
     const adapter = await at(t);
     const large = '\u{1f600}'.repeat(4_194_304);
     t.true((await adapter.commit(put('large', large))).ok);
@@ -152,7 +152,7 @@ withPostgres(test, (server) => {
     await reader.return?.();
   });
 
-  test.serial('passwords and TLS: only the right ones are taken, and none is shown', async (t) => {
+  test.serial('passwords and TLS: only the right ones are accepted, and none is shown', async (t) => {
     const folder = await mkdtemp(path.join(tmpdir(), 'jackfield-tls-'));
     t.teardown(() => rm(folder, { recursive: true }));
     const file = async (name: string, content: string) => {
@@ -201,12 +201,12 @@ withPostgres(test, (server) => {
   });
 
   test.serial(
-    'a proxy that cuts at every commit under load leaves outcomes unknown, and nothing is there by halves',
+    'a proxy that cuts at every commit under load leaves outcomes unknown, and no commit in part',
     async (t) => {
       const proxy = await proxyFor(t, server().socket);
       const adapter = await at(t, { url: server().url(proxy.port) });
       let commits = 0;
-      for (const where of ['before', 'behind'] as const) {
+      for (const where of ['before', 'after'] as const) {
         const writers = writersOf(adapter, 4);
         proxy.cutWhen(where, (octets) => {
           if (!octets.includes('COMMIT\0')) return false;

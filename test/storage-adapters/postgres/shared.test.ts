@@ -1,4 +1,4 @@
-/** Several servers over one PostgreSQL, and what they do while it is killed. */
+/** Several servers over one PostgreSQL, while it is killed. */
 import test from 'ava';
 import { freshNamespace, withPostgres } from '../../support/server-test.js';
 import { killedUnderLoad, sharedStoreTests } from '../shared-store.js';
@@ -10,7 +10,7 @@ withPostgres(test, (server) => {
   });
   sharedStoreTests(test, freshStorage);
 
-  test.serial('killed under load: 503 meanwhile, nothing answered is lost, and it comes back', (t) =>
+  test.serial('killed under load: 503 meanwhile, no acknowledged write is lost, and it recovers', (t) =>
     killedUnderLoad(t, freshStorage(), server()),
   );
 });

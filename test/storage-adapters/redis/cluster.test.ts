@@ -1,4 +1,4 @@
-/** The whole contract over a Redis Cluster of three masters; its namespaces fall on all of them. */
+/** The whole contract over a Redis Cluster of three masters; the namespaces are spread over all of them. */
 import test from 'ava';
 import { silentLog } from '../../../core/log.js';
 import { storageContract } from '../../../core/testing/storage-contract.js';
@@ -34,7 +34,7 @@ if (missing !== undefined) {
     },
   );
 
-  test.serial('namespaces fall on every node', async (t) => {
+  test.serial('namespaces are spread over all nodes', async (t) => {
     for (let n = 0; n < 20; n += 1) {
       const adapter = await opened(
         t,
@@ -45,7 +45,7 @@ if (missing !== undefined) {
     for (const node of cluster!.nodes) t.notRegex(await node.ask('DBSIZE'), /^:0\r/);
   });
 
-  test.serial('a node that is killed is an outage of its namespaces only, and it comes back', async (t) => {
+  test.serial('a killed node is an outage of its own namespaces only, and they recover', async (t) => {
     const node = cluster!.nodes[2]!;
     const make = (namespace: string) =>
       opened(t, new RedisAdapter({ url: urls(), namespace }, { log: silentLog }));
@@ -60,7 +60,7 @@ if (missing !== undefined) {
       return codes.filter((code) => code !== 'no error').length;
     };
     await until(async () => (await failing()) > 0);
-    // Who had asked the lost node for the others connects anew for a moment.
+    // Adapters that used the lost node for other namespaces need a moment to reconnect.
     await until(async () => {
       const count = await failing();
       return count > 0 && count < 12;

@@ -1,6 +1,6 @@
 /**
- * A replica takes over from its primary: what comes back by itself, what is lost, and that a loss is told to who watches.
- * Replication of Redis is asynchronous, so a loss is no fault; a loss that nobody is told of is one.
+ * A replica replaces its primary: what recovers by itself, what is lost, and that readers of the feed notice a loss.
+ * Replication of Redis is asynchronous, so a loss is not a fault; an unreported loss is.
  */
 import test, { type ExecutionContext } from 'ava';
 import { silentLog } from '../../../core/log.js';
@@ -33,7 +33,7 @@ function failoverTests(): void {
     return server;
   };
 
-  /** A primary and its replica; the adapter knows both addresses, the replica first. */
+  /** A primary and its replica; the adapter knows both addresses, the replica's first. */
   async function pair(t: ExecutionContext, options: Partial<RedisOptions> = {}) {
     const [primary, replica] = await Promise.all([start(t), start(t)]);
     await isReplicaOf(replica, primary);
@@ -49,7 +49,7 @@ function failoverTests(): void {
   const worksAgain = (adapter: StorageAdapter) =>
     until(async () => (await codeOf(() => adapter.commit(put('again')))) === 'no error');
 
-  test.serial('of several addresses the one of the primary is taken', async (t) => {
+  test.serial('of several addresses the primary is used', async (t) => {
     const { primary, replica, adapter } = await pair(t);
     t.true((await adapter.commit(put('a'))).ok);
     await isInStep(replica, primary);
@@ -60,7 +60,7 @@ function failoverTests(): void {
   });
 
   test.serial(
-    'killed under load, and the replica takes over: whoever writes goes on by himself',
+    'after a primary is killed under load, the replica replaces it and writers continue by themselves',
     async (t) => {
       const { primary, replica, adapter } = await pair(t);
       const writers = writersOf(adapter);
@@ -80,13 +80,13 @@ function failoverTests(): void {
     },
   );
 
-  test.serial('a primary that is made a replica is left, by who writes and by who only reads', async (t) => {
+  test.serial('writers and readers leave a primary that becomes a replica', async (t) => {
     const { primary, replica, make, adapter } = await pair(t, { sweepIntervalMs: 20 });
     const reader = await make([primary.url, replica.url]);
     await adapter.commit(put('a', 'old'));
     await isInStep(replica, primary);
     await promote(replica);
-    // To nobody, so that it has what it had.
+    // Of nobody, so that it keeps its data.
     await primary.ask('REPLICAOF', '127.0.0.1', '1');
     t.is(await codeOf(() => adapter.commit(put('b'))), 'STORAGE_UNAVAILABLE');
     await until(async () => (await codeOf(() => adapter.commit(put('a', 'new')))) === 'no error');
@@ -98,8 +98,9 @@ function failoverTests(): void {
   });
 
   /**
-   * `1` is on both; `2` and `3` were told and are lost; then others make `2` to `4`. Nobody has been away meanwhile.
-   * @param begin Before there are two that take writes. @param read While they are.
+   * `1` is on both servers; `2` and `3` were reported and are lost; then another history reuses `2` to `4`. Readers are
+   * connected all the time.
+   * @param begin Runs before two servers accept writes. @param read Runs meanwhile.
    */
   async function loss<T>(
     t: ExecutionContext,
@@ -119,7 +120,7 @@ function failoverTests(): void {
     return { adapter, begun };
   }
 
-  test.serial('revisions that are given a second time are told to who has read the first', async (t) => {
+  test.serial('if revisions are used again, readers of the first changes get an error', async (t) => {
     const waiting: Promise<unknown>[] = [];
     let place: WatchedChange | undefined;
     const { adapter } = await loss(
@@ -136,7 +137,7 @@ function failoverTests(): void {
           waiting.push(codeOf(() => reader.next()));
         };
         await Promise.all([read(0), read(2)]);
-        // This one has read nothing, and waits for what comes.
+        // This one has read nothing yet, and waits.
         waiting.push(codeOf(() => adapter.watch(3)[Symbol.asyncIterator]().next()));
       },
     );
@@ -145,12 +146,12 @@ function failoverTests(): void {
       waiting.map(() => 'STORAGE_REVISION_UNKNOWN'),
     );
     await worksAgain(adapter);
-    // Who stands where nothing was lost misses nothing that took the place of the lost.
+    // A reader at a change that was not lost gets all changes of the new history.
     const reader = adapter.watch(place!.revision, place!.mark)[Symbol.asyncIterator]();
     for (const value of ['x', 'y', 'z']) t.is((await reader.next()).value?.puts[0]?.value, value);
   });
 
-  test.serial('a client of /watch is told of a loss, and not gone on with when it comes back', async (t) => {
+  test.serial('a client of /watch gets an error after a loss, now and when it returns', async (t) => {
     const { begun } = await loss(
       t,
       async (make) => {
@@ -174,7 +175,7 @@ function failoverTests(): void {
     t.regex(await again.text(), /has not reached that revision: the change with revision 3 is not in it/);
   });
 
-  test.serial('in a cluster, a replica that is made primary by hand takes over without a loss', async (t) => {
+  test.serial('in a cluster, a manual switch of the primary loses nothing', async (t) => {
     const cluster = await startRedisCluster(true);
     t.teardown(() => cluster.stop());
     const url = cluster.nodes.map((node) => node.url);
@@ -190,7 +191,7 @@ function failoverTests(): void {
     await writers.acknowledge(200);
     t.deepEqual((await faultsOf(writers)).lost, []);
 
-    // The other way round, and this time nobody asks for it.
+    // Now in the other direction, without an operator.
     await until(async () => /role:slave/.test(await cluster.nodes[2]!.ask('INFO', 'replication')));
     await isInStep(cluster.nodes[2]!, cluster.replica!);
     const more = writersOf(other);
@@ -213,7 +214,7 @@ function failoverTests(): void {
   });
 }
 
-/** One whose keys lie on this node, the last of the three. */
+/** A namespace whose keys are on this node, the last of the three. */
 async function namespaceOf(node: RedisServer): Promise<string> {
   for (;;) {
     const name = freshNamespace();

@@ -1,4 +1,4 @@
-/** What is answered when the connection to Redis breaks or Redis refuses, and that it comes back by itself. */
+/** Answers while the connection to Redis is broken or Redis refuses, and that the adapter recovers by itself. */
 import test, { type ExecutionContext } from 'ava';
 import { silentLog } from '../../../core/log.js';
 import { RedisAdapter, type RedisOptions } from '../../../storage-adapters/redis/redis.js';
@@ -9,7 +9,7 @@ import { until } from '../shared-store.js';
 withRedis(test, (server) => {
   const proxied = (port: number) => `redis://127.0.0.1:${port}`;
 
-  /** Through a proxy, and straight to the server for what is really there. */
+  /** One adapter through a proxy, and one directly to the server to see the real data. */
   async function both(t: ExecutionContext, options: Partial<RedisOptions> = {}) {
     const proxy = await proxyFor(t, server().port);
     const namespace = freshNamespace();
@@ -18,34 +18,28 @@ withRedis(test, (server) => {
     return { proxy, direct, adapter: await make({ namespace, ...options, url: proxied(proxy.port) }) };
   }
 
-  for (const where of ['before', 'behind'] as const) {
-    test.serial(
-      `a connection cut ${where} the moment when a commit is sent: STORAGE_OUTCOME_UNKNOWN`,
-      async (t) => {
-        const { proxy, adapter, direct } = await both(t);
-        await adapter.commit(put('a', 'old'));
-        proxy.cutWhen(where, (octets) => octets.includes('the-new-value'));
-        t.is(await codeOf(() => adapter.commit(put('a', 'the-new-value'))), 'STORAGE_OUTCOME_UNKNOWN');
-        proxy.cutWhen(where, undefined);
-        t.is((await direct.get('a'))?.value, where === 'behind' ? 'the-new-value' : 'old');
-        await until(async () => (await codeOf(() => adapter.commit(put('b')))) === 'no error');
-      },
-    );
+  for (const where of ['before', 'after'] as const) {
+    test.serial(`a connection cut ${where} a commit is sent: STORAGE_OUTCOME_UNKNOWN`, async (t) => {
+      const { proxy, adapter, direct } = await both(t);
+      await adapter.commit(put('a', 'old'));
+      proxy.cutWhen(where, (octets) => octets.includes('the-new-value'));
+      t.is(await codeOf(() => adapter.commit(put('a', 'the-new-value'))), 'STORAGE_OUTCOME_UNKNOWN');
+      proxy.cutWhen(where, undefined);
+      t.is((await direct.get('a'))?.value, where === 'after' ? 'the-new-value' : 'old');
+      await until(async () => (await codeOf(() => adapter.commit(put('b')))) === 'no error');
+    });
 
-    test.serial(
-      `a connection cut ${where} the moment when an entry is asked for: STORAGE_UNAVAILABLE`,
-      async (t) => {
-        const { proxy, adapter } = await both(t);
-        await adapter.commit(put('a-key'));
-        proxy.cutWhen(where, (octets) => octets.includes('a-key'));
-        t.is(await codeOf(() => adapter.get('a-key')), 'STORAGE_UNAVAILABLE');
-        proxy.cutWhen(where, undefined);
-        await until(async () => (await codeOf(() => adapter.get('a-key'))) === 'no error');
-      },
-    );
+    test.serial(`a connection cut ${where} an entry is requested: STORAGE_UNAVAILABLE`, async (t) => {
+      const { proxy, adapter } = await both(t);
+      await adapter.commit(put('a-key'));
+      proxy.cutWhen(where, (octets) => octets.includes('a-key'));
+      t.is(await codeOf(() => adapter.get('a-key')), 'STORAGE_UNAVAILABLE');
+      proxy.cutWhen(where, undefined);
+      await until(async () => (await codeOf(() => adapter.get('a-key'))) === 'no error');
+    });
   }
 
-  test.serial('during an outage every call fails and nothing is kept to be sent later', async (t) => {
+  test.serial('during an outage every call fails, and nothing is queued to be sent later', async (t) => {
     const { proxy, adapter, direct } = await both(t);
     await adapter.commit(put('a'));
     proxy.refuse(true);
@@ -64,7 +58,7 @@ withRedis(test, (server) => {
     t.is((await adapter.get('a'))?.value, 'x');
   });
 
-  test.serial('a network that swallows everything meets the time-outs', async (t) => {
+  test.serial('a network that drops everything leads to the time-outs', async (t) => {
     const { proxy, adapter, direct } = await both(t, { commandTimeoutMs: 1_000, connectTimeoutMs: 2_000 });
     await adapter.commit(put('a'));
     proxy.freeze(true);
@@ -75,21 +69,21 @@ withRedis(test, (server) => {
     t.is((await direct.get('a'))?.value, 'z');
   });
 
-  test.serial('a feed goes on behind an outage without a gap', async (t) => {
+  test.serial('a feed continues after an outage without a gap', async (t) => {
     const { proxy, adapter, direct } = await both(t);
     const first = await direct.commit(put('a'));
     const reader = adapter.watch(0)[Symbol.asyncIterator]();
     t.is((await reader.next()).value?.revision, first.ok && first.revision);
     const waiting = reader.next();
     proxy.refuse(true);
-    const told = await direct.commit(put('b'));
+    const committed = await direct.commit(put('b'));
     const later = await direct.commit(put('c'));
     proxy.refuse(false);
-    t.is((await waiting).value?.revision, told.ok && told.revision);
+    t.is((await waiting).value?.revision, committed.ok && committed.revision);
     t.is((await reader.next()).value?.revision, later.ok && later.revision);
   });
 
-  test.serial('a server without memory is STORAGE_FULL; reads and deletes go on', async (t) => {
+  test.serial('a server without memory is STORAGE_FULL; reads and deletes work', async (t) => {
     const { direct: adapter } = await both(t);
     await adapter.commit({
       puts: [
@@ -114,7 +108,7 @@ withRedis(test, (server) => {
     );
   });
 
-  test.serial('a server that evicts any key is refused', async (t) => {
+  test.serial('a server with an eviction policy for all keys is refused', async (t) => {
     await server().ask('CONFIG', 'SET', 'maxmemory', '1gb');
     await server().ask('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru');
     const adapter = new RedisAdapter({ url: server().url }, { log: silentLog });
@@ -124,7 +118,7 @@ withRedis(test, (server) => {
     await server().ask('CONFIG', 'SET', 'maxmemory', '0');
   });
 
-  test.serial('a server that has become a replica is unavailable, and it comes back', async (t) => {
+  test.serial('a server that becomes a replica is unavailable, and recovers', async (t) => {
     const { direct: adapter } = await both(t);
     await adapter.commit(put('a'));
     await server().ask('CONFIG', 'SET', 'replica-serve-stale-data', 'yes');
@@ -135,7 +129,7 @@ withRedis(test, (server) => {
     t.is(await adapter.get('b'), undefined);
   });
 
-  test.serial('a server that forgot its scripts is sent them again', async (t) => {
+  test.serial('scripts are sent again to a server that forgot them', async (t) => {
     const { direct: adapter } = await both(t);
     await adapter.commit(put('a'));
     await server().ask('SCRIPT', 'FLUSH');
@@ -144,20 +138,17 @@ withRedis(test, (server) => {
     t.is((await adapter.list({ limit: 9 })).entries.length, 2);
   });
 
-  test.serial(
-    'where there is no server, opening fails with a sentence and without the password',
-    async (t) => {
-      const { log, lines } = readableLog();
-      // Port 1 of loopback: nobody listens there.
-      const adapter = new RedisAdapter({ url: 'redis://user:a-secret@127.0.0.1:1' }, { log });
-      const error = await t.throwsAsync(adapter.open(), { code: 'STORAGE_UNAVAILABLE' });
-      t.regex(error.message, /ECONNREFUSED/);
-      t.false(textsOf(error).includes('a-secret'));
-      t.false(lines.join('').includes('a-secret'));
-    },
-  );
+  test.serial('without a server, opening fails with a sentence and without the password', async (t) => {
+    const { log, lines } = readableLog();
+    // Port 1 of loopback: nothing listens there.
+    const adapter = new RedisAdapter({ url: 'redis://user:a-secret@127.0.0.1:1' }, { log });
+    const error = await t.throwsAsync(adapter.open(), { code: 'STORAGE_UNAVAILABLE' });
+    t.regex(error.message, /ECONNREFUSED/);
+    t.false(textsOf(error).includes('a-secret'));
+    t.false(lines.join('').includes('a-secret'));
+  });
 
-  test.serial('a wrong password is told without showing it', async (t) => {
+  test.serial('a wrong password is reported without showing it', async (t) => {
     await server().ask('CONFIG', 'SET', 'requirepass', 'another-secret');
     const url = `redis://default:a-secret@127.0.0.1:${server().port}`;
     const { log, lines } = readableLog();

@@ -1,4 +1,4 @@
-/** What is Redis' alone: driver, options, what is declared, history, long listings, and what lies in the server. */
+/** For Redis only: driver, options, declarations, history, long listings, and the keys in the server. */
 import test from 'ava';
 import { silentLog } from '../../../core/log.js';
 import { createServer } from '../../../core/server.js';
@@ -21,7 +21,7 @@ test('without the driver the error says what to install', async (t) => {
 });
 
 for (const url of ['http://user:a-secret@host', ['redis://x', 'http://user:a-secret@host'], []]) {
-  test(`an address that is none is refused without showing it: ${typeof url} of ${url.length}`, async (t) => {
+  test(`an address of another protocol is refused without showing it: ${typeof url} of ${url.length}`, async (t) => {
     const storage = { adapter: 'redis', options: { url } };
     const error = await t.throwsAsync(createServer({ listen: { port: 0 }, storage }).ready(), {
       code: 'ADAPTER_OPTIONS_INVALID',
@@ -30,7 +30,7 @@ for (const url of ['http://user:a-secret@host', ['redis://x', 'http://user:a-sec
   });
 }
 
-test('an address that cannot be read is told without showing it', async (t) => {
+test('an invalid address is reported without showing it', async (t) => {
   const adapter = new RedisAdapter({ url: 'redis://user:a-secret@[bad/0' }, context);
   const error = await t.throwsAsync(async () => adapter.open(), { code: 'STORAGE_UNAVAILABLE' });
   t.regex(error.message, /address/);
@@ -41,18 +41,18 @@ withRedis(test, (server) => {
   const make = (options: Partial<RedisOptions> = {}, log = silentLog) =>
     new RedisAdapter({ namespace: freshNamespace(), ...options, url: server().url }, { log });
 
-  test.serial('durable is what appendonly and appendfsync say', async (t) => {
+  test.serial('appendonly and appendfsync decide whether the store is durable', async (t) => {
     t.true((await opened(t, make())).supports.durable);
     await server().ask('CONFIG', 'SET', 'appendfsync', 'everysec');
     const { log, lines } = readableLog();
     t.false((await opened(t, make({}, log))).supports.durable);
     t.regex(lines.join(''), /may be lost/);
-    // What can be read counts, not what is declared.
+    // The server's settings count if it reports them, not the option.
     t.false((await opened(t, make({ durable: true }))).supports.durable);
     await server().ask('CONFIG', 'SET', 'appendfsync', 'always');
   });
 
-  test.serial('where CONFIG is forbidden, the option decides', async (t) => {
+  test.serial('if CONFIG is forbidden, the option decides', async (t) => {
     await server().ask('ACL', 'SETUSER', 'limited', 'on', '>secret', '~*', '+@all', '-config');
     const url = `redis://limited:secret@127.0.0.1:${server().port}`;
     for (const durable of [true, false]) {
@@ -63,8 +63,8 @@ withRedis(test, (server) => {
     }
   });
 
-  test.serial('waitForDisk is refused where the server has no WAITAOF', async (t) => {
-    // Nobody has it who may not use it, whatever the version.
+  test.serial('waitForDisk is refused if the server has no WAITAOF', async (t) => {
+    // A user who may not use WAITAOF does not have it, in any version.
     await server().ask('ACL', 'SETUSER', 'without', 'on', '>secret', '~*', '+@all', '-waitaof');
     const url = `redis://${waitAofMissing() === undefined ? 'without:secret@' : ''}127.0.0.1:${server().port}`;
     const adapter = new RedisAdapter({ url, waitForDisk: true, namespace: freshNamespace() }, context);
@@ -72,7 +72,7 @@ withRedis(test, (server) => {
     t.regex(error.message, /WAITAOF of Redis 7\.2 or Valkey/);
   });
 
-  test.serial('changes behind the bound are trimmed, and who asks for them is told', async (t) => {
+  test.serial('changes before the bound are trimmed, and readers that need them get an error', async (t) => {
     const adapter = await opened(t, make({ historyChanges: 20 }));
     for (let n = 0; n < 400; n += 1) await adapter.commit(put('a', String(n)));
     const first = (after: number) => adapter.watch(after)[Symbol.asyncIterator]().next();
@@ -80,7 +80,7 @@ withRedis(test, (server) => {
     t.is((await first(385)).value?.revision, 386);
   });
 
-  test.serial('a stream that is gone is history that is gone', async (t) => {
+  test.serial('if the stream is gone, the history is gone', async (t) => {
     const namespace = freshNamespace();
     const adapter = await opened(t, make({ namespace }));
     await adapter.commit(put('a'));
@@ -92,7 +92,7 @@ withRedis(test, (server) => {
     t.is((await waiting).value?.revision, 2);
   });
 
-  test.serial('data that was lost is told to who watches', async (t) => {
+  test.serial('readers of the feed get an error after a loss of data', async (t) => {
     const namespace = freshNamespace();
     const adapter = await opened(t, make({ namespace }));
     await adapter.commit(put('a'));
@@ -104,13 +104,13 @@ withRedis(test, (server) => {
     t.is(await codeOf(() => waiting), 'STORAGE_REVISION_UNKNOWN');
   });
 
-  test.serial('entries of another format are refused', async (t) => {
+  test.serial('entries in another format are refused', async (t) => {
     const namespace = freshNamespace();
     await server().ask('HSET', `jackfield:{${namespace}}:numbers`, 'format', '2');
     t.is(await codeOf(() => make({ namespace }).open()), 'STORAGE_UNREADABLE');
   });
 
-  test.serial('a prefix that few of 5,000 entries have is found, page by page', async (t) => {
+  test.serial('a prefix of few among 5,000 entries is listed, page by page', async (t) => {
     const adapter = await opened(t, make());
     const keys = Array.from({ length: 5_000 }, (_, n) => (n % 1_666 === 0 ? `rare ${n}` : `key ${n}`));
     await adapter.commit({ puts: keys.map((key) => ({ key, value: 'x' })) });
@@ -129,7 +129,7 @@ withRedis(test, (server) => {
     t.is((await adapter.list({ limit: 10_000 })).entries.length, 5_000);
   });
 
-  test.serial('a page of several calls shows each commit whole while others write', async (t) => {
+  test.serial('a page of several calls shows each commit completely while others write', async (t) => {
     const adapter = await opened(t, make());
     const between = Array.from({ length: 3_000 }, (_, n) => ({ key: `between ${n}`, value: 'x' }));
     const both = (value: string) => [
@@ -150,7 +150,7 @@ withRedis(test, (server) => {
     await writing;
   });
 
-  test.serial('a commit of 10,000 puts is one commit and one change', async (t) => {
+  test.serial('10,000 puts are one commit and one change', async (t) => {
     const adapter = await opened(t, make());
     const puts = Array.from({ length: 10_000 }, (_, n) => ({ key: `key ${n}`, value: String(n) }));
     const result = await adapter.commit({ puts });

@@ -1,4 +1,4 @@
-/** What a real Redis does to its clients: it dies, stands still, loads, refuses, runs full. No answer is ever wrong for it. */
+/** Faults of a real Redis: it dies, hangs, loads, refuses, runs full. No answer is ever wrong because of it. */
 import { execFile, spawn } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -28,7 +28,7 @@ withRedis(
       until(async () => (await codeOf(() => adapter.commit(put('again')))) === 'no error');
 
     test.serial(
-      'killed and started again under load: what was acknowledged is there, what was refused is not',
+      'after kills and restarts under load, acknowledged commits exist and refused ones do not',
       async (t) => {
         const adapter = await at(t);
         await survivesKills(t, adapter, server(), 200);
@@ -36,7 +36,7 @@ withRedis(
     );
 
     test.serial(
-      'a server that stands still for longer than the time-out is an outage, and what it did is unknown',
+      'a server that hangs for longer than the time-out is an outage, and the outcome of its commit is unknown',
       async (t) => {
         const adapter = await at(t, { commandTimeoutMs: 300, connectTimeoutMs: 300 });
         await worksAgain(adapter);
@@ -47,24 +47,24 @@ withRedis(
           t.is(
             await codeOf(() => adapter.commit(put('b'))),
             'STORAGE_UNAVAILABLE',
-            'nothing is sent while there is no connection',
+            'nothing is sent without a connection',
           );
         } finally {
           process.kill(server().pid, 'SIGCONT');
         }
         await worksAgain(adapter);
-        // It had got the first before it stood still, and none of what was refused.
+        // The server had received the first commit before it hung, and none of the refused ones.
         t.is(await adapter.get('b'), undefined);
       },
     );
 
-    test.serial('a server that is still loading is unavailable, and works when it has loaded', async (t) => {
+    test.serial('a server that is loading is unavailable, and works afterwards', async (t) => {
       const adapter = await at(t);
       await adapter.commit({
         puts: Array.from({ length: 300 }, (_, n) => ({ key: `key ${n}`, value: 'x' })),
       });
       for (let n = 0; n < 300; n += 1) await server().ask('SET', `other:${n}`, 'x');
-      // A moment for each key, so that loading takes a while; it answers meanwhile.
+      // A delay for each key, so that loading takes a while; the server answers meanwhile.
       await server().ask('CONFIG', 'SET', 'key-load-delay', '20000');
       await server().ask('CONFIG', 'SET', 'loading-process-events-interval-bytes', '1024');
       const reloading = server().ask('DEBUG', 'RELOAD');
@@ -84,11 +84,11 @@ withRedis(
       t.is((await adapter.get('key 299'))?.value, 'x');
     });
 
-    test.serial('a server that cannot save and takes no writes for it refuses whole commits', async (t) => {
+    test.serial('a server that cannot save and therefore refuses writes refuses whole commits', async (t) => {
       const adapter = await at(t);
       await adapter.commit(put('a', 'old'));
       const [, , , , folder = ''] = (await server().ask('CONFIG', 'GET', 'dir')).split('\r\n');
-      // A folder in the place of the snapshot: it cannot be written, be it by root.
+      // A folder in place of the snapshot: not even root can write it.
       await rm(path.join(folder, 'dump.rdb'), { force: true });
       await mkdir(path.join(folder, 'dump.rdb'));
       await server().ask('CONFIG', 'SET', 'save', '3600 1');
@@ -104,7 +104,7 @@ withRedis(
       await rm(path.join(folder, 'dump.rdb'), { recursive: true });
     });
 
-    test.serial('a server that takes no more clients is an outage that ends', async (t) => {
+    test.serial('a server that accepts no more clients is an outage that ends', async (t) => {
       const proxy = await proxyFor(t, server().port);
       const adapter = await at(t, { url: `redis://127.0.0.1:${proxy.port}`, connectTimeoutMs: 1_000 });
       const direct = await at(t);
@@ -112,13 +112,13 @@ withRedis(
       proxy.cutAll();
       await until(async () => (await codeOf(() => adapter.get('a'))) === 'STORAGE_UNAVAILABLE');
       t.is(await codeOf(() => direct.get('a')), 'no error', 'who is in stays in');
-      // The connection that stands is the one that may still ask for it.
+      // Only an open connection can still change the setting.
       await direct.close();
       await until(async () => (await server().ask('CONFIG', 'SET', 'maxclients', '1000')).includes('OK'));
       await worksAgain(adapter);
     });
 
-    test.serial('a value that the server does not take is refused, and nothing else is', async (t) => {
+    test.serial('a value that the server does not accept is refused, and nothing else is', async (t) => {
       const adapter = await at(t);
       await server().ask('CONFIG', 'SET', 'proto-max-bulk-len', '1048576');
       const code = await codeOf(() => adapter.commit(put('large', 'x'.repeat(2_000_000))));
@@ -131,14 +131,14 @@ withRedis(
       t.is((await adapter.get('large'))?.value, large);
     });
 
-    test.serial('a database that there is none of is told at start', async (t) => {
+    test.serial('a missing database is reported at the start', async (t) => {
       const adapter = new RedisAdapter({ url: `${server().url}/99` }, { log: silentLog });
       const error = await t.throwsAsync(adapter.open(), { code: 'STORAGE_UNAVAILABLE' });
       t.regex(error.message, /DB index/);
     });
 
     for (const policy of ['volatile-lru', 'volatile-ttl', 'noeviction']) {
-      test.serial(`maxmemory-policy ${policy} evicts none of ours, whatever runs full`, async (t) => {
+      test.serial(`maxmemory-policy ${policy} evicts none of our keys when memory is full`, async (t) => {
         const adapter = await at(t);
         await adapter.commit({ puts: [{ key: 'a', value: 'x', ttlMs: 3_600_000 }] });
         await server().ask('CONFIG', 'SET', 'maxmemory-policy', policy);
@@ -152,7 +152,7 @@ withRedis(
     }
 
     test.serial(
-      'rediss: a certificate that nobody vouches for is refused, one of NODE_EXTRA_CA_CERTS is taken',
+      'rediss: an untrusted certificate is refused, one of NODE_EXTRA_CA_CERTS is accepted',
       async (t) => {
         const folder = await mkdtemp(path.join(tmpdir(), 'jackfield-tls-'));
         t.teardown(() => rm(folder, { recursive: true }));
@@ -182,7 +182,8 @@ withRedis(
         t.regex(await check({ NODE_EXTRA_CA_CERTS: other }), /self-signed certificate.*STORAGE_UNAVAILABLE/s);
         t.regex(await check({ NODE_EXTRA_CA_CERTS: cert }), /is valid/);
 
-        // Node.js reads them when it starts, so a process of its own commits until it has met an outage and its end.
+        // Node reads the certificates when it starts, so a separate process commits until it has seen an outage and its
+        // end.
         const program = fileURLToPath(new URL('secured-client.js', import.meta.url));
         const client = spawn(process.execPath, [program, options.url, freshNamespace()], {
           env: { ...process.env, NODE_EXTRA_CA_CERTS: cert },
@@ -198,7 +199,7 @@ withRedis(
       },
     );
 
-    test.serial('rediss to a server that speaks no TLS is unavailable, with a sentence', async (t) => {
+    test.serial('rediss to a server without TLS is unavailable, with a sentence', async (t) => {
       const url = `rediss://127.0.0.1:${server().port}`;
       const adapter = new RedisAdapter({ url, connectTimeoutMs: 1_000 }, { log: silentLog });
       const error = await t.throwsAsync(adapter.open(), { code: 'STORAGE_UNAVAILABLE' });

@@ -1,4 +1,7 @@
-/** `waitForDisk`: no commit is answered that is not on the server's disk, and what cannot be known is said to be unknown. */
+/**
+ * `waitForDisk`: an acknowledged commit is on the server's disk; if that is not known, the outcome is reported as
+ * unknown.
+ */
 import test, { type ExecutionContext } from 'ava';
 import { silentLog } from '../../../core/log.js';
 import { StorageError } from '../../../core/storage/contract.js';
@@ -15,7 +18,7 @@ import { survivesKills, writersOf } from '../writers.js';
 
 const aConnection = (): Connection => ({ send: () => Promise.resolve(), destroy: () => {} });
 
-/** Answers WAITAOF as it is told to. */
+/** Answers WAITAOF as the test says. */
 class StandIn {
   readonly commandTimeoutMs = 100;
   connection: Connection = aConnection();
@@ -35,7 +38,7 @@ class StandIn {
 
 const unknown = { code: 'STORAGE_OUTCOME_UNKNOWN' };
 
-test('a server that did not sync in time, refuses or is lost leaves the outcome unknown', async (t) => {
+test('if a server does not sync in time, refuses or is lost, the outcome is unknown', async (t) => {
   const answers = [
     () => [0, 0],
     () => [0, 3],
@@ -49,8 +52,8 @@ test('a server that did not sync in time, refuses or is lost leaves the outcome 
   }
 });
 
-test('a wait is never sent over another connection than the commit', async (t) => {
-  // There everything is on disk already, for nothing was written over it.
+test('a wait is never sent over another connection than its commit', async (t) => {
+  // On the other connection WAITAOF would succeed at once, because nothing was written over it.
   const link = new StandIn(() => [1, 0]);
   const before = link.connection;
   link.connection = aConnection();
@@ -58,7 +61,7 @@ test('a wait is never sent over another connection than the commit', async (t) =
   t.deepEqual(link.sent, []);
 });
 
-test('who comes while a wait is under way waits for one that is sent behind it, together', async (t) => {
+test('commits during a wait share the next wait', async (t) => {
   const answers: ((answer: unknown) => void)[] = [];
   const link = new StandIn(() => new Promise((resolve) => answers.push(resolve)));
   const disk = new DiskWait(link);
@@ -76,7 +79,7 @@ test('who comes while a wait is under way waits for one that is sent behind it, 
   t.is(link.sent.length, 2);
 });
 
-test('one that failed is not the failure of who waits for the next', async (t) => {
+test('a failed wait does not fail the commits of the next wait', async (t) => {
   const answers = [
     [0, 0],
     [1, 0],
@@ -88,7 +91,7 @@ test('one that failed is not the failure of who waits for the next', async (t) =
   await t.notThrowsAsync(second);
 });
 
-test('a server that answers before it can have synced is refused, unless it syncs always', async (t) => {
+test('a server that answers before it can have synced is refused, unless it always syncs', async (t) => {
   const early = () => new StandIn((command) => (command[0] === 'WAITAOF' ? [1, 0] : 0));
   const check = (sync: string | undefined, isAlways: boolean) => () =>
     mustWaitForDisk(early(), keysOf('x'), sync, isAlways);
@@ -100,7 +103,7 @@ test('a server that answers before it can have synced is refused, unless it sync
   t.is(await codeOf(check(undefined, true)), 'no error');
 });
 
-test('one that has not synced within the time-out is refused', async (t) => {
+test('a server that does not sync within the time-out is refused', async (t) => {
   const link = new StandIn((command) => (command[0] === 'WAITAOF' ? [0, 0] : 0));
   t.is(await codeOf(() => mustWaitForDisk(link, keysOf('x'), undefined, true)), 'STORAGE_UNREADABLE');
 });
@@ -115,16 +118,16 @@ withWaitAof(test, (server) => {
       ),
     );
 
-  test.serial('commits that come together wait together, and are durable', async (t) => {
+  test.serial('concurrent commits share a wait, and are durable', async (t) => {
     const adapter = await at(t);
     t.true(adapter.supports.durable);
     const results = await Promise.all(Array.from({ length: 200 }, (_, n) => adapter.commit(put(`key ${n}`))));
     t.true(results.every(({ ok }) => ok));
-    const told = /cmdstat_waitaof:calls=(\d+)/.exec(await server().ask('INFO', 'commandstats'))?.[1];
-    t.true(Number(told) < 200, told);
+    const calls = /cmdstat_waitaof:calls=(\d+)/.exec(await server().ask('INFO', 'commandstats'))?.[1];
+    t.true(Number(calls) < 200, calls);
   });
 
-  for (const where of ['before', 'behind'] as const) {
+  for (const where of ['before', 'after'] as const) {
     test.serial(`a connection cut ${where} the wait: STORAGE_OUTCOME_UNKNOWN`, async (t) => {
       const proxy = await proxyFor(t, server().port);
       const adapter = await at(t, { url: `redis://127.0.0.1:${proxy.port}` });
@@ -153,7 +156,7 @@ withWaitAof(test, (server) => {
     await until(async () => (await codeOf(() => adapter.commit(put('c')))) === 'no error');
   });
 
-  test.serial('a disk that no longer syncs is an unknown outcome, and it ends by itself', async (t) => {
+  test.serial('if the disk no longer syncs, the outcome is unknown, and it recovers by itself', async (t) => {
     const adapter = await at(t, { commandTimeoutMs: 300 });
     await server().ask('CONFIG', 'SET', 'appendfsync', 'no');
     const error = await t.throwsAsync(adapter.commit(put('a')), { code: 'STORAGE_OUTCOME_UNKNOWN' });
@@ -162,7 +165,7 @@ withWaitAof(test, (server) => {
     await until(async () => (await codeOf(() => adapter.commit(put('b')))) === 'no error');
   });
 
-  test.serial('appendonly that is turned off while a server runs is an unknown outcome', async (t) => {
+  test.serial('if appendonly is turned off while a server runs, the outcome is unknown', async (t) => {
     const adapter = await at(t);
     await server().ask('CONFIG', 'SET', 'appendonly', 'no');
     t.is(await codeOf(() => adapter.commit(put('a'))), 'STORAGE_OUTCOME_UNKNOWN');
@@ -170,7 +173,7 @@ withWaitAof(test, (server) => {
     await until(async () => (await codeOf(() => adapter.commit(put('b')))) === 'no error');
   });
 
-  test.serial('a server that stands still is an unknown outcome, and it ends by itself', async (t) => {
+  test.serial('if a server hangs, the outcome is unknown, and it recovers by itself', async (t) => {
     const adapter = await at(t, { commandTimeoutMs: 300, connectTimeoutMs: 300 });
     process.kill(server().pid, 'SIGSTOP');
     t.is(await codeOf(() => adapter.commit(put('a'))), 'STORAGE_OUTCOME_UNKNOWN');
@@ -178,13 +181,13 @@ withWaitAof(test, (server) => {
     await until(async () => (await codeOf(() => adapter.commit(put('b')))) === 'no error');
   });
 
-  test.serial('killed and started again under load: what was acknowledged is there', async (t) => {
+  test.serial('after kills and restarts under load, every acknowledged commit exists', async (t) => {
     const adapter = await at(t);
     await survivesKills(t, adapter, server(), 100);
   });
 
   test.serial(
-    'a server that syncs once a second is waited for, or refused where it does not wait',
+    'a server that syncs once a second is waited for, or refused if it does not wait',
     async (t) => {
       await server().ask('CONFIG', 'SET', 'appendfsync', 'everysec');
       t.teardown(() => server().ask('CONFIG', 'SET', 'appendfsync', 'always'));
@@ -217,7 +220,7 @@ withWaitAof(test, (server) => {
     [['--appendonly', 'no'], /needs a Redis with appendonly yes/],
     [['--appendonly', 'yes', '--appendfsync', 'no'], /this server has "no"/],
   ] as const) {
-    test.serial(`it is refused where it can never be true: ${settings.join(' ')}`, async (t) => {
+    test.serial(`it is refused if it can never work: ${settings.join(' ')}`, async (t) => {
       const never = await startRedis(settings);
       t.teardown(() => never.stop());
       const adapter = new RedisAdapter({ url: never.url, waitForDisk: true }, { log: silentLog });
@@ -227,7 +230,7 @@ withWaitAof(test, (server) => {
   }
 
   test.serial(
-    'where the configuration is not told, the operator has to say that it syncs always',
+    'if the server does not report its configuration, the operator must say that it always syncs',
     async (t) => {
       await server().ask('ACL', 'SETUSER', 'limited', 'on', '>secret', '~*', '+@all', '-config');
       const url = `redis://limited:secret@127.0.0.1:${server().port}`;
@@ -266,7 +269,7 @@ withWaitAof(test, (server) => {
     t.deepEqual(await writers.faults(), []);
   });
 
-  test.serial('in a cluster the node that has the namespace is waited for', async (t) => {
+  test.serial('in a cluster the wait goes to the node of the namespace', async (t) => {
     t.is(waitAofMissing(), undefined);
     const cluster = await startRedisCluster();
     t.teardown(() => cluster.stop());

@@ -1,4 +1,4 @@
-/** DELETE /: stops the server, since Fastify takes no END. */
+/** DELETE /: stops the server, because Fastify does not support END. */
 export default async function end(scope) {
   scope.delete('/', async (_request, reply) => {
     reply.code(204).send();

@@ -1,4 +1,4 @@
-/** Bodies that are text, in the place of the classic dialect: both change how messages are read. */
+/** Reads bodies as text. It stands for the classic dialect: both change how messages are read. */
 export default async function textBodies(scope) {
   scope.addContentTypeParser('text/html', { parseAs: 'string' }, (_request, body, done) => done(null, body));
 }

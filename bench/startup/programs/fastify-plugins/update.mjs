@@ -1,4 +1,4 @@
-/** PUT /update: creates what is missing. */
+/** PUT /update: replaces or creates entries. */
 import { entries, pairsOf } from './entries.mjs';
 
 export default async function update(scope) {

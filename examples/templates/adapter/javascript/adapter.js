@@ -1,5 +1,5 @@
 /**
- * Entries in a Map: nothing survives the process. Put your store in the place of the Map; the tests tell what is still
+ * Entries in a Map: nothing survives the process. Replace the Map by your store; the tests show which parts are still
  * missing.
  */
 import { defineAdapter, StorageError } from 'jackfield';
@@ -10,11 +10,11 @@ import { z } from 'zod';
 /** @implements {StorageAdapter} */
 export class Adapter {
   name = '__name__';
-  /** What it can do beyond the least. What is declared here is tested, see docs/adapters.md of jackfield. */
+  /** The optional promises of this adapter. The tests check those that it declares: docs/adapters.md of jackfield. */
   supports = /** @type {const} */ ({ durable: false, shared: 'process', bounded: false, watch: false });
   #maxEntries;
   /**
-   * In creation order, which is the order of a Map. Undefined while the store is not open.
+   * In creation order, the order of a Map. Undefined while the store is not open.
    * @type {Map<string, Entry> | undefined}
    */
   #entries;
@@ -49,7 +49,7 @@ export class Adapter {
   }
 
   /**
-   * All of a change or nothing of it.
+   * Makes the whole change or nothing of it.
    * @param {Change} change
    * @returns {CommitResult}
    */
@@ -87,7 +87,7 @@ export class Adapter {
     this.#entries = undefined;
   }
 
-  /** Without the entries whose time is over: they are absent from everything. */
+  /** Removes expired entries first: they are absent everywhere. */
   #opened() {
     if (this.#entries === undefined) throw new StorageError('STORAGE_CLOSED');
     const now = Date.now();

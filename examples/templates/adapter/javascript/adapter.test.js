@@ -4,13 +4,13 @@ import { StorageError } from 'jackfield';
 import { storageContract } from 'jackfield/testing';
 import { Adapter } from './adapter.js';
 
-// What every adapter promises, each time over a fresh and empty store.
+// The contract of every adapter; each test gets a new, empty store.
 storageContract(
   (title, body) => void test(title, body),
   () => new Adapter({ maxEntries: 10_000 }),
 );
 
-test('it takes no more entries than its option allows, and then all or nothing of a change', () => {
+test('it stores at most maxEntries entries, and a change that exceeds them changes nothing', () => {
   const adapter = new Adapter({ maxEntries: 1 });
   adapter.open();
   const puts = ['a', 'b'].map((key) => ({ key, value: '1' }));

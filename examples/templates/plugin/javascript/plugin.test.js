@@ -5,7 +5,7 @@ import plugin from './plugin.js';
 
 const options = { greeting: 'Good morning' };
 
-test('it greets whom the path names', async (t) => {
+test('it greets the name in the path', async (t) => {
   const { inject, close } = await testPlugin(plugin, { options });
   t.after(close);
   const { status, text } = await inject({ target: '/__name__/Ada' });
@@ -13,7 +13,7 @@ test('it greets whom the path names', async (t) => {
   assert.equal((await inject({ target: '/__name__' })).status, 404);
 });
 
-// What every plugin promises: options that are checked, an end that leaves nothing open.
+// The contract of every plugin: its options are checked, and closing leaves nothing open.
 pluginContract((title, body) => void test(title, body), plugin, {
   options,
   wrong: [{ greeting: '' }, { greeting: 1 }],

@@ -1,4 +1,4 @@
-/** What an operator does to the commands that nobody would plan: pipes, links, the same store twice, kills, Ctrl-C. */
+/** Unplanned use of the commands: pipes, links, the same store twice, kills, Ctrl-C. */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { lstat, readFile, symlink, writeFile } from 'node:fs/promises';
@@ -34,7 +34,7 @@ function command(t: ExecutionContext, folder: string, ...argv: string[]) {
   return { child, ended };
 }
 
-test('a store is not copied into itself, however it is called', async (t) => {
+test('a store is not copied into itself, whatever path names it', async (t) => {
   const folder = await tempFolder(t, { 'from.json': configOf('json-file:data.json') });
   await committed(folder, 'json-file:data.json', SMALL);
   await committed(folder, 'lmdb:data.lmdb', SMALL);
@@ -56,7 +56,7 @@ test('a store is not copied into itself, however it is called', async (t) => {
 });
 
 if (process.platform !== 'win32') {
-  test('a pipe with a name is written to and read from, and stays a pipe', async (t) => {
+  test('a named pipe is written and read, and stays a pipe', async (t) => {
     const folder = await tempFolder(t, {
       'from.json': configOf('json-file:from.json.data'),
       'to.json': configOf('json-file:to.json.data'),
@@ -73,7 +73,7 @@ if (process.platform !== 'win32') {
   });
 }
 
-test('an export to a link is what the link leads to', async (t) => {
+test('an export to a link replaces the target of the link', async (t) => {
   const folder = await tempFolder(t, {
     'jackfield.config.json': configOf('json-file:data.json'),
     real: 'old',
@@ -85,7 +85,7 @@ test('an export to a link is what the link leads to', async (t) => {
   t.regex(await readFile(join(folder, 'real'), 'utf8'), /^\{"jackfield":"store-export"/);
 });
 
-test('an export to a link that leads to a file not there yet makes that file', async (t) => {
+test('an export to a dangling link creates its target', async (t) => {
   const folder = await tempFolder(t, { 'jackfield.config.json': configOf('json-file:data.json') });
   await committed(folder, 'json-file:data.json', SMALL);
   await symlink('not-yet', join(folder, 'link'));
@@ -94,12 +94,12 @@ test('an export to a link that leads to a file not there yet makes that file', a
   t.regex(await readFile(join(folder, 'not-yet'), 'utf8'), /^\{"jackfield":"store-export"/);
 });
 
-test('SIGINT ends a migration with a code, and --resume goes on with it', async (t) => {
+test('SIGINT ends a migration with a code, and --resume continues it', async (t) => {
   const folder = await tempFolder(t);
   const puts = Array.from({ length: 40_000 }, (_, n) => ({ key: `key ${n}`, value: `value ${n}` }));
   await committed(folder, 'lmdb:from', { puts });
   const { child, ended } = command(t, folder, 'migrate', '--from', 'lmdb:from', '--to', 'json-file:to.json');
-  // There as soon as something is copied.
+  // The journal exists as soon as something is copied.
   while ((await lstat(join(folder, 'to.json.journal.1')).catch(() => undefined)) === undefined)
     await pause(5);
   child.kill('SIGINT');
@@ -135,9 +135,9 @@ const hasScript = (() => {
   }
 })();
 
-if (!hasScript) console.log('Left out: a terminal, since "script" of util-linux is not there.');
+if (!hasScript) console.log('Skipped: a terminal, because "script" of util-linux is missing.');
 else {
-  test('a terminal shows how far a copy is, and nothing of it is left', async (t) => {
+  test('a terminal shows the progress of a copy and clears it', async (t) => {
     const folder = await tempFolder(t);
     const puts = Array.from({ length: 20_000 }, (_, n) => ({ key: `key ${n}`, value: `value ${n}` }));
     await committed(folder, 'lmdb:from', { puts });
@@ -155,7 +155,7 @@ else {
   });
 }
 
-/** Hostile ones among them. */
+/** Some of them are hostile. */
 const ENTRIES = Array.from({ length: 6_000 }, (_, n) => ({
   key: n % 7 === 0 ? `\u2028${n}\0\n"\\` : n % 11 === 0 ? `__proto__${n}` : `${6_000 - n}`,
   value: '\u{1f600}é\r\n'.repeat(n % 30),
@@ -166,7 +166,7 @@ interface Place {
   fresh(): StorageConfig;
 }
 
-/** Loaded before the command: it is killed while its second commit is under way. */
+/** Loaded before the command: kills it during its second commit. */
 const KILLER = `data:text/javascript,${encodeURIComponent(`
   import { StorageDoor } from ${JSON.stringify(new URL('../../../../core/storage/storage-door.js', import.meta.url).href)};
   const { commit } = StorageDoor.prototype;
@@ -177,7 +177,7 @@ const KILLER = `data:text/javascript,${encodeURIComponent(`
     return commit.call(this, change);
   };`)}`;
 
-/** From each to each other: killed midway, again and again, and gone on with. */
+/** Copies each store into each other; the copy is killed midway several times and continued. */
 async function everyPair(
   t: ExecutionContext,
   places: readonly Place[],
@@ -234,7 +234,7 @@ const FILES: readonly Place[] = [
   { name: 'lmdb', fresh: () => ({ adapter: 'lmdb', options: { path: `data ${++files}.lmdb` } }) },
 ];
 
-test('between json-file and lmdb: migrations killed midway are gone on with', async (t) => {
+test('migrations between json-file and lmdb continue after being killed midway', async (t) => {
   await everyPair(t, FILES, () => true);
 });
 
@@ -243,7 +243,7 @@ withPostgres(test, (server) => {
     name: 'postgres',
     fresh: () => ({ adapter: 'postgres', options: { url: server().url(), namespace: freshNamespace() } }),
   };
-  test.serial('from and to postgres: migrations killed midway are gone on with', async (t) => {
+  test.serial('migrations from and to postgres continue after being killed midway', async (t) => {
     await everyPair(t, [...FILES, postgres], (name) => name === 'postgres');
   });
 
@@ -252,7 +252,7 @@ withPostgres(test, (server) => {
       name: 'redis',
       fresh: () => ({ adapter: 'redis', options: { url: other().url, namespace: freshNamespace() } }),
     };
-    test.serial('from and to redis: migrations killed midway are gone on with', async (t) => {
+    test.serial('migrations from and to redis continue after being killed midway', async (t) => {
       await everyPair(t, [...FILES, postgres, redis], (name) => name === 'redis');
     });
   });

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { type ExportedEntry, ExportWriter, readExport } from '../../../../core/cli/store/export-file.js';
 import { JackfieldError } from '../../../../core/errors.js';
 
-/** Any text that a store may hold: every plane, control characters, line ends of all kinds. */
+/** Any text that a store may hold: all planes, control characters, all kinds of line ends. */
 const text = fc.string({ unit: 'binary', maxLength: 30 });
 const entry = fc
   .record({
@@ -36,7 +36,7 @@ async function outcome(octets: Buffer): Promise<string> {
   );
 }
 
-test('what was exported is read again, in whatever pieces it comes', async (t) => {
+test('an export is read back unchanged, in any pieces', async (t) => {
   const property = fc.asyncProperty(
     fc.array(entry, { maxLength: 8 }),
     fc.integer({ min: 1, max: 64 }),
@@ -62,7 +62,7 @@ test('an export with any octet changed is refused', async (t) => {
   }
 });
 
-test('an export that ends early, lacks a line or has one twice is refused', async (t) => {
+test('an export that is cut off, lacks a line or repeats one is refused', async (t) => {
   const whole = exported([
     { key: 'a', value: '1' },
     { key: 'b', value: '2' },

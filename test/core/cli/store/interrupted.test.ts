@@ -9,7 +9,7 @@ import { MAIN } from '../../../repository.js';
 import { tempFolder } from '../../temp-folder.js';
 import { committed, configOf, entriesOf, pairsOf, store, succeeded, within } from './stores.js';
 
-test('a migration killed midway leaves a beginning of its source, and is gone on with', async (t) => {
+test('a migration that is killed midway leaves the beginning of its source and can be continued', async (t) => {
   const folder = await tempFolder(t);
   const puts = Array.from({ length: 30_000 }, (_, n) => ({ key: `key ${n}`, value: `value ${n}` }));
   await committed(folder, 'lmdb:from', { puts });
@@ -39,7 +39,7 @@ test('a migration killed midway leaves a beginning of its source, and is gone on
   t.deepEqual(pairs, puts);
 });
 
-test('an export goes through a pipe into an import, however slowly it is read', async (t) => {
+test('an export goes through a pipe into an import, even if it is read slowly', async (t) => {
   const folder = await tempFolder(t, { 'from.json': configOf('lmdb:from'), 'to.json': configOf('lmdb:to') });
   const puts = Array.from({ length: 2_000 }, (_, n) => ({ key: `key ${n}`, value: 'x'.repeat(1_000) }));
   await committed(folder, 'lmdb:from', { puts });
@@ -53,36 +53,39 @@ test('an export goes through a pipe into an import, however slowly it is read', 
   t.true(JSON.stringify(pairs) === JSON.stringify(puts));
 });
 
-test('an export whose reader goes away ends', async (t) => {
+test('an export ends if its reader closes the pipe', async (t) => {
   const folder = await tempFolder(t, { 'jackfield.config.json': configOf('lmdb:from') });
   const puts = Array.from({ length: 5_000 }, (_, n) => ({ key: `key ${n}`, value: 'x'.repeat(1_000) }));
   await committed(folder, 'lmdb:from', { puts });
   const source = spawn(process.execPath, [MAIN, 'store', 'export', '-'], { cwd: folder });
-  let told = '';
+  let stderr = '';
   source.stderr.on('data', (text) => {
-    told += text;
+    stderr += text;
   });
   await once(source.stdout, 'data');
   source.stdout.destroy();
   const [code] = await once(source, 'close');
   t.is(code, 1);
-  t.is(told, 'jackfield: Stopped before the end. The reader of stdout has closed the pipe. [INTERRUPTED]\n');
+  t.is(
+    stderr,
+    'jackfield: Stopped before the end. The reader of stdout has closed the pipe. [INTERRUPTED]\n',
+  );
 });
 
 const FULL = '/dev/full';
 
-if (!existsSync(FULL)) console.log(`Left out: a stdout without room, since ${FULL} is not there.`);
+if (!existsSync(FULL)) console.log(`Skipped: a full stdout, because ${FULL} does not exist.`);
 else {
-  test('what finds no room on stdout is an error, and told as one', async (t) => {
+  test('a full disk behind stdout is reported as an error', async (t) => {
     const folder = await tempFolder(t, { 'jackfield.config.json': configOf('lmdb:store') });
     await committed(folder, 'lmdb:store', { puts: [{ key: 'a', value: '1' }] });
     const full = await open(FULL, 'w');
     t.teardown(() => full.close());
-    const told: Record<string, RegExp> = {
+    const sentences: Record<string, RegExp> = {
       export: /^jackfield: The export cannot be read or written: there is no space left for stdout\. \[/,
       stats: /^jackfield: the output could not be written completely to stdout: ENOSPC/,
     };
-    for (const [name, expected] of Object.entries(told)) {
+    for (const [name, expected] of Object.entries(sentences)) {
       const words = ['store', name, ...(name === 'export' ? ['-'] : [])];
       const child = spawn(process.execPath, [MAIN, ...words], {
         cwd: folder,

@@ -1,4 +1,4 @@
-/** What an operator does with a json-file that a server left in any state: nothing is touched but what was asked for. */
+/** The commands on a json-file store in any state that a server may leave: they change only what they must. */
 import { copyFile, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -12,7 +12,7 @@ const puts = (pairs: Readonly<Record<string, string>>): Change => ({
   puts: Object.entries(pairs).map(([key, value]) => ({ key, value })),
 });
 
-/** What kill -9 leaves: a and b in the file; c, another b and something expired in the journal. */
+/** The files after kill -9: a and b in the data file; c, another b and an expired entry in the journal. */
 async function killed(t: ExecutionContext): Promise<string> {
   const from = await tempFolder(t);
   const folder = await tempFolder(t, { 'jackfield.config.json': configOf('json-file:data.json') });
@@ -35,7 +35,7 @@ async function journalIn(folder: string): Promise<string> {
   return join(folder, name);
 }
 
-/** Every file with its content, but for what a command was asked to write. */
+/** Every file with its content, except those that a command was asked to write. */
 async function contentOf(folder: string, ...except: string[]): Promise<Record<string, string>> {
   const content: Record<string, string> = {};
   for (const name of (await readdir(folder)).toSorted()) {
@@ -64,14 +64,14 @@ async function readEverything(t: ExecutionContext, folder: string): Promise<void
   ]);
 }
 
-test('commands that only read leave a journal with commits as it is', async (t) => {
+test('commands that only read leave a journal with commits unchanged', async (t) => {
   const folder = await killed(t);
   await readEverything(t, folder);
   const { stdout } = await store(folder, 'verify');
   t.regex(stdout, /^commits in the journal that are not yet in the file: [34]$/m);
 });
 
-test('commands that only read leave a torn record, what is left over and expired entries as they are', async (t) => {
+test('commands that only read leave a torn record, leftover files and expired entries unchanged', async (t) => {
   const folder = await killed(t);
   const journal = await journalIn(folder);
   await writeFile(journal, '0123abcd 6 5 {"puts":[["torn"', { flag: 'a' });
@@ -80,14 +80,14 @@ test('commands that only read leave a torn record, what is left over and expired
   t.regex((await store(folder, 'verify')).stdout, /^octets of an incomplete record.*: 29$/m);
 });
 
-test('an edited file is read as it is and not taken over', async (t) => {
+test('an edited file is read without being adopted', async (t) => {
   const folder = await tempFolder(t, { 'jackfield.config.json': configOf('json-file:data.json') });
   await within(folder, 'json-file:data.json', async (door) => door.commit(puts({ old: '1' })));
   await writeFile(join(folder, 'data.json'), '{"a": "1", "b": "2", "c": "1"}');
   await readEverything(t, folder);
 });
 
-test('a store that is not there is refused by what only reads it, and not made', async (t) => {
+test('commands that only read refuse a missing store and do not create it', async (t) => {
   const folder = await tempFolder(t, { 'jackfield.config.json': configOf('json-file:data.json') });
   for (const argv of [
     ['stats'],
@@ -101,7 +101,7 @@ test('a store that is not there is refused by what only reads it, and not made',
   t.deepEqual(await readdir(folder), ['jackfield.config.json']);
 });
 
-test('an edit over commits in the journal: verify tells it, adopt takes both, discard takes the edit', async (t) => {
+test('an edit while the journal has commits: verify reports it, adopt applies both, discard keeps the edit', async (t) => {
   const edit = '{"a": "edited", "mine": "x"}';
   const expected = {
     adopt: [
@@ -141,7 +141,7 @@ test('an edit over commits in the journal: verify tells it, adopt takes both, di
   }
 });
 
-test('a damaged journal: verify tells the place, adopt takes what is whole', async (t) => {
+test('a damaged journal: verify reports the place, adopt applies the intact commits', async (t) => {
   const folder = await killed(t);
   const journal = await journalIn(folder);
   const octets = await readFile(journal);
@@ -161,7 +161,7 @@ test('a damaged journal: verify tells the place, adopt takes what is whole', asy
   ]);
 });
 
-test('adopt and discard change nothing where the store can be opened', async (t) => {
+test('adopt and discard change nothing if the store can be opened', async (t) => {
   const folder = await killed(t);
   const before = await contentOf(folder);
   for (const how of ['adopt', 'discard']) {
@@ -172,7 +172,7 @@ test('adopt and discard change nothing where the store can be opened', async (t)
   }
 });
 
-test('a store that a server has is refused with its process and what to do', async (t) => {
+test('a store that a server has open is refused, with the process and what to do', async (t) => {
   const folder = await killed(t);
   const other = await tempFolder(t);
   await within(folder, 'json-file:data.json', async () => {

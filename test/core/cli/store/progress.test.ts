@@ -6,7 +6,7 @@ function output(isTTY: boolean) {
   return { texts, isTTY, write: (text: string) => texts.push(text) };
 }
 
-test('a terminal is told how far it is, on one line that is taken away again', (t) => {
+test('a terminal shows the progress on one line, which is cleared at the end', (t) => {
   const terminal = output(true);
   const progress = new Progress(terminal);
   progress.tell('copied', 10);
@@ -15,7 +15,7 @@ test('a terminal is told how far it is, on one line that is taken away again', (
   t.deepEqual(terminal.texts, ['\r10 entries copied', `\r${' '.repeat(17)}\r`]);
 });
 
-test('a file or a pipe is told nothing', (t) => {
+test('a file or a pipe gets no progress', (t) => {
   const pipe = output(false);
   const progress = new Progress(pipe);
   progress.tell('copied', 10);

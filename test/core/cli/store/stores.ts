@@ -1,4 +1,4 @@
-/** What the tests of `jackfield store` share. */
+/** Shared by the tests of `jackfield store`. */
 import { resolve } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { silentLog } from '../../../../core/log.js';
@@ -7,10 +7,10 @@ import { openStorage } from '../../../../core/storage/open-storage.js';
 import type { StorageDoor } from '../../../../core/storage/storage-door.js';
 import { type Ran, ran } from '../around.js';
 
-/** `jackfield store …` in a folder. */
+/** Runs `jackfield store …` in a folder. */
 export const store = (folder: string, ...argv: string[]): Promise<Ran> => ran(['store', ...argv], folder);
 
-/** The store that `ADAPTER:PATH` names, open until the work is done. */
+/** Opens the store that `ADAPTER:PATH` names, until the work is done. */
 export async function within<T>(
   folder: string,
   named: string,
@@ -32,7 +32,7 @@ export const committed = (folder: string, named: string, change: Change): Promis
 export const entriesOf = (folder: string, named: string): Promise<Entry[]> =>
   within(folder, named, async (door) => (await door.list({ limit: 1_000_000 })).entries);
 
-/** Key and value of each, in creation order. */
+/** Key and value of each entry, in creation order. */
 export async function pairsOf(folder: string, named: string): Promise<[string, string][]> {
   return (await entriesOf(folder, named)).map(({ key, value }) => [key, value]);
 }

@@ -14,7 +14,7 @@ const pairs = fc.uniqueArray(fc.tuple(fc.string({ unit: 'binary', minLength: 1, 
   selector: ([key]) => key,
   maxLength: 12,
 });
-/** Keys that trip objects, file formats and terminals. */
+/** Keys that break objects, file formats or terminals. */
 const HOSTILE: [string, string][] = [
   '__proto__',
   '10',
@@ -27,7 +27,7 @@ const HOSTILE: [string, string][] = [
   '{"key":1}',
 ].map((key) => [key, `value of ${key}`]);
 
-test('any keys and values go from json-file through an export into lmdb and back, in their order', async (t) => {
+test('any keys and values go from json-file through an export into lmdb and back, in order', async (t) => {
   const property = fc.asyncProperty(pairs, async (given) => {
     const folder = await tempFolder(t, {
       'from.json': configOf('json-file:data.json'),
@@ -44,7 +44,7 @@ test('any keys and values go from json-file through an export into lmdb and back
   await fc.assert(property, { numRuns: 8, examples: [[HOSTILE], [[]]], endOnFailure: true });
 });
 
-test('an order of creation that is not that of the changes is kept, and so is expiry', async (t) => {
+test('creation order is kept even if later changes had another order, and so is expiry', async (t) => {
   const folder = await tempFolder(t);
   await within(folder, 'lmdb:from', async (door) => {
     for (const key of ['c', 'a', 'b']) await door.commit({ puts: [{ key, value: '1', ttlMs: 3_600_000 }] });
@@ -66,7 +66,7 @@ test('an order of creation that is not that of the changes is kept, and so is ex
   t.true(Math.abs((after[1] ?? 0) - (before[1] ?? 0)) < 1_800_000, 'about the same moment');
 });
 
-test('a migration of 100,000 entries arrives whole and leaves its source as it was', async (t) => {
+test('a migration copies 100,000 entries and leaves its source unchanged', async (t) => {
   const folder = await tempFolder(t);
   const given = Array.from({ length: 100_000 }, (_, n): [string, string] => [
     `key ${n * 7_919}`,
@@ -78,7 +78,7 @@ test('a migration of 100,000 entries arrives whole and leaves its source as it w
   succeeded(t, run);
   t.like(JSON.parse(run.stdout), { entries: 100_000, expiring: 0, resumed: 0 });
   t.true(before.equals(await readFile(join(folder, 'data.json'))));
-  // Compared as text: a difference of 100,000 pairs is not to be printed.
+  // Compared as text, so that a failure does not print 100,000 pairs.
   t.true(JSON.stringify(await pairsOf(folder, 'lmdb:store')) === JSON.stringify(given));
   const files = await readFile(join(folder, 'store/data.mdb'));
   const out = await store(folder, 'migrate', '--from', 'lmdb:store', '--to', 'lmdb:other', '--json');
@@ -100,7 +100,7 @@ test('an export that was tampered with is refused before anything is stored', as
   t.false(existsSync(join(folder, 'other')));
 });
 
-test('a target that holds entries is refused; --merge puts into it, --resume only goes on with its own', async (t) => {
+test('a target with entries is refused; --merge adds to it, --resume continues only its own copy', async (t) => {
   const folder = await tempFolder(t);
   await committed(folder, 'lmdb:from', {
     puts: ['a', 'b', 'c'].map((key) => ({ key, value: `new ${key}` })),
@@ -129,7 +129,7 @@ test('a target that holds entries is refused; --merge puts into it, --resume onl
   ]);
 });
 
-test('a signal ends an export without leaving half a file, and keeps the one that was there', async (t) => {
+test('a signal ends an export without a partial file, and keeps the previous one', async (t) => {
   const folder = await tempFolder(t, {
     'jackfield.config.json': configOf('lmdb:store'),
     'all.ndjson': 'the one before',
@@ -148,11 +148,11 @@ test('a signal ends an export without leaving half a file, and keeps the one tha
   t.is(signals.listenerCount('SIGINT'), 0);
 });
 
-test('an export goes to stdout with nothing else, also from an empty store in memory', async (t) => {
+test('an export to stdout prints nothing else there, also for an empty store in memory', async (t) => {
   const folder = await tempFolder(t, { 'jackfield.config.json': '{"storage":"memory"}' });
   const { code, stdout, stderr } = await store(folder, 'export', '-');
   t.is(code, 0);
-  // It would be as empty if a server were full of entries.
+  // The store would be empty even if a server had entries.
   t.is(
     stderr,
     'jackfield: "memory" is not durable: this command cannot see the entries of a running server\n',
@@ -163,7 +163,7 @@ test('an export goes to stdout with nothing else, also from an empty store in me
   t.is(lines.length, 2);
 });
 
-test('a copy into a store that lives and dies with the process fails', async (t) => {
+test('a copy into a store in memory of the process fails', async (t) => {
   const folder = await tempFolder(t, {
     'from.json': configOf('json-file:data.json'),
     'jackfield.config.json': '{"storage":"memory"}',
@@ -181,7 +181,7 @@ test('a copy into a store that lives and dies with the process fails', async (t)
   }
 });
 
-test('an export is nobody else to read, unless the one before was', async (t) => {
+test('only the owner can read an export, unless the previous file allowed more', async (t) => {
   const folder = await tempFolder(t, { 'jackfield.config.json': configOf('json-file:data.json') });
   await committed(folder, 'json-file:data.json', { puts: [{ key: 'a', value: '1' }] });
   const file = join(folder, 'all.ndjson');
@@ -194,9 +194,9 @@ test('an export is nobody else to read, unless the one before was', async (t) =>
   t.is(await modeBehind(), 0o664);
 });
 
-test('a copy that finds no more room tells how far it came and how to go on', async (t) => {
+test('a copy that runs out of space reports the copied entries and how to continue', async (t) => {
   const folder = await tempFolder(t, {
-    // Two pages find room in it, and the third does not.
+    // It has space for two pages, but not for the third.
     'small.mjs': `
       import { StorageError } from ${JSON.stringify(pathToFileURL(join(ROOT, 'dist/core/index.js')).href)};
       let commits = 0;
@@ -228,7 +228,7 @@ test('a copy that finds no more room tells how far it came and how to go on', as
   );
 });
 
-/** What becomes of puts in each mode of the store below. */
+/** What the store below does with puts in each mode. */
 const KEPT = {
   drops: "(puts) => puts.filter(({ key }) => key !== 'b')",
   cuts: '(puts) => puts.map((put) => ({ ...put, value: put.value.slice(0, 1) }))',
@@ -236,7 +236,7 @@ const KEPT = {
   keeps: '(puts) => puts',
 };
 
-test('a target that does not give back what was stored is found out', async (t) => {
+test('a target that returns other data than was stored is detected', async (t) => {
   const memory = pathToFileURL(join(ROOT, 'dist/storage-adapters/memory.js')).href;
   const folder = await tempFolder(t, {
     ...Object.fromEntries(
@@ -272,7 +272,7 @@ test('a target that does not give back what was stored is found out', async (t) 
         `${mode}.json`,
         ...merge,
       );
-      // Merged into what is there, entries have no order of their own.
+      // With --merge, the order of entries is not compared.
       const isFine = mode === 'keeps' || (mode === 'turns' && merge.length > 0);
       t.is(code, isFine ? 0 : 1, `${mode} ${merge}: ${stderr}`);
       if (!isFine) t.regex(stderr, /\[STORE_DIFFERS\]\n$/);
@@ -280,7 +280,7 @@ test('a target that does not give back what was stored is found out', async (t) 
   }
 });
 
-test('an export that is empty is called that, and one entry is one', async (t) => {
+test('an empty export is reported as empty, and one entry is not plural', async (t) => {
   const folder = await tempFolder(t, {
     'jackfield.config.json': configOf('lmdb:store'),
     'empty.ndjson': '',
@@ -295,22 +295,22 @@ test('an export that is empty is called that, and one entry is one', async (t) =
 
 test('files that cannot be read or written are EXPORT_UNREADABLE', async (t) => {
   const folder = await tempFolder(t, { 'jackfield.config.json': '{"storage":"memory"}' });
-  const told = async (...words: string[]) =>
+  const faultOf = async (...words: string[]) =>
     (await store(folder, ...words)).stderr.replaceAll(folder, 'HERE');
   const beginning = 'jackfield: The export cannot be read or written: ';
   t.is(
-    await told('export', 'no/such/file'),
+    await faultOf('export', 'no/such/file'),
     `${beginning}there is no folder HERE/no/such. [EXPORT_UNREADABLE]\n`,
   );
-  t.is(await told('export', '.'), `${beginning}HERE is a folder, not a file. [EXPORT_UNREADABLE]\n`);
+  t.is(await faultOf('export', '.'), `${beginning}HERE is a folder, not a file. [EXPORT_UNREADABLE]\n`);
   t.is(
-    await told('import', 'nothing.ndjson'),
+    await faultOf('import', 'nothing.ndjson'),
     `${beginning}there is no file HERE/nothing.ndjson. [EXPORT_UNREADABLE]\n`,
   );
-  t.is(await told('import', '.'), `${beginning}HERE is a folder, not a file. [EXPORT_UNREADABLE]\n`);
+  t.is(await faultOf('import', '.'), `${beginning}HERE is a folder, not a file. [EXPORT_UNREADABLE]\n`);
 });
 
-/** A store whose revision moves whenever it is asked for, as one does that others write to. */
+/** A store whose revision changes on every call, as if others wrote to it. */
 const BUSY = `
 let revision = 0;
 export default {
@@ -329,7 +329,7 @@ export default {
 };
 `;
 
-test('a source that is written to meanwhile fails a migration, and is told behind an export', async (t) => {
+test('a source that changes meanwhile fails a migration, and is reported after an export', async (t) => {
   const folder = await tempFolder(t, {
     'busy.js': BUSY,
     'package.json': '{"type":"module"}',

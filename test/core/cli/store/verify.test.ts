@@ -4,7 +4,7 @@ import test from 'ava';
 import { tempFolder } from '../../temp-folder.js';
 import { committed, configOf, store, succeeded } from './stores.js';
 
-/** An adapter whose answers are given by its options, with a check and a repair of its own. */
+/** An adapter whose options give its answers, with its own check and repair. */
 const ODD = `
 export default {
   name: 'odd',
@@ -28,7 +28,7 @@ const odd = (options: unknown) => ({
 });
 const entry = (key: string, created: number) => ({ key, value: 'x', created, revision: 1 });
 
-test('a sound store is told with its number of entries, whatever the adapter', async (t) => {
+test('verify reports the number of entries of a sound store of any adapter', async (t) => {
   for (const named of ['json-file:data.json', 'lmdb:store']) {
     const folder = await tempFolder(t, { 'jackfield.config.json': configOf(named) });
     await committed(folder, named, {
@@ -43,16 +43,16 @@ test('a sound store is told with its number of entries, whatever the adapter', a
   }
 });
 
-test('a listing that is out of order, repeats a key or says otherwise than the key is not sound', async (t) => {
+test('a listing that is out of order, repeats a key or differs from `get` is not sound', async (t) => {
   const cases: [string, unknown, RegExp][] = [
     ['order', { listed: [entry('a', 2), entry('b', 1)] }, /FAULT "b" is not listed in creation order/],
     [
-      'a key twice',
+      'a repeated key',
       { listed: [entry('a', 1), entry('a', 2)] },
       /FAULT "a" is different in the listing than under its key/,
     ],
     [
-      'a key that gives nothing',
+      'a listed key that is absent',
       { listed: [entry('a', 1)], given: [] },
       /FAULT "a" is different in the listing/,
     ],
@@ -70,7 +70,7 @@ test('a listing that is out of order, repeats a key or says otherwise than the k
   }
 });
 
-test("an adapter's own check is run, told, and enough to call the store not sound", async (t) => {
+test("the adapter's own check runs, and its faults make the store not sound", async (t) => {
   const folder = await tempFolder(t, odd({ own: ['the third page is torn'] }));
   const { code, stdout } = await store(folder, 'verify', '--json');
   t.is(code, 1);
@@ -83,7 +83,7 @@ test("an adapter's own check is run, told, and enough to call the store not soun
   });
 });
 
-test("an adapter's own repairs are run by their names; those that it has not are refused", async (t) => {
+test("the adapter's own repairs run by name; missing ones are refused", async (t) => {
   const folder = await tempFolder(t, odd({ path: 'here' }));
   t.deepEqual(await store(folder, 'adopt'), { code: 0, stdout: 'Adopted here.\n', stderr: '' });
   const { code, stderr } = await store(folder, 'discard');
@@ -91,7 +91,7 @@ test("an adapter's own repairs are run by their names; those that it has not are
   t.regex(stderr, /"odd" does not offer "discard"\. \[REPAIR_UNKNOWN\]\n$/);
 });
 
-test('damage inside an lmdb is told by key', async (t) => {
+test('damage inside an lmdb store is reported by key', async (t) => {
   const folder = await tempFolder(t, { 'jackfield.config.json': configOf('lmdb:store') });
   await committed(folder, 'lmdb:store', { puts: [{ key: 'a', value: 'needle in a haystack' }] });
   const file = join(folder, 'store/data.mdb');
@@ -105,7 +105,7 @@ test('damage inside an lmdb is told by key', async (t) => {
   t.regex(stdout, /FAULT .*checksum of the record "a" is wrong/);
 });
 
-test('stats count entries, octets and expiry, and tell what the adapter supports', async (t) => {
+test('stats counts entries, octets and expiry, and prints what the adapter supports', async (t) => {
   const folder = await tempFolder(t, { 'jackfield.config.json': configOf('lmdb:store') });
   await committed(folder, 'lmdb:store', {
     puts: [
@@ -131,7 +131,7 @@ test('stats count entries, octets and expiry, and tell what the adapter supports
   t.regex((await store(folder, 'stats')).stdout, /^octets of values +6$/m);
 });
 
-test('what is not understood is refused with exit code 2, and help tells the group', async (t) => {
+test('a wrong command line is refused with exit code 2, and the help lists the group', async (t) => {
   const folder = await tempFolder(t);
   for (const [argv, told] of [
     [[], /needs one of verify, stats, export, import, migrate, adopt, discard/],

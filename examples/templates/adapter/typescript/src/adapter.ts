@@ -1,5 +1,5 @@
 /**
- * Entries in a Map: nothing survives the process. Put your store in the place of the Map; the tests tell what is still
+ * Entries in a Map: nothing survives the process. Replace the Map by your store; the tests show which parts are still
  * missing.
  */
 import {
@@ -16,10 +16,10 @@ import { z } from 'zod';
 
 export class Adapter implements StorageAdapter {
   readonly name = '__name__';
-  /** What it can do beyond the least. What is declared here is tested, see docs/adapters.md of jackfield. */
+  /** The optional promises of this adapter. The tests check those that it declares: docs/adapters.md of jackfield. */
   readonly supports = { durable: false, shared: 'process', bounded: false, watch: false } as const;
   readonly #maxEntries: number;
-  /** In creation order, which is the order of a Map. Undefined while the store is not open. */
+  /** In creation order, the order of a Map. Undefined while the store is not open. */
   #entries: Map<string, Entry> | undefined;
   #revision = 0;
   #created = 0;
@@ -45,7 +45,7 @@ export class Adapter implements StorageAdapter {
     return found.length > limit && last !== undefined ? { entries, next: last.created } : { entries };
   }
 
-  /** All of a change or nothing of it. */
+  /** Makes the whole change or nothing of it. */
   commit({ checks = [], puts = [], deletes = [] }: Change): CommitResult {
     const entries = this.#opened();
     for (const { key, revision } of checks) {
@@ -79,7 +79,7 @@ export class Adapter implements StorageAdapter {
     this.#entries = undefined;
   }
 
-  /** Without the entries whose time is over: they are absent from everything. */
+  /** Removes expired entries first: they are absent everywhere. */
   #opened(): Map<string, Entry> {
     if (this.#entries === undefined) throw new StorageError('STORAGE_CLOSED');
     const now = Date.now();

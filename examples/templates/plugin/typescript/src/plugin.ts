@@ -1,11 +1,11 @@
-/** GET /__name__/NAME: greets whom the path names. */
+/** GET /__name__/NAME: greets the name in the path. */
 import { definePlugin } from 'jackfield';
 import { z } from 'zod';
 
 export default definePlugin({
   name: '__name__',
   options: z.strictObject({
-    /** Stands in front of the name. */
+    /** The word before the name. */
     greeting: z.string().min(1).default('Hello'),
   }),
   setup({ handle, options }) {

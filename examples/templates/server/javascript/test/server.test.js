@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { createServer, readConfig } from 'jackfield';
 
 /**
- * The server of the configuration file, over a store of its own, and without a socket.
+ * The server of the configuration file, with its own store and without a socket.
  * @param {string} file
  */
 async function serverOf(file) {
@@ -11,7 +11,7 @@ async function serverOf(file) {
   return createServer({ ...config, storage: 'memory' }, { source });
 }
 
-test('it greets whom the path names, and keeps what it is given', async (t) => {
+test('it greets the name in the path, and stores entries', async (t) => {
   const server = await serverOf('jackfield.config.json');
   t.after(() => server.close());
   const greeted = await server.inject({ method: 'GREET', target: '/Ada' });

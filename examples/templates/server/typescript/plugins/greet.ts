@@ -1,11 +1,11 @@
-/** GREET /NAME: greets whom the path names. Any method is a plugin away. */
+/** GREET /NAME: greets the name in the path. A plugin may handle any method. */
 import { definePlugin } from 'jackfield';
 import { z } from 'zod';
 
 export default definePlugin({
   name: 'greet',
   options: z.strictObject({
-    /** Stands in front of the name. */
+    /** The word before the name. */
     greeting: z.string().min(1).default('Hello'),
   }),
   setup({ handle, options }) {

@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createServer, readConfig, type Server } from 'jackfield';
 
-/** The server of the configuration file, over a store of its own, and without a socket. */
+/** The server of the configuration file, with its own store and without a socket. */
 async function serverOf(file: string): Promise<Server> {
   const { config, source } = await readConfig(file);
   return createServer({ ...config, storage: 'memory' }, { source });
 }
 
-test('it greets whom the path names, and keeps what it is given', async (t) => {
+test('it greets the name in the path, and stores entries', async (t) => {
   const server = await serverOf('jackfield.config.json');
   t.after(() => server.close());
   const greeted = await server.inject({ method: 'GREET', target: '/Ada' });
