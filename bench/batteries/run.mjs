@@ -11,6 +11,7 @@
  * A case is a file in `cases/`. Its default export:
  *   title    what is measured
  *   path     of the request
+ *   scheme   `https` (default: `http`)
  *   wrk      more arguments of wrk (default: none)
  *   load     a program that makes the load in place of wrk: `node FILE port connections seconds` prints what it counted
  *   servers  { name: { command, env, path } }; `jackfield` is compared with the others. `command` is run in this folder;
@@ -61,11 +62,14 @@ async function measureFresh(caseName, { title, servers, targets = {}, figure, un
   report(caseName, title, running, targets, unit);
 }
 
-async function measure(caseName, { title, path, wrk = [], load: program, servers, targets = {}, prepare }) {
+async function measure(
+  caseName,
+  { title, path, scheme, wrk = [], load: program, servers, targets = {}, prepare },
+) {
   const prepared = await prepare?.();
   const run = (port, path, seconds) =>
     program === undefined
-      ? load(port, path, wrk, values.connections, seconds)
+      ? load(port, path, wrk, values.connections, seconds, scheme)
       : loadWith(join(HERE, program), port, values.connections, seconds);
   const running = new Map();
   try {
