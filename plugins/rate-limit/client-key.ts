@@ -1,13 +1,21 @@
 /** The key that identifies a client. */
-import { createHash } from 'node:crypto';
+import { createHash, createHmac } from 'node:crypto';
 import type { Request } from '../../core/plugin-api.js';
 
 /** @param header In lower case; undefined: use the address. A request without the header uses its address too. */
 export function clientKey({ headers, remoteAddress }: Request, header?: string): string {
   const value = header === undefined ? undefined : headers[header];
-  // Hashed: always the same length, and a reader of the store learns no key.
+  // Hashed, so that it always has the same length.
   if (value !== undefined) return `#${createHash('sha256').update(value).digest('base64url')}`;
   return addressKey(remoteAddress);
+}
+
+/**
+ * Codes for keys in a store, which others may read. There are few enough IPv4 addresses to try them all, so a plain hash
+ * would hide none.
+ */
+export function clientCode(secret: string): (key: string) => string {
+  return (key) => createHmac('sha256', secret).update(key).digest('base64url');
 }
 
 /**
