@@ -1,9 +1,9 @@
 /**
- * The container of one server. It makes the instances of class plugins and class adapters, and it keeps the services
- * that they name by token. Only this file calls tsyringe.
+ * The container of one server. It makes the instances of class plugins and class adapters, and gives them what they
+ * name by token. Only this file calls tsyringe.
  *
  * Law of this file: every server has a container, and every class a child of it, so two servers in one process share
- * nothing.
+ * nothing. A service that plugins of a server share belongs in the server's container: every child finds it there.
  */
 import { createRequire } from 'node:module';
 import type { DependencyContainer, InjectionToken } from 'tsyringe';
@@ -47,26 +47,17 @@ export function inject(token: InjectionToken<unknown>, options?: InjectOptions):
 type Class = new (...args: any[]) => object;
 
 export class ServerContainer {
-  readonly #services = new Map<InjectionToken<unknown>, () => unknown>();
   #container: DependencyContainer | undefined;
 
   /**
-   * Registers a service for all classes of this server.
-   * @param service Called each time that the token is resolved, so that a reload can change the service.
-   */
-  provide(token: InjectionToken<unknown>, service: () => unknown): void {
-    this.#services.set(token, service);
-    this.#container?.register(token, { useFactory: service });
-  }
-
-  /**
-   * @param own Services for this instance only, by token.
+   * @param own The services of the instance, by token.
    * Errors: TypeError if a parameter names no token; those of the constructor.
    */
   make(made: Class, own: ReadonlyMap<InjectionToken<unknown>, unknown>): object {
     const tsyringe: typeof import('tsyringe') = require('tsyringe');
     mustNameTokens(made);
-    const child = this.#open(tsyringe.container).createChildContainer();
+    this.#container ??= tsyringe.container.createChildContainer();
+    const child = this.#container.createChildContainer();
     for (const [token, value] of own) child.register(token, { useValue: value });
     for (const { at, token, options } of notesOn(made)) tsyringe.inject(token, options)(made, undefined, at);
     // Done here, so that users do not have to write `@injectable()`: the tokens are enough.
@@ -74,13 +65,6 @@ export class ServerContainer {
     // Registered in the child: all servers would share what a decorator registers (`@singleton()`).
     child.register(made, { useClass: made });
     return child.resolve<object>(made);
-  }
-
-  #open(root: DependencyContainer): DependencyContainer {
-    if (this.#container !== undefined) return this.#container;
-    this.#container = root.createChildContainer();
-    for (const [token, service] of this.#services) this.#container.register(token, { useFactory: service });
-    return this.#container;
   }
 }
 

@@ -282,8 +282,16 @@ function sentenceOf(code: ErrorCode, detail: string): string {
 /** The message of a thrown value. The value may be anything, and even reading it may throw; this function never throws. */
 export function reasonOf(cause: unknown): string {
   try {
+    // Node gives no message to the error for several failed addresses.
+    if (cause instanceof AggregateError && cause.message === '') return cause.errors.map(reasonOf).join('; ');
     return String(cause instanceof Error ? cause.message : cause);
   } catch {
     return 'a value that cannot be shown';
   }
+}
+
+/** The `code` of an error of Node or of the system; `''` if it has none. */
+export function systemCode(error: unknown): string {
+  const code: unknown = error instanceof Error ? Reflect.get(error, 'code') : undefined;
+  return typeof code === 'string' ? code : '';
 }

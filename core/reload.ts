@@ -6,6 +6,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { ConfigSource } from './config/config-source.js';
+import type { Limits } from './config/limits.js';
 import type { ResolvedConfig } from './config/resolved-config.js';
 import type { Connections, ConnectionsOptions } from './connection/connections.js';
 import { Overload } from './connection/overload.js';
@@ -41,25 +42,21 @@ export interface Reloadable {
   readonly connections: Connections;
   readonly listeners: Listeners;
   readonly host: PluginHost;
-  /** Replaces the configuration that new class plugins get. */
-  renew(config: ResolvedConfig, source: ConfigSource): void;
   readonly log: Log;
 }
 
 export class Reloader {
   readonly #parts: Reloadable;
   #config: ResolvedConfig;
-  #source: ConfigSource;
   /** The current dispatcher and earlier ones that exchanges may still use, each with its plugins. */
   readonly #generations = new Map<Dispatcher, readonly PluginUnit[]>();
   readonly #retiring = new Set<Promise<void>>();
   /** One reload at a time: the next begins when this one has ended. */
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(parts: Reloadable, config: ResolvedConfig, source: ConfigSource) {
+  constructor(parts: Reloadable, config: ResolvedConfig) {
     this.#parts = parts;
     this.#config = config;
-    this.#source = source;
     this.#generations.set(parts.connections.dispatcher, parts.host.units);
   }
 
@@ -90,12 +87,11 @@ export class Reloader {
     refuseRestart(this.#config, config);
     const listening = await listeners.change(config.listen, source.folder);
     const loaded = await loadPlugins(config.plugins, source, config.limits.setupTimeoutMs, trace);
-    this.#parts.renew(config, source);
     let change: PluginChange | undefined;
     let dispatcher: Dispatcher;
     let services: ConnectionsOptions;
     try {
-      change = await host.change(loaded, config.limits, source.folder, trace);
+      change = await host.change(loaded, { config, source, trace });
       await listening.open();
       const hosts = new AllowedHosts(config.allowedHosts);
       dispatcher = new Dispatcher(change.contributions, hosts, log, config.crossSite);
@@ -106,7 +102,6 @@ export class Reloader {
     } catch (error) {
       listening.undo();
       await change?.undo();
-      this.#parts.renew(this.#config, this.#source);
       throw error;
     }
     // The one step that changes everything. Nothing in it waits or fails, so every exchange sees either the old or the
@@ -116,22 +111,21 @@ export class Reloader {
     listening.commit();
     connections.reconfigure(config.limits, dispatcher, services);
     this.#config = config;
-    this.#source = source;
     this.#generations.set(dispatcher, change.units);
     void replaced.idle().then(() => this.#generations.delete(replaced));
-    const retired = this.#retire(change.left, config.limits.shutdownTimeoutMs);
+    const retired = this.#retire(change.left, config.limits);
     return { ...(await this.#report(change)), retired };
   }
 
   /**
    * Closes the removed plugins when every exchange that began with them, and every connection that they have taken
-   * over, has ended; after `timeoutMs` at the latest. They must all stay until then, because an exchange may be
+   * over, has ended; after `shutdownTimeoutMs` at the latest. They must all stay until then, because an exchange may be
    * forwarded to any plugin that it began with.
    */
-  #retire(left: readonly PluginUnit[], timeoutMs: number): Promise<void> {
+  #retire(left: readonly PluginUnit[], { shutdownTimeoutMs, setupTimeoutMs }: Limits): Promise<void> {
     // The signal of the plugin tells endless streams to stop.
     for (const unit of left) unit.announceStop('PLUGIN_LEFT');
-    const retired = this.#drain(left, timeoutMs).then(() => closeInTurn(left));
+    const retired = this.#drain(left, shutdownTimeoutMs).then(() => closeInTurn(left, setupTimeoutMs));
     this.#retiring.add(retired);
     void retired.then(() => this.#retiring.delete(retired));
     return retired;

@@ -3,9 +3,9 @@
 import type { ServerStats } from './api/plugin.js';
 import { plainSource } from './config/config-file.js';
 import type { ConfigSource } from './config/config-source.js';
-import { type ResolvedConfig, withDefaults } from './config/resolved-config.js';
+import type { ResolvedConfig } from './config/resolved-config.js';
 import type { ServerConfig } from './config/server-config.js';
-import { validateConfig } from './config/validate-config.js';
+import { resolveConfig } from './config/validate-config.js';
 import type { Address } from './connection/address.js';
 import { Connections } from './connection/connections.js';
 import { exchangeOctets } from './connection/injected-exchange.js';
@@ -27,7 +27,6 @@ import { PromiseTrace } from './plugin-host/promise-trace.js';
 import { Reloader, type ReloadReport } from './reload.js';
 import { openStorage } from './storage/open-storage.js';
 import type { StorageDoor } from './storage/storage-door.js';
-import { TOKENS } from './tokens.js';
 
 export interface ServerOptions {
   /**
@@ -101,7 +100,7 @@ export interface Server {
 export function createServer(config: ServerConfig = {}, options: ServerOptions = {}): Server {
   mustKnow(options, ['source', 'log', 'tap', 'traceSetup'], 'The second argument of createServer');
   const source = options.source ?? plainSource(process.cwd());
-  return new JackfieldServer(withDefaults(validateConfig(config, source)), source, options);
+  return new JackfieldServer(resolveConfig(config, source), source, options);
 }
 
 /** The parts of a server that is ready. */
@@ -208,7 +207,7 @@ class JackfieldServer implements Server, HostServer {
   }
 
   async reload(config: ServerConfig, source: ConfigSource = this.#source): Promise<ReloadReport> {
-    const resolved = withDefaults(validateConfig(config, source));
+    const resolved = resolveConfig(config, source);
     this.#mustGoOn();
     const { reloader } = await this.#start();
     this.#mustGoOn();
@@ -258,22 +257,17 @@ class JackfieldServer implements Server, HostServer {
     const storage = await openStorage(this.#config.storage, this.#source, this.#log, limits.setupTimeoutMs);
     try {
       this.#mustGoOn();
-      const host = new PluginHost(this.#config, this.#source, storage, this.#log);
-      this.#host = host;
-      const given = { config: this.#config, source: this.#source };
       const container = new ServerContainer();
-      container.provide(TOKENS.config, () => given.config);
-      container.provide(TOKENS.source, () => given.source);
-      const contributions = await host.setUp(loaded, this, container, trace);
+      const host = new PluginHost({ storage, log: this.#log, server: this, container });
+      this.#host = host;
+      const contributions = await host.setUp(loaded, { config: this.#config, source: this.#source, trace });
       const dispatcher = new Dispatcher(contributions, new AllowedHosts(allowedHosts), this.#log, crossSite);
       const connections = new Connections(limits, dispatcher, this.#log, this.#tap, {
         overload: Overload.of(overload, this.#log),
         proxies: TrustedProxies.of(trustedProxies, this.#log),
       });
-      const renew = (config: ResolvedConfig, source: ConfigSource) =>
-        void Object.assign(given, { config, source });
-      const parts = { connections, listeners, host, log: this.#log, renew };
-      const reloader = new Reloader(parts, this.#config, this.#source);
+      const parts = { connections, listeners, host, log: this.#log };
+      const reloader = new Reloader(parts, this.#config);
       this.#running = { storage, host, connections, listeners, reloader };
       return this.#running;
     } catch (error) {

@@ -5,7 +5,8 @@
  * the store.
  */
 import { definePlugin, precondition, type ResponseParts } from '../core/plugin-api.js';
-import { readPairs, storeOfClient } from './shared/pairs.js';
+import { ofClient } from './shared/of-client.js';
+import { readPairs } from './shared/pairs.js';
 
 const WRONG_METHOD: ResponseParts = {
   status: 404,
@@ -31,10 +32,8 @@ export default definePlugin({
         const { pairs } = body;
         const keys = new Set(pairs.map(({ key }) => key));
         if (keys.size < pairs.length) return KEY_EXISTS;
-        const { ok } = await storeOfClient(storage, {
-          checks: pairs.map(({ key }) => ({ key, revision: 0 })),
-          puts: pairs,
-        });
+        const checks = pairs.map(({ key }) => ({ key, revision: 0 }));
+        const { ok } = await ofClient(() => storage.commit({ checks, puts: pairs }));
         if (!ok) return KEY_EXISTS;
         return `${pairs.map(({ key, value }) => `${key}:${value}\r\n`).join('')}Post Successfully OK`;
       },

@@ -10,15 +10,14 @@ import {
   type Committed,
   definePlugin,
   type Entry,
-  fromClient,
   JackfieldError,
-  type MaybePromise,
   precondition,
   type Request,
   type ResponseParts,
   type Storage,
 } from '../core/plugin-api.js';
 import { boundedPage } from './shared/bounded-page.js';
+import { ofClient } from './shared/of-client.js';
 import { readPageQuery, strangeParameter, targetOfNext, wholeNumber } from './shared/page-query.js';
 import { mustHaveBody, mustNotBeCoded } from './shared/stored-body.js';
 
@@ -34,12 +33,7 @@ export default definePlugin({
   setup({ handle, storage, prefix }) {
     handle('GET', '/keys', async (request) => page(storage, request));
     handle('GET', '/keys/:key', ({ params: { key } }) => {
-      let found: MaybePromise<Entry | undefined>;
-      try {
-        found = storage.get(key);
-      } catch (error) {
-        throw fromClient(error);
-      }
+      const found = ofClient(() => storage.get(key));
       // A store in memory returns directly; then so does the handler.
       return found instanceof Promise ? found.then(shown) : shown(found);
     });
@@ -99,29 +93,18 @@ async function commitIf(
   request: KeyRequest,
   change: Omit<Change, 'checks'>,
 ): Promise<Committed> {
-  try {
-    return await commitWhile(storage, request, change);
-  } catch (error) {
-    throw fromClient(error);
-  }
-}
-
-async function commitWhile(
-  storage: Storage,
-  request: KeyRequest,
-  change: Omit<Change, 'checks'>,
-): Promise<Committed> {
   const { key } = request.params;
   const { headers } = request;
   if (headers['if-match'] === undefined && headers['if-none-match'] === undefined) {
-    return storage.commit(change);
+    return ofClient(() => storage.commit(change));
   }
   for (;;) {
-    const entry = await storage.get(key);
+    const entry = await ofClient(() => storage.get(key));
     // Conditions do not apply if the answer would be 404 without them (RFC 9110 §13.2.1).
     if (entry === undefined && change.puts === undefined) throw new JackfieldError('ENTRY_NOT_FOUND');
     precondition(request, entry && { etag: etagOf(entry) });
-    const result = await storage.commit({ ...change, checks: [{ key, revision: entry?.revision ?? 0 }] });
+    const checks = [{ key, revision: entry?.revision ?? 0 }];
+    const result = await ofClient(() => storage.commit({ ...change, checks }));
     if (result.ok) return result;
     // Another commit was faster. It need not break the condition (`If-Match: *`), so judge it again. Each failed round
     // is another commit that succeeded.

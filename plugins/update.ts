@@ -5,7 +5,8 @@
  * store.
  */
 import { definePlugin, type Entry, precondition, type ResponseParts } from '../core/plugin-api.js';
-import { type Pair, readPairs, storeOfClient } from './shared/pairs.js';
+import { ofClient } from './shared/of-client.js';
+import { type Pair, readPairs } from './shared/pairs.js';
 
 const WRONG_METHOD: ResponseParts = {
   status: 404,
@@ -33,9 +34,8 @@ export default definePlugin({
         const body = await readPairs(request);
         if ('refusal' in body) return body.refusal;
 
-        const result = await storeOfClient(storage, { puts: lastOfEach(body.pairs) });
-        if (!result.ok) throw new Error('The store reports a conflict for a commit that had no checks.');
-        return body.text + report(body.pairs, result.previous);
+        const { previous } = await ofClient(() => storage.commit({ puts: lastOfEach(body.pairs) }));
+        return body.text + report(body.pairs, previous);
       },
       { registeredMethodsOnly: true, allow: ['PUT'] },
     );

@@ -1,5 +1,5 @@
 /** `jackfield check`: everything up to listening, so that what it calls valid does start. */
-import { withDefaults } from '../config/resolved-config.js';
+import { resolveConfig } from '../config/validate-config.js';
 import type { Supports } from '../storage/contract.js';
 import type { Command } from './command.js';
 import { readyServer } from './store-in-use.js';
@@ -15,7 +15,7 @@ export const check: Command = {
     const plugins = server.plugins.length;
     await server.close();
     const supports = server.storage?.supports;
-    const { adapter } = withDefaults(loaded.config).storage;
+    const { adapter } = resolveConfig(loaded.config, loaded.source).storage;
     const storage = typeof adapter === 'string' ? adapter : adapter.name;
     if (call.flags.json === true) {
       const file = loaded.file ?? null;

@@ -71,26 +71,8 @@ export type FlagName = keyof typeof FLAGS;
 export const COMMON_FLAGS = ['debug', 'help', 'version'] as const satisfies readonly FlagName[];
 
 /** The given flags; their values are checked. */
-export interface FlagValues {
-  readonly config?: string;
-  readonly host?: string;
-  readonly port?: number;
-  readonly control?: string;
-  readonly output?: string;
-  readonly installed?: boolean;
-  readonly ts?: boolean;
-  readonly js?: boolean;
-  readonly folder?: string;
-  readonly watch?: boolean;
-  readonly 'one-connection'?: boolean;
-  readonly 'bare-lf'?: BareLf;
-  readonly from?: string;
-  readonly to?: string;
-  readonly resume?: boolean;
-  readonly merge?: boolean;
-  readonly verbose?: boolean;
-  readonly json?: boolean;
-  readonly debug?: boolean;
-  readonly help?: boolean;
-  readonly version?: boolean;
-}
+export type FlagValues = {
+  readonly [Name in Exclude<FlagName, 'port' | 'bare-lf'>]?: (typeof FLAGS)[Name]['type'] extends 'boolean'
+    ? boolean
+    : string;
+} & { readonly port?: number; readonly 'bare-lf'?: BareLf };

@@ -5,7 +5,7 @@
  */
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { JackfieldError } from '../errors.js';
+import { JackfieldError, reasonOf } from '../errors.js';
 import { type OwnPackage, ownPackage, sourceOf } from './own-package.js';
 
 export const KINDS = ['plugin', 'adapter', 'server'] as const;
@@ -76,7 +76,7 @@ export async function writeProject(project: Project, cwd: string): Promise<Writt
     }
   } catch (cause) {
     if (cause instanceof JackfieldError) throw cause;
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = reasonOf(cause);
     throw new JackfieldError('PROJECT_NOT_WRITTEN', reason, { cause });
   }
   return { folder: shortPath, packageName };

@@ -1,6 +1,7 @@
 /** The first step of all commands that have a server: reads the configuration, applies flags, creates the server. */
 import { type LoadedConfig, readConfig } from '../config/config-file.js';
 import type { ServerConfig } from '../config/server-config.js';
+import { markValid } from '../config/validate-config.js';
 import type { Tap } from '../connection/transport.js';
 import { JackfieldError } from '../errors.js';
 import { createLog, type Log, type LogLevel } from '../log.js';
@@ -45,7 +46,7 @@ export async function prepareServer(
       ...(tap === undefined ? {} : { tap }),
     });
   const standIn = (adapter: StorageAdapter) => {
-    prepared.server = make({ ...loaded.config, storage: { adapter } });
+    prepared.server = make(markValid({ ...loaded.config, storage: { adapter } }));
   };
   const reload = async (): Promise<ReloadReport> => {
     const now = await readConfig(flags.config ?? loaded.file, around.cwd);
@@ -63,7 +64,7 @@ export async function prepareServer(
   return prepared;
 }
 
-/** Errors: USAGE where there are several listeners, since the flags cannot be meant for each of them. */
+/** The command line has checked both flags. Errors: USAGE where there are several listeners, since the flags cannot be meant for each of them. */
 function overridden(config: ServerConfig, { host, port }: FlagValues): ServerConfig {
   if (host === undefined && port === undefined) return config;
   const [only = {}, ...others] = [config.listen ?? {}].flat();
@@ -80,5 +81,5 @@ function overridden(config: ServerConfig, { host, port }: FlagValues): ServerCon
     ...(host === undefined ? {} : { host }),
     ...(port === undefined ? {} : { port }),
   };
-  return { ...config, listen };
+  return markValid({ ...config, listen });
 }

@@ -1,6 +1,6 @@
 /** Prints an error for the operator: one line per fault on stderr; the stack only with `--debug`. */
 import { inspect } from 'node:util';
-import { type ErrorCode, JackfieldError, JackfieldErrors } from '../errors.js';
+import { type ErrorCode, JackfieldError, JackfieldErrors, reasonOf } from '../errors.js';
 import type { Output } from './command.js';
 import { terminalText } from './terminal-text.js';
 
@@ -30,7 +30,6 @@ export function linesOf(error: unknown, debug: boolean): string[] {
     const hint = code === 'PLUGIN_SETUP_TIMEOUT' && !debug ? ' --debug names the line.' : '';
     return (LISTS.includes(code) ? lines : [lines.join(' ')]).map((line) => `${line}${hint} [${code}]`);
   }
-  const message = error instanceof Error ? error.message : String(error);
-  const [first = ''] = message.split('\n');
+  const [first = ''] = reasonOf(error).split('\n');
   return [`unexpected error: ${first}${debug ? '' : '; run again with --debug for the stack trace'}`];
 }

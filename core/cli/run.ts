@@ -1,5 +1,4 @@
 /** Runs the command line, from its arguments to the exit code; `main.ts` only adds the process. */
-import { readFile } from 'node:fs/promises';
 import type { Surroundings } from './command.js';
 import { type CommandLine, readCommandLine } from './command-line.js';
 import { reportError } from './report-error.js';
@@ -21,7 +20,8 @@ export async function run(argv: readonly string[], around: Surroundings): Promis
       return 0;
     }
     if (call.flags.version === true) {
-      around.stdout.write(`${await version()}\n`);
+      const { ownPackage } = await import('./own-package.js');
+      around.stdout.write(`${(await ownPackage()).version}\n`);
       return 0;
     }
     return await command.run(call, around);
@@ -40,10 +40,4 @@ async function understood(argv: readonly string[]): Promise<CommandLine> {
   } catch {
     return readCommandLine(argv, (await import('./commands.js')).COMMANDS);
   }
-}
-
-async function version(): Promise<string> {
-  // Relative to dist/core/cli, where this file runs.
-  const text = await readFile(new URL('../../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
 }

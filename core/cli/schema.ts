@@ -4,7 +4,7 @@ import path from 'node:path';
 import { nameOf, readConfig } from '../config/config-file.js';
 import { type DescribedExtensions, describeExtensions } from '../config/describe-extensions.js';
 import { jsonSchemaOf } from '../config/json-schema.js';
-import { withDefaults } from '../config/resolved-config.js';
+import { resolveConfig } from '../config/validate-config.js';
 import { PLUGINS } from '../plugin-host/load-plugins.js';
 import { recognise } from '../plugin-host/recognise-plugin.js';
 import { ADAPTERS, asDefinition } from '../storage/find-adapter.js';
@@ -27,7 +27,7 @@ export const schema: Command = {
   examples: ['jackfield schema', 'jackfield schema --output conf/schema.json', 'jackfield schema --json'],
   async run({ flags }, { stdout, stderr, cwd }) {
     const { config, source } = await readConfig(flags.config, cwd);
-    const { plugins: entries, storage } = withDefaults(config);
+    const { plugins: entries, storage } = resolveConfig(config, source);
     const named = entries.map((entry) => (typeof entry === 'object' && 'use' in entry ? entry.use : entry));
     const plugins = await describeExtensions(PLUGINS, source.folder, namesAmong(named), pluginOptions);
     const adapters = await describeExtensions(

@@ -1,6 +1,6 @@
 /** `jackfield serve`: runs a server, from the configuration to the last connection. */
 import path from 'node:path';
-import { withDefaults } from '../config/resolved-config.js';
+import { resolveConfig } from '../config/validate-config.js';
 import { JackfieldError } from '../errors.js';
 import type { Log } from '../log.js';
 import type { ReloadReport } from '../reload.js';
@@ -38,7 +38,7 @@ export const serve: Command = {
     };
     const watchLoop = (): void =>
       around.watchdog.watch({
-        limitMs: withDefaults(prepared.loaded.config).limits.blockedLoopMs,
+        limitMs: resolveConfig(prepared.loaded.config, prepared.loaded.source).limits.blockedLoopMs,
         plugins: prepared.plugins(),
         hasClients: () => prepared.server.hasClients,
         unwatched,

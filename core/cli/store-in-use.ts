@@ -3,7 +3,7 @@
  * memory replaces it.
  */
 
-import { withDefaults } from '../config/resolved-config.js';
+import { resolveConfig } from '../config/validate-config.js';
 import { type StorageAdapter, StorageError } from '../storage/contract.js';
 import { makeStorage } from '../storage/open-storage.js';
 import { TableStore } from '../storage/table-store.js';
@@ -26,7 +26,7 @@ export async function readyServer(call: Call, around: Surroundings): Promise<Rea
   } catch (error) {
     if (!(error instanceof StorageError) || error.code !== 'STORAGE_LOCKED') throw error;
     const { config, source } = prepared.loaded;
-    const { door } = await makeStorage(withDefaults(config).storage, source, prepared.log, true);
+    const { door } = await makeStorage(resolveConfig(config, source).storage, source, prepared.log, true);
     prepared.standIn(new StandIn(door));
     await prepared.server.ready();
     for (const line of linesOf(error, false)) around.stderr.write(`jackfield: note: ${terminalText(line)}\n`);

@@ -1,6 +1,7 @@
 /** One connection of a client: sends requests and reads their responses, one at a time. */
+import { once } from 'node:events';
 import net from 'node:net';
-import { JackfieldError } from '../errors.js';
+import { JackfieldError, reasonOf, systemCode } from '../errors.js';
 import { type ReadingManner, readResponse, type WireResponse } from './wire-response.js';
 
 /** The outcome of one exchange. `octets`: the octets received for it. */
@@ -72,11 +73,14 @@ export class WireConnection {
     const socket = net.connect({ host, port, noDelay: true });
     const deadline = AbortSignal.timeout(timeoutMs);
     try {
-      await connected(socket, signal === undefined ? deadline : AbortSignal.any([deadline, signal]));
+      const stop = signal === undefined ? deadline : AbortSignal.any([deadline, signal]);
+      await once(socket, 'connect', { signal: stop });
     } catch (cause) {
       socket.destroy();
       signal?.throwIfAborted();
-      const why = deadline.aborted ? `no answer within ${timeoutMs} ms` : reasonOf(cause);
+      const why = deadline.aborted
+        ? `no answer within ${timeoutMs} ms`
+        : (REASONS[systemCode(cause)] ?? reasonOf(cause));
       throw new JackfieldError('SERVER_UNREACHABLE', `${authority(host, port)}: ${why}.`, { cause });
     }
     return new WireConnection(socket, options);
@@ -135,21 +139,6 @@ export class WireConnection {
   }
 }
 
-function connected(socket: net.Socket, stop: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const settle = (act: () => void): void => {
-      socket.off('connect', onConnect).off('error', onError);
-      stop.removeEventListener('abort', onStop);
-      act();
-    };
-    const onConnect = (): void => settle(resolve);
-    const onError = (error: Error): void => settle(() => reject(error));
-    const onStop = (): void => settle(() => reject(stop.reason as Error));
-    socket.on('connect', onConnect).on('error', onError);
-    stop.addEventListener('abort', onStop);
-  });
-}
-
 const REASONS: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'nothing listens there',
   ENOTFOUND: 'there is no host of that name',
@@ -158,11 +147,6 @@ const REASONS: Readonly<Record<string, string>> = {
   ENETUNREACH: 'there is no route to this network',
   ETIMEDOUT: 'it did not answer in time',
 };
-
-function reasonOf(error: unknown): string {
-  const code = error instanceof Error ? String(Reflect.get(error, 'code')) : '';
-  return REASONS[code] ?? (error instanceof Error ? error.message : String(error));
-}
 
 /** `host:port`, an IPv6 address in brackets. */
 export function authority(host: string, port: number): string {

@@ -1,7 +1,7 @@
 /** Finds and reads the one configuration file of a server, and validates it: a `LoadedConfig` is always valid. */
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
-import { JackfieldError, reasonOf } from '../errors.js';
+import { JackfieldError, reasonOf, systemCode } from '../errors.js';
 import { freshUrl } from '../extensions/loaded-code.js';
 import { syntaxPlace, thrownAt } from '../extensions/stack-places.js';
 import { inTime } from '../in-time.js';
@@ -10,7 +10,7 @@ import { resolveEnvironment } from './environment.js';
 import { DEFAULT_LIMITS } from './limits.js';
 import { DEFAULT_CONFIG, type ServerConfig } from './server-config.js';
 import { readText } from './text-file.js';
-import { faultsOf, validateConfig } from './validate-config.js';
+import { faultsOf, markValid, withoutFaults } from './validate-config.js';
 
 /** The names to try in this order if no file is named. */
 export const CONFIG_FILE_NAMES = [
@@ -21,6 +21,7 @@ export const CONFIG_FILE_NAMES = [
 ] as const;
 
 export interface LoadedConfig {
+  /** Frozen. `createServer` and `reload` do not validate it again. */
   readonly config: ServerConfig;
   readonly source: ConfigSource;
   /** The path as the user would write it; absent for the built-in configuration. */
@@ -48,17 +49,19 @@ export async function readConfig(
       'readConfig takes the path of a file as a string; for a file URL pass fileURLToPath(url).',
     );
   const absolute = given === undefined ? await findConfig(cwd) : path.resolve(cwd, given);
-  if (absolute === undefined) return { config: DEFAULT_CONFIG, source: plainSource(cwd) };
+  if (absolute === undefined) return { config: markValid(DEFAULT_CONFIG), source: plainSource(cwd) };
   const file = nameOf(absolute, cwd);
   const read = MODULE_NAME.test(absolute) ? readModule : parseConfig;
   const { value, source } = await inTime(read(absolute, file), timeoutMs, () => tooLate(file, timeoutMs));
-  return { config: validated(value, source, file), source, file };
+  return { config: await validated(value, source, file), source, file };
 }
 
 /** Errors: CONFIG_INVALID; CONFIG_UNREADABLE where a getter of what a module exports throws. */
-function validated(value: unknown, source: ConfigSource, file: string): ServerConfig {
+async function validated(value: unknown, source: ConfigSource, file: string): Promise<ServerConfig> {
+  const validate = (): string[] => faultsOf(value, source);
   try {
-    return validateConfig(value, source);
+    const faults = await source.environment?.settle(value, [], validate, ({ length }) => length);
+    return markValid(withoutFaults(value, faults ?? validate()));
   } catch (cause) {
     if (cause instanceof JackfieldError) throw cause;
     throw new JackfieldError('CONFIG_UNREADABLE', `${file}${thrownAt(cause, '')}: ${reasonOf(cause)}`, {
@@ -81,7 +84,7 @@ async function findConfig(cwd: string): Promise<string | undefined> {
     // Skip only a missing file: a folder of this name gets its own error.
     const found = await stat(candidate).then(
       () => true,
-      (error: unknown) => !isCode(error, 'ENOENT'),
+      (error: unknown) => systemCode(error) !== 'ENOENT',
     );
     if (found) return candidate;
   }
@@ -97,14 +100,7 @@ async function parseConfig(
   const { parseJson } = await import('./json-document.js');
   const document = parseJson(text, file, { syntax: 'CONFIG_SYNTAX', repeated: 'CONFIG_INVALID' });
   const { value, environment } = resolveEnvironment(document.value, process.env, document.locate);
-  const source = { folder: path.dirname(absolute), locate: document.locate, environment };
-  await environment.settle(
-    value,
-    [],
-    () => faultsOf(value, source),
-    (faults) => faults.length,
-  );
-  return { value, source };
+  return { value, source: { folder: path.dirname(absolute), locate: document.locate, environment } };
 }
 
 /** A module may wait forever, and so may reading a named pipe; every later reload would wait too. */
@@ -136,7 +132,7 @@ async function importModule(absolute: string, file: string): Promise<object> {
   try {
     return (await import(await freshUrl(absolute))) as object;
   } catch (cause) {
-    if (TYPESCRIPT_NAME.test(absolute) && isCode(cause, 'ERR_UNKNOWN_FILE_EXTENSION')) {
+    if (TYPESCRIPT_NAME.test(absolute) && systemCode(cause) === 'ERR_UNKNOWN_FILE_EXTENSION') {
       throw new JackfieldError(
         'CONFIG_UNREADABLE',
         `${file}: this Node (${process.versions.node}) cannot import TypeScript; Node 22.18 and later can. ` +
@@ -187,8 +183,4 @@ export function nameOf(absolute: string, cwd: string): string {
   const relative = path.relative(cwd, absolute);
   const outside = relative === '..' || relative.startsWith(`..${path.sep}`) || path.isAbsolute(relative);
   return outside || relative === '' ? absolute : relative;
-}
-
-function isCode(error: unknown, code: string): boolean {
-  return error instanceof Error && Reflect.get(error, 'code') === code;
 }

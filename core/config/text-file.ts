@@ -1,7 +1,7 @@
 /** Reads text files of the user. */
 import { isUtf8 } from 'node:buffer';
 import { readFile } from 'node:fs/promises';
-import { JackfieldError } from '../errors.js';
+import { JackfieldError, reasonOf, systemCode } from '../errors.js';
 
 /**
  * A whole text file in UTF-8, with or without byte order mark.
@@ -60,12 +60,16 @@ function isBeginningOfUtf8(octets: Uint8Array): boolean {
 
 /** The sentence that says why a file cannot be read. `file` is its name in the sentence. */
 export function unreadableBecause(error: unknown, file: string): string {
-  if (isCode(error, 'ENOENT', 'ENOTDIR')) return `there is no file ${file}.`;
-  if (isCode(error, 'EISDIR')) return `${file} is a folder, not a file.`;
-  if (isCode(error, 'EACCES', 'EPERM')) return `this user may not read ${file}.`;
-  return `${file}: ${error instanceof Error ? error.message : String(error)}`;
-}
-
-function isCode(error: unknown, ...codes: readonly string[]): boolean {
-  return error instanceof Error && codes.includes(String(Reflect.get(error, 'code')));
+  switch (systemCode(error)) {
+    case 'ENOENT':
+    case 'ENOTDIR':
+      return `there is no file ${file}.`;
+    case 'EISDIR':
+      return `${file} is a folder, not a file.`;
+    case 'EACCES':
+    case 'EPERM':
+      return `this user may not read ${file}.`;
+    default:
+      return `${file}: ${reasonOf(error)}`;
+  }
 }

@@ -6,20 +6,46 @@ import { createRequire } from 'node:module';
 import { JackfieldError } from '../errors.js';
 import type { ConfigSource } from './config-source.js';
 import { explainIssues, linesOfFaults, valueAt } from './explain-issues.js';
-import { isPlainlyValid } from './plainly-valid.js';
-import { NOT_MORE_THAN } from './resolved-config.js';
+import { isPlainlyValid, isPlainObject } from './plainly-valid.js';
+import { NOT_MORE_THAN, type ResolvedConfig, withDefaults } from './resolved-config.js';
 import type { ServerConfig } from './server-config.js';
 import type { StandardIssue } from './standard-schema.js';
 
+/** Configurations known to be valid, each with its defaults. They are frozen, so that they stay valid. */
+const VALID = new WeakMap<object, ResolvedConfig>();
+
 /**
- * @returns The configuration itself, not a copy: plugins given as objects keep their identity.
+ * A configuration with every default filled in. One from `readConfig` is not validated a second time.
  * Errors: CONFIG_INVALID, its message one fault a line in the order of the file.
  */
-export function validateConfig(config: unknown, source: ConfigSource): ServerConfig {
-  const faults = faultsOf(config, source);
+export function resolveConfig(config: unknown, source: ConfigSource): ResolvedConfig {
+  return VALID.get(Object(config)) ?? withDefaults(withoutFaults(config, faultsOf(config, source)));
+}
+
+/** Errors: CONFIG_INVALID. */
+export function withoutFaults(config: unknown, faults: readonly string[]): ServerConfig {
   if (faults.length > 0) throw new JackfieldError('CONFIG_INVALID', linesOfFaults(faults));
   // The schema has just confirmed the type; zod types parts that may be anything as `unknown`.
   return config as ServerConfig;
+}
+
+/** A frozen copy of a valid configuration, which `resolveConfig` recognises. */
+export function markValid(config: ServerConfig): ServerConfig {
+  const copy = frozenCopy(config) as ServerConfig;
+  VALID.set(copy, withDefaults(copy));
+  return copy;
+}
+
+/** Plugins, adapters and options are the same objects: their identity counts, and they are checked when they load. */
+function frozenCopy(value: unknown): unknown {
+  if (Array.isArray(value)) return Object.freeze(value.map(frozenCopy));
+  if (!isPlainObject(value) || 'setup' in value) return value;
+  const isShared = (key: string): boolean => ['use', 'adapter', 'options'].includes(key);
+  const copies = Object.entries(value).map(([key, inner]) => [
+    key,
+    isShared(key) ? inner : frozenCopy(inner),
+  ]);
+  return Object.freeze(Object.fromEntries(copies));
 }
 
 /** One sentence per fault, in the order of the file. */

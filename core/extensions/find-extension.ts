@@ -2,13 +2,13 @@
  * Finds the module of a plugin or an adapter by its name in a configuration: built in (by file name, so the core lists
  * none), a file relative to the configuration, or an npm package.
  */
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, extname, isAbsolute, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { didYouMean } from '../did-you-mean.js';
-import { type ErrorCode, JackfieldError, reasonOf } from '../errors.js';
+import { type ErrorCode, JackfieldError, reasonOf, systemCode } from '../errors.js';
 import { noteImport } from './loaded-code.js';
-import { codeOf, packageEntry, packageJson } from './package-entry.js';
+import { packageEntry, packageJsonIn } from './package-entry.js';
 import { syntaxPlace, thrownAt } from './stack-places.js';
 
 /** The kind of extension to find. */
@@ -101,7 +101,11 @@ async function fileOf(
   }
   const ours = await builtInFiles(kind);
   const own = ours.get(reference);
-  if (own !== undefined) return { origin: 'built-in', file: own, ...(await ownVersion()) };
+  if (own !== undefined) {
+    // What is built in has the version of jackfield, which does not change while it runs.
+    ownVersion ??= versionOf(own);
+    return { origin: 'built-in', file: own, ...(await ownVersion) };
+  }
   const wellNamed =
     reference.length <= LONGEST_NAME && NAME.test(reference) && !reference.split('/').includes('..');
   if (wellNamed) {
@@ -153,19 +157,12 @@ async function whyUnknown(
   return `${named}.${suggestion} Built-in names: ${builtIn.sort().join(', ')}; ${rest}.`;
 }
 
-let told: Promise<{ version?: string }> | undefined;
-/** Built-in extensions have the version of jackfield. */
-function ownVersion(): Promise<{ version?: string }> {
-  told ??= versionOf(fileURLToPath(import.meta.url));
-  return told;
-}
+let ownVersion: Promise<{ version?: string }> | undefined;
 
 /** The version in the nearest package.json. */
 async function versionOf(file: string): Promise<{ version?: string }> {
   for (let folder = dirname(file); folder !== dirname(folder); folder = dirname(folder)) {
-    const text = await readFile(join(folder, 'package.json'), 'utf8').catch(() => undefined);
-    if (text === undefined) continue;
-    const version = packageJson(text)?.version;
+    const version = (await packageJsonIn(folder))?.version;
     if (typeof version === 'string') return { version };
   }
   return {};
@@ -185,7 +182,7 @@ async function whyUnloadable(file: string, named: string, cause: unknown): Promi
   if (missing !== undefined) {
     return `${named} needs the package ${missing}, which is not installed. Run "npm install ${missing}".`;
   }
-  if (codeOf(cause) === 'ERR_UNKNOWN_FILE_EXTENSION' && /\.[cm]?ts$/.test(file)) {
+  if (systemCode(cause) === 'ERR_UNKNOWN_FILE_EXTENSION' && /\.[cm]?ts$/.test(file)) {
     return (
       `${named} is TypeScript, which this Node (${process.versions.node}) cannot import; Node 22.18 and later can. ` +
       'Update Node, or compile the file and name the JavaScript file.'
@@ -220,7 +217,7 @@ function unwrapped(exported: unknown): unknown {
  */
 function missingPackage(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;
-  if (codeOf(error) !== 'ERR_MODULE_NOT_FOUND' && codeOf(error) !== 'MODULE_NOT_FOUND') return undefined;
+  if (!['ERR_MODULE_NOT_FOUND', 'MODULE_NOT_FOUND'].includes(systemCode(error))) return undefined;
   const [, ofNode, ofYarn] =
     /^Cannot find (?:package|module) '([^']+)'| tried to access (\S+)/.exec(error.message) ?? [];
   return /^(?:@[^/]+\/)?[^./][^/]*/.exec(ofNode ?? ofYarn ?? '')?.[0];

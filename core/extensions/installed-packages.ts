@@ -2,10 +2,10 @@
  * Lists the packages that a configuration could use: those in its folder or above with the name prefix or the keyword
  * of a plugin or an adapter.
  */
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { ExtensionKind } from './find-extension.js';
-import { packageJson } from './package-entry.js';
+import { packageJsonIn } from './package-entry.js';
 import { pnpOf, pnpPackages } from './plug-and-play.js';
 
 export interface InstalledPackage {
@@ -25,7 +25,7 @@ export async function installedPackages(
   const found = new Map<string, InstalledPackage>();
   for await (const [name, home] of packagesFrom(folder)) {
     if (found.has(name)) continue;
-    const told = await describe(home);
+    const told = await packageJsonIn(home);
     const { keywords, version, description } = told ?? {};
     const [, scope = '', plain = ''] = /^(@[^/]+\/)?(.*)$/.exec(name) ?? [];
     const isCalledOne = plain.startsWith(packagePrefix);
@@ -53,11 +53,6 @@ async function* packagesFrom(folder: string): AsyncGenerator<readonly [name: str
     for (const name of await namesIn(modules)) yield [name, join(modules, name)];
     if (at === dirname(at)) return;
   }
-}
-
-async function describe(home: string): Promise<Readonly<Record<string, unknown>> | undefined> {
-  const text = await readFile(join(home, 'package.json'), 'utf8').catch(() => undefined);
-  return text === undefined ? undefined : packageJson(text);
 }
 
 /** The names of all packages in a `node_modules` folder; scoped ones as `@scope/name`. */

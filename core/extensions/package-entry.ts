@@ -2,9 +2,11 @@
  * Resolves the entry of a package from a given folder. `import()` resolves relative to the calling file, which is ours;
  * a package in a configuration is installed next to that configuration.
  */
+
 import { readFile } from 'node:fs/promises';
 import { createRequire, isBuiltin } from 'node:module';
 import { dirname, join } from 'node:path';
+import { systemCode } from '../errors.js';
 import { pnpEntry, pnpOf } from './plug-and-play.js';
 
 /** @returns the absolute path of the module to import; undefined if the package is not installed there. */
@@ -17,7 +19,7 @@ export async function packageEntry(name: string, folder: string): Promise<string
   } catch (error) {
     // A package for `import` only has no entry for `require`, so read its `exports` here. With any other error the
     // package cannot be loaded.
-    if (codeOf(error) !== 'ERR_PACKAGE_PATH_NOT_EXPORTED') return undefined;
+    if (systemCode(error) !== 'ERR_PACKAGE_PATH_NOT_EXPORTED') return undefined;
   }
   for (let parent = folder; ; parent = dirname(parent)) {
     const home = join(parent, 'node_modules', name);
@@ -29,17 +31,15 @@ export async function packageEntry(name: string, folder: string): Promise<string
 
 /** The `import` entry in `exports` of the package in this folder, relative to it. */
 async function importEntry(home: string): Promise<string | undefined> {
-  const text = await readFile(join(home, 'package.json'), 'utf8').catch(() => undefined);
-  if (text === undefined) return undefined;
-  const exports = packageJson(text)?.exports;
+  const exports = (await packageJsonIn(home))?.exports;
   const root = isRecord(exports) && '.' in exports ? exports['.'] : exports;
   return target(root);
 }
 
-/** The content of a package.json; undefined if it is invalid. */
-export function packageJson(text: string): Readonly<Record<string, unknown>> | undefined {
+/** The package.json in a folder; undefined if there is none, or if it cannot be read. */
+export async function packageJsonIn(folder: string): Promise<Readonly<Record<string, unknown>> | undefined> {
   try {
-    const value: unknown = JSON.parse(text);
+    const value: unknown = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8'));
     return isRecord(value) ? value : undefined;
   } catch {
     return undefined;
@@ -62,9 +62,4 @@ function target(exported: unknown): string | undefined {
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-/** The `code` of an error of Node; undefined if it has none. */
-export function codeOf(error: unknown): unknown {
-  return isRecord(error) ? error.code : undefined;
 }

@@ -30,16 +30,20 @@ export interface Hook<S extends Stage = Stage> {
 
 export type HookTable = { readonly [S in Stage]: readonly Hook<S>[] };
 
-export const NO_HOOKS: HookTable = {
-  crossSite: [],
-  request: [],
-  handler: [],
-  response: [],
-  fields: [],
-  error: [],
-  close: [],
-  unread: [],
-};
+export type MutableHooks = { [S in Stage]: Hook<S>[] };
+
+export function noHooks(): MutableHooks {
+  return {
+    crossSite: [],
+    request: [],
+    handler: [],
+    response: [],
+    fields: [],
+    error: [],
+    close: [],
+    unread: [],
+  };
+}
 
 const { then: promiseThen } = Promise.prototype;
 

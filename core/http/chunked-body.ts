@@ -6,7 +6,7 @@ import type { ErrorCode } from '../errors.js';
 import { type ExtensionState, extend, mayEnd } from './chunk-extensions.js';
 import { CR, HEX_VALUE, LF } from './octets.js';
 
-/** Where the reader stands within the coding. */
+/** The position of the reader within the coding. */
 type ChunkState =
   | 'size' // hexadecimal digits
   | 'extension' // the rest of the line after the digits

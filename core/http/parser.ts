@@ -86,7 +86,7 @@ export class RequestParser {
   /** An incomplete line from earlier octets. A rope string: flattened only when the line is complete. */
   #carry = '';
 
-  // The request under way
+  // The current request
   #emptyLines = 0;
   #line = NO_LINE;
   #fields: string[] | undefined;

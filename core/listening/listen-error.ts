@@ -1,7 +1,7 @@
 /** Why a server cannot listen, with the sentence that says what to do. */
 
 import { hostAndPort } from '../connection/address.js';
-import { JackfieldError } from '../errors.js';
+import { JackfieldError, reasonOf, systemCode } from '../errors.js';
 
 const DENIED = 'ERR_ACCESS_DENIED';
 const DENIED_CURE =
@@ -10,7 +10,7 @@ const DENIED_CURE =
 /** Errors: PORT_IN_USE, ADDRESS_NOT_AVAILABLE, PORT_FORBIDDEN, LISTEN_FAILED. */
 export function portError(cause: unknown, host: string, port: number): JackfieldError {
   const where = hostAndPort(host, port);
-  switch (codeOf(cause)) {
+  switch (systemCode(cause)) {
     case 'EADDRINUSE':
       return new JackfieldError(
         'PORT_IN_USE',
@@ -35,13 +35,13 @@ export function portError(cause: unknown, host: string, port: number): Jackfield
     case DENIED:
       return new JackfieldError('PORT_FORBIDDEN', `${where}. ${DENIED_CURE}`, { cause });
     default:
-      return new JackfieldError('LISTEN_FAILED', `${where}: ${messageOf(cause)}`, { cause });
+      return new JackfieldError('LISTEN_FAILED', `${where}: ${reasonOf(cause)}`, { cause });
   }
 }
 
 /** Errors: SOCKET_IN_USE, SOCKET_UNAVAILABLE, LISTEN_FAILED. */
 export function socketError(cause: unknown, path: string): JackfieldError {
-  switch (codeOf(cause)) {
+  switch (systemCode(cause)) {
     case 'EADDRINUSE':
       return new JackfieldError(
         'SOCKET_IN_USE',
@@ -62,7 +62,7 @@ export function socketError(cause: unknown, path: string): JackfieldError {
     case DENIED:
       return new JackfieldError('SOCKET_UNAVAILABLE', `${path}. ${DENIED_CURE}`, { cause });
     default:
-      return new JackfieldError('LISTEN_FAILED', `${path}: ${messageOf(cause)}`, { cause });
+      return new JackfieldError('LISTEN_FAILED', `${path}: ${reasonOf(cause)}`, { cause });
   }
 }
 
@@ -83,13 +83,4 @@ export function isNetworkDenied(): boolean {
 /** The error that Node throws if the network is denied, for `portError` and `socketError`. */
 export function networkDenied(): Error {
   return Object.assign(new Error('Node refuses the network'), { code: DENIED });
-}
-
-/** The `code` of a system error. */
-export function codeOf(error: unknown): string {
-  return error instanceof Error ? String(Reflect.get(error, 'code')) : '';
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -6,8 +6,8 @@ import { isDeepStrictEqual } from 'node:util';
 import type { ListenerConfig } from '../config/resolved-config.js';
 import { type Address, hostAndPort } from '../connection/address.js';
 import type { Connections } from '../connection/connections.js';
-import { JackfieldError } from '../errors.js';
-import { codeOf, portError, socketError } from './listen-error.js';
+import { JackfieldError, systemCode } from '../errors.js';
+import { portError, socketError } from './listen-error.js';
 import { Listener } from './listener.js';
 import { loadTls } from './tls-material.js';
 import { checkLength, removeStale, setMode } from './unix-socket.js';
@@ -169,7 +169,7 @@ export class Listeners {
       return listener;
     };
     const listener = await listen().catch(async (error: unknown) => {
-      if (codeOf(error) !== 'EADDRINUSE') throw socketError(error, socket);
+      if (systemCode(error) !== 'EADDRINUSE') throw socketError(error, socket);
       await removeStale(socket);
       return listen().catch((again: unknown) => {
         throw socketError(again, socket);
@@ -229,7 +229,8 @@ export class Listeners {
           url: `${scheme}://${hostAndPort(found.address, port)}`,
         });
       } catch (error) {
-        if (!['EADDRNOTAVAIL', 'EAFNOSUPPORT'].includes(codeOf(error))) throw portError(error, host, port);
+        if (!['EADDRNOTAVAIL', 'EAFNOSUPPORT'].includes(systemCode(error)))
+          throw portError(error, host, port);
         missing = error;
       }
     }

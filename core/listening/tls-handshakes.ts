@@ -2,10 +2,12 @@
  * Turns accepted connections into TLS connections. Node's TLS server does not listen here: it gets the sockets that a
  * listener has accepted, so connections are accepted, counted and refused in one place.
  */
+
 import type { Socket } from 'node:net';
 import type { SecureContextOptions, Server, TLSSocket } from 'node:tls';
 import { plainAddress } from '../connection/address.js';
 import type { Connections } from '../connection/connections.js';
+import { systemCode } from '../errors.js';
 
 /** OpenSSL's codes for a first record that is not TLS. It recognises plain HTTP by GET, HEAD, POST and PUT. */
 const NOT_TLS = new Map<string, 'http-on-tls' | 'not-tls'>([
@@ -87,7 +89,7 @@ export class TlsHandshakes {
     // usually one of the operator's own programs with a wrong setting.
     server.on('tlsClientError', (error, socket) => {
       this.#connections.log.debug({ err: error }, 'A TLS handshake failed.');
-      const seen = NOT_TLS.get(String(Reflect.get(error, 'code')));
+      const seen = NOT_TLS.get(systemCode(error));
       if (seen !== undefined)
         this.#connections.otherProtocols.count(seen, plainAddress(socket.remoteAddress ?? ''));
       socket.destroy();

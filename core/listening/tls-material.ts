@@ -4,9 +4,8 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { SecureContextOptions } from 'node:tls';
 import type { TlsConfig } from '../config/server-config.js';
-import { JackfieldError } from '../errors.js';
+import { JackfieldError, reasonOf, systemCode } from '../errors.js';
 import { inTime } from '../in-time.js';
-import { codeOf } from './listen-error.js';
 
 /** One of the files. */
 interface Pem {
@@ -57,7 +56,7 @@ export async function loadTls(
     // A key that is too short for the system's policy fails only here.
     process.getBuiltinModule('node:tls').createSecureContext(material);
   } catch (cause) {
-    throw new JackfieldError('TLS_INVALID', `${cert.name}: ${messageOf(cause)}.`, { cause });
+    throw new JackfieldError('TLS_INVALID', `${cert.name}: ${reasonOf(cause)}.`, { cause });
   }
   return material;
 }
@@ -74,10 +73,10 @@ async function readPem(option: keyof TlsConfig, value: string, folder: string): 
 }
 
 function whyUnreadable(cause: unknown): string {
-  const code = codeOf(cause);
+  const code = systemCode(cause);
   if (code === 'ENOENT' || code === 'ENOTDIR') return 'there is no such file';
   if (code === 'EISDIR') return 'it is a folder';
-  return code === 'EACCES' || code === 'EPERM' ? 'this user may not read it' : messageOf(cause);
+  return code === 'EACCES' || code === 'EPERM' ? 'this user may not read it' : reasonOf(cause);
 }
 
 function certificateIn({ name, text }: Pem): X509Certificate {
@@ -97,8 +96,4 @@ function privateKeyIn({ name, text }: Pem): KeyObject {
       : 'has no private key in PEM form';
     throw new JackfieldError('TLS_INVALID', `${name} ${why}.`, { cause });
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -4,8 +4,8 @@
  */
 import { chmod, lstat, unlink } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { JackfieldError } from '../errors.js';
-import { codeOf, socketError } from './listen-error.js';
+import { JackfieldError, systemCode } from '../errors.js';
+import { socketError } from './listen-error.js';
 
 /** Size of the path in `sockaddr_un` without its NUL; macOS and the BSDs have less room than Linux. */
 const MAX_PATH_OCTETS = process.platform === 'linux' ? 107 : 103;
@@ -30,7 +30,7 @@ export async function removeStale(path: string): Promise<void> {
   if (now === undefined) return;
   if (now !== found) throw inUse(path);
   await unlink(path).catch((cause: unknown) => {
-    if (codeOf(cause) !== 'ENOENT') throw socketError(cause, path);
+    if (systemCode(cause) !== 'ENOENT') throw socketError(cause, path);
   });
 }
 
@@ -51,7 +51,7 @@ async function inode(path: string): Promise<bigint | undefined> {
     const found = await lstat(path, { bigint: true });
     if (found.isSocket()) return found.ino;
   } catch (cause) {
-    if (codeOf(cause) === 'ENOENT') return undefined;
+    if (systemCode(cause) === 'ENOENT') return undefined;
     throw socketError(cause, path);
   }
   throw new JackfieldError('SOCKET_UNAVAILABLE', `${path}. The path is a file that is not a socket.`);
@@ -65,6 +65,6 @@ function isAnswered(path: string): Promise<boolean> {
       resolve(true);
     });
     // Any other error (no permission, a full queue) does not prove that nobody listens.
-    socket.on('error', (error) => resolve(!['ECONNREFUSED', 'ENOENT'].includes(codeOf(error))));
+    socket.on('error', (error) => resolve(!['ECONNREFUSED', 'ENOENT'].includes(systemCode(error))));
   });
 }

@@ -4,19 +4,12 @@
  * when the last exchange that began with them has ended.
  */
 import { isDeepStrictEqual } from 'node:util';
-import type { Storage } from '../api/plugin.js';
-import type { ConfigSource } from '../config/config-source.js';
-import type { Limits } from '../config/limits.js';
-import type { ResolvedConfig } from '../config/resolved-config.js';
-import type { ServerContainer } from '../container.js';
 import { JackfieldError } from '../errors.js';
 import type { Contributions } from '../handlers/dispatcher.js';
 import { examplePath } from '../handlers/pattern.js';
 import { Registry } from '../handlers/registry.js';
-import type { Log } from '../log.js';
 import type { LoadedPlugin } from './load-plugins.js';
-import { type HostServer, noHooks, type PluginReport, PluginUnit, type UnitServices } from './plugin-unit.js';
-import type { PromiseTrace } from './promise-trace.js';
+import { type PluginReport, PluginUnit, type SetUpTerms, type SharedServices } from './plugin-unit.js';
 
 /** A changed set of plugins, all of them set up. Exchanges still use the old set. */
 export interface PluginChange {
@@ -33,25 +26,19 @@ export interface PluginChange {
 }
 
 export class PluginHost {
-  #folder: string;
-  readonly #storage: Storage;
-  readonly #log: Log;
-  #setupTimeoutMs: number;
+  readonly #shared: SharedServices;
+  /** The limit of each function passed to `onClose`. */
+  #closeTimeoutMs = 0;
   #isStopping = false;
   /** In boot order; during the start, the plugins up to the current one. */
   #units: PluginUnit[] = [];
   /** Set up by a reload that is still in progress. */
   #pending: PluginUnit[] = [];
-  #services: UnitServices | undefined;
-  #trace: PromiseTrace | undefined;
   /** The paths of which a plugin was last warned that they have no HEAD. */
   readonly #warned = new WeakMap<PluginUnit, string>();
 
-  constructor(config: ResolvedConfig, source: ConfigSource, storage: Storage, log: Log) {
-    this.#setupTimeoutMs = config.limits.setupTimeoutMs;
-    this.#folder = source.folder;
-    this.#storage = storage;
-    this.#log = log;
+  constructor(shared: SharedServices) {
+    this.#shared = shared;
   }
 
   /** In boot order. */
@@ -67,18 +54,11 @@ export class PluginHost {
   /**
    * Sets up the plugins one after the other. If one fails, those already set up are closed before this rejects.
    * Errors: PLUGIN_SETUP_FAILED, PLUGIN_SETUP_TIMEOUT, HANDLER_REPEATED, SERVER_CLOSING.
-   * @param trace A trace that is active during the set-up.
    */
-  async setUp(
-    plugins: readonly LoadedPlugin[],
-    server: HostServer,
-    container: ServerContainer,
-    trace?: PromiseTrace,
-  ): Promise<Contributions> {
-    this.#trace = trace;
-    this.#services = this.#servicesFor(server, container);
+  async setUp(plugins: readonly LoadedPlugin[], terms: SetUpTerms): Promise<Contributions> {
+    this.#closeTimeoutMs = terms.config.limits.setupTimeoutMs;
     try {
-      for (const plugin of plugins) await this.#setUpOne(plugin, this.#units, this.#services);
+      for (const plugin of plugins) await this.#setUpOne(plugin, this.#units, terms);
       return this.#contributionsOf(this.#units);
     } catch (error) {
       await this.close();
@@ -89,20 +69,9 @@ export class PluginHost {
   /**
    * Sets up the plugins that are not already running with the same module, name, prefix and options.
    * Errors: as `setUp`; then nothing has changed.
-   * @param trace As for `setUp`.
    */
-  async change(
-    plugins: readonly LoadedPlugin[],
-    { setupTimeoutMs }: Limits,
-    folder: string,
-    trace?: PromiseTrace,
-  ): Promise<PluginChange> {
-    this.#trace = trace;
-    if (this.#services === undefined)
-      throw new TypeError('The plugins cannot be changed before their set-up.');
-    const was = { setupTimeoutMs: this.#setupTimeoutMs, folder: this.#folder };
-    this.#setupTimeoutMs = setupTimeoutMs;
-    this.#folder = folder;
+  async change(plugins: readonly LoadedPlugin[], terms: SetUpTerms): Promise<PluginChange> {
+    const { setupTimeoutMs } = terms.config.limits;
     const before = this.#units;
     const started: PluginUnit[] = [];
     this.#pending = started;
@@ -113,20 +82,19 @@ export class PluginHost {
     }
     const undo = async (): Promise<void> => {
       this.#pending = [];
-      await closeInTurn(started);
-      this.#setupTimeoutMs = was.setupTimeoutMs;
-      this.#folder = was.folder;
+      await closeInTurn(started, setupTimeoutMs);
     };
     try {
       const units: PluginUnit[] = [];
       for (const plugin of plugins)
-        units.push(kept.get(plugin) ?? (await this.#setUpOne(plugin, started, this.#services)));
+        units.push(kept.get(plugin) ?? (await this.#setUpOne(plugin, started, terms)));
       const contributions = this.#contributionsOf(units);
       const stays = new Set(kept.values());
       const left = before.filter((unit) => !stays.has(unit));
       const commit = (): void => {
         this.#units = units;
         this.#pending = [];
+        this.#closeTimeoutMs = setupTimeoutMs;
       };
       return { contributions, units, started, kept: [...stays], left, commit, undo };
     } catch (error) {
@@ -135,11 +103,11 @@ export class PluginHost {
     }
   }
 
-  async #setUpOne(plugin: LoadedPlugin, among: PluginUnit[], services: UnitServices): Promise<PluginUnit> {
+  async #setUpOne(plugin: LoadedPlugin, among: PluginUnit[], terms: SetUpTerms): Promise<PluginUnit> {
     this.mustGoOn();
-    const unit = new PluginUnit(plugin, services);
+    const unit = new PluginUnit(plugin, this.#shared);
     among.push(unit);
-    await unit.setUp();
+    await unit.setUp(terms);
     return unit;
   }
 
@@ -150,32 +118,13 @@ export class PluginHost {
       const paths = pathsWithoutHead(unit, contributions.registry).join(', ');
       // Warn once, and again if a reload changes the paths.
       if (paths !== '' && this.#warned.get(unit) !== paths)
-        this.#log.warn(
+        this.#shared.log.warn(
           { plugin: unit.plugin.name, paths },
           'HEAD is answered 405 at paths that have GET (RFC 9110 §9.3.2). Add the plugin "head" to the configuration, or handle HEAD.',
         );
       this.#warned.set(unit, paths);
     }
     return contributions;
-  }
-
-  #servicesFor(server: HostServer, container: ServerContainer): UnitServices {
-    const host = this;
-    return {
-      get folder() {
-        return host.#folder;
-      },
-      storage: this.#storage,
-      log: this.#log,
-      get setupTimeoutMs() {
-        return host.#setupTimeoutMs;
-      },
-      container,
-      server,
-      get trace() {
-        return host.#trace;
-      },
-    };
   }
 
   /** Errors: SERVER_CLOSING. */
@@ -192,31 +141,29 @@ export class PluginHost {
   /** Closes all running plugins, the last first. */
   async close(): Promise<void> {
     this.announceStop();
-    await closeInTurn(this.#units);
+    await closeInTurn(this.#units, this.#closeTimeoutMs);
   }
 }
 
-/** Closes plugins in reverse order. */
-export async function closeInTurn(units: readonly PluginUnit[]): Promise<void> {
-  for (const unit of units.toReversed()) await unit.close();
+/** Closes plugins in reverse order. @param timeoutMs As for `PluginUnit.close`. */
+export async function closeInTurn(units: readonly PluginUnit[], timeoutMs: number): Promise<void> {
+  for (const unit of units.toReversed()) await unit.close(timeoutMs);
 }
 
 /** Errors: HANDLER_REPEATED. */
 function contributionsOf(units: readonly PluginUnit[]): Contributions {
-  const hooks = noHooks();
-  for (const { hooks: own } of units) {
-    hooks.crossSite.push(...own.crossSite);
-    hooks.request.push(...own.request);
-    hooks.handler.push(...own.handler);
-    hooks.response.push(...own.response);
-    hooks.fields.push(...own.fields);
-    hooks.error.push(...own.error);
-    hooks.close.push(...own.close);
-    hooks.unread.push(...own.unread);
-  }
   return {
     registry: new Registry(units.flatMap(({ routes }) => routes)),
-    hooks,
+    hooks: {
+      crossSite: units.flatMap(({ hooks }) => hooks.crossSite),
+      request: units.flatMap(({ hooks }) => hooks.request),
+      handler: units.flatMap(({ hooks }) => hooks.handler),
+      response: units.flatMap(({ hooks }) => hooks.response),
+      fields: units.flatMap(({ hooks }) => hooks.fields),
+      error: units.flatMap(({ hooks }) => hooks.error),
+      close: units.flatMap(({ hooks }) => hooks.close),
+      unread: units.flatMap(({ hooks }) => hooks.unread),
+    },
     dialects: units.flatMap(({ dialects }) => dialects),
     taken: new Map(units.map(({ plugin, taken }) => [plugin.name, taken])),
   };

@@ -1,6 +1,8 @@
 /** One plugin of a running server: its context, its handlers and hooks, and its closing. */
 
 import type { Hooks, Plugin, PluginContext, ServerStats, Storage } from '../api/plugin.js';
+import type { ConfigSource } from '../config/config-source.js';
+import type { ResolvedConfig } from '../config/resolved-config.js';
 import type { PluginClass } from '../config/server-config.js';
 import type { ServerContainer } from '../container.js';
 import { JackfieldError, reasonOf } from '../errors.js';
@@ -9,7 +11,7 @@ import { TakenConnections } from '../exchange/taken-connections.js';
 import { thrownAt } from '../extensions/stack-places.js';
 import type { Dispatcher } from '../handlers/dispatcher.js';
 import { methodDoubt, patternDoubt } from '../handlers/foreign-syntax.js';
-import type { Hook, HookTable } from '../handlers/hooks.js';
+import { type Hook, type MutableHooks, noHooks } from '../handlers/hooks.js';
 import { makeRoute, type Route } from '../handlers/registry.js';
 import type { Dialect } from '../http/dialect.js';
 import { inTime } from '../in-time.js';
@@ -47,15 +49,18 @@ export interface HostServer {
 }
 
 /** The services that all plugins of a server share. */
-export interface UnitServices {
-  readonly folder: string;
+export interface SharedServices {
   readonly storage: Storage;
   readonly log: Log;
-  /** The limit of a set-up, and of each function passed to `onClose`; a reload may change it. */
-  readonly setupTimeoutMs: number;
   /** Makes the instances of class plugins. */
   readonly container: ServerContainer;
   readonly server: HostServer;
+}
+
+/** What a start or a reload decides for the plugins that it sets up. */
+export interface SetUpTerms {
+  readonly config: ResolvedConfig;
+  readonly source: ConfigSource;
   /** An active trace, if set-ups are traced. */
   readonly trace: PromiseTrace | undefined;
 }
@@ -69,28 +74,13 @@ function mustBeDialect(dialect: Dialect): void {
     throw new TypeError('A dialect must have a name and a function claim.');
 }
 
-type MutableHooks = { [Stage in keyof HookTable]: HookTable[Stage][number][] };
-
-export function noHooks(): MutableHooks {
-  return {
-    crossSite: [],
-    request: [],
-    handler: [],
-    response: [],
-    fields: [],
-    error: [],
-    close: [],
-    unread: [],
-  };
-}
-
 export class PluginUnit {
   readonly plugin: LoadedPlugin;
   readonly routes: Route[] = [];
   readonly hooks: MutableHooks = noHooks();
   readonly dialects: Dialect[] = [];
   readonly taken = new TakenConnections();
-  readonly #services: UnitServices;
+  readonly #services: SharedServices;
   readonly #stopping = new AbortController();
   readonly #closers: (() => MaybePromise<void>)[] = [];
   readonly #calls: PendingCalls;
@@ -98,7 +88,7 @@ export class PluginUnit {
   #isClosed = false;
   #setupMs = 0;
 
-  constructor(plugin: LoadedPlugin, services: UnitServices) {
+  constructor(plugin: LoadedPlugin, services: SharedServices) {
     this.plugin = plugin;
     this.#services = services;
     this.#calls = new PendingCalls(services.storage);
@@ -122,19 +112,20 @@ export class PluginUnit {
   }
 
   /** Errors: PLUGIN_SETUP_FAILED, PLUGIN_SETUP_TIMEOUT. Call `close` also after an error: it closes what was opened. */
-  async setUp(): Promise<void> {
+  async setUp(terms: SetUpTerms): Promise<void> {
     const started = performance.now();
     const { plugin } = this;
-    const { setupTimeoutMs, trace } = this.#services;
+    const { setupTimeoutMs } = terms.config.limits;
     const named = plugin.location === '' ? `"${plugin.name}"` : `"${plugin.name}" at ${plugin.location}`;
     let late: JackfieldError | undefined;
     try {
-      const context = this.#context();
-      const instance = typeof plugin.made === 'function' ? this.#make(plugin.made, context) : plugin.made;
+      const context = this.#context(terms);
+      const instance =
+        typeof plugin.made === 'function' ? this.#make(plugin.made, context, terms) : plugin.made;
       await inTime(instance.setup?.(context), setupTimeoutMs, () => {
         late = tooLate(named, setupTimeoutMs, {
           calls: this.#calls.names,
-          places: trace?.places(plugin.file) ?? [],
+          places: terms.trace?.places(plugin.file) ?? [],
         });
         return late;
       });
@@ -155,8 +146,14 @@ export class PluginUnit {
    * An instance of a class, with its marked methods registered. Only its `setup` is called; the class has the rest of
    * the definition.
    */
-  #make(made: PluginClass, context: PluginContext): Partial<Pick<Plugin, 'setup'>> {
+  #make(
+    made: PluginClass,
+    context: PluginContext,
+    { config, source }: SetUpTerms,
+  ): Partial<Pick<Plugin, 'setup'>> {
     const own = new Map<symbol, unknown>([
+      [TOKENS.config, config],
+      [TOKENS.source, source],
       [TOKENS.context, context],
       [TOKENS.storage, context.storage],
       [TOKENS.log, context.log],
@@ -171,9 +168,9 @@ export class PluginUnit {
     return instance;
   }
 
-  #context(): PluginContext {
+  #context({ config: { limits }, source: { folder } }: SetUpTerms): PluginContext {
     const { name, options, prefix } = this.plugin;
-    const { log, folder, server } = this.#services;
+    const { log, server } = this.#services;
     const { storage } = this.#calls;
     const only = (what: string): void => {
       if (!this.#isSettingUp)
@@ -225,7 +222,7 @@ export class PluginUnit {
         if (typeof fn !== 'function') throw new TypeError('onClose needs a function.');
         if (!this.#isClosed) this.#closers.push(fn);
         // A set-up that timed out has finished late: close what it opened at once.
-        else void this.#closeOne(fn);
+        else void this.#closeOne(fn, limits.setupTimeoutMs);
       },
       shutdown: () => server.shutdown(),
     };
@@ -252,15 +249,16 @@ export class PluginUnit {
   /**
    * Runs the functions passed to `onClose`, the last first. A function that fails, or takes longer than
    * `setupTimeoutMs`, is logged and does not stop the others.
+   * @param setupTimeoutMs Of the configuration in force, which may be newer than the set-up.
    */
-  async close(): Promise<void> {
+  async close(setupTimeoutMs: number): Promise<void> {
     this.announceStop();
     this.#isClosed = true;
-    for (const closer of this.#closers.splice(0).reverse()) await this.#closeOne(closer);
+    for (const closer of this.#closers.splice(0).reverse()) await this.#closeOne(closer, setupTimeoutMs);
   }
 
-  async #closeOne(fn: () => MaybePromise<void>): Promise<void> {
-    const { setupTimeoutMs, log } = this.#services;
+  async #closeOne(fn: () => MaybePromise<void>, setupTimeoutMs: number): Promise<void> {
+    const { log } = this.#services;
     const { name: plugin } = this.plugin;
     const late = new Error(`It took longer than ${setupTimeoutMs} ms.`);
     try {

@@ -70,8 +70,8 @@ export function explainLocked(error: unknown, wayOut: string): unknown {
 /** A store that is not open yet, and the adapter's functions for this state. */
 export interface MadeStorage {
   readonly door: StorageDoor;
-  readonly verify?: () => MaybePromise<Verification>;
-  readonly repair?: Readonly<Partial<Record<'adopt' | 'discard', () => MaybePromise<string>>>>;
+  readonly verify?: (() => MaybePromise<Verification>) | undefined;
+  readonly repair?: Readonly<Record<'adopt' | 'discard', (() => MaybePromise<string>) | undefined>>;
 }
 
 /**
@@ -103,10 +103,10 @@ export async function makeStorage(
   const { verify, repair: { adopt, discard } = {} } = definition;
   return {
     door: new StorageDoor(instanceOf(definition, validated, context)),
-    ...(verify === undefined ? {} : { verify: () => verify.call(definition, validated, context) }),
+    verify: verify && (() => verify.call(definition, validated, context)),
     repair: {
-      ...(adopt === undefined ? {} : { adopt: () => adopt(validated, context) }),
-      ...(discard === undefined ? {} : { discard: () => discard(validated, context) }),
+      adopt: adopt && (() => adopt(validated, context)),
+      discard: discard && (() => discard(validated, context)),
     },
   };
 }

@@ -10,13 +10,17 @@ import { type Position, StorageError, type WatchedChange } from './contract.js';
 
 /** The changes after a revision and the last change before them, from one snapshot. */
 export interface Following {
+  /** The revision of the store. */
+  readonly reached: number;
+  /** The changes after this revision are kept. */
+  readonly history: number;
   /** In order and without a gap, at most one batch; empty if there are none yet. */
   readonly changes: readonly WatchedChange[];
   /** The last change up to the revision, if it is kept. */
   readonly last?: Position | undefined;
 }
 
-/** Errors: STORAGE_HISTORY_GONE, STORAGE_REVISION_UNKNOWN, STORAGE_UNAVAILABLE. */
+/** Errors: STORAGE_UNAVAILABLE. */
 export type ReadChanges = (afterRevision: number) => Promise<Following>;
 
 const ours = randomBytes(6).toString('hex');
@@ -118,7 +122,8 @@ export class PolledFeed {
    */
   async #readOn(state: ReaderState): Promise<readonly WatchedChange[]> {
     try {
-      const { changes, last } = await this.#read(state.revision);
+      const { reached, history, changes, last } = await this.#read(state.revision);
+      mustBeKept(state.revision, reached, history);
       // A reader without a mark starts after the last change and adopts its mark.
       if (state.mark === undefined && last !== undefined) Object.assign(state, last);
       mustBeSame(state, last);
@@ -129,6 +134,18 @@ export class PolledFeed {
       if (state.hasRead && error instanceof StorageError && error.code === 'STORAGE_UNAVAILABLE') return [];
       throw error;
     }
+  }
+}
+
+function mustBeKept(after: number, reached: number, history: number): void {
+  if (after > reached) {
+    throw new StorageError('STORAGE_REVISION_UNKNOWN', `${after} was requested, ${reached} is the last.`);
+  }
+  if (after < history) {
+    throw new StorageError(
+      'STORAGE_HISTORY_GONE',
+      `The changes after revision ${after} were requested; those after ${history} are kept.`,
+    );
   }
 }
 

@@ -110,8 +110,6 @@ export class SortedEntries {
   #runOf(place: Place): number {
     let low = 0;
     let high = this.#runs.length;
-    // Most entries are added at the end.
-    if (high > 1 && this.#order(this.#runs[high - 1]![0]!, place) <= 0) return high - 1;
     while (high - low > 1) {
       const middle = (low + high) >>> 1;
       if (this.#order(this.#runs[middle]![0]!, place) <= 0) low = middle;
@@ -122,13 +120,6 @@ export class SortedEntries {
 
   /** The index of the first entry of the run at or after this place; the run's length if there is none. */
   #firstFrom(run: readonly Entry[], place: Place): number {
-    // Most entries are added at the end.
-    if (this.#order(run[run.length - 1]!, place) < 0) return run.length;
-    // If nothing was deleted, the index follows from `created`. Trying it first saves a quarter of the time of a commit
-    // to a random key (measured with 100,000 and 1,000,000 entries).
-    const guess = place.created - run[0]!.created;
-    const guessed = run[guess];
-    if (guessed !== undefined && this.#order(guessed, place) === 0) return guess;
     let low = 0;
     let high = run.length;
     while (low < high) {

@@ -11,7 +11,7 @@ import { randomBytes } from 'node:crypto';
 import { inspect } from 'node:util';
 import { JackfieldError, reasonOf } from '../errors.js';
 import { strangeMember } from '../known-members.js';
-import type { MaybePromise } from '../maybe-promise.js';
+import { isPromise, type MaybePromise } from '../maybe-promise.js';
 import type {
   Change,
   CommitResult,
@@ -364,19 +364,13 @@ function storageErrorOf(cause: unknown): JackfieldError {
 }
 
 /** Adapters may return the promises of their driver, which need not be instances of our `Promise`. */
-function isPromise<T>(answer: MaybePromise<T>): answer is Promise<T> {
-  return (
-    answer instanceof Promise ||
-    (typeof answer === 'object' && answer !== null && 'then' in answer && typeof answer.then === 'function')
-  );
-}
-
 function isWhole(number: unknown, lowest: number): number is number {
   return typeof number === 'number' && Number.isSafeInteger(number) && number >= lowest;
 }
 
 /** A value for an error message: quoted, without control characters, shortened. */
-function quoted(value: unknown): string {
+/** A key as a JSON string, for messages; at most 40 characters of it. */
+export function quoted(value: unknown): string {
   if (typeof value !== 'string') return String(value);
   return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
 }

@@ -2,14 +2,8 @@
  * Pages with a bound in characters too: values may have a mebibyte each, and a thousand of them are longer than any
  * string can be. A page that would be larger ends earlier, which is allowed: `limit` is a maximum.
  */
-import {
-  type Entry,
-  fromClient,
-  type Listing,
-  type MaybePromise,
-  type Page,
-  type Storage,
-} from '../../core/plugin-api.js';
+import type { Entry, Listing, MaybePromise, Page, Storage } from '../../core/plugin-api.js';
+import { ofClient } from './of-client.js';
 
 /**
  * Characters of keys and values together. JSON can take up to six times as much, for a page of control characters only.
@@ -29,7 +23,7 @@ export function boundedPage(
   before: readonly Entry[] = [],
 ): MaybePromise<Listing> {
   const limit = fitting(MOST_CHARACTERS, before.length, before.length === 0 ? 0 : charactersIn(before));
-  const first = listed(storage, { ...page, limit: Math.min(page.limit, limit) });
+  const first = ofClient(() => storage.list({ ...page, limit: Math.min(page.limit, limit) }));
   // Most listings end here, at no further cost.
   if ('entries' in first && first.next === undefined && isBounded(first.entries)) return first;
   return grown(storage, page, first);
@@ -53,7 +47,9 @@ function grown(storage: Storage, page: Page, first: MaybePromise<Listing>): Mayb
   };
   const more = (after: number): MaybePromise<Listing> => {
     const limit = fitting(MOST_CHARACTERS - used, entries.length, used);
-    return listed(storage, { ...page, after, limit: Math.min(page.limit - entries.length, limit) });
+    return ofClient(() =>
+      storage.list({ ...page, after, limit: Math.min(page.limit - entries.length, limit) }),
+    );
   };
   const goOn = (listing: MaybePromise<Listing>): MaybePromise<Listing> => {
     for (let one = listing; ; ) {
@@ -70,15 +66,6 @@ function grown(storage: Storage, page: Page, first: MaybePromise<Listing>): Mayb
 /** How many entries have so many characters, if they are like `count` entries with `used`. At least 1. */
 function fitting(characters: number, count: number, used: number): number {
   return used === 0 ? ENTRIES_AT_FIRST : Math.max(1, Math.floor((characters * count) / used));
-}
-
-/** `storage.list` with a client's prefix: it is the client's mistake if that is too long. */
-function listed(storage: Storage, page: Page): MaybePromise<Listing> {
-  try {
-    return storage.list(page);
-  } catch (error) {
-    throw fromClient(error);
-  }
 }
 
 function isBounded(entries: readonly Entry[]): boolean {

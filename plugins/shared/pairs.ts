@@ -5,14 +5,10 @@
  * client wrote them.
  */
 import {
-  type Change,
-  type CommitResult,
-  fromClient,
   JackfieldError,
   type MaybePromise,
   type Request,
   type ResponseParts,
-  type Storage,
 } from '../../core/plugin-api.js';
 import { mustNotBeCoded } from './stored-body.js';
 
@@ -52,15 +48,6 @@ export async function readPairs(request: Pick<Request, 'headers' | 'text'>): Pro
   if (!isSome(pairs)) return refuse(400, 'There is no content. Please check');
   if (pairs.some(({ key }) => key.trim() === '')) return refuse(400, 'Key value does not exist or is blank.');
   return { text, pairs };
-}
-
-/** `storage.commit` with a client's pairs: it is the client's mistake if a key or a value is too long. */
-export async function storeOfClient(storage: Storage, change: Change): Promise<CommitResult> {
-  try {
-    return await storage.commit(change);
-  } catch (error) {
-    throw fromClient(error);
-  }
 }
 
 function mediaTypeOf(contentType: string): string {

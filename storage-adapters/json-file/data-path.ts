@@ -1,8 +1,10 @@
 /** The real file of a path. A symbolic link is followed, so that two paths to one file share one lock. */
+
 import { basename, dirname, join, resolve } from 'node:path';
+import { systemCode } from '../../core/errors.js';
 import { StorageError } from '../../core/storage/contract.js';
-import { reasonOf } from './durable-file.js';
-import { codeOf, type FileSystem } from './file-system.js';
+import { reasonIn } from './durable-file.js';
+import type { FileSystem } from './file-system.js';
 
 /** The limit of Linux. */
 const MAX_LINKS = 40;
@@ -18,7 +20,7 @@ export async function realDataPath(path: string, files: FileSystem): Promise<str
       current = resolve(folder, await files.readLink(current));
     } catch (error) {
       // EINVAL: the file exists and is not a link.
-      if (['EINVAL', 'ENOENT', 'UNKNOWN'].includes(codeOf(error))) return current;
+      if (['EINVAL', 'ENOENT', 'UNKNOWN'].includes(systemCode(error))) return current;
       throw unreadable(path, error);
     }
   }
@@ -29,7 +31,7 @@ async function realFolder(folder: string, path: string, files: FileSystem): Prom
   try {
     return await files.realPath(folder);
   } catch (error) {
-    if (codeOf(error) !== 'ENOENT') throw unreadable(path, error);
+    if (systemCode(error) !== 'ENOENT') throw unreadable(path, error);
     throw new StorageError(
       'STORAGE_UNREADABLE',
       `the folder ${folder}, where ${basename(path)} is to be kept, does not exist. Create it or change the path.`,
@@ -40,5 +42,5 @@ async function realFolder(folder: string, path: string, files: FileSystem): Prom
 
 export function unreadable(path: string, cause: unknown): StorageError {
   if (cause instanceof StorageError) return cause;
-  return new StorageError('STORAGE_UNREADABLE', `${path}: ${reasonOf(cause)}.`, { cause });
+  return new StorageError('STORAGE_UNREADABLE', `${path}: ${reasonIn(cause)}.`, { cause });
 }

@@ -2,9 +2,11 @@
  * Replaces a file so that after a crash or a power failure the complete old or the complete new file exists: a
  * temporary file beside it, synced; a rename; the folder synced.
  */
+
 import { dirname } from 'node:path';
+import { reasonOf, systemCode } from '../../core/errors.js';
 import { StorageError } from '../../core/storage/contract.js';
-import { codeOf, type FileStat, type FileSystem, type OpenFile, statOrNone } from './file-system.js';
+import { type FileStat, type FileSystem, type OpenFile, statOrNone } from './file-system.js';
 
 /** The most that is written in one step, so that a large file does not block the event loop. */
 const PIECE_CHARACTERS = 65_536;
@@ -74,7 +76,7 @@ async function publish(files: FileSystem, temporary: string, path: string): Prom
     await files.rename(temporary, path);
     await files.syncFolder(dirname(path));
   } catch (cause) {
-    throw new DiskFault('STORAGE_OUTCOME_UNKNOWN', `${path}: ${reasonOf(cause)}.`, { cause });
+    throw new DiskFault('STORAGE_OUTCOME_UNKNOWN', `${path}: ${reasonIn(cause)}.`, { cause });
   }
 }
 
@@ -84,7 +86,7 @@ async function synced(file: OpenFile): Promise<void> {
   } catch (cause) {
     // Some file systems allocate the space only now.
     if (isFull(cause)) throw cause;
-    throw new DiskFault('STORAGE_UNAVAILABLE', `a sync failed: ${reasonOf(cause)}.`, { cause });
+    throw new DiskFault('STORAGE_UNAVAILABLE', `a sync failed: ${reasonIn(cause)}.`, { cause });
   }
 }
 
@@ -115,23 +117,24 @@ export function* piecesOf(lines: Iterable<string>): Generator<Uint8Array, void> 
 }
 
 export function isFull(cause: unknown): boolean {
-  return ['ENOSPC', 'EDQUOT', 'EFBIG'].includes(codeOf(cause));
+  return ['ENOSPC', 'EDQUOT', 'EFBIG'].includes(systemCode(cause));
 }
 
 /** For errors before the file itself is changed. */
 export function notWritten(path: string, cause: unknown): StorageError {
   if (cause instanceof StorageError) return cause;
-  const detail = `${path}: ${reasonOf(cause)}.`;
+  const detail = `${path}: ${reasonIn(cause)}.`;
   if (isFull(cause)) return new StorageError('STORAGE_FULL', detail, { cause });
-  const Fault = codeOf(cause) === 'EIO' ? DiskFault : StorageError;
+  const Fault = systemCode(cause) === 'EIO' ? DiskFault : StorageError;
   return new Fault('STORAGE_UNAVAILABLE', detail, { cause });
 }
 
 /** Without a full stop at its end: the sentence around it has one. */
-export function reasonOf(cause: unknown): string {
-  return (cause instanceof Error ? cause.message : String(cause)).replace(/\.$/, '');
+/** The reason without its full stop, for the middle of a sentence. */
+export function reasonIn(cause: unknown): string {
+  return reasonOf(cause).replace(/\.$/, '');
 }
 
 export function ignoreAbsent(error: unknown): void {
-  if (codeOf(error) !== 'ENOENT') throw error;
+  if (systemCode(error) !== 'ENOENT') throw error;
 }

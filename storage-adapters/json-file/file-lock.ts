@@ -8,13 +8,15 @@
  * risk of removing a live one. (With one shared name, a process that removes a dead lock could remove the lock of
  * another process that did so a moment before.)
  */
+
 import { createHash, randomBytes } from 'node:crypto';
 import { connect, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
+import { systemCode } from '../../core/errors.js';
 import { StorageError } from '../../core/storage/contract.js';
-import { ignoreAbsent, reasonOf } from './durable-file.js';
-import { codeOf, type FileSystem, statOrNone } from './file-system.js';
+import { ignoreAbsent, reasonIn } from './durable-file.js';
+import { type FileSystem, statOrNone } from './file-system.js';
 
 export interface FileLock {
   /** False if the lock file was removed: then another process may have opened the data. */
@@ -53,9 +55,9 @@ export async function lockFile(path: string, files: FileSystem): Promise<FileLoc
   try {
     return await lockIn(beside, path, files);
   } catch (error) {
-    if (NO_SOCKET_HERE.includes(codeOf(error))) return lockIn(elsewhere(path), path, files);
+    if (NO_SOCKET_HERE.includes(systemCode(error))) return lockIn(elsewhere(path), path, files);
     if (error instanceof StorageError) throw error;
-    throw new StorageError('STORAGE_UNREADABLE', `${path} cannot be locked: ${reasonOf(error)}.`, {
+    throw new StorageError('STORAGE_UNREADABLE', `${path} cannot be locked: ${reasonIn(error)}.`, {
       cause: error,
     });
   }
@@ -71,7 +73,7 @@ export async function lockToRead(path: string, files: FileSystem): Promise<FileL
     return await lockFile(path, files);
   } catch (error) {
     const cause = error instanceof StorageError ? error.cause : undefined;
-    if (!['EACCES', 'EROFS'].includes(codeOf(cause))) throw error;
+    if (!['EACCES', 'EROFS'].includes(systemCode(cause))) throw error;
   }
   await mustBeFirst(undefined, besides(path), path, files);
   return { isHeld: async () => true, release: async () => {} };
@@ -190,7 +192,9 @@ function ask(path: string): Promise<string> {
       answer += text;
     });
     // Any other error, such as that of another user's socket, counts as alive.
-    socket.on('error', (error) => settle(['ECONNREFUSED', 'ENOENT'].includes(codeOf(error)) ? 'dead' : ''));
+    socket.on('error', (error) =>
+      settle(['ECONNREFUSED', 'ENOENT'].includes(systemCode(error)) ? 'dead' : ''),
+    );
     socket.on('close', () => settle(answer));
   });
 }

@@ -1,6 +1,8 @@
 /** The file operations that json-file needs. Tests can make each of them fail or stop. */
+
 import { constants } from 'node:fs';
 import * as fs from 'node:fs/promises';
+import { systemCode } from '../../core/errors.js';
 import { syncFile } from '../../core/storage/sync-file.js';
 
 export interface FileSystem {
@@ -165,11 +167,11 @@ async function changeMode(file: fs.FileHandle, path: string, mode: number): Prom
   try {
     await file.chmod(mode).catch((error: unknown) => {
       // Node's permission model refuses every `fchmod`, but allows `chmod` if the path may be written.
-      if (codeOf(error) !== 'ERR_ACCESS_DENIED') throw error;
+      if (systemCode(error) !== 'ERR_ACCESS_DENIED') throw error;
       return fs.chmod(path, mode);
     });
   } catch (error) {
-    if (!NO_MODES_HERE.includes(codeOf(error))) throw error;
+    if (!NO_MODES_HERE.includes(systemCode(error))) throw error;
   }
 }
 
@@ -184,15 +186,11 @@ async function openThrough(file: fs.FileHandle): Promise<fs.FileHandle | undefin
 }
 
 /** `ENOENT`, `EIO` and so on; `''` if it is not an error of the system. */
-export function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
-}
-
 export async function statOrNone(files: FileSystem, path: string): Promise<FileStat | undefined> {
   try {
     return await files.stat(path);
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined;
+    if (systemCode(error) === 'ENOENT') return undefined;
     throw error;
   }
 }

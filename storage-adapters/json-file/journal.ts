@@ -8,7 +8,7 @@ import { randomBytes } from 'node:crypto';
 import { dirname } from 'node:path';
 import { StorageError, type WatchedChange } from '../../core/storage/contract.js';
 import { unreadable } from './data-path.js';
-import { DiskFault, isFull, notWritten, piecesOf, reasonOf, writeWhole } from './durable-file.js';
+import { DiskFault, isFull, notWritten, piecesOf, reasonIn, writeWhole } from './durable-file.js';
 import { type FileSystem, type OpenFile, statOrNone } from './file-system.js';
 import { frameLine, HEADER_OCTETS, headerLine, type JournalHeader } from './frame.js';
 import { journalPath } from './store-files.js';
@@ -160,7 +160,7 @@ export class Journal {
       if (cause instanceof DiskFault) throw cause;
       if (!isFull(cause)) throw this.#unknown('a write or its sync failed', cause);
       await this.#cutBack();
-      throw new StorageError('STORAGE_FULL', `${this.path}: ${reasonOf(cause)}.`, { cause });
+      throw new StorageError('STORAGE_FULL', `${this.path}: ${reasonIn(cause)}.`, { cause });
     }
     this.#size = size;
     this.#durable = changes.at(-1)?.revision ?? this.#durable;
@@ -214,6 +214,6 @@ export class Journal {
   }
 
   #unknown(what: string, cause: unknown): DiskFault {
-    return new DiskFault('STORAGE_OUTCOME_UNKNOWN', `${this.path}: ${what}: ${reasonOf(cause)}.`, { cause });
+    return new DiskFault('STORAGE_OUTCOME_UNKNOWN', `${this.path}: ${what}: ${reasonIn(cause)}.`, { cause });
   }
 }

@@ -24,7 +24,7 @@ import { type HistoryBounds, historyOptions } from '../../core/storage/history-o
 import { realDataPath } from './data-path.js';
 import { type FileLock, lockFile, lockToRead } from './file-lock.js';
 import { type FileSystem, nodeFileSystem } from './file-system.js';
-import { adoptRefused, discardRefused, verification } from './operator.js';
+import { decideRefused, verification } from './operator.js';
 import { proveDurable } from './prove-durable.js';
 import { ReadOnlyStore } from './read-only.js';
 import { Store, type StoreSeams } from './store.js';
@@ -150,7 +150,7 @@ export default defineAdapter({
     new JsonFileAdapter({ path: resolve(folder, path), log, readOnly, ...history }),
   verify: ({ path }, { folder }) => verification(resolve(folder, path)),
   repair: {
-    adopt: ({ path }, { folder }) => adoptRefused(resolve(folder, path)),
-    discard: ({ path }, { folder }) => discardRefused(resolve(folder, path)),
+    adopt: ({ path }, { folder }) => decideRefused(resolve(folder, path), 'adopt'),
+    discard: ({ path }, { folder }) => decideRefused(resolve(folder, path), 'discard'),
   },
 });

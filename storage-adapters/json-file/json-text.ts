@@ -13,17 +13,6 @@ export function lineOf(key: string, value: string): string {
   return `  ${JSON.stringify(key)}: ${JSON.stringify(value)}`;
 }
 
-/** The pairs of the object, in the order of the file. Errors: those of `readPairs`. */
-export function pairsIn(octets: Uint8Array, file: string): Map<string, string> {
-  const pairs = new Map<string, string>();
-  readPairs(octets, file, (key, value) => {
-    if (pairs.has(key)) return false;
-    pairs.set(key, value);
-    return true;
-  });
-  return pairs;
-}
-
 /**
  * Passes each pair of the object to `take`, in the order of the file.
  * @param take Returns false if it already has this key.

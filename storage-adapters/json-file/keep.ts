@@ -1,9 +1,11 @@
 /** Copies of data that recovery removes or refuses, so that a person can inspect it. */
+
 import { basename, dirname } from 'node:path';
+import { systemCode } from '../../core/errors.js';
 import type { AdapterContext } from '../../core/storage/contract.js';
 import { unreadable } from './data-path.js';
-import { reasonOf, writeWhole } from './durable-file.js';
-import { codeOf, type FileSystem, type OpenFile } from './file-system.js';
+import { reasonIn, writeWhole } from './durable-file.js';
+import type { FileSystem, OpenFile } from './file-system.js';
 import type { Continued } from './recovery.js';
 import { journalPath, readOrNone } from './store-files.js';
 
@@ -22,7 +24,7 @@ export async function keepOctets(
   for (let number = 1; file === undefined; number += 1) {
     kept = `${path}.${what}-${time}${number === 1 ? '' : `-${number}`}`;
     file = await files.create(kept).catch((error: unknown) => {
-      if (codeOf(error) !== 'EEXIST') throw error;
+      if (systemCode(error) !== 'EEXIST') throw error;
       return undefined;
     });
   }
@@ -72,6 +74,6 @@ export async function keepDamaged(files: FileSystem, path: string, log: Log): Pr
     const kept = await keepOctets(files, path, 'damaged', octets);
     log?.error({ file: path, kept }, 'A copy of the damaged file was kept.');
   } catch (error) {
-    log?.error({ file: path }, `The damaged file could not be copied: ${reasonOf(error)}.`);
+    log?.error({ file: path }, `The damaged file could not be copied: ${reasonIn(error)}.`);
   }
 }

@@ -122,17 +122,8 @@ export async function verification(path: string): Promise<Verification> {
   };
 }
 
-/** For `jackfield store adopt`: acts only on a store that a start refuses. Errors: those of `adopt`. */
-export function adoptRefused(path: string): Promise<string> {
-  return decideRefused(path, 'adopt');
-}
-
-/** For `jackfield store discard`: acts only on a store that a start refuses. Errors: those of `discard`. */
-export function discardRefused(path: string): Promise<string> {
-  return decideRefused(path, 'discard');
-}
-
-function decideRefused(path: string, how: 'adopt' | 'discard'): Promise<string> {
+/** For `jackfield store adopt` and `discard`: acts only on a store that a start refuses. Errors: those of `adopt`. */
+export function decideRefused(path: string, how: 'adopt' | 'discard'): Promise<string> {
   return locked(path, {}, lockFile, async (real, files) => {
     // Files of a killed server are no reason to act: the next start recovers everything.
     if (!(await isRefused(real, files)))

@@ -3,10 +3,12 @@
  * and syncs the folder. Some places refuse a part of that. Without the trial, a server would report ready and fail at
  * the first change.
  */
+
 import { basename, dirname } from 'node:path';
+import { systemCode } from '../../core/errors.js';
 import { StorageError } from '../../core/storage/contract.js';
-import { ignoreAbsent, isFull, reasonOf, writeWhole } from './durable-file.js';
-import { codeOf, type FileSystem, type OpenFile, statOrNone } from './file-system.js';
+import { ignoreAbsent, isFull, reasonIn, writeWhole } from './durable-file.js';
+import { type FileSystem, type OpenFile, statOrNone } from './file-system.js';
 
 /**
  * Call it with the lock held, before anything else is written. A full disk proves nothing and is not an error: the
@@ -46,7 +48,7 @@ export async function proveDurable(path: string, files: FileSystem): Promise<voi
     await removeBoth().catch(() => {});
     if (isFull(cause)) return;
     if (cause instanceof StorageError) throw cause;
-    throw new StorageError('STORAGE_NOT_DURABLE', `${path}: ${step}: ${reasonOf(cause)}. ${cureOf(cause)}`, {
+    throw new StorageError('STORAGE_NOT_DURABLE', `${path}: ${step}: ${reasonIn(cause)}. ${cureOf(cause)}`, {
       cause,
     });
   }
@@ -67,7 +69,7 @@ async function mustNotBeMounted(path: string, name: string, files: FileSystem): 
   try {
     await files.link(path, name);
   } catch (cause) {
-    if (codeOf(cause) !== 'EXDEV') return;
+    if (systemCode(cause) !== 'EXDEV') return;
     throw new StorageError(
       'STORAGE_NOT_DURABLE',
       `${path} is mounted as a single file, so it cannot be replaced, and new files next to it are on another file system. ` +
@@ -79,7 +81,7 @@ async function mustNotBeMounted(path: string, name: string, files: FileSystem): 
 }
 
 function cureOf(cause: unknown): string {
-  if (codeOf(cause) === 'ERR_ACCESS_DENIED') {
+  if (systemCode(cause) === 'ERR_ACCESS_DENIED') {
     return 'Node runs with its permission model, which does not allow this. Start Node without --permission, or use a store on a server, such as redis or postgres.';
   }
   return 'Choose a path on a local disk where this user may write.';

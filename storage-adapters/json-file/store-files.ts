@@ -1,8 +1,10 @@
 /** The names of the files beside the data, and which of them exist. */
+
 import { basename, dirname, join } from 'node:path';
+import { systemCode } from '../../core/errors.js';
 import { unreadable } from './data-path.js';
 import { ignoreAbsent } from './durable-file.js';
-import { codeOf, type FileSystem } from './file-system.js';
+import type { FileSystem } from './file-system.js';
 import { headerIn } from './frame.js';
 
 export const journalPath = (path: string, number: number): string => `${path}.journal.${number}`;
@@ -44,7 +46,7 @@ export async function readOrNone(files: FileSystem, path: string): Promise<Buffe
     const octets = await files.read(path);
     return Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength);
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined;
+    if (systemCode(error) === 'ENOENT') return undefined;
     throw unreadable(path, error);
   }
 }
@@ -77,7 +79,7 @@ export async function keepAs(files: FileSystem, path: string, what: string): Pro
       await files.link(path, kept);
       return kept;
     } catch (error) {
-      if (codeOf(error) !== 'EEXIST' || number > 1_000) throw error;
+      if (systemCode(error) !== 'EEXIST' || number > 1_000) throw error;
     }
   }
 }

@@ -16,7 +16,7 @@ import type { HistoryBounds } from '../../core/storage/history-options.js';
 import { prepareBase } from './base.js';
 import { type Cut, checkpoint } from './checkpoint.js';
 import { CheckpointPolicy } from './checkpoint-policy.js';
-import { DiskFault, reasonOf } from './durable-file.js';
+import { DiskFault, reasonIn } from './durable-file.js';
 import type { FileLock } from './file-lock.js';
 import { type FileSystem, statOrNone } from './file-system.js';
 import { GroupCommit } from './group-commit.js';
@@ -176,7 +176,7 @@ export class Store {
       await journal.close();
       // Whether or not the base exists: no commit is in its journal, so the data is unchanged.
       throw error instanceof DiskFault
-        ? new StorageError('STORAGE_UNAVAILABLE', reasonOf(error), { cause: error })
+        ? new StorageError('STORAGE_UNAVAILABLE', reasonIn(error), { cause: error })
         : error;
     }
     this.#journal = journal;

@@ -1,5 +1,7 @@
 /** A program: checks the store in the folder of its argument and prints the result that `check.ts` parses. */
+
 import * as driver from 'lmdb';
+import { reasonOf } from '../../core/errors.js';
 import { BEHIND_LAST, type Databases, FIRST, openDatabases, readCounters, readEntry } from './databases.js';
 import { decodeChange, decodeEntry, numberKey } from './records.js';
 
@@ -16,7 +18,7 @@ const guarded = (what: () => void) => {
   try {
     what();
   } catch (error) {
-    fault(error instanceof Error ? error.message : String(error));
+    fault(reasonOf(error));
   }
 };
 const quoted = (key: Buffer) => JSON.stringify(key.toString().slice(0, 40));

@@ -2,9 +2,11 @@
  * Checks the folder of a store before LMDB opens it. LMDB does not check these faults; it would open an empty store or
  * end the process.
  */
+
 import { constants } from 'node:fs';
 import { access, mkdir, open, readFile, rename, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { systemCode } from '../../core/errors.js';
 import { StorageError } from '../../core/storage/contract.js';
 import { syncFile } from '../../core/storage/sync-file.js';
 
@@ -42,7 +44,7 @@ export async function inspectFolder(path: string, readOnly: boolean): Promise<Fo
     return { fresh: !known, short: await isShort(file, size) };
   } catch (cause) {
     if (cause instanceof StorageError) throw cause;
-    const isAbsent = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT' && readOnly;
+    const isAbsent = readOnly && systemCode(cause) === 'ENOENT';
     const reason = isAbsent
       ? `${path} does not exist.`
       : cause instanceof Error

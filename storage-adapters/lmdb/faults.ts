@@ -1,4 +1,5 @@
 /** From the errors of LMDB and the system to those of the contract. */
+import { reasonOf } from '../../core/errors.js';
 import { StorageError } from '../../core/storage/contract.js';
 
 /** An error that can be sent from one thread to another. */
@@ -15,12 +16,12 @@ const CORRUPT = [-30797, -30796, -30794, -30793];
 const CORRUPT_TEXT = /MDB_(?:PAGE_NOTFOUND|CORRUPTED|VERSION_MISMATCH|INVALID)/;
 
 function isFull(error: unknown): boolean {
-  return FULL.includes(numberOf(error)) || FULL_TEXT.test(textOf(error));
+  return FULL.includes(numberOf(error)) || FULL_TEXT.test(reasonOf(error));
 }
 
 /** After any other error while writing, the content of the disk is unknown. */
 export function faultOf(error: unknown, during: 'reading' | 'writing'): Fault {
-  const detail = textOf(error);
+  const detail = reasonOf(error);
   if (error instanceof StorageError) return { code: error.code as Fault['code'], detail: detailOf(error) };
   if (CORRUPT.includes(numberOf(error)) || CORRUPT_TEXT.test(detail))
     return { code: 'STORAGE_CORRUPT', detail };
@@ -36,10 +37,6 @@ function numberOf(error: unknown): number {
   return error instanceof Error && 'code' in error && typeof error.code === 'number'
     ? error.code
     : Number.NaN;
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 /** Without the sentence of the error table: `errorOf` puts it in front again. */

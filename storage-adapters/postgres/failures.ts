@@ -1,4 +1,5 @@
 /** From the errors of PostgreSQL to those of the contract. The caller knows whether the data may have changed. */
+import { reasonOf } from '../../core/errors.js';
 import { StorageError } from '../../core/storage/contract.js';
 
 /** Appendix A of PostgreSQL's manual: "PostgreSQL Error Codes". */
@@ -56,10 +57,4 @@ export function failureOf(cause: unknown): StorageError {
 
 export function outcomeUnknown(cause: unknown): StorageError {
   return new StorageError('STORAGE_OUTCOME_UNKNOWN', reasonOf(cause), { cause });
-}
-
-/** The error for several failed addresses has no message. */
-function reasonOf(cause: unknown): string {
-  if (cause instanceof AggregateError && cause.message === '') return cause.errors.map(reasonOf).join('; ');
-  return cause instanceof Error ? cause.message : String(cause);
 }

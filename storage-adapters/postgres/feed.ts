@@ -3,12 +3,7 @@
  * wakes readers; a lost notification delays them by a few seconds and never loses a change.
  */
 import type pg from 'pg';
-import {
-  type AdapterContext,
-  type Position,
-  StorageError,
-  type WatchedChange,
-} from '../../core/storage/contract.js';
+import type { AdapterContext, Position, WatchedChange } from '../../core/storage/contract.js';
 import { type Following, PolledFeed } from '../../core/storage/polled-feed.js';
 import type { Database } from './database.js';
 import { changeOf, HEAD, lastOf } from './rows.js';
@@ -104,17 +99,10 @@ export class PostgresFeed {
     const rows = await this.#database.query(FOLLOWING, [this.#id, after]);
     const reached = Number(rows[0]?.reached ?? 0);
     const history = Number(rows[0]?.history ?? 0);
-    if (after > reached) {
-      throw new StorageError('STORAGE_REVISION_UNKNOWN', `${after} was requested, ${reached} is the last.`);
-    }
-    if (after < history) {
-      throw new StorageError(
-        'STORAGE_HISTORY_GONE',
-        `The changes after revision ${after} were requested; those after ${history} are kept.`,
-      );
-    }
     const last = lastOf(rows[0] ?? {});
     return {
+      reached,
+      history,
       changes: rows.filter(({ revision }) => revision !== null).map(changeOf),
       // A reader cannot continue from a change before the bound.
       last: last !== undefined && last.revision < history ? undefined : last,

@@ -4,8 +4,9 @@
  * Rule: send it on the connection of its commit and on no other. WAITAOF on a connection that wrote nothing answers at
  * once, so on another connection it would confirm a commit that is not on disk.
  */
+import { reasonOf } from '../../core/errors.js';
 import { StorageError } from '../../core/storage/contract.js';
-import { outcomeUnknown, Refusal, reasonOf, Unreachable } from './failures.js';
+import { outcomeUnknown, Refusal, Unreachable } from './failures.js';
 import type { Connection, Link } from './link.js';
 import type { Keys } from './packed.js';
 import { strings } from './packed.js';

@@ -1,4 +1,5 @@
 /** From the errors of Redis to those of the contract. */
+import { reasonOf } from '../../core/errors.js';
 import { StorageError } from '../../core/storage/contract.js';
 
 /** The server cannot be reached, or the connection broke before the answer. */
@@ -40,10 +41,4 @@ export function commitFailure(cause: unknown): StorageError {
 
 export function outcomeUnknown(cause: unknown): StorageError {
   return new StorageError('STORAGE_OUTCOME_UNKNOWN', reasonOf(cause), { cause });
-}
-
-/** The error for several failed addresses has no message. */
-export function reasonOf(cause: unknown): string {
-  if (cause instanceof AggregateError && cause.message === '') return cause.errors.map(reasonOf).join('; ');
-  return cause instanceof Error ? cause.message : String(cause);
 }

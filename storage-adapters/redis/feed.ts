@@ -2,12 +2,7 @@
  * The feed. The commit script writes each change to a stream. A separate connection waits on the stream and wakes
  * readers.
  */
-import {
-  type AdapterContext,
-  type Position,
-  StorageError,
-  type WatchedChange,
-} from '../../core/storage/contract.js';
+import type { AdapterContext, Position, WatchedChange } from '../../core/storage/contract.js';
 import { type Following, PolledFeed } from '../../core/storage/polled-feed.js';
 import { readFailure } from './failures.js';
 import { type Driver, Link, type LinkOptions } from './link.js';
@@ -71,22 +66,13 @@ export class RedisFeed {
   async #following(after: number): Promise<Following> {
     const answer = await this.#ask(after);
     const [reached = '0', told = '0', beforeFirst = '', last = '0', mark = '', ...flat] = answer;
-    if (after > Number(reached)) {
-      throw new StorageError('STORAGE_REVISION_UNKNOWN', `${after} was requested, ${reached} is the last.`);
-    }
     // If nothing is kept, every change up to the last one is gone.
-    const gone = beforeFirst === '' ? told : beforeFirst;
-    if (after < Number(gone)) {
-      throw new StorageError(
-        'STORAGE_HISTORY_GONE',
-        `The changes after revision ${after} were requested; those after ${gone} are kept.`,
-      );
-    }
-    const following: WatchedChange[] = [];
+    const history = Number(beforeFirst === '' ? told : beforeFirst);
+    const changes: WatchedChange[] = [];
     for (let at = 0; at < flat.length; at += 3) {
-      following.push(changeOf(flat[at]!, flat[at + 1]!, flat[at + 2]!));
+      changes.push(changeOf(flat[at]!, flat[at + 1]!, flat[at + 2]!));
     }
-    return { changes: following, last: positionOf(last, mark) };
+    return { reached: Number(reached), history, changes, last: positionOf(last, mark) };
   }
 
   async #wait(): Promise<void> {

@@ -2,9 +2,10 @@
  * One connection to a server or a cluster, replaced when it breaks. The driver's own reconnecting is off: it would
  * resend its queue, and a commit must be sent only once.
  */
+import { reasonOf } from '../../core/errors.js';
 import { type AdapterContext, StorageError } from '../../core/storage/contract.js';
 import { missingDriver } from '../../core/storage/missing-driver.js';
-import { isMisplaced, Refusal, reasonOf, Unreachable } from './failures.js';
+import { isMisplaced, Refusal, Unreachable } from './failures.js';
 import type { Script } from './scripts.js';
 
 export interface LinkOptions {

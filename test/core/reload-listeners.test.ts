@@ -8,7 +8,8 @@ import test from 'ava';
 import { plainSource } from '../../core/config/config-file.js';
 import { createServer, definePlugin, type ServerConfig } from '../../core/index.js';
 import { ONE, TWO } from '../support/certificates.js';
-import { GET_WHO, Peer, who } from '../support/peer.js';
+import { RawClient } from '../support/raw-client.js';
+import { GET_WHO, who } from '../support/who.js';
 import { deadPort } from './client/canned-server.js';
 import { gate, IN_MEMORY, lively, serverOf } from './reloadable.js';
 import { tempFolder } from './temp-folder.js';
@@ -43,7 +44,7 @@ test('a new listener is opened and a removed one closed, and its open connection
 });
 
 test('new connections get the certificates of the new configuration; a wrong certificate changes nothing', async (t) => {
-  const subjectOf = ({ socket }: Peer): string =>
+  const subjectOf = ({ socket }: RawClient): string =>
     String((socket as tls.TLSSocket).getPeerCertificate().subject.CN);
   const config = (secrets: typeof ONE | typeof TWO | { cert: string; key: string }) => ({
     ...IN_MEMORY,
@@ -52,14 +53,14 @@ test('new connections get the certificates of the new configuration; a wrong cer
   });
   const { server } = serverOf(t, config(ONE));
   const { port } = await server.listen();
-  const open = await Peer.secure(t, { port });
+  const open = await RawClient.secure(t, { port });
   await server.reload(config(TWO));
-  t.is(subjectOf(await Peer.secure(t, { port })), 'jackfield test two');
+  t.is(subjectOf(await RawClient.secure(t, { port })), 'jackfield test two');
   await t.throwsAsync(server.reload(config({ cert: ONE.cert, key: TWO.key })), { code: 'TLS_INVALID' });
   await t.throwsAsync(server.reload({ ...config(ONE), listen: { port: 0 } }), {
     code: 'RELOAD_NEEDS_RESTART',
   });
-  t.is(subjectOf(await Peer.secure(t, { port })), 'jackfield test two');
+  t.is(subjectOf(await RawClient.secure(t, { port })), 'jackfield test two');
   open.send(GET_WHO);
   t.deepEqual(await open.answers(1), ['200']);
   t.is(subjectOf(open), 'jackfield test one');
@@ -73,10 +74,10 @@ test('adding or removing an authority applies to new connections, also with an o
   });
   const { server } = serverOf(t, config({}));
   const { port } = await server.listen();
-  const open = await Peer.secure(t, { port, maxVersion: 'TLSv1.2' });
+  const open = await RawClient.secure(t, { port, maxVersion: 'TLSv1.2' });
   const session = (open.socket as tls.TLSSocket).getSession();
   const resumed = async (): Promise<boolean> => {
-    const peer = await Peer.secure(t, { port, maxVersion: 'TLSv1.2', session });
+    const peer = await RawClient.secure(t, { port, maxVersion: 'TLSv1.2', session });
     return (peer.socket as tls.TLSSocket).isSessionReused();
   };
   t.true(await resumed());
@@ -84,18 +85,18 @@ test('adding or removing an authority applies to new connections, also with an o
   await server.reload({ ...config({}), allowedHosts: '*' });
   t.true(await resumed());
   await server.reload(config({ ca: TWO.cert }));
-  const refused = await Peer.secure(t, { port, maxVersion: 'TLSv1.3' });
+  const refused = await RawClient.secure(t, { port, maxVersion: 'TLSv1.3' });
   refused.send(GET_WHO);
-  await refused.close();
-  t.is(refused.received, '');
+  await refused.gone();
+  t.is(refused.unread, '');
   await t.throwsAsync(resumed());
-  const known = await Peer.secure(t, { port, ...TWO });
+  const known = await RawClient.secure(t, { port, ...TWO });
   known.send(GET_WHO);
   t.deepEqual(await known.answers(1), ['200']);
   open.send(GET_WHO);
   t.deepEqual(await open.answers(1), ['200']);
   await server.reload(config({}));
-  const anybody = await Peer.secure(t, { port });
+  const anybody = await RawClient.secure(t, { port });
   anybody.send(GET_WHO);
   t.deepEqual(await anybody.answers(1), ['200']);
 });
@@ -108,18 +109,18 @@ test('connections that a removed listener has accepted can finish, even in the m
   const plugins = [who, counting];
   const { server, get } = serverOf(t, { listen: { port: 0, tls: ONE }, plugins });
   const { port } = await server.listen();
-  const [first, second] = [await Peer.connect(t, { port }), await Peer.connect(t, { port })];
+  const [first, second] = [await RawClient.to(t, { port }), await RawClient.to(t, { port })];
   // Those two, and the one that asks.
   while ((await get('/count')) !== '3') await new Promise(setImmediate);
   const listen = { port: 0, host: '127.0.0.2' };
   await server.reload({ ...IN_MEMORY, listen, plugins });
   await server.reload({ ...IN_MEMORY, listen, plugins, allowedHosts: '*' });
-  const peer = await Peer.secure(t, { socket: first.socket });
+  const peer = await RawClient.secure(t, { socket: first.socket });
   peer.send(GET_WHO);
   t.deepEqual(await peer.answers(1), ['200']);
   // A stop does not wait for the other connection.
   await server.close();
-  await second.end();
+  await second.closed();
 });
 
 test('a listener that cannot be opened changes nothing', async (t) => {

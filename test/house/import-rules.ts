@@ -46,7 +46,10 @@ const ROOMS: readonly Room[] = [
   {
     holds: within('storage-adapters'),
     allows: (target, file) =>
-      within('core/storage')(target) || isOwn(target, file) || (isPackage(target) && !HTTP.test(target)),
+      within('core/storage')(target) ||
+      target === 'core/errors.ts' ||
+      isOwn(target, file) ||
+      (isPackage(target) && !HTTP.test(target)),
   },
 ];
 

@@ -1,7 +1,8 @@
 import test, { type ExecutionContext } from 'ava';
 import { definePlugin } from '../../core/api/plugin.js';
 import type { ServerConfig } from '../../core/config/server-config.js';
-import { classicRequest, LF_FORMS, RawClient } from '../transcript/raw-client.js';
+import { RawClient } from '../support/raw-client.js';
+import { classicRequest, LF_FORMS } from '../transcript/classic-request.js';
 import { create, listing, pluginsWithout, type Server, served } from './served.js';
 
 /** A listening server, and one connection to it. */
@@ -12,7 +13,7 @@ async function connected(
   const server = await served(t, config);
   const { port } = await server.listen();
   const client = await RawClient.connect(port);
-  t.teardown(() => client.close());
+  t.teardown(() => client.destroy());
   return { server, client };
 }
 

@@ -1,7 +1,8 @@
 /** Removes each default plugin in turn: its methods and paths are gone, and nothing else. */
 import test, { type ExecutionContext } from 'ava';
 import { definePlugin } from '../../core/api/plugin.js';
-import { classicRequest, RawClient } from '../transcript/raw-client.js';
+import { RawClient } from '../support/raw-client.js';
+import { classicRequest } from '../transcript/classic-request.js';
 import { listing, pluginsWithout, type Server, served } from './served.js';
 
 const without = (t: ExecutionContext, name: string) => served(t, { plugins: pluginsWithout(name) });
@@ -81,11 +82,11 @@ test('without classic, a classic address is refused and standard requests are an
   const classic = await RawClient.connect(port);
   classic.send(classicRequest('GET', '127.0.0.1/'));
   t.regex((await classic.next()) ?? '', /^HTTP\/1\.1 400 Bad Request\r\n/);
-  classic.close();
+  classic.destroy();
   const standard = await RawClient.connect(port);
   standard.send('GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n');
   t.regex((await standard.next()) ?? '', /^HTTP\/1\.1 200 OK\r\n/);
-  standard.close();
+  standard.destroy();
 });
 
 /** Handles the requests of `create` in its own way. */
@@ -107,7 +108,7 @@ test('a user’s plugin can replace create, for standard and classic clients', a
 
   const { port } = await server.listen();
   const client = await RawClient.connect(port);
-  t.teardown(() => client.close());
+  t.teardown(() => client.destroy());
   client.send(classicRequest('POST', '127.0.0.1/create', 'other'));
   t.regex((await client.next()) ?? '', /^HTTP\/1\.1 201 CREATED\r\n/);
   t.is(await listing(server), 'The data in DB is as follows. \n\nmine:other');

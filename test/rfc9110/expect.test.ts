@@ -48,7 +48,7 @@ test('§10.1.1: a waiting client gets 100 Continue when a handler reads the body
   }
 });
 
-test('§10.1.1: a client that waits with a chunked body gets it too', async (t) => {
+test('§10.1.1: a client that waits with a chunked body gets 100 Continue too', async (t) => {
   const { connect } = await reading(t);
   const client = await connect();
   client.send(request('POST /read', ['Expect: 100-Continue', 'Transfer-Encoding: chunked']));

@@ -5,8 +5,9 @@ import net from 'node:net';
 import path from 'node:path';
 import test from 'ava';
 import { tempFolder } from '../core/temp-folder.js';
+import { RawClient } from '../support/raw-client.js';
 import { ran, served } from '../support/served.js';
-import { classicRequest, RawClient } from '../transcript/raw-client.js';
+import { classicRequest } from '../transcript/classic-request.js';
 
 const DEFAULTS = ['head', 'get', 'post', 'put', 'create', 'update', 'classic', 'end'];
 

@@ -3,8 +3,9 @@ import { execFile, spawnSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import test, { type ExecutionContext } from 'ava';
 import { tempFolder } from '../core/temp-folder.js';
+import { RawClient } from '../support/raw-client.js';
 import { served } from '../support/served.js';
-import { classicRequest, RawClient } from '../transcript/raw-client.js';
+import { classicRequest } from '../transcript/classic-request.js';
 
 const hasCurl = spawnSync('curl', ['--version']).status === 0;
 const withCurl = hasCurl ? test : test.skip;
@@ -89,7 +90,7 @@ withCurl(
         .filter((line) => !/^(Date|Transfer-Encoding):/i.test(line));
     t.deepEqual(fields(head), fields(get));
     t.true(head.endsWith('\n\n[200]'));
-    classic.close();
+    classic.destroy();
   },
 );
 

@@ -9,7 +9,8 @@ import net from 'node:net';
 import ava, { type ExecutionContext } from 'ava';
 import type { PluginContext } from '../../core/plugin-api.js';
 import { tempFolder } from '../core/temp-folder.js';
-import { Peer, serverOf } from '../support/peer.js';
+import { RawClient } from '../support/raw-client.js';
+import { serverOf } from '../support/who.js';
 
 const isInstalled = spawnSync('nginx', ['-v']).error === undefined;
 // `.ci/run` requires nginx.
@@ -95,16 +96,16 @@ test('a stream that fails behind nginx is cut for its client too, and one that e
   const path = await nginx(t, port);
   const [failing, whole] = await Promise.all(
     ['failing', 'whole'].map(async (how) => {
-      const peer = await Peer.connect(t, { path });
+      const peer = await RawClient.to(t, { path });
       peer.send(`GET /${how} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`);
-      await peer.until('begun');
+      await peer.receive('begun');
       return peer;
     }),
   );
   t.deepEqual(versions, ['1.0', '1.0']);
   goOn();
-  await whole!.until('0\r\n\r\n');
-  await failing!.end();
-  t.true(whole!.received.includes('finished'));
-  t.false(failing!.received.includes('0\r\n\r\n'), failing!.received);
+  await whole!.receive('0\r\n\r\n');
+  await failing!.closed();
+  t.true(whole!.unread.includes('finished'));
+  t.false(failing!.unread.includes('0\r\n\r\n'), failing!.unread);
 });

@@ -10,7 +10,7 @@ import tls from 'node:tls';
 import ava, { type ExecutionContext } from 'ava';
 import { tempFolder } from '../core/temp-folder.js';
 import { ONE } from '../support/certificates.js';
-import { Peer } from '../support/peer.js';
+import { RawClient } from '../support/raw-client.js';
 import { type Running, served, start } from '../support/served.js';
 
 /** Needs signals that stop a process, and `/proc` to see that it has stopped. */
@@ -87,21 +87,21 @@ for (const [way, listen] of Object.entries({
         ? tls.connect({ port, host: '127.0.0.1', rejectUnauthorized: false })
         : net.connect(port, '127.0.0.1');
     await once(socket, way === 'TLS' ? 'secureConnect' : 'connect');
-    const peer = new Peer(t, socket);
+    const peer = new RawClient(socket);
     const head = 'POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n';
     peer.send(`${head}hello`);
     await server.until(/It has begun\./, 'stderr');
     await sleep(TICKS_MS);
     await paused(server, () => sent(socket, 'world'));
-    await peer.until('helloworld');
-    t.regex(peer.received, /^HTTP\/1\.1 200 /);
+    await peer.receive('helloworld');
+    t.regex(peer.unread, /^HTTP\/1\.1 200 /);
     t.deepEqual(await peer.answers(1), ['200']);
     // Half of a head: when the answer before it has arrived, the server has read that half.
     peer.send(`${head}0123456789${head.slice(0, 30)}`);
-    await peer.until('0123456789');
+    await peer.receive('0123456789');
     await sleep(TICKS_MS);
     await paused(server, () => sent(socket, `${head.slice(30)}9876543210`));
-    await peer.until('9876543210');
+    await peer.receive('9876543210');
     t.deepEqual(await peer.answers(3), ['200', '200', '200']);
   });
 }
@@ -121,15 +121,15 @@ test('an upstream answer that arrived during a pause is passed on', async (t) =>
   };
   const cwd = await folder(t, { plugins: [{ use: 'proxy', options: { mounts: [mount] } }] });
   const { server, port } = await served(t, cwd);
-  const peer = await Peer.connect(t, { port, host: '127.0.0.1' });
+  const peer = await RawClient.to(t, { port, host: '127.0.0.1' });
   peer.send('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
   const [behind]: net.Socket[] = await once(upstream, 'connection');
   t.teardown(() => behind!.destroy());
   await once(behind!, 'data');
   await paused(server, () => sent(behind!, 'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello'));
-  await peer.until('hello');
+  await peer.receive('hello');
   await paused(server, () => sent(behind!, 'world'));
-  await peer.until('helloworld');
+  await peer.receive('helloworld');
   t.deepEqual(await peer.answers(1), ['200']);
 });
 

@@ -1,4 +1,4 @@
-/** A small crowd for a moment; `npm run soak -- crowd` runs longer with many more connections. */
+/** A small crowd for a moment; `npm run crowd` runs longer with many more connections. */
 import test from 'ava';
 import { shown } from '../support/measured.js';
 import { mayHold, unexpected } from './bounds.js';

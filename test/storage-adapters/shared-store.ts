@@ -5,7 +5,8 @@ import type { ExecutionContext, TestFn } from 'ava';
 import type { StorageConfig } from '../../core/config/server-config.js';
 import { createServer } from '../../core/server.js';
 import { ROOT } from '../repository.js';
-import { classicRequest, LF_FORMS, RawClient } from '../transcript/raw-client.js';
+import { RawClient } from '../support/raw-client.js';
+import { classicRequest, LF_FORMS } from '../transcript/classic-request.js';
 
 export type Server = ReturnType<typeof createServer>;
 
@@ -40,7 +41,7 @@ export function sharedStoreTests(test: TestFn, freshStorage: () => StorageConfig
           const client = await RawClient.connect(ports[at % 2]!);
           client.send(classicRequest(request.method, `${request.host}/${request.path}`, request.body, form));
           const answer = await client.next();
-          client.close();
+          client.destroy();
           if (response === null) {
             t.is(answer, undefined, title);
             continue;

@@ -6,6 +6,7 @@
 import { once } from 'node:events';
 import net from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import tls from 'node:tls';
 import type { ExecutionContext } from 'ava';
 import { definePlugin, type Handler, type Plugin, type PluginContext } from '../../core/api/plugin.js';
 import type { Limits } from '../../core/config/limits.js';
@@ -15,7 +16,7 @@ import { createServer, type Server } from '../../core/server.js';
 import { keeping } from './start-warnings.js';
 
 /** Only a safety net for tests that would hang; no test measures with it. */
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 110_000;
 
 /** A response, raw and parsed. */
 export interface WireResponse {
@@ -32,23 +33,27 @@ export interface WireResponse {
 }
 
 export class RawClient {
-  readonly #socket: net.Socket;
+  readonly socket: net.Socket;
   #received = '';
   #ended = false;
-  #error: Error | undefined;
-  #wake: () => void = () => {};
+  #isGone = false;
+  #error: string | undefined;
+  /** Those who wait for anything to happen. */
+  readonly #waiting: (() => void)[] = [];
 
-  private constructor(socket: net.Socket) {
-    this.#socket = socket;
-    socket.setEncoding('latin1');
-    socket.on('data', (text: string) => {
-      this.#received += text;
+  constructor(socket: net.Socket) {
+    this.socket = socket;
+    socket.on('data', (octets: Buffer) => {
+      this.#received += octets.toString('latin1');
       this.#wake();
     });
     socket.on('end', () => this.#over());
-    socket.on('close', () => this.#over());
+    socket.on('close', () => {
+      this.#isGone = true;
+      this.#over();
+    });
     socket.on('error', (error) => {
-      this.#error = error;
+      this.#error = String(Reflect.get(error, 'code'));
       this.#over();
     });
   }
@@ -60,14 +65,39 @@ export class RawClient {
     return new RawClient(socket);
   }
 
+  /** As `connect`, to any place; the socket is gone when the test is over. */
+  static async to(t: ExecutionContext, where: net.NetConnectOpts): Promise<RawClient> {
+    const socket = net.connect({ allowHalfOpen: true, ...where });
+    t.teardown(() => socket.destroy());
+    await once(socket, 'connect');
+    return new RawClient(socket);
+  }
+
+  /** As `to`, over TLS. */
+  static async secure(t: ExecutionContext, options: tls.ConnectionOptions): Promise<RawClient> {
+    const socket = tls.connect({ host: '127.0.0.1', rejectUnauthorized: false, ...options });
+    t.teardown(() => socket.destroy());
+    await once(socket, 'secureConnect');
+    return new RawClient(socket);
+  }
+
   #over(): void {
     this.#ended = true;
     this.#wake();
   }
 
+  #wake(): void {
+    for (const resume of this.#waiting.splice(0)) resume();
+  }
+
   /** Sends in one write. */
   send(text: string): void {
-    this.#socket.write(text, 'latin1');
+    this.socket.write(text, 'latin1');
+  }
+
+  /** A request of these lines, with a Host field and without a body. */
+  request(...lines: readonly string[]): void {
+    this.send([...lines, 'Host: 127.0.0.1', '', ''].join('\r\n'));
   }
 
   /** Sends pieces of this many octets, each in its own write and its own turn of the event loop. */
@@ -80,34 +110,34 @@ export class RawClient {
 
   /** Ends the client's sending side, after all writes. */
   end(): void {
-    this.#socket.end();
+    this.socket.end();
   }
 
   destroy(): void {
-    this.#socket.destroy();
+    this.socket.destroy();
   }
 
   /** Resets the connection. */
   reset(): void {
-    this.#socket.resetAndDestroy();
+    this.socket.resetAndDestroy();
   }
 
   /** Stops reading from the socket: the octets stay in the server and the kernel. */
   stopReading(): void {
-    this.#socket.pause();
+    this.socket.pause();
   }
 
   /** Pauses after each read. */
   readSlowly(restMs: number): void {
-    this.#socket.on('data', () => {
-      this.#socket.pause();
-      setTimeout(() => this.#socket.resume(), restMs);
+    this.socket.on('data', () => {
+      this.socket.pause();
+      setTimeout(() => this.socket.resume(), restMs);
     });
   }
 
   /** Octets written that the other side has not accepted. */
   get unsent(): number {
-    return this.#socket.writableLength;
+    return this.socket.writableLength;
   }
 
   /** Received and not yet parsed as a response. */
@@ -115,9 +145,14 @@ export class RawClient {
     return this.#received;
   }
 
-  /** The error that ended the connection. */
-  get error(): Error | undefined {
+  /** The code of the error that ended the connection. */
+  get error(): string | undefined {
     return this.#error;
+  }
+
+  /** Both directions have ended. */
+  get isGone(): boolean {
+    return this.#isGone;
   }
 
   get isOver(): boolean {
@@ -136,7 +171,51 @@ export class RawClient {
 
   /** Drops this many octets. */
   skip(octets: number): void {
+    this.#take(octets);
+  }
+
+  /** So many octets, taken off what was received. */
+  async octets(count: number): Promise<string> {
+    await this.receive(count);
+    return this.#take(count);
+  }
+
+  /** Everything up to and including this text, taken off what was received. */
+  async until(text: string): Promise<string> {
+    await this.receive(text);
+    return this.#take(this.#received.indexOf(text) + text.length);
+  }
+
+  /** The next head, with the empty line behind it. */
+  head(): Promise<string> {
+    return this.until('\r\n\r\n');
+  }
+
+  /** The statuses of all answers that are there, as soon as they are so many; fewer where the connection has ended. */
+  async answers(count: number): Promise<string[]> {
+    const statuses = (): string[] =>
+      Array.from(this.#received.matchAll(/HTTP\/1\.1 (\d{3}) /g), ([, status = '']) => status);
+    while (statuses().length < count && !this.#ended) await this.#more();
+    return statuses();
+  }
+
+  /**
+   * The next answer of the classic protocol as it came, read by its Content-Length whatever its status; `undefined` where
+   * the connection ended before it. Octets behind the last whole answer come as an answer of their own, so that no stray
+   * one goes unseen.
+   */
+  async next(): Promise<string | undefined> {
+    for (;;) {
+      const length = lengthOf(this.#received) ?? (this.#ended ? this.#received.length : undefined);
+      if (length !== undefined) return length === 0 ? undefined : this.#take(length);
+      await this.#more();
+    }
+  }
+
+  #take(octets: number): string {
+    const taken = this.#received.slice(0, octets);
     this.#received = this.#received.slice(octets);
+    return taken;
   }
 
   /** The next response, interim ones too. @param method Method of its request: an answer to HEAD has no body. */
@@ -144,7 +223,7 @@ export class RawClient {
     for (;;) {
       const taken = takeResponse(this.#received, method, this.#ended);
       if (taken !== undefined) {
-        this.#received = this.#received.slice(taken.octets);
+        this.#take(taken.octets);
         return taken.response;
       }
       if (this.#ended) throw new Error(`The connection ended before a whole response: ${this.#quoted()}`);
@@ -152,16 +231,21 @@ export class RawClient {
     }
   }
 
-  /** Waits for the server to end the connection. @returns received octets that were not parsed as a response. */
+  /** Waits for the server to end its sending side. @returns received octets that were not taken. */
   async closed(): Promise<string> {
     while (!this.#ended) await this.#more();
     return this.#received;
   }
 
+  /** Waits until both directions have ended. */
+  async gone(): Promise<void> {
+    while (!this.#isGone) await this.#more();
+  }
+
   async #more(): Promise<void> {
     let timer: NodeJS.Timeout | undefined;
     await new Promise<void>((resolve, reject) => {
-      this.#wake = resolve;
+      this.#waiting.push(resolve);
       timer = setTimeout(() => reject(new Error(`Nothing came. So far: ${this.#quoted()}`)), PATIENCE_MS);
     });
     clearTimeout(timer);
@@ -170,6 +254,15 @@ export class RawClient {
   #quoted(): string {
     return JSON.stringify(this.#received.slice(0, 500));
   }
+}
+
+/** Of the first answer, head and body; `undefined` while it is not whole. */
+function lengthOf(received: string): number | undefined {
+  const headLength = received.indexOf('\r\n\r\n') + 4;
+  if (headLength === 3) return undefined;
+  const bodyLength = /\r\ncontent-length: *(\d+)\r\n/i.exec(received.slice(0, headLength))?.[1] ?? '0';
+  const length = headLength + Number(bodyLength);
+  return length <= received.length ? length : undefined;
 }
 
 interface Taken {
@@ -232,7 +325,7 @@ function takeChunks(text: string, from: number): { body: string; end: number } |
   }
 }
 
-/** One value of a field, `undefined` where it is absent. */
+/** One value of a field, `undefined` if it is absent. */
 export function field(response: WireResponse, name: string): string | undefined {
   return response.fields.get(name)?.join(', ');
 }

@@ -1,7 +1,7 @@
 /** The sixteen exchanges of the published transcript: requests and expected answers. */
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { classicRequest, LF_FORMS, type LfForm } from './raw-client.js';
+import { classicRequest, LF_FORMS, type LfForm } from './classic-request.js';
 
 interface Case {
   readonly case: number;

@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { createServer } from '../../core/server.js';
+import { RawClient } from '../support/raw-client.js';
 import { CASES, EXPECTED, FORMS, requestsIn, type Transcript } from './cases.js';
-import { LF_FORMS, RawClient } from './raw-client.js';
+import { LF_FORMS } from './classic-request.js';
 
 /** The octets of each request in the published capture of the original client. Cases 4 and 16 are not in it. */
 const CAPTURED: readonly (number | undefined)[] = '104 103 96 - 103 109 158 103 114 124 123 104 137 109 127 -'
@@ -22,7 +23,7 @@ const MODES: Readonly<Record<string, Play>> = {
       const client = await RawClient.connect(port);
       client.send(request);
       transcript.push(await client.next());
-      client.close();
+      client.destroy();
     }
     return transcript;
   },

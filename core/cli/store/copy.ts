@@ -6,9 +6,10 @@
  */
 import { ERRORS, JackfieldError } from '../../errors.js';
 import type { Entry } from '../../storage/contract.js';
-import type { StorageDoor } from '../../storage/storage-door.js';
+import { quoted, type StorageDoor } from '../../storage/storage-door.js';
+import { livesInProcess, type NamedStore } from './named-store.js';
 import { entriesOf, pagesOf } from './pages.js';
-import { entryCount, quoted } from './progress.js';
+import { entryCount, type Progress } from './progress.js';
 import { withOpen } from './stoppable.js';
 import { differenceOf, Tally, type Totals } from './tally.js';
 
@@ -19,11 +20,10 @@ const COMMIT_ENTRIES = 1_000;
 const COMMIT_CHARACTERS = 1_048_576;
 
 export interface CopyOptions {
-  readonly resume: boolean;
-  readonly merge: boolean;
+  readonly resume: boolean | undefined;
+  readonly merge: boolean | undefined;
   readonly signal: AbortSignal;
-  /** @param entries How many are behind it. */
-  progress(doing: 'copied' | 'checked', entries: number): void;
+  readonly progress: Progress;
 }
 
 export interface Copy extends Totals {
@@ -41,7 +41,7 @@ export async function copyInto(
   options: CopyOptions,
 ): Promise<Copy> {
   const isEmpty = (await target.list({ limit: 1 })).entries.length === 0;
-  if (!isEmpty && !options.resume && !options.merge) {
+  if (!isEmpty && options.resume !== true && options.merge !== true) {
     throw new JackfieldError(
       'STORE_NOT_EMPTY',
       'Continue an interrupted copy with --resume, or add the entries to the existing ones with --merge.',
@@ -50,15 +50,15 @@ export async function copyInto(
   const copy = new CopyRun(target, options);
   const entries = source()[Symbol.asyncIterator]();
   try {
-    if (options.resume && !isEmpty) await copy.resumeOn(entries);
+    if (options.resume === true && !isEmpty) await copy.resumeOn(entries);
     await copy.rest(entries);
   } catch (error) {
-    throw options.merge ? error : withWayOn(error, copy.stored);
+    throw options.merge === true ? error : withWayOn(error, copy.stored);
   } finally {
     await entries.return?.();
   }
   const totals = copy.finish();
-  if (options.merge) await mustHold(target, source(), options);
+  if (options.merge === true) await mustHold(target, source(), options);
   else await mustBeSame(target, totals, options);
   return totals;
 }
@@ -92,7 +92,7 @@ class CopyRun {
           ? differs(there.key, 'has another value than the source')
           : differs(there.key, `is at the place where the source has ${quoted(next.key)}`);
       }
-      this.#options.progress('checked', this.#tally.count);
+      this.#options.progress.tell('checked', this.#tally.count);
     }
   }
 
@@ -128,7 +128,7 @@ class CopyRun {
     );
     await this.#target.commit({ puts });
     for (const entry of live) this.#tally.add(entry);
-    this.#options.progress('copied', this.#tally.count);
+    this.#options.progress.tell('copied', this.#tally.count);
   }
 }
 
@@ -137,7 +137,7 @@ async function mustBeSame(target: StorageDoor, copied: Totals, options: CopyOpti
   const tally = new Tally();
   for await (const page of pagesOf(target, options.signal)) {
     for (const entry of page) tally.add(entry);
-    options.progress('checked', tally.count);
+    options.progress.tell('checked', tally.count);
   }
   const difference = differenceOf(copied, tally.finish(), Date.now());
   if (difference !== undefined) throw new JackfieldError('STORE_DIFFERS', difference);
@@ -156,7 +156,7 @@ async function mustHold(
     const expired = expiresAt !== undefined && expiresAt <= Date.now();
     if (there?.value !== value && !expired) throw differs(key, 'has another value than the source');
     checked += 1;
-    progress('checked', checked);
+    progress.tell('checked', checked);
   }
 }
 
@@ -168,10 +168,14 @@ function withWayOn(error: unknown, stored: number): unknown {
   return new JackfieldError(error.code, `${detail} ${way}`.trim(), { cause: error });
 }
 
-/** Errors: STORE_DIFFERS. */
-export async function mustBeKept(copied: Totals, again: () => Promise<StorageDoor>): Promise<void> {
-  if (copied.count === copied.expiring) return;
-  const door = await again();
+/** A store in this process may lose everything when it is closed. Errors: STORE_DIFFERS. */
+export async function mustBeKept(
+  copied: Totals,
+  target: NamedStore,
+  again: () => Promise<NamedStore>,
+): Promise<void> {
+  if (!livesInProcess(target.door) || copied.count === copied.expiring) return;
+  const { door } = await again();
   const { entries } = await withOpen(door, async () => door.list({ limit: 1 }));
   if (entries.length > 0) return;
   throw new JackfieldError('STORE_DIFFERS', `"${door.name}" lost all entries when it was closed.`);

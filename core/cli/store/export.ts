@@ -1,7 +1,7 @@
 /** `jackfield store export`: writes every entry as a line of JSON, to a file or to stdout. */
 import { type FileHandle, open, readlink, realpath, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
-import { JackfieldError } from '../../errors.js';
+import { JackfieldError, systemCode } from '../../errors.js';
 import type { StorageDoor } from '../../storage/storage-door.js';
 import { syncFile } from '../../storage/sync-file.js';
 import type { Command, Output } from '../command.js';
@@ -9,7 +9,7 @@ import { ExportWriter } from './export-file.js';
 import { writeFault } from './file-fault.js';
 import { configuredStore, tellUnseen } from './named-store.js';
 import { pagesOf } from './pages.js';
-import { entryCount, Progress } from './progress.js';
+import { entryCount, type Progress } from './progress.js';
 import { stoppable, withOpen } from './stoppable.js';
 
 export const exportStore: Command = {
@@ -22,13 +22,12 @@ export const exportStore: Command = {
   async run({ flags, given: [file = ''] }, around) {
     const store = await configuredStore(flags, around, true);
     const toStdout = file === '-';
-    const progress = new Progress(around.stderr);
-    const done = await stoppable(around, (signal) =>
+    const done = await stoppable(around, (signal, progress) =>
       withOpen(store.door, () => {
         const write = (sink: Sink) => writeExport(store.door, sink, signal, progress);
         return toStdout ? write(sinkOf(around.stdout)) : intoFile(resolve(around.cwd, file), write);
       }),
-    ).finally(() => progress.end());
+    );
     if (done.changedMeanwhile) {
       around.stderr.write(
         'jackfield: the store was changed during the export; the export has each entry as it was when its page was read\n',
@@ -150,7 +149,7 @@ function sinkOf(output: Output): Sink {
 
 /** A reader that has closed the pipe (`… | head -1`) does not want the rest. */
 function outputFault(cause: Error): JackfieldError {
-  const isGone = ['EPIPE', 'ERR_STREAM_DESTROYED'].includes(Reflect.get(cause, 'code'));
+  const isGone = ['EPIPE', 'ERR_STREAM_DESTROYED'].includes(systemCode(cause));
   return isGone
     ? new JackfieldError('INTERRUPTED', 'The reader of stdout has closed the pipe.', { cause })
     : writeFault(cause, 'stdout');

@@ -1,7 +1,7 @@
 /** Why the file of an export cannot be read or written, with its path. */
 import { dirname } from 'node:path';
 import { unreadableBecause } from '../../config/text-file.js';
-import { JackfieldError } from '../../errors.js';
+import { JackfieldError, reasonOf, systemCode } from '../../errors.js';
 
 /** EXPORT_UNREADABLE, after reading failed. */
 export function readFault(cause: unknown, path: string): JackfieldError {
@@ -14,7 +14,7 @@ export function writeFault(cause: unknown, path: string): JackfieldError {
 }
 
 function unwritableBecause(cause: unknown, path: string): string {
-  switch (cause instanceof Error ? Reflect.get(cause, 'code') : undefined) {
+  switch (systemCode(cause)) {
     case 'ENOENT':
     case 'ENOTDIR':
       return `there is no folder ${dirname(path)}.`;
@@ -28,10 +28,10 @@ function unwritableBecause(cause: unknown, path: string): string {
     case 'EFBIG':
       return `there is no space left for ${path}.`;
     default:
-      return `${path}: ${cause instanceof Error ? cause.message : String(cause)}`;
+      return `${path}: ${reasonOf(cause)}`;
   }
 }
 
 export function hasNoRoom(cause: unknown): boolean {
-  return cause instanceof Error && ['ENOSPC', 'EDQUOT', 'EFBIG'].includes(Reflect.get(cause, 'code'));
+  return ['ENOSPC', 'EDQUOT', 'EFBIG'].includes(systemCode(cause));
 }

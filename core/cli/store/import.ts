@@ -9,8 +9,7 @@ import type { Command } from '../command.js';
 import { copyInto, mustBeKept } from './copy.js';
 import { readExport } from './export-file.js';
 import { hasNoRoom, readFault, writeFault } from './file-fault.js';
-import { configuredStore, livesInProcess } from './named-store.js';
-import { Progress } from './progress.js';
+import { configuredStore } from './named-store.js';
 import { printCopy } from './report-copy.js';
 import { stoppable, withOpen } from './stoppable.js';
 
@@ -22,25 +21,18 @@ export const importStore: Command = {
   examples: ['jackfield store import backup.ndjson', 'jackfield store import backup.ndjson --resume'],
   async run({ flags, given: [file = ''] }, around) {
     const store = await configuredStore(flags, around, false);
-    const progress = new Progress(around.stderr);
-    const copy = await stoppable(around, (signal) =>
+    const { resume, merge } = flags;
+    const copy = await stoppable(around, (signal, progress) =>
       asFile(file === '-' ? undefined : resolve(around.cwd, file), signal, async (path) => {
         // Check the whole export, with count and hash, before anything is stored.
         let checked = 0;
         for await (const _ of readExport(octetsOf(path, signal))) progress.tell('read', ++checked);
         return withOpen(store.door, () =>
-          copyInto(store.door, () => readExport(octetsOf(path, signal)), {
-            resume: flags.resume === true,
-            merge: flags.merge === true,
-            signal,
-            progress: (doing, entries) => progress.tell(doing, entries),
-          }),
+          copyInto(store.door, () => readExport(octetsOf(path, signal)), { resume, merge, signal, progress }),
         );
       }),
-    ).finally(() => progress.end());
-    if (livesInProcess(store.door)) {
-      await mustBeKept(copy, async () => (await configuredStore(flags, around, false)).door);
-    }
+    );
+    await mustBeKept(copy, store, () => configuredStore(flags, around, false));
     printCopy(copy, { from: file, to: store.called }, flags, around.stdout);
     return 0;
   },

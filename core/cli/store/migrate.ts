@@ -2,9 +2,8 @@
 import { JackfieldError } from '../../errors.js';
 import type { Command } from '../command.js';
 import { copyInto, mustBeKept } from './copy.js';
-import { livesInProcess, storeNamed } from './named-store.js';
+import { storeNamed } from './named-store.js';
 import { entriesOf, pagesOf } from './pages.js';
-import { Progress } from './progress.js';
 import { printCopy } from './report-copy.js';
 import { stoppable, withOpen } from './stoppable.js';
 
@@ -18,7 +17,7 @@ export const migrate: Command = {
     'jackfield store migrate --from conf/old.json --to conf/new.json --resume',
   ],
   async run({ flags }, around) {
-    const { from, to } = flags;
+    const { from, to, resume, merge } = flags;
     if (from === undefined || to === undefined) {
       const missing = from === undefined ? '--from STORE' : '--to STORE';
       throw new JackfieldError(
@@ -31,17 +30,12 @@ export const migrate: Command = {
     if (source.identity === target.identity) {
       throw new JackfieldError('USAGE', '--from and --to name the same store; nothing was copied.');
     }
-    const progress = new Progress(around.stderr);
-    const copy = await stoppable(around, (signal) =>
+    const copy = await stoppable(around, (signal, progress) =>
       withOpen(source.door, () =>
         withOpen(target.door, async () => {
           const before = await source.door.revision?.();
-          const copied = await copyInto(target.door, () => entriesOf(pagesOf(source.door, signal)), {
-            resume: flags.resume === true,
-            merge: flags.merge === true,
-            signal,
-            progress: (doing, entries) => progress.tell(doing, entries),
-          });
+          const entries = () => entriesOf(pagesOf(source.door, signal));
+          const copied = await copyInto(target.door, entries, { resume, merge, signal, progress });
           const after = await source.door.revision?.();
           if (after === before) return copied;
           throw new JackfieldError(
@@ -50,10 +44,8 @@ export const migrate: Command = {
           );
         }),
       ),
-    ).finally(() => progress.end());
-    if (livesInProcess(target.door)) {
-      await mustBeKept(copy, async () => (await storeNamed(to, flags, around, false)).door);
-    }
+    );
+    await mustBeKept(copy, target, () => storeNamed(to, flags, around, false));
     printCopy(copy, { from, to }, flags, around.stdout);
     return 0;
   },

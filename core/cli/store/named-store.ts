@@ -3,8 +3,8 @@ import { realpath } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { plainSource, readConfig } from '../../config/config-file.js';
 import type { ConfigSource } from '../../config/config-source.js';
-import { withDefaults } from '../../config/resolved-config.js';
 import type { StorageConfig } from '../../config/server-config.js';
+import { resolveConfig } from '../../config/validate-config.js';
 import { createLog } from '../../log.js';
 import type { MaybePromise } from '../../maybe-promise.js';
 import { explainLocked, type MadeStorage, makeStorage } from '../../storage/open-storage.js';
@@ -32,7 +32,7 @@ export async function configuredStore(
   readOnly: boolean,
 ): Promise<NamedStore> {
   const { config, source } = await readConfig(flags.config, around.cwd);
-  return made(withDefaults(config).storage, source, flags, around, readOnly);
+  return made(resolveConfig(config, source).storage, source, flags, around, readOnly);
 }
 
 /**
@@ -64,17 +64,8 @@ async function made(
   readOnly: boolean,
 ): Promise<NamedStore> {
   const log = createLog((line) => stderr.write(line), flags.debug === true ? 'debug' : 'warn');
-  const { door, verify, repair: { adopt, discard } = {} } = await makeStorage(storage, source, log, readOnly);
-  return {
-    door,
-    called: door.name,
-    identity: await identityOf(storage, source),
-    ...(verify === undefined ? {} : { verify: () => unlocked(verify) }),
-    repair: {
-      ...(adopt === undefined ? {} : { adopt: () => unlocked(adopt) }),
-      ...(discard === undefined ? {} : { discard: () => unlocked(discard) }),
-    },
-  };
+  const store = await makeStorage(storage, source, log, readOnly);
+  return { ...store, called: store.door.name, identity: await identityOf(storage, source) };
 }
 
 async function identityOf(

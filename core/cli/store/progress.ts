@@ -32,8 +32,3 @@ export class Progress {
 export function entryCount(count: number): string {
   return `${count} ${count === 1 ? 'entry' : 'entries'}`;
 }
-
-/** A key as a JSON string, for messages; at most 40 characters of it. */
-export function quoted(key: string): string {
-  return JSON.stringify(key.length > 40 ? `${key.slice(0, 40)}…` : key);
-}

@@ -2,7 +2,7 @@
 import { JackfieldError } from '../../errors.js';
 import type { Command } from '../command.js';
 import { terminalText } from '../terminal-text.js';
-import { configuredStore } from './named-store.js';
+import { configuredStore, unlocked } from './named-store.js';
 
 export const adopt = repair(
   'adopt',
@@ -26,7 +26,7 @@ function repair(name: 'adopt' | 'discard', summary: string): Command {
       if (mend === undefined) {
         throw new JackfieldError('REPAIR_UNKNOWN', `"${called}" does not offer "${name}".`);
       }
-      const done = await mend();
+      const done = await unlocked(mend);
       around.stdout.write(
         flags.json === true
           ? `${JSON.stringify({ store: called, done }, null, 2)}\n`

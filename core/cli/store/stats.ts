@@ -3,7 +3,7 @@ import type { StorageDoor } from '../../storage/storage-door.js';
 import type { Command } from '../command.js';
 import { configuredStore, tellUnseen } from './named-store.js';
 import { pagesOf } from './pages.js';
-import { Progress } from './progress.js';
+import type { Progress } from './progress.js';
 import { stoppable, withOpen } from './stoppable.js';
 
 export const stats: Command = {
@@ -14,10 +14,9 @@ export const stats: Command = {
   examples: ['jackfield store stats', 'jackfield store stats --json'],
   async run({ flags }, around) {
     const { door } = await configuredStore(flags, around, true);
-    const progress = new Progress(around.stderr);
-    const counted = await stoppable(around, (signal) =>
+    const counted = await stoppable(around, (signal, progress) =>
       withOpen(door, () => count(door, signal, progress)),
-    ).finally(() => progress.end());
+    );
     const { durable, shared, bounded, watch } = door.supports;
     const report = { adapter: door.name, ...counted, supports: { durable, shared, bounded, watch } };
     around.stdout.write(flags.json === true ? `${JSON.stringify(report, null, 2)}\n` : table(report));

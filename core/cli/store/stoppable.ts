@@ -3,6 +3,7 @@ import { JackfieldError } from '../../errors.js';
 import type { StorageDoor } from '../../storage/storage-door.js';
 import type { StopSignal, Surroundings } from '../command.js';
 import { unlocked } from './named-store.js';
+import { Progress } from './progress.js';
 
 const SIGNALS: readonly StopSignal[] = ['SIGINT', 'SIGTERM'];
 
@@ -11,10 +12,11 @@ const SIGNALS: readonly StopSignal[] = ['SIGINT', 'SIGTERM'];
  * Errors: INTERRUPTED, and those of the work.
  */
 export async function stoppable<T>(
-  { signals, exit }: Surroundings,
-  work: (signal: AbortSignal) => Promise<T>,
+  { signals, exit, stderr }: Surroundings,
+  work: (signal: AbortSignal, progress: Progress) => Promise<T>,
 ): Promise<T> {
   const stop = new AbortController();
+  const progress = new Progress(stderr);
   const listeners = SIGNALS.map((name) => {
     const listener = () => {
       if (stop.signal.aborted) exit(1);
@@ -24,8 +26,9 @@ export async function stoppable<T>(
     return () => signals.off(name, listener);
   });
   try {
-    return await work(stop.signal);
+    return await work(stop.signal, progress);
   } finally {
+    progress.end();
     for (const off of listeners) off();
   }
 }

@@ -1,11 +1,11 @@
 /** `jackfield store verify`: the adapter's own check, then reads every entry through the contract. */
 import type { Entry } from '../../storage/contract.js';
-import type { StorageDoor } from '../../storage/storage-door.js';
+import { quoted, type StorageDoor } from '../../storage/storage-door.js';
 import type { Command, Output } from '../command.js';
 import { terminalText } from '../terminal-text.js';
-import { configuredStore, tellUnseen } from './named-store.js';
+import { configuredStore, tellUnseen, unlocked } from './named-store.js';
 import { pagesOf } from './pages.js';
-import { entryCount, Progress, quoted } from './progress.js';
+import { entryCount, type Progress } from './progress.js';
 import { stoppable, withOpen } from './stoppable.js';
 
 /** More faults add nothing. */
@@ -19,15 +19,14 @@ export const verify: Command = {
   examples: ['jackfield store verify', 'jackfield store verify --config conf/live.json --json'],
   async run({ flags }, around) {
     const store = await configuredStore(flags, around, true);
-    const own = await store.verify?.();
+    const own = await unlocked(() => store.verify?.());
     const faults = [...(own?.faults ?? [])];
-    const progress = new Progress(around.stderr);
     let entries: number | null = null;
     // Do not open a store that the adapter finds damaged: opening it would fail, or worse.
     if (faults.length === 0) {
-      entries = await stoppable(around, (signal) =>
+      entries = await stoppable(around, (signal, progress) =>
         withOpen(store.door, () => readThrough(store.door, faults, signal, progress)),
-      ).finally(() => progress.end());
+      );
     }
     const report = {
       store: store.called,

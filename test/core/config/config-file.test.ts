@@ -15,7 +15,7 @@ async function refusal(t: ExecutionContext, given: string | undefined, cwd: stri
 test('without a file the built-in configuration is used, in the current folder', async (t) => {
   const cwd = await tempFolder(t);
   const { config, source, file } = await readConfig(undefined, cwd);
-  t.is(config, DEFAULT_CONFIG);
+  t.deepEqual(config as unknown, DEFAULT_CONFIG);
   t.is(source.folder, cwd);
   t.is(source.locate(['listen']), '');
   t.is(file, undefined);

@@ -9,7 +9,7 @@ import { DEFAULT_LIMITS } from '../../../core/config/limits.js';
 import { defaultMaxConnections } from '../../../core/config/open-files.js';
 import { withDefaults } from '../../../core/config/resolved-config.js';
 import { DEFAULT_CONFIG, type ServerConfig } from '../../../core/config/server-config.js';
-import { validateConfig } from '../../../core/config/validate-config.js';
+import { resolveConfig } from '../../../core/config/validate-config.js';
 import { JackfieldError } from '../../../core/errors.js';
 
 const DEFAULT_LISTENER = { kind: 'tcp', ...DEFAULT_CONFIG.listen, tls: undefined } as const;
@@ -23,7 +23,7 @@ function sourceOf(text: string): { value: unknown; source: ConfigSource } {
 /** The faults of a configuration file, one a line. */
 function faultsIn(t: ExecutionContext, text: string): string[] {
   const { value, source } = sourceOf(text);
-  const error = t.throws(() => validateConfig(value, source), { instanceOf: JackfieldError });
+  const error = t.throws(() => resolveConfig(value, source), { instanceOf: JackfieldError });
   t.is(error?.code, 'CONFIG_INVALID');
   return error?.message.replace('The configuration is not valid: ', '').split('\n') ?? [];
 }
@@ -37,10 +37,10 @@ test('the configuration of the design is valid', (t) => {
     "plugins": ["head", { "use": "./plugins/shout.js", "options": { "mark": "?!" } }],
     "limits": { "headerTimeoutMs": 5000, "shutdownTimeoutMs": 0 }
   }`);
-  t.is(validateConfig(value, source), value as ServerConfig);
-  t.notThrows(() => validateConfig({}, source));
-  t.notThrows(() => validateConfig({ storage: 'lru', allowedHosts: '*', plugins: [] }, source));
-  t.notThrows(() => validateConfig({ listen: { host: '::', port: 0 } }, source));
+  t.notThrows(() => resolveConfig(value, source));
+  t.notThrows(() => resolveConfig({}, source));
+  t.notThrows(() => resolveConfig({ storage: 'lru', allowedHosts: '*', plugins: [] }, source));
+  t.notThrows(() => resolveConfig({ listen: { host: '::', port: 0 } }, source));
 });
 
 test('an unknown key is reported with its place and a suggestion', (t) => {
@@ -165,7 +165,7 @@ test('all faults are reported at once, in the order of the file', (t) => {
 });
 
 test('a configuration given as an object is validated without places', (t) => {
-  const error = t.throws(() => validateConfig({ listen: { port: 'x' } }, plainSource('/')));
+  const error = t.throws(() => resolveConfig({ listen: { port: 'x' } }, plainSource('/')));
   t.is(
     error?.message,
     'The configuration is not valid: listen.port: expected a whole number from 0 to 65535, found "x"',
@@ -181,7 +181,10 @@ test('plugins and adapters may be objects', (t) => {
     plugins: [plugin, Shout, { use: plugin, options: { mark: '!' } }, { use: Shout }],
     storage: { adapter: { name: 'none', create() {} } },
   };
-  t.is(validateConfig(config, plainSource('/')) as unknown, config);
+  const { plugins, storage } = resolveConfig(config, plainSource('/'));
+  t.deepEqual(plugins as readonly unknown[], config.plugins);
+  t.is(plugins[0] as unknown, plugin);
+  t.is(storage.adapter as unknown, config.storage.adapter);
 });
 
 test('missing keys get their defaults', (t) => {

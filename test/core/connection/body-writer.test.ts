@@ -7,7 +7,7 @@ import type { ResponseValue } from '../../../core/api/answer.js';
 import type { PluginContext } from '../../../core/api/plugin.js';
 import { HttpError } from '../../../core/handlers/http-error.js';
 import { loaded } from './loaded-transport.js';
-import { logged, prepared, type Serving, serving, turns } from './wire.js';
+import { logged, prepared, type Serving, serving, turns } from './serving.js';
 
 const PIECE = Buffer.alloc(16_384, 'x');
 
@@ -164,7 +164,7 @@ test('RFC 9112 §8: a source that fails in the middle aborts the connection, and
   const wire = await wireTo(t, failing, { log });
   wire.request(...REQUEST);
   t.regex(await wire.head(), /^HTTP\/1\.1 200 OK\r\n/);
-  const rest = await wire.rest();
+  const rest = await wire.closed();
   t.is(rest, '4\r\nsome\r\n');
   t.is(errors.length, 1);
   t.is(errors[0]?.plugin, 'under-test');
@@ -194,7 +194,7 @@ test('a Node stream and a web stream that fail in the middle abort the connectio
     const wire = await wireTo(t, make, { log });
     wire.request(...REQUEST);
     await wire.head();
-    t.is(await wire.rest(), '4\r\nsome\r\n');
+    t.is(await wire.closed(), '4\r\nsome\r\n');
     t.is(errors.length, 1);
   }
 });
@@ -264,12 +264,12 @@ test('a source with more or fewer octets than its Content-Length is cancelled an
   );
   const more = await connect();
   more.request('GET /more HTTP/1.1');
-  t.notRegex(await more.rest(), /x{20000}/);
+  t.notRegex(await more.closed(), /x{20000}/);
   t.is(calls.ends, 1);
   const fewer = await connect();
   fewer.request('GET /fewer HTTP/1.1');
   await fewer.head();
-  t.is(await fewer.rest(), 'ab');
+  t.is(await fewer.closed(), 'ab');
   t.deepEqual(
     errors.map(({ err }) => (err as { code: string }).code),
     ['HANDLER_ANSWER_INVALID', 'HANDLER_ANSWER_INVALID'],
@@ -292,7 +292,7 @@ test('a part that is neither text nor bytes is a fault of the plugin, and the so
     { log },
   );
   wire.request(...REQUEST);
-  await wire.rest();
+  await wire.closed();
   t.is(ends, 1);
   t.is((errors[0]!.err as { code: string }).code, 'HANDLER_ANSWER_INVALID');
 });
@@ -341,5 +341,5 @@ test('RFC 9112 §6.3: for an HTTP/1.0 client a stream ends with the connection',
   const head = await wire.head();
   t.regex(head, /\r\nConnection: close\r\n/);
   t.notRegex(head, /Transfer-Encoding|Content-Length/);
-  t.is(await wire.rest(), 'one two');
+  t.is(await wire.closed(), 'one two');
 });

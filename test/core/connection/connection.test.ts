@@ -10,7 +10,7 @@ import type { Limits } from '../../../core/config/limits.js';
 import type { Connections } from '../../../core/connection/connections.js';
 import { LINGER_MS } from '../../../core/connection/deadlines.js';
 import { loaded } from './loaded-transport.js';
-import { turns } from './wire.js';
+import { turns } from './serving.js';
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
@@ -200,7 +200,7 @@ test('RFC 9112 §9.6: a paused peer is read again after its last answer, so that
   t.false(peer.isPaused);
 });
 
-test('the same holds for a peer whose handler did not answer in time', (t) => {
+test('a paused peer whose handler did not answer in time is read again after its answer', (t) => {
   const limits = { maxBufferedOctets: 1_024, handlerTimeoutMs: 10_000 };
   const { connection, peer } = under(t, () => new Promise<string>(() => {}), limits);
   peer.hasRoom = true;

@@ -5,7 +5,8 @@ import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
 import test from 'ava';
 import { CountedWarning } from '../../../core/connection/counted-warning.js';
-import { GET_WHO, KeptLog, Peer, serverOf } from '../../support/peer.js';
+import { RawClient } from '../../support/raw-client.js';
+import { GET_WHO, KeptLog, serverOf } from '../../support/who.js';
 
 const HOST = '127.0.0.1';
 /** From dist/test/core/connection. */
@@ -15,21 +16,21 @@ test('connections beyond maxConnections are refused, counted and logged once', a
   const log = new KeptLog();
   const server = serverOf(t, { limits: { maxConnections: 2 } }, log);
   const { port } = await server.listen();
-  const open = [await Peer.connect(t, { port, host: HOST }), await Peer.connect(t, { port, host: HOST })];
+  const open = [await RawClient.to(t, { port, host: HOST }), await RawClient.to(t, { port, host: HOST })];
   for (let at = 0; at < 20; at++) {
-    const refused = await Peer.connect(t, { port, host: HOST });
-    await refused.end();
-    t.is(refused.received, '');
+    const refused = await RawClient.to(t, { port, host: HOST });
+    await refused.closed();
+    t.is(refused.unread, '');
   }
   for (const peer of open) {
     peer.send(GET_WHO);
-    await peer.until('200 OK');
+    await peer.receive('200 OK');
     peer.socket.end();
-    await peer.close();
+    await peer.gone();
   }
-  const again = await Peer.connect(t, { port, host: HOST });
+  const again = await RawClient.to(t, { port, host: HOST });
   again.send(GET_WHO);
-  await again.until('200 OK');
+  await again.receive('200 OK');
   again.socket.destroy();
   await server.close();
   const warnings = log.lines.filter(({ message }) =>
@@ -94,18 +95,20 @@ for (const [title, limits, mostOpen] of [
     });
     const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
     const port = Number((await lines.next()).value);
-    const peers = await Promise.all(Array.from({ length: 200 }, () => Peer.connect(t, { port, host: HOST })));
+    const peers = await Promise.all(Array.from({ length: 200 }, () => RawClient.to(t, { port, host: HOST })));
     for (const peer of peers) peer.send(GET_WHO);
-    await Promise.all(peers.map((peer) => Promise.race([peer.until('200 OK').catch(() => {}), peer.end()])));
-    const served = peers.filter(({ received }) => received.includes('200 OK'));
+    await Promise.all(
+      peers.map((peer) => Promise.race([peer.receive('200 OK').catch(() => {}), peer.closed()])),
+    );
+    const served = peers.filter(({ unread: received }) => received.includes('200 OK'));
     t.true(served.length > 0 && served.length <= mostOpen, String(served.length));
     for (const { socket } of peers) socket.destroy();
     // It continues as soon as there is room again.
     for (;;) {
-      const peer = await Peer.connect(t, { port, host: HOST });
+      const peer = await RawClient.to(t, { port, host: HOST });
       peer.send(GET_WHO);
-      await Promise.race([peer.until('200 OK').catch(() => {}), peer.end()]);
-      if (peer.received.includes('200 OK')) break;
+      await Promise.race([peer.receive('200 OK').catch(() => {}), peer.closed()]);
+      if (peer.unread.includes('200 OK')) break;
     }
     t.is(child.exitCode, null);
   });

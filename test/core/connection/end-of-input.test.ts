@@ -7,10 +7,11 @@ import ava, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
 import type { ServerConfig } from '../../../core/config/server-config.js';
 import type { PluginContext, Request } from '../../../core/plugin-api.js';
-import { type Peer, serverOf } from '../../support/peer.js';
+import type { RawClient } from '../../support/raw-client.js';
 import { WAYS } from '../../support/ways.js';
+import { serverOf } from '../../support/who.js';
 import { loaded } from './loaded-transport.js';
-import { turns } from './wire.js';
+import { turns } from './serving.js';
 
 /** Serial: each test has many connections. */
 const test = ava.serial;
@@ -99,10 +100,10 @@ function requestOf(target: string, body: Buffer, framing: Framing): Buffer {
 const NEXT = Buffer.from('GET /next HTTP/1.1\r\nHost: localhost\r\n\r\n');
 
 /** All output of the server until it ends; the client's sending side has ended by then. */
-async function answersTo(peer: Peer): Promise<string> {
-  await peer.end();
+async function answersTo(peer: RawClient): Promise<string> {
+  await peer.closed();
   peer.socket.destroy();
-  return peer.received;
+  return peer.unread;
 }
 
 function isAnswered(t: ExecutionContext, received: string, statuses: readonly string[], how: string): void {
@@ -148,7 +149,7 @@ for (const [name, way] of Object.entries(WAYS)) {
     }
   });
 
-  test(`${name}: so it is for a body that nobody reads, or that becomes the answer`, async (t) => {
+  test(`${name}: a body that nobody reads, or that becomes the answer, is complete too`, async (t) => {
     const server = serverOf(t, { ...CONFIG, listen: await way.listen(t) });
     await server.listen();
     for (const size of SIZES) {

@@ -7,8 +7,9 @@ import ava, { type ExecutionContext } from 'ava';
 import type { Outcome, PluginContext } from '../../../core/api/plugin.js';
 import type { Request } from '../../../core/api/request.js';
 import type { Server } from '../../../core/server.js';
-import { KeptLog, type Peer, serverOf } from '../../support/peer.js';
+import type { RawClient } from '../../support/raw-client.js';
 import { WAYS, type Way } from '../../support/ways.js';
+import { KeptLog, serverOf } from '../../support/who.js';
 
 /** Serial: each test has a dozen connections. */
 const test = ava.serial;
@@ -99,7 +100,7 @@ class Stage {
 
 /** Brings a connection into a phase; resolves when the server is in that phase. */
 interface Phase {
-  readonly enter: (peer: Peer, stage: Stage) => Promise<void>;
+  readonly enter: (peer: RawClient, stage: Stage) => Promise<void>;
   /** The last output for a client that ends its sending side and still reads; absent if the server only closes. */
   readonly last?: string | RegExp;
   /** Whether the exchange waits for the test. */
@@ -119,14 +120,14 @@ const PHASES: Readonly<Record<string, Phase>> = {
   'between requests': {
     enter: async (peer) => {
       peer.send(get('/quick'));
-      await peer.until('quick');
+      await peer.receive('quick');
     },
     last: 'quick',
   },
   'half a head': {
     enter: async (peer) => {
       peer.send(get('/quick') + get('/quick').slice(0, -2));
-      await peer.until('quick');
+      await peer.receive('quick');
     },
     last: 'quick',
     rest: '\r\n',
@@ -153,7 +154,7 @@ const PHASES: Readonly<Record<string, Phase>> = {
   'half a body that becomes the answer': {
     enter: async (peer) => {
       peer.send(`${post('/copy', 'Content-Length: 10')}hello`);
-      await peer.until('hello');
+      await peer.receive('hello');
     },
     // Never the end of the chunked body, because it is incomplete.
     last: /5\r\nhello\r\n$/,
@@ -163,7 +164,7 @@ const PHASES: Readonly<Record<string, Phase>> = {
   'half a body after its answer': {
     enter: async (peer) => {
       peer.send(`${post('/early', 'Content-Length: 10')}hello`);
-      await peer.until('early');
+      await peer.receive('early');
     },
     last: 'early',
     rest: 'world',
@@ -171,7 +172,7 @@ const PHASES: Readonly<Record<string, Phase>> = {
   'a body after 100 Continue': {
     enter: async (peer) => {
       peer.send(post('/read', 'Expect: 100-continue', 'Content-Length: 10'));
-      await peer.until('100 Continue');
+      await peer.receive('100 Continue');
     },
     last: /400 .*\(RFC 9112 §8\)\.$/s,
     rest: '0123456789',
@@ -199,7 +200,7 @@ const PHASES: Readonly<Record<string, Phase>> = {
   'a stream in progress': {
     enter: async (peer) => {
       peer.send(get('/stream'));
-      await peer.until('begun');
+      await peer.receive('begun');
     },
     last: /6\r\nbegun \r\n8\r\nfinished\r\n0\r\n\r\n$/,
     held: true,
@@ -207,7 +208,7 @@ const PHASES: Readonly<Record<string, Phase>> = {
   'requests after a stream in progress': {
     enter: async (peer) => {
       peer.send(get('/stream') + get('/quick').repeat(3));
-      await peer.until('begun');
+      await peer.receive('begun');
     },
     last: /finished\r\n0\r\n\r\n(HTTP\/1\.1 200 .*?quick){3}$/s,
     held: true,
@@ -217,7 +218,7 @@ const PHASES: Readonly<Record<string, Phase>> = {
   'a stream in progress with an empty line after its request': {
     enter: async (peer) => {
       peer.send(`${get('/stream')}\r\n`);
-      await peer.until('begun');
+      await peer.receive('begun');
     },
     last: /8\r\nfinished\r\n0\r\n\r\n$/,
     held: true,
@@ -233,7 +234,7 @@ const PHASES: Readonly<Record<string, Phase>> = {
   'a connection that was taken over': {
     enter: async (peer, stage) => {
       peer.send(`${get('/taken', 'Connection: upgrade', 'Upgrade: echo')}ping`);
-      await peer.until('\r\n\r\nping');
+      await peer.receive('\r\n\r\nping');
       await stage.until(() => stage.taken !== undefined);
     },
     last: 'ping',
@@ -242,14 +243,14 @@ const PHASES: Readonly<Record<string, Phase>> = {
   'the last answer was read': {
     enter: async (peer) => {
       peer.send(get('/quick', 'Connection: close'));
-      await peer.end();
+      await peer.closed();
     },
     last: 'quick',
   },
   'the end after a refused head': {
     enter: async (peer) => {
       peer.send('GET / HTTP/1.1\r\n\r\n');
-      await peer.end();
+      await peer.closed();
     },
     last: /^HTTP\/1\.1 400 .*\(RFC 9112 §3\.2\)\.$/s,
   },
@@ -258,7 +259,7 @@ const PHASES: Readonly<Record<string, Phase>> = {
 interface Scene {
   readonly stage: Stage;
   readonly server: Server;
-  readonly peer: Peer;
+  readonly peer: RawClient;
   readonly log: KeptLog;
 }
 
@@ -293,7 +294,12 @@ async function allOver(t: ExecutionContext, { stage, log }: Scene, how: string):
   );
 }
 
-function isLast(t: ExecutionContext, { received }: Peer, last: string | RegExp, how: string): void {
+function isLast(
+  t: ExecutionContext,
+  { unread: received }: RawClient,
+  last: string | RegExp,
+  how: string,
+): void {
   const shown = `${how}: ${received.slice(-300)}`;
   // Longer than every whole answer except the large one, whose millions of octets would make the pattern slow.
   const end = received.slice(-4_000);
@@ -325,7 +331,7 @@ for (const [name, way] of Object.entries(WAYS)) {
       peer.socket.end();
       stage.letGo();
       peer.socket.resume();
-      await peer.end();
+      await peer.closed();
       isLast(t, peer, phase.last ?? '', how);
       await allOver(t, scene, how);
       peer.socket.destroy();
@@ -342,7 +348,7 @@ for (const [name, way] of Object.entries(WAYS)) {
       stage.letGo();
       await allOver(t, scene, how);
       peer.socket.resume();
-      await peer.end();
+      await peer.closed();
     }
   });
 
@@ -357,7 +363,7 @@ for (const [name, way] of Object.entries(WAYS)) {
       else if (rest !== undefined) peer.send(rest);
       stage.letGo();
       peer.socket.resume();
-      await peer.end();
+      await peer.closed();
       peer.socket.destroy();
       await closing;
       isLast(t, peer, stopped, how);

@@ -8,7 +8,7 @@ import type { Transport } from '../../../core/connection/transport.js';
 import type { ExchangeRequest } from '../../../core/exchange/exchange-request.js';
 import { AllowedHosts } from '../../../core/handlers/allowed-hosts.js';
 import { Dispatcher } from '../../../core/handlers/dispatcher.js';
-import { NO_HOOKS } from '../../../core/handlers/hooks.js';
+import { noHooks } from '../../../core/handlers/hooks.js';
 import { makeRoute, Registry } from '../../../core/handlers/registry.js';
 import { silentLog } from '../../../core/log.js';
 import {
@@ -89,7 +89,7 @@ const asGet: Handler = (request) => dispatcher.forward(request as ExchangeReques
 routes.push(makeRoute('under-test', 'HEAD', '*', asGet, { fallback: true }));
 const registry = new Registry(routes);
 const dispatcher = new Dispatcher(
-  { registry, hooks: NO_HOOKS, dialects: [], taken: new Map() },
+  { registry, hooks: noHooks(), dialects: [], taken: new Map() },
   new AllowedHosts(HOSTS),
   silentLog,
 );

@@ -165,7 +165,7 @@ test('an HttpError with an invalid field is answered 500, thrown at once or late
   }
 });
 
-test('an HttpError is answered as it says, and below 500 it is not logged as a fault', async (t) => {
+test('an HttpError is answered with its status and message, and below 500 it is not logged as a fault', async (t) => {
   const served = await faultyServer(t, () => {
     throw new HttpError(418, 'short and stout', { 'X-Pot': 'tea' });
   });

@@ -7,7 +7,7 @@ import { Connections } from '../../../core/connection/connections.js';
 import type { Transport } from '../../../core/connection/transport.js';
 import { AllowedHosts } from '../../../core/handlers/allowed-hosts.js';
 import { Dispatcher } from '../../../core/handlers/dispatcher.js';
-import { NO_HOOKS } from '../../../core/handlers/hooks.js';
+import { noHooks } from '../../../core/handlers/hooks.js';
 import { makeRoute, Registry } from '../../../core/handlers/registry.js';
 import { silentLog } from '../../../core/log.js';
 
@@ -74,7 +74,7 @@ export function loaded(
 ): { connections: Connections; connection: Connection; peer: LoadedTransport } {
   const registry = new Registry([makeRoute('under-test', '*', '*', handler)]);
   const dispatcher = new Dispatcher(
-    { registry, hooks: NO_HOOKS, dialects: [], taken: new Map() },
+    { registry, hooks: noHooks(), dialects: [], taken: new Map() },
     new AllowedHosts('*'),
     silentLog,
   );

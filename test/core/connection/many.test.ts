@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
 import ava, { type ExecutionContext } from 'ava';
 import { defaultMaxConnections } from '../../../core/config/open-files.js';
-import { Peer } from '../../support/peer.js';
+import { RawClient } from '../../support/raw-client.js';
 
 /** Serial: each test needs thousands of files. */
 const test = ava.serial;
@@ -71,16 +71,16 @@ async function start(t: ExecutionContext, openFiles?: number): Promise<Process> 
   };
 }
 
-const connected = (t: ExecutionContext, port: number, count: number): Promise<Peer[]> =>
-  Promise.all(Array.from({ length: count }, () => Peer.connect(t, { port, host: HOST })));
+const connected = (t: ExecutionContext, port: number, count: number): Promise<RawClient[]> =>
+  Promise.all(Array.from({ length: count }, () => RawClient.to(t, { port, host: HOST })));
 
 /** Repeats requests until only the test's own connection is open. */
 async function untilAlone(t: ExecutionContext, port: number): Promise<void> {
   for (;;) {
-    const peer = await Peer.connect(t, { port, host: HOST });
+    const peer = await RawClient.to(t, { port, host: HOST });
     peer.send(get('/open'));
-    await peer.until('\r\n\r\n').catch(() => {});
-    const [, open] = /\r\n\r\n(\d+)$/.exec(peer.received) ?? [];
+    await peer.receive('\r\n\r\n').catch(() => {});
+    const [, open] = /\r\n\r\n(\d+)$/.exec(peer.unread) ?? [];
     peer.socket.destroy();
     if (open === '1') return;
   }
@@ -99,7 +99,7 @@ test(`${MANY} connections are served at once, repeatedly, and all are closed aga
   }
   const [first] = peers;
   first?.send(get('/open'));
-  await first?.until(`\r\n\r\n${MANY}`);
+  await first?.receive(`\r\n\r\n${MANY}`);
   for (const { socket } of peers) socket.destroy();
   await untilAlone(t, server.port);
   t.deepEqual(server.log, []);
@@ -118,10 +118,12 @@ onLinux(
     const server = await start(t, OPEN_FILES);
     const peers = await connected(t, server.port, PLACES + BEYOND);
     for (const peer of peers) peer.send(get('/'));
-    await Promise.all(peers.map((peer) => Promise.race([peer.until('served').catch(() => {}), peer.end()])));
-    const served = peers.filter(({ received }) => received.includes('served'));
+    await Promise.all(
+      peers.map((peer) => Promise.race([peer.receive('served').catch(() => {}), peer.closed()])),
+    );
+    const served = peers.filter(({ unread: received }) => received.includes('served'));
     t.is(served.length, PLACES);
-    t.true(peers.every((peer) => served.includes(peer) || peer.received === ''));
+    t.true(peers.every((peer) => served.includes(peer) || peer.unread === ''));
     await server.until(({ total }) => total === BEYOND);
     t.true(
       server.log.every(({ level, message }) => level === 'warn' && String(message).includes(`${PLACES}`)),
@@ -133,7 +135,7 @@ onLinux(
     await untilAlone(t, server.port);
     const again = await connected(t, server.port, PLACES - 1);
     for (const peer of again) peer.send(get('/'));
-    await Promise.all(again.map((peer) => peer.until('served')));
+    await Promise.all(again.map((peer) => peer.receive('served')));
     t.is(server.exitCode, null);
   },
 );

@@ -4,7 +4,8 @@ import dns from 'node:dns/promises';
 import { syncBuiltinESMExports } from 'node:module';
 import ava from 'ava';
 import { JackfieldError } from '../../../core/errors.js';
-import { GET_WHO, Peer, serverOf } from '../../support/peer.js';
+import { RawClient } from '../../support/raw-client.js';
+import { GET_WHO, serverOf } from '../../support/who.js';
 
 /** Serial: the resolver belongs to the whole thread. */
 const test = ava.serial;
@@ -28,9 +29,9 @@ test('a server listens on every address of a name, each once and at one port', a
     ],
   );
   for (const { host } of server.addresses) {
-    const peer = await Peer.connect(t, { port, host });
+    const peer = await RawClient.to(t, { port, host });
     peer.send(GET_WHO);
-    await peer.until('200 OK');
+    await peer.receive('200 OK');
   }
 });
 
@@ -42,7 +43,7 @@ test('if the port is taken on one address of a name, the server does not listen 
   const error = await t.throwsAsync(server.listen(), { instanceOf: JackfieldError });
   t.is(error?.code, 'PORT_IN_USE');
   t.true(error?.message.includes(`127.0.0.2:${port}`), error?.message);
-  await t.throwsAsync(Peer.connect(t, { port, host: '127.0.0.1' }), { code: 'ECONNREFUSED' });
+  await t.throwsAsync(RawClient.to(t, { port, host: '127.0.0.1' }), { code: 'ECONNREFUSED' });
 });
 
 test('an address of a name that this machine does not have is skipped if there is another', async (t) => {

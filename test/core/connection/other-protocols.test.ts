@@ -1,7 +1,8 @@
 import test from 'ava';
 import { RequestParser } from '../../../core/http/parser.js';
-import { KeptLog, Peer, serverOf } from '../../support/peer.js';
+import { RawClient } from '../../support/raw-client.js';
 import { isStartWarning } from '../../support/start-warnings.js';
+import { KeptLog, serverOf } from '../../support/who.js';
 import { LIMITS, octetByOctet } from '../http/judge.js';
 
 const PROXY_V2 = '\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\x7f\0\0\x01\x7f\0\0\x01\x10\0\x20\0';
@@ -70,9 +71,9 @@ test('the log says what to change; the peer gets the same answer and close as wi
   for (const [, octets, status, sentence] of BEGINNINGS) {
     const log = new KeptLog();
     const { port } = await serverOf(t, {}, log).listen();
-    const peer = await Peer.connect(t, { port, host: '127.0.0.1' });
+    const peer = await RawClient.to(t, { port, host: '127.0.0.1' });
     peer.send(octets + GET);
-    await peer.end();
+    await peer.closed();
     t.deepEqual(await peer.answers(1), [status], octets);
     const warnings = log.lines.filter((line) => line.level === 'warn' && !isStartWarning(line));
     t.is(warnings.length, 1, octets);
@@ -86,9 +87,9 @@ test('a flood of such connections is counted and not logged one by one', async (
   const server = serverOf(t, {}, log);
   const { port } = await server.listen();
   for (let n = 0; n < 50; n++) {
-    const peer = await Peer.connect(t, { port, host: '127.0.0.1' });
+    const peer = await RawClient.to(t, { port, host: '127.0.0.1' });
     peer.send('PROXY TCP4 192.0.2.1 192.0.2.2 4000 80\r\n');
-    await peer.end();
+    await peer.closed();
   }
   await server.close();
   const warnings = log.lines.filter(({ message }) => message.includes('PROXY protocol'));

@@ -1,7 +1,8 @@
 import test from 'ava';
 import type { PluginContext } from '../../../core/api/plugin.js';
 import { Overload } from '../../../core/connection/overload.js';
-import { GET_WHO, KeptLog, Peer, serverOf, who } from '../../support/peer.js';
+import { RawClient } from '../../support/raw-client.js';
+import { GET_WHO, KeptLog, serverOf, who } from '../../support/who.js';
 
 const NONE = Number.POSITIVE_INFINITY;
 const HOST = '127.0.0.1';
@@ -33,20 +34,20 @@ test('a request beyond maxInFlight is answered 503 with Retry-After, and the con
   const log = new KeptLog();
   const config = { plugins: [plugin], overload: { maxInFlight: 1, retryAfterSeconds: 7 } };
   const { port } = await serverOf(t, config, log).listen();
-  const busy = await Peer.connect(t, { port, host: HOST });
+  const busy = await RawClient.to(t, { port, host: HOST });
   busy.send(GET_SLOW);
-  const other = await Peer.connect(t, { port, host: HOST });
+  const other = await RawClient.to(t, { port, host: HOST });
   other.send(GET_SLOW);
   t.deepEqual(await other.answers(1), ['503']);
-  await other.until('The server is overloaded');
-  t.true(other.received.includes('\r\nRetry-After: 7\r\n'));
-  t.false(other.received.includes('Connection: close'));
+  await other.receive('The server is overloaded');
+  t.true(other.unread.includes('\r\nRetry-After: 7\r\n'));
+  t.false(other.unread.includes('Connection: close'));
   waiting.shift()?.();
-  await busy.until('done');
+  await busy.receive('done');
   other.send(GET_SLOW);
   while (waiting.length === 0) await new Promise((resolve) => setImmediate(resolve));
   waiting.shift()?.();
-  await other.until('done');
+  await other.receive('done');
   // The first to close is the refused request: only its handler did not run.
   t.deepEqual(seen, ['/slow', '/slow closed', '/slow closed', '/slow', '/slow closed']);
   const { level, fields } = await log.until('were refused');
@@ -58,34 +59,34 @@ test('the connection closes if a body is still arriving, and stays open if it is
   const { plugin, waiting } = gate();
   const limits = { maxBufferedOctets: 1_024 };
   const { port } = await serverOf(t, { plugins: [plugin], overload: { maxInFlight: 1 }, limits }).listen();
-  const busy = await Peer.connect(t, { port, host: HOST });
+  const busy = await RawClient.to(t, { port, host: HOST });
   busy.send(GET_SLOW);
   while (waiting.length === 0) await new Promise((resolve) => setImmediate(resolve));
-  const whole = await Peer.connect(t, { port, host: HOST });
+  const whole = await RawClient.to(t, { port, host: HOST });
   whole.send('POST /slow HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\nabc');
   t.deepEqual(await whole.answers(1), ['503']);
   whole.send(GET_SLOW);
   t.deepEqual(await whole.answers(2), ['503', '503']);
-  t.false(whole.received.includes('Connection: close'));
+  t.false(whole.unread.includes('Connection: close'));
   // It is dropped as it arrives, so it may be larger than the buffer.
   whole.send(`POST /slow HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3000\r\n\r\n${'x'.repeat(3_000)}`);
   t.deepEqual(await whole.answers(3), ['503', '503', '503']);
-  t.false(whole.received.includes('Connection: close'));
+  t.false(whole.unread.includes('Connection: close'));
   for (const field of [
     'Content-Length: 3',
     'Content-Length: 3\r\nExpect: 100-continue',
     'Transfer-Encoding: chunked',
   ]) {
-    const part = await Peer.connect(t, { port, host: HOST });
+    const part = await RawClient.to(t, { port, host: HOST });
     part.send(`POST /slow HTTP/1.1\r\nHost: localhost\r\n${field}\r\n\r\n`);
-    await part.end();
+    await part.closed();
     t.deepEqual(await part.answers(1), ['503'], field);
-    t.true(part.received.includes('Connection: close'));
-    t.false(part.received.includes('100 Continue'));
+    t.true(part.unread.includes('Connection: close'));
+    t.false(part.unread.includes('100 Continue'));
     part.socket.end();
   }
   waiting.shift()?.();
-  await busy.until('done');
+  await busy.receive('done');
 });
 
 test('exchanges are counted until they are over, however they end', async (t) => {
@@ -96,19 +97,19 @@ test('exchanges are counted until they are over, however they end', async (t) =>
     limits: { handlerTimeoutMs: 40 },
   };
   const { port } = await serverOf(t, config).listen();
-  const lost = await Peer.connect(t, { port, host: HOST });
+  const lost = await RawClient.to(t, { port, host: HOST });
   lost.send(GET_SLOW);
   while (waiting.length === 0) await new Promise((resolve) => setImmediate(resolve));
   lost.socket.destroy();
-  const late = await Peer.connect(t, { port, host: HOST });
+  const late = await RawClient.to(t, { port, host: HOST });
   // Until the server has noticed the loss, it refuses this.
   while (waiting.length === 1) {
     const before = await late.answers(0);
     late.send(GET_SLOW);
     if (waiting.length === 1) await Promise.race([late.answers(before.length + 1), untilWaiting(waiting)]);
   }
-  await late.until('The handler did not answer in time.');
-  const next = await Peer.connect(t, { port, host: HOST });
+  await late.receive('The handler did not answer in time.');
+  const next = await RawClient.to(t, { port, host: HOST });
   next.send(GET_WHO + GET_WHO);
   t.deepEqual(await next.answers(2), ['200', '200']);
 });

@@ -10,9 +10,9 @@ import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import test from 'ava';
 import type { ListenConfig } from '../../../core/config/server-config.js';
-import { GET_WHO, Peer, serverOf } from '../../support/peer.js';
-import { serve } from '../../support/raw-client.js';
+import { RawClient, serve } from '../../support/raw-client.js';
 import { IS_PORTABLE, NODE_OPTIONS } from '../../support/read-path.js';
+import { GET_WHO, serverOf } from '../../support/who.js';
 import { tempFolder } from '../temp-folder.js';
 
 /** All sockets that Node accepts in this process. */
@@ -25,9 +25,9 @@ diagnostics.subscribe('net.server.socket', (message) => {
 async function pathOf(t: Parameters<typeof serverOf>[0], listen: ListenConfig): Promise<string> {
   const { port, socket } = await serverOf(t, { listen }).listen();
   const before = accepted.length;
-  const peer = await Peer.connect(t, socket === undefined ? { host: '127.0.0.1', port } : { path: socket });
+  const peer = await RawClient.to(t, socket === undefined ? { host: '127.0.0.1', port } : { path: socket });
   peer.send(GET_WHO);
-  await peer.until('200 OK');
+  await peer.receive('200 OK');
   const [one, ...others] = accepted.slice(before);
   if (one === undefined || others.length > 0) throw new Error(`${accepted.length - before} were accepted.`);
   return one.bytesRead === GET_WHO.length ? 'portable' : `shared, ${one.bytesRead} octets`;

@@ -7,8 +7,9 @@ import type { Duplex } from 'node:stream';
 import ava, { type ExecutionContext } from 'ava';
 import type { PluginContext } from '../../../core/plugin-api.js';
 import type { Server } from '../../../core/server.js';
-import { KeptLog, type Peer, serverOf } from '../../support/peer.js';
+import type { RawClient } from '../../support/raw-client.js';
 import { WAYS, type Way } from '../../support/ways.js';
+import { KeptLog, serverOf } from '../../support/who.js';
 import { loaded } from './loaded-transport.js';
 
 /** Serial: each test has a dozen connections. */
@@ -97,7 +98,7 @@ interface Ending {
 interface Scene {
   readonly stage: Stage;
   readonly server: Server;
-  readonly peer: Peer;
+  readonly peer: RawClient;
 }
 
 const goOn = ({ stage }: Scene): void => stage.goOn();
@@ -218,7 +219,7 @@ const ENDINGS: Readonly<Record<string, Ending>> = {
   },
 };
 
-async function endingOf(t: ExecutionContext, way: Way, ending: Ending): Promise<Peer> {
+async function endingOf(t: ExecutionContext, way: Way, ending: Ending): Promise<RawClient> {
   const stage = new Stage();
   const log = new KeptLog();
   const server = serverOf(
@@ -233,11 +234,11 @@ async function endingOf(t: ExecutionContext, way: Way, ending: Ending): Promise<
   await server.listen();
   const peer = await way.connect(t, server);
   peer.send(ending.request);
-  if (ending.seen !== undefined) await peer.until(ending.seen);
+  if (ending.seen !== undefined) await peer.receive(ending.seen);
   await ending.cut({ stage, server, peer });
-  await peer.end();
+  await peer.closed();
   peer.socket.end();
-  await peer.close();
+  await peer.gone();
   stage.goOn();
   return peer;
 }
@@ -247,8 +248,8 @@ for (const [name, way] of Object.entries(WAYS)) {
     test(`${name}: ${how}`, async (t) => {
       const peer = await endingOf(t, way, ending);
       const expected = ending.is === 'reset' && name !== 'unix' ? 'ECONNRESET' : undefined;
-      t.is(peer.error, expected, peer.received.slice(-200));
-      if (ending.received !== undefined) t.regex(peer.received, ending.received);
+      t.is(peer.error, expected, peer.unread.slice(-200));
+      if (ending.received !== undefined) t.regex(peer.unread, ending.received);
     });
   }
 }

@@ -4,7 +4,8 @@ import test from 'ava';
 import { TrustedProxies } from '../../../core/connection/trusted-proxies.js';
 import { HeaderSection } from '../../../core/http/header-section.js';
 import { createLog } from '../../../core/log.js';
-import { GET_WHO, Peer, serverOf, type who } from '../../support/peer.js';
+import { RawClient } from '../../support/raw-client.js';
+import { GET_WHO, serverOf, type who } from '../../support/who.js';
 import { tempFolder } from '../temp-folder.js';
 
 const PEER = { remoteAddress: '127.0.0.1', protocol: 'http' } as const;
@@ -196,15 +197,15 @@ const REQUEST = GET_WHO.replace('\r\n\r\n', `\r\n${FORWARDED}\r\n`);
 test('a trusted peer is believed, and its host is checked against allowedHosts', async (t) => {
   const server = serverOf(t, { trustedProxies: ['127.0.0.1'], allowedHosts: ['example.org'] });
   const { port } = await server.listen();
-  const peer = await Peer.connect(t, { port, host: '127.0.0.1' });
+  const peer = await RawClient.to(t, { port, host: '127.0.0.1' });
   peer.send(REQUEST);
-  await peer.until('{"remoteAddress":"203.0.113.9","protocol":"https","host":"example.org"}');
+  await peer.receive('{"remoteAddress":"203.0.113.9","protocol":"https","host":"example.org"}');
   // The same section twice, with one of another host in between: the memo must not mix them up.
   peer.send(REQUEST + REQUEST.replace('example.org', 'other.org') + REQUEST + GET_WHO);
   t.deepEqual(await peer.answers(5), ['200', '200', '400', '200', '400']);
 });
 
-test('any other peer is not: the fields can be read but have no effect', async (t) => {
+test('any other peer is not believed: the fields can be read but have no effect', async (t) => {
   const show = {
     name: 'show',
     setup({ handle }: Parameters<typeof who.setup>[0]) {
@@ -215,9 +216,9 @@ test('any other peer is not: the fields can be read but have no effect', async (
   };
   for (const trustedProxies of [[], ['10.0.0.0/8']]) {
     const { port } = await serverOf(t, { trustedProxies, plugins: [show] }).listen();
-    const peer = await Peer.connect(t, { port, host: '127.0.0.1' });
+    const peer = await RawClient.to(t, { port, host: '127.0.0.1' });
     peer.send(REQUEST);
-    await peer.until(
+    await peer.receive(
       '{"remoteAddress":"127.0.0.1","protocol":"http","host":"localhost","forwarded":"for=203.0.113.9;proto=https;host=example.org"}',
     );
   }
@@ -227,9 +228,9 @@ test('any other peer is not: the fields can be read but have no effect', async (
 test('the proxy at a Unix socket is trusted as "unix"', async (t) => {
   const socket = path.join(await tempFolder(t), 'a.sock');
   await serverOf(t, { listen: { socket }, trustedProxies: ['unix'], allowedHosts: '*' }).listen();
-  const peer = await Peer.connect(t, { path: socket });
+  const peer = await RawClient.to(t, { path: socket });
   peer.send(REQUEST);
-  await peer.until('"remoteAddress":"203.0.113.9"');
+  await peer.receive('"remoteAddress":"203.0.113.9"');
   t.pass();
 });
 

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import test from 'ava';
 import type { ResponseValue } from '../../../core/api/answer.js';
-import { fieldsOf, logged, prepared, serving } from './wire.js';
+import { fieldsOf, logged, prepared, serving } from './serving.js';
 
 async function injected(
   t: Parameters<typeof prepared>[0],

@@ -1,7 +1,7 @@
 import test from 'ava';
 import type { PluginContext } from '../../../core/api/plugin.js';
 import type { Request } from '../../../core/api/request.js';
-import { fieldsOf, logged, prepared, serving, turns } from '../connection/wire.js';
+import { fieldsOf, logged, prepared, serving, turns } from '../connection/serving.js';
 
 /** Answers POST with the result of this function, as JSON. */
 const post =
@@ -205,7 +205,7 @@ test('RFC 9112 §9.6: a stream that begins before the body is complete is the la
   const wire = await connect();
   wire.send('POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 10\r\n\r\nhello');
   t.regex(await wire.head(), /\r\nConnection: close\r\n/);
-  t.is(await wire.rest(), '6\r\nunread\r\n0\r\n\r\n');
+  t.is(await wire.closed(), '6\r\nunread\r\n0\r\n\r\n');
 });
 
 test('RFC 9112 §9.6: if the unread rest exceeds the limit, the connection closes after the answer', async (t) => {
@@ -221,7 +221,7 @@ test('RFC 9112 §9.6: if the unread rest exceeds the limit, the connection close
   const wire = await connect();
   wire.send('POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 900000\r\n\r\nsome');
   t.regex(await wire.head(), /\r\nConnection: close\r\n/);
-  t.is(await wire.rest(), 'enough');
+  t.is(await wire.closed(), 'enough');
 });
 
 test('RFC 9110 §15.5.14: a handler may set a smaller or larger body limit than the server', async (t) => {

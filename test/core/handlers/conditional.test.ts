@@ -2,7 +2,7 @@ import test, { type ExecutionContext } from 'ava';
 import type { ResponseValue } from '../../../core/api/answer.js';
 import type { PluginContext } from '../../../core/api/plugin.js';
 import { precondition } from '../../../core/plugin-api.js';
-import { fieldsOf, logged, prepared, serving } from '../connection/wire.js';
+import { fieldsOf, logged, prepared, serving } from '../connection/serving.js';
 
 const MODIFIED = 'Sun, 06 Nov 1994 08:49:37 GMT';
 

@@ -5,7 +5,7 @@ import test, { type ExecutionContext } from 'ava';
 import type { FileOptions } from '../../../core/api/answer.js';
 import { file } from '../../../core/plugin-api.js';
 import type { Server } from '../../../core/server.js';
-import { fieldsOf, logged, prepared, serving, turns } from '../connection/wire.js';
+import { fieldsOf, logged, prepared, serving, turns } from '../connection/serving.js';
 import { tempFolder } from '../temp-folder.js';
 
 const MODIFIED = 'Sun, 06 Nov 1994 08:49:37 GMT';
@@ -243,7 +243,7 @@ test('a file that becomes shorter while it is read breaks the connection off', a
   await truncate(place, 1);
   const closed = once(wire.socket, 'close');
   wire.socket.resume();
-  await Promise.race([wire.rest(), closed]);
+  await Promise.race([wire.closed(), closed]);
   t.is((errors[0]!.err as { code: string }).code, 'FILE_CHANGED');
 });
 

@@ -7,7 +7,7 @@ import { Connections } from '../../../core/connection/connections.js';
 import { Overload } from '../../../core/connection/overload.js';
 import { AllowedHosts } from '../../../core/handlers/allowed-hosts.js';
 import { Dispatcher } from '../../../core/handlers/dispatcher.js';
-import { NO_HOOKS, type Stage } from '../../../core/handlers/hooks.js';
+import { type HookTable, noHooks, type Stage } from '../../../core/handlers/hooks.js';
 import { makeRoute, Registry } from '../../../core/handlers/registry.js';
 import { type Log, silentLog } from '../../../core/log.js';
 import { LoadedTransport } from '../connection/loaded-transport.js';
@@ -28,11 +28,11 @@ function served(t: ExecutionContext, handler: Handler, fnsOf: StageHooks, maxInF
   const log: Log = { ...silentLog, error: (fields: unknown) => void errors.push(fields as Line) }; // the server's log lines have fields
   const names = ['first', 'second', 'third'];
   const hooks = Object.fromEntries(
-    Object.entries({ ...NO_HOOKS, ...fnsOf }).map(([stage, fns]) => [
+    Object.entries({ ...noHooks(), ...fnsOf }).map(([stage, fns]) => [
       stage,
       [fns].flat().map((fn, at) => ({ plugin: names[at], fn })),
     ]),
-  ) as unknown as typeof NO_HOOKS; // the same stages, one hook each
+  ) as unknown as HookTable; // the same stages, one hook each
   const registry = new Registry([makeRoute('under-test', '*', '*', handler)]);
   const contributions = { registry, hooks, dialects: [], taken: new Map() };
   const dispatcher = new Dispatcher(contributions, new AllowedHosts('*'), log);

@@ -3,7 +3,8 @@ import net from 'node:net';
 import path from 'node:path';
 import test from 'ava';
 import { JackfieldError } from '../../../core/errors.js';
-import { GET_WHO, Peer, serverOf } from '../../support/peer.js';
+import { RawClient } from '../../support/raw-client.js';
+import { GET_WHO, serverOf } from '../../support/who.js';
 import { deadPort } from '../client/canned-server.js';
 import { tempFolder } from '../temp-folder.js';
 
@@ -29,12 +30,12 @@ test('a server listens on several addresses at once, and plugins need no change'
     { path: socket },
     { port: three?.port ?? 0, host: '127.0.0.2' },
   ]) {
-    const peer = await Peer.connect(t, where);
+    const peer = await RawClient.to(t, where);
     peer.send(GET_WHO);
-    await peer.until('200 OK');
+    await peer.receive('200 OK');
   }
   await server.close();
-  await t.throwsAsync(Peer.connect(t, { port: first.port, host: '127.0.0.1' }), { code: 'ECONNREFUSED' });
+  await t.throwsAsync(RawClient.to(t, { port: first.port, host: '127.0.0.1' }), { code: 'ECONNREFUSED' });
 });
 
 test('if one of several listeners fails, none listens', async (t) => {
@@ -45,7 +46,7 @@ test('if one of several listeners fails, none listens', async (t) => {
   const error = await t.throwsAsync(server.listen(), { instanceOf: JackfieldError });
   t.is(error?.code, 'PORT_IN_USE');
   t.deepEqual(server.addresses, []);
-  await t.throwsAsync(Peer.connect(t, { port: free, host: '127.0.0.1' }), { code: 'ECONNREFUSED' });
+  await t.throwsAsync(RawClient.to(t, { port: free, host: '127.0.0.1' }), { code: 'ECONNREFUSED' });
   await t.throwsAsync(access(socket), { code: 'ENOENT' });
 });
 
@@ -53,9 +54,9 @@ withIPv6('"::" takes IPv4 too, and an IPv4 client keeps its IPv4 address', async
   const { port, url } = await serverOf(t, { listen: { host: '::', port: 0 } }).listen();
   t.is(url, `http://[::]:${port}`);
   for (const host of ['127.0.0.1', '::1']) {
-    const peer = await Peer.connect(t, { port, host });
+    const peer = await RawClient.to(t, { port, host });
     peer.send(GET_WHO);
-    await peer.until(`"remoteAddress":"${host}"`);
+    await peer.receive(`"remoteAddress":"${host}"`);
   }
 });
 
@@ -65,9 +66,9 @@ test('a server listens on every address of a name, at one port', async (t) => {
   t.true(server.addresses.length >= 1);
   for (const { host, port: own } of server.addresses) {
     t.is(own, port);
-    const peer = await Peer.connect(t, { port, host });
+    const peer = await RawClient.to(t, { port, host });
     peer.send(GET_WHO);
-    await peer.until(`"remoteAddress":"${host}"`);
+    await peer.receive(`"remoteAddress":"${host}"`);
   }
 });
 

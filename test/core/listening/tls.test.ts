@@ -9,11 +9,12 @@ import { JackfieldError } from '../../../core/errors.js';
 import { loadTls } from '../../../core/listening/tls-material.js';
 import { createServer, type Server } from '../../../core/server.js';
 import { LOCKED_KEY, ONE, TWO } from '../../support/certificates.js';
-import { GET_WHO, KeptLog, Peer, serverOf, who } from '../../support/peer.js';
+import { RawClient } from '../../support/raw-client.js';
 import { isStartWarning } from '../../support/start-warnings.js';
+import { GET_WHO, KeptLog, serverOf, who } from '../../support/who.js';
 import { tempFolder } from '../temp-folder.js';
 
-function subjectOf({ socket }: Peer): string {
+function subjectOf({ socket }: RawClient): string {
   return String((socket as tls.TLSSocket).getPeerCertificate().subject.CN);
 }
 
@@ -21,14 +22,14 @@ test('HTTPS works with pipelining and keep-alive, and handlers see the protocol'
   const server = serverOf(t, { listen: { port: 0, tls: ONE } });
   const { port, url } = await server.listen();
   t.is(url, `https://127.0.0.1:${port}`);
-  const peer = await Peer.secure(t, { port, ALPNProtocols: ['h2', 'http/1.1'] });
+  const peer = await RawClient.secure(t, { port, ALPNProtocols: ['h2', 'http/1.1'] });
   t.is((peer.socket as tls.TLSSocket).alpnProtocol, 'http/1.1');
   t.is(subjectOf(peer), 'jackfield test one');
   peer.send(GET_WHO + GET_WHO);
   t.deepEqual(await peer.answers(2), ['200', '200']);
-  t.true(peer.received.includes('{"remoteAddress":"127.0.0.1","protocol":"https","host":"localhost"}'));
+  t.true(peer.unread.includes('{"remoteAddress":"127.0.0.1","protocol":"https","host":"localhost"}'));
   peer.send(GET_WHO.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n'));
-  await peer.close();
+  await peer.gone();
   t.deepEqual(await peer.answers(3), ['200', '200', '200']);
   t.is(peer.error, undefined);
 });
@@ -50,13 +51,13 @@ test('large bodies work in both directions over TLS', async (t) => {
     limits: { maxBodyOctets: octets },
   });
   const { port } = await server.listen();
-  const peer = await Peer.secure(t, { port });
+  const peer = await RawClient.secure(t, { port });
   peer.send(
     `POST /echo HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: ${octets}\r\n\r\n`,
   );
   peer.send('x'.repeat(octets));
-  await peer.close();
-  t.is(peer.received.length - peer.received.indexOf('\r\n\r\n') - 4, octets);
+  await peer.gone();
+  t.is(peer.unread.length - peer.unread.indexOf('\r\n\r\n') - 4, octets);
 });
 
 test('relative paths of certificates start at the folder of the configuration', async (t) => {
@@ -65,7 +66,7 @@ test('relative paths of certificates start at the folder of the configuration', 
   const server = createServer({ listen, storage: 'memory', plugins: [who] }, { source: plainSource(folder) });
   t.teardown(() => server.close());
   const { port } = await server.listen();
-  t.is(subjectOf(await Peer.secure(t, { port })), 'jackfield test one');
+  t.is(subjectOf(await RawClient.secure(t, { port })), 'jackfield test one');
 });
 
 /** The error of `ready` for these files. */
@@ -143,13 +144,13 @@ async function secured(
 
 test('a new certificate is used without a restart, and open connections continue', async (t) => {
   const { server, folder, port } = await secured(t, new KeptLog());
-  const before = await Peer.secure(t, { port });
+  const before = await RawClient.secure(t, { port });
   await writeFile(path.join(folder, 'a.crt'), TWO.cert);
   await writeFile(path.join(folder, 'a.key'), TWO.key);
   t.true(await server.reloadCertificates());
-  t.is(subjectOf(await Peer.secure(t, { port })), 'jackfield test two');
+  t.is(subjectOf(await RawClient.secure(t, { port })), 'jackfield test two');
   before.send(GET_WHO);
-  await before.until('200 OK');
+  await before.receive('200 OK');
 });
 
 test('a broken new certificate is logged and the old one stays in use', async (t) => {
@@ -160,7 +161,7 @@ test('a broken new certificate is logged and the old one stays in use', async (t
   const { level, fields } = await log.until('A certificate could not be reloaded');
   t.is(level, 'error');
   t.is(Reflect.get(fields.err as JackfieldError, 'code'), 'TLS_INVALID');
-  t.is(subjectOf(await Peer.secure(t, { port })), 'jackfield test one');
+  t.is(subjectOf(await RawClient.secure(t, { port })), 'jackfield test one');
 });
 
 test('without TLS there is nothing to reload', async (t) => {
@@ -174,18 +175,18 @@ test('plain HTTP on a TLS port and a TLS hello on a plain port are closed, and b
   const server = serverOf(t, { listen: [{ port: 0, tls: ONE }, { port: 0 }] });
   await server.listen();
   const [secure = 0, plain = 0] = server.addresses.map(({ port }) => port);
-  const lost = await Peer.connect(t, { port: secure, host: '127.0.0.1' });
+  const lost = await RawClient.to(t, { port: secure, host: '127.0.0.1' });
   lost.send(GET_WHO);
-  await lost.end();
-  t.false(lost.received.includes('HTTP/1.1 200'));
-  await t.throwsAsync(Peer.secure(t, { port: plain }));
+  await lost.closed();
+  t.false(lost.unread.includes('HTTP/1.1 200'));
+  await t.throwsAsync(RawClient.secure(t, { port: plain }));
 
   for (const peer of [
-    await Peer.secure(t, { port: secure }),
-    await Peer.connect(t, { port: plain, host: '127.0.0.1' }),
+    await RawClient.secure(t, { port: secure }),
+    await RawClient.to(t, { port: plain, host: '127.0.0.1' }),
   ]) {
     peer.send(GET_WHO);
-    await peer.until('200 OK');
+    await peer.receive('200 OK');
   }
 });
 
@@ -198,19 +199,19 @@ test('the log says what to change if a peer does not use TLS on a TLS address', 
   ] as const) {
     const log = new KeptLog();
     const { port } = await serverOf(t, { listen: { port: 0, tls: ONE } }, log).listen();
-    const peer = await Peer.connect(t, { port, host: '127.0.0.1' });
+    const peer = await RawClient.to(t, { port, host: '127.0.0.1' });
     peer.send(octets);
     const { level, fields } = await log.until(sentence);
     t.is(level, 'warn');
     t.deepEqual(fields, { remoteAddress: '127.0.0.1', count: 1, total: 1 });
-    await peer.end();
+    await peer.closed();
   }
 });
 
 test('a TLS handshake that fails for another reason causes no such warning', async (t) => {
   const log = new KeptLog();
   const { port } = await serverOf(t, { listen: { port: 0, tls: { ...ONE, ca: ONE.cert } } }, log).listen();
-  const peer = await Peer.connect(t, { port, host: '127.0.0.1' });
+  const peer = await RawClient.to(t, { port, host: '127.0.0.1' });
   // A handshake record without a handshake.
   peer.send('\x16\x03\x01\0\x05\xff\xff\xff\xff\xff');
   await log.until('A TLS handshake failed.');
@@ -222,19 +223,19 @@ test('a TLS handshake that fails for another reason causes no such warning', asy
 
 test('an unfinished handshake has the same timeout as a header section, and a stop does not wait for it', async (t) => {
   const slow = serverOf(t, { listen: { port: 0, tls: ONE }, limits: { headerTimeoutMs: 50 } });
-  const peer = await Peer.connect(t, { port: (await slow.listen()).port, host: '127.0.0.1' });
+  const peer = await RawClient.to(t, { port: (await slow.listen()).port, host: '127.0.0.1' });
   peer.send('\x16\x03\x01');
-  await peer.end();
+  await peer.closed();
 
   const stopped = serverOf(t, { listen: { port: 0, tls: ONE } });
   const { port } = await stopped.listen();
-  const silent = await Peer.connect(t, { port, host: '127.0.0.1' });
+  const silent = await RawClient.to(t, { port, host: '127.0.0.1' });
   // The listening socket accepts connections in order.
-  const next = await Peer.secure(t, { port });
+  const next = await RawClient.secure(t, { port });
   next.send(GET_WHO);
-  await next.until('200 OK');
+  await next.receive('200 OK');
   await stopped.close();
-  await silent.end();
+  await silent.closed();
   t.pass();
 });
 
@@ -244,11 +245,11 @@ test('a client that disconnects during or before its handshake is released at on
   const server = serverOf(t, { listen: { port: 0, tls: ONE }, limits });
   const { port } = await server.listen();
   for (const octets of ['', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03']) {
-    const peer = await Peer.connect(t, { port, host: '127.0.0.1' });
+    const peer = await RawClient.to(t, { port, host: '127.0.0.1' });
     if (octets !== '') peer.send(octets);
     peer.socket.end();
-    await peer.close();
-    t.is(peer.received, '');
+    await peer.gone();
+    t.is(peer.unread, '');
   }
 });
 
@@ -271,14 +272,14 @@ for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
     const { port } = await server.listen();
     // The type definitions do not know that TLS can be half open too.
     const options = { port, maxVersion: version, minVersion: version, allowHalfOpen: true };
-    const peer = await Peer.secure(t, options);
+    const peer = await RawClient.secure(t, options);
     peer.socket.end('GET /late HTTP/1.1\r\nHost: localhost\r\n\r\n');
-    const next = await Peer.secure(t, { port });
+    const next = await RawClient.secure(t, { port });
     next.send(GET_WHO);
-    await next.until('200 OK');
+    await next.receive('200 OK');
     letGo();
-    await peer.end();
-    t.true(peer.received.endsWith('late'), peer.received);
+    await peer.closed();
+    t.true(peer.unread.endsWith('late'), peer.unread);
   });
 }
 
@@ -287,15 +288,15 @@ test('handshakes in progress count as connections', async (t) => {
   const server = serverOf(t, { listen: { port: 0, tls: ONE }, limits: { maxConnections: 2 } }, log);
   const { port } = await server.listen();
   const silent = [
-    await Peer.connect(t, { port, host: '127.0.0.1' }),
-    await Peer.connect(t, { port, host: '127.0.0.1' }),
+    await RawClient.to(t, { port, host: '127.0.0.1' }),
+    await RawClient.to(t, { port, host: '127.0.0.1' }),
   ];
-  await t.throwsAsync(Peer.secure(t, { port }));
+  await t.throwsAsync(RawClient.secure(t, { port }));
   await log.until('Connections were refused: 2 are open');
   for (const { socket } of silent) socket.destroy();
   for (;;) {
     try {
-      await Peer.secure(t, { port });
+      await RawClient.secure(t, { port });
       break;
     } catch {
       // The server has not seen the ends yet.
@@ -307,15 +308,15 @@ test('handshakes in progress count as connections', async (t) => {
 test('with an authority, clients need a certificate that it signed', async (t) => {
   const server = serverOf(t, { listen: { port: 0, tls: { ...ONE, ca: TWO.cert } } });
   const { port } = await server.listen();
-  const known = await Peer.secure(t, { port, ...TWO });
+  const known = await RawClient.secure(t, { port, ...TWO });
   known.send(GET_WHO);
-  await known.until('200 OK');
+  await known.receive('200 OK');
   for (const other of [{}, ONE]) {
     // TLS 1.3 reports it to a client only after the client's own part of the handshake.
-    const refused = await Peer.secure(t, { port, maxVersion: 'TLSv1.3', ...other });
+    const refused = await RawClient.secure(t, { port, maxVersion: 'TLSv1.3', ...other });
     refused.send(GET_WHO);
-    await refused.close();
-    t.is(refused.received, '');
+    await refused.gone();
+    t.is(refused.unread, '');
   }
 });
 
@@ -328,9 +329,9 @@ test('the lowest TLS version is 1.2, or the value of minVersion', async (t) => {
   });
   await server.listen();
   const [usual = 0, strict = 0] = server.addresses.map(({ port }) => port);
-  const old = await Peer.secure(t, { port: usual, maxVersion: 'TLSv1.2' });
+  const old = await RawClient.secure(t, { port: usual, maxVersion: 'TLSv1.2' });
   t.is((old.socket as tls.TLSSocket).getProtocol(), 'TLSv1.2');
-  await t.throwsAsync(Peer.secure(t, { port: strict, maxVersion: 'TLSv1.2' }));
+  await t.throwsAsync(RawClient.secure(t, { port: strict, maxVersion: 'TLSv1.2' }));
 });
 
 test('a certificate that is a named pipe without a writer causes a timeout', async (t) => {

@@ -6,7 +6,8 @@ import test from 'ava';
 import { plainSource } from '../../../core/config/config-file.js';
 import { JackfieldError } from '../../../core/errors.js';
 import { createServer } from '../../../core/server.js';
-import { GET_WHO, Peer, serverOf } from '../../support/peer.js';
+import { RawClient } from '../../support/raw-client.js';
+import { GET_WHO, serverOf } from '../../support/who.js';
 import { tempFolder } from '../temp-folder.js';
 
 for (const sharedReadBuffer of [true, false]) {
@@ -15,11 +16,11 @@ for (const sharedReadBuffer of [true, false]) {
     const server = serverOf(t, { listen: { socket, sharedReadBuffer } });
     t.deepEqual(await server.listen(), { host: '', port: 0, url: `unix:${socket}`, socket });
     t.deepEqual(server.addresses, [{ host: '', port: 0, url: `unix:${socket}`, socket }]);
-    const peer = await Peer.connect(t, { path: socket });
+    const peer = await RawClient.to(t, { path: socket });
     peer.send(GET_WHO);
-    await peer.until('{"remoteAddress":"","protocol":"http","host":"localhost"}');
+    await peer.receive('{"remoteAddress":"","protocol":"http","host":"localhost"}');
     peer.socket.end();
-    await peer.close();
+    await peer.gone();
     t.is(peer.error, undefined);
     await server.close();
     await t.throwsAsync(access(socket), { code: 'ENOENT' });
@@ -56,9 +57,9 @@ test('a socket that a killed process left behind is replaced', async (t) => {
   t.true((await lstat(socket)).isSocket());
 
   await serverOf(t, { listen: { socket } }).listen();
-  const peer = await Peer.connect(t, { path: socket });
+  const peer = await RawClient.to(t, { path: socket });
   peer.send(GET_WHO);
-  await peer.until('200 OK');
+  await peer.receive('200 OK');
 });
 
 test('a socket with a live server is left alone', async (t) => {
@@ -72,9 +73,9 @@ test('a socket with a live server is left alone', async (t) => {
     error?.message,
     `The Unix socket is in use: ${socket}. Stop the program that listens there, or choose another path with "listen.socket".`,
   );
-  const peer = await Peer.connect(t, { path: socket });
+  const peer = await RawClient.to(t, { path: socket });
   peer.send(GET_WHO);
-  await peer.until('200 OK');
+  await peer.receive('200 OK');
 });
 
 test('any other file in place of the socket stays', async (t) => {
@@ -113,7 +114,7 @@ test('the peer of a Unix socket counts as local', async (t) => {
   const socket = path.join(await tempFolder(t), 'a.sock');
   const server = serverOf(t, { listen: { socket }, plugins: ['end'] });
   await server.listen();
-  const peer = await Peer.connect(t, { path: socket });
+  const peer = await RawClient.to(t, { path: socket });
   peer.send('END / HTTP/1.1\r\nHost: localhost\r\n\r\n');
   t.deepEqual(await peer.answers(1), ['204']);
   await server.closed;

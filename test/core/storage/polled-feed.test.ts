@@ -11,6 +11,9 @@ function over(history: WatchedChange[]) {
     state.reads += 1;
     if (state.failure !== undefined) throw state.failure;
     return {
+      // Never the reason for a refusal here: these tests are about marks.
+      reached: Number.POSITIVE_INFINITY,
+      history: 0,
       changes: history.filter(({ revision }) => revision > after).slice(0, 2),
       last: history.findLast(({ revision }) => revision <= after),
     };
@@ -42,7 +45,7 @@ test('a wake-up between a read and the sleep is not missed', async (t) => {
       history.push(change(1));
       feed.wake();
     }
-    return { changes: seen };
+    return { reached: history.length, history: 0, changes: seen };
   });
   t.is((await feed.watch(0)[Symbol.asyncIterator]().next()).value?.revision, 1);
 });
@@ -151,4 +154,17 @@ test('a returning reader gives the mark of its change; another change with this 
   const { reader } = over([marked(1, 'a'), marked(2, 'b'), marked(3, 'c')]);
   t.is((await reader(2, 'b').next()).value?.revision, 3);
   await t.throwsAsync(reader(2, 'x').next(), { code: 'STORAGE_REVISION_UNKNOWN' });
+});
+
+test('a reader whose changes are no longer kept, or not there yet, gets an error that says so', async (t) => {
+  const feed = new PolledFeed(async () => ({ reached: 9, history: 5, changes: [] }));
+  const first = (after: number) => feed.watch(after)[Symbol.asyncIterator]().next();
+  await t.throwsAsync(first(4), {
+    code: 'STORAGE_HISTORY_GONE',
+    message: /after revision 4 .*after 5 are kept/,
+  });
+  await t.throwsAsync(first(10), {
+    code: 'STORAGE_REVISION_UNKNOWN',
+    message: /10 was requested, 9 is the last/,
+  });
 });

@@ -15,7 +15,7 @@ import {
   type JsonFileOptions,
   type JsonFileSeams,
 } from '../../../storage-adapters/json-file/json-file.js';
-import { pairsIn } from '../../../storage-adapters/json-file/json-text.js';
+import { readPairs } from '../../../storage-adapters/json-file/json-text.js';
 import { recover } from '../../../storage-adapters/json-file/recovery.js';
 
 /** A new folder, removed after the test, and the path of its data file. */
@@ -106,4 +106,15 @@ export function otherProcess(t: ExecutionContext, ...args: string[]): OtherProce
     kill: (signal) => child.kill(signal),
     ended: once(child, 'close'),
   };
+}
+
+/** The pairs of the object, in the order of the file. Errors: those of `readPairs`. */
+export function pairsIn(octets: Uint8Array, file: string): Map<string, string> {
+  const pairs = new Map<string, string>();
+  readPairs(octets, file, (key, value) => {
+    if (pairs.has(key)) return false;
+    pairs.set(key, value);
+    return true;
+  });
+  return pairs;
 }

@@ -1,7 +1,8 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { StorageError } from '../../../core/storage/contract.js';
-import { lineOf, pairsIn } from '../../../storage-adapters/json-file/json-text.js';
+import { lineOf } from '../../../storage-adapters/json-file/json-text.js';
+import { pairsIn } from './helpers.js';
 
 const read = (text: string | Uint8Array) => [
   ...pairsIn(typeof text === 'string' ? Buffer.from(text) : text, 'data.json'),
