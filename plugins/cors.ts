@@ -111,13 +111,15 @@ export default definePlugin({
       const { origin } = headers;
       // With `*` the answer is the same for every origin, so that a cache can give it to all.
       const isAllowedOne = origins === '*' || (origin !== undefined && isAllowed(origin));
+      const fields: Record<string, string> = {};
+      if (isAllowedOne) {
+        fields['access-control-allow-origin'] = origins === '*' ? '*' : (origin ?? '*');
+        if (credentials) fields['access-control-allow-credentials'] = 'true';
+        const isPreflight = method === 'OPTIONS' && 'access-control-request-method' in headers;
+        if (!isPreflight && exposed !== '') fields['access-control-expose-headers'] = exposed;
+      }
       // A cache must not give one origin the answer of another origin, or of a request without one.
-      const fields: Record<string, string> = origins === '*' ? {} : { vary: 'Origin' };
-      if (!isAllowedOne) return fields;
-      fields['access-control-allow-origin'] = origins === '*' ? '*' : (origin ?? '*');
-      if (credentials) fields['access-control-allow-credentials'] = 'true';
-      const isPreflight = method === 'OPTIONS' && 'access-control-request-method' in headers;
-      if (!isPreflight && exposed !== '') fields['access-control-expose-headers'] = exposed;
+      if (origins !== '*') fields.vary = 'Origin';
       return fields;
     });
   },
