@@ -29,8 +29,8 @@ export const residentOctets = (pid) =>
   Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) * 1024;
 
 /** @returns the number of answered requests. */
-export function load(port, path, script, connections, seconds) {
-  const url = `http://127.0.0.1:${port}${path}`;
+export function load(port, path, script, connections, seconds, scheme = 'http') {
+  const url = `${scheme}://127.0.0.1:${port}${path}`;
   const args = ['-c', '1', 'wrk', '-t1', `-c${connections}`, `-d${seconds}`, ...script, url];
   return new Promise((resolve, reject) => {
     const child = spawn('taskset', args, { stdio: ['ignore', 'pipe', 'inherit'] });

@@ -1,14 +1,13 @@
 /**
  * Allows web pages of other origins to use this server: answers the preflight requests of browsers and adds the fields
  * that allow a page to read an answer.
- * Source: the Fetch Standard (https://fetch.spec.whatwg.org/#http-cors-protocol) and Private Network Access. Errors:
- * none; a page that is not allowed gets an answer without these fields, and its browser hides it from the page.
+ * Source: the Fetch Standard (https://fetch.spec.whatwg.org/#http-cors-protocol). Errors: none; a page
+ * that is not allowed gets an answer without these fields, and its browser hides it from the page.
  */
 import { z } from 'zod';
-import { definePlugin, type Request, type ResponseParts } from '../core/plugin-api.js';
+import { definePlugin, type Request } from '../core/plugin-api.js';
 import { isOrigin, originMatcher } from './cors/origins.js';
 import { methodSchema, TOKEN } from './shared/rules.js';
-import { vary } from './shared/vary.js';
 
 const fieldName = z.string().regex(TOKEN, { error: 'expected the name of a field' });
 
@@ -56,10 +55,6 @@ export default definePlugin({
         .describe(
           'Seconds for which a browser keeps the answer to a preflight. Chrome keeps it for at most 7,200.',
         ),
-      privateNetwork: z
-        .boolean()
-        .default(false)
-        .describe('Whether public pages may reach this server if it is in a private network.'),
     })
     .refine(({ origins, credentials }) => origins !== '*' || !credentials, {
       path: ['credentials'],
@@ -69,12 +64,6 @@ export default definePlugin({
     const { origins, credentials, exposedHeaders } = options;
     const isAllowed = origins === '*' ? () => true : originMatcher(origins);
     const exposed = exposedHeaders.join(', ');
-
-    /** The fields in every answer to an allowed origin. */
-    const allowing = (origin = '*'): Record<string, string> => ({
-      'access-control-allow-origin': origins === '*' ? '*' : origin,
-      ...(credentials ? { 'access-control-allow-credentials': 'true' } : {}),
-    });
 
     // A request that a preflight would allow may also come without one, as from a form.
     hook('crossSite', ({ method, headers }) => {
@@ -97,7 +86,7 @@ export default definePlugin({
       if (request.method !== 'OPTIONS' || request.dialect !== '') return undefined;
       if (origin === undefined || method === undefined) return undefined;
       // Answered here before any credentials are checked, and on paths without OPTIONS too: preflights have no
-      // credentials (Fetch §3.3.5). The hook `response` adds its fields to this answer too.
+      // credentials (Fetch §3.3.5). The hook `fields` adds its fields to this answer too.
       return { status: 204, headers: isAllowed(origin) ? preflight(request, method) : {} };
     });
 
@@ -105,12 +94,10 @@ export default definePlugin({
       const methods = options.methods ?? methodsAt(path, asked);
       const wanted = headers['access-control-request-headers'] ?? '';
       const fields = options.headers === 'any' ? wanted : options.headers.join(', ');
-      const isNear = options.privateNetwork && headers['access-control-request-private-network'] === 'true';
       return {
         ...(methods.length === 0 ? {} : { 'access-control-allow-methods': methods.join(', ') }),
         ...(isListOfNames(fields) ? { 'access-control-allow-headers': fields } : {}),
         'access-control-max-age': String(options.maxAgeSeconds),
-        ...(isNear ? { 'access-control-allow-private-network': 'true' } : {}),
       };
     }
 
@@ -120,25 +107,20 @@ export default definePlugin({
       return TOKEN.test(asked) ? [asked] : [];
     }
 
-    hook('response', (request, response): ResponseParts | undefined => {
-      if (request.dialect !== '') return undefined;
-      const { origin } = request.headers;
+    hook('fields', ({ method, headers }) => {
+      const { origin } = headers;
       // With `*` the answer is the same for every origin, so that a cache can give it to all.
       const isAllowedOne = origins === '*' || (origin !== undefined && isAllowed(origin));
-      const isPreflight = request.method === 'OPTIONS' && 'access-control-request-method' in request.headers;
-      const before = response.headers;
-      return {
-        ...response,
-        headers: {
-          ...before,
-          ...(isAllowedOne ? allowing(origin) : {}),
-          ...(isAllowedOne && !isPreflight && exposed !== ''
-            ? { 'access-control-expose-headers': exposed }
-            : {}),
-          // A cache must not give one origin the answer of another origin, or of a request without one.
-          ...(origins === '*' ? {} : { vary: vary(before.vary, 'Origin') }),
-        },
-      };
+      const fields: Record<string, string> = {};
+      if (isAllowedOne) {
+        fields['access-control-allow-origin'] = origins === '*' ? '*' : (origin ?? '*');
+        if (credentials) fields['access-control-allow-credentials'] = 'true';
+        const isPreflight = method === 'OPTIONS' && 'access-control-request-method' in headers;
+        if (!isPreflight && exposed !== '') fields['access-control-expose-headers'] = exposed;
+      }
+      // A cache must not give one origin the answer of another origin, or of a request without one.
+      if (origins !== '*') fields.vary = 'Origin';
+      return fields;
     });
   },
 });

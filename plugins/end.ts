@@ -2,7 +2,7 @@
  * END `/`: stops the server cleanly.
  * Source: the classic protocol, rule 11 (no RFC). Errors: 403 if the client may not stop this server.
  */
-import { definePlugin, lazyOptions } from '../core/plugin-api.js';
+import { definePlugin, type Handler, lazyOptions } from '../core/plugin-api.js';
 
 export default definePlugin({
   name: 'end',
@@ -19,7 +19,7 @@ export default definePlugin({
     (given) => (Object.keys(given).length === 0 ? { from: 'loopback' as const } : undefined),
   ),
   setup({ handle, shutdown, log, options }) {
-    handle('END', '/', ({ remoteAddress, trustedPeer }) => {
+    const end: Handler = ({ remoteAddress, trustedPeer }) => {
       // HAProxy and nginx pass X-Forwarded-For on as their client sent it unless they are configured to set it, so a
       // loopback address that comes through a proxy may be the client's own claim.
       if (options.from === 'loopback' && (trustedPeer !== undefined || !isLoopback(remoteAddress))) {
@@ -28,7 +28,9 @@ export default definePlugin({
       log.info({ remoteAddress }, 'END asked the server to stop');
       shutdown(); // This exchange is finished first.
       return { status: 204 };
-    });
+    };
+    // A browser runs on the machine of its user, so each page that it shows connects from a loopback address.
+    handle('END', '/', end, { crossSite: 'refuse' });
   },
 });
 

@@ -2,7 +2,8 @@
  * Mounts applications written for the web standard, `(request: Request) => Response`, such as those of Hono: every
  * method below a prefix goes to one application.
  * Source: the Fetch Standard (https://fetch.spec.whatwg.org/). Errors: METHOD_UNSUPPORTED for a method that a web
- * `Request` refuses or rewrites; NOT_FOUND for a path that a URL would change (`/a/../b`).
+ * `Request` refuses or rewrites; NOT_FOUND for a path that a URL would change (`/a/../b`); HOST_NOT_ALLOWED for a host
+ * that no URL can have.
  */
 import { z } from 'zod';
 import {
@@ -14,6 +15,8 @@ import {
   type ResponseValue,
   type Storage,
 } from '../core/plugin-api.js';
+import { webRequest } from './fetch/light-request.js';
+import { answerOf, replaceResponse } from './fetch/light-response.js';
 import { EventsWhileWanted, isEventStream } from './shared/event-stream.js';
 import { defaultExport } from './shared/load-module.js';
 import { behind, mountPlace, prefixSchema, queryOf, staysInPlace } from './shared/mount.js';
@@ -54,6 +57,7 @@ export default definePlugin({
     mounts: z.array(mountSchema).min(1).describe('The applications with their paths.'),
   }),
   async setup({ handle, folder, prefix: entryPrefix, storage, log, signal, options }) {
+    replaceResponse();
     for (const { module, prefix, stripPrefix, maxBodyOctets } of options.mounts) {
       const application = applicationIn(await defaultExport(module, folder), module);
       const { base, patterns } = mountPlace(entryPrefix, prefix);
@@ -73,9 +77,11 @@ export default definePlugin({
 
 /** Cancels an event stream as soon as its client is gone or the server stops, not with the next event. */
 function whileWanted(response: Response, { clientEnded }: Incoming, stopping: AbortSignal): ResponseValue {
-  if (!(response instanceof Response) || response.body === null) return response;
+  if (!(response instanceof Response)) return response;
+  const answer = answerOf(response);
+  if (answer !== response) return answer;
   const { status, headers, body } = response;
-  if (!isEventStream(headers.get('content-type'))) return response;
+  if (body === null || !isEventStream(headers.get('content-type'))) return response;
   return { status, headers, body: new EventsWhileWanted(body, clientEnded, stopping) };
 }
 
@@ -93,39 +99,30 @@ function applicationIn(exported: unknown, module: string): FetchApplication {
 
 /** @param hidden The part of the path that the application does not see; `''` for none. */
 function toWebRequest(incoming: Incoming, hidden: string): Request {
-  const { method, path, target, protocol, host, headers, signal } = incoming;
+  const { path, target, protocol, host } = incoming;
   // `new URL` would resolve these segments, and so bypass plugins that guard the original path.
   if (!staysInPlace(path)) throw new JackfieldError('NOT_FOUND');
-  const visible = behind(hidden, path) || '/';
-  const url = `${protocol}://${host === '' ? 'localhost' : host}${visible}${queryOf(target)}`;
-  const fields = new Headers();
-  for (const name in headers) if (!OF_CONNECTION.has(name)) fields.append(name, headers[name] ?? '');
-  const body = hasBody(incoming) ? { body: ReadableStream.from(incoming.body), duplex: 'half' as const } : {};
-  try {
-    const request = new Request(url, { method, headers: fields, signal, ...body });
-    if (request.method === method) return request;
-  } catch (cause) {
-    if (!REFUSED.has(method.toUpperCase())) throw cause;
-  }
-  throw new JackfieldError('METHOD_UNSUPPORTED', method);
+  const rest = (behind(hidden, path) || '/') + queryOf(target);
+  const origin = originOf(protocol, host === '' ? 'localhost' : host);
+  // Most need no parser: these characters mean the same in a URL, as they are.
+  return webRequest(
+    incoming,
+    origin + (PLAIN.test(rest) ? rest : new URL(origin + rest).href.slice(origin.length)),
+  );
 }
 
-/** Fetch §2.2.1: "forbidden methods". */
-const REFUSED = new Set(['CONNECT', 'TRACE', 'TRACK']);
-/** Fields about the connection, not about the request. */
-const OF_CONNECTION = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-  'expect',
-]);
+const PLAIN = /^[A-Za-z0-9\-._~!$&()*+,;=:@%/?]*$/;
+const ORIGINS_AT_MOST = 1_000;
+const origins = new Map<string, string>();
 
-/** A web `Request` accepts no body with GET and HEAD, where it has no meaning (RFC 9110 §9.3.1). */
-function hasBody({ method, headers }: Incoming): boolean {
-  if (method === 'GET' || method === 'HEAD') return false;
-  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+/** Errors: HOST_NOT_ALLOWED for a host that no URL can have, such as `999.999.999.999`. */
+function originOf(protocol: string, host: string): string {
+  const key = `${protocol}://${host}`;
+  const known = origins.get(key);
+  if (known !== undefined) return known;
+  if (!URL.canParse(key)) throw new JackfieldError('HOST_NOT_ALLOWED', host);
+  const { origin } = new URL(key);
+  // The host of a request is text of its client, and would keep the whole head in memory.
+  if (origins.size < ORIGINS_AT_MOST) origins.set(Buffer.from(key).toString(), origin);
+  return origin;
 }

@@ -1,7 +1,7 @@
 /**
  * Reports the state of the server to orchestrators and load balancers: `live` while it answers at all, `ready` while it
  * should get requests. It is not ready while it stops or while its store does not answer.
- * Source: the probes of Kubernetes. Errors: 503 if it is not ready.
+ * Source: the probes of Kubernetes, and the default check of HAProxy (`option httpchk`). Errors: 503 if it is not ready.
  */
 import { z } from 'zod';
 import { definePlugin, type ResponseParts } from '../core/plugin-api.js';
@@ -42,7 +42,7 @@ export default definePlugin({
         'Milliseconds for which an answer of the store is reused, so that many probes cost one request to the store.',
       ),
   }),
-  setup({ handle, storage, signal, log, options }) {
+  setup({ handle, hook, storage, signal, log, options }) {
     const probe = new StoreProbe(storage, options);
     let wasReady = true;
 
@@ -60,9 +60,16 @@ export default definePlugin({
         : told(503, { status: 'not ready', storage: failure });
     };
 
+    // Probes name the address of the machine. The reports have no secrets.
+    const anyHost = { anyHost: true };
     for (const method of ['GET', 'HEAD']) {
-      handle(method, options.livePath, () => told(200, { status: 'live' }));
-      handle(method, options.readyPath, readiness);
+      handle(method, options.livePath, () => told(200, { status: 'live' }), anyHost);
+      handle(method, options.readyPath, readiness, anyHost);
     }
+    // The check that HAProxy sends if its configuration says only `option httpchk`. No other client sends it: a request
+    // with a method of HTTP/1.1, in HTTP/1.0 and without a host.
+    hook('request', ({ method, path, httpVersion, host }) =>
+      method === 'OPTIONS' && path === '/' && httpVersion === '1.0' && host === '' ? readiness() : undefined,
+    );
   },
 });

@@ -3,9 +3,10 @@
  * Source: the exposition format 0.0.4 (https://prometheus.io/docs/instrumenting/exposition_formats/), and OpenMetrics
  * 1.0 for clients that prefer it. Errors: none. Every client of the path can read the numbers: see `auth`.
  */
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, Gauge, Registry } from 'prom-client';
 import { z } from 'zod';
 import { definePlugin, JackfieldError } from '../core/plugin-api.js';
+import { Exchanges } from './metrics/exchanges.js';
 import { asOpenMetrics, OPEN_METRICS, wantsOpenMetrics } from './metrics/open-metrics.js';
 import { countProcess } from './metrics/process.js';
 import { patternSchema } from './shared/rules.js';
@@ -36,19 +37,7 @@ export default definePlugin({
     const registers = [new Registry()];
     const [registry] = registers as [Registry];
 
-    const requests = new Counter({
-      name: 'jackfield_requests_total',
-      help: 'Exchanges that ended, by method, route and status; "aborted" where no answer was sent. Method and route are "none" for a request that could not be read.',
-      labelNames: ['method', 'route', 'status'],
-      registers,
-    });
-    const durations = new Histogram({
-      name: 'jackfield_request_duration_seconds',
-      help: 'The time from the end of the header section until the answer was passed to the socket.',
-      labelNames: ['method', 'route'],
-      buckets: options.buckets,
-      registers,
-    });
+    const exchanges = new Exchanges(options.buckets, registers);
     const errors = new Counter({
       name: 'jackfield_errors_total',
       help: 'Responses that report an error of the server, by its code.',
@@ -99,13 +88,18 @@ export default definePlugin({
     };
 
     hook('close', (request, { status, code, route, durationMs }) => {
-      const labels = { method: methodOf(request.method), route: route === '' ? 'none' : route };
-      requests.inc({ ...labels, status: status === 0 ? 'aborted' : status });
-      durations.observe(labels, durationMs / 1_000);
+      // The time of a connection that a plugin took over is not that of an answer.
+      const isAnswer = status !== 101 && request.method !== 'CONNECT';
+      exchanges.count(
+        methodOf(request.method),
+        route === '' ? 'none' : route,
+        status === 0 ? 'aborted' : status,
+        isAnswer ? durationMs : undefined,
+      );
       if (code !== undefined) errors.inc({ code });
     });
     hook('unread', ({ status, code }) => {
-      requests.inc({ method: 'none', route: 'none', status });
+      exchanges.count('none', 'none', status, undefined);
       errors.inc({ code });
     });
     hook('error', (_request, error) => {

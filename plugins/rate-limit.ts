@@ -6,7 +6,7 @@
 import { z } from 'zod';
 import { definePlugin, JackfieldError, requestState } from '../core/plugin-api.js';
 import type { Verdict } from './rate-limit/bucket.js';
-import { clientKey } from './rate-limit/client-key.js';
+import { clientCode, clientKey } from './rate-limit/client-key.js';
 import { countingRule } from './rate-limit/counting-rule.js';
 import { MemoryBuckets } from './rate-limit/memory-buckets.js';
 import { SharedBuckets } from './rate-limit/shared-buckets.js';
@@ -61,6 +61,13 @@ export default definePlugin({
       .describe(
         'Where buckets are kept: `auto` uses the store if several servers can share it, else memory; or always `memory`.',
       ),
+    secret: z
+      .string()
+      .min(16)
+      .optional()
+      .describe(
+        'Required for buckets in the store, the same for all its servers; at least 16 characters, from `${env:NAME}`. The keys of buckets contain the client only as a code that needs it: without it, every reader of the store could compute the addresses.',
+      ),
     maxBuckets: z
       .int()
       .min(1)
@@ -94,7 +101,12 @@ export default definePlugin({
     const header = typeof key === 'string' ? undefined : key.header.toLowerCase();
     const inMemory = new MemoryBuckets(maxBuckets);
     const isShared = buckets === 'auto' && storage.supports.shared !== 'process';
+    if (isShared && options.secret === undefined)
+      throw new Error(
+        `Servers that share the store "${storage.name}" count together, and every reader of the store sees the keys of the buckets. Set "secret" to a text that only these servers know, or "buckets" to "memory".`,
+      );
     const inStore = isShared ? new SharedBuckets(storage, options) : undefined;
+    const hidden = clientCode(options.secret ?? '');
     const told = requestState<Readonly<Record<string, string>>>();
     let isFailing = false;
 
@@ -118,7 +130,8 @@ export default definePlugin({
       const rule = ruleFor(request);
       if (rule === undefined || rule.limit === 'none') return undefined;
       const limit: Limit = { name: rule.name, limit: rule.limit, windowSeconds: rule.windowSeconds };
-      const bucket = `${rule.name}:${clientKey(request, header)}`;
+      const client = clientKey(request, header);
+      const bucket = `${rule.name}:${inStore === undefined ? client : hidden(client)}`;
       const judge = (verdict: Verdict): undefined => {
         told.set(request, fieldsOf(limit, verdict));
         if (!verdict.isAllowed)
@@ -129,10 +142,7 @@ export default definePlugin({
       return takeShared(inStore, bucket, limit).then(judge);
     });
 
-    hook('response', (request, response) => {
-      const fields = told.get(request);
-      return fields && { ...response, headers: { ...response.headers, ...fields } };
-    });
+    hook('fields', (request) => told.get(request));
   },
 });
 

@@ -47,9 +47,6 @@ export default definePlugin({
 
     hook('request', (request) => void identify(request));
     // A request to a host that is not allowed reaches only this hook.
-    hook('response', (request, response) => ({
-      ...response,
-      headers: { ...response.headers, [name]: identify(request) },
-    }));
+    hook('fields', (request) => ({ [name]: identify(request) }));
   },
 });

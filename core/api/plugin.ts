@@ -52,9 +52,15 @@ export interface HandleOptions {
   readonly state?: (request: Request) => MaybePromise<CurrentState | undefined>;
   /**
    * `allow`: pages of other sites may use this handler, whatever `crossSite` of the configuration says. For a handler
-   * that checks them itself, by `Origin` or by a token in the body: a WebSocket, or a form on another site.
+   * that checks them itself, by `Origin` or by a token in the body: a WebSocket, or a form on another site. `refuse`:
+   * none may, whatever the configuration and `crossSite` hooks say. For a handler that no page should ever use.
    */
-  readonly crossSite?: 'allow';
+  readonly crossSite?: 'allow' | 'refuse';
+  /**
+   * Whether requests may name any host, not only those of `allowedHosts`, as health probes do. A page that uses DNS
+   * rebinding can then read the answer, so it must have no secrets and change nothing.
+   */
+  readonly anyHost?: boolean;
   /**
    * Called with every error answer to a request of this handler before it is sent: an error of the handler, a hook,
    * the overload limit, a deadline. `refusal` has a status of 400 or more and header names in lower case. A returned
@@ -67,7 +73,10 @@ export interface HandleOptions {
   readonly fallback?: boolean;
 }
 
-/** How an exchange ended, for `close` hooks. */
+/**
+ * How an exchange ended, for `close` hooks. If a plugin took the connection over (a WebSocket, a tunnel), that is when
+ * the connection has ended: `status` is then 101 (2xx for CONNECT), and the numbers are about the whole time.
+ */
 export interface Outcome {
   /** Status of the final answer; 0 if nothing of it was sent. */
   readonly status: number;
@@ -125,8 +134,12 @@ export interface ServerStats {
  * - `request`: before the handler is looked up. A returned response is the answer.
  * - `handler`: the handler is known and has not run yet. A returned response is the answer.
  * - `response`: the answer is complete and nothing of it is sent. A returned response replaces it.
+ * - `fields`: the last `response` hook has run, and the answer is about to be sent. The returned fields replace those of
+ *   the answer with the same names; `Vary` is added to its own. It costs much less than a `response` hook. It must
+ *   return at once. Fields about the content, such as `Content-Type` or `ETag`, are not possible.
  * - `error`: something threw; the error response is about to be made. A returned response replaces it.
- * - `close`: the whole answer was passed to the socket, or the exchange was aborted. The return value is ignored.
+ * - `close`: the whole answer was passed to the socket, or the exchange was aborted, or a connection that a plugin took
+ *   over has ended. The return value is ignored.
  * - `unread`: the server answered octets whose head it could not read, so there is no request and no other hook ran.
  *   The return value is ignored.
  *
@@ -139,6 +152,7 @@ export interface Hooks {
   request(request: Request): MaybePromise<ResponseValue | undefined | void>;
   handler(request: Request): MaybePromise<ResponseValue | undefined | void>;
   response(request: Request, response: ShownResponse): MaybePromise<ResponseValue | undefined | void>;
+  fields(request: Request, status: number): Readonly<Record<string, string>> | undefined | void;
   error(request: Request, error: unknown): MaybePromise<ResponseValue | undefined | void>;
   close(request: Request, outcome: Outcome): MaybePromise<void>;
   unread(unread: Unread): MaybePromise<void>;

@@ -171,12 +171,13 @@ export class Answerer implements SenderEvents {
 
   // Sending
 
-  #answer(exchange: Exchange, answer: Answer): void {
+  #answer(exchange: Exchange, chosen: Answer): void {
     const { standing, keepAlive } = this.#parts;
     if (standing.phase === PHASE.closed) {
-      abandon(answer.body);
+      abandon(chosen.body);
       return;
     }
+    const answer = exchange.dispatcher.withFields(exchange.request, chosen);
     if (answer.handOver !== undefined) {
       this.#handOver(exchange, answer, answer.handOver);
       return;
@@ -209,19 +210,24 @@ export class Answerer implements SenderEvents {
     standing.enter(PHASE.taken);
     if (writesHead) this.#sender.sendHandOver(exchange, answer);
     const connection = this.#connection;
+    const services = this.#services;
     owner?.add(connection);
     const { log } = dispatcher;
+    const { startedAt } = exchange;
+    // A plugin that writes the head itself says yes with it.
+    const status = request.method === 'CONNECT' && !writesHead ? 200 : answer.status;
     // The connection may stay open for days. Neither it nor the request may keep the dispatcher in memory, and with it
     // all plugins from the time when the exchange began.
     const events = {
       failed: (error: unknown) => logBroken(log, request, error),
-      closed: (lost: JackfieldError) => {
+      closed: (lost: JackfieldError, contentOctets: number) => {
         owner?.delete(connection);
         request.abort(lost);
+        services.dispatcher.handedBack(request, { status, contentOctets, startedAt });
       },
     };
-    connection.takenOver(new TakenConnection(transport, outbox, takeOver, events));
-    exchange.written();
+    connection.takenOver(new TakenConnection(transport, outbox, takeOver, events, writesHead));
+    exchange.handedOver();
     request.forwarder = undefined;
   }
 

@@ -47,10 +47,48 @@ export function attachSocket(
 }
 
 /**
- * Does the same on the portable path, with a new buffer per read.
- * @param carrier The TCP socket that carries an encrypted one.
+ * Does the same for an encrypted socket, which keeps its handle.
+ * @param carrier The TCP socket that carries it.
  */
-export function attachPortable(
+export function attachEncrypted(
+  socket: Socket,
+  origin: Origin,
+  connections: Connections,
+  carrier: Socket,
+  useSharedBuffer: boolean,
+): void {
+  if (!useSharedBuffer || !readsIntoSharedBuffer(socket)) {
+    attachPortable(socket, origin, connections, carrier);
+    return;
+  }
+  listen(socket, connections.open(new SocketTransport(socket, origin, carrier)));
+  socket.resume();
+}
+
+/**
+ * Lets a socket read into the static buffer, as the option `onread` does for a new one. The option ends up in two
+ * members of the socket that only Node names, and in its handle.
+ * @returns false, with nothing changed, where they are not as expected.
+ */
+function readsIntoSharedBuffer(socket: Socket): boolean {
+  const handle = (socket as unknown as HandleOwner)._handle;
+  if (typeof handle !== 'object' || handle === null || !('useUserBuffer' in handle)) return false;
+  const { useUserBuffer } = handle;
+  const symbols = Object.getOwnPropertySymbols(socket);
+  const buffer = symbols.find(({ description }) => description === 'kBuffer');
+  const callback = symbols.find(({ description }) => description === 'kBufferCb');
+  // Octets that were read already would be overtaken.
+  const isExpected = typeof useUserBuffer === 'function' && socket.readableLength === 0;
+  if (!isExpected || buffer === undefined || callback === undefined) return false;
+  readBuffer ??= Buffer.allocUnsafeSlow(READ_OCTETS);
+  Reflect.set(socket, buffer, readBuffer);
+  Reflect.set(socket, callback, onSharedRead);
+  useUserBuffer.call(handle, readBuffer);
+  return true;
+}
+
+/** Does the same on the portable path, with a new buffer per read. */
+function attachPortable(
   socket: Socket,
   origin: Origin,
   connections: Connections,

@@ -16,8 +16,11 @@ import type { Transport } from './transport.js';
 export interface TakenEvents {
   /** The plugin has failed with this error. */
   failed(error: unknown): void;
-  /** The last event: nothing can be read or written any more. */
-  closed(lost: JackfieldError): void;
+  /**
+   * The last event: nothing can be read or written any more.
+   * @param contentOctets Octets that the plugin wrote, without the head.
+   */
+  closed(lost: JackfieldError, contentOctets: number): void;
 }
 
 export class TakenConnection {
@@ -27,9 +30,17 @@ export class TakenConnection {
   readonly #events: TakenEvents;
   #hasBegun = false;
 
-  constructor(transport: Transport, outbox: Outbox, takeOver: TakeOver, events: TakenEvents) {
+  /** @param hasHead The head is written; otherwise the plugin writes it first. */
+  constructor(
+    transport: Transport,
+    outbox: Outbox,
+    takeOver: TakeOver,
+    events: TakenEvents,
+    hasHead: boolean,
+  ) {
     this.#transport = transport;
     this.#stream = new TakenStream(transport, outbox, (error) => this.#failed(error));
+    this.#stream.hasHead = hasHead;
     // An `error` event without a listener would end the process.
     this.#stream.on('error', () => {});
     this.#takeOver = takeOver;
@@ -72,7 +83,7 @@ export class TakenConnection {
     const lost = new JackfieldError('CONNECTION_LOST');
     // If both directions have ended, the stream ends by itself when the plugin has read everything.
     if (!this.#stream.isThrough) this.#stream.destroy(lost);
-    this.#events.closed(lost);
+    this.#events.closed(lost, this.#stream.contentOctets);
   }
 
   /** The peer cannot see where its data ends, unless the plugin has ended the stream. */
@@ -98,6 +109,8 @@ class TakenStream extends Duplex {
   holdsPeer = false;
   /** The plugin has failed. */
   isFaulty = false;
+  hasHead = true;
+  contentOctets = 0;
   #peerEnded = false;
   #ended = false;
 
@@ -133,7 +146,13 @@ class TakenStream extends Duplex {
   }
 
   deliver(octets: Buffer): void {
-    if (octets.length === 0 || this.destroyed || this.push(octets) || this.holdsPeer) return;
+    if (octets.length === 0 || this.destroyed) return;
+    // What the stream would do, without a tick per read.
+    if (this.readableFlowing === true && this.readableLength === 0 && this.listenerCount('data') > 0) {
+      this.emit('data', octets);
+      return;
+    }
+    if (this.push(octets) || this.holdsPeer) return;
     this.holdsPeer = true;
     this.#transport.pause();
   }
@@ -149,14 +168,46 @@ class TakenStream extends Duplex {
     this.#transport.resume();
   }
 
+  /** Octets go to the outbox at once where nothing waits before them: the queue of the stream would cost a tick. */
+  override write(data: unknown, ...rest: unknown[]): boolean {
+    const isFree = this.writable && this.writableLength === 0 && !this.#outbox.isBlocked;
+    if (!isFree || !(data instanceof Uint8Array) || rest.some((one) => one !== undefined))
+      return Reflect.apply(super.write, this, [data, ...rest]);
+    this.#put(data);
+    return this.writableCorked > 0 || this.#flush();
+  }
+
+  override uncork(): void {
+    super.uncork();
+    if (this.writableCorked === 0 && this.writable && !this.#outbox.isBlocked) this.#flush();
+  }
+
+  /** @returns whether there is room for more; if not, `drain` follows. */
+  #flush(): boolean {
+    this.#outbox.flush();
+    if (!this.#outbox.isBlocked) return true;
+    void this.#outbox.room().then(() => this.destroyed || this.emit('drain'));
+    return false;
+  }
+
   override _write(octets: Buffer, _encoding: BufferEncoding, done: (error?: Error) => void): void {
-    this.#outbox.octets(octets);
+    this.#put(octets);
     this.#send(done);
   }
 
   override _writev(parts: { readonly chunk: Buffer }[], done: (error?: Error) => void): void {
-    for (const { chunk } of parts) this.#outbox.octets(chunk);
+    for (const { chunk } of parts) this.#put(chunk);
     this.#send(done);
+  }
+
+  #put(octets: Uint8Array): void {
+    this.#outbox.octets(octets);
+    this.contentOctets += octets.length;
+    if (this.hasHead) return;
+    const end = Buffer.from(octets).indexOf('\r\n\r\n');
+    if (end === -1) return;
+    this.hasHead = true;
+    this.contentOctets = octets.length - end - 4;
   }
 
   override _final(done: (error?: Error) => void): void {

@@ -51,8 +51,11 @@ export interface Dispatching {
   readonly log: Log;
   /** Whether a plugin has a `close` hook. */
   readonly watchesClose: boolean;
-  /** Called once for each exchange, when it is over. */
-  closed(exchange: Exchange): void;
+  /**
+   * Called once for each exchange, when it is over.
+   * @param goesOn A plugin has taken the connection over: the end is that of the connection.
+   */
+  closed(exchange: Exchange, goesOn: boolean): void;
 }
 
 /** Counts the exchanges in progress. */
@@ -211,6 +214,12 @@ export class Exchange<D extends Dispatching = Dispatching> {
     this.#over();
   }
 
+  /** A plugin has taken the connection over. */
+  handedOver(): void {
+    this.#enter(ANSWER.written);
+    this.#over(true);
+  }
+
   /** The connection is gone. */
   lose(lost: JackfieldError): void {
     const isOver = this.#state === ANSWER.written;
@@ -221,9 +230,9 @@ export class Exchange<D extends Dispatching = Dispatching> {
     if (!isOver) this.#over();
   }
 
-  #over(): void {
+  #over(goesOn = false): void {
     this.#counting?.end();
-    this.dispatcher.closed(this);
+    this.dispatcher.closed(this, goesOn);
   }
 
   #enter(state: number): void {

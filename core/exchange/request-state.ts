@@ -19,29 +19,18 @@ export interface RequestState<T> {
  *   values belong to this object only.
  */
 export function requestState<T>(sharedAs?: string): RequestState<T> {
-  const values = sharedAs === undefined ? new WeakMap<object, T>() : valuesOf<T>(sharedAs);
+  // A property, not a WeakMap: its entries cost the garbage collector more than all the rest of a state.
+  const key = sharedAs === undefined ? Symbol('state') : Symbol.for(`jackfield.state.${sharedAs}`);
   return {
-    get: (request) => values.get(keyOf(request)),
-    set: (request, value) => void values.set(keyOf(request), value),
+    // Set by this function alone, of this copy or another; whoever shares a name shares the type.
+    get: (request) => Reflect.get(keyOf(request), key) as T | undefined,
+    set: (request, value) => void Reflect.set(keyOf(request), key, value),
   };
 }
 
 /** The object that all views of one request share; a test may pass any object. */
 function keyOf(request: Request<unknown>): object {
   return request instanceof ExchangeRequest ? request.head : request;
-}
-
-/** One table per process, because copies cannot find each other otherwise. It keeps no request in memory. */
-const SHARED = Symbol.for('jackfield.request-states');
-
-function valuesOf<T>(name: string): WeakMap<object, T> {
-  const found: unknown = Reflect.get(globalThis, SHARED);
-  // Only this function creates it, in this copy or another. Code that shares a name also shares the type.
-  const states = (found ?? new Map()) as Map<string, WeakMap<object, T>>;
-  if (found === undefined) Object.defineProperty(globalThis, SHARED, { value: states });
-  const values = states.get(name) ?? new WeakMap<object, T>();
-  states.set(name, values);
-  return values;
 }
 
 /** Additional fields in the core's own log lines about a request. */

@@ -246,6 +246,43 @@ export function deriveFields(
   };
 }
 
+/** Fields about the content or the connection: they are judged with the answer as a whole. */
+const NOT_ADDED = new Set([
+  'connection',
+  'content-length',
+  'content-type',
+  'date',
+  'etag',
+  'last-modified',
+  'upgrade',
+]);
+
+/**
+ * The fields with others, in place of those with the same names; `Vary` is added to that of the answer.
+ * @throws JackfieldError HANDLER_ANSWER_INVALID.
+ */
+export function addFields(fields: AnswerFields, added: Readonly<Record<string, string>>): AnswerFields {
+  const more: string[] = [];
+  const replaced: string[] = [];
+  for (const name in added) {
+    const value = added[name];
+    const lower = checkField(name, value);
+    if (NOT_ADDED.has(lower)) throw invalid(`A hook of the stage "fields" sets ${name}; use "response".`);
+    more.push(name, value!);
+    if (lower !== 'vary' && hasField(fields, lower)) replaced.push(lower);
+  }
+  if (more.length === 0) return fields;
+  const { contentLength } = fields;
+  if (replaced.length > 0)
+    return { ...deriveFields(fields, (name) => !replaced.includes(name), more), contentLength };
+  return { ...fields, raw: [...fields.raw, ...more], text: fields.text.with(formatFields(more)) };
+}
+
+function hasField({ raw }: AnswerFields, lower: string): boolean {
+  for (let at = 0; at < raw.length; at += 2) if (lowerName(raw[at]!) === lower) return true;
+  return false;
+}
+
 function checkRepeatedLength(before: string | undefined, value: string): string {
   if (before !== undefined && before !== value)
     throw invalid(`It sets Content-Length twice, ${before} and ${value}.`);

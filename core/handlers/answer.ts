@@ -288,8 +288,9 @@ export function replaceAnswer(before: Answer, by: Answer): Answer {
   const contentLength = by.contentLength ?? (by.body === before.body ? before.contentLength : undefined);
   const close = by.close || before.close;
   const { code } = before;
+  const isSolved = by.status < 400 && before.status >= 400;
   // One literal for both cases: copying answers is the largest cost of a hook.
-  return code === undefined || by.status < 400
+  return code === undefined || isSolved
     ? { ...by, contentLength, close }
     : { ...by, contentLength, close, code };
 }

@@ -6,7 +6,7 @@
  */
 
 import type { ResponseValue } from '../api/answer.js';
-import type { Unread } from '../api/plugin.js';
+import type { Outcome, Unread } from '../api/plugin.js';
 import { type ErrorCode, JackfieldError } from '../errors.js';
 import type { Dispatching, Exchange } from '../exchange/exchange.js';
 import type { ExchangeRequest, Forwarder } from '../exchange/exchange-request.js';
@@ -42,6 +42,12 @@ export interface Contributions {
   readonly dialects: readonly Dialect[];
   /** By the name of the plugin. */
   readonly taken: ReadonlyMap<string, TakenConnections>;
+}
+
+/** What is known of a connection that a plugin had taken over. */
+interface HandedBack extends Pick<Outcome, 'status' | 'contentOctets'> {
+  /** As of `Exchange`. */
+  readonly startedAt: number;
 }
 
 export class Dispatcher implements DialectContext, Dispatching, Forwarder {
@@ -169,7 +175,10 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
     if (route?.options.refused === undefined) return answer;
     try {
       const value = route.options.refused(request, toParts(answer));
-      return value === undefined ? answer : withoutLoss(answer, toAnswer(value));
+      if (value === undefined) return answer;
+      // It still reports the error, whatever its status is.
+      const told = withoutLoss(answer, toAnswer(value));
+      return answer.code === undefined ? told : { ...told, code: answer.code };
     } catch (error) {
       logFault(this.log, route.plugin, error, request);
       return answer;
@@ -217,15 +226,38 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
     return this.#hooks.respondToRefusal(exchange, refusal);
   }
 
+  /** What is sent in place of a chosen answer: the same with the fields of plugins, unless nobody reads or writes its head. */
+  withFields(request: ExchangeRequest, answer: Answer): Answer {
+    const hasHead = request.dialect === '' && answer.handOver?.writesHead !== false;
+    return this.#hooks.addsFields && hasHead ? this.#hooks.withFields(request, answer) : answer;
+  }
+
   /** Calls the `unread` hooks. */
   unread(unread: Unread): void {
     this.#hooks.unread(unread);
   }
 
   /** Calls the `close` hooks. Called once for each exchange that was dispatched or refused, when it is over. */
-  closed(exchange: Exchange): void {
-    if (this.watchesClose) this.#hooks.closed(exchange);
+  closed(exchange: Exchange, goesOn: boolean): void {
+    if (this.watchesClose && !goesOn) this.#hooks.closed(exchange.request, outcomeOf(exchange));
     if (--this.#inFlight === 0) this.#whenIdle?.();
+  }
+
+  /**
+   * Calls the `close` hooks for a connection that a plugin had taken over, when it has ended. Called for the dispatcher of
+   * that time: the one that answered may have been replaced long ago, and its plugins closed.
+   */
+  handedBack(request: ExchangeRequest, { startedAt, ...rest }: HandedBack): void {
+    if (!this.watchesClose) return;
+    // No plugin asked for the time then, so there is none.
+    const durationMs = startedAt === 0 ? 0 : performance.now() - startedAt;
+    this.#hooks.closed(request, {
+      ...rest,
+      durationMs,
+      isComplete: true,
+      route: request.route,
+      code: undefined,
+    });
   }
 
   /**
@@ -240,10 +272,12 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
     // The host of a claimed head is checked by its dialect.
     if (claim === undefined && (section.allowedBy !== this.#allowedHosts || host !== section.host)) {
       if (host !== undefined && !this.#allowedHosts.allows(host)) {
-        throw new JackfieldError('HOST_NOT_ALLOWED', host);
+        if (this.#contributions.registry.optionsAt(request.method, request.path).anyHost !== true)
+          throw new JackfieldError('HOST_NOT_ALLOWED', host);
+      } else if (host === section.host) {
+        // An absolute target may name another host than the section (RFC 9112 §3.2.2); so may a trusted proxy.
+        section.allowedBy = this.#allowedHosts;
       }
-      // An absolute target may name another host than the section (RFC 9112 §3.2.2); so may a trusted proxy.
-      if (host === section.host) section.allowedBy = this.#allowedHosts;
     }
     // Checked first: requests of other programs then cost one comparison.
     if (section.fromBrowser) this.#refuseCrossSite(request);
@@ -252,12 +286,11 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
 
   /** Errors: CROSS_SITE_REFUSED. */
   #refuseCrossSite(request: ExchangeRequest): void {
-    if (this.#crossSite === 'allow') return;
     const sign = crossSiteSign(request);
     if (sign === undefined) return;
-    const { registry } = this.#contributions;
-    if (registry.allowsCrossSite(request.method, request.path)) return;
-    if (this.#hooks.letIn(request)) return;
+    const { crossSite } = this.#contributions.registry.optionsAt(request.method, request.path);
+    const isAllowed = crossSite === 'allow' || this.#crossSite === 'allow' || this.#hooks.letIn(request);
+    if (isAllowed && crossSite !== 'refuse') return;
     throw new JackfieldError('CROSS_SITE_REFUSED', sign);
   }
 
@@ -402,4 +435,9 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
       return this.#refused(request, errorAnswer(invalid));
     }
   }
+}
+
+function outcomeOf({ request, status, code, contentOctets, startedAt, isWritten }: Exchange): Outcome {
+  const durationMs = performance.now() - startedAt;
+  return { status, contentOctets, durationMs, isComplete: isWritten, route: request.route, code };
 }

@@ -14,6 +14,7 @@ import type { ExchangeRequest } from '../exchange/exchange-request.js';
 import type { Log } from '../log.js';
 import { isPromise, type MaybePromise } from '../maybe-promise.js';
 import { type Answer, dropStream, type Refusal, toParts } from './answer.js';
+import { addFields } from './answer-fields.js';
 import { blamed, logFault } from './blamed.js';
 import { answerTo, withoutLoss } from './checked-answer.js';
 import { invalid } from './invalid-answer.js';
@@ -32,7 +33,16 @@ export type HookTable = { readonly [S in Stage]: readonly Hook<S>[] };
 export type MutableHooks = { [S in Stage]: Hook<S>[] };
 
 export function noHooks(): MutableHooks {
-  return { crossSite: [], request: [], handler: [], response: [], error: [], close: [], unread: [] };
+  return {
+    crossSite: [],
+    request: [],
+    handler: [],
+    response: [],
+    fields: [],
+    error: [],
+    close: [],
+    unread: [],
+  };
 }
 
 const { then: promiseThen } = Promise.prototype;
@@ -44,12 +54,15 @@ export class HookRunner {
   readonly areOnTheWay: boolean;
   /** Whether a plugin has a `close` hook. */
   readonly watchClose: boolean;
+  /** Whether a plugin adds fields to answers. */
+  readonly addsFields: boolean;
 
   constructor(table: HookTable, log: Log) {
     this.#table = table;
     this.#log = log;
     this.areOnTheWay = table.request.length + table.handler.length + table.response.length > 0;
     this.watchClose = table.close.length > 0;
+    this.addsFields = table.fields.length > 0;
   }
 
   // Before an answer
@@ -86,10 +99,12 @@ export class HookRunner {
     for (let place = at; place < hooks.length; place++) {
       mustGoOn(request);
       const { plugin, fn } = hooks[place]!;
-      const answer = this.#run(plugin, request, fn);
-      if (answer instanceof Promise)
-        return answer.then((late) => late ?? this.before(stage, request, place + 1));
-      if (answer !== undefined) return answer;
+      const value = this.#call(plugin, request, fn, undefined);
+      if (value === undefined) continue;
+      if (!(value instanceof Promise)) return answerOf(plugin, request, value);
+      return value
+        .then((late) => answerOf(plugin, request, late))
+        .then((late) => late ?? this.before(stage, request, place + 1));
     }
     mustGoOn(request);
     return undefined;
@@ -139,6 +154,20 @@ export class HookRunner {
       return spoiled(request, draft, error);
     }
     return this.#respond(request, draft);
+  }
+
+  /** The answer with the fields of all `fields` hooks. A hook that fails is logged, and the answer goes without its part. */
+  withFields(request: ExchangeRequest, answer: Answer): Answer {
+    let { fields } = answer;
+    for (const { plugin, fn } of this.#table.fields) {
+      try {
+        const added = fn(request, answer.status);
+        if (added !== undefined) fields = addFields(fields, added);
+      } catch (error) {
+        logFault(this.#log, plugin, error, request);
+      }
+    }
+    return fields === answer.fields ? answer : { ...answer, fields };
   }
 
   // Errors
@@ -234,9 +263,7 @@ export class HookRunner {
   // The end
 
   /** Calls the `close` hooks. */
-  closed(exchange: Exchange): void {
-    const { request } = exchange;
-    const outcome = outcomeOf(exchange);
+  closed(request: ExchangeRequest, outcome: Outcome): void {
     for (const { plugin, fn } of this.#table.close)
       callLast(
         () => fn(request, outcome),
@@ -351,11 +378,6 @@ function replaceRefusal(exchange: Exchange, refusal: Refusal, by: Answer): boole
     throw invalid('It takes over the connection instead of the error answer of the server.');
   refusal.answer = withoutLoss(refusal.answer, by);
   return true;
-}
-
-function outcomeOf({ request, status, code, contentOctets, startedAt, isWritten }: Exchange): Outcome {
-  const durationMs = performance.now() - startedAt;
-  return { status, contentOctets, durationMs, isComplete: isWritten, route: request.route, code };
 }
 
 /** Calls a hook whose result is ignored. */

@@ -55,6 +55,7 @@ const OPTIONS = Object.keys({
   maxBodyOctets: true,
   state: true,
   crossSite: true,
+  anyHost: true,
   refused: true,
   fallback: true,
 } satisfies Record<keyof HandleOptions, true>);
@@ -65,11 +66,13 @@ function checkOptions(options: HandleOptions, taker: string): void {
     throw new TypeError(`The options of ${taker} are not an object.`);
   mustKnow(options, OPTIONS, `handle of ${taker}`);
   const { registeredMethodsOnly, allow, maxBodyOctets = 0, state, crossSite, refused, fallback } = options;
-  if (crossSite !== undefined && crossSite !== 'allow')
-    throw new TypeError(`crossSite of ${taker} must be "allow" or absent, not ${String(crossSite)}.`);
+  if (crossSite !== undefined && crossSite !== 'allow' && crossSite !== 'refuse')
+    throw new TypeError(
+      `crossSite of ${taker} must be "allow", "refuse" or absent, not ${String(crossSite)}.`,
+    );
   if (!Number.isSafeInteger(maxBodyOctets) || maxBodyOctets < 0)
     throw new TypeError(`maxBodyOctets of ${taker} is not a whole number of octets: ${maxBodyOctets}.`);
-  for (const [name, flag] of Object.entries({ registeredMethodsOnly, fallback }))
+  for (const [name, flag] of Object.entries({ registeredMethodsOnly, fallback, anyHost: options.anyHost }))
     if (flag !== undefined && typeof flag !== 'boolean')
       throw new TypeError(`${name} of ${taker} is neither true nor false.`);
   if (allow !== undefined && !(Array.isArray(allow) && allow.every((one) => typeof one === 'string')))
@@ -167,9 +170,9 @@ export class Registry {
     return this.routeAt(method, path)?.options.maxBodyOctets;
   }
 
-  /** Whether the handler of this request checks pages of other sites itself. */
-  allowsCrossSite(method: string, path: string): boolean {
-    return this.routeAt(method, path)?.options.crossSite === 'allow';
+  /** The options of the handler of this request. */
+  optionsAt(method: string, path: string): HandleOptions {
+    return this.routeAt(method, path)?.options ?? {};
   }
 
   /** Whether a handler, other than a fallback, accepts methods here that no handler names. */

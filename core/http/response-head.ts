@@ -31,6 +31,11 @@ export class FieldText {
     this.#hasDate = hasDate;
   }
 
+  /** The same with other field lines after these. */
+  with(lines: string): FieldText {
+    return new FieldText(this.text + lines, this.#hasDate, this.upgrades);
+  }
+
   /**
    * Status line, Date and these lines. Cached for repeated answers with one status until the date changes.
    * @param date Value of the Date field; every final response carries one (RFC 9110 §6.6.1).

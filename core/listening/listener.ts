@@ -3,7 +3,7 @@ import { type AddressInfo, createServer, type ListenOptions, type Server, type S
 import type { SecureContextOptions } from 'node:tls';
 import { plainAddress } from '../connection/address.js';
 import type { Connections } from '../connection/connections.js';
-import { attachPortable, attachSocket } from '../connection/socket-transport.js';
+import { attachEncrypted, attachSocket } from '../connection/socket-transport.js';
 import { isNetworkDenied, networkDenied } from './listen-error.js';
 import { TlsHandshakes } from './tls-handshakes.js';
 
@@ -13,7 +13,7 @@ const BACKLOG = 511;
 export interface ListenerOptions {
   /** A Unix socket: its peers have no address. */
   readonly isUnix: boolean;
-  /** The read path; see `socket-transport.ts`. TLS has only the portable one. */
+  /** The read path; see `socket-transport.ts`. */
   readonly sharedReadBuffer: boolean;
   /** Present if the listener uses TLS. */
   readonly tls: SecureContextOptions | undefined;
@@ -31,11 +31,12 @@ export class Listener {
     this.#handshakes =
       options.tls &&
       new TlsHandshakes(options.tls, connections, (socket, remoteAddress, accepted) =>
-        attachPortable(
+        attachEncrypted(
           socket,
           { remoteAddress: plainAddress(remoteAddress), protocol: 'https' },
           connections,
           accepted,
+          options.sharedReadBuffer,
         ),
       );
     this.#server = createServer(

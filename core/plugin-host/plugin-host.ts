@@ -159,6 +159,7 @@ function contributionsOf(units: readonly PluginUnit[]): Contributions {
       request: units.flatMap(({ hooks }) => hooks.request),
       handler: units.flatMap(({ hooks }) => hooks.handler),
       response: units.flatMap(({ hooks }) => hooks.response),
+      fields: units.flatMap(({ hooks }) => hooks.fields),
       error: units.flatMap(({ hooks }) => hooks.error),
       close: units.flatMap(({ hooks }) => hooks.close),
       unread: units.flatMap(({ hooks }) => hooks.unread),

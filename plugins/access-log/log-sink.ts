@@ -1,6 +1,7 @@
 /** The output of log lines: written in the background and in order, with a bounded number of octets waiting. */
 import { once } from 'node:events';
-import { open } from 'node:fs/promises';
+import { open } from 'node:fs';
+import { promisify } from 'node:util';
 import pino from 'pino';
 import type { Log } from '../../core/plugin-api.js';
 
@@ -11,13 +12,19 @@ export interface LogSinkOptions {
   readonly log: Log;
 }
 
+/** A plain descriptor, which the stream closes; a `FileHandle` would close itself. */
+const openFile = promisify(open);
+
+/** Characters of lines that are written together. */
+const MOST_TOGETHER = 16_384;
+
 type Destination = ReturnType<typeof pino.destination>;
 
 /** One listener for all logs of a process: Node warns after ten. */
-const reopeners = new Set<() => void>();
+const files = new Set<LogSink>();
 
 function reopenAll(): void {
-  for (const reopen of reopeners) reopen();
+  for (const sink of files) sink.reopen();
 }
 
 export class LogSink {
@@ -26,9 +33,13 @@ export class LogSink {
   /** The code of the last reported fault; reported once until a write succeeds. */
   #fault: unknown;
   #dropped = 0;
+  /** Not yet given to the stream. */
+  #lines = '';
   /** The reader of the pipe has closed it. */
   #isBroken = false;
-  readonly #reopen = (): void => this.#stream?.reopen();
+  #file = '';
+  /** One at a time. A signal during one asks for another: the file may have been renamed again. */
+  #reopening: Promise<void> = Promise.resolve();
 
   constructor(options: LogSinkOptions) {
     this.#options = options;
@@ -36,32 +47,67 @@ export class LogSink {
 
   /** @param to An absolute path, or one of the two streams. @throws the system's error for a file. */
   async open(to: string): Promise<void> {
-    const { maxBufferedOctets: maxLength, mode } = this.#options;
     const isFile = to !== 'stdout' && to !== 'stderr';
-    // Open the file first: the library throws an uncaught exception if it cannot open one.
-    if (isFile) await (await open(to, 'a', mode)).close();
-    const dest = isFile ? to : to === 'stdout' ? 1 : 2;
-    const stream = pino.destination({ dest, sync: false, append: true, mode, maxLength });
-    await once(stream, 'ready');
-    this.#stream = stream;
-    stream.on('error', (error) => this.#failed(error));
-    stream.on('drop', () => this.#drop());
-    stream.on('drain', () => this.#recovered());
+    this.#stream = await this.#opened(isFile ? to : to === 'stdout' ? 1 : 2);
     // Files only: for streams, the signal keeps its meaning that the terminal is gone.
     if (!isFile) return;
-    if (reopeners.size === 0) process.on('SIGHUP', reopenAll);
-    reopeners.add(this.#reopen);
+    this.#file = to;
+    if (files.size === 0) process.on('SIGHUP', reopenAll);
+    files.add(this);
   }
 
-  /** @param line With its line end. */
-  write(line: string): void {
-    if (!this.#isBroken) this.#stream?.write(line);
+  /** Opens the file again under its name, as after a rotation. If that fails, the lines still go to the old file. */
+  reopen(): void {
+    this.#reopening = this.#reopening.then(async () => {
+      try {
+        const fresh = await this.#opened(this.#file);
+        const old = this.#stream;
+        this.#flush();
+        this.#stream = fresh;
+        this.#isBroken = false;
+        old?.end();
+      } catch (error) {
+        this.#options.log.error(
+          { err: error },
+          'The access log cannot be opened again; its lines still go to the old file. Fix the cause and send SIGHUP again.',
+        );
+      }
+    });
   }
+
+  /** @param dest An absolute path, or a file descriptor. */
+  async #opened(dest: string | number): Promise<Destination> {
+    const { maxBufferedOctets: maxLength, mode } = this.#options;
+    // Not opened by the library, which throws an uncaught exception if it cannot.
+    const fd = typeof dest === 'string' ? await openFile(dest, 'a', mode) : dest;
+    const stream = pino.destination({ dest: fd, sync: false, maxLength });
+    await once(stream, 'ready');
+    stream.on('error', (error) => this.#failed(error));
+    stream.on('drop', (lines: string) => this.#drop(lines));
+    stream.on('drain', () => this.#recovered());
+    return stream;
+  }
+
+  /** @param line With its line end. The lines of one turn of the event loop are written together. */
+  write(line: string): void {
+    if (this.#lines === '') setImmediate(this.#flush);
+    this.#lines += line;
+    // The stream drops what is too much as a whole.
+    if (this.#lines.length > Math.min(MOST_TOGETHER, this.#options.maxBufferedOctets / 4)) this.#flush();
+  }
+
+  readonly #flush = (): void => {
+    const lines = this.#lines;
+    this.#lines = '';
+    if (!this.#isBroken && lines !== '') this.#stream?.write(lines);
+  };
 
   /** Resolves when every line is written. */
   async close(): Promise<void> {
-    reopeners.delete(this.#reopen);
-    if (reopeners.size === 0) process.off('SIGHUP', reopenAll);
+    files.delete(this);
+    if (files.size === 0) process.off('SIGHUP', reopenAll);
+    await this.#reopening;
+    this.#flush();
     const stream = this.#stream;
     this.#stream = undefined;
     if (stream === undefined || this.#isBroken) return;
@@ -78,8 +124,10 @@ export class LogSink {
     this.#options.log.error({ err: error }, 'The access log cannot be written to.');
   }
 
-  #drop(): void {
-    if (this.#dropped++ === 0) this.#options.log.warn('Lines of the access log are being dropped.');
+  #drop(lines: string): void {
+    const before = this.#dropped;
+    this.#dropped += lines.split('\n').length - 1;
+    if (before === 0) this.#options.log.warn('Lines of the access log are being dropped.');
   }
 
   #recovered(): void {

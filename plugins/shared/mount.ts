@@ -40,9 +40,8 @@ export function queryOf(target: string): string {
  * have judged the path as it is, so no other program may get a path that it reads differently.
  */
 export function staysInPlace(path: string): boolean {
-  // Most paths have no segment that begins with a dot, and nothing that could hide one.
-  if (!path.includes('/.') && !path.includes('%') && !path.includes('\\') && path.startsWith('/'))
-    return true;
+  // Nothing of the kind is in most paths.
+  if (!/[.%\\]/.test(path)) return true;
   return !path.split(/[/\\]|%2F|%5C/i).some(isDots) && !path.includes('\\');
 }
 

@@ -73,6 +73,8 @@ export function ruleFinder<R extends Rule>(
  * @returns undefined if there is only one reading.
  */
 export function looseReading(path: string): string | undefined {
+  // Most paths have none of this.
+  if (!/^[^/]|\/[/.]|[\\%;]/.test(path)) return undefined;
   const segments: string[] = [];
   const parts = path.split(/[/\\]|%2F|%5C/i).map((part) => part.split(/;|%3B/i, 1)[0] ?? '');
   parts.forEach((part, at) => {

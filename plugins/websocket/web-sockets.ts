@@ -10,7 +10,7 @@ import {
 } from '../../core/plugin-api.js';
 import { refusal } from '../shared/refusal.js';
 import { TOKEN } from '../shared/rules.js';
-import { GuardedSocket, type ServeSocket, type WebSocket } from './guarded-socket.js';
+import { GuardedSocket, type ServeSocket, type SocketOwner, type WebSocket } from './guarded-socket.js';
 
 /** The server stops, or a reload removes the plugin: the client may come again. */
 function goingAway({ reason }: AbortSignal): string {
@@ -65,8 +65,6 @@ export function webSockets(
     closeTimeoutMs = 2_000,
   } = options;
   const sockets = new Set<GuardedSocket>();
-  /** Sockets that have not answered since their ping, with the number of that beat. */
-  const silent = new Map<GuardedSocket, number>();
   const server = new WebSocketServer({
     noServer: true,
     clientTracking: false,
@@ -83,11 +81,12 @@ export function webSockets(
     const now = ++beats;
     for (const socket of sockets) {
       if (socket.readyState !== socket.OPEN) continue;
-      if (!silent.has(socket)) silent.set(socket, now);
+      // Nobody reads the answers to a socket that is paused.
+      if (socket.unanswered === 0 && !socket.isPaused) socket.unanswered = now;
       socket.ping();
     }
     const breakOff = (): void => {
-      for (const [socket, since] of silent) if (since === now) socket.terminate();
+      for (const socket of sockets) if (socket.unanswered === now && !socket.isPaused) socket.terminate();
     };
     // Judge after the next poll: pongs that arrived while this process was paused are read first.
     setTimeout(() => setImmediate(breakOff), pongTimeoutMs).unref();
@@ -96,8 +95,7 @@ export function webSockets(
   const close = (socket: GuardedSocket, code: number, reason: string): void => {
     socket.close(code, reason);
     // Likewise.
-    const late = setTimeout(() => setImmediate(() => socket.terminate()), closeTimeoutMs).unref();
-    socket.on('close', () => clearTimeout(late));
+    socket.closing ??= setTimeout(() => setImmediate(() => socket.terminate()), closeTimeoutMs).unref();
   };
 
   signal.addEventListener(
@@ -108,33 +106,33 @@ export function webSockets(
     { once: true },
   );
 
-  const open = (socket: GuardedSocket, request: Request<unknown>, serve: ServeSocket): void => {
-    socket.maxBufferedOctets = maxBufferedOctets;
-    socket.onfailure = (error) => {
+  const owner: SocketOwner = {
+    maxBufferedOctets,
+    maxPayloadOctets,
+    failed: (socket, error) => {
       log.error(
-        { path: request.path, err: error },
+        { path: socket.path, err: error },
         'The code that serves a WebSocket failed; the socket is closed.',
       );
       close(socket, 1011, '');
-    };
-    sockets.add(socket);
-    pings ??= setInterval(beat, pingIntervalMs).unref();
-    const heard = (): void => {
-      silent.delete(socket);
-    };
-    socket.on('pong', heard).on('ping', heard).on('message', heard);
+    },
     // If a client breaks the rules of the protocol, ws closes the socket with the right code.
-    socket.on('error', (error) =>
-      log.debug({ path: request.path, err: error }, 'A WebSocket was closed by force.'),
-    );
-    socket.on('close', () => {
-      silent.delete(socket);
+    broken: ({ path }, error) => log.debug({ path, err: error }, 'A WebSocket was closed by force.'),
+    closed: (socket) => {
+      clearTimeout(socket.closing);
       sockets.delete(socket);
       if (sockets.size > 0) return;
       clearInterval(pings);
       pings = undefined;
-    });
-    socket.guard(() => serve(socket));
+    },
+  };
+
+  const open = (socket: GuardedSocket, path: string, serve: ServeSocket): void => {
+    socket.owner = owner;
+    socket.path = path;
+    sockets.add(socket);
+    pings ??= setInterval(beat, pingIntervalMs).unref();
+    socket.serve(serve);
     if (signal.aborted) close(socket, 1001, goingAway(signal));
   };
 
@@ -154,7 +152,7 @@ export function webSockets(
         const incoming = asked as unknown as Parameters<typeof server.handleUpgrade>[0];
         server.handleUpgrade(incoming, stream, Buffer.alloc(0), (socket) =>
           // The cast: the server was configured with this class.
-          open(socket as GuardedSocket, request, serve),
+          open(socket as GuardedSocket, request.path, serve),
         );
       },
     };

@@ -1,9 +1,10 @@
-import { readFile, rename, stat } from 'node:fs/promises';
+import { mkdir, readFile, rename, stat } from 'node:fs/promises';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { definePlugin } from '../../core/api/plugin.js';
 import { createLog } from '../../core/log.js';
 import { createServer } from '../../core/server.js';
+import { LogSink } from '../../plugins/access-log/log-sink.js';
 import { redactQuery } from '../../plugins/access-log/redact-query.js';
 import { tempFolder } from '../core/temp-folder.js';
 import { field, plugin, RawClient, request } from '../support/raw-client.js';
@@ -375,6 +376,46 @@ test('lines go to stdout beside those of the command, and SIGHUP opens a file ag
   const targets = async (file: string) => objects(await readFile(file, 'utf8')).map(({ target }) => target);
   t.deepEqual(await targets(`${log}.1`), ['/?before']);
   t.deepEqual(await targets(log), ['/?after', '/']);
+});
+
+test('a file that cannot be opened again keeps its lines in the old one, and a later SIGHUP opens it', async (t) => {
+  const folder = await tempFolder(t);
+  const place = path.join(folder, 'logs');
+  await mkdir(place);
+  const file = path.join(place, 'access.log');
+  const errors: { message: string; err: { code?: string } }[] = [];
+  let told: () => void = () => {};
+  const log = createLog((line) => {
+    const parsed = JSON.parse(line);
+    if (parsed.level === 'error') {
+      errors.push(parsed);
+      told();
+    }
+  });
+  const sink = new LogSink({ maxBufferedOctets: 100_000, mode: 0o640, log });
+  await sink.open(file);
+  const before = process.listenerCount('SIGHUP');
+  await rename(place, `${place}.old`);
+  // More than the ten listeners after which Node warns.
+  for (let at = 1; at <= 12; at++) {
+    const isTold = new Promise<void>((resolve) => {
+      told = resolve;
+    });
+    sink.reopen();
+    await isTold;
+    sink.write(`${at}\n`);
+  }
+  t.deepEqual([...new Set(errors.map(({ err }) => err.code))], ['ENOENT']);
+  t.true(errors.every(({ message }) => message.includes('still go to the old file')));
+  t.is(process.listenerCount('SIGHUP'), before);
+  await mkdir(place);
+  sink.reopen();
+  // As often as the file is renamed: the last signal counts.
+  sink.reopen();
+  await sink.close();
+  t.is(await readFile(`${place}.old/access.log`, 'utf8'), '1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n11\n12\n');
+  t.is(await readFile(file, 'utf8'), '');
+  t.is(errors.length, 12);
 });
 
 test('invalid options are refused', async (t) => {

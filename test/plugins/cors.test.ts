@@ -109,34 +109,25 @@ test('the answer to a preflight of another origin has none of the fields', async
   t.deepEqual(fieldsOf(answer), {});
 });
 
-test('methods, headers, age, credentials and the private network follow the options', async (t) => {
+test('methods, headers, age and credentials follow the options', async (t) => {
   const server = await withOptions(t, {
     origins: [ORIGIN],
     credentials: true,
     methods: ['GET', 'FROBNICATE'],
     headers: ['X-A', 'Authorization'],
     maxAgeSeconds: 5,
-    privateNetwork: true,
   });
-  t.deepEqual(fieldsOf(await preflight(server, { 'Access-Control-Request-Private-Network': 'true' })), {
+  t.deepEqual(fieldsOf(await preflight(server)), {
     'allow-origin': ORIGIN,
     'allow-credentials': 'true',
     'allow-methods': 'GET, FROBNICATE',
     'allow-headers': 'X-A, Authorization',
     'max-age': '5',
-    'allow-private-network': 'true',
   });
-  t.is(fieldsOf(await preflight(server))['allow-private-network'], undefined);
   t.deepEqual(fieldsOf(await server.inject({ headers: { Origin: ORIGIN } })), {
     'allow-origin': ORIGIN,
     'allow-credentials': 'true',
   });
-});
-
-test('without privateNetwork no page gets access to a private network', async (t) => {
-  const server = await withOptions(t, { origins: [ORIGIN] });
-  const answer = await preflight(server, { 'Access-Control-Request-Private-Network': 'true' });
-  t.is(fieldsOf(answer)['allow-private-network'], undefined);
 });
 
 test('headers "any" allows the requested fields, if they are a list of names', async (t) => {

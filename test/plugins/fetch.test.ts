@@ -282,3 +282,147 @@ test('a module without an application is reported at the start', async (t) => {
     t.regex(error.message, /no application|could not be imported/);
   }
 });
+
+test('a text of known length has a Content-Length, whichever way the application makes it', async (t) => {
+  const { connect, get } = await mounted(
+    t,
+    `const bytes = new TextEncoder().encode('bytes');
+    export default async (request) => {
+      switch (new URL(request.url).pathname) {
+        case '/text': return new Response('grün');
+        case '/typed': return new Response('<p>', { status: 404, headers: { 'Content-Type': 'text/html' } });
+        case '/fields': return new Response('a', { headers: new Headers([['X-A', 'b'], ['Connection', 'close']]) });
+        case '/json': return Response.json({ a: 1 });
+        case '/bytes': return new Response(bytes);
+        case '/blob': return new Response(new Blob(['blob']));
+        case '/touched': { const response = new Response('a'); response.headers.set('X-A', 'b'); return response; }
+        case '/later': return await new Promise((resolve) => setImmediate(resolve, new Response('later')));
+      }
+    };`,
+  );
+  const asked = async (target: string) => {
+    const client = await connect();
+    client.send(request(`GET ${target}`));
+    const { status, body, fields } = await client.response();
+    const text = Buffer.from(body, 'latin1').toString();
+    return [status, text, fields.get('content-length')?.[0], fields.get('content-type')?.[0]];
+  };
+  const TEXT = 'text/plain;charset=UTF-8';
+  t.deepEqual(await asked('/text'), [200, 'grün', '5', TEXT]);
+  t.deepEqual(await asked('/typed'), [404, '<p>', '3', 'text/html']);
+  t.deepEqual(await asked('/fields'), [200, 'a', '1', TEXT]);
+  t.deepEqual(await asked('/json'), [200, '{"a":1}', '7', 'application/json']);
+  t.deepEqual((await asked('/bytes')).slice(0, 3), [200, 'bytes', '5']);
+  t.deepEqual((await asked('/blob')).slice(0, 3), [200, 'blob', '4']);
+  t.deepEqual(await asked('/touched'), [200, 'a', '1', TEXT]);
+  t.deepEqual(await asked('/later'), [200, 'later', '5', TEXT]);
+  t.is((await get('/fields')).status, 200);
+});
+
+test('Request and Response behave as those of Node where an application looks closer', async (t) => {
+  const { server } = await mounted(
+    t,
+    `const results = {};
+    const check = async (name, run) => { try { results[name] = await run(); } catch (error) { results[name] = error.name; } };
+    class Own extends Response { get own() { return true; } }
+    export default async (request) => {
+      await check('instances', () => [request instanceof Request, new Response('a') instanceof Response, new Own('a') instanceof Own, new Own('a').own]);
+      await check('constructors', () => [request.constructor.name, new Response('a').constructor.name, Response.name, Response.length]);
+      await check('copy', async () => { const copy = new Request(request, { headers: { 'X-B': 'c' } }); return [copy.method, copy.url, copy.headers.get('x-b'), await copy.text()]; });
+      await check('used', () => request.bodyUsed);
+      await check('text', () => new Response('a').text());
+      await check('twice', async () => { const response = new Response('a'); await response.text(); return [response.bodyUsed, await response.text()]; });
+      await check('clone', async () => { const response = new Response('a', { status: 201, headers: { 'X-A': 'b' } }); const copy = response.clone(); return [copy.status, copy.headers.get('x-a'), await copy.text(), await response.text()]; });
+      await check('wrapped', async () => { const response = new Response('a', { status: 202 }); const other = new Response(response.body, response); return [other.status, await other.text()]; });
+      await check('members', () => { const { ok, type, url, redirected, status, statusText } = new Response('a', { status: 299 }); return [ok, type, url, redirected, status, statusText]; });
+      await check('named', () => new Response('a', { statusText: 'Fine' }).statusText);
+      await check('noContent', () => new Response('a', { status: 204 }).status);
+      await check('range', () => new Response('a', { status: 99 }).status);
+      await check('header', () => new Response('a', { headers: { 'bad name': 'x' } }).status);
+      await check('json', () => Response.json(undefined));
+      await check('called', () => Response('a'));
+      return new Response(JSON.stringify(results));
+    };`,
+  );
+  const { text } = await server.inject({
+    method: 'POST',
+    target: '/x?y',
+    headers: { 'Content-Type': 'text/plain' },
+    body: 'sent',
+  });
+  t.deepEqual(JSON.parse(text), {
+    instances: [true, true, true, true],
+    constructors: ['Request', 'Response', 'Response', 0],
+    copy: ['POST', 'http://127.0.0.1/x?y', 'c', 'sent'],
+    used: true,
+    text: 'a',
+    twice: 'TypeError',
+    clone: [201, 'b', 'a', 'a'],
+    wrapped: [202, 'a'],
+    members: [true, 'default', '', false, 299, ''],
+    named: 'Fine',
+    noContent: 'TypeError',
+    range: 'RangeError',
+    header: 'TypeError',
+    json: 'TypeError',
+    called: 'TypeError',
+  });
+});
+
+test('a request passes on to fetch', async (t) => {
+  const { port, server } = await mounted(
+    t,
+    `export default (request) => {
+      const { pathname } = new URL(request.url);
+      if (pathname === '/inner') return Response.json([request.method, request.headers.get('x-a')]);
+      return fetch(new Request('http://127.0.0.1:' + request.headers.get('x-port') + '/inner', request));
+    };`,
+  );
+  const { json } = await server.inject({
+    method: 'DELETE',
+    target: '/outer',
+    headers: { 'X-A': 'b', 'X-Port': String(port) },
+  });
+  t.deepEqual(json(), ['DELETE', 'b']);
+});
+
+test('a host that no URL can have is 400, and the application is not asked', async (t) => {
+  const folder = await tempFolder(t, { 'app.mjs': TELL });
+  const plugins = [{ use: 'fetch', options: { mounts: [{ module: path.join(folder, 'app.mjs') }] } }];
+  const { connect, log } = await serve(t, { plugins, allowedHosts: '*' });
+  for (const host of ['999.999.999.999', 'xn--a', 'a%2Fb', '1.2.3.4.5', '0x100000000', 'a%00b']) {
+    const client = await connect();
+    client.send(`GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
+    const { status, body } = await client.response();
+    t.is(status, 400, host);
+    t.is(body, `Not allowed host: ${host}`);
+  }
+  const client = await connect();
+  client.send('GET / HTTP/1.1\r\nHost: A%62.example:80\r\n\r\n');
+  t.is(JSON.parse((await client.response()).body).host, 'ab.example');
+  t.deepEqual(
+    log.filter(({ level }) => level === 'error'),
+    [],
+  );
+});
+
+test('characters that a URL escapes are escaped in request.url as in any URL', async (t) => {
+  const { server } = await mounted(t, 'export default (request) => new Response(request.url);');
+  for (const target of ['/a?b=c&d', "/'?'", '/{x}|^', '/a//b;c', '/~!$&()*+,;=:@'])
+    t.is((await server.inject({ target })).text, new URL(target, 'http://127.0.0.1').href, target);
+});
+
+test('the signal is aborted when the client ends its direction, as most do that leave', async (t) => {
+  const source = `
+    export default (request) => new Promise((resolve) => {
+      globalThis.jackfieldFetchWaits?.();
+      request.signal.addEventListener('abort', () => resolve(new Response('left')));
+    });`;
+  const { connect } = await mounted(t, source);
+  const waits = new Promise<void>((resolve) => Reflect.set(globalThis, 'jackfieldFetchWaits', resolve));
+  const client = await connect();
+  client.send(request('GET /'));
+  await waits;
+  client.end();
+  t.is((await client.response()).body, 'left');
+});

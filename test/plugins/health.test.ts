@@ -6,7 +6,7 @@ import { createServer } from '../../core/server.js';
 import { defineAdapter, type Entry, StorageError } from '../../core/storage/contract.js';
 import { StoreProbe } from '../../plugins/health/store-probe.js';
 import { tempFolder } from '../core/temp-folder.js';
-import { request, serve } from '../support/raw-client.js';
+import { plugin, RawClient, request, serve } from '../support/raw-client.js';
 import { served } from './served.js';
 
 /** A store whose `get` is the given function. */
@@ -192,4 +192,37 @@ test('with a json-file whose lock was removed, a whole server is not ready', asy
     status: 'not ready',
     storage: 'STORAGE_LOCKED',
   });
+});
+
+test('the probes of Kubernetes and HAProxy, as these programs send them by default', async (t) => {
+  const secret = plugin('secret', ({ handle }) => handle('GET', '/secret', () => 'secret'));
+  const { connect } = await serve(t, { plugins: ['health', secret] });
+  const asked = async (octets: string, method?: string) => {
+    const client = await connect();
+    client.send(octets);
+    return (await client.response(method)).status;
+  };
+  const probe = (path: string) =>
+    `GET ${path} HTTP/1.1\r\nHost: 10.1.2.3:8080\r\nUser-Agent: kube-probe/1.31\r\nAccept: */*\r\nConnection: close\r\n\r\n`;
+  t.is(await asked(probe('/health/ready')), 200);
+  t.is(await asked(probe('/health/live')), 200);
+  // Only these two accept the host.
+  t.is(await asked(probe('/secret')), 400);
+  t.is(await asked(probe('/health')), 400);
+  t.is(await asked(probe('/health/ready').replace('GET', 'POST')), 400);
+  t.is(await asked('OPTIONS / HTTP/1.0\r\n\r\n'), 200);
+  t.is(await asked('OPTIONS / HTTP/1.0\r\nHost: localhost\r\n\r\n'), 405);
+  t.is(await asked('OPTIONS / HTTP/1.1\r\nHost: localhost\r\n\r\n'), 405);
+  t.is(await asked('OPTIONS /secret HTTP/1.0\r\n\r\n'), 405);
+});
+
+test('a server that is not ready says so to HAProxy too', async (t) => {
+  const { server } = await withStore(t, () => {
+    throw new StorageError('STORAGE_UNAVAILABLE', 'down');
+  });
+  const { port } = await server.listen();
+  const client = await RawClient.connect(port);
+  t.teardown(() => client.destroy());
+  client.send('OPTIONS / HTTP/1.0\r\n\r\n');
+  t.is((await client.response()).status, 503);
 });

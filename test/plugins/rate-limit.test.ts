@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto';
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
 import { createLog } from '../../core/log.js';
@@ -16,6 +17,8 @@ import { type Server, served } from './served.js';
 
 /** A window so long that no bucket fills during a test. */
 const DAY = 86_400;
+const SECRET = 'sixteen and more';
+const codeOf = (client: string) => createHmac('sha256', SECRET).update(client).digest('base64url');
 const three = { name: 'three', limit: 3, windowSeconds: DAY };
 
 const withOptions = (t: ExecutionContext, options: object = { rules: [three] }): Promise<Server> =>
@@ -97,7 +100,7 @@ test('clients are distinguished by a header if configured, otherwise by address'
   t.deepEqual(await statuses(server, 4), [200, 200, 200, 429]);
 });
 
-test('an IPv6 client is its /64, an IPv4 client its address', (t) => {
+test('an IPv6 client is its /64, an IPv4 client its address, also through a translator', (t) => {
   for (const [address, key] of [
     ['192.0.2.1', '192.0.2.1'],
     ['::ffff:192.0.2.1', '192.0.2.1'],
@@ -108,7 +111,17 @@ test('an IPv6 client is its /64, an IPv4 client its address', (t) => {
     ['::1', '0:0:0:0::/64'],
     ['::', '0:0:0:0::/64'],
     ['1::', '1:0:0:0::/64'],
-    ['64:ff9b::192.0.2.1', '64:ff9b:0:0::/64'],
+    // The translators and tunnels of IPv4 clients: RFC 6052 §2.1, RFC 8215 §3, RFC 2765 §2.1, RFC 3056 §2, RFC 4380 §4.
+    ['::ffff:c000:201', '192.0.2.1'],
+    ['64:ff9b::192.0.2.1', '192.0.2.1'],
+    ['64:ff9b::c000:201', '192.0.2.1'],
+    ['64:FF9B:0:0:0:0:C000:201', '192.0.2.1'],
+    ['64:ff9b:1:fffe::c000:201', '64:ff9b:1:fffe:0:0:c000:201'],
+    ['64:ff9b:2::c000:201', '64:ff9b:2:0::/64'],
+    ['64:ff9b::1:c000:201', '64:ff9b:0:0::/64'],
+    ['::ffff:0:192.0.2.1', '192.0.2.1'],
+    ['2002:c000:201:7::1', '192.0.2.1'],
+    ['2001:0:4136:e378:8000:63bf:3fff:fdfe', '192.0.2.1'],
     ['1:2:3::192.0.2.1', '1:2:3:0::/64'],
     ['fe80::1%eth0', 'fe80:0:0:0::/64'],
     ['', 'unix'],
@@ -257,7 +270,7 @@ async function sharing(
   const server = createServer(
     {
       storage: { adapter: store.definition },
-      plugins: [{ use: 'rate-limit', options }, 'get'],
+      plugins: [{ use: 'rate-limit', options: { secret: SECRET, ...options } }, 'get'],
       limits: { shutdownTimeoutMs: 0 },
     },
     {
@@ -308,7 +321,7 @@ test('a bucket in the store expires when it is full', async (t) => {
   await server.inject({ target: '/none' });
   const entry = await store.definition
     .create({}, { folder: '/', log: createLog(() => {}) })
-    .get('limits/three:127.0.0.1');
+    .get(`limits/three:${codeOf('127.0.0.1')}`);
   t.true(entry !== undefined && entry.expiresAt !== undefined);
   t.true((entry?.expiresAt ?? 0) <= Date.now() + (DAY / 3) * 1_000 + 1);
 });
@@ -437,7 +450,11 @@ test('invalid options are refused', async (t) => {
 test('two servers with one lmdb store give a client its limit once, with buckets under their prefix', async (t) => {
   const storage = { adapter: 'lmdb', options: { path: await tempFolder(t) } };
   const rules = [{ name: 'shared', path: '/limited', limit: 20, windowSeconds: DAY }];
-  const plugins = [{ use: 'rate-limit', options: { rules, storeTimeoutMs: 60_000 } }, 'get', 'keys'];
+  const plugins = [
+    { use: 'rate-limit', options: { rules, storeTimeoutMs: 60_000, secret: SECRET } },
+    'get',
+    'keys',
+  ];
   const servers = [await served(t, { storage, plugins }), await served(t, { storage, plugins })];
   const answers = await Promise.all(
     Array.from({ length: 60 }, (_, at) => servers[at % 2]!.inject({ target: '/limited' })),
@@ -446,8 +463,18 @@ test('two servers with one lmdb store give a client its limit once, with buckets
   t.is(answers.filter(({ status }) => status === 429).length, 40);
   const { text } = await servers[0]!.inject({ target: '/keys?prefix=jackfield%3Arate-limit%3A' });
   const { entries } = JSON.parse(text);
+  // The key says nothing about the client: without the secret it cannot be computed.
   t.deepEqual(
     entries.map(({ key }: { key: string }) => key),
-    ['jackfield:rate-limit:shared:127.0.0.1'],
+    [`jackfield:rate-limit:shared:${codeOf('127.0.0.1')}`],
   );
+});
+
+test('buckets in a shared store need a secret, so that no reader of the store learns who the clients are', async (t) => {
+  const store = new SharedStore();
+  const error = await t.throwsAsync(sharing(t, store, { rules: [three], secret: undefined }));
+  t.is(Reflect.get(error, 'code'), 'PLUGIN_SETUP_FAILED');
+  t.regex(error.message, /Set "secret"/);
+  await t.throwsAsync(sharing(t, store, { secret: 'too short' }), { message: /secret/ });
+  await t.notThrowsAsync(sharing(t, store, { rules: [three], secret: undefined, buckets: 'memory' }));
 });

@@ -4,6 +4,7 @@ import { definePlugin } from '../../core/plugin-api.js';
 import { StorageError, type WatchedChange } from '../../core/storage/contract.js';
 import { MemoryAdapter } from '../../storage-adapters/memory.js';
 import type { EventSourceClient } from './event-source.js';
+import { served } from './served.js';
 import { Counted, changeFrom, watched } from './watched.js';
 
 /** A refusal as events: the time to wait, `failure` without an ID, the end. */
@@ -207,3 +208,33 @@ for (const [accept, isNamed] of [
     await answer.body?.cancel();
   });
 }
+
+test('a refusal as events is 200, and its outcome still has the code of the error', async (t) => {
+  const outcomes: (readonly [number, string | undefined])[] = [];
+  const witness = definePlugin({
+    name: 'witness',
+    setup: ({ hook }) => {
+      // A hook that adds a field does not hide it.
+      hook('response', (_request, response) => ({
+        ...response,
+        headers: { ...response.headers, 'X-A': 'b' },
+      }));
+      hook('close', (_request, { status, code }) => void outcomes.push([status, code]));
+    },
+  });
+  const rules = [{ name: 'none', limit: 1, windowSeconds: 3_600 }];
+  const server = await served(t, {
+    plugins: [witness, { use: 'rate-limit', options: { rules } }, 'get', 'watch'],
+  });
+  const headers = { Accept: 'text/event-stream' };
+  await server.inject({ target: '/' });
+  const { status, text } = await server.inject({ target: '/watch', headers });
+  t.is(status, 200);
+  t.true(text.includes('event: failure'));
+  await server.inject({ target: '/watch' });
+  t.deepEqual(outcomes, [
+    [200, undefined],
+    [200, 'RATE_LIMITED'],
+    [429, 'RATE_LIMITED'],
+  ]);
+});

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { type ClientOptions, WebSocket } from 'ws';
@@ -403,4 +404,126 @@ test('plugins that add fields to every answer do not break or change the handsha
   const refused = await client.response();
   t.is(refused.status, 426);
   t.is(field(refused, 'x-added'), '1');
+});
+
+/** A gate that a module waits at. */
+function gate(): { readonly opened: Promise<void>; open(): void } {
+  let open: () => void = () => {};
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { opened, open };
+}
+
+/** Sends masked text frames (RFC 6455 §5.3) with the handshake, so that they are there before any module runs. */
+function framesOf(...texts: readonly string[]): string {
+  return texts.map((text) => `\x81${String.fromCharCode(0x80 | text.length)}\0\0\0\0${text}`).join('');
+}
+
+test('messages that come before an async module listens wait for it, in order', async (t) => {
+  const { opened, open } = gate();
+  const { connect } = await serving(t, async (socket) => {
+    await opened;
+    socket.on('message', (data) => socket.send(`heard ${data}`));
+  });
+  const client = await connect();
+  client.send(request('GET /ws', HANDSHAKE) + framesOf('one', 'two'));
+  await client.receive('101 Switching');
+  open();
+  await client.receive('heard one');
+  await client.receive('heard two');
+  client.send(framesOf('three'));
+  await client.receive('heard three');
+  t.true(client.unread.indexOf('heard one') < client.unread.indexOf('heard two'));
+});
+
+test('a listener for one message gets one, and the next waits while the module works', async (t) => {
+  const { opened, open } = gate();
+  const { connect } = await serving(t, async (socket) => {
+    const [first] = await once(socket, 'message');
+    socket.send(`first ${first}`);
+    await opened;
+    socket.addEventListener('message', ({ data }) => socket.send(`rest ${data}`));
+  });
+  const client = await connect();
+  client.send(request('GET /ws', HANDSHAKE) + framesOf('one', 'two', 'three'));
+  await client.receive('first one');
+  open();
+  await client.receive('rest two');
+  await client.receive('rest three');
+  t.false(client.unread.includes('first two'));
+});
+
+test('a client that sends much to a module that does not listen yet is held up, and nothing is lost', async (t) => {
+  const { opened, open } = gate();
+  const { open: connect } = await serving(
+    t,
+    async (socket) => {
+      await opened;
+      let octets = 0;
+      socket.on('message', (data: Buffer) => {
+        octets += data.length;
+        if (octets === 40_000_000) socket.send('all');
+      });
+    },
+    { maxPayloadOctets: 100_000 },
+  );
+  const socket = await connect();
+  for (let at = 0; at < 400; at++) socket.send(Buffer.alloc(100_000));
+  // The rest stays with the client and the system.
+  for (let turns = 0; turns < 500; turns++) await new Promise(setImmediate);
+  t.true(socket.bufferedAmount > 0);
+  const all = once(socket, 'message');
+  open();
+  t.is(String((await all)[0]), 'all');
+});
+
+test('a module that only sends still sees its client close, also while it works', async (t) => {
+  const { opened, open } = gate();
+  const closed = gate();
+  const { open: connect } = await serving(t, async (socket) => {
+    socket.on('close', closed.open);
+    socket.send('news');
+    await opened;
+  });
+  const socket = await connect();
+  socket.send('nobody listens to this');
+  socket.close(1000);
+  t.is((await once(socket, 'close'))[0], 1000);
+  await closed.opened;
+  open();
+});
+
+test('a socket is logged at its end: 101, with its time and the octets that were sent', async (t) => {
+  const folder = await tempFolder(t);
+  const file = path.join(folder, 'access.log');
+  const all = await serving(
+    t,
+    echo,
+    {},
+    {
+      plugins: [{ use: 'access-log', options: { destination: { file } } }, 'metrics'],
+    },
+  );
+  const socket = await all.open();
+  t.is((await all.get('/count')).body, '1');
+  t.is(await said(socket, 'x'.repeat(100)), 'x'.repeat(100));
+  socket.close(1000);
+  await closed(socket);
+  while ((await all.get('/count')).body !== '0');
+  const { body: metrics } = await all.get('/metrics');
+  t.true(metrics.includes('jackfield_requests_total{method="GET",route="/ws",status="101"} 1\n'));
+  // A day of an open socket would hide how fast answers are.
+  t.false(metrics.includes('jackfield_request_duration_seconds_count{method="GET",route="/ws"}'));
+  await all.server.close();
+  const lines = (await readFile(file, 'utf8'))
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  const targets = lines.map(({ target }) => target);
+  t.true(targets.indexOf('/ws') > targets.indexOf('/count'));
+  const { status, contentOctets, durationMs, aborted } = lines[targets.indexOf('/ws')];
+  // A frame of 100 octets with two before it, and the answer to the close with its code.
+  t.deepEqual({ status, contentOctets, aborted }, { status: 101, contentOctets: 106, aborted: undefined });
+  t.true(durationMs > 0);
 });

@@ -6,6 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import test, { type ExecutionContext } from 'ava';
 import { WebSocket, WebSocketServer } from 'ws';
 import type { TakeOver } from '../../../core/api/answer.js';
+import type { Outcome } from '../../../core/api/plugin.js';
 import type { Request } from '../../../core/api/request.js';
 import { createLog } from '../../../core/log.js';
 import { createServer } from '../../../core/server.js';
@@ -238,8 +239,12 @@ test('a server that is stopping hands no connection over', async (t) => {
   await closing;
 });
 
-test('hooks see the answer of a takeover, and fields that they add to its head are sent', async (t) => {
-  const closed: string[] = [];
+test('hooks see the answer that takes over, and the end of the connection with its octets and its time', async (t) => {
+  let told: (of: { path: string } & Outcome) => void = () => {};
+  const closed = new Promise<{ path: string } & Outcome>((resolve) => {
+    told = resolve;
+  });
+  let isOpen = true;
   const { connect } = await serve(t, {
     plugins: [
       plugin('hooks', ({ hook }) => {
@@ -247,19 +252,104 @@ test('hooks see the answer of a takeover, and fields that they add to its head a
           ...response,
           headers: { ...response.headers, 'X-Seen': '1' },
         }));
-        hook('close', ({ path }) => void closed.push(path));
+        hook('close', ({ path }, outcome) => {
+          t.false(isOpen);
+          told({ path, ...outcome });
+        });
       }),
       handlers({
-        'GET /x': () => ({ status: 101, headers: { Upgrade: 'x' }, takeOver: (stream) => void stream.end() }),
+        'GET /x': () => ({
+          status: 101,
+          headers: { Upgrade: 'x' },
+          takeOver: (stream) => {
+            stream.write('hello ');
+            stream.on('data', () => {
+              isOpen = false;
+              stream.end('and bye');
+            });
+          },
+        }),
       }),
     ],
   });
   const client = await connect();
   client.send(request('GET /x', ASKS));
   t.deepEqual((await client.response()).fields.get('x-seen'), ['1']);
+  await client.receive('hello ');
+  client.send('?');
+  await client.receive('and bye');
   client.end();
-  await client.closed();
-  t.deepEqual(closed, ['/x']);
+  const { durationMs, ...outcome } = await closed;
+  t.deepEqual(outcome, {
+    path: '/x',
+    status: 101,
+    contentOctets: 13,
+    isComplete: true,
+    route: '/x',
+    code: undefined,
+  });
+  t.true(durationMs > 0);
+});
+
+test('a head that the plugin writes itself does not count as content', async (t) => {
+  let told: (of: Outcome) => void = () => {};
+  const closed = new Promise<Outcome>((resolve) => {
+    told = resolve;
+  });
+  const { connect } = await serve(t, {
+    plugins: [
+      plugin('hooks', ({ hook }) => hook('close', (_request, outcome) => told(outcome))),
+      handlers({
+        'GET /x': () => ({
+          takeOver: (stream) => {
+            stream.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\nabc');
+            stream.end('defg');
+          },
+        }),
+      }),
+    ],
+  });
+  const client = await connect();
+  client.send(request('GET /x', ASKS));
+  await client.receive('defg');
+  client.end();
+  t.like(await closed, { status: 101, contentOctets: 7, isComplete: true });
+});
+
+test('the end of a connection goes to the hooks of its time, also after a reload', async (t) => {
+  const seen: string[] = [];
+  let end: () => void = () => {};
+  let told: () => void = () => {};
+  const isTold = new Promise<void>((resolve) => {
+    told = resolve;
+  });
+  const witness = (name: string) =>
+    plugin(name, ({ hook, onClose }) => {
+      hook('close', ({ path }) => {
+        seen.push(`${name} ${path}`);
+        told();
+      });
+      onClose(() => void seen.push(`${name} closed`));
+    });
+  const taker = handlers({
+    'GET /x': () => ({
+      status: 101,
+      headers: { Upgrade: 'x' },
+      takeOver: (stream) => {
+        end = () => void stream.end();
+      },
+    }),
+  });
+  const { server, connect } = await serve(t, { plugins: [taker, witness('old')] });
+  const client = await connect();
+  client.send(request('GET /x', ASKS));
+  await client.response();
+  const rest = { listen: { port: 0 }, storage: 'memory', limits: { shutdownTimeoutMs: 0 } };
+  await server.reload({ ...rest, plugins: [taker, witness('new')] });
+  end();
+  client.end();
+  await isTold;
+  t.deepEqual(seen, ['old closed', 'new /x']);
 });
 
 test('a connection belongs to the plugin that takes it over, whichever hooks handled the answer later', async (t) => {

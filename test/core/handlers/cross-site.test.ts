@@ -202,11 +202,43 @@ test('a handler may decide itself, and then only that handler is open', async (t
   t.is(await ask('POST', '/nowhere'), 403);
   t.is(await ask('PURGE', '/x'), 200);
   const wrong = plugin('wrong', ({ handle }) =>
-    handle('POST', '/', () => '', { crossSite: 'refuse' } as unknown as { crossSite: 'allow' }),
+    handle('POST', '/', () => '', { crossSite: 'deny' } as unknown as { crossSite: 'allow' }),
   );
   await t.throwsAsync(served(t, { plugins: [wrong] }), {
-    message: /crossSite of POST \/ must be "allow" or absent/,
+    message: /crossSite of POST \/ must be "allow", "refuse" or absent/,
   });
+});
+
+test('a handler that refuses pages of other sites refuses them whatever hooks and the configuration say', async (t) => {
+  const calls: string[] = [];
+  const closed = plugin('closed', ({ handle, hook }) => {
+    handle('POST', '/closed', () => 'taken', { crossSite: 'refuse' });
+    handle('POST', '/open', () => 'taken');
+    hook('crossSite', () => true);
+  });
+  for (const crossSite of ['refuse', 'allow'] as const) {
+    const server = await served(t, { plugins: [closed, counting(calls)], crossSite });
+    const ask = async (target: string, headers: Record<string, string>) =>
+      (await server.inject({ method: 'POST', target, headers })).status;
+    t.is(await ask('/open', { Origin: EVIL }), 200);
+    t.is(await ask('/closed', { Origin: EVIL }), 403);
+    t.is(await ask('/closed', { 'Sec-Fetch-Site': 'cross-site' }), 403);
+    t.is(await ask('/closed', {}), 200);
+  }
+});
+
+test('no page stops a server, whatever the plugin cors allows; a program does', async (t) => {
+  for (const origins of ['*', [EVIL]]) {
+    const server = await served(t, {
+      crossSite: 'allow',
+      plugins: [{ use: 'cors', options: { origins } }, 'get', 'head', 'end'],
+    });
+    const { status } = await server.inject({ method: 'END', target: '/', headers: { Origin: EVIL } });
+    t.is(status, 403);
+    t.is((await server.inject({ target: '/' })).status, 200);
+    t.is((await server.inject({ method: 'END', target: '/' })).status, 204);
+    await server.closed;
+  }
 });
 
 /** A server whose plugin has this hook. */
