@@ -16,10 +16,12 @@ case "$(uname -s)-$(uname -m)" in
   *) echo 'There are no such packages for this system; nothing was run.' && exit 1 ;;
 esac
 
-sockets='dist/test/rfc9110/**/*.test.js dist/test/rfc9112/**/*.test.js dist/test/core/connection/**/*.test.js'
-others='dist/test/transcript/**/*.test.js dist/test/service/**/*.test.js !dist/test/service/plugin-faults.test.js
-  !dist/test/service/new-project.test.js dist/test/contracts/**/*.test.js !dist/test/contracts/kit.test.js
-  !dist/test/contracts/same-answers*.test.js dist/test/core/plugin-host/**/*.test.js'
+sockets='dist/test/rfc9110/**/*.test.js dist/test/rfc9112/**/*.test.js dist/test/core/connection/**/*.test.js
+  dist/test/core/listening/**/*.test.js'
+others='dist/test/transcript/**/*.test.js dist/test/service/**/*.test.js !dist/test/service/{files-and-proxies,mistakes,new-project,plugin-faults}.test.js
+  dist/test/contracts/**/*.test.js !dist/test/contracts/kit.test.js
+  !dist/test/contracts/same-answers*.test.js dist/test/core/plugin-host/**/*.test.js
+  dist/test/plugins/{compress,fetch,proxy,websocket}.test.js'
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
@@ -38,10 +40,10 @@ for version in "${@:-22 24 26}"; do
     fi
     node="$folder/$version/node_modules/$package/bin/node"
     echo "# Node $("$node" --version), shared reads"
-    "$node" dist/test/run-suite.js all --tap $sockets $others || status=1
+    "$node" dist/test/run-suite.js all --tap --concurrency=3 $sockets $others || status=1
     if [ "$version" != 24 ]; then
       echo "# Node $("$node" --version), portable reads"
-      "$node" dist/test/run-suite.js all portable --tap $sockets || status=1
+      "$node" dist/test/run-suite.js all portable --tap --concurrency=3 $sockets || status=1
     fi
     rm -rf "${folder:?}/$version"
   done

@@ -25,7 +25,8 @@ const FILES = {
       listen 80;
       location / { proxy_pass http://origin; }
       location /cached/ { proxy_cache files; proxy_pass http://origin/; add_header X-Cache $upstream_cache_status; }
-      location /own/ { alias public/; }
+      # By itself it compares dates for equality only (RFC 9110 §13.1.3 compares which is later).
+      location /own/ { alias public/; if_modified_since before; }
     }`,
   'tea.vcl':
     'vcl 4.1;\nbackend default { .host = "127.0.0.1"; .port = "10000"; .host_header = "127.0.0.1"; }\n',

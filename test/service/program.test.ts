@@ -497,7 +497,7 @@ test('the context refuses late or wrong calls with a TypeError that names the pl
         [() => handle('GET', '/', 'text' as never), /handler of GET \/ is not a function/],
         [
           () => hook('before' as 'request', () => {}),
-          /no hook "before"; there are crossSite, request, handler, response, error, close, unread/,
+          /no hook "before"; there are crossSite, request, handler, response, fields, error, close, unread/,
         ],
         [() => hook('toString' as 'request', () => {}), /no hook "toString"/],
         [() => hook('request', undefined as never), /hook "request" is not a function/],
