@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# sonic-boom 4.2.1 (5.0.2 does the same), which writes pino's logs: a `reopen` that cannot open the file (its folder is gone) leaves a listener for
-# `ready` on the stream each time. A log that is rotated for months collects them, and the next open that succeeds runs
-# them all.
+# sonic-boom 4.2.1 (5.0.2 does the same), which writes pino's logs: a `reopen` that cannot open the file, because its
+# folder is gone, leaves a listener for `ready` on the stream each time. A log that is rotated for months collects them,
+# and the next open that succeeds runs them all.
 . "$(dirname "$0")/lib/begin.sh"
 packages sonic-boom@4.2.1
 expect 'v20.' node --version
