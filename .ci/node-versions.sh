@@ -24,6 +24,8 @@ others='dist/test/transcript/**/*.test.js dist/test/service/**/*.test.js !dist/t
   dist/test/plugins/{compress,fetch,proxy,websocket}.test.js'
 
 folder=$(mktemp -d)
+# A test runs the binary as another user.
+chmod 755 "$folder"
 trap 'rm -rf "$folder"' EXIT
 status=0
 

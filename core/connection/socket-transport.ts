@@ -9,7 +9,7 @@
  *
  * Socket options such as no delay belong to the handle and survive the move.
  */
-import { type OnReadOpts, Socket } from 'node:net';
+import { Socket } from 'node:net';
 import type { Origin } from '../exchange/origin.js';
 import type { Connections } from './connections.js';
 import { DirectWriter } from './direct-write.js';
@@ -125,16 +125,10 @@ function attachShared(accepted: Socket, origin: Origin, connections: Connections
   return true;
 }
 
-/** Options of a TCP socket that this process connects, for reads into the shared buffer. */
-export function sharedReads(): { readonly onread: OnReadOpts } {
-  readBuffer ??= Buffer.allocUnsafeSlow(READ_OCTETS);
-  // Node calls it as a method of the socket, and with this very buffer; the types do not know it.
-  return { onread: { buffer: readBuffer, callback: onSharedRead as OnReadOpts['callback'] } };
-}
-
 /**
  * The transport of a socket that this process has connected.
- * @param carrier The TCP socket with `sharedReads` that carries an encrypted one.
+ * @param socket Its `connect` or `secureConnect` event is being handled: nothing was read yet.
+ * @param carrier The TCP socket that carries an encrypted one.
  */
 export function attachOutgoing(
   socket: Socket,
@@ -146,7 +140,7 @@ export function attachOutgoing(
   const isPlain = socket === carrier && typeof handle === 'object' && handle !== null;
   const direct = isPlain ? DirectWriter.over(handle, socket, onTaken) : undefined;
   listen(socket, events);
-  if (socket !== carrier) socket.on('data', onData);
+  if (socket !== carrier || !readsIntoSharedBuffer(socket)) socket.on('data', onData);
   return new SocketTransport(socket, origin, carrier, direct);
 }
 

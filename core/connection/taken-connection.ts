@@ -147,8 +147,9 @@ class TakenStream extends Duplex {
 
   deliver(octets: Buffer): void {
     if (octets.length === 0 || this.destroyed) return;
-    // What the stream would do, without a tick per read.
-    if (this.readableFlowing === true && this.readableLength === 0 && this.listenerCount('data') > 0) {
+    // What the stream would do, without a tick per read. A stream that decodes text does it itself.
+    const passesOn = this.readableFlowing === true && this.readableEncoding === null;
+    if (passesOn && this.readableLength === 0 && this.listenerCount('data') > 0) {
       this.emit('data', octets);
       return;
     }

@@ -162,6 +162,11 @@ export class HookRunner {
     for (const { plugin, fn } of this.#table.fields) {
       try {
         const added = fn(request, answer.status);
+        const value: unknown = added;
+        if (isPromise(value)) {
+          promiseThen.call(Promise.resolve(value), undefined, () => {});
+          throw new TypeError('A hook of the stage "fields" must return its fields at once, not a promise.');
+        }
         if (added !== undefined) fields = addFields(fields, added);
       } catch (error) {
         logFault(this.#log, plugin, error, request);

@@ -9,7 +9,7 @@
 import { connect as connectTcp, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import { Outbox } from '../connection/outbox.js';
-import { attachOutgoing, sharedReads } from '../connection/socket-transport.js';
+import { attachOutgoing } from '../connection/socket-transport.js';
 import type { Transport, TransportEvents } from '../connection/transport.js';
 import { JackfieldError } from '../errors.js';
 import { giveBack, lentCopy } from '../exchange/lent-octets.js';
@@ -86,7 +86,7 @@ export class UpstreamConnection implements TransportEvents {
     exchange.place = this;
     const where = { host, port, noDelay: true, allowHalfOpen: true, highWaterMark: SEND_OCTETS };
     if (tls === undefined) {
-      const socket = connectTcp({ ...where, ...sharedReads() });
+      const socket = connectTcp(where);
       this.#socket = socket;
       socket.once('connect', () => this.#connected(socket, socket));
     } else {

@@ -7,7 +7,7 @@
  */
 import { createHash } from 'node:crypto';
 import { type Stats, statSync } from 'node:fs';
-import { readFile, stat } from 'node:fs/promises';
+import { readFile, realpath, stat } from 'node:fs/promises';
 import { LRUCache } from 'lru-cache';
 import { type FileOptions, file, type ResponseParts } from '../../core/plugin-api.js';
 
@@ -24,6 +24,8 @@ const SETTLED_MS = 2_000;
 interface Kept {
   /** The path of the file, links not followed. */
   readonly name: string;
+  /** The real path, if the file is read for each answer: it may have moved under a link that leads to it as before. */
+  readonly place: string | undefined;
   readonly stats: Stats;
   readonly parts: ResponseParts;
   readonly octets: number;
@@ -43,7 +45,8 @@ export class FileCache {
     const kept = this.#kept?.get(key);
     if (kept === undefined) return undefined;
     const now = statNow(kept.name);
-    if (typeof now === 'object' && isSame(kept.stats, now)) return kept.parts;
+    if (isStill(kept.stats, now) && (kept.place === undefined || isStill(kept.stats, statNow(kept.place))))
+      return kept.parts;
     this.#kept?.delete(key);
     return undefined;
   }
@@ -69,8 +72,13 @@ export class FileCache {
     if (!isSame(before, stats)) return file(place, options);
     // The core checks frozen headers only once.
     Object.freeze(parts.headers);
-    const octets = parts.body instanceof Uint8Array ? parts.body.length : 0;
-    if (Date.now() - stats.ctimeMs > SETTLED_MS) this.#kept?.set(key, { name, stats, parts, octets });
+    const isWhole = parts.body instanceof Uint8Array;
+    const octets = isWhole ? parts.body.buffer.byteLength : 0;
+    // A link on the way was switched meanwhile.
+    if (Date.now() - stats.ctimeMs <= SETTLED_MS || (await realpath(name)) !== place) return parts;
+    // A slice of the head would keep the whole read in memory.
+    const ownKey = Buffer.from(key, 'latin1').toString('latin1');
+    this.#kept?.set(ownKey, { name, place: isWhole ? undefined : place, stats, parts, octets });
     return parts;
   }
 }
@@ -92,6 +100,10 @@ function statNow(name: string): Stats | 'absent' | 'unknown' {
     // A folder that may not be searched, or a loop of links.
     return 'unknown';
   }
+}
+
+function isStill(kept: Stats, now: ReturnType<typeof statNow>): boolean {
+  return typeof now === 'object' && isSame(kept, now);
 }
 
 /** The time of the last change of state (`ctime`) cannot be set, so it shows what a restored `mtime` hides. */

@@ -100,13 +100,16 @@ class SiteFiles {
   }
 
   #fromCache(key: string, { headers }: Request): ResponseParts | undefined {
+    const plain = this.#cache.get(key);
+    // A coded copy is not sent without its file.
+    if (plain === undefined) return undefined;
     if (this.#mount.precompressed.length > 0)
       for (const coding of this.#codings(headers['accept-encoding'])) {
         const coded = this.#cache.get(codedKey(key, coding));
         if (coded !== undefined) return coded;
         if (!this.#cache.hasNoCopy(key, SUFFIXES[coding])) return undefined;
       }
-    return this.#cache.get(key);
+    return plain;
   }
 
   async #fromDisk(rest: string, request: Request): Promise<ResponseParts> {

@@ -29,6 +29,16 @@ type Call = (...args: never) => unknown;
 
 function ignore(): void {}
 
+/** What a waiting message costs besides its octets. */
+const MESSAGE_OCTETS = 64;
+
+/** @param data In any of the forms of `binaryType`. */
+function octetsOf(data: unknown): number {
+  if (Array.isArray(data)) return data.reduce<number>((sum, part) => sum + octetsOf(part), 0);
+  if (data instanceof ArrayBuffer || ArrayBuffer.isView(data)) return data.byteLength;
+  return data instanceof Blob ? data.size : 0;
+}
+
 export class GuardedSocket extends PlainSocket {
   /** Set before anything can happen. */
   owner: SocketOwner | undefined = undefined;
@@ -83,7 +93,7 @@ export class GuardedSocket extends PlainSocket {
     // Without a listener, there is no such event.
     if (waiting.length === 0) super.on('newListener', ignore);
     waiting.push(message);
-    this.#waitingOctets += Number(Reflect.get(Object(message[0]), 'length') ?? 0);
+    this.#waitingOctets += MESSAGE_OCTETS + octetsOf(message[0]);
     if (this.#waitingOctets > (this.owner?.maxPayloadOctets ?? 0)) this.pause();
     return true;
   }

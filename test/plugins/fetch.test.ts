@@ -390,7 +390,9 @@ test('a host that no URL can have is 400, and the application is not asked', asy
   const folder = await tempFolder(t, { 'app.mjs': TELL });
   const plugins = [{ use: 'fetch', options: { mounts: [{ module: path.join(folder, 'app.mjs') }] } }];
   const { connect, log } = await serve(t, { plugins, allowedHosts: '*' });
-  for (const host of ['999.999.999.999', 'xn--a', 'a%2Fb', '1.2.3.4.5', '0x100000000', 'a%00b']) {
+  // Newer versions of Node accept this label.
+  const label = URL.canParse('http://xn--a') ? [] : ['xn--a'];
+  for (const host of ['999.999.999.999', ...label, 'a%2Fb', '1.2.3.4.5', '0x100000000', 'a%00b']) {
     const client = await connect();
     client.send(`GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
     const { status, body } = await client.response();
