@@ -12,6 +12,8 @@ import { Deadline } from './deadline.js';
 
 /** How long one side may still read the data that the other sent before it closed, in milliseconds. */
 const LINGER_MS = 10_000;
+/** How long a tunnel may wait for its other side, in milliseconds. */
+const JOIN_MS = 60_000;
 
 export class Tunnel {
   readonly #transport: Transport;
@@ -32,6 +34,8 @@ export class Tunnel {
     this.#outbox = outbox;
     this.#idleTimeoutMs = idleTimeoutMs;
     this.#deadline = new Deadline(() => this.#close());
+    // A hook can replace the answer after which it would be joined.
+    this.#deadline.start(Math.min(idleTimeoutMs, JOIN_MS));
     transport.keepAlive?.();
   }
 

@@ -83,7 +83,8 @@ export class UpstreamBody implements AsyncIterableIterator<Uint8Array> {
     if (part !== undefined) {
       const wasFull = this.isFull;
       this.#waiting -= part.length;
-      if (wasFull && !this.isFull) this.#origin.resume();
+      // A complete body has no part in the connection any more: the next exchange may have begun.
+      if (wasFull && !this.isFull && !this.#isComplete) this.#origin.resume();
       return Promise.resolve({ done: false, value: part });
     }
     if (this.#error !== undefined) return Promise.reject(this.#error);

@@ -58,7 +58,7 @@ export class UpstreamConnection implements TransportEvents {
   readonly #events: ConnectionEvents;
   readonly #parser: ResponseParser;
   readonly #deadline: Deadline;
-  readonly #socket: Socket;
+  #socket: Socket;
   /** The TCP socket, once it is connected. */
   #carrier: Socket | undefined;
   #transport: Transport | undefined;
@@ -85,23 +85,31 @@ export class UpstreamConnection implements TransportEvents {
     this.#exchange = exchange;
     exchange.place = this;
     const where = { host, port, noDelay: true, allowHalfOpen: true, highWaterMark: SEND_OCTETS };
-    if (tls === undefined) {
-      const socket = connectTcp(where);
-      this.#socket = socket;
-      socket.once('connect', () => this.#connected(socket, socket));
-    } else {
-      const carrier = connectTcp(where);
-      const socket = connectTls({ ...tls, socket: carrier });
-      this.#socket = socket;
-      socket.on('session', (session) => this.#events.session(session));
-      socket.once('secureConnect', () => this.#connected(socket, carrier));
-    }
-    this.#socket.on('error', (error) => {
+    const carrier = connectTcp(where);
+    this.#socket = this.#watched(carrier);
+    carrier.once('connect', () => {
+      if (tls === undefined) this.#connected(carrier, carrier);
+      else this.#encrypt(carrier, tls);
+    });
+  }
+
+  /** Only once the carrier is connected: until then Node may try another address, with another handle. */
+  #encrypt(carrier: Socket, tls: ConnectionOptions): void {
+    if (this.#isOver) return;
+    const socket = connectTls({ ...tls, socket: carrier });
+    this.#socket = this.#watched(socket);
+    socket.on('session', (session) => this.#events.session(session));
+    socket.once('secureConnect', () => this.#connected(socket, carrier));
+  }
+
+  #watched<Watched extends Socket>(socket: Watched): Watched {
+    socket.on('error', (error) => {
       this.#error = error;
     });
-    this.#socket.once('close', () => {
+    socket.once('close', () => {
       if (this.#transport === undefined) this.closed();
     });
+    return socket;
   }
 
   #connected(socket: Socket, carrier: Socket): void {

@@ -75,7 +75,7 @@ export class Forwarding {
     const contentLength = headers['content-length'];
     const hasBody = isChunked || Number(contentLength ?? 0) > 0;
     const asked =
-      hasBody || headers.upgrade === undefined
+      hasBody || headers.upgrade === undefined || method === 'HEAD'
         ? []
         : requestedProtocols(request).filter((name) => this.#protocols.has(name));
     const response = await this.#pool.send({
@@ -171,7 +171,9 @@ export class Forwarding {
     const path = absolute ? location.slice(origin.length) : location;
     const isBelow = path === this.#basePath || path.startsWith(`${this.#basePath}/`);
     if (!isBelow) return location;
-    return this.#hidden + (path.slice(this.#basePath.length) || '/');
+    const below = this.#hidden + (path.slice(this.#basePath.length) || '/');
+    // Two slashes at the start would name another host to browsers.
+    return /^[/\\]{2}/.test(below) ? `/.${below}` : below;
   }
 
   #switched(request: Request, head: ReceivedHead, tunnel: Tunnel, asked: readonly string[]): ResponseParts {

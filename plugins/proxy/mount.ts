@@ -117,6 +117,6 @@ export const checkedMountSchema = mountSchema.refine(
 
 function isTarget(text: string): boolean {
   if (!URL.canParse(text)) return false;
-  const { protocol, username, password, search, hash } = new URL(text);
-  return /^https?:$/.test(protocol) && username + password + search + hash === '';
+  const { protocol, port, username, password, search, hash } = new URL(text);
+  return /^https?:$/.test(protocol) && port !== '0' && username + password + search + hash === '';
 }

@@ -376,6 +376,19 @@ test('redirects within the upstream lead back through the proxy', async (t) => {
   }
 });
 
+test('a redirect within the upstream never names another host', async (t) => {
+  const { ask, upstream } = await proxied(t, {});
+  for (const [location, expected] of [
+    [`${upstream.target}//other.example/`, '/.//other.example/'],
+    [`${upstream.target}/\\other.example/`, '/./\\other.example/'],
+    [`${upstream.target}/own/`, '/own/'],
+  ] as const) {
+    const { client, connection } = await ask(request('GET /x'));
+    connection.answer('', [`Location: ${location}`, 'Connection: close'], '302 Found');
+    t.is(field(await client.response(), 'location'), expected);
+  }
+});
+
 test('no path leaves its prefix, and none that the upstream could read as another one is forwarded', async (t) => {
   const { get, upstream } = await proxied(t, { prefix: '/api' });
   for (const target of [

@@ -64,6 +64,19 @@ test('a client that sends while nobody reads is paused, and nothing is lost', as
   t.is(heard, octets);
 });
 
+test('a stream with an encoding gives text, however the octets are cut', async (t) => {
+  const { client, stream } = await taken(t);
+  stream.setEncoding('utf8');
+  const texts: unknown[] = [];
+  stream.on('data', (piece) => texts.push(piece));
+  const octets = Buffer.from('tea: thé, 茶').toString('latin1');
+  await client.sendInPieces(octets);
+  client.end();
+  await once(stream, 'end');
+  t.is(texts.join(''), 'tea: thé, 茶');
+  t.true(texts.every((piece) => typeof piece === 'string'));
+});
+
 test('a client that does not read makes the plugin wait, and no HTTP deadline aborts that', async (t) => {
   const { client, stream, served } = await taken(t, {
     writeTimeoutMs: 40,

@@ -78,6 +78,7 @@ test('a hook that fails or sets what it may not is logged, and the answer goes w
     () => ({ Connection: 'close' }),
     () => ({ 'Transfer-Encoding': 'chunked' }),
     () => ({ 'X-A': 1 as unknown as string }),
+    (() => Promise.reject(new Error('late'))) as unknown as Hooks['fields'],
   ];
   const served = await hooked(t, ...wrong, () => ({ 'X-B': 'b' }));
   const { status, fields, body } = await answer(served, request('GET /'));
