@@ -125,7 +125,7 @@ async function* stream(
   yield started ? form.closing : form.empty;
 }
 
-/** Joins small entries; large ones are pieces of their own. */
+/** Joins small entries; each large one is a piece. */
 function* piecesOf(form: Form, entries: readonly Entry[]): Generator<string> {
   let text = '';
   for (const entry of entries) {

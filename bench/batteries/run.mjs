@@ -46,7 +46,7 @@ for (const name of values.case.split(',')) {
 }
 process.exitCode = hasFailed ? 1 : 0;
 
-/** Starts each server anew for each of its figures. */
+/** Starts a server for each figure. */
 async function measureFresh(caseName, { title, servers, targets = {}, figure, unit }) {
   const names = values.only?.split(',') ?? Object.keys(servers);
   const running = new Map(names.map((name) => [name, { costs: [] }]));

@@ -2,7 +2,6 @@
  * Received octets that were not processed yet: those in the parser, and after them those that arrived while it could
  * not read. The counterpart of the outbox.
  */
-
 import { lentCopy } from '../exchange/lent-octets.js';
 import type { RequestBody } from '../exchange/request-body.js';
 import type { ParserEvent } from '../http/message-parser.js';

@@ -2,7 +2,7 @@
  * Memory for large pieces of bodies that only pass through. A fresh buffer for each costs more than to copy the octets:
  * the system has to provide its pages, and the garbage collector to find it again.
  *
- * Law of this file: memory is used again only if its borrower gives it back. Whoever keeps a piece does not give it back,
+ * Law of this file: memory is used again only if its borrower gives it back. A reader that keeps a piece does not give it back,
  * and the garbage collector takes it.
  */
 
@@ -26,7 +26,7 @@ export function lentCopy(octets: Buffer): Buffer {
   return whole.subarray(0, octets.length);
 }
 
-/** For whoever keeps them: in memory of their own size. */
+/** For readers that keep the octets: a copy, if they use little of the lent memory. */
 export function ownMemory(octets: Buffer): Buffer {
   if (!lent.has(octets.buffer) || octets.length > LENT_OCTETS / 2) return octets;
   const own = Buffer.from(octets);

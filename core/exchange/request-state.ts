@@ -22,7 +22,7 @@ export function requestState<T>(sharedAs?: string): RequestState<T> {
   // A property, not a WeakMap: its entries cost the garbage collector more than all the rest of a state.
   const key = sharedAs === undefined ? Symbol('state') : Symbol.for(`jackfield.state.${sharedAs}`);
   return {
-    // Set by this function alone, of this copy or another; whoever shares a name shares the type.
+    // Set by this function alone, of this copy or another; states of one name have one type.
     get: (request) => Reflect.get(keyOf(request), key) as T | undefined,
     set: (request, value) => void Reflect.set(keyOf(request), key, value),
   };

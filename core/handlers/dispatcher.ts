@@ -177,8 +177,8 @@ export class Dispatcher implements DialectContext, Dispatching, Forwarder {
       const value = route.options.refused(request, toParts(answer));
       if (value === undefined) return answer;
       // It still reports the error, whatever its status is.
-      const told = withoutLoss(answer, toAnswer(value));
-      return answer.code === undefined ? told : { ...told, code: answer.code };
+      const replaced = withoutLoss(answer, toAnswer(value));
+      return answer.code === undefined ? replaced : { ...replaced, code: answer.code };
     } catch (error) {
       logFault(this.log, route.plugin, error, request);
       return answer;

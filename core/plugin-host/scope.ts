@@ -15,7 +15,7 @@ export interface ScopedClaim {
 
 /** @param prefix `''` for none; otherwise `/` and literal segments, without a trailing slash. */
 export function scopedClaims(prefix: string, pattern: string, handler: Handler): readonly ScopedClaim[] {
-  // Whoever parses the pattern reports a malformed one.
+  // The parser of patterns reports a malformed one.
   if (prefix === '' || (pattern !== '*' && !pattern.startsWith('/'))) return [{ pattern, handler }];
   if (pattern === '*') {
     const below: Handler = (request) => handler(withRest(request, `/${request.params['*'] ?? ''}`));

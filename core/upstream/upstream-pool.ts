@@ -74,7 +74,7 @@ export class UpstreamPool implements ConnectionEvents, ExchangePlace {
     return new Promise((resolve, reject) => {
       const exchange = new UpstreamExchange(request, resolve, reject);
       if (exchange.isSettled) return;
-      const idle = this.#idle.pop();
+      const idle = this.#waiting.size === 0 ? this.#idle.pop() : undefined;
       if (idle !== undefined) idle.begin(exchange);
       else this.#place(exchange);
     });
@@ -133,17 +133,21 @@ export class UpstreamPool implements ConnectionEvents, ExchangePlace {
   // Events of the connections
 
   free(connection: UpstreamConnection, keepAliveMs = Number.POSITIVE_INFINITY): void {
-    const next = this.#nextWaiting();
-    if (next !== undefined) {
-      connection.begin(next);
-      return;
-    }
     const ms = Math.min(keepAliveMs - KEEP_ALIVE_MARGIN_MS, this.#options.idleTimeoutMs);
     if (ms <= 0 || this.#isClosed) connection.destroy();
     else {
       this.#idle.push(connection);
       connection.rest(ms);
+      // After the next poll: octets that follow a response close an idle connection, and must not answer another request.
+      if (this.#waiting.size > 0) setImmediate(() => setImmediate(() => this.#serveWaiting()));
     }
+  }
+
+  #serveWaiting(): void {
+    if (this.#waiting.size === 0) return;
+    const idle = this.#idle.pop();
+    const next = idle && this.#nextWaiting();
+    if (next !== undefined) idle?.begin(next);
   }
 
   stale(connection: UpstreamConnection, exchange: UpstreamExchange): void {

@@ -86,7 +86,7 @@ function lightResponse(text: string, init: unknown, type: string): LightResponse
   if (init === undefined) return new LightResponse(text, 200, type, undefined);
   if (typeof init !== 'object' || init === null) return undefined;
   const { status = 200, statusText = '', headers }: ResponseInit = init;
-  // A status without a body, or that is none, is an error of its own.
+  // For an invalid status, or one without a body, Node throws.
   if (!Number.isInteger(status) || status < 200 || status > 599 || statusText !== '') return undefined;
   if (status === 204 || status === 205 || status === 304) return undefined;
   if (headers === undefined) return new LightResponse(text, status, type, undefined);

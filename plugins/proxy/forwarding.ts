@@ -95,7 +95,7 @@ export class Forwarding {
       informed: this.#mount.interim ? (head) => this.#inform(request, head) : undefined,
     });
     return response.tunnel === undefined
-      ? this.#given(request, response)
+      ? this.#answerOf(request, response)
       : this.#switched(request, response.head, response.tunnel, asked);
   }
 
@@ -129,7 +129,7 @@ export class Forwarding {
     }
   }
 
-  #given(request: Request, { head, body }: UpstreamResponse): ResponseValue {
+  #answerOf(request: Request, { head, body }: UpstreamResponse): ResponseValue {
     const { method } = request;
     const { status } = head;
     const headers = this.#answerFields(head, body);
@@ -184,14 +184,14 @@ export class Forwarding {
         cause: new Error(`The upstream switched to ${chosen.join(', ')}, which was not asked for.`),
       });
     }
-    const letGo = (): void => tunnel.destroy();
+    const destroyTunnel = (): void => tunnel.destroy();
     // Until the connection is taken over, nobody else closes it.
-    request.signal.addEventListener('abort', letGo, { once: true });
+    request.signal.addEventListener('abort', destroyTunnel, { once: true });
     return {
       status: 101,
       headers: this.#answerFields(head, undefined),
       takeOver: (stream) => {
-        request.signal.removeEventListener('abort', letGo);
+        request.signal.removeEventListener('abort', destroyTunnel);
         tunnel.join(stream);
       },
     };

@@ -376,6 +376,23 @@ test('redirects within the upstream lead back through the proxy', async (t) => {
   }
 });
 
+test('octets after a response are not the response to a request that waits for the connection', async (t) => {
+  const { ask, connect, upstream } = await proxied(t, { maxConnections: 1 });
+  const { client, connection } = await ask(request('HEAD /first'));
+  const second = await connect();
+  second.send(request('GET /second'));
+  for (let turns = 0; turns < 20; turns += 1) await new Promise(setImmediate);
+  connection.socket.write('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n');
+  // The head is read on its own, and these octets with the next read.
+  await new Promise(setImmediate);
+  connection.socket.write('HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwrong');
+  t.is((await client.response('HEAD')).status, 200);
+  const other = await upstream.connection();
+  t.is((await other.request())[0], 'GET /second HTTP/1.1');
+  other.answer('right');
+  t.is((await second.response()).body, 'right');
+});
+
 test('a redirect within the upstream never names another host', async (t) => {
   const { ask, upstream } = await proxied(t, {});
   for (const [location, expected] of [
@@ -1262,7 +1279,7 @@ for (const [framing, octets, leastOctets] of [
   }
 }
 
-test.serial('large bodies pass unchanged in both directions at once, whoever is slow', async (t) => {
+test.serial('large bodies pass unchanged in both directions at once, whichever side is slow', async (t) => {
   const all = await before(
     t,
     (incoming, response) => {

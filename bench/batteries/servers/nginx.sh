@@ -1,5 +1,5 @@
 #!/bin/sh
-# nginx with the server block of $1, in which PORT is its port; files of its own in FOLDER. One process, so that all its
+# nginx with the server block of $1, in which PORT is its port; its files in FOLDER. One process, so that all its
 # CPU time is that of one id. Prints the port when it listens.
 port=$(node -e 'const s=require("node:net").createServer().listen(0,"127.0.0.1",()=>{console.log(s.address().port);s.close()})')
 own="$FOLDER/nginx-$port"

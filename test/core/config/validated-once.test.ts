@@ -22,7 +22,7 @@ const FILES = {
     export default { name: 'counted', options: ${SCHEMA}, create: () => store };`,
 };
 
-/** A number that no other part of a configuration has: whoever validates it asks whether it is whole. */
+/** A number that no other part of a configuration has: a validation asks whether it is whole. */
 function numberOfChecks(t: ExecutionContext, unique: number): () => number {
   const { isSafeInteger } = Number;
   let checks = 0;

@@ -27,7 +27,7 @@ test('small pieces, and octets that were not lent, are not taken back', (t) => {
   t.not(next.buffer, others.buffer);
 });
 
-test('whoever keeps a piece has no more memory for it than twice its size', (t) => {
+test('a piece that a reader keeps takes at most twice its size', (t) => {
   const kept = ownMemory(lentCopy(piece(20_000, 'a')));
   t.true(kept.equals(piece(20_000, 'a')));
   t.true(kept.buffer.byteLength <= 40_000);
