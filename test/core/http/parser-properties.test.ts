@@ -22,6 +22,8 @@ const collectGarbage = runInNewContext('gc') as () => void;
 function memoryOf(make: () => unknown): number {
   const inUse = (): number => {
     collectGarbage();
+    // V8 frees the memory of array buffers in another thread; the next collection waits for that.
+    collectGarbage();
     const { heapUsed, arrayBuffers } = process.memoryUsage();
     return heapUsed + arrayBuffers;
   };
